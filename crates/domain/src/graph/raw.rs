@@ -1,0 +1,65 @@
+use serde::de::{Error as _, Unexpected};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+
+/// A JSON object kept as the text that was sent: keys in their order, numbers as they were written.
+#[derive(Clone, Debug)]
+pub struct RawObject(Box<RawValue>);
+
+impl RawObject {
+    /// The text of the object.
+    #[must_use]
+    pub fn get(&self) -> &str {
+        self.0.get()
+    }
+
+    /// The object, parsed. Numbers outside of what a JSON number of this program can hold become the
+    /// nearest double, as RFC 8259 lets a reader do.
+    #[must_use]
+    pub fn to_map(&self) -> Map<String, Value> {
+        serde_json::from_str(self.0.get()).unwrap_or_default()
+    }
+
+    /// The text of `map`.
+    #[must_use]
+    pub fn from_map(map: &Map<String, Value>) -> Self {
+        let text = serde_json::to_string(map).unwrap_or_else(|_| "{}".to_owned());
+        Self(RawValue::from_string(text).unwrap_or_else(|_| RawValue::NULL.to_owned()))
+    }
+}
+
+impl Default for RawObject {
+    fn default() -> Self {
+        Self::from_map(&Map::new())
+    }
+}
+
+impl PartialEq for RawObject {
+    fn eq(&self, other: &Self) -> bool {
+        self.get() == other.get() || self.to_map() == other.to_map()
+    }
+}
+
+impl Serialize for RawObject {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RawObject {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        if raw.get().starts_with('{') {
+            return Ok(Self(raw));
+        }
+        let found = match raw.get().as_bytes().first() {
+            Some(b'[') => Unexpected::Seq,
+            Some(b'"') => Unexpected::Other("a string"),
+            Some(b't' | b'f') => Unexpected::Other("a boolean"),
+            Some(b'n') => Unexpected::Unit,
+            _ => Unexpected::Other("a number"),
+        };
+        Err(D::Error::invalid_type(found, &"an object"))
+    }
+}

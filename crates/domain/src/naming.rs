@@ -1,0 +1,28 @@
+//! Names of workflows.
+
+/// The longest name of a workflow, in characters.
+pub const MAX_NAME: usize = 255;
+
+/// The name of a workflow that was given none.
+pub const UNTITLED: &str = "Untitled Workflow";
+
+/// The `n`-th name to try for a workflow that shall be called `base`: first the name itself, then with
+/// a number behind it. A long name is cut so that the number fits.
+#[must_use]
+pub fn candidate(base: &str, n: u32) -> String {
+    if n <= 1 {
+        return base.chars().take(MAX_NAME).collect();
+    }
+    with_suffix(base, &format!(" ({n})"))
+}
+
+/// The name that a copy of the workflow `name` asks for.
+#[must_use]
+pub fn copy_of(name: &str) -> String {
+    with_suffix(name, " (Copy)")
+}
+
+fn with_suffix(base: &str, suffix: &str) -> String {
+    let room = MAX_NAME.saturating_sub(suffix.chars().count());
+    base.chars().take(room).chain(suffix.chars()).collect()
+}

@@ -1,0 +1,25 @@
+//! The life of a run as two functions: [`RunState::fold`] takes an event into the state, [`decide`]
+//! says which events an input leads to and what is to be done once they are committed.
+//!
+//! The log of a run is the truth; everything else about it is folded from the log.
+
+mod decide;
+mod event;
+mod plan;
+mod state;
+mod status;
+mod task_path;
+mod values;
+mod view;
+
+pub use decide::{Action, Decision, Input, Refusal, decide};
+pub use event::{CancelReason, Event};
+pub use plan::{
+    Arrival, Behaviour, CheckInput, Compute, Edge, Inputs, Kinds, LoopBody, LoopPlan, LoopSpec, MAX_NESTING,
+    Plan, PlanError, PlanNode,
+};
+pub use state::{Frame, RunState, TaskState};
+pub use status::{RunStatus, TaskStatus};
+pub use task_path::{Scope, TaskPath};
+pub use values::dig;
+pub use view::TaskView;

@@ -1,0 +1,321 @@
+use std::collections::{HashMap, HashSet};
+use std::fmt::Debug;
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::graph::{Level, levels, node_type};
+use crate::pause::PausePolicy;
+use crate::{Definition, Node};
+
+/// How deep loops may stand in loops.
+pub const MAX_NESTING: usize = 16;
+
+/// A definition made ready to run: dense indices, links resolved, behaviours compiled. Built once a
+/// version and never changed.
+#[derive(Debug)]
+pub struct Plan {
+    /// The nodes, in the order of the definition.
+    pub nodes: Vec<PlanNode>,
+    index: HashMap<Arc<str>, usize>,
+}
+
+/// A node, made ready to run.
+#[derive(Clone, Debug)]
+pub struct PlanNode {
+    /// Its id.
+    pub id: Arc<str>,
+    /// The key under which others receive its output: its title, or its id where an earlier node of the
+    /// level has that title.
+    pub label: Arc<str>,
+    /// The kind, as named by the catalogue.
+    pub node_type: Arc<str>,
+    /// What it does.
+    pub behaviour: Behaviour,
+    /// The links that arrive, in link order.
+    pub incoming: Vec<Edge>,
+    /// The indices of the nodes that depend on this one, each once, ascending.
+    pub outgoing: Vec<usize>,
+}
+
+/// A link, seen from the node where it arrives.
+#[derive(Clone, Debug)]
+pub struct Edge {
+    /// The index of the node where it begins.
+    pub source: usize,
+    /// The route by which it leaves a router.
+    pub route: Option<Arc<str>>,
+}
+
+/// What a node does.
+#[derive(Clone, Debug)]
+pub enum Behaviour {
+    /// Gives what its level was given.
+    Input(Arc<dyn CheckInput>),
+    /// Computes its output from its inputs alone.
+    Compute(Arc<dyn Compute>),
+    /// As `Compute`, but runs as long as one input is not null.
+    ComputeAny(Arc<dyn Compute>),
+    /// Works outside of the log: the engine performs it with this configuration.
+    Effect(Arc<Map<String, Value>>),
+    /// Waits for a person.
+    Gate(PausePolicy),
+    /// Runs a body several times.
+    Loop(Arc<LoopPlan>),
+    /// Fails with this sentence.
+    Broken(Arc<str>),
+}
+
+/// The work of a node without effects on the outside.
+pub trait Compute: Debug + Send + Sync {
+    /// The output for these inputs; null when the node gives nothing.
+    ///
+    /// # Errors
+    /// A sentence for the author of the workflow.
+    fn compute(&self, inputs: &Inputs) -> Result<Value, String>;
+}
+
+/// What an input node demands of what it is given.
+pub trait CheckInput: Debug + Send + Sync {
+    /// Accepts `input` or says what is wrong with it.
+    ///
+    /// # Errors
+    /// A sentence for whoever started the run.
+    fn check(&self, input: &Value) -> Result<(), String>;
+}
+
+/// What arrived at a node, in link order, nulls left out.
+#[derive(Clone, Debug, Default)]
+pub struct Inputs(pub Vec<Arrival>);
+
+/// The output of one predecessor.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The key under which it arrives.
+    pub label: Arc<str>,
+    /// The id of the predecessor.
+    pub node_id: Arc<str>,
+    /// The output, or of a router's output the part of one route.
+    pub value: Arc<Value>,
+}
+
+impl Inputs {
+    /// {label: output}.
+    #[must_use]
+    pub fn to_map(&self) -> Map<String, Value> {
+        self.0.iter().map(|a| (a.label.to_string(), (*a.value).clone())).collect()
+    }
+
+    /// What arrived under `label`.
+    #[must_use]
+    pub fn get(&self, label: &str) -> Option<&Value> {
+        self.0.iter().find(|a| &*a.label == label).map(|a| &*a.value)
+    }
+}
+
+/// A loop, made ready to run.
+#[derive(Debug)]
+pub struct LoopPlan {
+    /// How often the body runs.
+    pub iterations: u32,
+    /// {field of the body's input: dotted path into what arrives}; empty: everything as it arrives.
+    pub input_map: Vec<(String, String)>,
+    /// The body.
+    pub body: Plan,
+    /// The index, in the body, of the node whose output the loop gives.
+    pub output: usize,
+    /// The definition of the body, as clients see it.
+    pub definition: Definition,
+}
+
+/// What the configuration of a loop says.
+#[derive(Clone, Debug)]
+pub struct LoopSpec {
+    /// How often the body runs.
+    pub iterations: u32,
+    /// See [`LoopPlan::input_map`].
+    pub input_map: Vec<(String, String)>,
+    /// The body, where it stands in the configuration.
+    pub body: Option<Definition>,
+}
+
+/// What [`Kinds`] make of a node: everything but a loop is complete, a loop still needs its body.
+#[derive(Clone, Debug)]
+pub enum LoopBody {
+    /// The node is no loop.
+    None(Behaviour),
+    /// The node is a loop.
+    Needed(LoopSpec),
+}
+
+/// The kinds of nodes, as the plan needs them. Implemented by the `nodes` crate.
+pub trait Kinds {
+    /// What this node does.
+    fn behaviour(&self, node: &Node) -> LoopBody;
+}
+
+/// Why a definition can't be run. Validation at save finds all of these first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The links of a level form a cycle.
+    #[error("The links form a cycle.")]
+    Cycle,
+    /// Loops stand too deep in loops.
+    #[error("Loops are nested more than {MAX_NESTING} deep.")]
+    TooDeep,
+}
+
+impl Plan {
+    /// Makes `definition` ready to run.
+    ///
+    /// # Errors
+    /// When its links form a cycle or its loops are nested too deep.
+    pub fn build(definition: &Definition, kinds: &dyn Kinds) -> Result<Self, PlanError> {
+        Self::build_at(definition, kinds, 0)
+    }
+
+    fn build_at(definition: &Definition, kinds: &dyn Kinds, depth: usize) -> Result<Self, PlanError> {
+        let levels = levels(definition);
+        let children: HashMap<&str, &Level<'_>> =
+            levels.iter().filter_map(|level| Some((level.parent?, level))).collect();
+        Builder { kinds, children }.level(&levels[0], depth)
+    }
+
+    /// The index of the node `id`.
+    #[must_use]
+    pub fn index(&self, id: &str) -> Option<usize> {
+        self.index.get(id).copied()
+    }
+
+    /// The plan without what `target` doesn't depend on. Inputs of runs stay reachable: input nodes are kept.
+    #[must_use]
+    pub fn up_to(&self, target: usize) -> Self {
+        let mut kept: HashSet<usize> = HashSet::from([target]);
+        let mut open = vec![target];
+        while let Some(index) = open.pop() {
+            open.extend(self.nodes[index].incoming.iter().map(|e| e.source).filter(|s| kept.insert(*s)));
+        }
+        kept.extend(self.nodes.iter().enumerate().filter_map(|(index, node)| {
+            (matches!(node.behaviour, Behaviour::Input(_)) && node.incoming.is_empty()).then_some(index)
+        }));
+        let mut order: Vec<usize> = kept.into_iter().collect();
+        order.sort_unstable();
+        let place: HashMap<usize, usize> = order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let nodes = order.iter().map(|old| {
+            let mut node = self.nodes[*old].clone();
+            node.incoming.iter_mut().for_each(|edge| edge.source = place[&edge.source]);
+            node.outgoing = node.outgoing.iter().filter_map(|old| place.get(old).copied()).collect();
+            node
+        });
+        Self::from_nodes(nodes.collect())
+    }
+
+    fn from_nodes(nodes: Vec<PlanNode>) -> Self {
+        let index = nodes.iter().enumerate().map(|(i, node)| (Arc::clone(&node.id), i)).collect();
+        Self { nodes, index }
+    }
+}
+
+struct Builder<'a> {
+    kinds: &'a dyn Kinds,
+    children: HashMap<&'a str, &'a Level<'a>>,
+}
+
+impl Builder<'_> {
+    fn level(&self, level: &Level<'_>, depth: usize) -> Result<Plan, PlanError> {
+        if depth > MAX_NESTING {
+            return Err(PlanError::TooDeep);
+        }
+        let labels = labels(level);
+        let mut nodes = Vec::with_capacity(level.nodes.len());
+        for ((_, node), label) in level.nodes.iter().zip(labels) {
+            nodes.push(PlanNode {
+                id: Arc::from(node.id.as_str()),
+                label,
+                node_type: Arc::from(node.node_type.as_str()),
+                behaviour: self.behaviour(node, depth)?,
+                incoming: Vec::new(),
+                outgoing: Vec::new(),
+            });
+        }
+        let mut plan = Plan::from_nodes(nodes);
+        connect(&mut plan, level);
+        if is_cyclic(&plan) { Err(PlanError::Cycle) } else { Ok(plan) }
+    }
+
+    fn behaviour(&self, node: &Node, depth: usize) -> Result<Behaviour, PlanError> {
+        let spec = match self.kinds.behaviour(node) {
+            LoopBody::None(behaviour) => return Ok(behaviour),
+            LoopBody::Needed(spec) => spec,
+        };
+        let (definition, body) = match (self.children.get(node.id.as_str()), spec.body, &node.subworkflow) {
+            (Some(level), _, _) => (detached(level), self.level(level, depth + 1)?),
+            (None, Some(body), _) => {
+                let plan = Plan::build_at(&body, self.kinds, depth + 1)?;
+                (body, plan)
+            }
+            (None, None, Some(body)) => {
+                ((**body).clone(), Plan::build_at(body, self.kinds, depth + 1)?)
+            }
+            (None, None, None) => return Ok(broken("has no body: put nodes into it, or a subworkflow")),
+        };
+        let is_output = |n: &PlanNode| &*n.node_type == node_type::OUTPUT;
+        let Some(output) = body.nodes.iter().position(is_output) else {
+            return Ok(broken("has a body without an OutputNode: add one, it gives what an iteration gives"));
+        };
+        let LoopSpec { iterations, input_map, body: _ } = spec;
+        Ok(Behaviour::Loop(Arc::new(LoopPlan { iterations, input_map, body, output, definition })))
+    }
+}
+
+fn broken(why: &str) -> Behaviour {
+    Behaviour::Broken(Arc::from(format!("The loop {why}.")))
+}
+
+/// The children of a node as a definition of their own.
+fn detached(level: &Level<'_>) -> Definition {
+    Definition {
+        nodes: level.nodes.iter().map(|(_, node)| (*node).clone()).collect(),
+        links: level.links.iter().map(|(_, link)| (*link).clone()).collect(),
+        ..Definition::default()
+    }
+}
+
+/// The key of every node: its title; its id where an earlier node has the title; with a number behind
+/// it where even that is taken.
+fn labels(level: &Level<'_>) -> Vec<Arc<str>> {
+    let mut taken: HashSet<String> = HashSet::new();
+    let unique = |node: &Node| {
+        let numbered = (2..).map(|n| format!("{} {n}", node.id));
+        let mut names = [node.title.clone(), node.id.clone()].into_iter().chain(numbered);
+        let free = names.find(|name| !name.is_empty() && taken.insert(name.clone()));
+        Arc::from(free.unwrap_or_else(|| node.id.clone()))
+    };
+    level.nodes.iter().map(|(_, node)| *node).map(unique).collect()
+}
+
+fn connect(plan: &mut Plan, level: &Level<'_>) {
+    for (_, link) in &level.links {
+        let (Some(source), Some(target)) = (plan.index(&link.source_id), plan.index(&link.target_id)) else {
+            continue;
+        };
+        let from_router = &*plan.nodes[source].node_type == node_type::ROUTER;
+        let route = link.source_handle.as_deref().filter(|_| from_router).map(Arc::from);
+        plan.nodes[target].incoming.push(Edge { source, route });
+        plan.nodes[source].outgoing.push(target);
+    }
+    for node in &mut plan.nodes {
+        node.outgoing.sort_unstable();
+        node.outgoing.dedup();
+    }
+}
+
+fn is_cyclic(plan: &Plan) -> bool {
+    let edges = plan.nodes.iter().enumerate().flat_map(|(i, node)| node.outgoing.iter().map(move |t| (i, *t)));
+    let mut graph = petgraph::graph::DiGraph::<(), (), usize>::default();
+    for _ in &plan.nodes {
+        graph.add_node(());
+    }
+    graph.extend_with_edges(edges);
+    petgraph::algo::toposort(&graph, None).is_err()
+}

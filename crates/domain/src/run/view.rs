@@ -1,0 +1,108 @@
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use super::plan::{Behaviour, Plan};
+use super::values::Arrived;
+use super::{CancelReason, RunState, TaskPath, TaskStatus};
+
+/// One task at the top of a run, as clients see it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TaskView {
+    /// The id of its node.
+    pub node_id: String,
+    /// Where it stands.
+    pub status: TaskStatus,
+    /// {label of the predecessor: its output}, once it has begun.
+    pub inputs: Map<String, Value>,
+    /// What it gave; of a paused gate, what waits at it.
+    pub outputs: Option<Value>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// When it began.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it ended.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// {node id: [output of each iteration]}, if it is a loop.
+    pub loop_history: Option<Map<String, Value>>,
+}
+
+impl RunState {
+    /// Every node at the top with where it stands, in the order of the plan.
+    #[must_use]
+    pub fn tasks(&self, plan: &Plan) -> Vec<TaskView> {
+        (0..plan.nodes.len()).map(|index| self.task_view(plan, index)).collect()
+    }
+
+    fn task_view(&self, plan: &Plan, index: usize) -> TaskView {
+        let node = &plan.nodes[index];
+        let path = TaskPath::new(&[], &node.id);
+        let task = self.root.tasks.get(&*node.id).cloned().unwrap_or_default();
+        let status = self.visible_status(&node.id, task.status);
+        let ran = task.canceled.is_none() && task.started_at.is_some();
+        let inputs = match &node.behaviour {
+            Behaviour::Input(_) => Map::new(),
+            _ if !ran => Map::new(),
+            _ => match self.arrived(plan, plan, &[], index) {
+                Arrived::Inputs { inputs, .. } => inputs.to_map(),
+                Arrived::UpstreamFailure => Map::new(),
+            },
+        };
+        let error = match task.canceled {
+            Some(CancelReason::UpstreamFailure) => Some("Upstream failure".to_owned()),
+            Some(CancelReason::Declined) => Some("Declined".to_owned()),
+            _ => task.error,
+        };
+        TaskView {
+            node_id: node.id.to_string(),
+            status,
+            outputs: self.visible_output(plan, &path),
+            inputs,
+            error,
+            started_at: task.started_at,
+            ended_at: task.ended_at.or(self.ended_at.filter(|_| status == TaskStatus::Canceled)),
+            loop_history: self.loop_history(plan, &path),
+        }
+    }
+
+    /// In a canceled run nothing waits any more; a loop that waits for a person is paused.
+    fn visible_status(&self, id: &str, status: TaskStatus) -> TaskStatus {
+        if self.status.is_terminal() && !status.is_terminal() {
+            return TaskStatus::Canceled;
+        }
+        let waits_inside = || self.open_pauses().any(|p| p.task.scope.first().is_some_and(|s| s.loop_id == id));
+        if status == TaskStatus::Running && self.active == 0 && waits_inside() {
+            return TaskStatus::Paused;
+        }
+        status
+    }
+
+    /// What a task gave; of a paused gate, what waits at it.
+    fn visible_output(&self, plan: &Plan, path: &TaskPath) -> Option<Value> {
+        let waiting = self.open_pauses().find(|pause| pause.task == *path).map(|pause| (*pause.input).clone());
+        waiting.or_else(|| Some((*self.output(plan, &path.scope, &path.node)?).clone()))
+    }
+
+    /// {label: output} of every node at the top that gave one, and of every gate that something waits at.
+    #[must_use]
+    pub fn outputs_by_label(&self, plan: &Plan) -> Map<String, Value> {
+        self.outputs(plan, |index| plan.nodes[index].label.to_string())
+    }
+
+    /// {node id: output} of every node at the top that gave one, and of every gate that something waits at.
+    #[must_use]
+    pub fn outputs_by_id(&self, plan: &Plan) -> Map<String, Value> {
+        self.outputs(plan, |index| plan.nodes[index].id.to_string())
+    }
+
+    fn outputs(&self, plan: &Plan, key: impl Fn(usize) -> String) -> Map<String, Value> {
+        let output = |index: usize| self.visible_output(plan, &TaskPath::new(&[], &plan.nodes[index].id));
+        (0..plan.nodes.len()).filter_map(|index| Some((key(index), output(index)?))).collect()
+    }
+
+    /// How many of the nodes at the top gave their output, in percent.
+    #[must_use]
+    pub fn percentage_complete(&self, plan: &Plan) -> f64 {
+        let completed = self.root.tasks.values().filter(|t| t.status == TaskStatus::Completed).count();
+        if plan.nodes.is_empty() { 0.0 } else { completed as f64 * 100.0 / plan.nodes.len() as f64 }
+    }
+}

@@ -1,0 +1,209 @@
+use std::collections::HashMap;
+
+use super::{Catalogue, Code, Diagnostic, MAX_LINKS, MAX_NODES, chatbot, cycles};
+use crate::graph::{Level, levels, node_type};
+use crate::run::MAX_NESTING;
+use crate::{Definition, Node};
+
+pub(super) struct Checker<'c> {
+    catalogue: &'c dyn Catalogue,
+    names: Vec<&'static str>,
+    pub(super) found: Vec<Diagnostic>,
+}
+
+impl<'c> Checker<'c> {
+    pub(super) fn new(catalogue: &'c dyn Catalogue) -> Self {
+        Self { catalogue, names: catalogue.names(), found: Vec::new() }
+    }
+
+    fn report(&mut self, code: Code, pointer: String, node: Option<&str>, message: String) {
+        self.found.push(Diagnostic { code, pointer, node_id: node.map(str::to_owned), message });
+    }
+
+    /// Checks a definition that stands at `prefix`, `depth` bodies deep.
+    pub(super) fn definition(&mut self, definition: &Definition, prefix: &str, depth: usize) {
+        if depth > MAX_NESTING {
+            let message = format!("Bodies are nested more than {MAX_NESTING} deep. Flatten the workflow.");
+            return self.report(Code::NestingTooDeep, prefix.to_owned(), None, message);
+        }
+        if !self.is_bounded(definition, prefix) {
+            return;
+        }
+        self.ids(definition, prefix);
+        self.parents(definition, prefix, depth);
+        self.links(definition, prefix);
+        for level in levels(definition) {
+            self.level(definition, &level, prefix);
+        }
+        for (index, node) in definition.nodes.iter().enumerate() {
+            self.node(node, &format!("{prefix}/nodes/{index}"), depth);
+        }
+        chatbot::check(definition, prefix, &mut self.found);
+    }
+
+    fn is_bounded(&mut self, definition: &Definition, prefix: &str) -> bool {
+        let (nodes, links) = (definition.nodes.len(), definition.links.len());
+        if nodes > MAX_NODES {
+            let message = format!("There are {nodes} nodes, at most {MAX_NODES} are taken. Split the workflow.");
+            self.report(Code::TooManyNodes, format!("{prefix}/nodes"), None, message);
+        }
+        if links > MAX_LINKS {
+            let message = format!("There are {links} links, at most {MAX_LINKS} are taken. Split the workflow.");
+            self.report(Code::TooManyLinks, format!("{prefix}/links"), None, message);
+        }
+        nodes <= MAX_NODES && links <= MAX_LINKS
+    }
+
+    fn ids(&mut self, definition: &Definition, prefix: &str) {
+        let mut first: HashMap<&str, usize> = HashMap::new();
+        for (index, node) in definition.nodes.iter().enumerate() {
+            let pointer = format!("{prefix}/nodes/{index}/id");
+            if node.id.is_empty() {
+                let message = "The node has an empty id. Give it one that no other node has.".to_owned();
+                self.report(Code::NodeIdEmpty, pointer, None, message);
+            } else if let Some(earlier) = first.get(node.id.as_str()) {
+                let message = format!(
+                    "The id \"{}\" is already that of the node at {prefix}/nodes/{earlier}. Give this node another id.",
+                    node.id
+                );
+                self.report(Code::NodeIdDuplicate, pointer, Some(&node.id), message);
+            } else {
+                first.insert(&node.id, index);
+            }
+        }
+    }
+
+    fn parents(&mut self, definition: &Definition, prefix: &str, depth: usize) {
+        let parent_of: HashMap<&str, Option<&str>> =
+            definition.nodes.iter().map(|n| (n.id.as_str(), n.parent_id.as_deref())).collect();
+        for (index, node) in definition.nodes.iter().enumerate() {
+            let Some(parent) = node.parent_id.as_deref() else { continue };
+            let pointer = format!("{prefix}/nodes/{index}/parent_id");
+            if !parent_of.contains_key(parent) {
+                let message = format!(
+                    "There is no node \"{parent}\" to be the parent of \"{}\". Name an existing node, or null.",
+                    node.id
+                );
+                self.report(Code::ParentUnknown, pointer, Some(&node.id), message);
+                continue;
+            }
+            let line = std::iter::successors(Some(parent), |id| parent_of.get(id).copied().flatten());
+            let line: Vec<&str> = line.take(MAX_NESTING + 1).collect();
+            let comes_back = line.contains(&node.id.as_str());
+            if comes_back {
+                let message =
+                    format!("The node \"{}\" is its own parent in the end. Break the circle of parents.", node.id);
+                self.report(Code::ParentCycle, pointer, Some(&node.id), message);
+            } else if line.len() + depth > MAX_NESTING {
+                let message = format!("Bodies are nested more than {MAX_NESTING} deep. Flatten the workflow.");
+                self.report(Code::NestingTooDeep, pointer, Some(&node.id), message);
+            }
+        }
+    }
+
+    fn links(&mut self, definition: &Definition, prefix: &str) {
+        let nodes: HashMap<&str, &Node> = definition.nodes.iter().map(|n| (n.id.as_str(), n)).collect();
+        let mut routes: HashMap<&str, Option<Vec<String>>> = HashMap::new();
+        for (index, link) in definition.links.iter().enumerate() {
+            let at = format!("{prefix}/links/{index}");
+            let ends = [
+                (Code::LinkSourceUnknown, "source_id", "begins", &link.source_id),
+                (Code::LinkTargetUnknown, "target_id", "ends", &link.target_id),
+            ];
+            for (code, field, verb, id) in ends {
+                if !nodes.contains_key(id.as_str()) {
+                    let message = format!(
+                        "The link {verb} at \"{id}\", but no node has this id. Name an existing node or remove the link."
+                    );
+                    self.report(code, format!("{at}/{field}"), Some(id), message);
+                }
+            }
+            let Some(source) = nodes.get(link.source_id.as_str()) else { continue };
+            let catalogue = self.catalogue;
+            let routes = routes.entry(&source.id).or_insert_with(|| catalogue.routes(source));
+            let Some((code, message)) =
+                routes.as_ref().and_then(|routes| route_problem(source, link.source_handle.as_deref(), routes))
+            else {
+                continue;
+            };
+            self.report(code, format!("{at}/source_handle"), Some(&source.id), message);
+        }
+    }
+
+    fn level(&mut self, definition: &Definition, level: &Level<'_>, prefix: &str) {
+        let parent = level.parent.and_then(|id| definition.node(id));
+        if parent.is_none_or(|parent| parent.node_type == node_type::FOR_LOOP) {
+            self.ends(level, prefix);
+        }
+        for cycle in cycles::cycles(level) {
+            let message =
+                format!("The links form a cycle: {}. Remove one of them.", cycle.path.join(" → "));
+            let node = cycle.path.first().map(String::as_str);
+            self.report(Code::Cycle, format!("{prefix}/links/{}", cycle.link), node, message);
+        }
+    }
+
+    fn ends(&mut self, level: &Level<'_>, prefix: &str) {
+        let place = level.parent.map_or_else(|| "The workflow".to_owned(), |id| format!("The body of \"{id}\""));
+        let of_type = |kind: &str| -> Vec<(usize, String)> {
+            let matching = level.nodes.iter().filter(|(_, node)| node.node_type == kind);
+            matching.map(|(index, node)| (*index, node.id.clone())).collect()
+        };
+        let (inputs, outputs) = (of_type(node_type::INPUT), of_type(node_type::OUTPUT));
+        if inputs.is_empty() && !level.nodes.is_empty() {
+            let message = format!("{place} has no InputNode. Add exactly one.");
+            self.report(Code::InputNodeMissing, format!("{prefix}/nodes"), level.parent, message);
+        }
+        for (index, id) in inputs.iter().skip(1) {
+            let message = format!("{place} has more than one InputNode. Keep one of them.");
+            self.report(Code::InputNodeDuplicate, format!("{prefix}/nodes/{index}"), Some(id), message);
+        }
+        for (index, id) in outputs.iter().skip(1) {
+            let message = format!("{place} has more than one OutputNode. Keep one of them.");
+            self.report(Code::OutputNodeDuplicate, format!("{prefix}/nodes/{index}"), Some(id), message);
+        }
+    }
+
+    fn node(&mut self, node: &Node, at: &str, depth: usize) {
+        if !self.names.contains(&node.node_type.as_str()) {
+            let message = self.unknown_type(&node.node_type);
+            return self.report(Code::NodeTypeUnknown, format!("{at}/node_type"), Some(&node.id), message);
+        }
+        for problem in self.catalogue.config_problems(node) {
+            let pointer = format!("{at}/config{}", problem.pointer);
+            self.report(Code::ConfigInvalid, pointer, Some(&node.id), problem.message);
+        }
+        if let Some(body) = self.catalogue.body(node).filter(|body| !body.nodes.is_empty()) {
+            self.definition(&body, &format!("{at}/config/subworkflow"), depth + 1);
+        }
+        if let Some(body) = node.subworkflow.as_ref().filter(|body| !body.nodes.is_empty()) {
+            self.definition(body, &format!("{at}/subworkflow"), depth + 1);
+        }
+    }
+
+    fn unknown_type(&self, name: &str) -> String {
+        let distance = |known: &&str| strsim::normalized_damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+        let nearest = self.names.iter().copied().max_by(|a, b| distance(a).total_cmp(&distance(b)));
+        match nearest.filter(|nearest| distance(nearest) >= 0.4) {
+            Some(nearest) => format!("There is no node type \"{name}\". Did you mean \"{nearest}\"?"),
+            None => format!("There is no node type \"{name}\". The catalogue lists those that exist."),
+        }
+    }
+}
+
+/// What is wrong with leaving the router `source` by `handle`.
+fn route_problem(source: &Node, handle: Option<&str>, routes: &[String]) -> Option<(Code, String)> {
+    let id = &source.id;
+    let known = routes.join(", ");
+    match handle.filter(|handle| !handle.is_empty()) {
+        None => Some((
+            Code::RouterLinkWithoutHandle,
+            format!("The link leaves the router \"{id}\" by no route. Set source_handle to one of: {known}."),
+        )),
+        Some(handle) if !routes.iter().any(|route| route == handle) => Some((
+            Code::RouterLinkUnknownRoute,
+            format!("The router \"{id}\" has no route \"{handle}\". Set source_handle to one of: {known}."),
+        )),
+        Some(_) => None,
+    }
+}

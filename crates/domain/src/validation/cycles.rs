@@ -1,0 +1,51 @@
+use petgraph::graph::{DiGraph, NodeIndex};
+
+use crate::graph::Level;
+
+/// A cycle among the links of a level.
+pub(super) struct Cycle {
+    /// The ids of its nodes in link order, the first again at the end.
+    pub(super) path: Vec<String>,
+    /// The index, in the definition, of one of its links.
+    pub(super) link: usize,
+}
+
+/// One cycle for each group of nodes that reach each other.
+pub(super) fn cycles(level: &Level<'_>) -> Vec<Cycle> {
+    let mut graph: DiGraph<usize, usize, usize> = DiGraph::default();
+    let place = |id: &str, places: &std::collections::HashMap<&str, NodeIndex<usize>>| places.get(id).copied();
+    let mut places = std::collections::HashMap::new();
+    for (at, (_, node)) in level.nodes.iter().enumerate() {
+        let index = graph.add_node(at);
+        places.entry(node.id.as_str()).or_insert(index);
+    }
+    for (at, (_, link)) in level.links.iter().enumerate() {
+        if let (Some(a), Some(b)) = (place(&link.source_id, &places), place(&link.target_id, &places)) {
+            graph.add_edge(a, b, at);
+        }
+    }
+    if petgraph::algo::toposort(&graph, None).is_ok() {
+        return Vec::new();
+    }
+    petgraph::algo::kosaraju_scc(&graph).iter().filter_map(|group| cycle_in(&graph, group, level)).collect()
+}
+
+fn cycle_in(graph: &DiGraph<usize, usize, usize>, group: &[NodeIndex<usize>], level: &Level<'_>) -> Option<Cycle> {
+    use petgraph::visit::EdgeRef;
+    let members: std::collections::HashSet<_> = group.iter().copied().collect();
+    let mut walk: Vec<(NodeIndex<usize>, usize)> = Vec::new();
+    let mut seen = std::collections::HashMap::new();
+    let mut at = *group.iter().min()?;
+    // Inside of a strongly connected group every step can be followed by another, until one comes back.
+    while !seen.contains_key(&at) {
+        let edge = graph.edges(at).filter(|edge| members.contains(&edge.target())).min_by_key(|e| *e.weight())?;
+        seen.insert(at, walk.len());
+        walk.push((at, *edge.weight()));
+        at = edge.target();
+    }
+    let start = *seen.get(&at)?;
+    let id = |index: NodeIndex<usize>| level.nodes[graph[index]].1.id.clone();
+    let mut path: Vec<String> = walk[start..].iter().map(|(index, _)| id(*index)).collect();
+    path.push(id(at));
+    Some(Cycle { path, link: level.links[walk[start].1].0 })
+}

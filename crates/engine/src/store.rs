@@ -1,0 +1,105 @@
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use sluice_domain::run::{Event, RunStatus};
+use uuid::Uuid;
+
+/// What lists and filters need of a run; everything but the first six fields follows from its log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunRecord {
+    /// The id of the run.
+    pub id: Uuid,
+    /// The workflow that it runs.
+    pub workflow_id: Uuid,
+    /// The version that it is pinned to.
+    pub version_id: Uuid,
+    /// The run that started it.
+    pub parent_run_id: Option<Uuid>,
+    /// What the client called this kind of run: `interactive`, `batch`, …
+    pub run_type: String,
+    /// When it was accepted.
+    pub start_time: DateTime<Utc>,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// When it ended.
+    pub end_time: Option<DateTime<Utc>>,
+    /// Whether a person is waited for.
+    pub has_open_pause: bool,
+}
+
+/// Events to be added to the log of a run, with the record as it is after them: all or nothing.
+#[derive(Clone, Debug)]
+pub struct Commit {
+    /// The run after the events. It is created when `first` is 0.
+    pub record: RunRecord,
+    /// The sequence number of the first of the events: how many events the log had when they were decided.
+    pub first: u64,
+    /// The events, at least one.
+    pub events: Vec<Event>,
+}
+
+/// A run, whole.
+#[derive(Clone, Debug)]
+pub struct StoredRun {
+    /// Its record.
+    pub record: RunRecord,
+    /// Its log, from the first event on.
+    pub log: Vec<Event>,
+}
+
+/// Where runs are kept.
+#[async_trait]
+pub trait RunStore: Send + Sync + 'static {
+    /// Adds events to the log of a run. They are durable when this answers.
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
+
+    /// The run; none when there is no such run.
+    async fn run(&self, id: Uuid) -> Result<Option<StoredRun>, StoreError>;
+
+    /// The events of a run from sequence number `from` on.
+    async fn log_from(&self, id: Uuid, from: u64) -> Result<Vec<Event>, StoreError>;
+
+    /// The definition of a version, as JSON; none when there is no such version.
+    async fn version_definition(&self, version_id: Uuid) -> Result<Option<String>, StoreError>;
+
+    /// The ids of runs that somebody must drive ([`RunStatus::DRIVEN`]), the oldest first: at most
+    /// `limit` of those behind `after`.
+    async fn driven_runs(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<Uuid>, StoreError>;
+
+    /// The ids of the runs of a workflow that have not ended.
+    async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<Uuid>, StoreError>;
+}
+
+/// Why events were not added to a log. The log is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else added events first: load, decide and commit again.
+    #[error("the log has grown meanwhile")]
+    Conflict,
+    /// The run, its version or its workflow doesn't exist any more.
+    #[error("the run does not exist any more")]
+    Gone,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why the store gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It can't be reached, or not in time; later it may.
+    #[error("the store can't be reached")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A row can't be read as what it should be.
+    #[error("row {id} of {table} can't be read: {what}")]
+    Unreadable {
+        /// The table.
+        table: &'static str,
+        /// Its key.
+        id: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Anything else.
+    #[error("the store failed")]
+    Failed(#[source] Box<dyn std::error::Error + Send + Sync>),
+}
