@@ -57,7 +57,12 @@ impl Driver {
     }
 
     /// Drives the run until it ends or waits for a person; says what it came to.
-    pub(crate) async fn drive(mut self, first: Input, wake: Arc<Wake>, dispatcher: Dispatcher) -> Option<Self> {
+    pub(crate) async fn drive(
+        mut self,
+        first: Input,
+        wake: Arc<Wake>,
+        dispatcher: Dispatcher,
+    ) -> Option<Self> {
         self.inbox.push_back(first);
         loop {
             while let Some(input) = self.inbox.pop_front() {
@@ -90,7 +95,10 @@ impl Driver {
         self.state.status.is_terminal() || (self.work.is_empty() && self.state.status == RunStatus::Paused)
     }
 
-    fn receive(&mut self, done: Result<(TaskPath, Result<serde_json::Value, String>), tokio::task::JoinError>) {
+    fn receive(
+        &mut self,
+        done: Result<(TaskPath, Result<serde_json::Value, String>), tokio::task::JoinError>,
+    ) {
         match done {
             Ok((task, Ok(output))) => self.inbox.push_back(Input::Succeeded(task, output)),
             Ok((task, Err(error))) => self.inbox.push_back(Input::Failed(task, error)),

@@ -304,11 +304,7 @@ impl Engine {
 impl Driver {
     /// The run as the driver has it.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot {
-            record: self.record.clone(),
-            state: self.state.clone(),
-            plan: Arc::clone(&self.plan),
-        }
+        Snapshot { record: self.record.clone(), state: self.state.clone(), plan: Arc::clone(&self.plan) }
     }
 }
 

@@ -29,7 +29,8 @@ impl Executors {
         match node_type {
             sluice_nodes::PYTHON_FUNC => {
                 let config = sluice_nodes::PythonFuncConfig::parse(config)?;
-                let output = self.python.run(&config.code, &inputs).await.map_err(|error| error.to_string())?;
+                let output =
+                    self.python.run(&config.code, &inputs).await.map_err(|error| error.to_string())?;
                 config.check_output(output)
             }
             other => Err(format!("The node type \"{other}\" can't be run by this server yet.")),

@@ -50,9 +50,10 @@ pub(crate) async fn run(
 
 /// The outputs that were given for nodes of the plan.
 fn known_outputs(plan: &Plan, partial: &PartialRun) -> Map<String, Value> {
-    let given = partial.partial_outputs.iter().filter(|(id, _)| {
-        !partial.rerun_predecessors && **id != partial.node_id && plan.index(id).is_some()
-    });
+    let given = partial
+        .partial_outputs
+        .iter()
+        .filter(|(id, _)| !partial.rerun_predecessors && **id != partial.node_id && plan.index(id).is_some());
     given.map(|(id, output)| (id.clone(), output.clone())).collect()
 }
 
