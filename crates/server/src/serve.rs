@@ -88,12 +88,8 @@ fn python_pool(args: &PythonArgs) -> Result<Pool, Failure> {
         memory_bytes: args.python_memory_mib * 1024 * 1024,
         ..Limits::default()
     };
-    Ok(Pool::new(PoolConfig {
-        program: std::env::current_exe()?,
-        args: vec!["python-worker".into()],
-        workers,
-        limits,
-    }))
+    let config = PoolConfig::current_exe(["python-worker"])?;
+    Ok(Pool::new(PoolConfig { workers, limits, ..config }))
 }
 
 /// Drains at the first SIGTERM or Ctrl-C: nothing new runs, what is open is answered. Ends the program
