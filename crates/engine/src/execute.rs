@@ -28,10 +28,10 @@ impl Executors {
     ) -> Result<Value, String> {
         match node_type {
             sluice_nodes::PYTHON_FUNC => {
-                let config = sluice_nodes::PythonFuncConfig::parse(config)?;
+                let config = sluice_nodes::PythonFuncConfig::from_fields(config)?;
                 let output =
                     self.python.run(&config.code, &inputs).await.map_err(|error| error.to_string())?;
-                config.check_output(output)
+                sluice_nodes::check_output(&config, output)
             }
             other => Err(format!("The node type \"{other}\" can't be run by this server yet.")),
         }
