@@ -106,10 +106,10 @@ pub(crate) const LISTED: &[(&str, &[Listed])] = &[
             at(REDDIT, "RedditGetTrendingSubredditsNode", "RedditGetTrendingSubreddits", "RGTSN", "#007BFF"),
             at(FIRECRAWL, "FirecrawlCrawlNode", "Firecrawl Crawl", "FCN", "#FF00FF"),
             at(FIRECRAWL, "FirecrawlScrapeNode", "Firecrawl Scrape", "FSN", "#E83E8C"),
+            at(SEARCH, "ExaSearchNode", "ExaSearch", "ESN", "#FF7F50"),
+            Listed { has_fixed_output: true, ..own("SendEmailNode", "Send Email", "SEN", "#FD7E14") },
         ],
     ),
-    ("Search", &[at(SEARCH, "ExaSearchNode", "ExaSearch", "ESN", "#FF7F50")]),
-    ("Tools", &[Listed { has_fixed_output: true, ..own("SendEmailNode", "Send Email", "SEN", "#FD7E14") }]),
 ];
 
 /// Kinds of older workflows: known, so that these can still be saved, but no longer offered.

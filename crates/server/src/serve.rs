@@ -60,7 +60,7 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     let head_timeout = Duration::from_secs(args.head_timeout_seconds);
     server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(head_timeout);
     info!("listening on http://{address}");
-    server.serve(app).await?;
+    server.serve(app.into_make_service()).await?;
 
     engine.stop().await;
     python.shutdown().await;

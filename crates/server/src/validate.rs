@@ -1,24 +1,12 @@
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use serde::Deserialize;
+use serde_json::value::RawValue;
 use sluice_domain::validation::validate as check;
 use sluice_domain::{Definition, guard};
 use sluice_nodes::Builtin;
-
-/// A file: a definition, or the body of a create request around one.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Shape {
-    Request { definition: serde::de::IgnoredAny },
-    Definition {},
-}
-
-#[derive(Deserialize)]
-struct Request {
-    definition: Definition,
-}
 
 /// Prints every problem of every file, one a line: file, place, code and what to change.
 pub(crate) fn validate(files: &[PathBuf]) -> ExitCode {
@@ -48,11 +36,11 @@ fn read(file: &Path) -> Result<(&'static str, Definition), String> {
     let text = std::fs::read(file).map_err(|error| format!("can't be read: {error}"))?;
     guard::check_json(&text).map_err(|error| format!("is not JSON that a server would take: {error}"))?;
     let misshapen = |error: serde_json::Error| format!("is not a workflow definition: {error}");
-    match serde_json::from_slice(&text) {
-        Ok(Shape::Request { definition: _ }) => {
-            let Request { definition } = serde_json::from_slice(&text).map_err(misshapen)?;
-            Ok(("/definition", definition))
-        }
-        _ => Ok(("", serde_json::from_slice(&text).map_err(misshapen)?)),
-    }
+    let fields: HashMap<&str, &RawValue> = serde_json::from_slice(&text).map_err(misshapen)?;
+    // The body of a create request has the definition in a field of its own.
+    let (prefix, definition) = match fields.get("definition") {
+        Some(definition) => ("/definition", serde_json::from_str(definition.get())),
+        None => ("", serde_json::from_slice(&text)),
+    };
+    Ok((prefix, definition.map_err(misshapen)?))
 }

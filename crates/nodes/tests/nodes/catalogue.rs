@@ -14,9 +14,7 @@ fn the_categories_are_those_that_editors_know() {
         ("Code Execution", 1),
         ("Logic", 5),
         ("Experimental", 1),
-        ("Integrations", 19),
-        ("Search", 1),
-        ("Tools", 1),
+        ("Integrations", 21),
     ];
     assert_eq!(categories, expected);
 }
