@@ -1,5 +1,6 @@
 //! Holds ARCHITECTURE.md to the truth: the arrows between crates, the paths it names, the reasons of the libraries, and
 //! those invariants that can be read off the source.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -80,7 +81,12 @@ fn the_crates_depend_on_each_other_as_drawn() {
         ("sluice-tests", &[]),
     ];
     let dependencies = dependencies();
-    assert_eq!(dependencies.len(), allowed.len(), "a crate is missing in this test: {:?}", dependencies.keys());
+    assert_eq!(
+        dependencies.len(),
+        allowed.len(),
+        "a crate is missing in this test: {:?}",
+        dependencies.keys()
+    );
     for (package, allowed) in allowed {
         for dependency in dependencies[*package].iter().filter(|name| name.starts_with("sluice")) {
             assert!(allowed.contains(&dependency.as_str()), "{package} may not know {dependency}");
@@ -121,9 +127,13 @@ fn every_library_has_its_reason() {
         .flat_map(|line| line.split('|').nth(1).unwrap_or_default().split(','))
         .map(str::trim)
         .collect();
-    for (package, dependencies) in dependencies().into_iter().filter(|(package, _)| package != "sluice-tests") {
+    for (package, dependencies) in dependencies().into_iter().filter(|(package, _)| package != "sluice-tests")
+    {
         for library in dependencies.iter().filter(|name| !name.starts_with("sluice")) {
-            assert!(table.contains(library.as_str()), "{library}, used by {package}, has no reason in ARCHITECTURE.md");
+            assert!(
+                table.contains(library.as_str()),
+                "{library}, used by {package}, has no reason in ARCHITECTURE.md"
+            );
         }
     }
 }
@@ -133,7 +143,8 @@ fn the_paths_that_documents_name_exist() {
     for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
         let named = text.split('`').skip(1).step_by(2);
-        let tops = ["crates/", "tests/", "docs/", "openapi/", "migration", "examples", "scripts/", "clippy.toml"];
+        let tops =
+            ["crates/", "tests/", "docs/", "openapi/", "migration", "examples", "scripts/", "clippy.toml"];
         let paths: Vec<&str> = named.filter(|name| tops.iter().any(|top| name.starts_with(top))).collect();
         for path in &paths {
             assert!(root().join(path).exists(), "{document} names {path}, which doesn't exist");
@@ -146,7 +157,8 @@ fn the_paths_that_documents_name_exist() {
 fn the_invariants_that_can_be_read_hold() {
     let pure = ["crates/domain/src", "crates/nodes/src"];
     for folder in pure {
-        let impure = ["std::fs", "std::net", "std::env", "std::process", "std::thread", "Utc::now", "Instant::now"];
+        let impure =
+            ["std::fs", "std::net", "std::env", "std::process", "std::thread", "Utc::now", "Instant::now"];
         assert_eq!(lines_with(folder, &impure), Vec::<String>::new());
     }
     for folder in ["crates/domain/src", "crates/engine/src", "crates/persistence/src", "crates/server/src"] {
@@ -155,7 +167,13 @@ fn the_invariants_that_can_be_read_hold() {
     for folder in ["crates/engine/src", "crates/api/src", "crates/server/src"] {
         assert_eq!(lines_with(folder, &["SELECT ", "INSERT ", "sea_orm", "sqlx"]), Vec::<String>::new());
     }
-    for folder in ["crates/domain/src", "crates/nodes/src", "crates/engine/src", "crates/persistence/src", "crates/api/src"] {
+    for folder in [
+        "crates/domain/src",
+        "crates/nodes/src",
+        "crates/engine/src",
+        "crates/persistence/src",
+        "crates/api/src",
+    ] {
         assert_eq!(lines_with(folder, &["env::var"]), Vec::<String>::new());
     }
     assert_eq!(lines_with("migration/src", &["entity", "sluice_"]), Vec::<String>::new());

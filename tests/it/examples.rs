@@ -62,19 +62,28 @@ async fn the_walk_of_the_readme(app: App) {
     let readme = std::fs::read_to_string(format!("{root}/README.md")).expect("the README");
     let blocks: Vec<&str> =
         readme.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
-    let [create, start, see, approve, read] = blocks[..] else { panic!("the README has other blocks: {blocks:?}") };
-    let until = |status: &str| {
-        format!("until curl -s localhost:8080/run/$run/ | grep -q '\"status\":\"{status}\"'; do sleep 0.05; done\n")
+    let [create, start, see, approve, read] = blocks[..] else {
+        panic!("the README has other blocks: {blocks:?}")
     };
-    let script = ["set -e\n", create, start, &until("PAUSED"), see, approve, &until("COMPLETED"), read].concat();
+    let until = |status: &str| {
+        format!(
+            "until curl -s localhost:8080/run/$run/ | grep -q '\"status\":\"{status}\"'; do sleep 0.05; done\n"
+        )
+    };
+    let script =
+        ["set -e\n", create, start, &until("PAUSED"), see, approve, &until("COMPLETED"), read].concat();
     let script = script.replace("localhost:8080", app.base().trim_start_matches("http://"));
-    let bash = tokio::process::Command::new("timeout").args(["30", "bash", "-c", &script]).current_dir(root).output();
+    let bash = tokio::process::Command::new("timeout")
+        .args(["30", "bash", "-c", &script])
+        .current_dir(root)
+        .output();
     let walk = bash.await.expect("bash runs");
     let shown = String::from_utf8_lossy(&walk.stdout);
     assert!(walk.status.success(), "{shown}{}", String::from_utf8_lossy(&walk.stderr));
     assert!(shown.contains("\"pause_message\": \"Please check this refund.\""), "{shown}");
     let outputs = shown.rsplit_once("]\n").expect("the list, then the outputs").1;
     let outputs: Value = serde_json::from_str(outputs).expect("the outputs in JSON");
-    let sent = json!({"customer": "Ada", "amount": 120, "text": "We refund your order.", "reviewer": "Grace"});
+    let sent =
+        json!({"customer": "Ada", "amount": 120, "text": "We refund your order.", "reviewer": "Grace"});
     assert_eq!(outputs["output_node"], sent);
 }

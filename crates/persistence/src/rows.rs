@@ -1,6 +1,6 @@
 //! From rows to what callers get. A row that doesn't say what it should is an error that names it.
 
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select};
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sluice_domain::run::{Event, RunStatus};
@@ -8,7 +8,6 @@ use sluice_engine::{RunRecord, StoreError};
 use uuid::Uuid;
 
 use crate::entity::{run, run_log, workflow, workflow_version};
-use crate::error::store_error;
 use crate::{VersionRow, WorkflowRow};
 
 pub(crate) const WORKFLOWS: &str = "workflows";
@@ -20,8 +19,8 @@ pub(crate) const RUN_LOG: &str = "run_log";
 pub(crate) async fn find<E: EntityTrait>(
     db: &impl ConnectionTrait,
     select: Select<E>,
-) -> Result<Vec<QueryResult>, StoreError> {
-    db.query_all(select.as_query()).await.map_err(store_error)
+) -> Result<Vec<QueryResult>, DbErr> {
+    db.query_all(select.as_query()).await
 }
 
 /// A row as its table has it. `prefix` stands in front of the names of its columns.

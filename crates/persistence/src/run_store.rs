@@ -1,7 +1,7 @@
 //! What the engine asks of the store.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     QueryTrait as _,
@@ -57,7 +57,7 @@ impl RunStore for Database {
                     .add(run_log::Column::Seq.in_subquery(row_of_event)),
             )
             .order_by_asc(run_log::Column::Seq);
-        let found = rows::find(self.readers(), select).await?;
+        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
         let mut log = Vec::new();
         let mut start = None;
         for row in &found {

@@ -10,6 +10,7 @@ use sluice_engine::{RunRecord, RunStore as _, StoreError, StoredRun};
 use uuid::Uuid;
 
 use crate::entity::{run, run_log, workflow_version};
+use crate::error::store_error;
 use crate::rows;
 use crate::{Database, Page, RunDetail, RunFilter, VersionRow};
 
@@ -38,7 +39,9 @@ impl Database {
         let tx = self.snapshot().await?;
         let select =
             filtered(filter).order_by_desc(run::Column::Id).offset(page.offset()).limit(page.limit());
-        let records = rows::readable(rows::find(&tx, select).await?.iter().map(|row| rows::record(row, "")));
+        let records = rows::readable(
+            rows::find(&tx, select).await.map_err(store_error)?.iter().map(|row| rows::record(row, "")),
+        );
         if records.is_empty() {
             return Ok(Vec::new());
         }
@@ -46,12 +49,12 @@ impl Database {
             .filter(run_log::Column::RunId.is_in(records.iter().map(|record| record.id)))
             .order_by_asc(run_log::Column::RunId)
             .order_by_asc(run_log::Column::Seq);
-        let logs = rows::find(&tx, select).await?;
+        let logs = rows::find(&tx, select).await.map_err(store_error)?;
         let mut versions: Vec<Uuid> = records.iter().map(|record| record.version_id).collect();
         versions.sort_unstable();
         versions.dedup();
         let select = workflow_version::Entity::find().filter(workflow_version::Column::Id.is_in(versions));
-        let versions = rows::find(&tx, select).await?;
+        let versions = rows::find(&tx, select).await.map_err(store_error)?;
         drop(tx);
 
         let mut logs = by_run(rows::readable(logs.iter().map(|row| rows::read(row, "", rows::RUN_LOG))));

@@ -3,7 +3,8 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Set,
 };
 use sluice_domain::naming;
 use sluice_engine::clock;
@@ -66,7 +67,7 @@ impl Change for Duplicate {
     type Output = WorkflowRow;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
-        let found = rows::find(tx, workflow::Entity::find_by_id(self.0)).await.map_err(WriteError::Store)?;
+        let found = rows::find(tx, workflow::Entity::find_by_id(self.0)).await?;
         let original = found.first().ok_or(WriteError::NotFound)?;
         let original = rows::workflow(original).map_err(WriteError::Store)?;
         // The definition is that of the latest version: both change in the same transaction.
@@ -152,6 +153,7 @@ fn row(id: Uuid, created_at: DateTime<Utc>, updated_at: DateTime<Utc>, new: &New
 }
 
 /// What of a workflow stays when its definition is replaced.
+#[derive(FromQueryResult)]
 struct Head {
     name: String,
     description: Option<String>,
@@ -159,15 +161,16 @@ struct Head {
 }
 
 async fn head(tx: &DatabaseTransaction, id: Uuid) -> Result<Head, Fault> {
-    let found: Result<Option<(String, Option<String>, DateTime<Utc>)>, DbErr> =
-        workflow::Entity::find_by_id(id)
-            .select_only()
-            .columns([workflow::Column::Name, workflow::Column::Description, workflow::Column::CreatedAt])
-            .into_tuple()
-            .one(tx)
-            .await;
-    let (name, description, created_at) = found?.ok_or(WriteError::NotFound)?;
-    Ok(Head { name, description, created_at })
+    // Not the definition: saving is how one that can't be read is repaired.
+    let select = workflow::Entity::find_by_id(id).select_only().columns([
+        workflow::Column::Id,
+        workflow::Column::Name,
+        workflow::Column::Description,
+        workflow::Column::CreatedAt,
+    ]);
+    let found = rows::find(tx, select).await?;
+    let found = found.first().ok_or(WriteError::NotFound)?;
+    Ok(rows::read(found, "", rows::WORKFLOWS).map_err(WriteError::Store)?)
 }
 
 /// The version that was made last.

@@ -71,7 +71,8 @@ impl Database {
     ///
     /// When the store fails or the row can't be read.
     pub async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRow>, StoreError> {
-        let found = rows::find(self.readers(), workflow::Entity::find_by_id(id)).await?;
+        let found =
+            rows::find(self.readers(), workflow::Entity::find_by_id(id)).await.map_err(store_error)?;
         found.first().map(rows::workflow).transpose()
     }
 
@@ -85,7 +86,7 @@ impl Database {
             .order_by_desc(workflow::Column::Id)
             .offset(page.offset())
             .limit(page.limit());
-        let found = rows::find(self.readers(), select).await?;
+        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
         Ok(rows::readable(found.iter().map(rows::workflow)))
     }
 
@@ -126,7 +127,7 @@ impl Database {
             .order_by_desc(workflow_version::Column::Version)
             .offset(page.offset())
             .limit(page.limit());
-        let found = rows::find(self.readers(), select).await?;
+        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
         if found.is_empty() && self.existing_workflows(&[workflow_id]).await?.is_empty() {
             return Ok(None);
         }
@@ -158,7 +159,9 @@ impl Database {
     ///
     /// When the store fails or the row can't be read.
     pub async fn version(&self, version_id: Uuid) -> Result<Option<VersionRow>, StoreError> {
-        let found = rows::find(self.readers(), workflow_version::Entity::find_by_id(version_id)).await?;
+        let found = rows::find(self.readers(), workflow_version::Entity::find_by_id(version_id))
+            .await
+            .map_err(store_error)?;
         found.first().map(rows::version).transpose()
     }
 }

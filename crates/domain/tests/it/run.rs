@@ -15,7 +15,10 @@ fn dags() -> impl Strategy<Value = Definition> {
     (nodes, proptest::collection::vec((0..12usize, 0..12usize, any::<bool>()), 0..24)).prop_map(build)
 }
 
-fn build((kinds, pairs): (Vec<(usize, u32, usize)>, Vec<(usize, usize, bool)>)) -> Definition {
+/// (kind, iterations, kind inside of a loop).
+type Drawn = (usize, u32, usize);
+
+fn build((kinds, pairs): (Vec<Drawn>, Vec<(usize, usize, bool)>)) -> Definition {
     let mut definition = Definition { nodes: vec![node("n0", "InputNode")], ..Definition::default() };
     for (place, (kind, iterations, inner)) in kinds.iter().enumerate() {
         let id = format!("n{}", place + 1);
@@ -84,7 +87,7 @@ impl World {
             return false;
         }
         let gate = open[choice % open.len()].clone();
-        let action = if gate.len() % 2 == 0 && !gate.ends_with('3') {
+        let action = if gate.len().is_multiple_of(2) && !gate.ends_with('3') {
             PauseAction::Approve
         } else {
             PauseAction::Decline
