@@ -133,8 +133,15 @@ impl Driver {
         }
     }
 
-    /// Decides on all of `inputs` in turn.
+    /// Decides on all of `inputs` in turn. Where that can take long, other tasks of this thread move on first.
     fn decide(&mut self, inputs: Vec<Input>) -> Result<Step, TellError> {
+        if self.plan.is_heavy() {
+            return tokio::task::block_in_place(|| self.decide_here(inputs));
+        }
+        self.decide_here(inputs)
+    }
+
+    fn decide_here(&mut self, inputs: Vec<Input>) -> Result<Step, TellError> {
         let first = self.state.length;
         let mut step = Step { commit: None, actions: Vec::new() };
         let mut events: Vec<Event> = Vec::new();

@@ -82,6 +82,11 @@ pub trait CheckInput: Debug + Send + Sync {
     /// # Errors
     /// A sentence for whoever started the run.
     fn check(&self, input: &Value) -> Result<(), String>;
+
+    /// Whether checking can take longer than a moment.
+    fn is_slow(&self) -> bool {
+        false
+    }
 }
 
 /// What arrived at a node, in link order, nulls left out.
@@ -179,6 +184,18 @@ impl Plan {
         let children: HashMap<&str, &Level<'_>> =
             levels.iter().filter_map(|level| Some((level.parent?, level))).collect();
         Builder { kinds, children }.level(&levels[0], depth)
+    }
+
+    /// Whether deciding on its runs can take longer than a moment: many nodes, loops, schemas to check.
+    #[must_use]
+    pub fn is_heavy(&self) -> bool {
+        const MANY: usize = 500;
+        let is_slow = |node: &PlanNode| match &node.behaviour {
+            Behaviour::Loop(_) => true,
+            Behaviour::Input(check) => check.is_slow(),
+            _ => false,
+        };
+        self.nodes.len() > MANY || self.nodes.iter().any(is_slow)
     }
 
     /// The index of the node `id`.
