@@ -36,6 +36,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What is to be done once the events are committed, and not before.
     pub actions: Vec<Action>,
+    /// Whether loops have more to do at once: commit, then say [`Input::Advance`].
+    pub has_more: bool,
 }
 
 /// Work that happens outside of the log.
@@ -93,6 +95,9 @@ pub fn decide(
     }
     Ok(decider.decision)
 }
+
+/// How many events one decision makes before loops are left to the next.
+const LOOP_BATCH: usize = 1_000;
 
 /// The level that a frame belongs to: the top, or the body of a loop.
 type Level<'p> = &'p Plan;
@@ -216,7 +221,7 @@ impl<'p> Decider<'p, '_> {
     /// Ends the run or pauses it, when nothing else can happen.
     fn conclude(&mut self) {
         let at = self.now;
-        if self.state.active > 0 || self.state.status.is_terminal() {
+        if self.state.active > 0 || self.decision.has_more || self.state.status.is_terminal() {
             return;
         }
         if self.state.root.finished < self.plan.nodes.len() {
@@ -405,6 +410,11 @@ impl<'p> Decider<'p, '_> {
                 let output = self.state.loop_output(self.plan, path, body, &self.memo);
                 self.end_task(path.clone(), Ok(output));
                 return true;
+            }
+            // Long loops are brought on in pieces, so that they are committed on the way and can be canceled.
+            if self.decision.events.len() > LOOP_BATCH {
+                self.decision.has_more = true;
+                return false;
             }
             // The nodes at the top have their events whatever loops do.
             if self.state.length > MAX_LOOP_EVENTS + 2 * self.plan.nodes.len() as u64 {

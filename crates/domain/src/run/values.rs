@@ -141,9 +141,9 @@ impl RunState {
                 (output, _) => output,
             };
             match value {
-                Some(_) if inputs.get(&source.label).is_some() => {}
+                Some(_) if edge.repeats && inputs.get(&edge.label).is_some() => {}
                 Some(value) => inputs.0.push(Arrival {
-                    label: Arc::clone(&source.label),
+                    label: Arc::clone(&edge.label),
                     node_id: Arc::clone(&source.id),
                     value,
                 }),

@@ -63,12 +63,16 @@ impl World {
         let decision = decide(&self.plan, &mut self.state, input, now).unwrap();
         self.log.extend(decision.events);
         self.commits.push(self.log.len());
+        let has_more = decision.has_more;
         for Action::Execute { task, node_type, inputs, .. } in decision.actions {
             let result = match &*node_type {
                 "Effect" => Ok(json!({"did": task.to_string(), "with": *inputs})),
                 _ => Err(format!("{task} failed")),
             };
             self.work.push((task, result));
+        }
+        if has_more {
+            self.tell(Input::Advance);
         }
     }
 
