@@ -7,6 +7,7 @@ use crate::graphs::*;
 
 on_both_stores!(
     a_loop_counts,
+    long_loops_delay_nobody_and_can_be_canceled,
     the_children_of_a_loop_are_its_body,
     the_history_is_readable_in_the_body,
     a_loop_without_a_map_takes_all_inputs,
@@ -188,4 +189,36 @@ async fn a_loop_survives_a_crash_at_its_gate(mut app: App) {
     app.settle(&run, &next(8)).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
+}
+
+/// Loops over loops take the server seconds; meanwhile it answers, and a cancel stops them before their end.
+async fn long_loops_delay_nobody_and_can_be_canceled(app: App) {
+    let innermost = definition(
+        vec![
+            node("i", "InputNode", json!({})),
+            fixed("s", json!({"k": 1})),
+            output_named("o", json!({"k": "s.k"})),
+        ],
+        chain(&["i", "s", "o"]),
+    );
+    let inner = node("inner", "ForLoopNode", json!({"num_iterations": 1000, "subworkflow": innermost}));
+    let body = definition(
+        vec![node("i", "InputNode", json!({})), inner, output_named("o", json!({"k": "inner.k"}))],
+        chain(&["i", "inner", "o"]),
+    );
+    let outer = node("outer", "ForLoopNode", json!({"num_iterations": 1000, "subworkflow": body}));
+    let id = app.create(&workflow("w", vec![input(), outer], chain(&["input_node", "outer"]))).await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(app.start_run(&id, &run_body("hi")).await);
+    }
+    for run in &runs {
+        app.run_until(run, "RUNNING").await;
+    }
+    assert_eq!(app.get("/healthz").await.status, 200);
+    app.create_and_run(&plain("beside"), &run_body("hi")).await;
+    for run in &runs {
+        let canceled = app.call(reqwest::Method::POST, &format!("/wf/cancel_workflow/{run}/")).await.ok();
+        assert_eq!(canceled["status"], "CANCELED", "it ended before it could be canceled");
+    }
 }

@@ -95,7 +95,9 @@ async fn every_body_has_a_schema_and_an_example() {
         }
         let problems =
             operation["responses"].as_object().expect("responses").keys().filter(|s| s.starts_with('4'));
-        assert!(problems.count() > 0 || name.contains("z"), "{name} promises never to refuse anything");
+        let takes_nothing =
+            ["/healthz", "/readyz", "/node/supported_types/"].iter().any(|path| name.ends_with(path));
+        assert!(problems.count() > 0 || takes_nothing, "{name} promises never to refuse anything");
     }
 }
 

@@ -8,6 +8,7 @@ use crate::graphs::*;
 
 on_both_stores!(
     a_run_waits_at_a_gate,
+    the_list_has_the_name_of_today,
     approve_lays_the_inputs_over_what_waited,
     override_gives_the_inputs_alone,
     decline_ends_the_run_when_no_leaf_gave_anything,
@@ -340,4 +341,15 @@ async fn paused_runs_are_listed_newest_first(app: App) {
     app.run_until(&runs[1], "COMPLETED").await;
     let left = listed(app.get("/wf/paused_workflows/").await.ok());
     assert_eq!(left, [runs[0].clone(), runs[2].clone()]);
+}
+
+async fn the_list_has_the_name_of_today(app: App) {
+    let body = gated("before");
+    let id = app.create(&body).await;
+    let run = app.start_run(&id, &run_body("hi")).await;
+    app.run_until(&run, "PAUSED").await;
+    let renamed = json!({"name": "after", "definition": body["definition"]});
+    app.put(&format!("/wf/{id}/"), &renamed).await.ok();
+    let listed = app.get("/wf/paused_workflows/").await.ok();
+    assert_eq!((&listed[0]["workflow"]["name"], &listed[0]["workflow"]["id"]), (&json!("after"), &json!(id)));
 }

@@ -14,6 +14,7 @@ on_both_stores!(
     a_run_without_inputs_runs,
     outputs_and_inputs_are_keyed_by_title,
     colliding_titles_lose_no_output,
+    titles_collide_only_where_they_meet,
     a_failed_node_cancels_what_is_below_it,
     a_kind_that_is_not_there_yet_fails_with_a_sentence,
     a_schema_that_is_enforced_is_enforced,
@@ -410,4 +411,27 @@ async fn a_wide_workflow_runs(app: App) {
     assert_eq!(run["status"], "COMPLETED");
     let all = run["outputs"]["all"].as_object().expect("the merged outputs");
     assert_eq!((all.len(), &all["n99"]), (100, &json!({"k": "n99"})));
+}
+
+/// Two nodes share a title; a node that only one of them is linked into knows it by the title.
+async fn titles_collide_only_where_they_meet(app: App) {
+    let nodes = vec![
+        input(),
+        titled(fixed("s1", json!({"k": 1})), "T"),
+        titled(fixed("s2", json!({"k": 2})), "T"),
+        merge("one"),
+        merge("both"),
+    ];
+    let links = vec![
+        link("input_node", "s1"),
+        link("input_node", "s2"),
+        link("s2", "one"),
+        link("s2", "both"),
+        link("s1", "both"),
+    ];
+    let run = app.create_and_run(&workflow("w", nodes, links), &run_body("hi")).await;
+    assert_eq!(task(&run, "one")["inputs"], json!({"T": {"k": 2}}));
+    // The first link has the title.
+    assert_eq!(task(&run, "both")["inputs"], json!({"T": {"k": 2}, "s1": {"k": 1}}));
+    assert_eq!((&run["outputs"]["T"], &run["outputs"]["s2"]), (&json!({"k": 1}), &json!({"k": 2})));
 }

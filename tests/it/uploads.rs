@@ -14,6 +14,7 @@ use crate::store::{Kind, files_below};
 
 on_both_stores!(
     files_are_stored_under_the_workflow,
+    another_database_leaves_the_files_alone,
     hostile_names_are_made_safe,
     the_same_name_twice_is_two_files,
     fields_are_required,
@@ -184,4 +185,20 @@ async fn limits_are_kept() {
     let fits =
         paths(&app.upload(form(&id, vec![("a", &LARGE[..1000]), ("b", b"2"), ("c", b"3")])).await.ok());
     assert_eq!(fits.len(), 3);
+}
+
+/// Somebody tries another database with the same data folder.
+async fn another_database_leaves_the_files_alone(mut app: App) {
+    let id = app.create(&plain("w")).await;
+    app.upload(form(&id, vec![("a.txt", b"hello")])).await.ok();
+    let before = files_below(&app.data_dir());
+    assert_eq!(before.len(), 1, "{before:?}");
+    app.terminate().await;
+    let other = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}/other.db", other.path().display());
+    let data_dir = app.data_dir().display().to_string();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", &url, "--data-dir", &data_dir];
+    let second = crate::process::Process::start(&arguments.map(str::to_owned), &[]);
+    assert_eq!(second.terminate(), Some(0));
+    assert_eq!(files_below(&app.data_dir()), before);
 }

@@ -8,6 +8,7 @@ use crate::graphs::*;
 
 on_both_stores!(
     a_change_of_layout_refreshes_the_latest_version,
+    what_executes_stays_where_only_the_form_of_a_number_changed,
     a_change_of_config_is_a_version,
     an_older_definition_saved_again_is_a_new_version,
     the_hash_is_that_of_the_canonical_form,
@@ -157,4 +158,22 @@ async fn a_run_keeps_the_version_it_started_with(app: App) {
         (&done["outputs"]["output_node"]["out"], &done["workflow_version"]["version"]),
         (&json!("edited"), &json!(2))
     );
+}
+
+/// `1` and `1.0` are one number to the hash, so they are one version; what that version does stays the same too, also
+/// after a restart.
+async fn what_executes_stays_where_only_the_form_of_a_number_changed(mut app: App) {
+    let body = |k: serde_json::Value| {
+        workflow("w", vec![input(), fixed("s", json!({"k": k}))], chain(&["input_node", "s"]))
+    };
+    let id = app.create(&body(json!(1))).await;
+    app.put(&format!("/wf/{id}/"), &body(json!(1.0))).await.ok();
+    let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
+    assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
+    app.crash_and_restart().await;
+    let run = app.run(&id, &run_body("hi")).await;
+    assert_eq!(run["outputs"]["s"]["k"].to_string(), "1");
+    let unsafe_number = body(json!(9_007_199_254_740_993_u64));
+    let pointers = app.put(&format!("/wf/{id}/"), &unsafe_number).await.pointers();
+    assert_eq!(pointers, ["/definition/nodes/1/config/values/k"]);
 }
