@@ -1,1 +1,18 @@
-//! To come.
+//! The schema of the store, step by step. `README.md` has the rules for adding a step.
+
+use sea_orm_migration::prelude::*;
+
+pub use sea_orm_migration as migration;
+
+mod m20261123_000001_workflows_and_runs;
+
+/// All steps, in the order in which they are taken.
+#[derive(Debug)]
+pub struct Migrator;
+
+#[async_trait::async_trait]
+impl MigratorTrait for Migrator {
+    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
+        vec![Box::new(m20261123_000001_workflows_and_runs::Migration)]
+    }
+}

@@ -1,1 +1,27 @@
-//! To come.
+//! The store: SQLite and PostgreSQL through sea-orm. The only crate that knows SQL.
+//!
+//! [`Database`] keeps workflows, their versions and runs, and is the [`sluice_engine::RunStore`] of the
+//! engine. One task writes, everything that waits in one transaction; several connections read.
+
+// Never named here; it pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
+use libsqlite3_sys as _;
+
+mod connect;
+mod database;
+mod entity;
+mod error;
+mod lock;
+mod options;
+mod rows;
+mod run_store;
+mod runs;
+mod schema;
+mod types;
+mod workflow_changes;
+mod workflows;
+mod writer;
+
+pub use database::Database;
+pub use error::{OpenError, WriteError};
+pub use options::Options;
+pub use types::{Accepted, NewWorkflow, Page, RunDetail, RunFilter, VersionRow, WorkflowRow};

@@ -1,0 +1,127 @@
+//! Connections, and how each database is set up.
+
+use std::path::Path;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::PgPoolOptions;
+use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement, sqlx,
+};
+
+/// How long a connection is waited for.
+const ACQUIRE: Duration = Duration::from_secs(5);
+/// How long PostgreSQL may work on one statement. Longer than any of ours takes.
+const STATEMENT: Duration = Duration::from_secs(30);
+/// A connection that rested for so long is tried before it is used.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// The advisory lock of whoever drives the runs of a database. An arbitrary number, for ever the same.
+const OWNER_LOCK: i64 = 0x0051_7569_6365_0001;
+/// The advisory lock of whoever changes the schema.
+pub(crate) const SCHEMA_LOCK: i64 = 0x0051_7569_6365_0002;
+
+/// How a connection to SQLite is used.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    Write,
+    Read,
+}
+
+fn options(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    options
+        .max_connections(connections)
+        .acquire_timeout(ACQUIRE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .test_before_acquire_if_idle_for(IDLE)
+        .sqlx_logging(false)
+        .record_stmt_in_spans(false);
+    options
+}
+
+/// Connections to the SQLite file at `path`. One that writes makes the file when it is missing.
+pub(crate) async fn sqlite(path: &Path, usage: Use, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let path = path.to_owned();
+    let mut options = options("sqlite:", connections);
+    options.map_sqlx_sqlite_opts(move |options| {
+        let options = common_pragmas(options.filename(&path));
+        match usage {
+            Use::Read => options.read_only(true),
+            Use::Write => options
+                .create_if_missing(true)
+                .journal_mode(SqliteJournalMode::Wal)
+                // What was acknowledged survives a power cut.
+                .synchronous(SqliteSynchronous::Full)
+                .pragma("journal_size_limit", (64 * 1024 * 1024).to_string()),
+        }
+    });
+    Database::connect(options).await
+}
+
+fn common_pragmas(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .busy_timeout(ACQUIRE)
+        .foreign_keys(true)
+        .pragma("temp_store", "MEMORY")
+        // Negative: in KiB.
+        .pragma("cache_size", "-65536")
+        .pragma("mmap_size", (256 * 1024 * 1024).to_string())
+}
+
+/// A connection to PostgreSQL for changing the schema, which may take long.
+pub(crate) async fn postgres_admin(url: &str) -> Result<DatabaseConnection, DbErr> {
+    Database::connect(options(url, 1)).await
+}
+
+/// Connections to PostgreSQL that read.
+pub(crate) async fn postgres_readers(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = options(url, connections);
+    options.statement_timeout(STATEMENT);
+    Database::connect(options).await
+}
+
+/// The one connection to PostgreSQL that writes. It holds the lock of the owner, and so does every
+/// connection that takes its place: a server that lost the lock to another one can't write any more.
+pub(crate) async fn postgres_writer(url: &str, exclusive: bool) -> Result<DatabaseConnection, DbErr> {
+    let mut options = options(url, 1);
+    options.statement_timeout(STATEMENT);
+    options.map_sqlx_postgres_opts(|options| {
+        // So that the server soon notices a process that vanished, and gives its lock back.
+        options.options([
+            ("tcp_keepalives_idle", "15"),
+            ("tcp_keepalives_interval", "5"),
+            ("tcp_keepalives_count", "3"),
+        ])
+    });
+    options.map_sqlx_postgres_pool_opts(move |pool| with_owner_lock(pool, exclusive));
+    Database::connect(options).await
+}
+
+fn with_owner_lock(pool: PgPoolOptions, exclusive: bool) -> PgPoolOptions {
+    pool.after_connect(move |connection, _| {
+        Box::pin(async move {
+            let taken: bool =
+                sqlx::query_scalar(owner_lock_sql(exclusive)).bind(OWNER_LOCK).fetch_one(connection).await?;
+            if taken {
+                return Ok(());
+            }
+            Err(sqlx::Error::Configuration("another sluice owns the database".into()))
+        })
+    })
+}
+
+fn owner_lock_sql(exclusive: bool) -> &'static str {
+    if exclusive { "SELECT pg_try_advisory_lock($1)" } else { "SELECT pg_try_advisory_lock_shared($1)" }
+}
+
+/// Whether the lock of the owner is to be had. The connection holds it from then on.
+pub(crate) async fn take_owner_lock(admin: &DatabaseConnection, exclusive: bool) -> Result<bool, DbErr> {
+    let statement =
+        Statement::from_sql_and_values(DbBackend::Postgres, owner_lock_sql(exclusive), [OWNER_LOCK.into()]);
+    match admin.query_one_raw(statement).await? {
+        Some(row) => row.try_get_by_index(0),
+        None => Ok(false),
+    }
+}

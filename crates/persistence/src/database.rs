@@ -1,0 +1,216 @@
+//! Opening and closing a database.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionOptions, TransactionTrait};
+use sea_orm::{DatabaseTransaction, IsolationLevel, SqliteTransactionMode};
+use sluice_engine::StoreError;
+use tokio::task::JoinHandle;
+
+use crate::connect::{self, Use};
+use crate::error::{is_not_a_database, store_error};
+use crate::lock::FileLock;
+use crate::options::Target;
+use crate::schema::{self, Misfit};
+use crate::writer::Writer;
+use crate::{OpenError, Options};
+
+/// The store. A clone is the same store.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    writer: Writer,
+    readers: DatabaseConnection,
+    /// What is needed for closing, once.
+    closing: Mutex<Option<Closing>>,
+}
+
+struct Closing {
+    task: JoinHandle<()>,
+    write: DatabaseConnection,
+    lock: Option<FileLock>,
+}
+
+impl std::fmt::Debug for Database {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Database").finish_non_exhaustive()
+    }
+}
+
+impl Database {
+    /// Opens the database: makes it when it is missing, takes its lock and brings its schema up to date.
+    ///
+    /// # Errors
+    ///
+    /// When it is not to be used; then nothing in it has changed.
+    pub async fn open(options: Options) -> Result<Self, OpenError> {
+        let target = Target::parse(&options.url)?;
+        let opened = match &target {
+            Target::Sqlite { path } => open_sqlite(path).await?,
+            Target::Postgres { url, .. } => open_postgres(url, &options, &target.place()).await?,
+        };
+        let readers = connect_readers(&target, options.readers).await;
+        let readers = readers.map_err(|source| OpenError::Unreachable { place: target.place(), source })?;
+        let (writer, task) = Writer::spawn(opened.write.clone());
+        let closing = Closing { task, write: opened.write, lock: opened.lock };
+        let inner = Inner { writer, readers, closing: Mutex::new(Some(closing)) };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// Brings the schema up to date and does nothing else. The names of the steps taken.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Database::open`].
+    pub async fn migrate(options: Options) -> Result<Vec<String>, OpenError> {
+        let target = Target::parse(&options.url)?;
+        let opened = match &target {
+            Target::Sqlite { path } => open_sqlite(path).await?,
+            Target::Postgres { url, .. } => open_postgres(url, &options, &target.place()).await?,
+        };
+        close_connection(&opened.write).await;
+        Ok(opened.steps)
+    }
+
+    /// Whether the store answers and can write.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Unavailable`] when it doesn't.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.inner.writer.alive()?;
+        self.inner.readers.ping().await.map_err(store_error)
+    }
+
+    /// Finishes what was asked for, then closes the database, for every clone, and gives its lock back.
+    pub async fn close(self) {
+        let closing = self.inner.closing.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Closing { task, write, lock }) = closing else { return };
+        self.inner.writer.stop().await;
+        if let Err(error) = task.await {
+            tracing::error!(%error, "the writer ended badly");
+        }
+        // First the readers: the log of SQLite can only be emptied when nobody reads it.
+        close_connection(&self.inner.readers).await;
+        if write.get_database_backend() == DbBackend::Sqlite {
+            for sql in ["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] {
+                if let Err(error) = write.execute_unprepared(sql).await {
+                    tracing::warn!(%error, sql, "closing the database goes on without this");
+                }
+            }
+        }
+        close_connection(&write).await;
+        drop(lock);
+    }
+
+    pub(crate) fn readers(&self) -> &DatabaseConnection {
+        &self.inner.readers
+    }
+
+    pub(crate) fn writer(&self) -> &Writer {
+        &self.inner.writer
+    }
+
+    /// A transaction in which everything is read as of one moment.
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, StoreError> {
+        let mut options = TransactionOptions::default();
+        match self.inner.readers.get_database_backend() {
+            DbBackend::Postgres => options.isolation_level = Some(IsolationLevel::RepeatableRead),
+            _ => options.sqlite_transaction_mode = Some(SqliteTransactionMode::Deferred),
+        }
+        self.inner.readers.begin_with_options(options).await.map_err(store_error)
+    }
+}
+
+/// The connection that writes, and what came with it.
+struct Opened {
+    write: DatabaseConnection,
+    lock: Option<FileLock>,
+    steps: Vec<String>,
+}
+
+async fn open_sqlite(path: &Path) -> Result<Opened, OpenError> {
+    let exists = looks_like_sqlite(path)?;
+    let lock = FileLock::take(path)?;
+    let place = path.display().to_string();
+    let failed = |source: DbErr| {
+        if is_not_a_database(&source) {
+            OpenError::NotADatabase { path: path.to_owned() }
+        } else {
+            OpenError::Unreachable { place: place.clone(), source }
+        }
+    };
+    if exists {
+        // Reading only: a database that is not ours must not even become one with a write-ahead log.
+        let db = connect::sqlite(path, Use::Read, 1).await.map_err(failed)?;
+        let checked = schema::check(&db).await;
+        close_connection(&db).await;
+        checked.map_err(|misfit| match misfit {
+            Misfit::Database(source) => failed(source),
+            misfit => misfit.at(&place),
+        })?;
+    }
+    let write = connect::sqlite(path, Use::Write, 1).await.map_err(failed)?;
+    if let Some(found) = schema::sqlite_too_old(&write).await.map_err(failed)? {
+        return Err(OpenError::SqliteTooOld { found });
+    }
+    let steps = schema::migrate(&write).await.map_err(|source| match failed(source) {
+        OpenError::Unreachable { place, source } => OpenError::Migration { place, source },
+        other => other,
+    })?;
+    Ok(Opened { write, lock: Some(lock), steps })
+}
+
+/// Whether there is a file with something in it; an error when that is not SQLite's.
+fn looks_like_sqlite(path: &Path) -> Result<bool, OpenError> {
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let failed = |source| OpenError::File { path: path.to_owned(), source };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut start = Vec::new();
+    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
+    match start.as_slice() {
+        [] => Ok(false),
+        start if start == MAGIC => Ok(true),
+        _ => Err(OpenError::NotADatabase { path: path.to_owned() }),
+    }
+}
+
+async fn open_postgres(url: &str, options: &Options, place: &str) -> Result<Opened, OpenError> {
+    let unreachable = |source| OpenError::Unreachable { place: place.to_owned(), source };
+    let admin = connect::postgres_admin(url).await.map_err(unreachable)?;
+    if !connect::take_owner_lock(&admin, options.exclusive).await.map_err(unreachable)? {
+        return Err(OpenError::Locked { place: place.to_owned() });
+    }
+    schema::lock(&admin).await.map_err(unreachable)?;
+    schema::check(&admin).await.map_err(|misfit| misfit.at(place))?;
+    let steps = schema::migrate(&admin)
+        .await
+        .map_err(|source| OpenError::Migration { place: place.to_owned(), source })?;
+    // The writer takes the lock over. Closing waits until the server has said goodbye, and thus let go.
+    close_connection(&admin).await;
+    let write = connect::postgres_writer(url, options.exclusive).await.map_err(unreachable)?;
+    Ok(Opened { write, lock: None, steps })
+}
+
+async fn connect_readers(target: &Target, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    match target {
+        Target::Sqlite { path } => connect::sqlite(path, Use::Read, connections.max(1)).await,
+        Target::Postgres { url, .. } => connect::postgres_readers(url, connections.max(1)).await,
+    }
+}
+
+async fn close_connection(db: &DatabaseConnection) {
+    if let Err(error) = db.close_by_ref().await {
+        tracing::warn!(%error, "a connection could not be closed");
+    }
+}

@@ -1,0 +1,192 @@
+//! What can go wrong, and which of it a driver's error is.
+
+use std::path::PathBuf;
+
+use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
+use sluice_engine::StoreError;
+
+/// Why the database can't be used. Its words are for the person who starts the server.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// The URL is none that this store knows.
+    #[error(
+        "The database URL must be sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE: {reason}."
+    )]
+    Url {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file can't be opened or made.
+    #[error("The database file {} can't be opened: {source}.", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is something else.
+    #[error("{} is not an SQLite database, or a damaged one. It was left as it is.", path.display())]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The database is another program's.
+    #[error("{place} holds the tables of another program. It was left as it is; use another database.")]
+    Foreign {
+        /// The database.
+        place: String,
+    },
+    /// Another server works on it.
+    #[error("Another sluice owns the database {place}. Stop it first, or use another database.")]
+    Locked {
+        /// The database.
+        place: String,
+    },
+    /// A newer release has been here.
+    #[error(
+        "The database was made by a newer sluice (migration {migration}). Upgrade sluice or use another \
+         database."
+    )]
+    NewerSchema {
+        /// The first step that this release doesn't know.
+        migration: String,
+    },
+    /// The SQLite in this binary can lose data.
+    #[error("This binary contains SQLite {found}; at least 3.51.3 is needed, earlier ones can lose data.")]
+    SqliteTooOld {
+        /// The release in the binary.
+        found: String,
+    },
+    /// The database doesn't answer.
+    #[error("The database {place} can't be reached: {source}.")]
+    Unreachable {
+        /// The database.
+        place: String,
+        /// Why.
+        source: DbErr,
+    },
+    /// A step of the schema could not be taken.
+    #[error("The schema of {place} can't be brought up to date: {source}.")]
+    Migration {
+        /// The database.
+        place: String,
+        /// Why.
+        source: DbErr,
+    },
+}
+
+/// Why a workflow was not changed. Everything is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// There is no such workflow.
+    #[error("there is no such workflow")]
+    NotFound,
+    /// Another workflow has the name.
+    #[error("another workflow has this name")]
+    NameTaken,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Why a change could not be made within its transaction.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// It must not be made: found before anything was written, so the transaction can go on.
+    Refused(WriteError),
+    /// The database failed: the transaction is lost.
+    Database(DbErr),
+}
+
+impl From<DbErr> for Fault {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<WriteError> for Fault {
+    fn from(error: WriteError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+/// What a caller is told about a failure of the database.
+pub(crate) fn store_error(error: DbErr) -> StoreError {
+    if is_unavailable(&error) {
+        StoreError::Unavailable(Box::new(error))
+    } else {
+        StoreError::Failed(Box::new(error))
+    }
+}
+
+/// Whether a row would break a unique key.
+pub(crate) fn is_unique_violation(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
+}
+
+/// Whether a row would point to nothing.
+pub(crate) fn is_foreign_key_violation(error: &DbErr) -> bool {
+    matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
+}
+
+/// Whether the same change can succeed when it is tried again at once: another process was in between.
+pub(crate) fn is_race(error: &DbErr) -> bool {
+    // 40001 and 40P01: PostgreSQL gave way to another transaction.
+    is_unique_violation(error) || code(error).is_some_and(|code| code == "40001" || code == "40P01")
+}
+
+/// Whether the cause lies outside of the statement, so that it may succeed later. What was asked for may
+/// even have happened, if the connection broke while it was committed.
+pub(crate) fn is_unavailable(error: &DbErr) -> bool {
+    match error {
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
+        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
+            match inner.as_ref() {
+                SqlxError::Database(inner) => {
+                    inner.code().is_some_and(|code| is_unavailable_code(&code, &**inner))
+                }
+                SqlxError::Io(_)
+                | SqlxError::Tls(_)
+                | SqlxError::Protocol(_)
+                | SqlxError::PoolTimedOut
+                | SqlxError::PoolClosed
+                | SqlxError::WorkerCrashed => true,
+                _ => false,
+            }
+        }
+        _ => false,
+    }
+}
+
+fn is_unavailable_code(code: &str, error: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> bool {
+    if error.try_downcast_ref::<sea_orm::SqlxSqliteError>().is_some() {
+        // The low byte is the kind: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
+        let kind = code.parse::<u32>().map_or(0, |code| code & 0xff);
+        return matches!(kind, 5 | 6 | 8 | 10 | 13 | 14);
+    }
+    // Connection lost, resources exhausted, operator intervention or a deadline, lock not available, and
+    // a server that became a read-only replica.
+    matches!(code.get(..2), Some("08" | "53" | "57" | "58")) || matches!(code, "55P03" | "25006")
+}
+
+fn code(error: &DbErr) -> Option<String> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
+            inner.as_database_error().and_then(|inner| inner.code()).map(|code| code.into_owned())
+        }
+        _ => None,
+    }
+}
+
+/// Whether SQLite says that the file is none of its own, or damaged.
+pub(crate) fn is_not_a_database(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(inner))
+    | DbErr::Query(RuntimeErr::SqlxError(inner))
+    | DbErr::Conn(RuntimeErr::SqlxError(inner))) = error
+    else {
+        return false;
+    };
+    let code = inner.as_database_error().and_then(|inner| inner.code());
+    // CORRUPT and NOTADB.
+    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
+}

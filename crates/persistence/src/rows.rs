@@ -1,0 +1,130 @@
+//! From rows to what callers get. A row that doesn't say what it should is an error that names it.
+
+use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sluice_domain::run::{Event, RunStatus};
+use sluice_engine::{RunRecord, StoreError};
+use uuid::Uuid;
+
+use crate::entity::{run, run_log, workflow, workflow_version};
+use crate::{VersionRow, WorkflowRow};
+
+pub(crate) const WORKFLOWS: &str = "workflows";
+pub(crate) const VERSIONS: &str = "workflow_versions";
+pub(crate) const RUNS: &str = "runs";
+pub(crate) const RUN_LOG: &str = "run_log";
+
+/// The rows that a query finds, not read yet: one bad row shall not take the others with it.
+pub(crate) async fn find<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    select: Select<E>,
+) -> Result<Vec<QueryResult>, DbErr> {
+    db.query_all(select.as_query()).await
+}
+
+/// A row as its table has it. `prefix` stands in front of the names of its columns.
+pub(crate) fn read<M: FromQueryResult>(
+    row: &QueryResult,
+    prefix: &str,
+    table: &'static str,
+) -> Result<M, StoreError> {
+    M::from_query_result(row, prefix).map_err(|error| {
+        let id = row.try_get::<Uuid>(prefix, "id").map_or_else(|_| "?".to_owned(), |id| id.to_string());
+        StoreError::Unreadable { table, id, what: error.to_string() }
+    })
+}
+
+/// Leaves out what can't be read, and says so in the log: a list is better than none.
+pub(crate) fn readable<T>(rows: impl IntoIterator<Item = Result<T, StoreError>>) -> Vec<T> {
+    let log = |error: &StoreError| tracing::error!(%error, "a list goes without a row");
+    rows.into_iter().filter_map(|row| row.inspect_err(log).ok()).collect()
+}
+
+pub(crate) fn workflow(row: &QueryResult) -> Result<WorkflowRow, StoreError> {
+    let row: workflow::Model = read(row, "", WORKFLOWS)?;
+    check_definition(&row.definition, WORKFLOWS, row.id)?;
+    Ok(WorkflowRow {
+        id: row.id,
+        name: row.name,
+        description: row.description,
+        definition: row.definition,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+pub(crate) fn version(row: &QueryResult) -> Result<VersionRow, StoreError> {
+    let row: workflow_version::Model = read(row, "", VERSIONS)?;
+    check_definition(&row.definition, VERSIONS, row.id)?;
+    Ok(VersionRow {
+        id: row.id,
+        workflow_id: row.workflow_id,
+        version: row.version,
+        name: row.name,
+        description: row.description,
+        definition: row.definition,
+        definition_hash: row.definition_hash,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    })
+}
+
+pub(crate) fn record(row: &QueryResult, prefix: &str) -> Result<RunRecord, StoreError> {
+    let row: run::Model = read(row, prefix, RUNS)?;
+    let status: RunStatus = row.status.parse().map_err(|()| StoreError::Unreadable {
+        table: RUNS,
+        id: row.id.to_string(),
+        what: format!("there is no status {:?}", row.status),
+    })?;
+    Ok(RunRecord {
+        id: row.id,
+        workflow_id: row.workflow_id,
+        version_id: row.version_id,
+        parent_run_id: row.parent_run_id,
+        run_type: row.run_type,
+        start_time: row.start_time,
+        status,
+        end_time: row.end_time,
+        has_open_pause: row.has_open_pause,
+    })
+}
+
+/// Appends the events of a row of a log to those before it, of which the first has the number `start`. The
+/// numbers must go on without a gap.
+pub(crate) fn append(log: &mut Vec<Event>, start: i64, row: &run_log::Model) -> Result<(), StoreError> {
+    let unreadable = |what: String| StoreError::Unreadable {
+        table: RUN_LOG,
+        id: format!("{}/{}", row.run_id, row.seq),
+        what,
+    };
+    if usize::try_from(row.seq.saturating_sub(start)) != Ok(log.len()) {
+        return Err(unreadable(format!("event {} should be there", log.len())));
+    }
+    let events: Vec<Event> =
+        serde_json::from_str(&row.events).map_err(|error| unreadable(error.to_string()))?;
+    log.extend(events);
+    Ok(())
+}
+
+/// A definition is handed out without being parsed again, so at least its shape must be right.
+fn check_definition(json: &str, table: &'static str, id: Uuid) -> Result<(), StoreError> {
+    #[derive(Deserialize)]
+    struct Shape {
+        #[serde(rename = "nodes")]
+        _nodes: Vec<IgnoredAny>,
+        #[serde(rename = "links")]
+        _links: Vec<IgnoredAny>,
+    }
+    // A list would pass for an object whose fields come in order.
+    let shape = if json.trim_start().starts_with('{') {
+        serde_json::from_str::<Shape>(json).map(drop).map_err(|error| error.to_string())
+    } else {
+        Err("it is not an object".to_owned())
+    };
+    shape.map_err(|what| StoreError::Unreadable {
+        table,
+        id: id.to_string(),
+        what: format!("definition: {what}"),
+    })
+}

@@ -1,0 +1,106 @@
+//! What the engine asks of the store.
+
+use async_trait::async_trait;
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait as _,
+};
+use sluice_domain::run::Event;
+use sluice_engine::{Commit, CommitError, RunStore, StoreError, StoredRun};
+use uuid::Uuid;
+
+use crate::entity::{run, run_log, workflow_version};
+use crate::error::store_error;
+use crate::rows;
+use crate::{Database, Page};
+
+/// The runs that somebody must drive, in the words of the index that holds them.
+const DRIVEN: &str = "status IN ('PENDING', 'RUNNING')";
+/// The runs that have not ended, likewise.
+const UNFINISHED: &str = "status IN ('PENDING', 'RUNNING', 'PAUSED')";
+
+#[async_trait]
+impl RunStore for Database {
+    async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        self.writer().commit(commit).await
+    }
+
+    async fn run(&self, id: Uuid) -> Result<Option<StoredRun>, StoreError> {
+        // One statement: the record and the log are as of one moment.
+        let select =
+            run::Entity::find_by_id(id).find_also_related(run_log::Entity).order_by_asc(run_log::Column::Seq);
+        let found = self.readers().query_all(select.as_query()).await.map_err(store_error)?;
+        let Some(first) = found.first() else { return Ok(None) };
+        let record = rows::record(first, "A_")?;
+        let mut log = Vec::with_capacity(found.len());
+        for row in &found {
+            rows::append(&mut log, 0, &rows::read(row, "B_", rows::RUN_LOG)?)?;
+        }
+        Ok(Some(StoredRun { record, log }))
+    }
+
+    async fn log_from(&self, id: Uuid, from: u64) -> Result<Vec<Event>, StoreError> {
+        let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
+        // The row in which the event is may begin before it.
+        let mut row_of_event = run_log::Entity::find()
+            .select_only()
+            .column_as(run_log::Column::Seq.max(), "seq")
+            .filter(run_log::Column::RunId.eq(id))
+            .filter(run_log::Column::Seq.lte(from));
+        let row_of_event = QuerySelect::query(&mut row_of_event).take();
+        let select = run_log::Entity::find()
+            .filter(run_log::Column::RunId.eq(id))
+            .filter(
+                Condition::any()
+                    .add(run_log::Column::Seq.gt(from))
+                    .add(run_log::Column::Seq.in_subquery(row_of_event)),
+            )
+            .order_by_asc(run_log::Column::Seq);
+        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
+        let mut log = Vec::new();
+        let mut start = None;
+        for row in &found {
+            let row: run_log::Model = rows::read(row, "", rows::RUN_LOG)?;
+            rows::append(&mut log, *start.get_or_insert(row.seq), &row)?;
+        }
+        let before = usize::try_from(from.saturating_sub(start.unwrap_or(from))).unwrap_or_default();
+        Ok(log.split_off(before.min(log.len())))
+    }
+
+    async fn version_definition(&self, version_id: Uuid) -> Result<Option<String>, StoreError> {
+        workflow_version::Entity::find_by_id(version_id)
+            .select_only()
+            .column(workflow_version::Column::Definition)
+            .into_tuple()
+            .one(self.readers())
+            .await
+            .map_err(store_error)
+    }
+
+    async fn driven_runs(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<Uuid>, StoreError> {
+        let mut select = run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .filter(Expr::cust(DRIVEN))
+            .order_by_asc(run::Column::Id)
+            .limit(Page { number: 1, size: limit }.limit());
+        if let Some(after) = after {
+            select = select.filter(run::Column::Id.gt(after));
+        }
+        select.into_tuple().all(self.readers()).await.map_err(store_error)
+    }
+
+    async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<Uuid>, StoreError> {
+        run::Entity::find()
+            .select_only()
+            .column(run::Column::Id)
+            .filter(run::Column::WorkflowId.eq(workflow_id))
+            .filter(Expr::cust(UNFINISHED))
+            .order_by_asc(run::Column::Id)
+            .into_tuple()
+            .all(self.readers())
+            .await
+            .map_err(store_error)
+    }
+}

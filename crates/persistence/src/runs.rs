@@ -1,0 +1,134 @@
+//! Runs, as answers show them.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, TimeZone as _, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sluice_domain::run::Event;
+use sluice_engine::{RunRecord, RunStore as _, StoreError, StoredRun};
+use uuid::Uuid;
+
+use crate::entity::{run, run_log, workflow_version};
+use crate::error::store_error;
+use crate::rows;
+use crate::{Database, Page, RunDetail, RunFilter, VersionRow};
+
+/// The runs that wait for a person, in the words of the index that holds them.
+const WITH_OPEN_PAUSE: &str = "has_open_pause";
+
+impl Database {
+    /// A run with its log and version; none when there is no such run.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or a row can't be read.
+    pub async fn run_detail(&self, id: Uuid) -> Result<Option<RunDetail>, StoreError> {
+        let Some(StoredRun { record, log }) = self.run(id).await? else { return Ok(None) };
+        // A version stays until its workflow is deleted, and then there is no such run either.
+        let version = self.version(record.version_id).await?;
+        Ok(version.map(|version| RunDetail { record, log, version }))
+    }
+
+    /// Runs, newest first. One that can't be read is left out and logged.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn runs(&self, filter: RunFilter, page: Page) -> Result<Vec<RunDetail>, StoreError> {
+        let tx = self.snapshot().await?;
+        let select =
+            filtered(filter).order_by_desc(run::Column::Id).offset(page.offset()).limit(page.limit());
+        let records = rows::readable(
+            rows::find(&tx, select).await.map_err(store_error)?.iter().map(|row| rows::record(row, "")),
+        );
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let select = run_log::Entity::find()
+            .filter(run_log::Column::RunId.is_in(records.iter().map(|record| record.id)))
+            .order_by_asc(run_log::Column::RunId)
+            .order_by_asc(run_log::Column::Seq);
+        let logs = rows::find(&tx, select).await.map_err(store_error)?;
+        let mut versions: Vec<Uuid> = records.iter().map(|record| record.version_id).collect();
+        versions.sort_unstable();
+        versions.dedup();
+        let select = workflow_version::Entity::find().filter(workflow_version::Column::Id.is_in(versions));
+        let versions = rows::find(&tx, select).await.map_err(store_error)?;
+        drop(tx);
+
+        let mut logs = by_run(rows::readable(logs.iter().map(|row| rows::read(row, "", rows::RUN_LOG))));
+        let versions = rows::readable(versions.iter().map(rows::version));
+        let versions: HashMap<Uuid, VersionRow> =
+            versions.into_iter().map(|version| (version.id, version)).collect();
+        let details = records.into_iter().map(|record| {
+            let log = logs.remove(&record.id).unwrap_or_default();
+            detail(record, &log, &versions)
+        });
+        Ok(rows::readable(details))
+    }
+}
+
+fn by_run(rows: Vec<run_log::Model>) -> HashMap<Uuid, Vec<run_log::Model>> {
+    let mut logs: HashMap<Uuid, Vec<run_log::Model>> = HashMap::new();
+    for row in rows {
+        logs.entry(row.run_id).or_default().push(row);
+    }
+    logs
+}
+
+fn detail(
+    record: RunRecord,
+    rows: &[run_log::Model],
+    versions: &HashMap<Uuid, VersionRow>,
+) -> Result<RunDetail, StoreError> {
+    let unreadable = |what: &str| StoreError::Unreadable {
+        table: rows::RUNS,
+        id: record.id.to_string(),
+        what: what.to_owned(),
+    };
+    let mut log: Vec<Event> = Vec::new();
+    for row in rows {
+        rows::append(&mut log, 0, row)?;
+    }
+    if log.is_empty() {
+        return Err(unreadable("it has no log"));
+    }
+    let version = versions.get(&record.version_id).ok_or_else(|| unreadable("it has no version"))?.clone();
+    Ok(RunDetail { record, log, version })
+}
+
+fn filtered(filter: RunFilter) -> Select<run::Entity> {
+    let mut select = run::Entity::find();
+    if let Some(workflow_id) = filter.workflow_id {
+        select = select.filter(run::Column::WorkflowId.eq(workflow_id));
+    }
+    if let Some(status) = filter.status {
+        select = select.filter(run::Column::Status.eq(status.as_str()));
+    }
+    if let Some(run_type) = filter.run_type {
+        select = select.filter(run::Column::RunType.eq(run_type));
+    }
+    if filter.parent_only {
+        select = select.filter(run::Column::ParentRunId.is_null());
+    }
+    select = match filter.has_open_pause {
+        Some(true) => select.filter(Expr::cust(WITH_OPEN_PAUSE)),
+        Some(false) => select.filter(Expr::cust(WITH_OPEN_PAUSE).not()),
+        None => select,
+    };
+    if let Some(start) = filter.start_date {
+        select = select.filter(run::Column::StartTime.gte(comparable(start)));
+    }
+    if let Some(end) = filter.end_date {
+        select = select.filter(run::Column::StartTime.lte(comparable(end)));
+    }
+    select
+}
+
+/// The time, within the years that both stores can compare: SQLite compares times as text, for which
+/// years need four digits.
+fn comparable(time: DateTime<Utc>) -> DateTime<Utc> {
+    let bound = |year, month, day| Utc.with_ymd_and_hms(year, month, day, 0, 0, 0).single().unwrap_or(time);
+    Ord::clamp(time, bound(1, 1, 1), bound(9999, 12, 31))
+}

@@ -1,0 +1,267 @@
+//! What can be done to workflows, each within a transaction that others share.
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::Expr;
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+};
+use sluice_domain::naming;
+use sluice_engine::clock;
+use uuid::Uuid;
+
+use crate::entity::{workflow, workflow_version};
+use crate::error::Fault;
+use crate::rows;
+use crate::writer::Change;
+use crate::{Accepted, NewWorkflow, WorkflowRow, WriteError};
+
+/// Creates a workflow; a name that is taken gets a number.
+pub(crate) struct Create(pub(crate) NewWorkflow);
+
+/// Replaces name, description and definition.
+pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow);
+
+/// Replaces the definition.
+pub(crate) struct Reset(pub(crate) Uuid, pub(crate) Accepted);
+
+/// Makes a copy.
+pub(crate) struct Duplicate(pub(crate) Uuid);
+
+/// Deletes a workflow and all that belongs to it.
+pub(crate) struct Delete(pub(crate) Uuid);
+
+impl Change for Create {
+    type Output = WorkflowRow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+        create(tx, &self.0).await
+    }
+}
+
+impl Change for Update {
+    type Output = WorkflowRow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+        let Self(id, new) = self;
+        let head = head(tx, *id).await?;
+        if owner_of(tx, &new.name).await?.is_some_and(|owner| owner != *id) {
+            return Err(WriteError::NameTaken.into());
+        }
+        save(tx, *id, head.created_at, new).await
+    }
+}
+
+impl Change for Reset {
+    type Output = WorkflowRow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+        let Self(id, definition) = self;
+        let Head { name, description, created_at } = head(tx, *id).await?;
+        let new = NewWorkflow { name, description, definition: definition.clone() };
+        save(tx, *id, created_at, &new).await
+    }
+}
+
+impl Change for Duplicate {
+    type Output = WorkflowRow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+        let found = rows::find(tx, workflow::Entity::find_by_id(self.0)).await?;
+        let original = found.first().ok_or(WriteError::NotFound)?;
+        let original = rows::workflow(original).map_err(WriteError::Store)?;
+        // The definition is that of the latest version: both change in the same transaction.
+        let latest = latest(tx, self.0).await?.ok_or(WriteError::NotFound)?;
+        let new = NewWorkflow {
+            name: naming::copy_of(&original.name),
+            description: original.description,
+            definition: Accepted { json: original.definition, hash: latest.hash },
+        };
+        create(tx, &new).await
+    }
+}
+
+impl Change for Delete {
+    type Output = ();
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+        // Versions, runs and logs go with it: foreign keys cascade.
+        let deleted = workflow::Entity::delete_by_id(self.0).exec(tx).await?;
+        if deleted.rows_affected == 0 {
+            return Err(WriteError::NotFound.into());
+        }
+        Ok(())
+    }
+}
+
+async fn create(tx: &DatabaseTransaction, new: &NewWorkflow) -> Result<WorkflowRow, Fault> {
+    let name = free_name(tx, &new.name).await?;
+    let new = NewWorkflow { name, ..new.clone() };
+    let now = clock::now();
+    let row = row(clock::new_id(), now, now, &new);
+    let model = workflow::ActiveModel {
+        id: Set(row.id),
+        name: Set(row.name.clone()),
+        description: Set(row.description.clone()),
+        definition: Set(row.definition.clone()),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    workflow::Entity::insert(model).exec_without_returning(tx).await?;
+    insert_version(tx, row.id, 1, &new, now).await?;
+    Ok(row)
+}
+
+async fn save(
+    tx: &DatabaseTransaction,
+    id: Uuid,
+    created_at: DateTime<Utc>,
+    new: &NewWorkflow,
+) -> Result<WorkflowRow, Fault> {
+    let now = clock::now();
+    let latest = latest(tx, id).await?;
+    let row = row(id, created_at, now, new);
+    let model = workflow::ActiveModel {
+        name: Set(row.name.clone()),
+        description: Set(row.description.clone()),
+        definition: Set(row.definition.clone()),
+        updated_at: Set(now),
+        ..Default::default()
+    };
+    workflow::Entity::update_many().set(model).filter(workflow::Column::Id.eq(id)).exec(tx).await?;
+    match latest {
+        Some(latest) if latest.hash == new.definition.hash => {
+            refresh_layout(tx, latest.id, &new.definition.json, now).await?;
+        }
+        latest => {
+            let number = latest.map_or(1, |latest| latest.number.saturating_add(1));
+            insert_version(tx, id, number, new, now).await?;
+        }
+    }
+    Ok(row)
+}
+
+fn row(id: Uuid, created_at: DateTime<Utc>, updated_at: DateTime<Utc>, new: &NewWorkflow) -> WorkflowRow {
+    WorkflowRow {
+        id,
+        name: new.name.clone(),
+        description: new.description.clone(),
+        definition: new.definition.json.clone(),
+        created_at,
+        updated_at,
+    }
+}
+
+/// What of a workflow stays when its definition is replaced.
+#[derive(FromQueryResult)]
+struct Head {
+    name: String,
+    description: Option<String>,
+    created_at: DateTime<Utc>,
+}
+
+async fn head(tx: &DatabaseTransaction, id: Uuid) -> Result<Head, Fault> {
+    // Not the definition: saving is how one that can't be read is repaired.
+    let select = workflow::Entity::find_by_id(id).select_only().columns([
+        workflow::Column::Id,
+        workflow::Column::Name,
+        workflow::Column::Description,
+        workflow::Column::CreatedAt,
+    ]);
+    let found = rows::find(tx, select).await?;
+    let found = found.first().ok_or(WriteError::NotFound)?;
+    Ok(rows::read(found, "", rows::WORKFLOWS).map_err(WriteError::Store)?)
+}
+
+/// The version that was made last.
+struct Latest {
+    id: Uuid,
+    number: i32,
+    hash: String,
+}
+
+async fn latest(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<Latest>, DbErr> {
+    use workflow_version::Column::{DefinitionHash, Id, Version, WorkflowId};
+    let found: Option<(Uuid, i32, String)> = workflow_version::Entity::find()
+        .select_only()
+        .columns([Id, Version, DefinitionHash])
+        .filter(WorkflowId.eq(workflow_id))
+        .order_by_desc(Version)
+        .limit(1)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    Ok(found.map(|(id, number, hash)| Latest { id, number, hash }))
+}
+
+async fn insert_version(
+    tx: &DatabaseTransaction,
+    workflow_id: Uuid,
+    number: i32,
+    new: &NewWorkflow,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    let model = workflow_version::ActiveModel {
+        id: Set(clock::new_id()),
+        workflow_id: Set(workflow_id),
+        version: Set(number),
+        name: Set(new.name.clone()),
+        description: Set(new.description.clone()),
+        definition: Set(new.definition.json.clone()),
+        definition_hash: Set(new.definition.hash.clone()),
+        created_at: Set(now),
+        updated_at: Set(now),
+    };
+    workflow_version::Entity::insert(model).exec_without_returning(tx).await.map(drop)
+}
+
+/// What executes is the same: only where it is drawn, and what it is tried with, are kept anew.
+async fn refresh_layout(
+    tx: &DatabaseTransaction,
+    version_id: Uuid,
+    json: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    use workflow_version::Column::{Definition, Id, UpdatedAt};
+    workflow_version::Entity::update_many()
+        .col_expr(Definition, Expr::value(json))
+        .col_expr(UpdatedAt, Expr::value(now))
+        .filter(Id.eq(version_id))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+/// The workflow that has this name.
+async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, DbErr> {
+    workflow::Entity::find()
+        .select_only()
+        .column(workflow::Column::Id)
+        .filter(workflow::Column::Name.eq(name))
+        .into_tuple()
+        .one(tx)
+        .await
+}
+
+/// The wanted name, or the first with a number that is found free. The numbers are doubled until one is
+/// free, then the last taken one is approached by halves: the thousandth copy looks twenty times, not a
+/// thousand.
+async fn free_name(tx: &DatabaseTransaction, wanted: &str) -> Result<String, DbErr> {
+    let (mut taken, mut free) = (0, 1);
+    loop {
+        let name = naming::candidate(wanted, free);
+        if owner_of(tx, &name).await?.is_none() {
+            break;
+        }
+        (taken, free) = (free, free.saturating_mul(2));
+    }
+    while free - taken > 1 {
+        let middle = taken + (free - taken) / 2;
+        if owner_of(tx, &naming::candidate(wanted, middle)).await?.is_none() {
+            free = middle;
+        } else {
+            taken = middle;
+        }
+    }
+    Ok(naming::candidate(wanted, free))
+}

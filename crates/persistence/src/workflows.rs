@@ -1,0 +1,167 @@
+//! Workflows and their versions.
+
+use std::collections::HashSet;
+
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sluice_engine::StoreError;
+use uuid::Uuid;
+
+use crate::entity::{workflow, workflow_version};
+use crate::error::store_error;
+use crate::rows;
+use crate::workflow_changes::{Create, Delete, Duplicate, Reset, Update};
+use crate::{Accepted, Database, NewWorkflow, Page, VersionRow, WorkflowRow, WriteError};
+
+/// How many ids are asked about in one query: far below what a statement takes.
+const IDS: usize = 1000;
+
+impl Database {
+    /// Creates a workflow and its version 1. A name that is taken gets a number that makes it unique.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn workflow_create(&self, new: NewWorkflow) -> Result<WorkflowRow, StoreError> {
+        self.writer().change(Create(new)).await.map_err(|error| match error {
+            WriteError::Store(error) => error,
+            // Not an answer that creating gives.
+            other => StoreError::Failed(Box::new(other)),
+        })
+    }
+
+    /// Replaces name, description and definition. Makes a version if what executes has changed.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such workflow, when another one has the name, or when the store fails.
+    pub async fn workflow_update(&self, id: Uuid, new: NewWorkflow) -> Result<WorkflowRow, WriteError> {
+        self.writer().change(Update(id, new)).await
+    }
+
+    /// Replaces the definition alone. Makes a version if what executes has changed.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such workflow, or when the store fails.
+    pub async fn workflow_reset(&self, id: Uuid, definition: Accepted) -> Result<WorkflowRow, WriteError> {
+        self.writer().change(Reset(id, definition)).await
+    }
+
+    /// Makes a copy of a workflow, with a name, an id and a version 1 of its own.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such workflow, or when the store fails.
+    pub async fn workflow_duplicate(&self, id: Uuid) -> Result<WorkflowRow, WriteError> {
+        self.writer().change(Duplicate(id)).await
+    }
+
+    /// Deletes a workflow, its versions and its runs with their logs.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such workflow, or when the store fails.
+    pub async fn workflow_delete(&self, id: Uuid) -> Result<(), WriteError> {
+        self.writer().change(Delete(id)).await
+    }
+
+    /// A workflow; none when there is no such workflow.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or the row can't be read.
+    pub async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRow>, StoreError> {
+        let found =
+            rows::find(self.readers(), workflow::Entity::find_by_id(id)).await.map_err(store_error)?;
+        found.first().map(rows::workflow).transpose()
+    }
+
+    /// Workflows, newest first. One that can't be read is left out and logged.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn workflows(&self, page: Page) -> Result<Vec<WorkflowRow>, StoreError> {
+        let select = workflow::Entity::find()
+            .order_by_desc(workflow::Column::Id)
+            .offset(page.offset())
+            .limit(page.limit());
+        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
+        Ok(rows::readable(found.iter().map(rows::workflow)))
+    }
+
+    /// Which of these ids are workflows.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn existing_workflows(&self, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
+        let mut existing = HashSet::new();
+        for ids in ids.chunks(IDS) {
+            let found: Vec<Uuid> = workflow::Entity::find()
+                .select_only()
+                .column(workflow::Column::Id)
+                .filter(workflow::Column::Id.is_in(ids.iter().copied()))
+                .into_tuple()
+                .all(self.readers())
+                .await
+                .map_err(store_error)?;
+            existing.extend(found);
+        }
+        Ok(existing)
+    }
+
+    /// Versions of a workflow, the highest first; none when there is no such workflow. One that can't be
+    /// read is left out and logged.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn versions(
+        &self,
+        workflow_id: Uuid,
+        page: Page,
+    ) -> Result<Option<Vec<VersionRow>>, StoreError> {
+        let select = workflow_version::Entity::find()
+            .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
+            .order_by_desc(workflow_version::Column::Version)
+            .offset(page.offset())
+            .limit(page.limit());
+        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
+        if found.is_empty() && self.existing_workflows(&[workflow_id]).await?.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(rows::readable(found.iter().map(rows::version))))
+    }
+
+    /// The id of the version that a new run of the workflow is pinned to; none when there is no such
+    /// workflow.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn latest_version(&self, workflow_id: Uuid) -> Result<Option<Uuid>, StoreError> {
+        workflow_version::Entity::find()
+            .select_only()
+            .column(workflow_version::Column::Id)
+            .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
+            .order_by_desc(workflow_version::Column::Version)
+            .limit(1)
+            .into_tuple()
+            .one(self.readers())
+            .await
+            .map_err(store_error)
+    }
+
+    /// A version; none when there is no such version.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or the row can't be read.
+    pub async fn version(&self, version_id: Uuid) -> Result<Option<VersionRow>, StoreError> {
+        let found = rows::find(self.readers(), workflow_version::Entity::find_by_id(version_id))
+            .await
+            .map_err(store_error)?;
+        found.first().map(rows::version).transpose()
+    }
+}

@@ -1,0 +1,189 @@
+//! One batch: together if it can be, otherwise each on its own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use sea_orm::{
+    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use sluice_engine::StoreError;
+use tokio::time::timeout;
+
+use super::Job;
+use super::commits::{self, Alone, RunCommit};
+use super::work::Work;
+use crate::error::{is_race, is_unavailable, store_error};
+
+/// How long a transaction may take.
+const DEADLINE: Duration = Duration::from_secs(30);
+/// How often a change is tried that another process interfered with.
+const TRIES: usize = 3;
+
+/// Writes and answers everything.
+pub(super) async fn write(db: &DatabaseConnection, jobs: impl Iterator<Item = Job>) {
+    let (mut together, apart) = split(jobs);
+    match transaction(write_together(db, &mut together)).await {
+        Ok(()) => together.into_iter().for_each(done),
+        // The store is away, so one try was enough for all. It may even have kept them.
+        Err(error) if is_unavailable(&error) => fail(together, &error),
+        Err(error) => {
+            tracing::debug!(%error, jobs = together.len(), "a batch failed, its members are written alone");
+            write_apart(db, together).await;
+        }
+    }
+    write_apart(db, apart).await;
+}
+
+/// What can share a transaction, and what would spoil it: commits to a log that others extend as well.
+fn split(jobs: impl Iterator<Item = Job>) -> (Vec<Job>, Vec<Job>) {
+    let mut ends = BTreeMap::new();
+    jobs.filter(|job| !matches!(job, Job::Stop)).partition(|job| match job {
+        Job::Commit(commit) => commit.follows(&mut ends),
+        Job::Work(_) | Job::Stop => true,
+    })
+}
+
+async fn write_together(db: &DatabaseConnection, jobs: &mut [Job]) -> Result<(), DbErr> {
+    if jobs.is_empty() {
+        return Ok(());
+    }
+    let tx = begin(db).await?;
+    match apply(&tx, jobs).await {
+        Ok(()) => tx.commit().await,
+        Err(error) => Err(rolled_back(tx, error).await),
+    }
+}
+
+async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> {
+    let commits: Vec<&RunCommit> = jobs
+        .iter()
+        .filter_map(|job| match job {
+            Job::Commit(commit) => Some(commit),
+            Job::Work(_) | Job::Stop => None,
+        })
+        .collect();
+    commits::insert(tx, &commits).await?;
+    for job in jobs {
+        if let Job::Work(work) = job {
+            work.apply(tx).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes each in a transaction of its own. When the store goes away the rest is not tried.
+async fn write_apart(db: &DatabaseConnection, jobs: Vec<Job>) {
+    let mut jobs = jobs.into_iter();
+    while let Some(job) = jobs.next() {
+        let lost = match job {
+            Job::Commit(commit) => write_commit(db, commit).await,
+            Job::Work(work) => write_work(db, work).await,
+            Job::Stop => None,
+        };
+        if let Some(error) = lost {
+            return fail(jobs.collect(), &error);
+        }
+    }
+}
+
+/// Answers one commit. The error, when the store is away.
+async fn write_commit(db: &DatabaseConnection, commit: RunCommit) -> Option<DbErr> {
+    let mut written = Ok(());
+    for _ in 0..TRIES {
+        written = commit_once(db, &commit).await;
+        // Of the races, those that break a key have become conflicts already.
+        if !matches!(&written, Err(Alone::Database(error)) if is_race(error)) {
+            break;
+        }
+    }
+    let lost = match &written {
+        Err(Alone::Database(error)) if is_unavailable(error) => Some(error.clone()),
+        _ => None,
+    };
+    commit.answer(written.map_err(Into::into));
+    lost
+}
+
+async fn commit_once(db: &DatabaseConnection, commit: &RunCommit) -> Result<(), Alone> {
+    let write = async {
+        let tx = begin(db).await?;
+        match commits::insert_alone(&tx, commit).await {
+            Ok(()) => Ok(tx.commit().await?),
+            Err(Alone::Refused(refusal)) => {
+                tx.rollback().await?;
+                Err(Alone::Refused(refusal))
+            }
+            Err(Alone::Database(error)) => Err(Alone::Database(rolled_back(tx, error).await)),
+        }
+    };
+    timeout(DEADLINE, write).await.unwrap_or_else(|_| Err(Alone::Database(late())))
+}
+
+/// Answers one change. The error, when the store is away.
+async fn write_work(db: &DatabaseConnection, mut work: Box<dyn Work>) -> Option<DbErr> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match transaction(work_once(db, work.as_mut())).await {
+            Ok(()) => {
+                work.done();
+                return None;
+            }
+            Err(error) if is_race(&error) && tries < TRIES => {}
+            Err(error) => {
+                work.failed(store_error(error.clone()));
+                return is_unavailable(&error).then_some(error);
+            }
+        }
+    }
+}
+
+async fn work_once(db: &DatabaseConnection, work: &mut dyn Work) -> Result<(), DbErr> {
+    let tx = begin(db).await?;
+    match work.apply(&tx).await {
+        Ok(()) => tx.commit().await,
+        Err(error) => Err(rolled_back(tx, error).await),
+    }
+}
+
+async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    // SQLite takes the lock at once: taking it later, after a read, can fail without waiting.
+    let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+    db.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
+}
+
+/// The error, after everything is as it was before.
+async fn rolled_back(tx: DatabaseTransaction, error: DbErr) -> DbErr {
+    if let Err(second) = tx.rollback().await {
+        tracing::debug!(error = %second, "rolling back failed as well");
+    }
+    error
+}
+
+async fn transaction(work: impl Future<Output = Result<(), DbErr>>) -> Result<(), DbErr> {
+    timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(late()))
+}
+
+fn late() -> DbErr {
+    DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)
+}
+
+fn done(job: Job) {
+    match job {
+        Job::Commit(commit) => commit.answer(Ok(())),
+        Job::Work(work) => work.done(),
+        Job::Stop => {}
+    }
+}
+
+fn fail(jobs: Vec<Job>, error: &DbErr) {
+    let answer = || -> StoreError { store_error(error.clone()) };
+    for job in jobs {
+        match job {
+            Job::Commit(commit) => commit.answer(Err(answer().into())),
+            Job::Work(work) => work.failed(answer()),
+            Job::Stop => {}
+        }
+    }
+}

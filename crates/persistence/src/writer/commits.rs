@@ -1,0 +1,168 @@
+//! Commits of runs: many in two statements.
+
+use std::collections::BTreeMap;
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+};
+use serde::de::IgnoredAny;
+use sluice_engine::{Commit, CommitError, RunRecord, StoreError};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::BATCH;
+use crate::entity::{run, run_log};
+use crate::error::{is_foreign_key_violation, is_unique_violation, store_error};
+
+/// How many variables a statement of SQLite takes; PostgreSQL takes more.
+const MAX_VARIABLES: usize = 32_766;
+/// How many columns the wider of the two tables has.
+const COLUMNS: usize = 9;
+// A whole batch fits into one statement a table, so nothing is ever cut into pieces.
+const _: () = assert!(BATCH * COLUMNS <= MAX_VARIABLES);
+
+/// A commit and the caller who waits for it.
+pub(super) struct RunCommit {
+    record: RunRecord,
+    first: i64,
+    count: i64,
+    events: String,
+    reply: oneshot::Sender<Result<(), CommitError>>,
+}
+
+impl RunCommit {
+    pub(super) fn new(
+        commit: Commit,
+        reply: oneshot::Sender<Result<(), CommitError>>,
+    ) -> Result<Self, CommitError> {
+        let Commit { record, first, events } = commit;
+        let failed = |reason: &str| StoreError::Failed(reason.into());
+        if events.is_empty() {
+            // Its row would stand where the next commit's belongs.
+            return Err(failed("a commit needs events").into());
+        }
+        let first = i64::try_from(first).map_err(|_| failed("a log can't be so long"))?;
+        let count = i64::try_from(events.len()).map_err(|_| failed("a log can't be so long"))?;
+        let events = serde_json::to_string(&events).map_err(|error| StoreError::Failed(Box::new(error)))?;
+        Ok(Self { record, first, count, events, reply })
+    }
+
+    /// Whether it can share a transaction with the commits before it, of which `ends` says where they leave
+    /// the log of each run. One that can't will conflict, or belongs to a log that grows by leaps.
+    pub(super) fn follows(&self, ends: &mut BTreeMap<Uuid, i64>) -> bool {
+        let end = ends.entry(self.record.id).or_insert(self.first);
+        let follows = *end == self.first;
+        if follows {
+            *end = self.first.saturating_add(self.count);
+        }
+        follows
+    }
+
+    pub(super) fn answer(self, answer: Result<(), CommitError>) {
+        // Nobody there any more: the commit stands, or doesn't, all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// Writes commits, in their order.
+pub(super) async fn insert(tx: &DatabaseTransaction, commits: &[&RunCommit]) -> Result<(), DbErr> {
+    if commits.is_empty() {
+        return Ok(());
+    }
+    // The last record of a run wins. Sorted, so that two servers lock rows in the same order.
+    let records: BTreeMap<Uuid, &RunRecord> =
+        commits.iter().map(|commit| (commit.record.id, &commit.record)).collect();
+    let update = [run::Column::Status, run::Column::EndTime, run::Column::HasOpenPause];
+    run::Entity::insert_many(records.into_values().map(run_row))
+        .on_conflict(OnConflict::column(run::Column::Id).update_columns(update).to_owned())
+        .exec_without_returning(tx)
+        .await?;
+    run_log::Entity::insert_many(commits.iter().map(|commit| log_row(commit)))
+        .exec_without_returning(tx)
+        .await?;
+    Ok(())
+}
+
+/// Writes one commit and says what is wrong with it.
+pub(super) async fn insert_alone(tx: &DatabaseTransaction, commit: &RunCommit) -> Result<(), Alone> {
+    if commit.first > 0 {
+        // The key of the log alone would let a commit leave a gap.
+        match log_length(tx, commit.record.id).await? {
+            None => return Err(Alone::Refused(CommitError::Gone)),
+            Some(length) if length != commit.first => return Err(Alone::Refused(CommitError::Conflict)),
+            Some(_) => {}
+        }
+    }
+    insert(tx, &[commit]).await.map_err(|error| {
+        if is_unique_violation(&error) {
+            Alone::Refused(CommitError::Conflict)
+        } else if is_foreign_key_violation(&error) {
+            Alone::Refused(CommitError::Gone)
+        } else {
+            Alone::Database(error)
+        }
+    })
+}
+
+/// Why a commit was not written.
+pub(super) enum Alone {
+    /// It doesn't fit.
+    Refused(CommitError),
+    /// The database failed.
+    Database(DbErr),
+}
+
+impl From<DbErr> for Alone {
+    fn from(error: DbErr) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<Alone> for CommitError {
+    fn from(error: Alone) -> Self {
+        match error {
+            Alone::Refused(refusal) => refusal,
+            Alone::Database(error) => store_error(error).into(),
+        }
+    }
+}
+
+/// How many events the log of a run has; none when there is no log.
+async fn log_length(tx: &DatabaseTransaction, run_id: Uuid) -> Result<Option<i64>, DbErr> {
+    let last: Option<(i64, String)> = run_log::Entity::find()
+        .select_only()
+        .columns([run_log::Column::Seq, run_log::Column::Events])
+        .filter(run_log::Column::RunId.eq(run_id))
+        .order_by_desc(run_log::Column::Seq)
+        .limit(1)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    let Some((seq, events)) = last else { return Ok(None) };
+    let events: Vec<IgnoredAny> =
+        serde_json::from_str(&events).map_err(|error| DbErr::Json(error.to_string()))?;
+    Ok(Some(i64::try_from(events.len()).map_or(i64::MAX, |count| seq.saturating_add(count))))
+}
+
+fn run_row(record: &RunRecord) -> run::ActiveModel {
+    run::ActiveModel {
+        id: Set(record.id),
+        workflow_id: Set(record.workflow_id),
+        version_id: Set(record.version_id),
+        parent_run_id: Set(record.parent_run_id),
+        run_type: Set(record.run_type.clone()),
+        status: Set(record.status.as_str().to_owned()),
+        start_time: Set(record.start_time),
+        end_time: Set(record.end_time),
+        has_open_pause: Set(record.has_open_pause),
+    }
+}
+
+fn log_row(commit: &RunCommit) -> run_log::ActiveModel {
+    run_log::ActiveModel {
+        run_id: Set(commit.record.id),
+        seq: Set(commit.first),
+        events: Set(commit.events.clone()),
+    }
+}

@@ -1,0 +1,94 @@
+//! The one writer. Everything that waits to be written goes into one transaction, and is answered when
+//! that is durable. The grouping comes from the queue, never from a timer: alone, nobody waits.
+
+mod batch;
+mod commits;
+mod work;
+
+use std::time::Duration;
+
+use sea_orm::DatabaseConnection;
+use sluice_engine::{Commit, CommitError, StoreError};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use crate::WriteError;
+use commits::RunCommit;
+pub(crate) use work::Change;
+use work::{Waiting, Work};
+
+/// How much is written in one transaction at most.
+const BATCH: usize = 256;
+/// How much may wait.
+const QUEUE: usize = 4 * BATCH;
+/// How long a caller waits for a place in the queue.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What the writer is asked for.
+enum Job {
+    /// Events of a run.
+    Commit(RunCommit),
+    /// Any other change.
+    Work(Box<dyn Work>),
+    /// To finish what waits and to end.
+    Stop,
+}
+
+/// The way to the writer.
+pub(crate) struct Writer {
+    queue: mpsc::Sender<Job>,
+}
+
+impl Writer {
+    /// Starts the writer, which writes through the one connection of `db`.
+    pub(crate) fn spawn(db: DatabaseConnection) -> (Self, JoinHandle<()>) {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        (Self { queue }, tokio::spawn(write(db, jobs)))
+    }
+
+    /// Adds events to the log of a run.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        let (reply, answer) = oneshot::channel();
+        // Serialized here, on the caller's time.
+        self.send(Job::Commit(RunCommit::new(commit, reply)?)).await?;
+        answer.await.unwrap_or_else(|_| Err(gone().into()))
+    }
+
+    /// Makes a change.
+    pub(crate) async fn change<C: Change>(&self, change: C) -> Result<C::Output, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Work(Box::new(Waiting::new(change, reply)))).await?;
+        answer.await.unwrap_or_else(|_| Err(gone().into()))
+    }
+
+    /// Lets the writer finish what waits. What comes later is refused.
+    pub(crate) async fn stop(&self) {
+        // An error means that it has ended already.
+        let _ = self.queue.send(Job::Stop).await;
+    }
+
+    /// An error when the writer has ended.
+    pub(crate) fn alive(&self) -> Result<(), StoreError> {
+        if self.queue.is_closed() { Err(gone()) } else { Ok(()) }
+    }
+
+    async fn send(&self, job: Job) -> Result<(), StoreError> {
+        let sent = self.queue.send_timeout(job, PATIENCE).await;
+        sent.map_err(|error| StoreError::Unavailable(error.to_string().into()))
+    }
+}
+
+fn gone() -> StoreError {
+    StoreError::Unavailable("the store is closed".into())
+}
+
+async fn write(db: DatabaseConnection, mut jobs: mpsc::Receiver<Job>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    // Waits for one, then takes what is there. None are left when the queue is closed.
+    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        if batch.iter().any(|job| matches!(job, Job::Stop)) {
+            jobs.close();
+        }
+        batch::write(&db, batch.drain(..)).await;
+    }
+}

@@ -1,0 +1,67 @@
+//! Changes other than the commits of runs.
+
+use futures_util::future::BoxFuture;
+use sea_orm::{DatabaseTransaction, DbErr};
+use sluice_engine::StoreError;
+use tokio::sync::oneshot;
+
+use crate::WriteError;
+use crate::error::Fault;
+
+/// A change of the database. It can be made again when its transaction was lost.
+pub(crate) trait Change: Send + Sync + 'static {
+    /// What it answers.
+    type Output: Send + 'static;
+
+    /// Makes the change. [`Fault::Refused`] only before anything is written: others share the transaction.
+    fn apply(&self, tx: &DatabaseTransaction) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
+}
+
+/// A change whose type is forgotten, so that different ones can wait in one queue.
+pub(super) trait Work: Send {
+    /// Makes the change and keeps the answer.
+    fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>>;
+
+    /// Answers: what was kept is durable.
+    fn done(self: Box<Self>);
+
+    /// Answers: nothing happened.
+    fn failed(self: Box<Self>, error: StoreError);
+}
+
+/// A change and the caller who waits for it.
+pub(super) struct Waiting<C: Change> {
+    change: C,
+    answer: Option<Result<C::Output, WriteError>>,
+    reply: oneshot::Sender<Result<C::Output, WriteError>>,
+}
+
+impl<C: Change> Waiting<C> {
+    pub(super) fn new(change: C, reply: oneshot::Sender<Result<C::Output, WriteError>>) -> Self {
+        Self { change, answer: None, reply }
+    }
+}
+
+impl<C: Change> Work for Waiting<C> {
+    fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(async move {
+            self.answer = Some(match self.change.apply(tx).await {
+                Ok(output) => Ok(output),
+                Err(Fault::Refused(refusal)) => Err(refusal),
+                Err(Fault::Database(error)) => return Err(error),
+            });
+            Ok(())
+        })
+    }
+
+    fn done(self: Box<Self>) {
+        if let Some(answer) = self.answer {
+            // Nobody there any more: the change stands all the same.
+            let _ = self.reply.send(answer);
+        }
+    }
+
+    fn failed(self: Box<Self>, error: StoreError) {
+        let _ = self.reply.send(Err(error.into()));
+    }
+}

@@ -1,0 +1,218 @@
+//! Which databases are opened, and which are refused and left alone.
+
+use std::fs;
+
+use sea_orm::ConnectionTrait as _;
+use sluice_engine::{RunStore as _, StoreError};
+use sluice_persistence::{Database, OpenError, Options, WriteError};
+
+use crate::support::{ALL, Place, new, on_both_stores, start};
+
+on_both_stores!(
+    reopening_keeps_everything,
+    a_second_server_is_refused,
+    a_newer_schema_is_refused,
+    migrating_names_the_steps,
+    after_closing_nothing_works,
+);
+
+async fn reopening_keeps_everything(place: &Place) {
+    let db = place.open().await;
+    let made = db.workflow_create(new("W", "h")).await.unwrap();
+    let run = start(&db, &made).await;
+    db.commit(run.clone()).await.unwrap();
+    let versions = db.versions(made.id, ALL).await.unwrap();
+    db.close().await;
+    let db = place.open().await;
+    db.ping().await.unwrap();
+    assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), made);
+    assert_eq!(db.versions(made.id, ALL).await.unwrap(), versions);
+    assert_eq!(db.run(run.record.id).await.unwrap().unwrap().record, run.record);
+    db.close().await;
+}
+
+async fn a_second_server_is_refused(place: &Place) {
+    let db = place.open().await;
+    for refused in
+        [Database::open(place.options()).await.map(drop), Database::migrate(place.options()).await.map(drop)]
+    {
+        let error = refused.unwrap_err();
+        assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+        assert!(error.to_string().starts_with("Another sluice owns the database"), "{error}");
+    }
+    db.workflow_create(new("W", "h")).await.unwrap();
+    db.close().await;
+    place.open().await.close().await;
+}
+
+async fn a_newer_schema_is_refused(place: &Place) {
+    place.open().await.close().await;
+    let raw = place.raw().await;
+    let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_future', 1)";
+    raw.execute_unprepared(sql).await.unwrap();
+    let error = Database::open(place.options()).await.unwrap_err();
+    assert!(matches!(error, OpenError::NewerSchema { .. }), "{error:?}");
+    let says = "The database was made by a newer sluice (migration m29990101_000001_future). Upgrade sluice or \
+                use another database.";
+    assert_eq!(error.to_string(), says);
+    raw.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE 'm2999%'").await.unwrap();
+    place.open().await.close().await;
+}
+
+async fn migrating_names_the_steps(place: &Place) {
+    let steps = Database::migrate(place.options()).await.unwrap();
+    assert_eq!(steps, ["m20261123_000001_workflows_and_runs"]);
+    assert!(Database::migrate(place.options()).await.unwrap().is_empty());
+    place.open().await.close().await;
+}
+
+async fn after_closing_nothing_works(place: &Place) {
+    let db = place.open().await;
+    let other = db.clone();
+    // What was asked for before is finished.
+    let creates = (0..20).map(|n| {
+        let db = db.clone();
+        tokio::spawn(async move { db.workflow_create(new(&format!("W{n}"), "h")).await })
+    });
+    let creates: Vec<_> = creates.collect();
+    tokio::task::yield_now().await;
+    db.close().await;
+    let mut made = 0;
+    for create in creates {
+        match create.await.unwrap() {
+            Ok(_) => made += 1,
+            Err(StoreError::Unavailable(_)) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    assert_eq!(place.count("workflows").await, made);
+    assert!(matches!(other.ping().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(other.workflows(ALL).await, Err(StoreError::Unavailable(_))));
+    let refused = other.workflow_delete(sluice_engine::clock::new_id()).await;
+    assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))));
+    other.close().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_database_is_left_alone() {
+    let place = Place::sqlite();
+    let file = place.folder.as_ref().unwrap().path().join("sluice.db");
+    let mut damaged = b"SQLite format 3\0".to_vec();
+    damaged.extend([7; 5000]);
+    for content in [b"a letter to my mother".to_vec(), vec![b'x'; 10_000], damaged] {
+        fs::write(&file, &content).unwrap();
+        let error = Database::open(place.options()).await.unwrap_err();
+        assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
+        assert!(error.to_string().contains("sluice.db"), "{error}");
+        assert_eq!(fs::read(&file).unwrap(), content);
+    }
+    fs::remove_file(&file).unwrap();
+    fs::write(&file, "").unwrap();
+    place.open().await.close().await;
+}
+
+#[tokio::test]
+async fn the_database_of_another_program_is_left_alone() {
+    let place = Place::sqlite();
+    let file = place.folder.as_ref().unwrap().path().join("sluice.db");
+    fs::write(&file, "").unwrap();
+    let raw = place.raw().await;
+    raw.execute_unprepared("CREATE TABLE bookmarks (url TEXT)").await.unwrap();
+    raw.close().await.unwrap();
+    let content = fs::read(&file).unwrap();
+    let error = Database::open(place.options()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
+    assert_eq!(fs::read(&file).unwrap(), content);
+}
+
+#[tokio::test]
+async fn urls_that_name_no_database() {
+    for url in ["", "sluice.db", "mysql://x/y", "sqlite::memory:", "sqlite://", "postgres://:bad:port/x"] {
+        let error = Database::open(Options::new(url)).await.unwrap_err();
+        assert!(matches!(error, OpenError::Url { .. }), "{url}: {error:?}");
+    }
+    let place = Place::sqlite();
+    let missing = place.folder.as_ref().unwrap().path().join("no/such/folder/sluice.db");
+    let error = Database::open(Options::new(format!("sqlite://{}", missing.display()))).await.unwrap_err();
+    assert!(matches!(error, OpenError::File { .. }), "{error:?}");
+    let error = Database::open(Options::new("postgres://me:secret@127.0.0.1:1/x")).await.unwrap_err();
+    assert!(matches!(error, OpenError::Unreachable { .. }), "{error:?}");
+    assert!(error.to_string().contains("127.0.0.1:1/x") && !error.to_string().contains("secret"), "{error}");
+    assert!(!format!("{:?}", Options::new("postgres://me:secret@h/x")).contains("secret"));
+}
+
+#[tokio::test]
+async fn a_link_leads_to_the_same_lock() {
+    let place = Place::sqlite();
+    let db = place.open().await;
+    let folder = place.folder.as_ref().unwrap().path();
+    std::os::unix::fs::symlink(folder.join("sluice.db"), folder.join("link.db")).unwrap();
+    let url = format!("sqlite://{}", folder.join("link.db").display());
+    let error = Database::open(Options::new(url)).await.unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+    db.close().await;
+}
+
+#[tokio::test]
+async fn closing_empties_the_log_of_sqlite() {
+    let place = Place::sqlite();
+    let db = place.open().await;
+    db.workflow_create(new("W", "h")).await.unwrap();
+    db.close().await;
+    let wal = place.folder.as_ref().unwrap().path().join("sluice.db-wal");
+    assert!(fs::metadata(wal).map_or(0, |wal| wal.len()) == 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_connection_is_replaced() {
+    let place = Place::postgres().await;
+    let db = place.open().await;
+    db.workflow_create(new("before", "h")).await.unwrap();
+    let raw = place.raw().await;
+    let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+               WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    raw.execute_unprepared(sql).await.unwrap();
+    let mut answers = Vec::new();
+    for n in 0..3 {
+        answers.push(db.workflow_create(new(&format!("after {n}"), "h")).await);
+    }
+    for answer in &answers {
+        assert!(matches!(answer, Ok(_) | Err(StoreError::Unavailable(_))), "{answer:?}");
+    }
+    assert!(answers[2].is_ok());
+    // The new connection has the lock again.
+    let error = Database::open(place.options()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+    db.close().await;
+    place.remove().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_that_share_exclude_one_that_doesnt() {
+    let place = Place::postgres().await;
+    let shared = || Options { exclusive: false, ..place.options() };
+    let (one, two) = tokio::join!(Database::open(shared()), Database::open(shared()));
+    let (one, two) = (one.unwrap(), two.unwrap());
+    let error = Database::open(place.options()).await.unwrap_err();
+    assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
+    // Both write: names and versions stay right.
+    let id = one.workflow_create(new("W", "h")).await.unwrap().id;
+    let creates = (0..64).map(|n| {
+        let db = if n % 2 == 0 { &one } else { &two };
+        async move { db.workflow_create(new("W", "h")).await }
+    });
+    let saves = (0..32).map(|n| {
+        let db = if n % 2 == 0 { &one } else { &two };
+        async move { db.workflow_update(id, new("W", &format!("h{n}"))).await }
+    });
+    let (created, saved) =
+        tokio::join!(futures_util::future::join_all(creates), futures_util::future::join_all(saves));
+    assert!(created.iter().all(Result::is_ok), "{created:?}");
+    assert!(saved.iter().all(Result::is_ok), "{saved:?}");
+    let versions = one.versions(id, ALL).await.unwrap().unwrap();
+    let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
+    assert_eq!(numbers, (1..=33).rev().collect::<Vec<_>>());
+    one.close().await;
+    two.close().await;
+    place.remove().await;
+}

@@ -1,0 +1,136 @@
+//! Lists of runs.
+
+use chrono::{Duration, TimeZone as _, Utc};
+use sea_orm::ConnectionTrait as _;
+use sluice_domain::run::RunStatus;
+use sluice_engine::{Commit, RunStore as _, clock};
+use sluice_persistence::{Database, Page, RunFilter};
+use uuid::Uuid;
+
+use crate::support::{ALL, Place, new, on_both_stores, start};
+
+on_both_stores!(
+    filters_fit,
+    a_detail_has_everything,
+    an_unreadable_run_is_left_out,
+    driven_runs_come_in_pages,
+    unfinished_runs_of_a_workflow,
+);
+
+/// Commits a run that is changed before.
+async fn put(db: &Database, mut commit: Commit, change: impl FnOnce(&mut Commit)) -> Uuid {
+    change(&mut commit);
+    let id = commit.record.id;
+    db.commit(commit).await.unwrap();
+    id
+}
+
+async fn ids(db: &Database, filter: RunFilter) -> Vec<Uuid> {
+    db.runs(filter, ALL).await.unwrap().into_iter().map(|run| run.record.id).collect()
+}
+
+async fn filters_fit(place: &Place) {
+    let db = place.open().await;
+    let one = db.workflow_create(new("One", "h")).await.unwrap();
+    let two = db.workflow_create(new("Two", "h")).await.unwrap();
+    let noon = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
+    let plain = put(&db, start(&db, &one).await, |c| c.record.start_time = noon).await;
+    let half = noon + Duration::milliseconds(500);
+    let child = put(&db, start(&db, &one).await, |c| {
+        c.record.start_time = half;
+        c.record.parent_run_id = Some(plain);
+    });
+    let child = child.await;
+    let batch = put(&db, start(&db, &two).await, |c| c.record.run_type = "batch".to_owned()).await;
+    let paused = put(&db, start(&db, &two).await, |c| {
+        c.record.status = RunStatus::Paused;
+        c.record.has_open_pause = true;
+    });
+    let paused = paused.await;
+    let any = RunFilter::default;
+
+    assert_eq!(ids(&db, any()).await, [paused, batch, child, plain]);
+    assert_eq!(ids(&db, RunFilter { workflow_id: Some(one.id), ..any() }).await, [child, plain]);
+    let status = Some(RunStatus::Paused);
+    assert_eq!(ids(&db, RunFilter { status, ..any() }).await, [paused]);
+    let run_type = Some("batch".to_owned());
+    assert_eq!(ids(&db, RunFilter { run_type, ..any() }).await, [batch]);
+    assert_eq!(ids(&db, RunFilter { parent_only: true, ..any() }).await, [paused, batch, plain]);
+    assert_eq!(ids(&db, RunFilter { has_open_pause: Some(true), ..any() }).await, [paused]);
+    assert_eq!(ids(&db, RunFilter { has_open_pause: Some(false), ..any() }).await, [batch, child, plain]);
+    let (start_date, end_date) = (Some(noon), Some(noon));
+    assert_eq!(ids(&db, RunFilter { start_date, end_date, ..any() }).await, [plain]);
+    let (start_date, end_date) = (Some(noon + Duration::microseconds(1)), Some(half));
+    assert_eq!(ids(&db, RunFilter { start_date, end_date, ..any() }).await, [child]);
+    let end_date = Some(chrono::DateTime::<Utc>::MAX_UTC);
+    let start_date = Some(chrono::DateTime::<Utc>::MIN_UTC);
+    assert_eq!(ids(&db, RunFilter { start_date, end_date, ..any() }).await.len(), 4);
+    let page = db.runs(any(), Page { number: 2, size: 3 }).await.unwrap();
+    assert_eq!(page.iter().map(|run| run.record.id).collect::<Vec<_>>(), [plain]);
+    db.close().await;
+}
+
+async fn a_detail_has_everything(place: &Place) {
+    let db = place.open().await;
+    let workflow = db.workflow_create(new("W", "h1")).await.unwrap();
+    let first = start(&db, &workflow).await;
+    db.commit(first.clone()).await.unwrap();
+    db.workflow_update(workflow.id, new("W", "h2")).await.unwrap();
+    let detail = db.run_detail(first.record.id).await.unwrap().unwrap();
+    assert_eq!((&detail.record, &detail.log), (&first.record, &first.events));
+    assert_eq!((detail.version.version, detail.version.definition_hash.as_str()), (1, "h1"));
+    assert_eq!(db.runs(RunFilter::default(), ALL).await.unwrap(), [detail]);
+    assert!(db.run_detail(clock::new_id()).await.unwrap().is_none());
+    db.close().await;
+}
+
+async fn an_unreadable_run_is_left_out(place: &Place) {
+    let db = place.open().await;
+    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let good = put(&db, start(&db, &workflow).await, |_| {}).await;
+    put(&db, start(&db, &workflow).await, |c| c.record.run_type = "bad".to_owned()).await;
+    let sql = "UPDATE run_log SET events = 'x' WHERE run_id IN (SELECT id FROM runs WHERE run_type = 'bad')";
+    place.raw().await.execute_unprepared(sql).await.unwrap();
+    assert_eq!(ids(&db, RunFilter::default()).await, [good]);
+    db.close().await;
+}
+
+async fn driven_runs_come_in_pages(place: &Place) {
+    let db = place.open().await;
+    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let mut driven = Vec::new();
+    for n in 0..12 {
+        let status = [RunStatus::Pending, RunStatus::Running, RunStatus::Paused, RunStatus::Failed][n % 4];
+        let id = put(&db, start(&db, &workflow).await, |c| c.record.status = status).await;
+        if n % 4 < 2 {
+            driven.push(id);
+        }
+    }
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = db.driven_runs(after, 4).await.unwrap();
+        assert!(page.len() <= 4);
+        let Some(last) = page.last() else { break };
+        after = Some(*last);
+        seen.extend(page);
+    }
+    assert_eq!(seen, driven);
+    assert_eq!(db.driven_runs(None, u64::MAX).await.unwrap(), driven);
+    db.close().await;
+}
+
+async fn unfinished_runs_of_a_workflow(place: &Place) {
+    let db = place.open().await;
+    let one = db.workflow_create(new("One", "h")).await.unwrap();
+    let two = db.workflow_create(new("Two", "h")).await.unwrap();
+    let mut unfinished = Vec::new();
+    for status in [RunStatus::Paused, RunStatus::Running, RunStatus::Completed, RunStatus::Canceled] {
+        let id = put(&db, start(&db, &one).await, |c| c.record.status = status).await;
+        if !status.is_terminal() {
+            unfinished.push(id);
+        }
+        put(&db, start(&db, &two).await, |_| {}).await;
+    }
+    assert_eq!(db.unfinished_runs(one.id).await.unwrap(), unfinished);
+    db.close().await;
+}

@@ -1,0 +1,145 @@
+//! Databases for one test each, and things to put in them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+use sluice_domain::run::{Event, RunStatus};
+use sluice_engine::{Commit, RunRecord, clock};
+use sluice_persistence::{Accepted, Database, NewWorkflow, Options, Page, WorkflowRow};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// Makes of each named function a test on SQLite and one on PostgreSQL.
+macro_rules! on_both_stores {
+    ($($name:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                super::$name(&crate::support::Place::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                let place = crate::support::Place::postgres().await;
+                super::$name(&place).await;
+                place.remove().await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both_stores;
+
+/// A fresh place for a database.
+pub(crate) struct Place {
+    pub(crate) url: String,
+    /// The folder of an SQLite file; removed with this.
+    pub(crate) folder: Option<TempDir>,
+    /// The name of a PostgreSQL database.
+    name: Option<String>,
+}
+
+impl Place {
+    pub(crate) fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite://{}", folder.path().join("sluice.db").display());
+        Self { url, folder: Some(folder), name: None }
+    }
+
+    pub(crate) async fn postgres() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("sluice_test_{}_{number}", std::process::id());
+        let maintenance = maintenance_url();
+        let db = sea_orm::Database::connect(&maintenance).await.unwrap();
+        db.execute_unprepared(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await.unwrap();
+        db.execute_unprepared(&format!("CREATE DATABASE {name}")).await.unwrap();
+        db.close().await.unwrap();
+        let (server, query) = match maintenance.split_once('?') {
+            Some((server, query)) => (server, format!("?{query}")),
+            None => (maintenance.as_str(), String::new()),
+        };
+        let server = server.rsplit_once('/').unwrap().0;
+        Self { url: format!("{server}/{name}{query}"), folder: None, name: Some(name) }
+    }
+
+    pub(crate) async fn remove(&self) {
+        let db = sea_orm::Database::connect(maintenance_url()).await.unwrap();
+        let name = self.name.as_ref().unwrap();
+        db.execute_unprepared(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
+    }
+
+    pub(crate) fn options(&self) -> Options {
+        Options::new(&self.url)
+    }
+
+    pub(crate) async fn open(&self) -> Database {
+        Database::open(self.options()).await.unwrap()
+    }
+
+    /// A connection behind the back of the store.
+    pub(crate) async fn raw(&self) -> DatabaseConnection {
+        sea_orm::Database::connect(&self.url).await.unwrap()
+    }
+
+    /// How many rows a table has.
+    pub(crate) async fn count(&self, table: &str) -> i64 {
+        let db = self.raw().await;
+        let sql = format!("SELECT COUNT(*) FROM {table}");
+        let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await;
+        row.unwrap().unwrap().try_get_by_index(0).unwrap()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests are told where PostgreSQL is by the environment")]
+fn maintenance_url() -> String {
+    std::env::var("SLUICE_TEST_POSTGRES_URL").expect(
+        "set SLUICE_TEST_POSTGRES_URL to a PostgreSQL in which databases can be created, for example \
+         postgres://postgres@localhost:5432/postgres",
+    )
+}
+
+/// A definition, told apart by `hash`; `x` is layout.
+pub(crate) fn accepted(hash: &str, x: u32) -> Accepted {
+    Accepted {
+        json: format!(r#"{{"nodes":[{{"id":"{hash}","coordinates":{{"x":{x},"y":0}}}}],"links":[]}}"#),
+        hash: hash.to_owned(),
+    }
+}
+
+pub(crate) fn new(name: &str, hash: &str) -> NewWorkflow {
+    let description = Some(format!("what {name} is for"));
+    NewWorkflow { name: name.to_owned(), description, definition: accepted(hash, 0) }
+}
+
+pub(crate) const ALL: Page = Page { number: 1, size: 1000 };
+
+/// Starts a run of a workflow: the commit that creates it.
+pub(crate) async fn start(db: &Database, workflow: &WorkflowRow) -> Commit {
+    started(workflow.id, db.latest_version(workflow.id).await.unwrap().unwrap())
+}
+
+pub(crate) fn started(workflow_id: Uuid, version_id: Uuid) -> Commit {
+    let at = clock::now();
+    let record = RunRecord {
+        id: clock::new_id(),
+        workflow_id,
+        version_id,
+        parent_run_id: None,
+        run_type: "interactive".to_owned(),
+        start_time: at,
+        status: RunStatus::Pending,
+        end_time: None,
+        has_open_pause: false,
+    };
+    Commit { record, first: 0, events: vec![Event::RunStarted { inputs: Arc::default(), at }] }
+}
+
+/// The commit that ends a run whose log has `first` events.
+pub(crate) fn completed(record: &RunRecord, first: u64) -> Commit {
+    let at = clock::now();
+    let record = RunRecord { status: RunStatus::Completed, end_time: Some(at), ..record.clone() };
+    let events = vec![Event::RunResumed { at }, Event::RunCompleted { at }];
+    Commit { record, first, events }
+}

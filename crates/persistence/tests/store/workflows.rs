@@ -1,0 +1,220 @@
+//! Workflows and versions.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use sea_orm::ConnectionTrait as _;
+use sluice_engine::{CommitError, RunStore as _, StoreError, clock};
+use sluice_persistence::{Page, WriteError};
+
+use crate::support::{ALL, Place, accepted, completed, new, on_both_stores, start};
+
+on_both_stores!(
+    a_new_workflow_has_version_1,
+    many_creates_of_one_name_all_succeed,
+    many_updates_make_versions_without_gaps,
+    the_same_hash_makes_no_version,
+    going_back_makes_a_version,
+    names_stay_unique,
+    a_copy_has_its_own_life,
+    deleting_leaves_nothing,
+    reset_keeps_the_name,
+    an_unreadable_workflow_is_left_out,
+    pages_and_ids,
+);
+
+async fn a_new_workflow_has_version_1(place: &Place) {
+    let db = place.open().await;
+    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    assert_eq!(made.name, "Orders");
+    assert_eq!(made.created_at, made.updated_at);
+    assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), made);
+    let versions = db.versions(made.id, ALL).await.unwrap().unwrap();
+    assert_eq!(versions.len(), 1);
+    assert_eq!((versions[0].version, versions[0].name.as_str()), (1, "Orders"));
+    assert_eq!(versions[0].definition, made.definition);
+    assert_eq!(versions[0].definition_hash, "h1");
+    assert_eq!(db.latest_version(made.id).await.unwrap(), Some(versions[0].id));
+    assert_eq!(db.version(versions[0].id).await.unwrap().unwrap(), versions[0]);
+    assert_eq!(db.version_definition(versions[0].id).await.unwrap().unwrap(), made.definition);
+    let nobody = clock::new_id();
+    assert!(db.workflow(nobody).await.unwrap().is_none());
+    assert!(db.versions(nobody, ALL).await.unwrap().is_none());
+    assert!(db.version(nobody).await.unwrap().is_none());
+    assert!(db.latest_version(nobody).await.unwrap().is_none());
+    db.close().await;
+}
+
+async fn many_creates_of_one_name_all_succeed(place: &Place) {
+    let db = place.open().await;
+    let made = join_all((0..64).map(|_| db.workflow_create(new("Orders", "h")))).await;
+    let names: HashSet<String> = made.into_iter().map(|made| made.unwrap().name).collect();
+    assert_eq!(names.len(), 64);
+    assert!(names.contains("Orders") && names.contains("Orders (2)") && names.contains("Orders (64)"));
+    assert_eq!(place.count("workflow_versions").await, 64);
+    db.close().await;
+}
+
+async fn many_updates_make_versions_without_gaps(place: &Place) {
+    let db = place.open().await;
+    let id = db.workflow_create(new("Orders", "h")).await.unwrap().id;
+    let saves = (0..64).map(|n| db.workflow_update(id, new("Orders", &format!("h{n}"))));
+    assert!(join_all(saves).await.iter().all(Result::is_ok));
+    let versions = db.versions(id, ALL).await.unwrap().unwrap();
+    let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
+    assert_eq!(numbers, (1..=65).rev().collect::<Vec<_>>());
+    // The workflow and its latest version are of one save.
+    assert_eq!(db.workflow(id).await.unwrap().unwrap().definition, versions[0].definition);
+    db.close().await;
+}
+
+async fn the_same_hash_makes_no_version(place: &Place) {
+    let db = place.open().await;
+    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    let mut moved = new("Renamed", "h1");
+    moved.definition = accepted("h1", 99);
+    let saved = db.workflow_update(made.id, moved).await.unwrap();
+    assert_eq!((saved.name.as_str(), saved.created_at), ("Renamed", made.created_at));
+    assert!(saved.updated_at > made.updated_at);
+    assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), saved);
+    let versions = db.versions(made.id, ALL).await.unwrap().unwrap();
+    assert_eq!(versions.len(), 1);
+    assert_eq!(versions[0].definition, saved.definition);
+    assert_eq!(versions[0].name, "Orders");
+    assert_eq!((versions[0].created_at, versions[0].updated_at), (made.created_at, saved.updated_at));
+    db.close().await;
+}
+
+async fn going_back_makes_a_version(place: &Place) {
+    let db = place.open().await;
+    let id = db.workflow_create(new("Orders", "h1")).await.unwrap().id;
+    for hash in ["h2", "h1"] {
+        db.workflow_update(id, new("Orders", hash)).await.unwrap();
+    }
+    let versions = db.versions(id, ALL).await.unwrap().unwrap();
+    let seen: Vec<_> = versions.iter().map(|v| (v.version, v.definition_hash.as_str())).collect();
+    assert_eq!(seen, [(3, "h1"), (2, "h2"), (1, "h1")]);
+    db.close().await;
+}
+
+async fn names_stay_unique(place: &Place) {
+    let db = place.open().await;
+    let one = db.workflow_create(new("One", "h")).await.unwrap();
+    let two = db.workflow_create(new("Two", "h")).await.unwrap();
+    assert!(matches!(db.workflow_update(two.id, new("One", "h")).await, Err(WriteError::NameTaken)));
+    assert_eq!(db.workflow(two.id).await.unwrap().unwrap(), two);
+    assert!(db.workflow_update(one.id, new("One", "h")).await.is_ok());
+    let nobody = clock::new_id();
+    assert!(matches!(db.workflow_update(nobody, new("X", "h")).await, Err(WriteError::NotFound)));
+    assert!(matches!(db.workflow_reset(nobody, accepted("h", 0)).await, Err(WriteError::NotFound)));
+    assert!(matches!(db.workflow_duplicate(nobody).await, Err(WriteError::NotFound)));
+    assert!(matches!(db.workflow_delete(nobody).await, Err(WriteError::NotFound)));
+    // Refusals among successes, in one batch: nobody is taken along.
+    let saves = (0..64).map(|n| {
+        let name = if n % 2 == 0 { "One".to_owned() } else { format!("Two {n}") };
+        db.workflow_update(two.id, new(&name, &format!("h{n}")))
+    });
+    let (done, refused): (Vec<_>, Vec<_>) = join_all(saves).await.into_iter().partition(Result::is_ok);
+    assert_eq!((done.len(), refused.len()), (32, 32));
+    db.close().await;
+}
+
+async fn a_copy_has_its_own_life(place: &Place) {
+    let db = place.open().await;
+    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    db.workflow_update(made.id, new("Orders", "h2")).await.unwrap();
+    db.commit(start(&db, &made).await).await.unwrap();
+    let copy = db.workflow_duplicate(made.id).await.unwrap();
+    let again = db.workflow_duplicate(made.id).await.unwrap();
+    assert_eq!((copy.name.as_str(), again.name.as_str()), ("Orders (Copy)", "Orders (Copy) (2)"));
+    assert_eq!(copy.description, made.description);
+    assert_eq!(copy.definition, accepted("h2", 0).json);
+    let versions = db.versions(copy.id, ALL).await.unwrap().unwrap();
+    assert_eq!(versions.len(), 1);
+    assert_eq!((versions[0].version, versions[0].definition_hash.as_str()), (1, "h2"));
+    assert!(db.unfinished_runs(copy.id).await.unwrap().is_empty());
+    db.workflow_delete(made.id).await.unwrap();
+    assert_eq!(db.workflow(copy.id).await.unwrap().unwrap(), copy);
+    db.close().await;
+}
+
+async fn deleting_leaves_nothing(place: &Place) {
+    let db = place.open().await;
+    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    let first = start(&db, &made).await;
+    db.commit(first.clone()).await.unwrap();
+    db.workflow_update(made.id, new("Orders", "h2")).await.unwrap();
+    db.commit(start(&db, &made).await).await.unwrap();
+    for (table, rows) in [("workflows", 1), ("workflow_versions", 2), ("runs", 2), ("run_log", 2)] {
+        assert_eq!(place.count(table).await, rows, "{table}");
+    }
+    db.workflow_delete(made.id).await.unwrap();
+    for table in ["workflows", "workflow_versions", "runs", "run_log"] {
+        assert_eq!(place.count(table).await, 0, "{table}");
+    }
+    assert!(db.run(first.record.id).await.unwrap().is_none());
+    let late = db.commit(completed(&first.record, 1)).await;
+    assert!(matches!(late, Err(CommitError::Gone)), "{late:?}");
+    let new_one = db.commit(first).await;
+    assert!(matches!(new_one, Err(CommitError::Gone)), "{new_one:?}");
+    assert_eq!(place.count("runs").await, 0);
+    db.close().await;
+}
+
+async fn reset_keeps_the_name(place: &Place) {
+    let db = place.open().await;
+    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    let reset = db.workflow_reset(made.id, accepted("h0", 0)).await.unwrap();
+    assert_eq!((&reset.name, &reset.description), (&made.name, &made.description));
+    assert_eq!(reset.definition, accepted("h0", 0).json);
+    assert_eq!(db.versions(made.id, ALL).await.unwrap().unwrap().len(), 2);
+    db.close().await;
+}
+
+async fn an_unreadable_workflow_is_left_out(place: &Place) {
+    let db = place.open().await;
+    let good = db.workflow_create(new("Good", "h")).await.unwrap();
+    let raw = place.raw().await;
+    let mut bad = Vec::new();
+    for (n, json) in ["", "[]", "[[],[]]", "{\"nodes\":[]}", "{\"nodes\":{},\"links\":[]}"].iter().enumerate()
+    {
+        let made = db.workflow_create(new(&format!("Bad {n}"), "h")).await.unwrap();
+        let sql = format!("UPDATE workflows SET definition = '{json}' WHERE name = 'Bad {n}'");
+        raw.execute_unprepared(&sql).await.unwrap();
+        bad.push(made.id);
+    }
+    if place.folder.is_some() {
+        // Only SQLite keeps these.
+        db.workflow_create(new("Bad time", "h")).await.unwrap();
+        db.workflow_create(new("Bad id", "h")).await.unwrap();
+        let sql = "UPDATE workflows SET created_at = 'yesterday' WHERE name = 'Bad time';
+                   PRAGMA foreign_keys = OFF; UPDATE workflows SET id = 'x' WHERE name = 'Bad id'";
+        raw.execute_unprepared(sql).await.unwrap();
+    }
+    assert_eq!(db.workflows(ALL).await.unwrap(), std::slice::from_ref(&good));
+    let error = db.workflow(bad[0]).await.unwrap_err();
+    assert!(matches!(error, StoreError::Unreadable { table: "workflows", .. }), "{error:?}");
+    // Saving repairs it.
+    db.workflow_update(bad[0], new("Repaired", "h2")).await.unwrap();
+    assert_eq!(db.workflows(ALL).await.unwrap().len(), 2);
+    db.close().await;
+}
+
+async fn pages_and_ids(place: &Place) {
+    let db = place.open().await;
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        ids.push(db.workflow_create(new(&format!("W{n}"), "h")).await.unwrap().id);
+    }
+    let mut seen = Vec::new();
+    for number in 1..=4 {
+        let page = db.workflows(Page { number, size: 2 }).await.unwrap();
+        seen.extend(page.into_iter().map(|row| row.id));
+    }
+    assert_eq!(seen, ids.iter().rev().copied().collect::<Vec<_>>());
+    assert!(db.workflows(Page { number: u64::MAX, size: u64::MAX }).await.unwrap().is_empty());
+    let asked = [ids[1], clock::new_id(), ids[3]];
+    assert_eq!(db.existing_workflows(&asked).await.unwrap(), HashSet::from([ids[1], ids[3]]));
+    assert!(db.existing_workflows(&[]).await.unwrap().is_empty());
+    db.close().await;
+}
