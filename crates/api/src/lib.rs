@@ -1,1 +1,27 @@
-//! To come.
+//! The HTTP interface and its OpenAPI document.
+//!
+//! This is the only crate that knows HTTP: paths, status codes, headers, multipart. A handler extracts,
+//! calls the store or the engine, and converts; what a workflow is and how a run goes is decided elsewhere.
+//!
+//! - [`app`] is the whole interface as one router, ready to be served;
+//! - [`openapi`] is its document;
+//! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
+
+mod edge;
+mod examples;
+mod extract;
+mod files;
+mod openapi;
+mod problem;
+mod refusal;
+mod responses;
+mod router;
+mod routes;
+pub mod schema;
+mod state;
+mod time;
+
+pub use files::sweep_files;
+pub use openapi::openapi;
+pub use router::app;
+pub use state::{AppState, Settings};

@@ -1,6 +1,20 @@
 //! Drives runs: load and fold, decide, commit the events, and only then act.
+//!
+//! [`Engine`] is what the outside speaks to; a [`driver::Driver`] brings one run on; the
+//! [`dispatcher::Dispatcher`] sees to it that every run that needs a driver has exactly one.
 
 pub mod clock;
+mod dispatcher;
+mod driver;
+mod engine;
+mod error;
+mod execute;
+mod partial;
+mod plans;
 mod store;
 
+pub use engine::{Engine, Options, Snapshot, StartRun};
+pub use error::EngineError;
+pub use execute::Executors;
+pub use partial::PartialRun;
 pub use store::{Commit, CommitError, RunRecord, RunStore, StoreError, StoredRun};

@@ -254,9 +254,7 @@ impl Builder<'_> {
                 let plan = Plan::build_at(&body, self.kinds, depth + 1)?;
                 (body, plan)
             }
-            (None, None, Some(body)) => {
-                ((**body).clone(), Plan::build_at(body, self.kinds, depth + 1)?)
-            }
+            (None, None, Some(body)) => ((**body).clone(), Plan::build_at(body, self.kinds, depth + 1)?),
             (None, None, None) => return Ok(broken("has no body: put nodes into it, or a subworkflow")),
         };
         let is_output = |n: &PlanNode| &*n.node_type == node_type::OUTPUT;
@@ -311,7 +309,8 @@ fn connect(plan: &mut Plan, level: &Level<'_>) {
 }
 
 fn is_cyclic(plan: &Plan) -> bool {
-    let edges = plan.nodes.iter().enumerate().flat_map(|(i, node)| node.outgoing.iter().map(move |t| (i, *t)));
+    let edges =
+        plan.nodes.iter().enumerate().flat_map(|(i, node)| node.outgoing.iter().map(move |t| (i, *t)));
     let mut graph = petgraph::graph::DiGraph::<(), (), usize>::default();
     for _ in &plan.nodes {
         graph.add_node(());

@@ -49,8 +49,7 @@ impl std::str::FromStr for RunStatus {
     type Err = ();
 
     fn from_str(name: &str) -> Result<Self, ()> {
-        let all =
-            [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Paused, Self::Canceled];
+        let all = [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Paused, Self::Canceled];
         all.into_iter().find(|status| status.as_str() == name).ok_or(())
     }
 }

@@ -69,7 +69,8 @@ impl RunState {
         if self.status.is_terminal() && !status.is_terminal() {
             return TaskStatus::Canceled;
         }
-        let waits_inside = || self.open_pauses().any(|p| p.task.scope.first().is_some_and(|s| s.loop_id == id));
+        let waits_inside =
+            || self.open_pauses().any(|p| p.task.scope.first().is_some_and(|s| s.loop_id == id));
         if status == TaskStatus::Running && self.active == 0 && waits_inside() {
             return TaskStatus::Paused;
         }
@@ -78,7 +79,8 @@ impl RunState {
 
     /// What a task gave; of a paused gate, what waits at it.
     fn visible_output(&self, plan: &Plan, path: &TaskPath) -> Option<Value> {
-        let waiting = self.open_pauses().find(|pause| pause.task == *path).map(|pause| (*pause.input).clone());
+        let waiting =
+            self.open_pauses().find(|pause| pause.task == *path).map(|pause| (*pause.input).clone());
         waiting.or_else(|| Some((*self.output(plan, &path.scope, &path.node)?).clone()))
     }
 

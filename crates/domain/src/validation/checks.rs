@@ -44,11 +44,13 @@ impl<'c> Checker<'c> {
     fn is_bounded(&mut self, definition: &Definition, prefix: &str) -> bool {
         let (nodes, links) = (definition.nodes.len(), definition.links.len());
         if nodes > MAX_NODES {
-            let message = format!("There are {nodes} nodes, at most {MAX_NODES} are taken. Split the workflow.");
+            let message =
+                format!("There are {nodes} nodes, at most {MAX_NODES} are taken. Split the workflow.");
             self.report(Code::TooManyNodes, format!("{prefix}/nodes"), None, message);
         }
         if links > MAX_LINKS {
-            let message = format!("There are {links} links, at most {MAX_LINKS} are taken. Split the workflow.");
+            let message =
+                format!("There are {links} links, at most {MAX_LINKS} are taken. Split the workflow.");
             self.report(Code::TooManyLinks, format!("{prefix}/links"), None, message);
         }
         nodes <= MAX_NODES && links <= MAX_LINKS
@@ -91,11 +93,14 @@ impl<'c> Checker<'c> {
             let line: Vec<&str> = line.take(MAX_NESTING + 1).collect();
             let comes_back = line.contains(&node.id.as_str());
             if comes_back {
-                let message =
-                    format!("The node \"{}\" is its own parent in the end. Break the circle of parents.", node.id);
+                let message = format!(
+                    "The node \"{}\" is its own parent in the end. Break the circle of parents.",
+                    node.id
+                );
                 self.report(Code::ParentCycle, pointer, Some(&node.id), message);
             } else if line.len() + depth > MAX_NESTING {
-                let message = format!("Bodies are nested more than {MAX_NESTING} deep. Flatten the workflow.");
+                let message =
+                    format!("Bodies are nested more than {MAX_NESTING} deep. Flatten the workflow.");
                 self.report(Code::NestingTooDeep, pointer, Some(&node.id), message);
             }
         }
@@ -121,8 +126,9 @@ impl<'c> Checker<'c> {
             let Some(source) = nodes.get(link.source_id.as_str()) else { continue };
             let catalogue = self.catalogue;
             let routes = routes.entry(&source.id).or_insert_with(|| catalogue.routes(source));
-            let Some((code, message)) =
-                routes.as_ref().and_then(|routes| route_problem(source, link.source_handle.as_deref(), routes))
+            let Some((code, message)) = routes
+                .as_ref()
+                .and_then(|routes| route_problem(source, link.source_handle.as_deref(), routes))
             else {
                 continue;
             };
@@ -136,15 +142,15 @@ impl<'c> Checker<'c> {
             self.ends(level, prefix);
         }
         for cycle in cycles::cycles(level) {
-            let message =
-                format!("The links form a cycle: {}. Remove one of them.", cycle.path.join(" → "));
+            let message = format!("The links form a cycle: {}. Remove one of them.", cycle.path.join(" → "));
             let node = cycle.path.first().map(String::as_str);
             self.report(Code::Cycle, format!("{prefix}/links/{}", cycle.link), node, message);
         }
     }
 
     fn ends(&mut self, level: &Level<'_>, prefix: &str) {
-        let place = level.parent.map_or_else(|| "The workflow".to_owned(), |id| format!("The body of \"{id}\""));
+        let place =
+            level.parent.map_or_else(|| "The workflow".to_owned(), |id| format!("The body of \"{id}\""));
         let of_type = |kind: &str| -> Vec<(usize, String)> {
             let matching = level.nodes.iter().filter(|(_, node)| node.node_type == kind);
             matching.map(|(index, node)| (*index, node.id.clone())).collect()
@@ -182,7 +188,9 @@ impl<'c> Checker<'c> {
     }
 
     fn unknown_type(&self, name: &str) -> String {
-        let distance = |known: &&str| strsim::normalized_damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase());
+        let distance = |known: &&str| {
+            strsim::normalized_damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase())
+        };
         let nearest = self.names.iter().copied().max_by(|a, b| distance(a).total_cmp(&distance(b)));
         match nearest.filter(|nearest| distance(nearest) >= 0.4) {
             Some(nearest) => format!("There is no node type \"{name}\". Did you mean \"{nearest}\"?"),

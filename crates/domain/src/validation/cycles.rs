@@ -13,7 +13,8 @@ pub(super) struct Cycle {
 /// One cycle for each group of nodes that reach each other.
 pub(super) fn cycles(level: &Level<'_>) -> Vec<Cycle> {
     let mut graph: DiGraph<usize, usize, usize> = DiGraph::default();
-    let place = |id: &str, places: &std::collections::HashMap<&str, NodeIndex<usize>>| places.get(id).copied();
+    let place =
+        |id: &str, places: &std::collections::HashMap<&str, NodeIndex<usize>>| places.get(id).copied();
     let mut places = std::collections::HashMap::new();
     for (at, (_, node)) in level.nodes.iter().enumerate() {
         let index = graph.add_node(at);
@@ -30,7 +31,11 @@ pub(super) fn cycles(level: &Level<'_>) -> Vec<Cycle> {
     petgraph::algo::kosaraju_scc(&graph).iter().filter_map(|group| cycle_in(&graph, group, level)).collect()
 }
 
-fn cycle_in(graph: &DiGraph<usize, usize, usize>, group: &[NodeIndex<usize>], level: &Level<'_>) -> Option<Cycle> {
+fn cycle_in(
+    graph: &DiGraph<usize, usize, usize>,
+    group: &[NodeIndex<usize>],
+    level: &Level<'_>,
+) -> Option<Cycle> {
     use petgraph::visit::EdgeRef;
     let members: std::collections::HashSet<_> = group.iter().copied().collect();
     let mut walk: Vec<(NodeIndex<usize>, usize)> = Vec::new();
@@ -38,7 +43,8 @@ fn cycle_in(graph: &DiGraph<usize, usize, usize>, group: &[NodeIndex<usize>], le
     let mut at = *group.iter().min()?;
     // Inside of a strongly connected group every step can be followed by another, until one comes back.
     while !seen.contains_key(&at) {
-        let edge = graph.edges(at).filter(|edge| members.contains(&edge.target())).min_by_key(|e| *e.weight())?;
+        let edge =
+            graph.edges(at).filter(|edge| members.contains(&edge.target())).min_by_key(|e| *e.weight())?;
         seen.insert(at, walk.len());
         walk.push((at, *edge.weight()));
         at = edge.target();

@@ -1,0 +1,210 @@
+//! The examples of the document, all of one workflow: a note is approved by a person before it goes on.
+
+use serde_json::{Value, json};
+
+use crate::problem::{FailedNode, Kind, Problem, ProblemItem};
+
+pub(crate) const WORKFLOW_ID: &str = "019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01";
+pub(crate) const RUN_ID: &str = "019aa2b5-0b7c-7f12-8a44-91d0c2e4f602";
+const VERSION_ID: &str = "019aa2b4-5e11-7b20-8c02-6a7d4e5f9a03";
+const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+const CREATED: &str = "2026-11-23T21:35:02.663234Z";
+const STARTED: &str = "2026-11-23T21:36:10.000120Z";
+const PAUSED: &str = "2026-11-23T21:36:10.001902Z";
+const ENDED: &str = "2026-11-23T21:41:55.120044Z";
+
+fn uuid(text: &str) -> uuid::Uuid {
+    uuid::Uuid::try_parse(text).unwrap_or_default()
+}
+
+pub(crate) fn definition() -> Value {
+    let node = |id: &str, kind: &str, config: Value| {
+        json!({"id": id, "title": id, "parent_id": null, "node_type": kind, "config": config,
+            "coordinates": null, "dimensions": null, "subworkflow": null})
+    };
+    let link = |source: &str, target: &str| json!({"source_id": source, "target_id": target, "source_handle": null, "target_handle": null});
+    json!({
+        "nodes": [
+            node("input_node", "InputNode", json!({"output_schema": {"note": "string"}})),
+            node("gate", "HumanInterventionNode", json!({"message": "Please read the note."})),
+            node("output_node", "OutputNode", json!({
+                "output_map": {"note": "gate.input_node.note"}, "output_schema": {"note": "string"}})),
+        ],
+        "links": [link("input_node", "gate"), link("gate", "output_node")],
+        "test_inputs": [],
+        "spur_type": "workflow",
+    })
+}
+
+pub(crate) fn create() -> Value {
+    json!({"name": "Approve a note", "description": "A person reads the note first.", "definition": definition()})
+}
+
+pub(crate) fn workflow() -> Value {
+    json!({"id": WORKFLOW_ID, "name": "Approve a note", "description": "A person reads the note first.",
+        "definition": definition(), "created_at": CREATED, "updated_at": CREATED})
+}
+
+pub(crate) fn version() -> Value {
+    json!({"version": 1, "name": "Approve a note", "description": "A person reads the note first.",
+        "definition": definition(), "definition_hash": HASH, "created_at": CREATED, "updated_at": CREATED})
+}
+
+pub(crate) fn output_variables() -> Value {
+    json!([{"node_id": "output_node", "variable_name": "note", "prefixed_variable": "output_node-note"}])
+}
+
+pub(crate) fn uploaded() -> Value {
+    json!({"input_node": [format!("test_files/{WORKFLOW_ID}/20261123_213502_note.txt")]})
+}
+
+pub(crate) fn start() -> Value {
+    json!({"initial_inputs": {"input_node": {"note": "hello"}}})
+}
+
+pub(crate) fn partial() -> Value {
+    json!({"node_id": "output_node", "rerun_predecessors": false,
+        "partial_outputs": {"gate": {"input_node": {"note": "hello"}}}})
+}
+
+pub(crate) fn partial_outputs() -> Value {
+    json!({"gate": {"input_node": {"note": "hello"}}, "output_node": {"note": "hello"}})
+}
+
+pub(crate) fn outputs() -> Value {
+    json!({"input_node": {"note": "hello"}, "gate": {"input_node": {"note": "hello"}}, "output_node": {"note": "hello"}})
+}
+
+fn task(node_id: &str, status: &str, outputs: Value) -> Value {
+    let run = uuid(RUN_ID);
+    let began = (status != "PENDING").then_some(PAUSED);
+    let ended = (status == "COMPLETED").then_some(PAUSED);
+    json!({"id": uuid::Uuid::new_v5(&run, node_id.as_bytes()), "run_id": RUN_ID, "node_id": node_id,
+        "parent_task_id": null, "status": status, "inputs": {}, "outputs": outputs, "error": null,
+        "start_time": began, "end_time": ended, "subworkflow": null, "subworkflow_output": null})
+}
+
+fn run(status: &str, message: &str, outputs: Value, tasks: Value, end: Option<&str>, percent: f64) -> Value {
+    json!({"id": RUN_ID, "workflow_id": WORKFLOW_ID, "workflow_version_id": VERSION_ID,
+        "workflow_version": version(), "status": status, "start_time": STARTED, "end_time": end,
+        "initial_inputs": {"input_node": {"note": "hello"}}, "outputs": outputs, "tasks": tasks,
+        "parent_run_id": null, "run_type": "interactive", "output_file_id": null, "input_dataset_id": null,
+        "message": message, "duration": 0.002, "percentage_complete": percent})
+}
+
+pub(crate) fn pending_run() -> Value {
+    let tasks = ["input_node", "gate", "output_node"].map(|id| task(id, "PENDING", Value::Null));
+    run("PENDING", "The run is about to begin.", Value::Null, json!(tasks), None, 0.0)
+}
+
+pub(crate) fn paused_run() -> Value {
+    let note = json!({"note": "hello"});
+    let waiting = json!({"input_node": note});
+    let outputs = json!({"input_node": note, "gate": waiting});
+    let tasks = json!([
+        task("input_node", "COMPLETED", note),
+        task("gate", "PAUSED", waiting),
+        task("output_node", "PENDING", Value::Null),
+    ]);
+    run("PAUSED", "Waits for a person at \"gate\".", outputs, tasks, None, 33.333_333_333_333_336)
+}
+
+pub(crate) fn completed_run() -> Value {
+    let outputs = outputs();
+    let tasks = ["input_node", "gate", "output_node"].map(|id| task(id, "COMPLETED", outputs[id].clone()));
+    run("COMPLETED", "Every node finished.", outputs, json!(tasks), Some(ENDED), 100.0)
+}
+
+pub(crate) fn canceled_run() -> Value {
+    let note = json!({"note": "hello"});
+    let tasks = json!([
+        task("input_node", "COMPLETED", note.clone()),
+        task("gate", "CANCELED", Value::Null),
+        task("output_node", "CANCELED", Value::Null),
+    ]);
+    run(
+        "CANCELED",
+        "The run was canceled.",
+        json!({"input_node": note}),
+        tasks,
+        Some(ENDED),
+        33.333_333_333_333_336,
+    )
+}
+
+pub(crate) fn pause(is_settled: bool) -> Value {
+    let when = is_settled.then_some(ENDED);
+    let settled = |value: &str| is_settled.then(|| value.to_owned());
+    json!({"id": format!("PH_{RUN_ID}_gate"), "run_id": RUN_ID, "node_id": "gate",
+        "pause_message": "Please read the note.", "pause_time": PAUSED, "resume_time": when,
+        "resume_user_id": settled("ada"), "resume_action": settled("APPROVE"),
+        "input_data": {"input_node": {"note": "hello"}}, "comments": settled("fine")})
+}
+
+pub(crate) fn paused_workflow() -> Value {
+    let mut workflow = json!({"id": WORKFLOW_ID, "name": "Approve a note"});
+    if let (Some(fields), Value::Object(definition)) = (workflow.as_object_mut(), definition()) {
+        fields.extend(definition);
+    }
+    json!({"run": paused_run(), "current_pause": pause(false), "workflow": workflow})
+}
+
+pub(crate) fn resume() -> Value {
+    json!({"inputs": {"seen_by": "ada"}, "user_id": "ada", "action": "APPROVE", "comments": "fine"})
+}
+
+pub(crate) fn node_types() -> Value {
+    json!({"Input/Output": [{"name": "InputNode", "input": {"type": "object"}, "output": {"type": "object"},
+        "config": {"title": "Input", "type": "object"}, "visual_tag": {"acronym": "IN", "color": "#2E8B57"},
+        "has_fixed_output": false, "category": "Input/Output", "logo": null}]})
+}
+
+/// A problem of this kind as clients see it.
+pub(crate) fn problem(kind: Kind) -> Value {
+    use crate::refusal::Resource;
+    let item = ProblemItem::new;
+    let problem = match kind {
+        Kind::WorkflowNotFound => Resource::Workflow.missing(),
+        Kind::RunNotFound => Resource::Run.missing(),
+        Kind::InvalidBody => {
+            Problem::invalid(kind, vec![item("/name", "missing", "name is missing. Add it.")])
+        }
+        Kind::InvalidDefinition => {
+            let detail = "The link ends at \"gaet\", which no node is called. Did you mean \"gate\"?";
+            Problem::invalid(kind, vec![item("/definition/links/0/target_id", "link_target_unknown", detail)])
+        }
+        Kind::InvalidQuery => {
+            let detail = "page must be from 1 to 1000000000, but it is 0.";
+            Problem::invalid(kind, vec![item("/page", "range", detail)])
+        }
+        Kind::RunFailed => {
+            let failed = FailedNode { node_id: "p".to_owned(), error: "division by zero".to_owned() };
+            Problem::new(kind, "The node \"p\" failed: division by zero").of_run(uuid(RUN_ID), vec![failed])
+        }
+        other => Problem::new(other, detail(other)),
+    };
+    let instance = "urn:uuid:019aa2b5-3d21-7e90-b7c5-0d1e2f3a4b05".to_owned();
+    serde_json::to_value(problem.body(instance)).unwrap_or_default()
+}
+
+fn detail(kind: Kind) -> &'static str {
+    match kind {
+        Kind::InvalidJson => "The body is not JSON: expected value (line 1, column 10).",
+        Kind::DefinitionMissing => "A workflow is replaced whole. Send its definition too.",
+        Kind::NoOpenPause => "No pause of this run is open.",
+        Kind::RunEnded => "The run has ended, it is COMPLETED. Start a new one.",
+        Kind::PartialRun => "The node \"gate\" has no output. Give it in partial_outputs.",
+        Kind::NameTaken => "Another workflow has this name. Choose another one.",
+        Kind::MethodNotAllowed => "This path doesn't take this method. The header Allow says which it takes.",
+        Kind::BadRequest => "The form breaks off or can't be read. Send it again.",
+        Kind::TooLarge => "The body is larger than 8388608 bytes. Send less at once.",
+        Kind::UnsupportedMediaType => {
+            "The body must be JSON. Send it with the header Content-Type: application/json."
+        }
+        Kind::StoreUnavailable => "The store can't be reached. Try again in a moment.",
+        Kind::Internal => {
+            "The server failed to answer. Try again; if it stays, tell its operator the request's id."
+        }
+        _ => "The request can't be carried out as it is.",
+    }
+}

@@ -1,0 +1,234 @@
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderMap, header};
+use http_body_util::BodyExt;
+use serde::de::DeserializeOwned;
+use sluice_domain::guard;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use super::shape;
+use crate::AppState;
+use crate::problem::{Kind, Problem, ProblemItem};
+
+/// From this size on a body is parsed on a thread of its own, so that other requests don't wait for it.
+const LARGE: usize = 64 << 10;
+
+/// The JSON body of a request, every problem with it answered at once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Json<T>(pub(crate) T);
+
+/// As [`Json`], but no body at all is an empty object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OptionalJson<T>(pub(crate) T);
+
+impl<T> FromRequest<AppState> for Json<T>
+where
+    T: DeserializeOwned + Validate + ToSchema + Send + 'static,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        if bytes.is_empty() {
+            return Err(Problem::new(Kind::InvalidJson, "The request has no body. Send a JSON object."));
+        }
+        check_media_type(&parts.headers)?;
+        parse(bytes).await.map(Self)
+    }
+}
+
+impl<T> FromRequest<AppState> for OptionalJson<T>
+where
+    T: DeserializeOwned + Validate + ToSchema + Send + 'static,
+{
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        if bytes.is_empty() {
+            return parse(b"{}".to_vec()).await.map(Self);
+        }
+        check_media_type(&parts.headers)?;
+        parse(bytes).await.map(Self)
+    }
+}
+
+/// The media type of a body in lower case, without parameters.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
+    Some(value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase())
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let is_json = |kind: &str| {
+        kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
+    };
+    match media_type(headers) {
+        Some(kind) if is_json(&kind) => Ok(()),
+        _ => Err(Problem::new(
+            Kind::UnsupportedMediaType,
+            "The body must be JSON. Send it with the header Content-Type: application/json.",
+        )),
+    }
+}
+
+/// The whole body, if it is small enough.
+async fn read(headers: &HeaderMap, mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
+    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let mut bytes = Vec::with_capacity(announced.unwrap_or_default().min(max));
+    let mut size = 0;
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Problem::new(Kind::BadRequest, "The body broke off. Send it again.").caused_by(error)
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        size += data.len();
+        if size <= max {
+            bytes.extend_from_slice(&data);
+        } else if size > 4 * max {
+            // Until here the rest is read and dropped: many clients see an answer only after they sent all.
+            break;
+        }
+    }
+    if size > max {
+        return Err(Problem::new(
+            Kind::TooLarge,
+            format!("The body is larger than {max} bytes. Send less at once."),
+        ));
+    }
+    Ok(bytes)
+}
+
+async fn parse<T>(bytes: Vec<u8>) -> Result<T, Problem>
+where
+    T: DeserializeOwned + Validate + ToSchema + Send + 'static,
+{
+    if bytes.len() < LARGE {
+        return parse_now(&bytes);
+    }
+    let parsed = tokio::task::spawn_blocking(move || parse_now(&bytes)).await;
+    parsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+fn parse_now<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
+    guard::check_json(bytes).map_err(|error| refused(&error))?;
+    let wrong = match serde_json::from_slice::<T>(bytes) {
+        Ok(value) => match value.validate() {
+            Ok(()) => return Ok(value),
+            Err(error) => ProblemItem::new("", "invalid", error.to_string()),
+        },
+        Err(_) => located::<T>(bytes),
+    };
+    // Parsing stops at the first problem, so the schema of the document is asked for all of them.
+    let errors = serde_json::from_slice(bytes).map(|body| shape::problems::<T>(&body)).unwrap_or_default();
+    Err(Problem::invalid(Kind::InvalidBody, if errors.is_empty() { vec![wrong] } else { errors }))
+}
+
+/// What the parser stopped at: answered when the schema has nothing to say.
+fn located<T: DeserializeOwned>(bytes: &[u8]) -> ProblemItem {
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+        Ok(_) => ProblemItem::new("", "invalid", "The body doesn't fit. Compare it with /openapi.json."),
+        Err(error) => {
+            let pointer = shape::pointer(error.path());
+            ProblemItem::new(pointer, "invalid", format!("This doesn't fit: {}.", error.inner()))
+        }
+    }
+}
+
+/// A text that is no JSON, or JSON that no store keeps.
+fn refused(error: &serde_json::Error) -> Problem {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or(&text);
+    if error.is_data() {
+        let detail = format!("The body can't be taken: {reason} ({place}).");
+        return Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("", "json", detail)]);
+    }
+    Problem::new(Kind::InvalidJson, format!("The body is not JSON: {reason} ({place})."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::routes::workflows::WorkflowCreateRequest;
+
+    fn refusal(body: &str) -> serde_json::Value {
+        let problem = parse_now::<WorkflowCreateRequest>(body.as_bytes()).unwrap_err();
+        serde_json::to_value(problem.body(String::new())).unwrap()
+    }
+
+    fn pointers(body: &str) -> Vec<(String, String)> {
+        let text = |item: &serde_json::Value, key: &str| item[key].as_str().unwrap().to_owned();
+        let body = refusal(body);
+        assert_eq!(body["status"], 422, "{body}");
+        let items = body["errors"].as_array().unwrap().iter();
+        let mut found: Vec<_> = items.map(|item| (text(item, "pointer"), text(item, "code"))).collect();
+        found.sort();
+        found
+    }
+
+    fn expect(body: &str, expected: &[(&str, &str)]) {
+        let expected: Vec<_> = expected.iter().map(|(p, c)| ((*p).to_owned(), (*c).to_owned())).collect();
+        assert_eq!(pointers(body), expected, "{body}");
+    }
+
+    #[test]
+    fn what_is_no_json_is_a_bad_request_with_its_place() {
+        for body in ["{", "{\"name\": }", "nope", "{\"name\": \"\\ud800\"}", "{} {}", "{\"a\": 1e400}"] {
+            let refusal = refusal(body);
+            assert_eq!(refusal["status"], 400, "{body}");
+            assert!(refusal["detail"].as_str().unwrap().contains("line 1, column"), "{refusal}");
+        }
+    }
+
+    #[test]
+    fn what_no_store_keeps_does_not_fit() {
+        let deep = format!("{{\"name\": \"n\", \"x\": {}{}}}", "[".repeat(70), "]".repeat(70));
+        for body in [deep.as_str(), "{\"name\": \"a\\u0000\"}", "{\"name\": \"a\", \"name\": \"b\"}"] {
+            expect(body, &[("", "json")]);
+        }
+    }
+
+    #[test]
+    fn every_problem_is_found_at_once() {
+        expect("{}", &[("/name", "missing")]);
+        expect("[]", &[("", "type")]);
+        expect(r#"{"name": 3}"#, &[("/name", "type")]);
+        expect(r#"{"name": "x", "definition": 4}"#, &[("/definition", "type")]);
+        expect(
+            r#"{"name": "x", "definition": {"nodes": "no", "links": []}}"#,
+            &[("/definition/nodes", "type")],
+        );
+        expect(
+            r#"{"name": 3, "definition": {"nodes": [{"id": "a"}, {"id": 1, "node_type": "InputNode", "config": 3}],
+                "spur_type": "zebra"}}"#,
+            &[
+                ("/definition/links", "missing"),
+                ("/definition/nodes/0/node_type", "missing"),
+                ("/definition/nodes/1/config", "type"),
+                ("/definition/nodes/1/id", "type"),
+                ("/definition/spur_type", "enum"),
+                ("/name", "type"),
+            ],
+        );
+        let inner = r#"{"nodes": [{"id": 1}], "links": []}"#;
+        let body = format!(
+            r#"{{"name": "x", "definition": {{"links": [], "nodes":
+                [{{"id": "l", "node_type": "ForLoopNode", "subworkflow": {inner}}}]}}}}"#
+        );
+        let place = "/definition/nodes/0/subworkflow/nodes/0";
+        expect(&body, &[(&format!("{place}/id"), "type"), (&format!("{place}/node_type"), "missing")]);
+    }
+
+    #[test]
+    fn names_are_bounded() {
+        let body = |name: &str| serde_json::json!({"name": name}).to_string();
+        expect(&body(&"x".repeat(256)), &[("/name", "length")]);
+        expect(&body("a\tb"), &[("/name", "pattern")]);
+        assert!(parse_now::<WorkflowCreateRequest>(body(&"é".repeat(255)).as_bytes()).is_ok());
+    }
+}

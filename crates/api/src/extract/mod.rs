@@ -1,0 +1,17 @@
+//! Extractors: what a request says, parsed and bounded, or a problem that says what to change.
+
+use validator::ValidationError;
+
+mod body;
+mod path;
+mod query;
+mod shape;
+
+pub(crate) use body::{Json, OptionalJson, media_type};
+pub(crate) use path::{RunId, WorkflowId, parse_id};
+pub(crate) use query::{FromQuery, MAX_PAGE, Query, Reader};
+
+/// A check for texts that people see in one line.
+pub(crate) fn no_control_characters(text: &str) -> Result<(), ValidationError> {
+    if text.contains(char::is_control) { Err(ValidationError::new("control_characters")) } else { Ok(()) }
+}

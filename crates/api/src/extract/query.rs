@@ -1,0 +1,151 @@
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use chrono::{DateTime, Utc};
+
+use crate::problem::{Kind, Problem, ProblemItem};
+use crate::time;
+
+/// The last page that may be asked for.
+pub(crate) const MAX_PAGE: u64 = 1_000_000_000;
+
+/// The longest text in a query.
+const MAX_TEXT: usize = 64;
+
+/// The query of a request, every parameter checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Query<T>(pub(crate) T);
+
+/// A query as a type.
+pub(crate) trait FromQuery: Sized {
+    /// Reads every parameter; `reader` keeps what is wrong with them.
+    fn from_query(reader: &mut Reader) -> Self;
+}
+
+impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
+        let pairs = pairs.map_err(|_| {
+            Problem::new(
+                Kind::InvalidQuery,
+                "The query can't be read. Write it as name=value&name=value, percent-encoded.",
+            )
+        })?;
+        let mut reader = Reader { pairs: pairs.0, found: Vec::new() };
+        let query = T::from_query(&mut reader);
+        if reader.found.is_empty() {
+            Ok(Self(query))
+        } else {
+            Err(Problem::invalid(Kind::InvalidQuery, reader.found))
+        }
+    }
+}
+
+/// Reads parameters one by one and keeps every problem, so that all are answered at once.
+#[derive(Debug, Default)]
+pub(crate) struct Reader {
+    pairs: Vec<(String, String)>,
+    found: Vec<ProblemItem>,
+}
+
+impl Reader {
+    /// The parameter through `parse`, or what `wanted` says it must be. The last of several counts.
+    fn read<T>(
+        &mut self,
+        name: &str,
+        code: &str,
+        wanted: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let (_, value) = self.pairs.iter().rev().find(|(key, _)| key == name)?;
+        let parsed = parse(value);
+        if parsed.is_none() {
+            let shown: String = value.chars().take(MAX_TEXT).collect();
+            let detail = format!("{name} must be {wanted}, but it is {shown:?}.");
+            self.found.push(ProblemItem::new(format!("/{name}"), code, detail));
+        }
+        parsed
+    }
+
+    /// A whole number from 1 to `max`.
+    pub(crate) fn number(&mut self, name: &str, max: u64, default: u64) -> u64 {
+        let value = self.read(name, "type", "a whole number", |text| text.trim().parse::<i128>().ok());
+        let Some(value) = value else { return default };
+        if let Some(fitting) = u64::try_from(value).ok().filter(|value| (1..=max).contains(value)) {
+            return fitting;
+        }
+        let detail = format!("{name} must be from 1 to {max}, but it is {value}.");
+        self.found.push(ProblemItem::new(format!("/{name}"), "range", detail));
+        default
+    }
+
+    /// `true` or `false`.
+    pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
+        let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
+            "true" | "1" => Some(true),
+            "false" | "0" => Some(false),
+            _ => None,
+        };
+        self.read(name, "type", "true or false", parse).unwrap_or(default)
+    }
+
+    /// A time.
+    pub(crate) fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
+        self.read(
+            name,
+            "format",
+            "a time such as 2026-11-23T21:35:02Z or a date such as 2026-11-23",
+            time::parse,
+        )
+    }
+
+    /// One of a few words.
+    pub(crate) fn word<T: std::str::FromStr>(&mut self, name: &str, words: &str) -> Option<T> {
+        self.read(name, "enum", &format!("one of {words}"), |text| text.parse().ok())
+    }
+
+    /// A short text without control characters.
+    pub(crate) fn text(&mut self, name: &str) -> Option<String> {
+        let wanted = format!("1 to {MAX_TEXT} characters without control characters");
+        self.read(name, "length", &wanted, |text| {
+            let fits = (1..=MAX_TEXT).contains(&text.chars().count()) && !text.contains(char::is_control);
+            fits.then(|| text.to_owned())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reader(pairs: &[(&str, &str)]) -> Reader {
+        let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        Reader { pairs, found: Vec::new() }
+    }
+
+    #[test]
+    fn every_problem_is_kept() {
+        let mut query =
+            reader(&[("page", "0"), ("page_size", "abc"), ("start_date", "x"), ("parent_only", "maybe")]);
+        assert_eq!((query.number("page", MAX_PAGE, 1), query.number("page_size", 100, 10)), (1, 10));
+        query.time("start_date");
+        query.flag("parent_only", true);
+        let found: Vec<_> =
+            query.found.iter().map(|item| (item.pointer.as_str(), item.code.as_str())).collect();
+        let expected =
+            [("/page", "range"), ("/page_size", "type"), ("/start_date", "format"), ("/parent_only", "type")];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn bounds_are_kept_exactly() {
+        for (text, fits) in
+            [("1", true), ("100", true), ("101", false), ("-1", false), ("99999999999999999999", false)]
+        {
+            let mut query = reader(&[("page_size", text)]);
+            query.number("page_size", 100, 10);
+            assert_eq!(query.found.is_empty(), fits, "{text}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The files of workflows: uploads, and data URIs among the inputs of runs. Each lies in a folder that is
+//! named after its workflow, under a name that the server makes.
+
+mod data_uri;
+mod name;
+mod upload;
+
+use std::collections::HashSet;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use sluice_engine::{StoreError, clock};
+use sluice_persistence::Database;
+use tokio::fs;
+use uuid::Uuid;
+
+pub(crate) use data_uri::store_data_uris;
+pub(crate) use upload::{Limits, Upload};
+
+use crate::problem::Problem;
+
+/// Where uploads go.
+const TEST_FILES: &str = "test_files";
+/// Where the files of runs go.
+const RUN_FILES: &str = "run_files";
+/// Where files are written before they have a place.
+const TEMPORARY: &str = "tmp";
+/// From this age on, no call that is still open has written a temporary file.
+const STALE: Duration = Duration::from_secs(24 * 3600);
+
+/// Removes the files of a workflow that was deleted. What can't be removed stays for the next start.
+pub(crate) async fn remove_folders(data_dir: &Path, workflow_id: Uuid) {
+    for kind in [TEST_FILES, RUN_FILES] {
+        let folder = data_dir.join(kind).join(workflow_id.to_string());
+        match fs::remove_dir_all(&folder).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(%workflow_id, kind, %error, "the files of a deleted workflow stay until the next start");
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Removes what an earlier process left behind: the files of workflows that don't exist any more, and
+/// temporary files that nobody writes any more. To be called at start.
+///
+/// # Errors
+/// When the store can't be asked. What can't be removed is logged.
+pub async fn sweep_files(db: &Database, data_dir: &Path) -> Result<(), StoreError> {
+    for kind in [TEST_FILES, RUN_FILES] {
+        let names = entries(&data_dir.join(kind)).await;
+        let ids: Vec<Uuid> = names.iter().filter_map(|name| Uuid::try_parse(name).ok()).collect();
+        for some in ids.chunks(500) {
+            let existing: HashSet<Uuid> = db.existing_workflows(some).await?;
+            for id in some.iter().filter(|id| !existing.contains(id)) {
+                remove_folders(data_dir, *id).await;
+            }
+        }
+    }
+    let now = SystemTime::from(clock::now());
+    for name in entries(&data_dir.join(TEMPORARY)).await {
+        let path = data_dir.join(TEMPORARY).join(name);
+        let written = fs::metadata(&path).await.and_then(|meta| meta.modified());
+        if written.is_ok_and(|written| now.duration_since(written).is_ok_and(|age| age > STALE))
+            && let Err(error) = fs::remove_file(&path).await
+        {
+            tracing::warn!(%error, "a stale temporary file stays");
+        }
+    }
+    Ok(())
+}
+
+/// The names in a folder; none when there is no such folder.
+async fn entries(folder: &Path) -> Vec<String> {
+    let mut names = Vec::new();
+    let Ok(mut entries) = fs::read_dir(folder).await else { return names };
+    while let Ok(Some(entry)) = entries.next_entry().await {
+        names.extend(entry.file_name().into_string());
+    }
+    names
+}
+
+/// Makes a folder, and makes it durable where it is new.
+fn make_folder(data_dir: &Path, kind: &str, workflow_id: Uuid) -> io::Result<std::path::PathBuf> {
+    let parent = data_dir.join(kind);
+    let folder = parent.join(workflow_id.to_string());
+    if !folder.is_dir() {
+        std::fs::create_dir_all(&folder)?;
+        sync_folder(&parent)?;
+        sync_folder(data_dir)?;
+    }
+    Ok(folder)
+}
+
+/// Makes the names in a folder durable.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    std::fs::File::open(folder)?.sync_all()
+}
+
+/// Runs work on files on a thread that may block.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> io::Result<T> + Send + 'static,
+) -> Result<T, Problem> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map_err(Problem::internal)
+}

@@ -1,0 +1,182 @@
+//! An upload on its way to disk: written to temporary files first, so that a failure leaves nothing behind.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sluice_engine::clock;
+use tokio::fs::File;
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
+
+use super::{TEMPORARY, TEST_FILES, blocking, make_folder, name, sync_folder};
+use crate::problem::{Kind, Problem};
+
+/// What one upload may hold.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The largest file.
+    pub(crate) bytes: u64,
+    /// The most files.
+    pub(crate) files: usize,
+}
+
+/// The files of an upload. Those that were not placed are removed when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Upload {
+    data_dir: PathBuf,
+    limits: Limits,
+    files: Vec<Temporary>,
+}
+
+#[derive(Debug)]
+struct Temporary {
+    path: PathBuf,
+    safe_name: String,
+    size: u64,
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        // Gone already when the file was placed.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+/// A file that is being written.
+#[derive(Debug)]
+pub(crate) struct Writing {
+    file: File,
+    temporary: Temporary,
+    max: u64,
+}
+
+impl Upload {
+    pub(crate) fn new(data_dir: &Path, limits: Limits) -> Self {
+        Self { data_dir: data_dir.to_owned(), limits, files: Vec::new() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
+    /// Begins the next file.
+    pub(crate) async fn begin(&self, client_name: &str) -> Result<Writing, Problem> {
+        let max = self.limits.files;
+        if self.files.len() >= max {
+            return Err(Problem::new(
+                Kind::TooLarge,
+                format!("There are more than {max} files. Send fewer at once."),
+            ));
+        }
+        let folder = self.data_dir.join(TEMPORARY);
+        tokio::fs::create_dir_all(&folder).await.map_err(Problem::internal)?;
+        let path = folder.join(clock::new_id().to_string());
+        let file = File::create_new(&path).await.map_err(Problem::internal)?;
+        let temporary = Temporary { path, safe_name: name::safe(client_name), size: 0 };
+        Ok(Writing { file, temporary, max: self.limits.bytes })
+    }
+
+    /// Ends a file: its bytes are durable after this.
+    pub(crate) async fn end(&mut self, writing: Writing) -> Result<(), Problem> {
+        let Writing { mut file, temporary, max: _ } = writing;
+        file.flush().await.map_err(Problem::internal)?;
+        file.sync_all().await.map_err(Problem::internal)?;
+        self.files.push(temporary);
+        Ok(())
+    }
+
+    /// Moves the files to the folder of their workflow and answers their paths below the data folder.
+    pub(crate) async fn place(self, workflow_id: Uuid) -> Result<Vec<String>, Problem> {
+        blocking(move || {
+            let folder = make_folder(&self.data_dir, TEST_FILES, workflow_id)?;
+            let stamp = clock::now().format("%Y%m%d_%H%M%S").to_string();
+            let mut placed: Vec<PathBuf> = Vec::new();
+            for file in &self.files {
+                match place(&folder, &stamp, file) {
+                    Ok(path) => placed.push(path),
+                    Err(error) => {
+                        placed.iter().for_each(|path| drop(std::fs::remove_file(path)));
+                        return Err(error);
+                    }
+                }
+            }
+            sync_folder(&folder)?;
+            let name = |path: &PathBuf| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Ok(placed.iter().map(|path| format!("{TEST_FILES}/{workflow_id}/{}", name(path))).collect())
+        })
+        .await
+    }
+}
+
+/// Moves a file to the first name of its second that is free.
+fn place(folder: &Path, stamp: &str, file: &Temporary) -> io::Result<PathBuf> {
+    for n in 1.. {
+        let path = folder.join(name::stored(stamp, &file.safe_name, n));
+        match std::fs::File::create_new(&path) {
+            // The name is ours now: moving over it takes nothing from anybody.
+            Ok(_) => {
+                let moved = std::fs::rename(&file.path, &path);
+                return moved.inspect_err(|_| drop(std::fs::remove_file(&path))).map(|()| path);
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(io::Error::other("no name is free"))
+}
+
+impl Writing {
+    /// Adds a piece.
+    pub(crate) async fn write(&mut self, piece: &[u8]) -> Result<(), Problem> {
+        self.temporary.size += piece.len() as u64;
+        if self.temporary.size > self.max {
+            let detail = format!("A file is larger than {} bytes. Send a smaller one.", self.max);
+            return Err(Problem::new(Kind::TooLarge, detail));
+        }
+        self.file.write_all(piece).await.map_err(Problem::internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { bytes: 5, files: 2 };
+
+    async fn add(upload: &mut Upload, name: &str, bytes: &[u8]) -> Result<(), Problem> {
+        let mut writing = upload.begin(name).await?;
+        writing.write(bytes).await?;
+        upload.end(writing).await
+    }
+
+    fn temporary_files(folder: &Path) -> usize {
+        std::fs::read_dir(folder.join(TEMPORARY)).unwrap().count()
+    }
+
+    #[tokio::test]
+    async fn files_of_one_name_and_second_are_all_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut upload = Upload::new(folder.path(), LIMITS);
+        add(&mut upload, "../a.txt", b"one").await.unwrap();
+        add(&mut upload, "a.txt", b"two").await.unwrap();
+        let paths = upload.place(Uuid::nil()).await.unwrap();
+        assert!(paths[0].ends_with("_a.txt") && paths[1].ends_with("_a_2.txt"), "{paths:?}");
+        assert_eq!(std::fs::read(folder.path().join(&paths[0])).unwrap(), b"one");
+        assert_eq!(std::fs::read(folder.path().join(&paths[1])).unwrap(), b"two");
+        assert_eq!(temporary_files(folder.path()), 0);
+    }
+
+    #[tokio::test]
+    async fn a_refused_upload_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut upload = Upload::new(folder.path(), LIMITS);
+        add(&mut upload, "a", b"12345").await.unwrap();
+        let refused = add(&mut upload, "b", b"123456").await.unwrap_err();
+        assert_eq!(refused.kind, Kind::TooLarge);
+        add(&mut upload, "c", b"").await.unwrap();
+        assert_eq!(add(&mut upload, "d", b"").await.unwrap_err().kind, Kind::TooLarge);
+        drop(upload);
+        assert_eq!(temporary_files(folder.path()), 0);
+        assert!(!folder.path().join(TEST_FILES).exists());
+    }
+}

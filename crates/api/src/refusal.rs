@@ -1,0 +1,85 @@
+//! The one place where what the store and the engine refuse becomes a problem.
+
+use sluice_domain::run::Refusal;
+use sluice_engine::{EngineError, StoreError};
+use sluice_persistence::WriteError;
+
+use crate::problem::{Kind, Problem};
+
+/// What an id in a path stands for: says which problem a missing one is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Resource {
+    Workflow,
+    Run,
+}
+
+impl Resource {
+    pub(crate) fn missing(self) -> Problem {
+        match self {
+            Self::Workflow => Problem::new(
+                Kind::WorkflowNotFound,
+                "Workflow not found: it was deleted, or the id is wrong. List the workflows with GET /wf/.",
+            ),
+            Self::Run => Problem::new(
+                Kind::RunNotFound,
+                "Run not found: its workflow was deleted, or the id is wrong. List the runs with GET /run/.",
+            ),
+        }
+    }
+
+    pub(crate) fn engine(self, error: EngineError) -> Problem {
+        match error {
+            EngineError::NotFound => self.missing(),
+            EngineError::Refused(refusal) => refused(&refusal),
+            EngineError::Partial(reason) => Problem::new(Kind::PartialRun, reason),
+            EngineError::Unrunnable(reason) => Problem::new(Kind::Unrunnable, reason.to_string()),
+            EngineError::Draining => Problem::new(
+                Kind::Draining,
+                "The server is stopping and takes no new work. Try again in a moment.",
+            ),
+            EngineError::Store(error) => error.into(),
+        }
+    }
+
+    pub(crate) fn write(self, error: WriteError) -> Problem {
+        match error {
+            WriteError::NotFound => self.missing(),
+            WriteError::NameTaken => {
+                Problem::new(Kind::NameTaken, "Another workflow has this name. Choose another one.")
+            }
+            WriteError::Store(error) => error.into(),
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Problem {
+    match refusal {
+        Refusal::NoOpenPause(None) => Problem::new(
+            Kind::NoOpenPause,
+            "No pause of this run is open. See its pauses with GET /wf/pause_history/{run_id}/.",
+        ),
+        Refusal::NoOpenPause(Some(node)) => Problem::new(
+            Kind::NoOpenPause,
+            format!(
+                "No pause is open at the node \"{node}\". See the pauses with GET /wf/pause_history/{{run_id}}/, \
+                 or leave node_id out to settle the oldest open one."
+            ),
+        ),
+        Refusal::Ended(status) => {
+            let status = status.as_str();
+            Problem::new(Kind::RunEnded, format!("The run has ended, it is {status}. Start a new one."))
+        }
+        Refusal::AlreadyStarted => {
+            Problem::new(Kind::BadRequest, "The run has begun already. Start a new one.")
+        }
+    }
+}
+
+impl From<StoreError> for Problem {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::store_away(error),
+            StoreError::Unreadable { .. } | StoreError::Failed(_) => Self::internal(error),
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The problems that calls can answer, each set declared once: `responses(…)` of a handler names the sets.
+
+use std::collections::BTreeMap;
+
+use utoipa::IntoResponses;
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
+
+use crate::examples;
+use crate::problem::{Kind, MEDIA_TYPE};
+
+fn problem(kind: Kind, description: &str) -> (String, RefOr<Response>) {
+    let schema = Ref::from_schema_name("Problem");
+    let content = ContentBuilder::new().schema(Some(schema)).example(Some(examples::problem(kind))).build();
+    let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
+    if kind.status() == axum::http::StatusCode::SERVICE_UNAVAILABLE {
+        let header = HeaderBuilder::new().description(Some("After how many seconds to try again.")).build();
+        response = response.header("Retry-After", header);
+    }
+    (kind.status().as_u16().to_string(), response.build().into())
+}
+
+macro_rules! problems {
+    ($($(#[doc = $doc:literal])* $name:ident { $($kind:ident: $description:literal,)* })*) => {
+        $(
+            $(#[doc = $doc])*
+            pub(crate) struct $name;
+
+            impl IntoResponses for $name {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    BTreeMap::from([$(problem(Kind::$kind, $description)),*])
+                }
+            }
+        )*
+    };
+}
+
+problems! {
+    /// What every call that asks the store can answer.
+    ServerProblems {
+        Internal: "The server failed; its log says why, under the id of the request.",
+        StoreUnavailable: "The store can't be reached, or the server is stopping.",
+    }
+    /// What every call with a JSON body can answer.
+    BodyProblems {
+        InvalidJson: "The body is not JSON.",
+        TooLarge: "The body is larger than the server takes.",
+        UnsupportedMediaType: "The body is not sent as JSON.",
+        InvalidBody: "The body does not fit; `errors` lists every problem.",
+    }
+    /// What every call with a query can answer.
+    QueryProblems {
+        InvalidQuery: "The query does not fit; `errors` lists every problem.",
+    }
+    /// What every call on a workflow can answer.
+    WorkflowMissing {
+        WorkflowNotFound: "There is no such workflow.",
+    }
+    /// What every call on a run can answer.
+    RunMissing {
+        RunNotFound: "There is no such run.",
+    }
+    /// What saving a definition can answer.
+    DefinitionProblems {
+        InvalidDefinition: "The body or its definition does not fit; `errors` lists every problem.",
+    }
+    /// What replacing a workflow can answer.
+    ReplaceProblems {
+        DefinitionMissing: "The body is not JSON, or has no definition.",
+        NameTaken: "Another workflow has this name.",
+    }
+    /// What waiting for a run can answer.
+    FailedRun {
+        RunFailed: "The run failed; `failed_nodes` says where and why.",
+    }
+    /// What canceling a run can answer.
+    EndedRun {
+        RunEnded: "The run has ended already.",
+    }
+    /// What settling a pause can answer.
+    NoOpenPause {
+        NoOpenPause: "No such pause is open, or the body is not JSON.",
+    }
+    /// What running one node can answer.
+    PartialProblems {
+        PartialRun: "The node could not be run, or the body is not JSON.",
+    }
+    /// What an upload can answer.
+    UploadProblems {
+        BadRequest: "The form can't be read.",
+        TooLarge: "A file is larger, or there are more of them, than the server takes.",
+        UnsupportedMediaType: "The body is no multipart/form-data.",
+        InvalidBody: "The form does not fit; `errors` lists every problem.",
+    }
+}
+
+/// What even a call without anything to get wrong can answer.
+pub(crate) struct AnyRefusal;
+
+impl IntoResponses for AnyRefusal {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let (_, response) =
+            problem(Kind::MethodNotAllowed, "The request does not fit, for example its method.");
+        BTreeMap::from([("4XX".to_owned(), response)])
+    }
+}

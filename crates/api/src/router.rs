@@ -1,0 +1,59 @@
+//! The table of contents: every path that is served.
+
+use axum::Router;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use tower::{Layer, util::MapRequestLayer};
+use tower_http::catch_panic::CatchPanicLayer;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use utoipa_swagger_ui::{Config, SwaggerUi};
+
+use crate::routes::{catalogue, files, health, pauses, runs, versions, workflows};
+use crate::{AppState, edge, openapi};
+
+/// Every call of the contract with its place in the document.
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    let mut routes = OpenApiRouter::with_openapi(openapi::base())
+        .routes(routes!(workflows::workflow_create, workflows::workflow_list))
+        .routes(routes!(workflows::workflow_get, workflows::workflow_update, workflows::workflow_delete))
+        .routes(routes!(workflows::workflow_reset))
+        .routes(routes!(workflows::workflow_duplicate))
+        .routes(routes!(workflows::output_variable_list))
+        .routes(routes!(versions::version_list))
+        .routes(routes!(runs::start::run_outputs))
+        .routes(routes!(runs::start::run_wait))
+        .routes(routes!(runs::start::run_start))
+        .routes(routes!(runs::start::run_partial))
+        .routes(routes!(runs::read::workflow_run_list))
+        .routes(routes!(runs::read::run_list))
+        .routes(routes!(runs::read::run_get))
+        .routes(routes!(runs::read::run_status))
+        .routes(routes!(runs::read::run_cancel))
+        .routes(routes!(pauses::paused_workflow_list))
+        .routes(routes!(pauses::pause_history))
+        .routes(routes!(pauses::pause_settle))
+        .merge(files::router())
+        .routes(routes!(catalogue::node_type_list))
+        .routes(routes!(health::health))
+        .routes(routes!(health::readiness));
+    openapi::finish(routes.get_openapi_mut());
+    routes
+}
+
+/// The whole interface, ready to be served.
+pub fn app(state: AppState) -> Router {
+    let (router, document) = routes().split_for_parts();
+    let document = serde_json::to_string_pretty(&document).unwrap_or_default();
+    let document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.clone()) };
+    let routed = router
+        .with_state(state)
+        .route("/openapi.json", get(document))
+        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
+        .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(axum::middleware::from_fn(edge::edge));
+    // A path is rewritten before it is routed, so this layer is around the router and not in it.
+    Router::new().fallback_service(MapRequestLayer::new(edge::rewritten).layer(routed))
+}

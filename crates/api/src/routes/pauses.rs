@@ -1,0 +1,266 @@
+//! Pauses: the gates at which runs wait for a person, and the person's decisions.
+
+use std::collections::HashMap;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use sluice_domain::pause::{Pause, PauseAction, PauseDecision};
+use sluice_domain::run::RunState;
+use sluice_persistence::{RunDetail, RunFilter};
+use std::sync::Arc;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use super::runs::{Run, detail_of, run_view};
+use super::{PageQuery, readable, stored_json};
+use crate::extract::{Json, Query, RunId, no_control_characters};
+use crate::problem::Problem;
+use crate::refusal::Resource;
+use crate::responses::{BodyProblems, NoOpenPause, QueryProblems, RunMissing, ServerProblems};
+use crate::time::Timestamp;
+use crate::{AppState, examples, schema};
+
+/// A person's decision on an open pause.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+pub(crate) struct ResumeRunRequest {
+    /// What the person gives along; its use depends on the action.
+    #[schema(value_type = HashMap<String, Value>)]
+    inputs: Map<String, Value>,
+    /// Who decides.
+    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    #[validate(length(min = 1, max = 255), custom(function = no_control_characters))]
+    user_id: String,
+    /// What is decided.
+    #[schema(value_type = schema::PauseAction)]
+    action: PauseAction,
+    /// The person's words.
+    #[serde(default)]
+    #[schema(required = false, nullable = true)]
+    comments: Option<String>,
+    /// The gate that is meant; none: the oldest open one.
+    #[serde(default)]
+    #[schema(required = false, nullable = true)]
+    node_id: Option<String>,
+}
+
+/// One stop of a run at a gate.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PauseHistory {
+    /// `PH_{run id}_{node id}`; where a gate stopped the run several times, the later ones are numbered.
+    id: String,
+    /// The run.
+    run_id: Uuid,
+    /// The gate.
+    node_id: String,
+    /// What is shown to the person.
+    #[schema(required = true)]
+    pause_message: Option<String>,
+    /// When the run came to the gate.
+    #[schema(value_type = String, format = DateTime)]
+    pause_time: Timestamp,
+    /// When a person decided.
+    #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
+    resume_time: Option<Timestamp>,
+    /// Who decided.
+    #[schema(required = true)]
+    resume_user_id: Option<String>,
+    /// What was decided.
+    #[schema(value_type = Option<schema::PauseAction>, required = true, nullable = true)]
+    resume_action: Option<PauseAction>,
+    /// What waits, or waited, at the gate.
+    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    input_data: Option<Arc<Value>>,
+    /// The person's words.
+    #[schema(required = true)]
+    comments: Option<String>,
+}
+
+/// A run with an open pause.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PausedWorkflow {
+    /// The run.
+    run: Run,
+    /// The open pause that began last.
+    current_pause: PauseHistory,
+    /// The definition that the run is pinned to, with the workflow's id and name.
+    #[schema(value_type = schema::PinnedDefinition)]
+    workflow: Box<RawValue>,
+}
+
+impl PauseHistory {
+    fn of(run_id: Uuid, pause: &Pause, occurrence: usize) -> Self {
+        let node_id = pause.task.node.clone();
+        let number = if occurrence > 1 { format!("_{occurrence}") } else { String::new() };
+        let (decision, at) = pause.settled.as_ref().map(|(decision, at)| (decision, *at)).unzip();
+        Self {
+            id: format!("PH_{run_id}_{node_id}{number}"),
+            run_id,
+            node_id,
+            pause_message: Some(pause.message.clone()),
+            pause_time: Timestamp(pause.opened_at),
+            resume_time: at.map(Timestamp),
+            resume_user_id: decision.map(|decision| decision.user_id.clone()),
+            resume_action: decision.map(|decision| decision.action),
+            input_data: Some(Arc::clone(&pause.input)),
+            comments: decision.and_then(|decision| decision.comments.clone()),
+        }
+    }
+
+    /// Every pause of a run, the newest first, with whether it is open.
+    fn all(run_id: Uuid, state: &RunState) -> Vec<(Self, bool)> {
+        let ended = state.status.is_terminal();
+        let mut seen: HashMap<&str, usize> = HashMap::new();
+        let mut pauses: Vec<_> = state
+            .pauses
+            .iter()
+            .map(|pause| {
+                let occurrence = seen.entry(&pause.task.node).or_default();
+                *occurrence += 1;
+                (Self::of(run_id, pause, *occurrence), pause.is_open() && !ended)
+            })
+            .collect();
+        pauses.reverse();
+        pauses
+    }
+}
+
+impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
+    fn from(request: ResumeRunRequest) -> Self {
+        let ResumeRunRequest { inputs, user_id, action, comments, node_id } = request;
+        (node_id, PauseDecision { action, user_id, inputs: Arc::new(inputs), comments })
+    }
+}
+
+/// List paused workflows.
+///
+/// Every run with an open pause, the newest first.
+#[utoipa::path(
+    get, path = "/wf/paused_workflows/", tag = "pauses", operation_id = "listPausedWorkflows",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "The paused runs of the page.", body = Vec<PausedWorkflow>,
+            example = json!([examples::paused_workflow()])),
+        QueryProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn paused_workflow_list(
+    State(state): State<AppState>,
+    Query(page): Query<PageQuery>,
+) -> Result<Answer<Vec<PausedWorkflow>>, Problem> {
+    let filter = RunFilter { has_open_pause: Some(true), ..RunFilter::default() };
+    let mut paused = Vec::new();
+    for detail in state.db.runs(filter, page.into()).await? {
+        paused.push(paused_workflow(&state, detail).await.transpose());
+    }
+    readable(paused.into_iter().flatten()).map(Answer)
+}
+
+/// The run with its open pause; none when its record says more than its log.
+async fn paused_workflow(state: &AppState, detail: RunDetail) -> Result<Option<PausedWorkflow>, Problem> {
+    let RunDetail { record, log, version } = detail;
+    let id = record.id;
+    let snapshot = state.engine.snapshot(record, &log).await.map_err(|error| Resource::Run.engine(error))?;
+    let pauses = PauseHistory::all(id, &snapshot.state).into_iter();
+    let Some(current_pause) = pauses.filter(|(_, open)| *open).map(|(pause, _)| pause).next() else {
+        return Ok(None);
+    };
+    let workflow = pinned(&version)?;
+    Ok(Some(PausedWorkflow { run: run_view(&snapshot, Some(version))?, current_pause, workflow }))
+}
+
+/// The definition of a version with the workflow's id and name before its own fields.
+fn pinned(version: &sluice_persistence::VersionRow) -> Result<Box<RawValue>, Problem> {
+    let name = serde_json::to_string(&version.name).map_err(Problem::internal)?;
+    let fields = version.definition.trim_start().strip_prefix('{').unwrap_or_default().trim_start();
+    let comma = if fields.starts_with('}') { "" } else { "," };
+    let text = format!(r#"{{"id":"{}","name":{name}{comma}{fields}"#, version.workflow_id);
+    stored_json(text, "workflow_versions", version.id)
+}
+
+/// List the pauses of a run.
+///
+/// Open and settled, the newest first: who settled them, when, how and with which words.
+#[utoipa::path(
+    get, path = "/wf/pause_history/{run_id}/", tag = "pauses", operation_id = "listPauseHistory",
+    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    responses(
+        (status = 200, description = "The pauses.", body = Vec<PauseHistory>, example = json!([examples::pause(true)])),
+        RunMissing, ServerProblems,
+    )
+)]
+pub(crate) async fn pause_history(
+    State(state): State<AppState>,
+    RunId(id): RunId,
+) -> Result<Answer<Vec<PauseHistory>>, Problem> {
+    let detail = detail_of(&state, id).await?;
+    let pauses = PauseHistory::all(id, &RunState::from_log(&detail.log));
+    Ok(Answer(pauses.into_iter().map(|(pause, _)| pause).collect()))
+}
+
+/// Settle a pause.
+///
+/// Settles the pause at `node_id`, or without one the oldest open pause, and lets the run go on. Of several
+/// calls at once exactly one wins. What was answered survives a crash.
+#[utoipa::path(
+    post, path = "/wf/process_pause_action/{run_id}/", tag = "pauses", operation_id = "processPauseAction",
+    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    request_body(content = ResumeRunRequest, description = "The decision.", example = json!(examples::resume())),
+    responses(
+        (status = 200, description = "The run, going on.", body = Run, example = json!(examples::completed_run())),
+        RunMissing, BodyProblems, NoOpenPause, ServerProblems,
+    )
+)]
+pub(crate) async fn pause_settle(
+    State(state): State<AppState>,
+    RunId(id): RunId,
+    request: Result<Json<ResumeRunRequest>, Problem>,
+) -> Result<Answer<Run>, Problem> {
+    let Json(request) = match request {
+        Ok(request) => request,
+        Err(problem) => return Err(detail_of(&state, id).await.err().unwrap_or(problem)),
+    };
+    let (node_id, decision) = request.into();
+    let settled = state.engine.run_settle(id, node_id, decision).await;
+    let snapshot = settled.map_err(|error| Resource::Run.engine(error))?;
+    let version = state.db.version(snapshot.record.version_id).await?;
+    run_view(&snapshot, version).map(Answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::DateTime;
+    use sluice_domain::run::{Event, TaskPath};
+
+    #[test]
+    fn pauses_are_numbered_and_newest_first() {
+        let task = |node: &str| TaskPath::new(&[], node);
+        let at = DateTime::UNIX_EPOCH;
+        let opened = |node: &str| Event::PauseOpened {
+            task: task(node),
+            message: "look".to_owned(),
+            input: Arc::new(Value::Null),
+            block_only_dependent_nodes: true,
+            at,
+        };
+        let decision = PauseDecision {
+            action: PauseAction::Approve,
+            user_id: "ada".to_owned(),
+            inputs: Arc::default(),
+            comments: None,
+        };
+        let settled = Event::PauseSettled { task: task("gate"), decision, at };
+        let events = [opened("gate"), settled, opened("other"), opened("gate")];
+        let run_id = Uuid::nil();
+        let pauses = PauseHistory::all(run_id, &RunState::from_log(&events));
+        let shown: Vec<_> = pauses.iter().map(|(pause, open)| (pause.id.as_str(), *open)).collect();
+        let id = |rest: &str| format!("PH_{run_id}_{rest}");
+        let (second, other, first) = (id("gate_2"), id("other"), id("gate"));
+        assert_eq!(shown, [(second.as_str(), true), (other.as_str(), true), (first.as_str(), false)]);
+        assert_eq!(pauses[2].0.resume_user_id.as_deref(), Some("ada"));
+    }
+}

@@ -1,0 +1,26 @@
+//! Runs: start workflows, wait for them, look at them, cancel them.
+
+pub(crate) mod read;
+pub(crate) mod start;
+mod view;
+
+use sluice_persistence::RunDetail;
+use uuid::Uuid;
+
+pub(crate) use view::{Run, run_view};
+
+use crate::AppState;
+use crate::problem::Problem;
+use crate::refusal::Resource;
+
+/// The run with its log and version.
+pub(crate) async fn detail_of(state: &AppState, id: Uuid) -> Result<RunDetail, Problem> {
+    state.db.run_detail(id).await?.ok_or_else(|| Resource::Run.missing())
+}
+
+/// The run as clients see it.
+pub(crate) async fn detail_view(state: &AppState, detail: RunDetail) -> Result<Run, Problem> {
+    let RunDetail { record, log, version } = detail;
+    let snapshot = state.engine.snapshot(record, &log).await.map_err(|error| Resource::Run.engine(error))?;
+    run_view(&snapshot, Some(version))
+}

@@ -1,0 +1,202 @@
+//! A run as clients see it.
+
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+use sluice_domain::run::{Behaviour, LoopPlan, Plan, RunState, RunStatus, TaskStatus, TaskView};
+use sluice_engine::{Snapshot, clock};
+use sluice_persistence::VersionRow;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::problem::{FailedNode, Problem};
+use crate::routes::versions::WorkflowVersion;
+use crate::schema;
+use crate::time::Timestamp;
+
+/// A run of a workflow.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Run {
+    /// Its id.
+    pub(super) id: Uuid,
+    /// The workflow that it runs.
+    workflow_id: Uuid,
+    /// The version that it is pinned to.
+    #[schema(required = true)]
+    workflow_version_id: Option<Uuid>,
+    /// That version.
+    #[schema(required = true)]
+    workflow_version: Option<WorkflowVersion>,
+    /// Where it stands.
+    #[schema(value_type = schema::RunStatus)]
+    status: RunStatus,
+    /// When it was accepted.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: Timestamp,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
+    end_time: Option<Timestamp>,
+    /// {input node id: {field: value}}.
+    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    initial_inputs: Option<Arc<Map<String, Value>>>,
+    /// {node title: output} of every node that gave one, and of every gate that something waits at.
+    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    outputs: Option<Map<String, Value>>,
+    /// The work of every node.
+    tasks: Vec<Task>,
+    /// The run that started it.
+    #[schema(required = true)]
+    parent_run_id: Option<Uuid>,
+    /// What kind of run the client called it.
+    run_type: String,
+    /// Always null; kept for clients that read it.
+    #[schema(required = true)]
+    output_file_id: Option<String>,
+    /// Always null; kept for clients that read it.
+    #[schema(required = true)]
+    input_dataset_id: Option<String>,
+    /// Where it stands, in words.
+    #[schema(required = true)]
+    message: Option<String>,
+    /// For how many seconds it runs, or ran.
+    #[schema(required = true, minimum = 0)]
+    duration: Option<f64>,
+    /// How many of its nodes gave their output, in percent.
+    #[schema(minimum = 0, maximum = 100)]
+    percentage_complete: f64,
+}
+
+/// The work of one node in one run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Task {
+    /// Its id.
+    id: Uuid,
+    /// The run.
+    run_id: Uuid,
+    /// The node.
+    node_id: String,
+    /// Always null; kept for clients that read it.
+    #[schema(required = true)]
+    parent_task_id: Option<Uuid>,
+    /// Where it stands.
+    #[schema(value_type = schema::TaskStatus)]
+    status: TaskStatus,
+    /// {title of the predecessor: its output}, once it has begun.
+    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    inputs: Option<Map<String, Value>>,
+    /// What it gave; of a paused gate, what waits at it.
+    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    outputs: Option<Value>,
+    /// What went wrong.
+    #[schema(required = true)]
+    error: Option<String>,
+    /// When it began.
+    #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
+    start_time: Option<Timestamp>,
+    /// When it ended.
+    #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
+    end_time: Option<Timestamp>,
+    /// The body, if the node is a loop.
+    #[schema(value_type = Option<schema::WorkflowDefinition>, required = true, nullable = true)]
+    subworkflow: Option<LoopBody>,
+    /// {node id: [output of each iteration]}, if the node is a loop.
+    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    subworkflow_output: Option<Map<String, Value>>,
+}
+
+/// The definition of a loop's body, shared with the plan.
+#[derive(Debug)]
+struct LoopBody(Arc<LoopPlan>);
+
+impl Serialize for LoopBody {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.definition.serialize(serializer)
+    }
+}
+
+/// The run as clients see it.
+pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Result<Run, Problem> {
+    let Snapshot { record, state, plan } = snapshot;
+    let until = state.ended_at.unwrap_or_else(clock::now);
+    let duration = (until - record.start_time).as_seconds_f64().max(0.0);
+    let outputs = (state.status != RunStatus::Pending).then(|| state.outputs_by_label(plan));
+    let tasks = state.tasks(plan);
+    Ok(Run {
+        id: record.id,
+        workflow_id: record.workflow_id,
+        workflow_version_id: Some(record.version_id),
+        workflow_version: version.map(WorkflowVersion::try_from).transpose()?,
+        status: state.status,
+        start_time: Timestamp(record.start_time),
+        end_time: state.ended_at.map(Timestamp),
+        initial_inputs: Some(Arc::clone(&state.inputs)),
+        outputs,
+        message: Some(message(state, &tasks)),
+        tasks: tasks.into_iter().map(|view| task(record.id, plan, view)).collect(),
+        parent_run_id: record.parent_run_id,
+        run_type: record.run_type.clone(),
+        output_file_id: None,
+        input_dataset_id: None,
+        duration: Some(duration),
+        percentage_complete: state.percentage_complete(plan),
+    })
+}
+
+fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
+    let TaskView { node_id, status, inputs, outputs, error, started_at, ended_at, loop_history } = view;
+    let node = plan.index(&node_id).map(|index| &plan.nodes[index]);
+    let body = node.and_then(|node| match &node.behaviour {
+        Behaviour::Loop(body) => Some(LoopBody(Arc::clone(body))),
+        _ => None,
+    });
+    Task {
+        // One node has one task in a run, so the id follows from both: it is the same in every answer.
+        id: Uuid::new_v5(&run_id, node_id.as_bytes()),
+        run_id,
+        node_id,
+        parent_task_id: None,
+        status,
+        inputs: Some(inputs),
+        outputs,
+        error,
+        start_time: started_at.map(Timestamp),
+        end_time: ended_at.map(Timestamp),
+        subworkflow: body,
+        subworkflow_output: loop_history,
+    }
+}
+
+/// Where a run stands, in words.
+pub(super) fn message(state: &RunState, tasks: &[TaskView]) -> String {
+    let failed = failed_nodes(tasks);
+    match state.status {
+        RunStatus::Pending => "The run is about to begin.".to_owned(),
+        RunStatus::Running => "The run goes on.".to_owned(),
+        RunStatus::Completed => "Every node finished.".to_owned(),
+        RunStatus::Paused => {
+            let gates: Vec<String> =
+                state.open_pauses().map(|pause| format!("\"{}\"", pause.task.node)).collect();
+            format!("Waits for a person at {}.", gates.join(" and "))
+        }
+        RunStatus::Canceled => "The run was canceled.".to_owned(),
+        RunStatus::Failed => match failed.as_slice() {
+            [] => "The run failed.".to_owned(),
+            [FailedNode { node_id, error }] => format!("The node \"{node_id}\" failed: {error}"),
+            [FailedNode { node_id, error }, rest @ ..] => {
+                format!("The node \"{node_id}\" failed: {error} ({} more failed)", rest.len())
+            }
+        },
+    }
+}
+
+/// The nodes that failed, and why.
+pub(super) fn failed_nodes(tasks: &[TaskView]) -> Vec<FailedNode> {
+    let failed = tasks.iter().filter(|task| task.status == TaskStatus::Failed);
+    failed
+        .map(|task| FailedNode {
+            node_id: task.node_id.clone(),
+            error: task.error.clone().unwrap_or_default(),
+        })
+        .collect()
+}

@@ -1,0 +1,193 @@
+//! The shapes of definitions in the OpenAPI document. Definitions themselves are parsed by the domain and
+//! answered as the text that was stored; a test holds these shapes to what the domain writes.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// A workflow as a graph: nodes, and links along which outputs flow.
+#[derive(Debug, ToSchema)]
+pub struct WorkflowDefinition {
+    /// The nodes, in the order that lists and outputs follow. No nodes at all: the default definition of
+    /// the `spur_type`.
+    #[schema(max_items = 100_000)]
+    pub nodes: Vec<Node>,
+    /// The links between nodes.
+    #[schema(max_items = 400_000)]
+    pub links: Vec<Link>,
+    /// Rows of inputs that an editor keeps for trying the workflow; they don't execute.
+    #[schema(required = false, nullable = true)]
+    pub test_inputs: Option<Vec<HashMap<String, Value>>>,
+    /// What kind of workflow this is; `workflow` when absent or null.
+    #[schema(required = false, nullable = true)]
+    pub spur_type: Option<SpurType>,
+}
+
+/// A definition with the workflow that it belongs to.
+#[derive(Debug, ToSchema)]
+pub struct PinnedDefinition {
+    /// The id of the workflow.
+    pub id: uuid::Uuid,
+    /// The name of the workflow.
+    pub name: String,
+    /// As in WorkflowDefinition.
+    pub nodes: Vec<Node>,
+    /// As in WorkflowDefinition.
+    pub links: Vec<Link>,
+    /// As in WorkflowDefinition.
+    pub test_inputs: Vec<HashMap<String, Value>>,
+    /// As in WorkflowDefinition.
+    pub spur_type: SpurType,
+}
+
+/// The kind of a workflow: `workflow` is nodes and links, nothing more; `chatbot` takes a `user_message`
+/// and a `session_id` and gives an `assistant_message`; `agent` calls tools on its own.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum SpurType {
+    /// Nodes and links, nothing more.
+    Workflow,
+    /// Takes a `user_message` and a `session_id`, gives an `assistant_message`.
+    Chatbot,
+    /// Calls tools on its own.
+    Agent,
+}
+
+/// One step of a workflow.
+#[derive(Debug, ToSchema)]
+pub struct Node {
+    /// The name that links use; unique within its definition.
+    pub id: String,
+    /// The name that people see, and under which other nodes receive the output. Empty becomes the id.
+    #[schema(required = false, nullable = true)]
+    pub title: Option<String>,
+    /// The node whose body this node belongs to.
+    #[schema(required = false, nullable = true)]
+    pub parent_id: Option<String>,
+    /// The kind of the node: a `name` of `GET /node/supported_types/`.
+    #[schema(example = "InputNode")]
+    pub node_type: String,
+    /// What the node shall do; its fields depend on the kind, unknown ones are kept.
+    #[schema(required = false, nullable = true)]
+    pub config: Option<HashMap<String, Value>>,
+    /// Where an editor draws the node.
+    #[schema(required = false, nullable = true)]
+    pub coordinates: Option<Coordinates>,
+    /// How large an editor draws the node.
+    #[schema(required = false, nullable = true)]
+    pub dimensions: Option<Dimensions>,
+    /// A definition that this node runs as its body.
+    #[schema(required = false, nullable = true, no_recursion)]
+    pub subworkflow: Option<Box<WorkflowDefinition>>,
+}
+
+/// A link: the output of the source flows to the target.
+#[derive(Debug, ToSchema)]
+pub struct Link {
+    /// The id of the node that gives.
+    pub source_id: String,
+    /// The id of the node that receives.
+    pub target_id: String,
+    /// The route by which the link leaves a router.
+    #[schema(required = false, nullable = true)]
+    pub source_handle: Option<String>,
+    /// The place at which an editor lets the link arrive.
+    #[schema(required = false, nullable = true)]
+    pub target_handle: Option<String>,
+}
+
+/// A place on an editor's canvas, in its own units.
+#[derive(Debug, ToSchema)]
+pub struct Coordinates {
+    /// To the right.
+    pub x: f64,
+    /// Downwards.
+    pub y: f64,
+}
+
+/// A size on an editor's canvas, in its own units.
+#[derive(Debug, ToSchema)]
+pub struct Dimensions {
+    /// From left to right.
+    pub width: f64,
+    /// From top to bottom.
+    pub height: f64,
+}
+
+/// Where a run stands: `PENDING` nothing has run yet, `RUNNING`, `COMPLETED`, `FAILED` at least one node
+/// failed, `PAUSED` a person is waited for, `CANCELED` called off, or declined so that nothing was left.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+pub enum RunStatus {
+    /// Nothing has run yet.
+    Pending,
+    /// Nodes run, or are about to.
+    Running,
+    /// Every node finished and none failed.
+    Completed,
+    /// Every node finished and at least one failed.
+    Failed,
+    /// Nothing can run before a person decides.
+    Paused,
+    /// Called off, or declined so that nothing was left to give.
+    Canceled,
+}
+
+/// Where the work of one node stands: `PENDING` it waits for other nodes, `RUNNING`, `COMPLETED`, `FAILED`,
+/// `PAUSED` it waits for a person, `CANCELED` it will not run.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+pub enum TaskStatus {
+    /// Waits for other nodes, or for a gate.
+    Pending,
+    /// At work.
+    Running,
+    /// Gave its output.
+    Completed,
+    /// Gave an error.
+    Failed,
+    /// Waits for a person.
+    Paused,
+    /// Will not run.
+    Canceled,
+}
+
+/// What a person does with an open gate: `APPROVE` lets the paused input go on, with the person's inputs
+/// laid over it; `OVERRIDE` lets the person's inputs go on alone; `DECLINE` lets nothing go on.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
+pub enum PauseAction {
+    /// The paused input goes on, with the person's inputs laid over it.
+    Approve,
+    /// Nothing goes on.
+    Decline,
+    /// The person's inputs go on in place of the paused input.
+    Override,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use serde_json::Value;
+    use sluice_domain::graph::{Definition, Link, Node};
+
+    fn keys(value: &Value) -> BTreeSet<String> {
+        value.as_object().unwrap().keys().cloned().collect()
+    }
+
+    #[test]
+    fn the_shapes_are_those_of_the_domain() {
+        let document = serde_json::to_value(crate::openapi()).unwrap();
+        let properties = |name: &str| keys(&document["components"]["schemas"][name]["properties"]);
+        let written = |value: serde_json::Result<Value>| keys(&value.unwrap());
+        assert_eq!(properties("Node"), written(serde_json::to_value(Node::default())));
+        assert_eq!(properties("Link"), written(serde_json::to_value(Link::default())));
+        let definition = written(serde_json::to_value(Definition::default()));
+        assert_eq!(properties("WorkflowDefinition"), definition);
+        let mut pinned = definition;
+        pinned.extend(["id".to_owned(), "name".to_owned()]);
+        assert_eq!(properties("PinnedDefinition"), pinned);
+    }
+}

@@ -1,0 +1,7 @@
+//! Properties of the pure parts, on random inputs.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod graph;
+mod kinds;
+mod run;
+mod validation;

@@ -1,0 +1,240 @@
+use std::sync::Arc;
+
+use chrono::DateTime;
+use proptest::prelude::*;
+use serde_json::{Map, Value, json};
+use sluice_domain::Definition;
+use sluice_domain::pause::{PauseAction, PauseDecision};
+use sluice_domain::run::{Action, Event, Input, Plan, RunState, RunStatus, Scope, TaskPath, decide};
+
+use crate::kinds::{KINDS, TestKinds, link, looped, node};
+
+/// A random DAG: nodes of every kind, links only forwards.
+fn dags() -> impl Strategy<Value = Definition> {
+    let nodes = proptest::collection::vec((0..KINDS.len(), 0..4u32, 0..6usize), 1..12);
+    (nodes, proptest::collection::vec((0..12usize, 0..12usize, any::<bool>()), 0..24)).prop_map(build)
+}
+
+/// (kind, iterations, kind inside of a loop).
+type Drawn = (usize, u32, usize);
+
+fn build((kinds, pairs): (Vec<Drawn>, Vec<(usize, usize, bool)>)) -> Definition {
+    let mut definition = Definition { nodes: vec![node("n0", "InputNode")], ..Definition::default() };
+    for (place, (kind, iterations, inner)) in kinds.iter().enumerate() {
+        let id = format!("n{}", place + 1);
+        definition.nodes.push(match KINDS[*kind] {
+            "ForLoopNode" => looped(&id, *iterations, KINDS[*inner]),
+            kind => node(&id, kind),
+        });
+    }
+    let count = definition.nodes.len();
+    for (a, b, route) in pairs {
+        let (a, b) = (a % count, b % count);
+        if a != b {
+            let route = if route { "a" } else { "b" };
+            let (source, target) = (format!("n{}", a.min(b)), format!("n{}", a.max(b)));
+            definition.links.push(link(&source, &target, Some(route)));
+        }
+    }
+    definition
+}
+
+/// What the outside world does with a run: always the same for the same node, in any order.
+struct World {
+    plan: Plan,
+    state: RunState,
+    log: Vec<Event>,
+    /// The length of the log after each commit.
+    commits: Vec<usize>,
+    work: Vec<(TaskPath, Result<Value, String>)>,
+    time: i64,
+}
+
+impl World {
+    fn new(definition: &Definition) -> Self {
+        let plan = Plan::build(definition, &TestKinds).unwrap();
+        let (state, log, commits, work) = (RunState::default(), Vec::new(), Vec::new(), Vec::new());
+        Self { plan, state, log, commits, work, time: 0 }
+    }
+
+    fn tell(&mut self, input: Input) {
+        self.time += 1;
+        let now = DateTime::from_timestamp(self.time, 0).unwrap();
+        let decision = decide(&self.plan, &mut self.state, input, now).unwrap();
+        self.log.extend(decision.events);
+        self.commits.push(self.log.len());
+        for Action::Execute { task, node_type, inputs, .. } in decision.actions {
+            let result = match &*node_type {
+                "Effect" => Ok(json!({"did": task.to_string(), "with": *inputs})),
+                _ => Err(format!("{task} failed")),
+            };
+            self.work.push((task, result));
+        }
+    }
+
+    /// Whether something was left to be done; `choice` picks what.
+    fn step(&mut self, choice: usize) -> bool {
+        if !self.work.is_empty() {
+            let (task, result) = self.work.remove(choice % self.work.len());
+            self.tell(match result {
+                Ok(output) => Input::Succeeded(task, output),
+                Err(error) => Input::Failed(task, error),
+            });
+            return true;
+        }
+        let open: Vec<String> = self.state.open_pauses().map(|pause| pause.task.node.clone()).collect();
+        if open.is_empty() {
+            return false;
+        }
+        let gate = open[choice % open.len()].clone();
+        let action = if gate.len().is_multiple_of(2) && !gate.ends_with('3') {
+            PauseAction::Approve
+        } else {
+            PauseAction::Decline
+        };
+        let inputs = Arc::new(Map::from_iter([("note".to_owned(), json!(gate))]));
+        let decision = PauseDecision { action, user_id: "ada".to_owned(), inputs, comments: None };
+        self.tell(Input::Settle(Some(gate), decision));
+        self.tell(Input::Advance);
+        true
+    }
+
+    fn start(definition: &Definition) -> Self {
+        let mut world = Self::new(definition);
+        let inputs = json!({"n0": {"x": 1}});
+        world.tell(Input::Start(Arc::new(inputs.as_object().unwrap().clone())));
+        world.tell(Input::Advance);
+        world
+    }
+
+    fn finish(mut self, choices: &[usize]) -> Self {
+        let mut choices = choices.iter().copied().cycle();
+        for _ in 0..10_000 {
+            if !self.step(choices.next().unwrap_or(0)) {
+                return self;
+            }
+        }
+        panic!("the run does not end");
+    }
+
+    fn end(&self) -> (RunStatus, Map<String, Value>) {
+        (self.state.status, self.state.outputs_by_id(&self.plan))
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn any_order_of_completions_gives_the_same_end(
+        definition in dags(),
+        one in proptest::collection::vec(0..100usize, 1..20),
+        other in proptest::collection::vec(0..100usize, 1..20),
+    ) {
+        let (one, other) = (World::start(&definition).finish(&one), World::start(&definition).finish(&other));
+        prop_assert!(one.state.status.is_terminal(), "ended as {:?}", one.state.status);
+        prop_assert_eq!(one.end(), other.end());
+    }
+
+    #[test]
+    fn a_log_cut_at_any_commit_leads_to_the_same_end(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+        cut in 0..100usize,
+    ) {
+        let whole = World::start(&definition).finish(&choices);
+        let cut = whole.commits[cut % whole.commits.len()];
+        let mut rest = World::new(&definition);
+        rest.log = whole.log[..cut].to_vec();
+        rest.state = RunState::from_log(&rest.log);
+        rest.time = 1_000_000;
+        rest.tell(Input::Recover);
+        prop_assert_eq!(rest.finish(&choices).end(), whole.end());
+    }
+
+    #[test]
+    fn the_state_is_what_the_log_tells(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+    ) {
+        let world = World::start(&definition).finish(&choices);
+        let text = serde_json::to_string(&world.log).unwrap();
+        let read: Vec<Event> = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&RunState::from_log(&read), &world.state);
+        prop_assert_eq!(world.state.length, world.log.len() as u64);
+    }
+
+    #[test]
+    fn every_task_of_a_terminal_run_is_terminal(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+        cancel_after in proptest::option::of(0..6usize),
+    ) {
+        let mut world = World::start(&definition);
+        if let Some(steps) = cancel_after {
+            for choice in choices.iter().cycle().take(steps) {
+                world.step(*choice);
+            }
+            if !world.state.status.is_terminal() {
+                world.tell(Input::Cancel);
+                prop_assert_eq!(world.state.status, RunStatus::Canceled);
+            }
+        } else {
+            world = world.finish(&choices);
+        }
+        prop_assert!(world.state.status.is_terminal());
+        for task in world.state.tasks(&world.plan) {
+            prop_assert!(task.status.is_terminal(), "{} is {:?}", task.node_id, task.status);
+        }
+    }
+
+    #[test]
+    fn no_result_is_taken_twice_and_none_after_the_end(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+    ) {
+        let mut world = World::start(&definition).finish(&choices);
+        let before = world.log.len();
+        let ended: Vec<TaskPath> = world.log.iter().filter_map(|event| match event {
+            Event::TaskCompleted { task, .. } | Event::TaskFailed { task, .. } | Event::TaskCanceled { task, .. } => Some(task.clone()),
+            _ => None,
+        }).collect();
+        let unique: std::collections::HashSet<&TaskPath> = ended.iter().collect();
+        prop_assert_eq!(unique.len(), ended.len());
+        for task in ended {
+            world.tell(Input::Succeeded(task, json!({"late": true})));
+        }
+        prop_assert_eq!(world.log.len(), before);
+    }
+
+    #[test]
+    fn decide_never_panics(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+        kept in proptest::collection::vec(any::<bool>(), 1..40),
+        inputs in proptest::collection::vec((0..6usize, 0..14usize, 0..4u32, any::<bool>()), 1..12),
+    ) {
+        // Any part of a log, in which things stand that no decision would lead to.
+        let world = World::start(&definition).finish(&choices);
+        let kept = world.log.iter().zip(kept.iter().cycle()).filter(|(_, kept)| **kept).map(|(event, _)| event);
+        let mut state = RunState::from_log(kept);
+        for (kind, node, iteration, inner) in inputs {
+            let scope = if inner { vec![Scope { loop_id: format!("n{node}"), iteration }] } else { Vec::new() };
+            let task = TaskPath { scope, node: if inner { "inner".to_owned() } else { format!("n{node}") } };
+            let decision = PauseDecision {
+                action: PauseAction::Approve, user_id: String::new(), inputs: Arc::default(), comments: None,
+            };
+            let input = match kind {
+                0 => Input::Recover,
+                1 => Input::Advance,
+                2 => Input::Succeeded(task, json!({"x": 1})),
+                3 => Input::Failed(task, "no".to_owned()),
+                4 => Input::Settle(Some(task.node), decision),
+                _ => Input::Start(Arc::default()),
+            };
+            let before = state.length;
+            let events = decide(&world.plan, &mut state, input, DateTime::UNIX_EPOCH).map(|d| d.events.len());
+            prop_assert_eq!(state.length - before, events.unwrap_or(0) as u64);
+        }
+    }
+}

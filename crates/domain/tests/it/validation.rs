@@ -1,0 +1,165 @@
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use sluice_domain::Definition;
+use sluice_domain::validation::{Code, validate};
+
+use crate::kinds::TestKinds;
+
+fn found(definition: Value) -> Vec<(Code, String, Option<String>)> {
+    let definition: Definition = serde_json::from_value(definition).unwrap();
+    validate(&definition, &TestKinds).into_iter().map(|d| (d.code, d.pointer, d.node_id)).collect()
+}
+
+fn input() -> Value {
+    json!({"id": "in", "node_type": "InputNode"})
+}
+
+/// One definition for each code, and where the problem is.
+fn cases() -> Vec<(Code, &'static str, Value)> {
+    let n = |id: &str, kind: &str| json!({"id": id, "node_type": kind});
+    let l = |a: &str, b: &str| json!({"source_id": a, "target_id": b});
+    let d = |nodes: Vec<Value>, links: Vec<Value>| json!({"nodes": nodes, "links": links});
+    let child = |id: &str, parent: &str| json!({"id": id, "node_type": "Echo", "parent_id": parent});
+    let mut line: Vec<Value> = (0..20).map(|i| child(&format!("c{i}"), &format!("c{}", i + 1))).collect();
+    line.extend([n("c20", "Echo"), input()]);
+    let router = |handle: Option<&str>| {
+        let link = json!({"source_id": "r", "target_id": "x", "source_handle": handle});
+        d(vec![input(), n("r", "RouterNode"), n("x", "Echo")], vec![link])
+    };
+    let bot = |nodes: Vec<Value>| json!({"nodes": nodes, "links": [], "spur_type": "chatbot"});
+    let schema = "{\"properties\": {\"user_message\": {\"type\": \"string\"}, \"session_id\": {\"type\": \"string\"}}}";
+    let bot_input = json!({"id": "in", "node_type": "InputNode", "config": {"output_json_schema": schema}});
+    vec![
+        (Code::NodeIdEmpty, "/nodes/1/id", d(vec![input(), n("", "Echo")], vec![])),
+        (Code::NodeIdDuplicate, "/nodes/2/id", d(vec![input(), n("a", "Echo"), n("a", "Echo")], vec![])),
+        (Code::InputNodeMissing, "/nodes", d(vec![n("a", "Echo")], vec![])),
+        (Code::InputNodeDuplicate, "/nodes/1", d(vec![input(), n("b", "InputNode")], vec![])),
+        (
+            Code::OutputNodeDuplicate,
+            "/nodes/2",
+            d(vec![input(), n("b", "OutputNode"), n("c", "OutputNode")], vec![]),
+        ),
+        (Code::LinkSourceUnknown, "/links/0/source_id", d(vec![input()], vec![l("no", "in")])),
+        (Code::LinkTargetUnknown, "/links/0/target_id", d(vec![input()], vec![l("in", "no")])),
+        (
+            Code::Cycle,
+            "/links/0",
+            d(vec![input(), n("a", "Echo"), n("b", "Echo")], vec![l("a", "b"), l("b", "a")]),
+        ),
+        (Code::ParentUnknown, "/nodes/1/parent_id", d(vec![input(), child("a", "no")], vec![])),
+        (Code::ParentCycle, "/nodes/1/parent_id", d(vec![input(), child("a", "b"), child("b", "a")], vec![])),
+        (Code::NestingTooDeep, "/nodes/0/parent_id", d(line, vec![])),
+        (Code::NodeTypeUnknown, "/nodes/1/node_type", d(vec![input(), n("a", "Ecko")], vec![])),
+        (
+            Code::ConfigInvalid,
+            "/nodes/1/config/bad",
+            d(vec![input(), json!({"id": "a", "node_type": "Echo", "config": {"bad": 1}})], vec![]),
+        ),
+        (Code::ChatbotInputFields, "/nodes/0/config/output_json_schema", bot(vec![input()])),
+        (
+            Code::ChatbotOutputFields,
+            "/nodes/1/config/output_json_schema",
+            bot(vec![bot_input, n("out", "OutputNode")]),
+        ),
+        (Code::RouterLinkWithoutHandle, "/links/0/source_handle", router(None)),
+        (Code::RouterLinkUnknownRoute, "/links/0/source_handle", router(Some("c"))),
+    ]
+}
+
+#[test]
+fn each_problem_has_its_code_and_place() {
+    for (code, pointer, definition) in cases() {
+        let found = found(definition);
+        assert!(
+            found.iter().any(|(c, p, _)| *c == code && p == pointer),
+            "{code:?} at {pointer} is not in {found:?}"
+        );
+    }
+}
+
+#[test]
+fn each_code_has_a_case() {
+    let cases: Vec<Code> = cases().into_iter().map(|(code, ..)| code).collect();
+    // Their definitions are too large for a table.
+    let large = [Code::TooManyNodes, Code::TooManyLinks];
+    for code in Code::ALL {
+        assert!(cases.contains(code) || large.contains(code), "{code:?} has no case");
+    }
+}
+
+#[test]
+fn too_many_nodes_or_links_are_counted_and_nothing_else_is_done() {
+    use sluice_domain::validation::{MAX_LINKS, MAX_NODES};
+    let mut definition = Definition::default();
+    definition.nodes.resize(MAX_NODES + 1, crate::kinds::node("a", "Echo"));
+    definition.links.resize(MAX_LINKS + 1, crate::kinds::link("a", "a", None));
+    let codes: Vec<Code> = validate(&definition, &TestKinds).into_iter().map(|d| d.code).collect();
+    assert_eq!(codes, [Code::TooManyNodes, Code::TooManyLinks]);
+}
+
+#[test]
+fn all_problems_come_at_once() {
+    let codes = found(json!({
+        "nodes": [{"id": "a", "node_type": "Nope"}, {"id": "a", "node_type": "Echo", "config": {"bad": 1}}],
+        "links": [{"source_id": "a", "target_id": "x"}, {"source_id": "a", "target_id": "a"}],
+    }));
+    let codes: Vec<Code> = codes.into_iter().map(|(code, ..)| code).collect();
+    for code in [
+        Code::NodeIdDuplicate,
+        Code::InputNodeMissing,
+        Code::NodeTypeUnknown,
+        Code::LinkTargetUnknown,
+        Code::Cycle,
+        Code::ConfigInvalid,
+    ] {
+        assert!(codes.contains(&code), "{code:?} is not in {codes:?}");
+    }
+}
+
+#[test]
+fn what_is_merely_unfinished_is_no_problem() {
+    let loop_without_body = json!({"id": "l", "node_type": "ForLoopNode"});
+    let unfinished =
+        json!({"nodes": [input(), {"id": "a", "node_type": "Echo"}, loop_without_body], "links": []});
+    assert_eq!(found(unfinished), []);
+}
+
+#[test]
+fn problems_in_bodies_are_found_where_they_stand() {
+    let body = json!({"nodes": [input(), {"id": "x", "node_type": "Nope"}], "links": []});
+    let definition = json!({"nodes": [input(),
+        {"id": "l", "node_type": "ForLoopNode", "config": {"subworkflow": body}},
+        {"id": "m", "node_type": "ForLoopNode", "subworkflow": body}], "links": []});
+    let pointers: Vec<String> = found(definition).into_iter().map(|(_, pointer, _)| pointer).collect();
+    assert_eq!(
+        pointers,
+        ["/nodes/1/config/subworkflow/nodes/1/node_type", "/nodes/2/subworkflow/nodes/1/node_type"]
+    );
+}
+
+#[test]
+fn a_cycle_names_its_path_and_an_unknown_type_its_neighbour() {
+    let definition: Definition = serde_json::from_value(json!({
+        "nodes": [input(), {"id": "a", "node_type": "Echo"}, {"id": "b", "node_type": "RuoterNode"}],
+        "links": [{"source_id": "a", "target_id": "b"}, {"source_id": "b", "target_id": "a"}],
+    }))
+    .unwrap();
+    let messages: Vec<String> = validate(&definition, &TestKinds).into_iter().map(|d| d.message).collect();
+    assert!(messages.iter().any(|m| m.contains("a → b → a")), "{messages:?}");
+    assert!(messages.iter().any(|m| m.contains("\"RouterNode\"")), "{messages:?}");
+}
+
+proptest! {
+    #[test]
+    fn a_forward_graph_has_no_cycle_and_one_link_back_makes_one(count in 2..30usize, back in (0..30usize, 0..30usize)) {
+        let nodes: Vec<Value> = std::iter::once(input())
+            .chain((0..count).map(|i| json!({"id": format!("n{i}"), "node_type": "Echo"}))).collect();
+        let mut links: Vec<Value> = (1..count)
+            .map(|i| json!({"source_id": format!("n{}", i - 1), "target_id": format!("n{i}")})).collect();
+        prop_assert_eq!(found(json!({"nodes": nodes, "links": links})), vec![]);
+        let (a, b) = (back.0 % count, back.1 % count);
+        links.push(json!({"source_id": format!("n{}", a.max(b)), "target_id": format!("n{}", a.min(b))}));
+        let codes: Vec<Code> = found(json!({"nodes": nodes, "links": links})).into_iter().map(|(code, ..)| code).collect();
+        prop_assert_eq!(codes, vec![Code::Cycle]);
+    }
+}

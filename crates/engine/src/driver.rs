@@ -1,0 +1,239 @@
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use sluice_domain::run::{Action, Decision, Event, Input, Plan, RunState, RunStatus, TaskPath, decide};
+use tokio::task::JoinSet;
+use tracing::{error, warn};
+
+use crate::dispatcher::{Dispatcher, Wake};
+use crate::{Commit, CommitError, EngineError, Executors, RunRecord, RunStore, StoreError, clock};
+
+/// How long a driver waits for a store that gives no answer: at first, and at the most.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// Brings one run on: decides, commits, acts, and takes what comes of the actions back in.
+pub(crate) struct Driver {
+    pub(crate) store: Arc<dyn RunStore>,
+    pub(crate) executors: Executors,
+    pub(crate) plan: Arc<Plan>,
+    pub(crate) record: RunRecord,
+    pub(crate) state: RunState,
+    /// What the run is to be told next.
+    inbox: VecDeque<Input>,
+    /// The nodes at work. Dropping them stops them.
+    work: JoinSet<(TaskPath, Result<serde_json::Value, String>)>,
+}
+
+/// Events that were decided, and what is to be done once they are committed.
+struct Step {
+    commit: Option<Commit>,
+    actions: Vec<Action>,
+}
+
+impl Driver {
+    pub(crate) fn new(
+        store: Arc<dyn RunStore>,
+        executors: Executors,
+        plan: Arc<Plan>,
+        record: RunRecord,
+        state: RunState,
+    ) -> Self {
+        Self { store, executors, plan, record, state, inbox: VecDeque::new(), work: JoinSet::new() }
+    }
+
+    /// Tells the run `inputs` in one commit, and starts what follows from them.
+    ///
+    /// # Errors
+    /// When an input is refused, or the commit failed. Nothing has happened then, but `self` is spent.
+    pub(crate) async fn tell(&mut self, inputs: Vec<Input>) -> Result<(), TellError> {
+        let step = self.decide(inputs)?;
+        if let Some(commit) = step.commit {
+            self.store.commit(commit).await?;
+        }
+        self.act(step.actions);
+        Ok(())
+    }
+
+    /// Drives the run until it ends or waits for a person; says what it came to.
+    pub(crate) async fn drive(
+        mut self,
+        first: Input,
+        wake: Arc<Wake>,
+        dispatcher: Dispatcher,
+    ) -> Option<Self> {
+        self.inbox.push_back(first);
+        loop {
+            while let Some(input) = self.inbox.pop_front() {
+                if let Err(gone) = self.take(input).await {
+                    warn!(run = %self.record.id, reason = %gone, "the driver lets the run go");
+                    while !dispatcher.retire(self.record.id) {}
+                    return None;
+                }
+            }
+            if self.is_settled() {
+                if dispatcher.retire(self.record.id) {
+                    return Some(self);
+                }
+                self.inbox.push_back(Input::Advance);
+                self.reload_patiently().await;
+                continue;
+            }
+            tokio::select! {
+                Some(done) = self.work.join_next() => self.receive(done),
+                () = wake.woken() => {
+                    self.reload_patiently().await;
+                    self.inbox.push_back(Input::Advance);
+                }
+            }
+        }
+    }
+
+    /// Whether nothing is at work and nothing will be before somebody speaks to the run.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.state.status.is_terminal() || (self.work.is_empty() && self.state.status == RunStatus::Paused)
+    }
+
+    fn receive(
+        &mut self,
+        done: Result<(TaskPath, Result<serde_json::Value, String>), tokio::task::JoinError>,
+    ) {
+        match done {
+            Ok((task, Ok(output))) => self.inbox.push_back(Input::Succeeded(task, output)),
+            Ok((task, Err(error))) => self.inbox.push_back(Input::Failed(task, error)),
+            // Executions catch their own panics; what is left is an abort, when the run has ended.
+            Err(error) => error!(run = %self.record.id, %error, "an execution was lost"),
+        }
+    }
+
+    /// Takes one input in, however often the log grows meanwhile or the store gives no answer.
+    async fn take(&mut self, input: Input) -> Result<(), EngineError> {
+        loop {
+            // Gather the results that are there already: they are committed together.
+            let mut inputs = vec![input.clone()];
+            inputs.extend(self.inbox.drain(..));
+            let step = match self.decide(inputs.clone()) {
+                Ok(step) => step,
+                Err(TellError::Refused(refusal)) => return Err(refusal.into()),
+                Err(TellError::Commit(_)) => return Err(EngineError::NotFound),
+            };
+            let Some(commit) = step.commit else {
+                self.act(step.actions);
+                return Ok(());
+            };
+            if self.commit_patiently(commit).await? {
+                self.act(step.actions);
+                if self.state.status.is_terminal() {
+                    self.work.abort_all();
+                }
+                return Ok(());
+            }
+            self.inbox.extend(inputs.into_iter().skip(1));
+        }
+    }
+
+    /// Decides on all of `inputs` in turn.
+    fn decide(&mut self, inputs: Vec<Input>) -> Result<Step, TellError> {
+        let first = self.state.length;
+        let mut step = Step { commit: None, actions: Vec::new() };
+        let mut events: Vec<Event> = Vec::new();
+        for input in inputs {
+            let Decision { events: more, actions } =
+                decide(&self.plan, &mut self.state, input, clock::now()).map_err(TellError::Refused)?;
+            events.extend(more);
+            step.actions.extend(actions);
+        }
+        if !events.is_empty() {
+            self.record = of_state(&self.record, &self.state);
+            step.commit = Some(Commit { record: self.record.clone(), first, events });
+        }
+        Ok(step)
+    }
+
+    /// Commits, waiting for a store that gives no answer. Answers `false` when somebody else's events
+    /// took the place: the state is then that of the log, and the inputs are to be decided on again.
+    async fn commit_patiently(&mut self, commit: Commit) -> Result<bool, EngineError> {
+        let mut backoff = BACKOFF.0;
+        loop {
+            match self.store.commit(commit.clone()).await {
+                Ok(()) => return Ok(true),
+                Err(CommitError::Gone) => return Err(EngineError::NotFound),
+                Err(CommitError::Conflict) => {
+                    self.reload_patiently().await;
+                    // An earlier try may have been committed although no answer came.
+                    let ours = self.log_holds(&commit).await;
+                    return Ok(ours);
+                }
+                Err(CommitError::Store(cause)) => self.wait(&mut backoff, &cause).await,
+            }
+        }
+    }
+
+    async fn log_holds(&self, commit: &Commit) -> bool {
+        let mut backoff = BACKOFF.0;
+        loop {
+            match self.store.log_from(self.record.id, commit.first).await {
+                Ok(log) => return log.starts_with(&commit.events),
+                Err(cause) => self.wait(&mut backoff, &cause).await,
+            }
+        }
+    }
+
+    /// Brings the state to where the log is.
+    async fn reload_patiently(&mut self) {
+        let mut backoff = BACKOFF.0;
+        loop {
+            match self.store.log_from(self.record.id, 0).await {
+                Ok(log) => {
+                    self.state = RunState::from_log(&log);
+                    self.record = of_state(&self.record, &self.state);
+                    if self.state.status.is_terminal() {
+                        self.work.abort_all();
+                    }
+                    return;
+                }
+                Err(cause) => self.wait(&mut backoff, &cause).await,
+            }
+        }
+    }
+
+    async fn wait(&self, backoff: &mut Duration, cause: &StoreError) {
+        warn!(run = %self.record.id, cause = cause as &dyn std::error::Error, "the store gives no answer, waiting");
+        tokio::time::sleep(*backoff).await;
+        *backoff = (*backoff * 2).min(BACKOFF.1);
+    }
+
+    /// Performs actions whose events are committed.
+    fn act(&mut self, actions: Vec<Action>) {
+        for action in actions {
+            let Action::Execute { task, node_type, config, inputs } = action;
+            let executors = self.executors.clone();
+            self.work.spawn(async move {
+                let execution = executors.execute(&node_type, &config, inputs);
+                let result = std::panic::AssertUnwindSafe(execution).catch_unwind().await;
+                (task, result.unwrap_or_else(|_| Err("The node failed inside of the server.".to_owned())))
+            });
+        }
+    }
+}
+
+/// Why a run could not be told something.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum TellError {
+    #[error(transparent)]
+    Refused(#[from] sluice_domain::run::Refusal),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+/// The record of a run in this state.
+pub(crate) fn of_state(record: &RunRecord, state: &RunState) -> RunRecord {
+    RunRecord {
+        start_time: state.started_at.unwrap_or(record.start_time),
+        status: state.status,
+        end_time: state.ended_at,
+        has_open_pause: state.open_pauses().next().is_some(),
+        ..record.clone()
+    }
+}

@@ -1,0 +1,331 @@
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use sluice_domain::pause::PauseDecision;
+use sluice_domain::run::{Event, Input, Plan, RunState, RunStatus, decide};
+use tokio::sync::oneshot;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
+use uuid::Uuid;
+
+use crate::dispatcher::{Dispatcher, Wake};
+use crate::driver::{Driver, TellError, of_state};
+use crate::plans::Plans;
+use crate::{
+    Commit, CommitError, EngineError, Executors, RunRecord, RunStore, StoreError, StoredRun, clock, partial,
+};
+
+/// How many unfinished runs are read at once at the start.
+const RECOVERY_PAGE: u64 = 500;
+
+/// What of the engine can be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How long, once the server stops, a request may still wait for its run.
+    pub drain: Duration,
+}
+
+/// A run that is asked for.
+#[derive(Clone, Debug)]
+pub struct StartRun {
+    /// The workflow.
+    pub workflow_id: Uuid,
+    /// The version of it that the run is pinned to.
+    pub version_id: Uuid,
+    /// {input node id: {field: value}}.
+    pub inputs: Map<String, Value>,
+    /// The run that asks.
+    pub parent_run_id: Option<Uuid>,
+    /// What the client calls this kind of run.
+    pub run_type: String,
+}
+
+/// A run at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Its record.
+    pub record: RunRecord,
+    /// Its state.
+    pub state: RunState,
+    /// What it runs.
+    pub plan: Arc<Plan>,
+}
+
+/// Starts, settles and cancels runs, and sees to it that they are driven. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    store: Arc<dyn RunStore>,
+    executors: Executors,
+    plans: Plans,
+    dispatcher: Dispatcher,
+    draining: CancellationToken,
+    options: Options,
+}
+
+impl Engine {
+    /// An engine over `store`. Nothing runs before [`Self::recover`] or a start.
+    #[must_use]
+    pub fn new(store: Arc<dyn RunStore>, executors: Executors, options: Options) -> Self {
+        Self(Arc::new(Inner {
+            plans: Plans::new(Arc::clone(&store)),
+            store,
+            executors,
+            dispatcher: Dispatcher::default(),
+            draining: CancellationToken::new(),
+            options,
+        }))
+    }
+
+    /// Takes up every run that an earlier server left unfinished; answers how many.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn recover(&self) -> Result<usize, StoreError> {
+        let (mut taken, mut after) = (0, None);
+        loop {
+            let runs = self.0.store.driven_runs(after, RECOVERY_PAGE).await?;
+            let Some(last) = runs.last().copied() else { break };
+            taken += runs.len();
+            runs.into_iter().for_each(|run| self.dispatch(run));
+            after = Some(last);
+        }
+        if taken > 0 {
+            info!(runs = taken, "took up unfinished runs");
+        }
+        Ok(taken)
+    }
+
+    /// Starts a run and answers as soon as it is durable; it is driven in the background.
+    ///
+    /// # Errors
+    /// When the server stops, the version is gone or can't be run, or the store gives no answer.
+    pub async fn run_start(&self, start: StartRun) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        uninterrupted(async move {
+            let (snapshot, driver) = engine.begin(start, |inputs| vec![Input::Start(inputs)]).await?;
+            engine.drive(driver, None);
+            Ok(snapshot)
+        })
+        .await
+    }
+
+    /// Starts a run and waits until it ends, waits for a person, or `deadline` has passed.
+    ///
+    /// # Errors
+    /// As [`Self::run_start`].
+    pub async fn run_wait(&self, start: StartRun, deadline: Duration) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        let (snapshot, done) = uninterrupted(async move {
+            let both = |inputs| vec![Input::Start(inputs), Input::Advance];
+            let (snapshot, driver) = engine.begin(start, both).await?;
+            if driver.is_settled() {
+                return Ok((snapshot, None));
+            }
+            let (tell, done) = oneshot::channel();
+            engine.drive(driver, Some(tell));
+            Ok((snapshot, Some(done)))
+        })
+        .await?;
+        let Some(done) = done else { return Ok(snapshot) };
+        let drained = async {
+            self.0.draining.cancelled().await;
+            tokio::time::sleep(self.0.options.drain).await;
+        };
+        tokio::select! {
+            Ok(settled) = done => Ok(settled),
+            () = tokio::time::sleep(deadline) => self.load(snapshot.record.id).await,
+            () = drained => self.load(snapshot.record.id).await,
+        }
+    }
+
+    /// Settles the open pause at `node_id`, or without one the oldest, and lets the run go on.
+    ///
+    /// # Errors
+    /// When there is no such run or no such open pause, or the store gives no answer.
+    pub async fn run_settle(
+        &self,
+        run_id: Uuid,
+        node_id: Option<String>,
+        decision: PauseDecision,
+    ) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        uninterrupted(async move {
+            let snapshot = engine.tell(run_id, &Input::Settle(node_id, decision)).await?;
+            engine.dispatch(run_id);
+            Ok(snapshot)
+        })
+        .await
+    }
+
+    /// Calls a run off. What is at work stops.
+    ///
+    /// # Errors
+    /// When there is no such run or it has ended, or the store gives no answer.
+    pub async fn run_cancel(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        uninterrupted(async move {
+            let snapshot = engine.tell(run_id, &Input::Cancel).await?;
+            engine.0.dispatcher.wake(run_id);
+            Ok(snapshot)
+        })
+        .await
+    }
+
+    /// Runs one node without keeping anything; answers {node id: output}.
+    ///
+    /// # Errors
+    /// [`EngineError::Partial`] with the reason when the node can't be run so.
+    pub async fn run_partial(&self, partial: crate::PartialRun) -> Result<Map<String, Value>, EngineError> {
+        let plan = self.0.plans.get(partial.version_id).await?;
+        partial::run(&plan, &self.0.executors, partial).await
+    }
+
+    /// The run that this record and log tell of.
+    ///
+    /// # Errors
+    /// When its version is gone or can't be read, or the store gives no answer.
+    pub async fn snapshot(&self, record: RunRecord, log: &[Event]) -> Result<Snapshot, EngineError> {
+        let plan = self.0.plans.get(record.version_id).await?;
+        Ok(Snapshot { record, state: RunState::from_log(log), plan })
+    }
+
+    /// Starts nothing new from now on. Requests that wait for a run get some more time.
+    pub fn drain(&self) {
+        self.0.draining.cancel();
+    }
+
+    /// Stops every driver where it stands. The runs go on at the next start.
+    pub async fn stop(&self) {
+        self.drain();
+        self.0.dispatcher.stop().await;
+    }
+
+    async fn begin(
+        &self,
+        start: StartRun,
+        inputs: impl FnOnce(Arc<Map<String, Value>>) -> Vec<Input>,
+    ) -> Result<(Snapshot, Driver), EngineError> {
+        if self.0.draining.is_cancelled() {
+            return Err(EngineError::Draining);
+        }
+        let plan = self.0.plans.get(start.version_id).await?;
+        let record = RunRecord {
+            id: clock::new_id(),
+            workflow_id: start.workflow_id,
+            version_id: start.version_id,
+            parent_run_id: start.parent_run_id,
+            run_type: start.run_type,
+            start_time: clock::now(),
+            status: RunStatus::Pending,
+            end_time: None,
+            has_open_pause: false,
+        };
+        let mut driver = self.driver(plan, record, RunState::default());
+        driver.tell(inputs(Arc::new(start.inputs))).await?;
+        Ok((driver.snapshot(), driver))
+    }
+
+    fn driver(&self, plan: Arc<Plan>, record: RunRecord, state: RunState) -> Driver {
+        Driver::new(Arc::clone(&self.0.store), self.0.executors.clone(), plan, record, state)
+    }
+
+    /// Drives a run that was just begun; tells `done` what it came to.
+    fn drive(&self, driver: Driver, done: Option<oneshot::Sender<Snapshot>>) {
+        let (run, dispatcher) = (driver.record.id, self.0.dispatcher.clone());
+        let drive = |wake: Arc<Wake>| async move {
+            let driven = driver.drive(Input::Advance, wake, dispatcher).await;
+            if let (Some(driver), Some(done)) = (driven, done) {
+                // Whoever waited may have gone.
+                let _ = done.send(driver.snapshot());
+            }
+        };
+        self.0.dispatcher.dispatch(run, drive);
+    }
+
+    /// Sees to it that the run is driven.
+    fn dispatch(&self, run_id: Uuid) {
+        let engine = self.clone();
+        self.0.dispatcher.dispatch(run_id, |wake| async move {
+            let dispatcher = engine.0.dispatcher.clone();
+            match engine.load_patiently(run_id).await {
+                Ok(run) => {
+                    let driver = engine.driver(run.plan, run.record, run.state);
+                    driver.drive(Input::Recover, wake, dispatcher).await;
+                }
+                Err(cause) => {
+                    let cause: &dyn std::error::Error = &cause;
+                    error!(run = %run_id, cause, "a run can't be driven");
+                    while !dispatcher.retire(run_id) {}
+                }
+            }
+        });
+    }
+
+    async fn load(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
+        let run = self.0.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
+        self.snapshot(run.record, &run.log).await
+    }
+
+    async fn load_patiently(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
+        let mut backoff = Duration::from_millis(50);
+        loop {
+            match self.load(run_id).await {
+                Err(EngineError::Store(StoreError::Unavailable(_))) => tokio::time::sleep(backoff).await,
+                loaded => return loaded,
+            }
+            backoff = (backoff * 2).min(Duration::from_secs(5));
+        }
+    }
+
+    /// Tells a run something from outside of its driver, however often its log grows meanwhile.
+    async fn tell(&self, run_id: Uuid, input: &Input) -> Result<Snapshot, EngineError> {
+        loop {
+            let StoredRun { record, log } = self.0.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
+            let mut snapshot = self.snapshot(record, &log).await?;
+            let first = snapshot.state.length;
+            let decision = decide(&snapshot.plan, &mut snapshot.state, input.clone(), clock::now())?;
+            snapshot.record = of_state(&snapshot.record, &snapshot.state);
+            let commit = Commit { record: snapshot.record.clone(), first, events: decision.events };
+            match self.0.store.commit(commit).await {
+                Ok(()) => return Ok(snapshot),
+                // Each round that is lost was won by somebody else: this comes to an end.
+                Err(CommitError::Conflict) => {}
+                Err(CommitError::Gone) => return Err(EngineError::NotFound),
+                Err(CommitError::Store(error)) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+impl Driver {
+    /// The run as the driver has it.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot { record: self.record.clone(), state: self.state.clone(), plan: Arc::clone(&self.plan) }
+    }
+}
+
+impl From<TellError> for EngineError {
+    fn from(error: TellError) -> Self {
+        match error {
+            TellError::Refused(refusal) => refusal.into(),
+            TellError::Commit(CommitError::Store(error)) => error.into(),
+            TellError::Commit(CommitError::Gone | CommitError::Conflict) => Self::NotFound,
+        }
+    }
+}
+
+/// Lets `work` finish although whoever asked for it goes away: between a commit and what follows from
+/// it nothing may be dropped.
+async fn uninterrupted<T: Send + 'static>(
+    work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
+) -> Result<T, EngineError> {
+    match tokio::spawn(work).await {
+        Ok(result) => result,
+        Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
+        Err(_) => Err(EngineError::Draining),
+    }
+}

@@ -1,0 +1,126 @@
+//! The set of kinds that this program comes with.
+
+use std::sync::{Arc, LazyLock};
+
+use serde_json::{Map, Value};
+use sluice_domain::run::{Behaviour, Kinds, LoopBody};
+use sluice_domain::validation::{Catalogue, ConfigProblem};
+use sluice_domain::{Definition, Node};
+
+use crate::config::{self, Config, ConfigSchema};
+use crate::{kinds, known};
+
+/// The kinds of nodes that this program comes with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Builtin;
+
+/// A kind that this program can run.
+pub(crate) trait NodeKind {
+    /// The name of the kind in definitions.
+    const NAME: &'static str;
+
+    /// What a node of this kind can be told.
+    type Config: Config;
+
+    /// Takes out of a config what stands for nothing, before it is read.
+    fn tidy(_config: &mut Map<String, Value>) {}
+
+    /// What a node with this config does.
+    fn behaviour(config: Self::Config, fields: Map<String, Value>) -> LoopBody;
+}
+
+/// A [`NodeKind`] as a value, so that kinds can stand in a table.
+pub(crate) struct Runnable {
+    /// See [`NodeKind::NAME`].
+    pub(crate) name: &'static str,
+    /// The schema of the config.
+    pub(crate) schema: ConfigSchema,
+    tidy: fn(&mut Map<String, Value>),
+    behaviour: fn(Map<String, Value>) -> Result<LoopBody, Vec<ConfigProblem>>,
+}
+
+impl Runnable {
+    fn of<K: NodeKind>() -> Self {
+        Self {
+            name: K::NAME,
+            schema: ConfigSchema::of::<K::Config>(),
+            tidy: K::tidy,
+            behaviour: |fields| Ok(K::behaviour(config::read(fields.clone())?, fields)),
+        }
+    }
+
+    fn fields(&self, node: &Node) -> Map<String, Value> {
+        let mut fields = config::present(node.config.to_map());
+        (self.tidy)(&mut fields);
+        fields
+    }
+
+    fn problems(&self, node: &Node) -> Vec<ConfigProblem> {
+        let fields = self.fields(node);
+        let Err(first) = (self.behaviour)(fields.clone()) else { return Vec::new() };
+        // The struct decides whether a config is good. Where it isn't, the schema knows more than the one
+        // place at which reading stopped.
+        let all = self.schema.problems(fields);
+        if all.is_empty() { first } else { all }
+    }
+}
+
+static RUNNABLE: LazyLock<Vec<Runnable>> = LazyLock::new(|| {
+    vec![
+        Runnable::of::<kinds::input::Input>(),
+        Runnable::of::<kinds::output::Output>(),
+        Runnable::of::<kinds::static_value::StaticValue>(),
+        Runnable::of::<kinds::router::Router>(),
+        Runnable::of::<kinds::coalesce::Coalesce>(),
+        Runnable::of::<kinds::merge::Merge>(),
+        Runnable::of::<kinds::human_intervention::HumanIntervention>(),
+        Runnable::of::<kinds::for_loop::ForLoop>(),
+        Runnable::of::<kinds::python_func::PythonFunc>(),
+    ]
+});
+
+/// The kind `name`, when this program can run it.
+pub(crate) fn runnable(name: &str) -> Option<&'static Runnable> {
+    RUNNABLE.iter().find(|kind| kind.name == name)
+}
+
+impl Kinds for Builtin {
+    fn behaviour(&self, node: &Node) -> LoopBody {
+        let name = node.node_type.as_str();
+        let Some(kind) = runnable(name) else {
+            return broken(if known::NAMES.contains(&name) {
+                format!("The node type \"{name}\" can't be run by this server yet.")
+            } else {
+                format!("There is no node type \"{name}\".")
+            });
+        };
+        (kind.behaviour)(kind.fields(node)).unwrap_or_else(|problems| {
+            let problems: Vec<String> =
+                problems.into_iter().map(|p| format!("{} ({})", p.message, p.pointer)).collect();
+            broken(format!("The config of the node doesn't fit its kind: {}", problems.join(" ")))
+        })
+    }
+}
+
+fn broken(sentence: String) -> LoopBody {
+    LoopBody::None(Behaviour::Broken(Arc::from(sentence)))
+}
+
+impl Catalogue for Builtin {
+    fn names(&self) -> Vec<&'static str> {
+        known::NAMES.to_vec()
+    }
+
+    fn config_problems(&self, node: &Node) -> Vec<ConfigProblem> {
+        runnable(&node.node_type).map(|kind| kind.problems(node)).unwrap_or_default()
+    }
+
+    fn routes(&self, node: &Node) -> Option<Vec<String>> {
+        (node.node_type == kinds::router::Router::NAME).then(|| kinds::router::routes(&node.config.to_map()))
+    }
+
+    fn body(&self, node: &Node) -> Option<Definition> {
+        let kind = runnable(&node.node_type).filter(|kind| kind.name == kinds::for_loop::ForLoop::NAME)?;
+        kinds::for_loop::body(kind.fields(node))
+    }
+}

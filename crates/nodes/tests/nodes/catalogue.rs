@@ -1,0 +1,91 @@
+use std::collections::HashSet;
+
+use serde_json::{Value, json};
+use sluice_domain::validation::Catalogue;
+use sluice_nodes::{Builtin, catalogue};
+
+#[test]
+fn the_categories_are_those_that_editors_know() {
+    let categories: Vec<(&str, usize)> =
+        catalogue().iter().map(|(name, kinds)| (name, kinds.len())).collect();
+    let expected = [
+        ("Input/Output", 2),
+        ("AI", 4),
+        ("Code Execution", 1),
+        ("Logic", 5),
+        ("Experimental", 1),
+        ("Integrations", 21),
+    ];
+    assert_eq!(categories, expected);
+}
+
+#[test]
+fn an_entry_has_the_fields_of_the_contract() {
+    let json = serde_json::to_value(catalogue()).unwrap();
+    let router = &json["Logic"][0];
+    assert_eq!(router["name"], "RouterNode");
+    assert_eq!(router["visual_tag"], json!({"acronym": "RN", "color": "#FF7F50"}));
+    assert_eq!((&router["config"]["title"], &router["has_fixed_output"]), (&json!("Router"), &json!(false)));
+    assert!(router.get("logo").is_none() && router.get("category").is_none());
+    let default = &router["config"]["properties"]["route_map"]["default"];
+    assert_eq!(default["route1"]["conditions"][0]["operator"], "contains");
+    assert!(router["config"]["properties"].get("output_schema").is_some());
+    let slack = &json["Integrations"][0];
+    assert_eq!((&slack["category"], &slack["logo"]), (&json!("Slack"), &json!("/images/slack.png")));
+    assert_eq!(
+        (&slack["config"]["properties"]["has_fixed_output"]["default"], &slack["has_fixed_output"]),
+        (&json!(true), &json!(true))
+    );
+    assert!(slack["config"]["description"].as_str().unwrap().contains("not run by this server yet"));
+    let for_loop = &json["Experimental"][0]["config"];
+    assert_eq!(for_loop["title"], "ForLoopNode");
+    let iterations = &for_loop["properties"]["num_iterations"];
+    assert_eq!(
+        (&iterations["minimum"], &iterations["maximum"], &iterations["default"]),
+        (&json!(0), &json!(10_000), &json!(1))
+    );
+    for kinds in json.as_object().unwrap().values() {
+        for kind in kinds.as_array().unwrap() {
+            for side in ["input", "output", "config"] {
+                assert_eq!(kind[side]["type"], "object", "{kind}");
+                assert!(kind[side]["properties"].is_object(), "{kind}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_field_is_described() {
+    for (_, kinds) in catalogue().iter() {
+        for kind in kinds {
+            for (name, property) in kind.config["properties"].as_object().unwrap() {
+                assert!(property["description"].is_string(), "{} {name}", kind.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn names_are_unique_and_hold_the_catalogue() {
+    let names = Builtin.names();
+    let unique: HashSet<&str> = names.iter().copied().collect();
+    assert_eq!(unique.len(), names.len());
+    for (_, kinds) in catalogue().iter() {
+        assert!(kinds.iter().all(|kind| unique.contains(kind.name)));
+    }
+    assert!(unique.contains("MCTSNode") && unique.contains("FirecrawlCrawlNode"));
+}
+
+#[test]
+fn schemas_accept_their_own_defaults() {
+    for (_, kinds) in catalogue().iter() {
+        for kind in kinds {
+            let schema = jsonschema::options().offline().build(&kind.config).unwrap();
+            let properties = kind.config["properties"].as_object().unwrap();
+            let defaults =
+                properties.iter().filter_map(|(k, p)| Some((k.clone(), p.get("default")?.clone())));
+            let config = Value::Object(defaults.collect());
+            assert!(schema.is_valid(&config), "{}: {config}", kind.name);
+        }
+    }
+}

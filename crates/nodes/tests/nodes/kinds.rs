@@ -1,0 +1,132 @@
+use serde_json::{Value, json};
+use sluice_domain::run::{Behaviour, Kinds, LoopBody, LoopSpec};
+use sluice_domain::validation::Catalogue;
+use sluice_nodes::Builtin;
+
+use super::{behaviour, broken, compute, node};
+
+#[test]
+fn an_output_gathers_by_dotted_paths() {
+    let arrivals = [("A", "a", json!({"x": {"y": [1, {"z": "deep"}]}})), ("B", "b", json!({"k": 2}))];
+    let cases = [
+        (json!({"output_map": {"out": "B.k", "deep": "A.x.y.1.z"}}), json!({"out": 2, "deep": "deep"})),
+        (json!({"output_map": {"all": "A.x"}}), json!({"all": {"y": [1, {"z": "deep"}]}})),
+        (json!({"output_map": {"lost": "A.nothing.here", "k": "B.k"}}), json!({"lost": null, "k": 2})),
+        (json!({"output_map": {}}), json!({"A": {"x": {"y": [1, {"z": "deep"}]}}, "B": {"k": 2}})),
+        (
+            json!({"output_map": null, "custom": 1}),
+            json!({"A": {"x": {"y": [1, {"z": "deep"}]}}, "B": {"k": 2}}),
+        ),
+    ];
+    for (config, expected) in cases {
+        assert_eq!(compute("OutputNode", &config, &arrivals), expected, "{config}");
+    }
+}
+
+#[test]
+fn an_output_keeps_the_order_of_its_map() {
+    let config = json!({"output_map": {"z": "A", "a": "A", "m": "A"}});
+    let output = compute("OutputNode", &config, &[("A", "a", json!(1))]);
+    let keys: Vec<&String> = output.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["z", "a", "m"]);
+}
+
+#[test]
+fn a_static_value_ignores_what_arrives() {
+    let arrivals = [("A", "a", json!({"x": 1}))];
+    assert_eq!(
+        compute("StaticValueNode", &json!({"values": {"k": [1, null]}}), &arrivals),
+        json!({"k": [1, null]})
+    );
+    assert_eq!(compute("StaticValueNode", &json!({}), &arrivals), json!({}));
+}
+
+#[test]
+fn a_merge_gives_everything_by_label() {
+    let arrivals = [("A", "a", json!({"x": 1})), ("B", "b", json!({"y": 2}))];
+    assert_eq!(compute("MergeNode", &json!({}), &arrivals), json!({"A": {"x": 1}, "B": {"y": 2}}));
+    assert_eq!(compute("MergeNode", &json!({}), &[]), json!({}));
+}
+
+#[test]
+fn a_coalesce_follows_preferences_then_links() {
+    // One node's title is the id of another: the title, under which things arrive, counts first.
+    let arrivals = [("A", "a", json!({"v": 1})), ("B", "b", json!({"v": 2})), ("a", "c", json!({"v": 3}))];
+    let cases: [(&[&str], i64); 6] =
+        [(&[], 1), (&["B"], 2), (&["b"], 2), (&["a"], 3), (&["gone", "c"], 3), (&["gone"], 1)];
+    for (preferences, expected) in cases {
+        let output = compute("CoalesceNode", &json!({"preferences": preferences}), &arrivals);
+        assert_eq!(output, json!({"v": expected}), "{preferences:?}");
+    }
+    assert!(matches!(behaviour("CoalesceNode", &json!({})), Behaviour::ComputeAny(_)));
+    assert_eq!(compute("CoalesceNode", &json!({}), &[]), Value::Null);
+}
+
+#[test]
+fn a_gate_waits_with_its_message() {
+    let cases = [
+        (json!({}), "Human intervention required", true),
+        (json!({"message": null, "block_only_dependent_nodes": null}), "Human intervention required", true),
+        (json!({"message": "please look", "block_only_dependent_nodes": false}), "please look", false),
+    ];
+    for (config, message, dependents_only) in cases {
+        let Behaviour::Gate(policy) = behaviour("HumanInterventionNode", &config) else { panic!("no gate") };
+        assert_eq!((policy.message.as_str(), policy.block_only_dependent_nodes), (message, dependents_only));
+    }
+}
+
+fn loop_spec(config: &Value) -> LoopSpec {
+    match Builtin.behaviour(&node("ForLoopNode", config)) {
+        LoopBody::Needed(spec) => spec,
+        LoopBody::None(other) => panic!("no loop: {other:?}"),
+    }
+}
+
+#[test]
+fn a_loop_says_how_often_and_on_what() {
+    for empty in [
+        json!({}),
+        json!({"num_iterations": null, "input_map": null, "subworkflow": null}),
+        json!({"subworkflow": {}}),
+    ] {
+        let spec = loop_spec(&empty);
+        assert_eq!((spec.iterations, spec.input_map.len(), spec.body), (1, 0, None), "{empty}");
+    }
+    let spec = loop_spec(&json!({"num_iterations": 3.0, "input_map": {"b": "A.x", "a": "B"}}));
+    assert_eq!(spec.iterations, 3);
+    assert_eq!(spec.input_map, [("b".to_owned(), "A.x".to_owned()), ("a".to_owned(), "B".to_owned())]);
+    assert_eq!(loop_spec(&json!({"num_iterations": 0})).iterations, 0);
+    assert_eq!(loop_spec(&json!({"num_iterations": 10000})).iterations, 10_000);
+}
+
+#[test]
+fn the_body_of_a_loop_is_normalised() {
+    let config =
+        json!({"subworkflow": {"nodes": [{"id": "in", "node_type": "InputNode", "title": ""}], "links": []}});
+    let body = loop_spec(&config).body.unwrap();
+    assert_eq!(body.nodes[0].title, "in");
+    assert_eq!(Builtin.body(&node("ForLoopNode", &config)), Some(body));
+    assert_eq!(Builtin.body(&node("ForLoopNode", &json!({"subworkflow": {"nodes": [], "links": []}}))), None);
+    assert_eq!(Builtin.body(&node("ForLoopNode", &json!({"subworkflow": 3}))), None);
+    assert_eq!(Builtin.body(&node("MergeNode", &config)), None);
+}
+
+#[test]
+fn what_cannot_run_says_so() {
+    for known in ["SingleLLMCallNode", "FirecrawlScrapeNode", "MCTSNode", "SendEmailNode", "ExaSearchNode"] {
+        let expected = format!("The node type \"{known}\" can't be run by this server yet.");
+        assert_eq!(broken(known, &json!({"anything": [1]})), expected);
+    }
+    assert_eq!(broken("NoSuchNode", &json!({})), "There is no node type \"NoSuchNode\".");
+}
+
+#[test]
+fn a_config_of_another_time_breaks_its_node_only() {
+    let sentence = broken("OutputNode", &json!({"output_map": ["a"]}));
+    assert!(
+        sentence.starts_with("The config of the node doesn't fit its kind: \"output_map\""),
+        "{sentence}"
+    );
+    assert!(broken("ForLoopNode", &json!({"num_iterations": -1})).contains("num_iterations"));
+    assert!(broken("ForLoopNode", &json!({"subworkflow": {"nodes": 1}})).contains("/subworkflow/nodes"));
+}

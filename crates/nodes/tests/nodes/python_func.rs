@@ -1,0 +1,104 @@
+use serde_json::{Value, json};
+use sluice_domain::run::Behaviour;
+use sluice_nodes::{PYTHON_FUNC, PythonFuncConfig, check_output};
+
+use super::behaviour;
+
+fn checked(schema: Value, output: Value) -> Result<Value, String> {
+    let fields = json!({"code": "return 1", "output_schema": schema});
+    check_output(&PythonFuncConfig::from_fields(fields.as_object().unwrap()).unwrap(), output)
+}
+
+#[test]
+fn the_effect_carries_the_config() {
+    let Behaviour::Effect(fields) = behaviour(PYTHON_FUNC, &json!({"code": "return {}", "timeout": 3}))
+    else {
+        panic!("no effect");
+    };
+    assert_eq!(fields["timeout"], 3);
+    let config = PythonFuncConfig::from_fields(&fields).unwrap();
+    assert_eq!((config.code.as_str(), config.output_schema.len()), ("return {}", 0));
+    assert!(
+        PythonFuncConfig::from_fields(json!({"code": null}).as_object().unwrap())
+            .unwrap()
+            .code
+            .contains("return {}")
+    );
+    assert!(
+        PythonFuncConfig::from_fields(json!({"code": 3}).as_object().unwrap())
+            .unwrap_err()
+            .contains("\"code\"")
+    );
+}
+
+#[test]
+fn values_become_what_is_declared() {
+    let cases = [
+        ("int", json!(4), json!(4)),
+        ("int", json!(4.0), json!(4)),
+        ("integer", json!(" -4 "), json!(-4)),
+        ("int", json!("4.0"), json!(4)),
+        ("int", json!("1_000"), json!(1000)),
+        ("int", json!(true), json!(1)),
+        ("int", json!(u64::MAX), json!(u64::MAX)),
+        ("float", json!(4), json!(4.0)),
+        ("number", json!("4.5"), json!(4.5)),
+        ("float", json!(false), json!(0.0)),
+        ("bool", json!(true), json!(true)),
+        ("bool", json!(1), json!(true)),
+        ("bool", json!(0.0), json!(false)),
+        ("boolean", json!("False"), json!(false)),
+        ("bool", json!("yes"), json!(true)),
+        ("string", json!("4"), json!("4")),
+        ("list", json!([1]), json!([1])),
+        ("dict", json!({"a": 1}), json!({"a": 1})),
+        ("List[str]", Value::Null, Value::Null),
+    ];
+    for (name, value, expected) in cases {
+        let found = checked(json!({"f": name}), json!({"f": value}));
+        assert_eq!(found.map(|v| v["f"].to_string()), Ok(expected.to_string()), "{name} {value}");
+    }
+}
+
+#[test]
+fn what_does_not_fit_is_named() {
+    let cases = [
+        ("int", json!(4.5), "\"f\" is 4.5, but has to be a whole number."),
+        ("int", json!("1e3"), "\"f\" is \"1e3\", but has to be a whole number."),
+        ("int", json!("1__0"), "\"f\" is \"1__0\", but has to be a whole number."),
+        ("int", json!("four"), "\"f\" is \"four\", but has to be a whole number."),
+        ("int", Value::Null, "\"f\" is null, but has to be a whole number."),
+        ("float", json!("nan"), "\"f\" is \"nan\", but has to be a number."),
+        ("float", json!([]), "\"f\" is a list, but has to be a number."),
+        ("bool", json!(2), "\"f\" is 2, but has to be true or false."),
+        ("string", json!(4), "\"f\" is 4, but has to be a text."),
+        ("list", json!("ab"), "\"f\" is \"ab\", but has to be a list."),
+        ("dict", json!([]), "\"f\" is a list, but has to be an object."),
+    ];
+    for (name, value, sentence) in cases {
+        let expected = format!("What the code returned doesn't fit the output_schema: {sentence}");
+        assert_eq!(checked(json!({"f": name}), json!({"f": value})), Err(expected), "{name}");
+    }
+}
+
+#[test]
+fn only_declared_fields_pass_and_all_of_them() {
+    let schema = json!({"b": "int", "a": "string"});
+    let output = checked(schema.clone(), json!({"a": "x", "more": 1, "b": "2"})).unwrap();
+    assert_eq!(output.to_string(), r#"{"b":2,"a":"x"}"#);
+    let error = checked(schema, json!({"a": 1})).unwrap_err();
+    assert!(error.contains("\"b\" is missing") && error.contains("\"a\" is 1"), "{error}");
+    assert_eq!(checked(json!({}), json!({"any": [1]})), Ok(json!({"any": [1]})));
+}
+
+#[test]
+fn only_a_dictionary_is_an_output() {
+    for schema in [json!({}), json!({"a": "int"})] {
+        assert!(checked(schema.clone(), Value::Null).unwrap_err().contains("returned nothing"));
+        assert!(
+            checked(schema, json!([1]))
+                .unwrap_err()
+                .contains("returned a list, but has to return a dictionary")
+        );
+    }
+}

@@ -1,0 +1,78 @@
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+use sluice_domain::run::{Behaviour, Kinds, LoopBody};
+use sluice_domain::validation::Catalogue;
+use sluice_nodes::{Builtin, PythonFuncConfig, check_output};
+
+use super::{inputs, node};
+
+/// JSON of all shapes, whose keys are often those of configs.
+pub(crate) fn any_json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<String>().prop_map(Value::from),
+        "contains|equals|OR|int|string|list|\\{\\}|A\\.v".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(5, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::vec((key(), inner), 0..5)
+                .prop_map(|fields| Value::Object(Map::from_iter(fields))),
+        ]
+    })
+}
+
+fn key() -> impl Strategy<Value = String> {
+    let known = "enforce_schema|output_schema|output_json_schema|has_fixed_output|output_map|values|route_map|conditions|\
+                 variable|operator|value|logicalOperator|preferences|message|block_only_dependent_nodes|num_iterations|\
+                 input_map|subworkflow|nodes|links|id|node_type|code|type|properties|required";
+    prop_oneof![4 => known.prop_map(String::from), 1 => any::<String>()]
+}
+
+fn any_config() -> impl Strategy<Value = Value> {
+    prop::collection::vec((key(), any_json()), 0..6).prop_map(|fields| Value::Object(Map::from_iter(fields)))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn nothing_panics_on_any_config(config in any_config(), input in any_json()) {
+        for name in Builtin.names() {
+            let node = node(name, &config);
+            let problems = Builtin.config_problems(&node);
+            let _ = (Builtin.routes(&node), Builtin.body(&node));
+            match Builtin.behaviour(&node) {
+                LoopBody::None(Behaviour::Broken(sentence)) => prop_assert!(!sentence.is_empty()),
+                LoopBody::None(behaviour) => {
+                    // A config that runs was a good one to save.
+                    prop_assert!(problems.is_empty());
+                    run(&behaviour, &input);
+                }
+                LoopBody::Needed(_) => prop_assert!(problems.is_empty()),
+            }
+            for problem in problems {
+                let place = config.pointer(&problem.pointer);
+                prop_assert!(place.is_some(), "{} in {config}", problem.pointer);
+                prop_assert!(problem.message.ends_with('.') || problem.message.ends_with('?'), "{}", problem.message);
+            }
+        }
+    }
+}
+
+fn run(behaviour: &Behaviour, input: &Value) {
+    match behaviour {
+        Behaviour::Input(check) => drop(check.check(input)),
+        Behaviour::Compute(compute) | Behaviour::ComputeAny(compute) => {
+            drop(compute.compute(&inputs(&[("A", "a", input.clone())])));
+        }
+        Behaviour::Effect(fields) => {
+            let config = PythonFuncConfig::from_fields(fields).unwrap();
+            drop(check_output(&config, input.clone()));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,31 @@
+//! Runs user-supplied Python snippets (the code of a workflow's
+//! `PythonFuncNode`) in sandboxed worker processes.
+//!
+//! The interpreter is [`monty`], a Python subset written in Rust that has no
+//! access to files, the network or the operating system. It still never runs
+//! inside the server: the server's own executable is started again as a
+//! *worker* (a hidden sub-command that calls [`worker_main`]), so that a
+//! snippet which exhausts memory, overflows the stack or never returns costs
+//! one worker process and nothing else.
+//!
+//! * [`Pool`] starts the workers, hands them snippets and replaces the ones
+//!   that died.
+//! * [`worker_main`] is the other side.
+//! * [`PythonError`] tells why a snippet has no result.
+//!
+//! `python.md` next to this crate is the text for users: which Python is
+//! supported, how inputs are read, and the limits.
+
+#![warn(missing_docs)]
+
+mod config;
+mod error;
+mod pool;
+mod process;
+mod protocol;
+mod worker;
+
+pub use config::{Limits, PoolConfig};
+pub use error::PythonError;
+pub use pool::Pool;
+pub use worker::worker_main;

@@ -1,0 +1,204 @@
+//! The pool of worker processes.
+
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, watch};
+
+use crate::config::PoolConfig;
+use crate::error::PythonError;
+use crate::process::{Silence, Worker};
+use crate::protocol::{self, Failure, Fate, Outcome, Request};
+
+/// A set of worker processes that run Python snippets.
+///
+/// Workers are started when they're first needed and are reused; one that
+/// crashed, was killed or has served its number of runs is replaced. Cloning
+/// is cheap and gives another handle to the same workers. They're killed when
+/// the last handle is dropped.
+///
+/// Must be used inside a tokio runtime with I/O and time enabled, and only in
+/// one: a worker's pipes belong to the runtime that started it.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    config: PoolConfig,
+    /// One permit per worker process that may exist; hands them out in the
+    /// order of the requests.
+    slots: Semaphore,
+    /// Workers that wait for a request. The last one used comes first: its
+    /// memory is warm, and under low load the others stay unused.
+    idle: Mutex<Vec<Worker>>,
+    /// Becomes true when the pool shuts down.
+    stopping: watch::Sender<bool>,
+}
+
+impl Pool {
+    /// A pool with these settings. No process is started yet.
+    pub fn new(mut config: PoolConfig) -> Self {
+        config.workers = config.workers.clamp(1, Semaphore::MAX_PERMITS);
+        Self {
+            shared: Arc::new(Shared {
+                slots: Semaphore::new(config.workers),
+                idle: Mutex::new(Vec::new()),
+                stopping: watch::Sender::new(false),
+                config,
+            }),
+        }
+    }
+
+    /// Runs `code` as the body of a function `user_function(input_model)`,
+    /// where `input_model` has the content of `inputs`, and gives back what
+    /// it returns, `null` if it returns nothing.
+    ///
+    /// Waits for a free worker first if all are busy. The time limit starts
+    /// after that.
+    ///
+    /// Cancel-safe: if the future is dropped the worker is killed and nothing
+    /// goes on in the background.
+    ///
+    /// # Errors
+    /// See [`PythonError`]. Whatever the error, the pool can run the next
+    /// snippet.
+    pub async fn run(&self, code: &str, inputs: &Map<String, Value>) -> Result<Value, PythonError> {
+        let shared = &self.shared;
+        let frame = shared.request(code, inputs)?;
+        let mut stopping = shared.stopping.subscribe();
+        let _slot = shared.slots.acquire().await.map_err(|_| shut_down())?;
+        tokio::select! {
+            biased;
+            // An error would mean that the sender is gone; it's in `shared`.
+            _ = stopping.wait_for(|stopping| *stopping) => Err(shut_down()),
+            result = shared.run(&frame) => result,
+        }
+    }
+
+    /// Stops the pool: running snippets are killed, their callers and all
+    /// later ones get [`PythonError::Worker`]. Returns when every worker
+    /// process is gone.
+    pub async fn shutdown(&self) {
+        let shared = &self.shared;
+        shared.stopping.send_replace(true);
+        let all = u32::try_from(shared.config.workers).unwrap_or(u32::MAX);
+        // Busy and waiting runs give their slots back as soon as they see the
+        // flag. It fails if the pool has been shut down before.
+        if let Ok(slots) = shared.slots.acquire_many(all).await {
+            shared.slots.close();
+            drop(slots);
+        }
+        let idle = std::mem::take(&mut *shared.idle());
+        for worker in idle {
+            worker.kill().await;
+        }
+    }
+}
+
+impl Shared {
+    fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
+        // Nothing can panic halfway through a change of the list.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The frame that asks a worker to run `code`.
+    fn request(&self, code: &str, inputs: &Map<String, Value>) -> Result<Vec<u8>, PythonError> {
+        let request = Request {
+            code: Cow::Borrowed(code),
+            inputs: Cow::Borrowed(inputs),
+            limits: Cow::Borrowed(&self.config.limits),
+        };
+        let mut frame = protocol::start_frame();
+        serde_json::to_writer(&mut frame, &request)
+            .map_err(|error| PythonError::Worker(format!("the inputs can't be sent: {error}")))?;
+        // Refused here because the worker would only run out of memory.
+        if frame.len() as u64 > self.config.limits.memory_bytes {
+            return Err(PythonError::Memory(self.config.limits.memory_bytes));
+        }
+        protocol::finish_frame(frame)
+            .ok_or_else(|| PythonError::Worker("the inputs are larger than 4 GiB".to_owned()))
+    }
+
+    /// Runs a request on an idle or a new worker, within the time limit.
+    async fn run(&self, frame: &[u8]) -> Result<Value, PythonError> {
+        let limits = &self.config.limits;
+        match tokio::time::timeout(limits.time + self.config.grace, self.attempt(frame)).await {
+            Ok(result) => result,
+            // The worker was dropped with the future, and so killed.
+            Err(_) => Err(PythonError::Timeout(limits.time)),
+        }
+    }
+
+    async fn attempt(&self, frame: &[u8]) -> Result<Value, PythonError> {
+        let max_reply = self.config.limits.output_bytes.saturating_add(protocol::REPLY_OVERHEAD);
+        loop {
+            let (mut worker, reused) = match self.take_idle() {
+                Some(worker) => (worker, true),
+                None => (Worker::spawn(&self.config)?, false),
+            };
+            match worker.exchange(frame, max_reply).await {
+                Ok(body) => return self.finish(worker, &body),
+                // It died while it was idle. The next one is another idle
+                // worker or a new one, so this comes to an end.
+                Err(Silence::NotSent) if reused => {}
+                Err(Silence::NotSent | Silence::Died) => {
+                    return Err(worker.post_mortem(&self.config).await);
+                }
+                Err(Silence::Garbled(text)) => {
+                    worker.kill().await;
+                    return Err(PythonError::Worker(text));
+                }
+            }
+        }
+    }
+
+    fn take_idle(&self) -> Option<Worker> {
+        let mut idle = self.idle();
+        while let Some(mut worker) = idle.pop() {
+            if worker.is_alive() {
+                return Some(worker);
+            }
+        }
+        None
+    }
+
+    /// Reads a reply and puts the worker back if it's fit for another run.
+    fn finish(&self, mut worker: Worker, body: &[u8]) -> Result<Value, PythonError> {
+        let garbled = |_| PythonError::Worker("its reply can't be read".to_owned());
+        let (outcome, fate, json) = protocol::parse_reply(body)
+            .ok_or_else(|| PythonError::Worker("it sent something else than a reply".to_owned()))?;
+        let result = match outcome {
+            Outcome::Returned => Ok(serde_json::from_slice(json).map_err(garbled)?),
+            Outcome::Failed => Err(serde_json::from_slice::<Failure>(json).map_err(garbled)?),
+        };
+        worker.runs += 1;
+        // After these the worker's memory isn't as it was.
+        let strained = matches!(result, Err(Failure::Memory | Failure::Request(_)));
+        if fate == Fate::Keep && !strained && worker.runs < self.config.runs_per_worker {
+            self.idle().push(worker);
+        }
+        result.map_err(|failure| self.error(failure))
+    }
+
+    fn error(&self, failure: Failure) -> PythonError {
+        let limits = &self.config.limits;
+        match failure {
+            Failure::Syntax { message, line } => PythonError::Syntax { message, line },
+            Failure::Raised { kind, message, line } => PythonError::Raised { kind, message, line },
+            Failure::Timeout => PythonError::Timeout(limits.time),
+            Failure::Memory => PythonError::Memory(limits.memory_bytes),
+            Failure::Recursion => PythonError::Recursion(limits.recursion_depth),
+            Failure::OutputTooLarge => PythonError::OutputTooLarge(limits.output_bytes),
+            Failure::NotJson(text) => PythonError::NotJson(text),
+            Failure::Unsupported(text) => PythonError::Unsupported(text),
+            Failure::Request(text) => PythonError::Worker(text),
+        }
+    }
+}
+
+fn shut_down() -> PythonError {
+    PythonError::Worker("the pool is shut down".to_owned())
+}

@@ -1,0 +1,122 @@
+//! Runs a program in the interpreter.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::{DateTime, Datelike, Timelike};
+use monty::{MontyRun, RunProgress};
+use monty_types::{
+    CompileOptions, ExcType, ExtFunctionResult, MontyDate, MontyDateTime, MontyException, MontyObject,
+    MontyTimeZone, NameLookupResult, OsFunctionCall, PrintWriter, ResourceLimits, ResourceTracker,
+};
+use serde_json::{Map, Value};
+
+use super::program::{self, Program};
+use super::{convert, errors};
+use crate::config::Limits;
+use crate::protocol::Failure;
+
+/// What the code is told when it reaches for the outside.
+const NO_ACCESS: &str = "PythonFuncNode has no access to files, network or the operating system";
+
+/// File name of the program in tracebacks, which are never shown.
+const FILE: &str = "PythonFuncNode";
+
+/// Runs a snippet and gives back what it returns.
+///
+/// # Errors
+/// Everything that [`Failure`] has, except that memory which the operating
+/// system refuses ends the process.
+pub(super) fn run(code: &str, inputs: Map<String, Value>, limits: &Limits) -> Result<Value, Failure> {
+    let program = Program::new(code)?;
+    let runner = MontyRun::new(
+        program.source.clone(),
+        FILE,
+        vec![program::INPUT.to_owned()],
+        CompileOptions::default(),
+    )
+    .map_err(|error| errors::from_compiler(&error, &program))?;
+    let input = convert::object_to_python(inputs);
+    let value = drive(runner, input, limits).map_err(|error| errors::from_exception(&error, &program))?;
+    convert::to_json(value)
+}
+
+/// Lets the interpreter run to the end, answering what it asks on the way.
+fn drive(runner: MontyRun, input: MontyObject, limits: &Limits) -> Result<MontyObject, MontyException> {
+    let budget = ResourceLimits::default()
+        .max_duration(limits.time)
+        // Without the interpreter's own allocator this stops single large
+        // allocations only; the operating system's limit does the rest.
+        .max_memory(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX))
+        .max_recursion_depth(limits.recursion_depth);
+    let tracker = ResourceTracker::new(budget);
+    let mut progress = runner.start(vec![input], tracker, PrintWriter::Disabled)?;
+    loop {
+        progress = match progress {
+            RunProgress::Complete(value) => return Ok(value),
+            RunProgress::OsCall(call) => call.resume_with(PrintWriter::Disabled, |call| os_call(&call))?,
+            RunProgress::NameLookup(lookup) => {
+                lookup.resume(NameLookupResult::Undefined, PrintWriter::Disabled)?
+            }
+            // How the interpreter asks for a name that's called and that it
+            // doesn't know.
+            RunProgress::FunctionCall(call) => {
+                let unknown = ExtFunctionResult::NotFound(call.function_name.clone());
+                call.resume(unknown, PrintWriter::Disabled)?
+            }
+            // There are no functions outside that a future could wait for.
+            RunProgress::ResolveFutures(futures) => {
+                return futures
+                    .abort(no_access(), PrintWriter::Disabled)?
+                    .into_complete()
+                    .ok_or_else(no_access);
+            }
+        };
+    }
+}
+
+/// Answers a call of the operating system: the clock is there, in UTC; nothing
+/// else is.
+fn os_call(call: &OsFunctionCall) -> ExtFunctionResult {
+    let answer = match call {
+        OsFunctionCall::DateToday => today(),
+        OsFunctionCall::DateTimeNow(zone) => now(zone.as_ref()),
+        _ => None,
+    };
+    answer.map_or_else(|| no_access().into(), ExtFunctionResult::Return)
+}
+
+fn no_access() -> MontyException {
+    MontyException::new(ExcType::PermissionError, Some(NO_ACCESS.to_owned()))
+}
+
+/// The time, shifted by `offset` seconds; `None` if the clock is way off.
+#[expect(clippy::disallowed_methods, reason = "the clock of the snippet, in a process of its own")]
+fn clock(offset: i32) -> Option<DateTime<chrono::Utc>> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let seconds = i64::try_from(since.as_secs()).ok()?.checked_add(offset.into())?;
+    DateTime::from_timestamp(seconds, since.subsec_nanos())
+}
+
+fn today() -> Option<MontyObject> {
+    let now = clock(0)?;
+    Some(MontyObject::Date(MontyDate {
+        year: now.year(),
+        month: u8::try_from(now.month()).ok()?,
+        day: u8::try_from(now.day()).ok()?,
+    }))
+}
+
+fn now(zone: Option<&MontyTimeZone>) -> Option<MontyObject> {
+    let now = clock(zone.map_or(0, |zone| zone.offset_seconds))?;
+    Some(MontyObject::DateTime(MontyDateTime {
+        year: now.year(),
+        month: u8::try_from(now.month()).ok()?,
+        day: u8::try_from(now.day()).ok()?,
+        hour: u8::try_from(now.hour()).ok()?,
+        minute: u8::try_from(now.minute()).ok()?,
+        second: u8::try_from(now.second()).ok()?,
+        microsecond: now.timestamp_subsec_micros(),
+        offset_seconds: zone.map(|zone| zone.offset_seconds),
+        timezone_name: zone.and_then(|zone| zone.name.clone()),
+    }))
+}

@@ -1,0 +1,6 @@
+//! Snippets in real worker processes.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod language;
+mod sandbox;
+mod support;

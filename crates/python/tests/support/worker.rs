@@ -1,0 +1,17 @@
+//! A worker and nothing else, which the integration tests start. With an
+//! argument it's a broken one.
+
+use std::io::Read;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match std::env::args().nth(1).as_deref() {
+        // Reads its requests and never answers.
+        Some("hang") => match std::io::stdin().read_to_end(&mut Vec::new()) {
+            Ok(_) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Some("exit") => ExitCode::from(3),
+        _ => sluice_python::worker_main(),
+    }
+}

@@ -1,0 +1,103 @@
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A workflow server: stores, validates, versions and runs workflows, and holds them at a gate until a
+/// person opens it.
+#[derive(Debug, Parser)]
+#[command(name = "sluice", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the server (the default).
+    Serve(ServeArgs),
+    /// Bring the database to the schema of this release, and nothing else.
+    Migrate(DatabaseArgs),
+    /// Check workflow definitions in files, without a server. Exit code 1 when there are problems.
+    Validate {
+        /// JSON files: definitions, or bodies of a create request.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
+    /// Print the OpenAPI document.
+    Openapi,
+    /// Run Python of workflows on behalf of a server; started by it.
+    #[command(hide = true)]
+    PythonWorker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Where to listen.
+    #[arg(long, env = "SLUICE_LISTEN", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    /// Where uploaded files are kept.
+    #[arg(long, env = "SLUICE_DATA_DIR", default_value = "./data")]
+    pub(crate) data_dir: PathBuf,
+    /// The most bytes of a request body; uploads have their own limit.
+    #[arg(long, env = "SLUICE_MAX_BODY_BYTES", default_value_t = 8 * 1024 * 1024)]
+    pub(crate) max_body_bytes: usize,
+    /// The most bytes of one uploaded file.
+    #[arg(long, env = "SLUICE_MAX_UPLOAD_BYTES", default_value_t = 64 * 1024 * 1024)]
+    pub(crate) max_upload_bytes: u64,
+    /// The most files of one upload.
+    #[arg(long, env = "SLUICE_MAX_UPLOAD_FILES", default_value_t = 20)]
+    pub(crate) max_upload_files: usize,
+    /// How long a request waits for its run before it is answered with the run as it is, in seconds.
+    #[arg(long, env = "SLUICE_RUN_WAIT_SECONDS", default_value_t = 600)]
+    pub(crate) run_wait_seconds: u64,
+    /// How long a client may take to send the head of a request, in seconds.
+    #[arg(long, env = "SLUICE_HEAD_TIMEOUT_SECONDS", default_value_t = 10)]
+    pub(crate) head_timeout_seconds: u64,
+    /// How long open requests are waited for when the server stops, in seconds.
+    #[arg(long, env = "SLUICE_DRAIN_SECONDS", default_value_t = 10)]
+    pub(crate) drain_seconds: u64,
+    #[command(flatten)]
+    pub(crate) python: PythonArgs,
+}
+
+/// What Python nodes may use.
+#[derive(Debug, Args)]
+pub(crate) struct PythonArgs {
+    /// How many Python nodes run at the same time, each in a process of its own. 0: one per processor,
+    /// at least 2.
+    #[arg(long, env = "SLUICE_PYTHON_WORKERS", default_value_t = 0)]
+    pub(crate) python_workers: usize,
+    /// How long a Python node may run, in seconds.
+    #[arg(long, env = "SLUICE_PYTHON_SECONDS", default_value_t = 10.0)]
+    pub(crate) python_seconds: f64,
+    /// How much memory a Python node may use, in MiB.
+    #[arg(long, env = "SLUICE_PYTHON_MEMORY_MIB", default_value_t = 256)]
+    pub(crate) python_memory_mib: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DatabaseArgs {
+    /// `sqlite://FILE`, made when it is missing, or `postgres://USER:PASSWORD@HOST/DATABASE`.
+    // Not shown in `--help`: it may hold a password.
+    #[arg(long, env = "SLUICE_DATABASE_URL", hide_env_values = true, default_value = "sqlite://sluice.db")]
+    pub(crate) database_url: String,
+    /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or filters as `sluice_engine=debug,info`.
+    #[arg(long, env = "SLUICE_LOG", default_value = "info")]
+    pub(crate) log: String,
+    /// How to log.
+    #[arg(long, env = "SLUICE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
+    pub(crate) log_format: LogFormat,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}

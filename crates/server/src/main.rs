@@ -1,0 +1,47 @@
+//! `sluice`: reads the configuration, wires the crates together and starts what was asked for.
+
+mod cli;
+mod log;
+mod serve;
+mod validate;
+
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::Parser;
+use cli::{Cli, Command};
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
+        Command::Serve(args) => done(serve::serve(args)),
+        Command::Migrate(args) => done(serve::migrate(args)),
+        Command::Validate { files } => validate::validate(&files),
+        Command::Openapi => done(openapi()),
+        Command::PythonWorker => sluice_python::worker_main(),
+    }
+}
+
+fn openapi() -> Result<(), Box<dyn std::error::Error>> {
+    let document = sluice_api::openapi().to_pretty_json()?;
+    writeln!(std::io::stdout(), "{document}")?;
+    Ok(())
+}
+
+/// Ends the program; a failure is told in one sentence, with its causes.
+fn done(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    let Err(error) = result else { return ExitCode::SUCCESS };
+    let mut sentence = error.to_string();
+    let mut cause = error.source();
+    while let Some(deeper) = cause {
+        let text = deeper.to_string();
+        if !sentence.contains(&text) {
+            sentence.push_str(": ");
+            sentence.push_str(&text);
+        }
+        cause = deeper.source();
+    }
+    // There is nowhere left to tell that this failed.
+    let _ = writeln!(std::io::stderr(), "sluice: {sentence}");
+    ExitCode::FAILURE
+}

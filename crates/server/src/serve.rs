@@ -1,0 +1,117 @@
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use hyper_util::rt::TokioTimer;
+use sluice_api::{AppState, Settings};
+use sluice_engine::{Engine, Executors};
+use sluice_persistence::Database;
+use sluice_python::{Limits, Pool, PoolConfig};
+use tracing::info;
+
+use crate::cli::{DatabaseArgs, PythonArgs, ServeArgs};
+use crate::log;
+
+type Failure = Box<dyn std::error::Error>;
+
+/// Runs the server until it is told to stop.
+pub(crate) fn serve(args: ServeArgs) -> Result<(), Failure> {
+    log::start(&args.database.log, args.database.log_format)?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(run(args))
+}
+
+/// Brings the database to the schema of this release.
+pub(crate) fn migrate(args: DatabaseArgs) -> Result<(), Failure> {
+    log::start(&args.log, args.log_format)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let applied = runtime.block_on(Database::migrate(options(&args)))?;
+    info!(steps = applied.len(), "the database has the schema of this release");
+    Ok(())
+}
+
+fn options(args: &DatabaseArgs) -> sluice_persistence::Options {
+    sluice_persistence::Options::new(args.database_url.clone())
+}
+
+async fn run(args: ServeArgs) -> Result<(), Failure> {
+    let listener = TcpListener::bind(args.listen)
+        .map_err(|error| format!("can't listen on {}: {error}; choose another --listen", args.listen))?;
+    listener.set_nonblocking(true)?;
+    let address = listener.local_addr()?;
+    std::fs::create_dir_all(&args.data_dir)
+        .map_err(|error| format!("can't make the folder {}: {error}", args.data_dir.display()))?;
+    let database = Database::open(options(&args.database)).await?;
+    let python = python_pool(&args.python)?;
+    let drain = Duration::from_secs(args.drain_seconds);
+    let engine = Engine::new(
+        Arc::new(database.clone()),
+        Executors::new(python.clone()),
+        // Requests that wait for a run are answered before the connections are closed.
+        sluice_engine::Options { drain: drain / 2 },
+    );
+    sluice_api::sweep_files(&database, &args.data_dir).await?;
+    engine.recover().await?;
+
+    let handle = Handle::new();
+    tokio::spawn(stop_on_signal(handle.clone(), engine.clone(), drain));
+    let app = sluice_api::app(AppState::new(database.clone(), engine.clone(), settings(&args)));
+    let mut server = axum_server::from_tcp(listener)?.handle(handle);
+    let head_timeout = Duration::from_secs(args.head_timeout_seconds);
+    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(head_timeout);
+    info!("listening on http://{address}");
+    server.serve(app.into_make_service()).await?;
+
+    engine.stop().await;
+    python.shutdown().await;
+    database.close().await;
+    info!("stopped");
+    Ok(())
+}
+
+fn settings(args: &ServeArgs) -> Settings {
+    Settings {
+        data_dir: args.data_dir.clone(),
+        max_body_bytes: args.max_body_bytes,
+        max_upload_bytes: args.max_upload_bytes,
+        max_upload_files: args.max_upload_files,
+        run_wait: Duration::from_secs(args.run_wait_seconds),
+    }
+}
+
+/// The program itself is the worker, so that nothing else has to be installed.
+fn python_pool(args: &PythonArgs) -> Result<Pool, Failure> {
+    let processors = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
+    let workers = if args.python_workers == 0 { processors } else { args.python_workers };
+    let limits = Limits {
+        time: Duration::try_from_secs_f64(args.python_seconds)?,
+        memory_bytes: args.python_memory_mib * 1024 * 1024,
+        ..Limits::default()
+    };
+    let config = PoolConfig::current_exe(["python-worker"])?;
+    Ok(Pool::new(PoolConfig { workers, limits, ..config }))
+}
+
+/// Drains at the first SIGTERM or Ctrl-C: nothing new runs, what is open is answered. Ends the program
+/// at the second; the log of every run says where to go on.
+async fn stop_on_signal(handle: Handle<std::net::SocketAddr>, engine: Engine, drain: Duration) {
+    signalled().await;
+    info!("stopping: open requests have {} s", drain.as_secs());
+    engine.drain();
+    handle.graceful_shutdown(Some(drain));
+    signalled().await;
+    std::process::exit(1);
+}
+
+async fn signalled() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

@@ -1,0 +1,299 @@
+//! One server on one store, and what a client does with it.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use reqwest::header::HeaderMap;
+use reqwest::multipart::Form;
+use reqwest::{Client, Method};
+use serde_json::{Value, json};
+
+use crate::process::{DEADLINE, Process};
+use crate::store::{Kind, Store};
+
+/// An answer of the server, read to its end.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) request: String,
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) fn content_type(&self) -> &str {
+        self.headers.get("content-type").map_or("", |v| v.to_str().expect("a text header"))
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{}: {e}: {}", self.request, self.text))
+    }
+
+    /// The body, when the status is the one that is due.
+    pub(crate) fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.request, self.text);
+        if self.text.is_empty() { Value::Null } else { self.json() }
+    }
+
+    pub(crate) fn ok(self) -> Value {
+        self.expect(200)
+    }
+
+    /// The problem, when it has the status that is due, the form of RFC 9457, and no secrets.
+    pub(crate) fn problem(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{}: {}", self.request, self.text);
+        let kind = self.content_type();
+        assert!(kind.starts_with("application/problem+json"), "{}: {kind}: {}", self.request, self.text);
+        let problem = self.json();
+        assert_eq!(problem["status"], status, "{}: {problem}", self.request);
+        for member in ["type", "title", "detail", "instance"] {
+            let text = problem[member].as_str().unwrap_or_default();
+            assert!(!text.is_empty(), "{}: no {member} in {problem}", self.request);
+        }
+        let shown = self.text.to_lowercase();
+        for secret in ["select ", "insert into", "sqlite", "sqlx", "panicked", "backtrace", ".rs:", "/tmp"] {
+            assert!(!shown.contains(secret), "{} shows `{secret}`: {}", self.request, self.text);
+        }
+        problem
+    }
+
+    /// The pointers of a 422, in the order given.
+    pub(crate) fn pointers(self) -> Vec<String> {
+        let problem = self.problem(422);
+        let errors = problem["errors"].as_array().unwrap_or_else(|| panic!("no errors: {problem}"));
+        for error in errors {
+            for member in ["code", "detail"] {
+                let text = error[member].as_str().unwrap_or_default();
+                assert!(!text.is_empty(), "no {member} in {error}");
+            }
+        }
+        errors.iter().map(|e| e["pointer"].as_str().expect("a pointer").to_owned()).collect()
+    }
+}
+
+/// A server on a fresh store.
+pub(crate) struct App {
+    // Before the store, so that the server is gone when its database is dropped.
+    process: Option<Process>,
+    pub(crate) store: Store,
+    env: Vec<(String, String)>,
+    http: Client,
+}
+
+impl App {
+    pub(crate) async fn start(kind: Kind) -> Self {
+        Self::start_with(kind, &[]).await
+    }
+
+    /// Starts with settings beside the usual, as environment variables.
+    pub(crate) async fn start_with(kind: Kind, env: &[(&str, &str)]) -> Self {
+        let store = Store::new(kind).await;
+        let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let http = Client::builder().timeout(DEADLINE).no_proxy().build().expect("an HTTP client");
+        let mut app = Self { process: None, store, env, http };
+        app.boot().await;
+        app
+    }
+
+    /// The arguments that start a server on this store.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let data_dir = self.data_dir().display().to_string();
+        ["serve", "--listen", "127.0.0.1:0", "--database-url", &self.store.url, "--data-dir", &data_dir]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// Starts the server again on the same store.
+    pub(crate) async fn boot(&mut self) {
+        assert!(self.process.is_none(), "the server still runs");
+        self.process = Some(Process::start(&self.arguments(), &self.env));
+        eventually("/readyz", async || (self.get("/readyz").await.status == 200).then_some(())).await;
+    }
+
+    pub(crate) async fn kill9(&mut self) {
+        self.process.take().expect("a running server").kill9();
+        self.store.wait_until_released().await;
+    }
+
+    /// SIGTERM; a server that does not end with 0 fails the test.
+    pub(crate) async fn terminate(&mut self) {
+        let code = self.process.take().expect("a running server").terminate();
+        assert_eq!(code, Some(0), "the exit code after SIGTERM");
+        self.store.wait_until_released().await;
+    }
+
+    pub(crate) async fn crash_and_restart(&mut self) {
+        self.kill9().await;
+        self.boot().await;
+    }
+
+    pub(crate) fn log(&self) -> String {
+        self.process.as_ref().expect("a running server").log()
+    }
+
+    pub(crate) fn base(&self) -> &str {
+        &self.process.as_ref().expect("a running server").base
+    }
+
+    pub(crate) fn data_dir(&self) -> PathBuf {
+        self.store.data_dir()
+    }
+
+    async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let request = request.build().expect("a request");
+        let name = format!("{} {}", request.method(), request.url().path());
+        let answer = self.http.execute(request).await.unwrap_or_else(|e| panic!("{name}: {e:?}"));
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        let text = answer.text().await.unwrap_or_else(|e| panic!("{name}: {e:?}"));
+        Answer { request: name, status, headers, text }
+    }
+
+    fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base()))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Answer {
+        self.send(self.request(Method::GET, path)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.send(self.request(Method::DELETE, path)).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::POST, path).json(body)).await
+    }
+
+    pub(crate) async fn put(&self, path: &str, body: &Value) -> Answer {
+        self.send(self.request(Method::PUT, path).json(body)).await
+    }
+
+    /// A call without a body.
+    pub(crate) async fn call(&self, method: Method, path: &str) -> Answer {
+        self.send(self.request(method, path)).await
+    }
+
+    pub(crate) async fn upload(&self, form: Form) -> Answer {
+        self.send(self.request(Method::POST, "/wf/upload_test_files/").multipart(form)).await
+    }
+
+    /// A call whose body is no JSON that we could build.
+    pub(crate) async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        kind: &str,
+        body: impl Into<Vec<u8>>,
+    ) -> Answer {
+        self.send(self.request(method, path).header("content-type", kind).body(body.into())).await
+    }
+
+    // ---- what most tests do ----
+
+    /// Saves a workflow and returns its id.
+    pub(crate) async fn create(&self, body: &Value) -> String {
+        id_of(&self.post("/wf/", body).await.ok())
+    }
+
+    /// Starts a run and returns its id.
+    pub(crate) async fn start_run(&self, workflow: &str, body: &Value) -> String {
+        let run = self.post(&format!("/wf/{workflow}/start_run/"), body).await.ok();
+        assert_eq!(run["status"], "PENDING", "a started run: {run}");
+        id_of(&run)
+    }
+
+    /// Runs to the end, or to a gate, and returns the run.
+    pub(crate) async fn run(&self, workflow: &str, body: &Value) -> Value {
+        let answer = self.post(&format!("/wf/{workflow}/runv2/"), body).await;
+        assert!([200, 202].contains(&answer.status), "{}: {}", answer.request, answer.text);
+        let (status, run) = (answer.status, answer.json());
+        assert_eq!(status == 202, run["status"] == "PAUSED", "202 says that it paused: {run}");
+        run
+    }
+
+    /// Saves a workflow and runs it.
+    pub(crate) async fn create_and_run(&self, workflow: &Value, body: &Value) -> Value {
+        let id = self.create(workflow).await;
+        self.run(&id, body).await
+    }
+
+    pub(crate) async fn read_run(&self, run: &str) -> Value {
+        self.get(&format!("/run/{run}/status/")).await.ok()
+    }
+
+    /// Waits until the run has the status.
+    pub(crate) async fn run_until(&self, run: &str, status: &str) -> Value {
+        eventually(&format!("run {run} to be {status}"), async || {
+            let now = self.read_run(run).await;
+            let final_status = ["COMPLETED", "FAILED", "CANCELED"].iter().any(|s| now["status"] == *s);
+            assert!(!final_status || now["status"] == status, "wanted {status}: {now:#}");
+            (now["status"] == status).then_some(now)
+        })
+        .await
+    }
+
+    /// Starts a run and waits at its gates.
+    pub(crate) async fn start_to_pause(&self, workflow: &Value) -> String {
+        let id = self.create(workflow).await;
+        let run = self.start_run(&id, &crate::graphs::run_body("hi")).await;
+        self.run_until(&run, "PAUSED").await;
+        run
+    }
+
+    pub(crate) async fn settle(&self, run: &str, body: &Value) -> Answer {
+        self.post(&format!("/wf/process_pause_action/{run}/"), body).await
+    }
+
+    pub(crate) async fn approve(&self, run: &str) -> Value {
+        self.settle(run, &json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"})).await.ok()
+    }
+}
+
+pub(crate) fn id_of(value: &Value) -> String {
+    value["id"].as_str().unwrap_or_else(|| panic!("no id in {value}")).to_owned()
+}
+
+/// The task of a node at the top of the workflow.
+pub(crate) fn task<'a>(run: &'a Value, node: &str) -> &'a Value {
+    let tasks = run["tasks"].as_array().expect("tasks");
+    let mut found = tasks.iter().filter(|t| t["node_id"] == node && t["parent_task_id"].is_null());
+    let task = found.next().unwrap_or_else(|| panic!("no task of {node} in {run:#}"));
+    assert!(found.next().is_none(), "two tasks of {node} in {run:#}");
+    task
+}
+
+/// The ids of a list of objects.
+pub(crate) fn ids(list: &Value) -> Vec<String> {
+    list.as_array().expect("a list").iter().map(id_of).collect()
+}
+
+/// Asks again until there is an answer; only a server that never gives one meets the deadline.
+pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    while Instant::now() < end {
+        if let Some(value) = ask().await {
+            return value;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("waited {DEADLINE:?} for {what}");
+}
+
+/// Makes of each test two, one on each store: `on_both_stores!(name, …)` gives `name::sqlite` and
+/// `name::postgres`. A test that is not listed is dead code, which the compiler reports.
+macro_rules! on_both_stores {
+    ($($name:ident),+ $(,)?) => {$(
+        mod $name {
+            #[tokio::test]
+            async fn sqlite() {
+                super::$name($crate::app::App::start($crate::store::Kind::Sqlite).await).await;
+            }
+
+            #[tokio::test]
+            async fn postgres() {
+                super::$name($crate::app::App::start($crate::store::Kind::Postgres).await).await;
+            }
+        }
+    )+};
+}
+pub(crate) use on_both_stores;

@@ -1,0 +1,154 @@
+//! The command line.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use crate::app::{App, on_both_stores};
+use crate::graphs::*;
+use crate::process::{self, Ended};
+use crate::store::{Kind, Store};
+
+on_both_stores!(a_store_is_migrated_at_start);
+
+fn succeeds(ended: Ended) -> String {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.stdout
+}
+
+#[test]
+fn the_version_is_shown() {
+    let text = succeeds(process::run(&["--version"], &[]));
+    assert!(text.starts_with("sluice ") && text.contains('.'), "{text}");
+}
+
+#[test]
+fn help_shows_flags_variables_and_defaults() {
+    let text = succeeds(process::run(&["serve", "--help"], &[]));
+    for (flag, variable, default) in [
+        ("--listen", "SLUICE_LISTEN", "127.0.0.1:8080"),
+        ("--database-url", "SLUICE_DATABASE_URL", "sqlite://sluice.db"),
+        ("--data-dir", "SLUICE_DATA_DIR", "./data"),
+        ("--log", "SLUICE_LOG", ""),
+        ("--log-format", "SLUICE_LOG_FORMAT", "pretty"),
+    ] {
+        for part in [flag, variable, default] {
+            assert!(text.contains(part), "{part} is missing in {text}");
+        }
+    }
+    let commands = succeeds(process::run(&["--help"], &[]));
+    for command in ["serve", "validate", "migrate", "openapi"] {
+        assert!(commands.contains(command), "{command} is missing in {commands}");
+    }
+}
+
+#[test]
+fn unknown_arguments_are_refused() {
+    for arguments in [&["--nope"][..], &["nope"], &["serve", "--listen", "nowhere"], &["validate"]] {
+        let ended = process::run(arguments, &[]);
+        assert!(
+            ended.code.is_some_and(|code| code != 0) && !ended.stderr.is_empty(),
+            "{arguments:?}: {ended:?}"
+        );
+        assert!(!ended.stderr.contains("panicked"), "{arguments:?}: {}", ended.stderr);
+    }
+}
+
+#[test]
+fn a_store_that_cannot_be_opened_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let not_a_database = folder.path().join("text.db");
+    std::fs::write(&not_a_database, "this is no database, and must stay as it is. ".repeat(100))
+        .expect("a file");
+    let before = std::fs::read(&not_a_database).expect("the file");
+    for url in [
+        format!("sqlite://{}", not_a_database.display()),
+        "postgres://nobody@127.0.0.1:1/nothing".to_owned(),
+        "mysql://localhost/x".to_owned(),
+        "nonsense".to_owned(),
+    ] {
+        let data = folder.path().join("data").display().to_string();
+        let ended = process::run(
+            &["serve", "--listen", "127.0.0.1:0", "--database-url", &url, "--data-dir", &data],
+            &[],
+        );
+        assert!(ended.code.is_some_and(|code| code != 0), "{url}: {ended:?}");
+        assert!(!ended.text().trim().is_empty() && !ended.text().contains("panicked"), "{url}: {ended:?}");
+    }
+    assert_eq!(std::fs::read(&not_a_database).expect("the file"), before);
+}
+
+async fn migrated(kind: Kind) {
+    let store = Store::new(kind).await;
+    for _ in 0..2 {
+        succeeds(process::run(&["migrate", "--database-url", &store.url], &[]));
+    }
+    // The variable does what the flag does.
+    succeeds(process::run(&["migrate"], &[("SLUICE_DATABASE_URL", &store.url)]));
+    store.execute("SELECT id FROM workflows").await;
+}
+
+mod migrate_makes_the_tables {
+    use super::{Kind, migrated};
+
+    #[tokio::test]
+    async fn sqlite() {
+        migrated(Kind::Sqlite).await;
+    }
+
+    #[tokio::test]
+    async fn postgres() {
+        migrated(Kind::Postgres).await;
+    }
+}
+
+async fn a_store_is_migrated_at_start(app: App) {
+    app.store.execute("SELECT id FROM workflows").await;
+}
+
+fn validate(files: &[&Path]) -> Ended {
+    let mut arguments = vec!["validate".to_owned()];
+    arguments.extend(files.iter().map(|f| f.display().to_string()));
+    process::run(&arguments, &[])
+}
+
+#[test]
+fn validate_says_what_is_wrong() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = |name: &str, text: String| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).expect("a file");
+        path
+    };
+    let good = file("good.json", plain("w").to_string());
+    let definition_only = file("definition.json", plain("w")["definition"].to_string());
+    let bad = file(
+        "bad.json",
+        workflow("w", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]).to_string(),
+    );
+    let broken = file("broken.json", "{".to_owned());
+
+    succeeds(validate(&[&good]));
+    succeeds(validate(&[&good, &definition_only]));
+    let ended = validate(&[&good, &bad]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let text = ended.text();
+    for part in ["bad.json", "/nodes/1/node_type", "node_type_unknown", "NoSuchThing"] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    for path in [&broken, &folder.path().join("missing.json")] {
+        let ended = validate(&[path]);
+        assert!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
+        assert!(ended.text().contains(".json") && !ended.text().contains("panicked"), "{ended:?}");
+    }
+}
+
+#[test]
+fn the_examples_are_valid() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
+    let files: Vec<_> =
+        std::fs::read_dir(folder).expect("the examples").map(|f| f.expect("a file").path()).collect();
+    assert!(files.len() >= 3, "{files:?}");
+    let paths: Vec<&Path> = files.iter().map(AsRef::as_ref).collect();
+    succeeds(validate(&paths));
+}

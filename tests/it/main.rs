@@ -1,0 +1,24 @@
+//! The whole program from outside: HTTP against the real binary, on a SQLite file and on PostgreSQL.
+//! The files are named after the routes, or after what they show of the program.
+
+mod app;
+mod architecture;
+mod graphs;
+mod process;
+mod store;
+
+mod catalogue;
+mod cli;
+mod durability;
+mod examples;
+mod loops;
+mod openapi;
+mod pauses;
+mod problems;
+mod python;
+mod routers;
+mod runs;
+mod uploads;
+mod validation;
+mod versions;
+mod workflows;

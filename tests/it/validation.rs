@@ -1,0 +1,258 @@
+//! What is wrong with a definition: all of it in one answer, each with a code and a place.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Answer, App, on_both_stores};
+use crate::graphs::*;
+
+on_both_stores!(
+    every_problem_has_a_code_and_a_place,
+    all_problems_come_at_once,
+    a_cycle_shows_its_path,
+    an_unknown_type_names_the_nearest,
+    bodies_are_checked_too,
+    a_refused_definition_is_not_saved,
+    unfinished_definitions_are_saved,
+    text_that_no_store_keeps_is_refused,
+);
+
+/// Pointer, code and node id.
+type Problem = (String, String, Option<String>);
+
+/// The errors, sorted.
+fn problems(answer: Answer) -> Vec<Problem> {
+    let problem = answer.problem(422);
+    let text = |v: &Value| v.as_str().expect("a text").to_owned();
+    let errors = problem["errors"].as_array().expect("errors");
+    let mut rows: Vec<_> = errors
+        .iter()
+        .map(|e| {
+            assert!(text(&e["detail"]).split(' ').count() > 4, "a sentence: {e}");
+            (text(&e["pointer"]), text(&e["code"]), e["node_id"].as_str().map(str::to_owned))
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn problem(pointer: &str, code: &str, node: &str) -> Problem {
+    let node = (!node.is_empty()).then(|| node.to_owned());
+    (format!("/definition{pointer}"), code.to_owned(), node)
+}
+
+fn chatbot(mut body: Value) -> Value {
+    body["definition"]["spur_type"] = json!("chatbot");
+    body
+}
+
+fn cases() -> Vec<(Value, Problem)> {
+    let a = || fixed("a", json!({}));
+    let never = || router(&[("yes", vec![])]);
+    let mut chat_input = input();
+    chat_input["config"] = schema(&["user_message", "session_id"]);
+    vec![
+        (workflow("w", vec![input(), a(), a()], vec![]), problem("/nodes/2/id", "node_id_duplicate", "a")),
+        (
+            workflow("w", vec![input(), fixed("", json!({}))], vec![]),
+            problem("/nodes/1/id", "node_id_empty", ""),
+        ),
+        (workflow("w", vec![a()], vec![]), problem("/nodes", "input_node_missing", "")),
+        (
+            workflow("w", vec![input(), node("in2", "InputNode", json!({}))], vec![]),
+            problem("/nodes/1", "input_node_duplicate", "in2"),
+        ),
+        (
+            workflow("w", vec![input(), output(json!({})), output_named("out2", json!({}))], vec![]),
+            problem("/nodes/2", "output_node_duplicate", "out2"),
+        ),
+        (
+            workflow("w", vec![input(), a()], vec![link("nobody", "a")]),
+            problem("/links/0/source_id", "link_source_unknown", "nobody"),
+        ),
+        (
+            workflow("w", vec![input(), a()], vec![link("input_node", "a"), link("a", "nobody")]),
+            problem("/links/1/target_id", "link_target_unknown", "nobody"),
+        ),
+        (
+            workflow("w", vec![input(), inside(a(), "nobody")], vec![]),
+            problem("/nodes/1/parent_id", "parent_unknown", "a"),
+        ),
+        (
+            workflow("w", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]),
+            problem("/nodes/1/node_type", "node_type_unknown", "a"),
+        ),
+        (
+            workflow("w", vec![input(), never(), a()], vec![link("input_node", "r"), link("r", "a")]),
+            problem("/links/1/source_handle", "router_link_without_handle", "r"),
+        ),
+        (
+            workflow(
+                "w",
+                vec![input(), never(), a()],
+                vec![link("input_node", "r"), route("r", "a", "maybe")],
+            ),
+            problem("/links/1/source_handle", "router_link_unknown_route", "r"),
+        ),
+        (
+            chatbot(workflow("w", vec![input()], vec![])),
+            problem("/nodes/0/config/output_json_schema", "chatbot_input_fields", "input_node"),
+        ),
+        (
+            chatbot(workflow("w", vec![chat_input, output(json!({}))], vec![])),
+            problem("/nodes/1/config/output_json_schema", "chatbot_output_fields", "output_node"),
+        ),
+    ]
+}
+
+async fn every_problem_has_a_code_and_a_place(app: App) {
+    for (body, wanted) in cases() {
+        assert_eq!(problems(app.post("/wf/", &body).await), [wanted], "{body:#}");
+    }
+    for (wrong, pointer) in [
+        (node("n", "PythonFuncNode", json!({"code": 3})), "/code"),
+        (node("n", "StaticValueNode", json!({"values": "text"})), "/values"),
+        (node("n", "RouterNode", json!({"route_map": []})), "/route_map"),
+        (node("n", "CoalesceNode", json!({"preferences": {"a": 1}})), "/preferences"),
+        (node("n", "ForLoopNode", json!({"num_iterations": "three"})), "/num_iterations"),
+        (node("n", "OutputNode", json!({"output_map": ["a"]})), "/output_map"),
+        (
+            node("n", "HumanInterventionNode", json!({"block_only_dependent_nodes": "yes"})),
+            "/block_only_dependent_nodes",
+        ),
+    ] {
+        let found = problems(app.post("/wf/", &after_input("w", wrong.clone())).await);
+        let wanted = format!("/definition/nodes/1/config{pointer}");
+        let hit = found.iter().find(|row| row.0.starts_with(&wanted));
+        let hit = hit.unwrap_or_else(|| panic!("{wrong}: {found:?}"));
+        assert_eq!((hit.1.as_str(), hit.2.as_deref()), ("config_invalid", Some("n")));
+    }
+    let operator = router(&[("yes", vec![condition("input_node.x", "sounds_like", json!("x"))])]);
+    let found = problems(app.post("/wf/", &after_input("w", operator)).await);
+    assert!(found[0].0.starts_with("/definition/nodes/1/config/route_map/yes/conditions/0"), "{found:?}");
+}
+
+async fn all_problems_come_at_once(app: App) {
+    let body = workflow(
+        "w",
+        vec![
+            node("a", "StaticValueNode", json!({"values": {}})),
+            node("a", "StaticVallueNode", json!({"values": {}})),
+            inside(fixed("b", json!({})), "ghost"),
+        ],
+        vec![link("a", "nowhere"), link("b", "b")],
+    );
+    let codes: Vec<String> = problems(app.post("/wf/", &body).await).into_iter().map(|row| row.1).collect();
+    for code in [
+        "node_id_duplicate",
+        "input_node_missing",
+        "link_target_unknown",
+        "node_type_unknown",
+        "parent_unknown",
+        "cycle",
+    ] {
+        assert!(codes.iter().any(|c| c == code), "{code} is missing in {codes:?}");
+    }
+}
+
+async fn a_cycle_shows_its_path(app: App) {
+    let nodes = || vec![input(), fixed("a", json!({})), fixed("b", json!({})), fixed("c", json!({}))];
+    for (links, members) in [
+        (chain(&["input_node", "a", "b", "c", "a"]), &["a", "b", "c"][..]),
+        (vec![link("b", "b")], &["b"][..]),
+    ] {
+        let problem = app.post("/wf/", &workflow("w", nodes(), links)).await.problem(422);
+        let error = &problem["errors"][0];
+        assert_eq!((&error["code"], problem["errors"].as_array().map(Vec::len)), (&json!("cycle"), Some(1)));
+        assert!(error["pointer"].as_str().expect("a pointer").starts_with("/definition/links/"), "{error}");
+        let detail = error["detail"].as_str().expect("a sentence");
+        let order: Vec<_> = members.iter().map(|m| format!("{m} →")).collect();
+        assert!(order.iter().all(|step| detail.contains(step)), "{detail}");
+        assert!(!detail.contains("input_node"), "what only leads into it is no part of it: {detail}");
+    }
+}
+
+async fn an_unknown_type_names_the_nearest(app: App) {
+    for (wrong, right) in
+        [("OutputNod", "OutputNode"), ("routernode", "RouterNode"), ("PythonFunctionNode", "PythonFuncNode")]
+    {
+        let body = after_input("w", node("n", wrong, json!({})));
+        let problem = app.post("/wf/", &body).await.problem(422);
+        let detail = problem["errors"][0]["detail"].as_str().expect("a sentence");
+        assert!(detail.contains(&format!("\"{right}\"")), "{wrong}: {detail}");
+    }
+}
+
+async fn bodies_are_checked_too(app: App) {
+    let inner = definition(vec![input(), fixed("s", json!({}))], vec![link("s", "gone")]);
+    let looping = node("loop", "ForLoopNode", json!({"num_iterations": 1, "subworkflow": inner}));
+    let found = problems(app.post("/wf/", &after_input("w", looping)).await);
+    let wanted = "/definition/nodes/1/config/subworkflow/links/0/target_id";
+    assert!(found.iter().any(|row| row.0 == wanted && row.1 == "link_target_unknown"), "{found:?}");
+
+    let children = vec![
+        input(),
+        node("loop", "ForLoopNode", json!({"num_iterations": 1})),
+        inside(node("i1", "InputNode", json!({})), "loop"),
+        inside(node("i2", "InputNode", json!({})), "loop"),
+    ];
+    let found = problems(app.post("/wf/", &workflow("w", children, vec![link("input_node", "loop")])).await);
+    assert!(found.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{found:?}");
+}
+
+async fn a_refused_definition_is_not_saved(app: App) {
+    let bad = workflow("bad", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]);
+    app.post("/wf/", &bad).await.problem(422);
+    assert_eq!(app.get("/wf/").await.ok(), json!([]));
+    let made = app.post("/wf/", &plain("good")).await.ok();
+    let path = format!("/wf/{}/", made["id"].as_str().expect("an id"));
+    app.put(&path, &bad).await.problem(422);
+    assert_eq!(app.get(&path).await.ok(), made);
+    let versions = app.get(&format!("{path}versions/")).await.ok();
+    assert_eq!(versions.as_array().map(Vec::len), Some(1));
+}
+
+async fn unfinished_definitions_are_saved(app: App) {
+    let bodies = [
+        workflow("no links yet", vec![input(), fixed("a", json!({})), output(json!({}))], vec![]),
+        workflow("no output", vec![input(), fixed("a", json!({}))], vec![link("input_node", "a")]),
+        workflow(
+            "nobody reaches a",
+            vec![input(), fixed("a", json!({})), fixed("b", json!({}))],
+            chain(&["a", "b"]),
+        ),
+        workflow("empty router", vec![input(), router(&[])], vec![link("input_node", "r")]),
+        after_input(
+            "not there yet",
+            node("n", "SlackNotifyNode", json!({"channel": "c", "mode": "bot", "message": "m"})),
+        ),
+    ];
+    for body in bodies {
+        let made = app.post("/wf/", &body).await.ok();
+        assert_eq!(made["definition"]["nodes"], filled(&body["definition"])["nodes"], "{}", body["name"]);
+    }
+}
+
+async fn text_that_no_store_keeps_is_refused(app: App) {
+    let nul = workflow("nul\u{0}", vec![input()], vec![]);
+    let answer = app.post("/wf/", &nul).await;
+    assert!([400, 422].contains(&answer.status), "{}", answer.text);
+    let mut nul = plain("w");
+    nul["definition"]["nodes"][1]["config"]["values"]["k"] = json!("a\u{0}b");
+    let answer = app.post("/wf/", &nul).await;
+    assert!([400, 422].contains(&answer.status), "{}", answer.text);
+
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    for hostile in [
+        format!(r#"{{"name": "deep", "extra": {deep}}}"#),
+        r#"{"name": "big", "extra": 1e400}"#.to_owned(),
+        r#"{"name": "lone \ud800"}"#.to_owned(),
+        r#"{"name": "one", "name": "two"}"#.to_owned(),
+    ] {
+        let answer = app.raw(Method::POST, "/wf/", "application/json", hostile.clone()).await;
+        assert!([400, 422].contains(&answer.status), "{:.60}: {}", hostile, answer.text);
+        let status = answer.status;
+        answer.problem(status);
+    }
+    assert_eq!(app.get("/wf/").await.ok(), json!([]));
+}
