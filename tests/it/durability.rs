@@ -136,7 +136,8 @@ async fn a_second_server_refuses_to_start(app: App) {
     let second = process::run(&app.arguments(), &[]);
     assert!(second.code.is_some_and(|code| code != 0), "{second:?}");
     let text = second.text().to_lowercase();
-    assert!(text.contains("another") && text.contains("server"), "{text}");
+    // Who has it, and what to do about it.
+    assert!(text.contains("another sluice owns the database") && text.contains("stop it"), "{text}");
     assert!(!text.contains("panicked"), "{text}");
     assert_eq!(app.get("/readyz").await.status, 200, "the first server goes on");
     app.create_and_run(&plain("still"), &run_body("works")).await;

@@ -3,12 +3,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use sluice_domain::run::{Action, Decision, Event, Input, Plan, RunState, RunStatus, TaskPath, decide};
+use sluice_domain::run::{Action, Decision, Event, Input, Plan, RunState, RunStatus, TaskPath};
 use tokio::task::JoinSet;
 use tracing::{error, warn};
 
 use crate::dispatcher::{Dispatcher, Wake};
-use crate::{Commit, CommitError, EngineError, Executors, RunRecord, RunStore, StoreError, clock};
+use crate::partial::decide_aside;
+use crate::{Commit, CommitError, EngineError, Executors, RunRecord, RunStore, StoreError};
 
 /// How long a driver waits for a store that gives no answer: at first, and at the most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -30,6 +31,8 @@ pub(crate) struct Driver {
 struct Step {
     commit: Option<Commit>,
     actions: Vec<Action>,
+    /// Whether the run is to be told to go on at once.
+    has_more: bool,
 }
 
 impl Driver {
@@ -53,6 +56,9 @@ impl Driver {
             self.store.commit(commit).await?;
         }
         self.act(step.actions);
+        if step.has_more {
+            self.inbox.push_back(Input::Advance);
+        }
         Ok(())
     }
 
@@ -64,26 +70,34 @@ impl Driver {
         dispatcher: Dispatcher,
     ) -> Option<Self> {
         self.inbox.push_back(first);
+        match self.drive_to_rest(&wake, &dispatcher).await {
+            Ok(()) => Some(self),
+            Err(gone) => {
+                let reason: &dyn std::error::Error = &gone;
+                warn!(run = %self.record.id, reason, "the driver lets the run go");
+                while !dispatcher.retire(self.record.id) {}
+                None
+            }
+        }
+    }
+
+    async fn drive_to_rest(&mut self, wake: &Wake, dispatcher: &Dispatcher) -> Result<(), EngineError> {
         loop {
             while let Some(input) = self.inbox.pop_front() {
-                if let Err(gone) = self.take(input).await {
-                    warn!(run = %self.record.id, reason = %gone, "the driver lets the run go");
-                    while !dispatcher.retire(self.record.id) {}
-                    return None;
-                }
+                self.take(input).await?;
             }
             if self.is_settled() {
                 if dispatcher.retire(self.record.id) {
-                    return Some(self);
+                    return Ok(());
                 }
+                self.reload_patiently().await?;
                 self.inbox.push_back(Input::Advance);
-                self.reload_patiently().await;
                 continue;
             }
             tokio::select! {
                 Some(done) = self.work.join_next() => self.receive(done),
                 () = wake.woken() => {
-                    self.reload_patiently().await;
+                    self.reload_patiently().await?;
                     self.inbox.push_back(Input::Advance);
                 }
             }
@@ -124,6 +138,9 @@ impl Driver {
             };
             if self.commit_patiently(commit).await? {
                 self.act(step.actions);
+                if step.has_more {
+                    self.inbox.push_back(Input::Advance);
+                }
                 if self.state.status.is_terminal() {
                     self.work.abort_all();
                 }
@@ -136,13 +153,14 @@ impl Driver {
     /// Decides on all of `inputs` in turn.
     fn decide(&mut self, inputs: Vec<Input>) -> Result<Step, TellError> {
         let first = self.state.length;
-        let mut step = Step { commit: None, actions: Vec::new() };
+        let mut step = Step { commit: None, actions: Vec::new(), has_more: false };
         let mut events: Vec<Event> = Vec::new();
         for input in inputs {
-            let Decision { events: more, actions } =
-                decide(&self.plan, &mut self.state, input, clock::now()).map_err(TellError::Refused)?;
+            let Decision { events: more, actions, has_more } =
+                decide_aside(&self.plan, &mut self.state, input).map_err(TellError::Refused)?;
             events.extend(more);
             step.actions.extend(actions);
+            step.has_more |= has_more;
         }
         if !events.is_empty() {
             self.record = of_state(&self.record, &self.state);
@@ -160,7 +178,7 @@ impl Driver {
                 Ok(()) => return Ok(true),
                 Err(CommitError::Gone) => return Err(EngineError::NotFound),
                 Err(CommitError::Conflict) => {
-                    self.reload_patiently().await;
+                    self.reload_patiently().await?;
                     // An earlier try may have been committed although no answer came.
                     let ours = self.log_holds(&commit).await;
                     return Ok(ours);
@@ -181,17 +199,20 @@ impl Driver {
     }
 
     /// Brings the state to where the log is.
-    async fn reload_patiently(&mut self) {
+    async fn reload_patiently(&mut self) -> Result<(), EngineError> {
         let mut backoff = BACKOFF.0;
         loop {
             match self.store.log_from(self.record.id, 0).await {
+                // Every run has an event: this one was deleted.
+                Ok(log) if log.is_empty() => return Err(EngineError::NotFound),
+                Err(unreadable @ StoreError::Unreadable { .. }) => return Err(unreadable.into()),
                 Ok(log) => {
                     self.state = RunState::from_log(&log);
                     self.record = of_state(&self.record, &self.state);
                     if self.state.status.is_terminal() {
                         self.work.abort_all();
                     }
-                    return;
+                    return Ok(());
                 }
                 Err(cause) => self.wait(&mut backoff, &cause).await,
             }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sluice_domain::pause::PauseDecision;
-use sluice_domain::run::{Event, Input, Plan, RunState, RunStatus, decide};
+use sluice_domain::run::{Event, Input, Plan, RunState, RunStatus};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -120,6 +120,7 @@ impl Engine {
     pub async fn run_wait(&self, start: StartRun, deadline: Duration) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         let (snapshot, done) = uninterrupted(async move {
+            // One commit for a run without effects.
             let both = |inputs| vec![Input::Start(inputs), Input::Advance];
             let (snapshot, driver) = engine.begin(start, both).await?;
             if driver.is_settled() {
@@ -136,7 +137,11 @@ impl Engine {
             tokio::time::sleep(self.0.options.drain).await;
         };
         tokio::select! {
-            Ok(settled) = done => Ok(settled),
+            // The driver let the run go, or another drives it: then the run is answered as it is.
+            settled = done => match settled {
+                Ok(settled) => Ok(settled),
+                Err(_) => self.load(snapshot.record.id).await,
+            },
             () = tokio::time::sleep(deadline) => self.load(snapshot.record.id).await,
             () = drained => self.load(snapshot.record.id).await,
         }
@@ -287,7 +292,7 @@ impl Engine {
             let StoredRun { record, log } = self.0.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
             let mut snapshot = self.snapshot(record, &log).await?;
             let first = snapshot.state.length;
-            let decision = decide(&snapshot.plan, &mut snapshot.state, input.clone(), clock::now())?;
+            let decision = partial::decide_aside(&snapshot.plan, &mut snapshot.state, input.clone())?;
             snapshot.record = of_state(&snapshot.record, &snapshot.state);
             let commit = Commit { record: snapshot.record.clone(), first, events: decision.events };
             match self.0.store.commit(commit).await {

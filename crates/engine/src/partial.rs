@@ -1,7 +1,9 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use sluice_domain::run::{Action, Event, Input, Plan, RunState, RunStatus, TaskPath, TaskStatus, decide};
+use sluice_domain::run::{
+    Action, Decision, Event, Input, Plan, Refusal, RunState, RunStatus, TaskPath, TaskStatus, decide,
+};
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -73,10 +75,15 @@ async fn bring_to_rest(plan: &Plan, executors: &Executors, state: &mut RunState)
     let mut work = JoinSet::new();
     let mut input = Input::Recover;
     loop {
-        for action in decide(plan, state, input, clock::now())?.actions {
+        let decision = decide_aside(plan, state, input)?;
+        for action in decision.actions {
             let Action::Execute { task, node_type, config, inputs } = action;
             let executors = executors.clone();
             work.spawn(async move { (task, executors.execute(&node_type, &config, inputs).await) });
+        }
+        if decision.has_more {
+            input = Input::Advance;
+            continue;
         }
         input = match work.join_next().await {
             None => return Ok(()),
@@ -85,6 +92,12 @@ async fn bring_to_rest(plan: &Plan, executors: &Executors, state: &mut RunState)
             Some(Err(lost)) => return Err(EngineError::Partial(format!("The node did not end: {lost}."))),
         };
     }
+}
+
+/// Decides; where that can take long, other tasks of this thread move on first.
+pub(crate) fn decide_aside(plan: &Plan, state: &mut RunState, input: Input) -> Result<Decision, Refusal> {
+    let decide_here = || decide(plan, state, input, clock::now());
+    if plan.is_heavy() { tokio::task::block_in_place(decide_here) } else { decide_here() }
 }
 
 fn waiting(state: &RunState) -> String {

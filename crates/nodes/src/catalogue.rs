@@ -41,7 +41,7 @@ pub struct VisualTag {
     pub color: &'static str,
 }
 
-/// The kinds by category, in the order in which editors show them. As JSON: {category: [kind]}.
+/// The kinds by category, in the order in which editors show them. As JSON: `{category: [kind]}`.
 #[derive(Clone, Debug)]
 pub struct Groups(Vec<(&'static str, Vec<Kind>)>);
 

@@ -8,6 +8,12 @@ use crate::config::SchemaText;
 /// The longest text of a schema that is looked into.
 const MAX_BYTES: usize = 256 * 1024;
 
+/// How large a schema may be once every reference in it is replaced by what it refers to.
+const MAX_EXPANDED: usize = 20_000;
+
+/// How deep it may be then.
+const MAX_DEPTH: usize = 200;
+
 /// A schema made ready to check values with; none where there is none.
 ///
 /// # Errors
@@ -24,20 +30,25 @@ pub(crate) fn compile(schema: &SchemaText) -> Result<Option<(Value, Validator)>,
         SchemaText::Object(fields) if fields.is_empty() => return Ok(None),
         SchemaText::Object(fields) => Value::Object(fields.clone()),
     };
+    if let Some(elsewhere) = remote_reference(&schema) {
+        return Err(format!(
+            "The output_json_schema refers to {}, but schemas from elsewhere are not fetched. Put it under $defs.",
+            crate::wording::quoted(elsewhere)
+        ));
+    }
+    if !expands(&schema, &schema, &mut { MAX_EXPANDED }, 0) {
+        return Err("The output_json_schema refers to itself, too often to parts of itself, or in another way than by \
+                    \"#/…\". Checking it could take for ever; write it without these references."
+            .to_owned());
+    }
     // No resource is ever fetched: a schema must not make the server read files or call other hosts.
     match jsonschema::options().offline().build(&schema) {
         Ok(validator) => Ok(Some((schema, validator))),
-        Err(error) => Err(unusable(&schema, &error)),
+        Err(error) => Err(unusable(&error)),
     }
 }
 
-fn unusable(schema: &Value, error: &ValidationError<'_>) -> String {
-    if let Some(elsewhere) = remote_reference(schema) {
-        return format!(
-            "The output_json_schema refers to {}, but schemas from elsewhere are not fetched. Put it under $defs.",
-            crate::wording::quoted(elsewhere)
-        );
-    }
+fn unusable(error: &ValidationError<'_>) -> String {
     let place = error.instance_path().as_str();
     let at = if place.is_empty() { String::new() } else { format!(" at {place}") };
     let why = error.masked_with("it");
@@ -53,5 +64,24 @@ fn remote_reference(schema: &Value) -> Option<&str> {
         }
         Value::Array(items) => items.iter().find_map(remote_reference),
         _ => None,
+    }
+}
+
+/// Whether `part` of `schema` stays within `room` parts when its references are followed. References that lead back, or
+/// that double at every step, don't: a small input would keep the check busy for ever.
+fn expands(schema: &Value, part: &Value, room: &mut usize, depth: usize) -> bool {
+    let Some(left) = room.checked_sub(1).filter(|_| depth < MAX_DEPTH) else { return false };
+    *room = left;
+    match part {
+        Value::Object(fields) => fields.iter().all(|(key, field)| match (key.as_str(), field) {
+            ("$ref", Value::String(target)) => {
+                let target = target.strip_prefix('#').and_then(|pointer| schema.pointer(pointer));
+                target.is_some_and(|target| expands(schema, target, room, depth + 1))
+            }
+            ("$dynamicRef" | "$recursiveRef", _) => false,
+            (_, field) => expands(schema, field, room, depth + 1),
+        }),
+        Value::Array(items) => items.iter().all(|item| expands(schema, item, room, depth + 1)),
+        _ => true,
     }
 }

@@ -6,7 +6,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
     QuerySelect, Set,
 };
-use sluice_domain::naming;
+use sluice_domain::{naming, versioning};
 use sluice_engine::clock;
 use uuid::Uuid;
 
@@ -223,8 +223,20 @@ async fn refresh_layout(
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
     use workflow_version::Column::{Definition, Id, UpdatedAt};
+    let kept: Option<String> = workflow_version::Entity::find_by_id(version_id)
+        .select_only()
+        .column(Definition)
+        .into_tuple()
+        .one(tx)
+        .await?;
+    let drawn_anew = kept.and_then(|kept| {
+        let (kept, new) = (serde_json::from_str(&kept).ok()?, serde_json::from_str(json).ok()?);
+        Some(versioning::with_layout_of(kept, &new).to_json())
+    });
+    // A stored text that can't be read any more has nothing worth keeping.
+    let definition = drawn_anew.unwrap_or_else(|| json.to_owned());
     workflow_version::Entity::update_many()
-        .col_expr(Definition, Expr::value(json))
+        .col_expr(Definition, Expr::value(definition))
         .col_expr(UpdatedAt, Expr::value(now))
         .filter(Id.eq(version_id))
         .exec(tx)

@@ -143,7 +143,9 @@ impl Shared {
                 Ok(body) => return self.finish(worker, &body),
                 // It died while it was idle. The next one is another idle
                 // worker or a new one, so this comes to an end.
-                Err(Silence::NotSent) if reused => {}
+                // So it may have when it dies at once: a process that was killed while it was idle can be seen
+                // alive for a moment. Running the snippet again does no harm, it reaches nothing outside.
+                Err(Silence::NotSent | Silence::Died) if reused => {}
                 Err(Silence::NotSent | Silence::Died) => {
                     return Err(worker.post_mortem(&self.config).await);
                 }

@@ -24,36 +24,68 @@ use crate::problem::Problem;
 const TEST_FILES: &str = "test_files";
 /// Where the files of runs go.
 const RUN_FILES: &str = "run_files";
+/// Where it is noted which workflows are being deleted.
+const DELETED: &str = "deleted";
 /// Where files are written before they have a place.
 const TEMPORARY: &str = "tmp";
 /// From this age on, no call that is still open has written a temporary file.
 const STALE: Duration = Duration::from_secs(24 * 3600);
 
+/// Notes that a workflow is about to be deleted, so that its files go even if this process doesn't live to remove them.
+/// Only what is noted is ever swept: the folder may hold files of another database too.
+pub(crate) async fn mark_deleted(data_dir: &Path, workflow_id: Uuid) -> Result<(), Problem> {
+    let folder = data_dir.join(DELETED);
+    let mark = folder.join(workflow_id.to_string());
+    blocking(move || {
+        std::fs::create_dir_all(&folder)?;
+        std::fs::File::create(&mark)?;
+        sync_folder(&folder)
+    })
+    .await
+}
+
 /// Removes the files of a workflow that was deleted. What can't be removed stays for the next start.
 pub(crate) async fn remove_folders(data_dir: &Path, workflow_id: Uuid) {
+    let mut all_gone = true;
     for kind in [TEST_FILES, RUN_FILES] {
         let folder = data_dir.join(kind).join(workflow_id.to_string());
         match fs::remove_dir_all(&folder).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                all_gone = false;
                 tracing::warn!(%workflow_id, kind, %error, "the files of a deleted workflow stay until the next start");
             }
             _ => {}
         }
     }
+    if all_gone {
+        forget_mark(data_dir, workflow_id).await;
+    }
 }
 
-/// Removes what an earlier process left behind: the files of workflows that don't exist any more, and
-/// temporary files that nobody writes any more. To be called at start.
+async fn forget_mark(data_dir: &Path, workflow_id: Uuid) {
+    match fs::remove_file(data_dir.join(DELETED).join(workflow_id.to_string())).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::warn!(%workflow_id, %error, "the mark of a deleted workflow stays until the next start");
+        }
+        _ => {}
+    }
+}
+
+/// Removes what an earlier process left behind: the files of workflows that it was deleting, and temporary files that
+/// nobody writes any more. To be called at start.
 ///
 /// # Errors
 /// When the store can't be asked. What can't be removed is logged.
 pub async fn sweep_files(db: &Database, data_dir: &Path) -> Result<(), StoreError> {
-    for kind in [TEST_FILES, RUN_FILES] {
-        let names = entries(&data_dir.join(kind)).await;
-        let ids: Vec<Uuid> = names.iter().filter_map(|name| Uuid::try_parse(name).ok()).collect();
-        for some in ids.chunks(500) {
-            let existing: HashSet<Uuid> = db.existing_workflows(some).await?;
-            for id in some.iter().filter(|id| !existing.contains(id)) {
+    let names = entries(&data_dir.join(DELETED)).await;
+    let ids: Vec<Uuid> = names.iter().filter_map(|name| Uuid::try_parse(name).ok()).collect();
+    for some in ids.chunks(500) {
+        let existing: HashSet<Uuid> = db.existing_workflows(some).await?;
+        for id in some {
+            // One that is still there was never deleted: the process ended before.
+            if existing.contains(id) {
+                forget_mark(data_dir, *id).await;
+            } else {
                 remove_folders(data_dir, *id).await;
             }
         }

@@ -31,8 +31,8 @@ pub(crate) struct ResumeRunRequest {
     #[schema(value_type = HashMap<String, Value>)]
     inputs: Map<String, Value>,
     /// Who decides.
-    #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    #[validate(length(min = 1, max = 255), custom(function = no_control_characters))]
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    #[validate(length(max = 255), custom(function = no_control_characters))]
     user_id: String,
     /// What is decided.
     #[schema(value_type = schema::PauseAction)]
@@ -168,13 +168,15 @@ async fn paused_workflow(state: &AppState, detail: RunDetail) -> Result<Option<P
     let Some(current_pause) = pauses.filter(|(_, open)| *open).map(|(pause, _)| pause).next() else {
         return Ok(None);
     };
-    let workflow = pinned(&version)?;
+    // The workflow may have been renamed since; one that is gone takes its runs along.
+    let Some(current) = state.db.workflow(version.workflow_id).await? else { return Ok(None) };
+    let workflow = pinned(&version, &current.name)?;
     Ok(Some(PausedWorkflow { run: run_view(&snapshot, Some(version))?, current_pause, workflow }))
 }
 
 /// The definition of a version with the workflow's id and name before its own fields.
-fn pinned(version: &sluice_persistence::VersionRow) -> Result<Box<RawValue>, Problem> {
-    let name = serde_json::to_string(&version.name).map_err(Problem::internal)?;
+fn pinned(version: &sluice_persistence::VersionRow, name: &str) -> Result<Box<RawValue>, Problem> {
+    let name = serde_json::to_string(name).map_err(Problem::internal)?;
     let fields = version.definition.trim_start().strip_prefix('{').unwrap_or_default().trim_start();
     let comma = if fields.starts_with('}') { "" } else { "," };
     let text = format!(r#"{{"id":"{}","name":{name}{comma}{fields}"#, version.workflow_id);

@@ -278,8 +278,12 @@ pub(crate) async fn workflow_delete(
             Err(error) => return Err(Resource::Run.engine(error)),
         }
     }
-    state.db.workflow_delete(id).await.map_err(|error| Resource::Workflow.write(error))?;
-    files::remove_folders(&state.settings.data_dir, id).await;
+    files::mark_deleted(&state.settings.data_dir, id).await?;
+    let deleted = state.db.workflow_delete(id).await;
+    if deleted.is_ok() {
+        files::remove_folders(&state.settings.data_dir, id).await;
+    }
+    deleted.map_err(|error| Resource::Workflow.write(error))?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -3,8 +3,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_RUN_BYTES, size};
 use super::plan::{Behaviour, Inputs, LoopPlan, Plan};
-use super::values::Arrived;
+use super::values::{Arrived, Memo};
 use super::{CancelReason, Event, RunState, RunStatus, Scope, TaskPath, TaskStatus};
 use crate::pause::{PauseAction, PauseDecision, PausePolicy};
 
@@ -35,6 +36,8 @@ pub struct Decision {
     pub events: Vec<Event>,
     /// What is to be done once the events are committed, and not before.
     pub actions: Vec<Action>,
+    /// Whether loops have more to do at once: commit, then say [`Input::Advance`].
+    pub has_more: bool,
 }
 
 /// Work that happens outside of the log.
@@ -80,7 +83,7 @@ pub fn decide(
     input: Input,
     now: DateTime<Utc>,
 ) -> Result<Decision, Refusal> {
-    let mut decider = Decider { plan, state, now, decision: Decision::default() };
+    let mut decider = Decider { plan, state, now, decision: Decision::default(), memo: Memo::default() };
     match input {
         Input::Start(inputs) => decider.start(inputs)?,
         Input::Recover => decider.resume(true),
@@ -93,6 +96,9 @@ pub fn decide(
     Ok(decider.decision)
 }
 
+/// How many events one decision makes before loops are left to the next.
+const LOOP_BATCH: usize = 1_000;
+
 /// The level that a frame belongs to: the top, or the body of a loop.
 type Level<'p> = &'p Plan;
 
@@ -101,6 +107,7 @@ struct Decider<'p, 's> {
     state: &'s mut RunState,
     now: DateTime<Utc>,
     decision: Decision,
+    memo: Memo,
 }
 
 impl<'p> Decider<'p, '_> {
@@ -214,7 +221,7 @@ impl<'p> Decider<'p, '_> {
     /// Ends the run or pauses it, when nothing else can happen.
     fn conclude(&mut self) {
         let at = self.now;
-        if self.state.active > 0 || self.state.status.is_terminal() {
+        if self.state.active > 0 || self.decision.has_more || self.state.status.is_terminal() {
             return;
         }
         if self.state.root.finished < self.plan.nodes.len() {
@@ -281,7 +288,7 @@ impl<'p> Decider<'p, '_> {
     fn begin(&mut self, level: Level<'p>, scope: &[Scope], index: usize) -> bool {
         let node = &level.nodes[index];
         let path = TaskPath::new(scope, &node.id);
-        let (inputs, nulls) = match self.state.arrived(self.plan, level, scope, index) {
+        let (inputs, nulls) = match self.state.arrived(self.plan, level, scope, index, &self.memo) {
             Arrived::Inputs { inputs, nulls } => (inputs, nulls),
             Arrived::UpstreamFailure => return self.cancel_task(path, CancelReason::UpstreamFailure),
         };
@@ -291,7 +298,7 @@ impl<'p> Decider<'p, '_> {
         }
         match &node.behaviour {
             Behaviour::Input(check) => {
-                let input = self.state.level_input(self.plan, scope, &node.id);
+                let input = self.state.level_input(self.plan, scope, &node.id, &self.memo);
                 match check.check(&input) {
                     Ok(()) => self.emit(Event::TaskCompleted { task: path, output: None, at: self.now }),
                     Err(error) => self.end_task(path, Err(error)),
@@ -306,10 +313,7 @@ impl<'p> Decider<'p, '_> {
                 self.end_task(path, Err(why.to_string()));
                 true
             }
-            Behaviour::Gate(policy) => {
-                self.open_pause(path, policy, &inputs);
-                false
-            }
+            Behaviour::Gate(policy) => self.open_pause(path, policy, &inputs),
             Behaviour::Effect(_) => {
                 self.execute(level, index, path, 1);
                 false
@@ -323,11 +327,23 @@ impl<'p> Decider<'p, '_> {
 
     fn end_task(&mut self, task: TaskPath, result: Result<Value, String>) {
         let at = self.now;
-        self.emit(match result {
+        self.emit(match result.and_then(|output| self.bounded(output)) {
             Ok(Value::Null) => Event::TaskCanceled { task, reason: CancelReason::NullOutput, at },
             Ok(output) => Event::TaskCompleted { task, output: Some(Arc::new(output)), at },
             Err(error) => Event::TaskFailed { task, error, at },
         });
+    }
+
+    /// The output, if the run has room for it.
+    fn bounded(&self, output: Value) -> Result<Value, String> {
+        let bytes = size(&output);
+        if bytes > MAX_OUTPUT_BYTES {
+            return Err(format!("The output has {bytes} bytes, at most {MAX_OUTPUT_BYTES} are taken."));
+        }
+        if self.state.bytes + bytes > MAX_RUN_BYTES {
+            return Err(format!("The outputs of the run would have more than {MAX_RUN_BYTES} bytes."));
+        }
+        Ok(output)
     }
 
     fn cancel_task(&mut self, task: TaskPath, reason: CancelReason) -> bool {
@@ -335,20 +351,28 @@ impl<'p> Decider<'p, '_> {
         true
     }
 
-    fn open_pause(&mut self, task: TaskPath, policy: &PausePolicy, inputs: &Inputs) {
-        self.emit(Event::PauseOpened {
-            task,
-            message: policy.message.clone(),
-            input: Arc::new(Value::Object(inputs.to_map())),
-            block_only_dependent_nodes: policy.block_only_dependent_nodes,
-            at: self.now,
-        });
+    /// Stops at a gate. Answers whether the gate has ended instead, for want of room.
+    fn open_pause(&mut self, task: TaskPath, policy: &PausePolicy, inputs: &Inputs) -> bool {
+        match self.bounded(Value::Object(inputs.to_map())) {
+            Ok(input) => self.emit(Event::PauseOpened {
+                task,
+                message: policy.message.clone(),
+                input: Arc::new(input),
+                block_only_dependent_nodes: policy.block_only_dependent_nodes,
+                at: self.now,
+            }),
+            Err(error) => {
+                self.end_task(task, Err(error));
+                return true;
+            }
+        }
+        false
     }
 
     fn execute(&mut self, level: Level<'p>, index: usize, task: TaskPath, attempt: u32) {
         let node = &level.nodes[index];
         let Behaviour::Effect(config) = &node.behaviour else { return };
-        let inputs = match self.state.arrived(self.plan, level, &task.scope, index) {
+        let inputs = match self.state.arrived(self.plan, level, &task.scope, index, &self.memo) {
             Arrived::Inputs { inputs, .. } => inputs.to_map(),
             Arrived::UpstreamFailure => Map::new(),
         };
@@ -383,8 +407,19 @@ impl<'p> Decider<'p, '_> {
                 return false;
             }
             if begun >= body.iterations as usize {
-                let output = self.state.loop_output(self.plan, path, body);
+                let output = self.state.loop_output(self.plan, path, body, &self.memo);
                 self.end_task(path.clone(), Ok(output));
+                return true;
+            }
+            // Long loops are brought on in pieces, so that they are committed on the way and can be canceled.
+            if self.decision.events.len() > LOOP_BATCH {
+                self.decision.has_more = true;
+                return false;
+            }
+            // The nodes at the top have their events whatever loops do.
+            if self.state.length > MAX_LOOP_EVENTS + 2 * self.plan.nodes.len() as u64 {
+                let error = format!("The loops of the run make more than {MAX_LOOP_EVENTS} events.");
+                self.end_task(path.clone(), Err(error));
                 return true;
             }
             let scope = path.iteration(u32::try_from(begun).unwrap_or(u32::MAX));

@@ -5,6 +5,7 @@
 
 mod decide;
 mod event;
+mod limits;
 mod plan;
 mod state;
 mod status;
@@ -14,6 +15,7 @@ mod view;
 
 pub use decide::{Action, Decision, Input, Refusal, decide};
 pub use event::{CancelReason, Event};
+pub use limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_RUN_BYTES};
 pub use plan::{
     Arrival, Behaviour, CheckInput, Compute, Edge, Inputs, Kinds, LoopBody, LoopPlan, LoopSpec, MAX_NESTING,
     Plan, PlanError, PlanNode,

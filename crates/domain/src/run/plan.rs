@@ -25,8 +25,8 @@ pub struct Plan {
 pub struct PlanNode {
     /// Its id.
     pub id: Arc<str>,
-    /// The key under which others receive its output: its title, or its id where an earlier node of the
-    /// level has that title.
+    /// The key of its output among the outputs of the run: its title, or its id where an earlier node of
+    /// the level has that title.
     pub label: Arc<str>,
     /// The kind, as named by the catalogue.
     pub node_type: Arc<str>,
@@ -43,6 +43,11 @@ pub struct PlanNode {
 pub struct Edge {
     /// The index of the node where it begins.
     pub source: usize,
+    /// The key under which the output arrives: the title of the source, or its id where an earlier source
+    /// of the same node has that title.
+    pub label: Arc<str>,
+    /// Whether an earlier link comes from the same source.
+    pub repeats: bool,
     /// The route by which it leaves a router.
     pub route: Option<Arc<str>>,
 }
@@ -82,6 +87,11 @@ pub trait CheckInput: Debug + Send + Sync {
     /// # Errors
     /// A sentence for whoever started the run.
     fn check(&self, input: &Value) -> Result<(), String>;
+
+    /// Whether checking can take longer than a moment.
+    fn is_slow(&self) -> bool {
+        false
+    }
 }
 
 /// What arrived at a node, in link order, nulls left out.
@@ -181,6 +191,18 @@ impl Plan {
         Builder { kinds, children }.level(&levels[0], depth)
     }
 
+    /// Whether deciding on its runs can take longer than a moment: many nodes, loops, schemas to check.
+    #[must_use]
+    pub fn is_heavy(&self) -> bool {
+        const MANY: usize = 500;
+        let is_slow = |node: &PlanNode| match &node.behaviour {
+            Behaviour::Loop(_) => true,
+            Behaviour::Input(check) => check.is_slow(),
+            _ => false,
+        };
+        self.nodes.len() > MANY || self.nodes.iter().any(is_slow)
+    }
+
     /// The index of the node `id`.
     #[must_use]
     pub fn index(&self, id: &str) -> Option<usize> {
@@ -240,6 +262,7 @@ impl Builder<'_> {
         }
         let mut plan = Plan::from_nodes(nodes);
         connect(&mut plan, level);
+        label_arrivals(&mut plan, level);
         if is_cyclic(&plan) { Err(PlanError::Cycle) } else { Ok(plan) }
     }
 
@@ -279,17 +302,18 @@ fn detached(level: &Level<'_>) -> Definition {
     }
 }
 
-/// The key of every node: its title; its id where an earlier node has the title; with a number behind
-/// it where even that is taken.
+/// The key of every node among the outputs of the run.
 fn labels(level: &Level<'_>) -> Vec<Arc<str>> {
-    let mut taken: HashSet<String> = HashSet::new();
-    let unique = |node: &Node| {
-        let numbered = (2..).map(|n| format!("{} {n}", node.id));
-        let mut names = [node.title.clone(), node.id.clone()].into_iter().chain(numbered);
-        let free = names.find(|name| !name.is_empty() && taken.insert(name.clone()));
-        Arc::from(free.unwrap_or_else(|| node.id.clone()))
-    };
-    level.nodes.iter().map(|(_, node)| *node).map(unique).collect()
+    let mut taken = HashSet::new();
+    level.nodes.iter().map(|(_, node)| unique(node, &mut taken)).collect()
+}
+
+/// The title of a node; its id where the title is taken; with a number behind it where even that is.
+fn unique(node: &Node, taken: &mut HashSet<String>) -> Arc<str> {
+    let numbered = (2..).map(|n| format!("{} {n}", node.id));
+    let mut names = [node.title.clone(), node.id.clone()].into_iter().chain(numbered);
+    let free = names.find(|name| !name.is_empty() && taken.insert(name.clone()));
+    Arc::from(free.unwrap_or_default())
 }
 
 fn connect(plan: &mut Plan, level: &Level<'_>) {
@@ -299,12 +323,30 @@ fn connect(plan: &mut Plan, level: &Level<'_>) {
         };
         let from_router = &*plan.nodes[source].node_type == node_type::ROUTER;
         let route = link.source_handle.as_deref().filter(|_| from_router).map(Arc::from);
-        plan.nodes[target].incoming.push(Edge { source, route });
+        // Labels come last, when all links are there.
+        plan.nodes[target].incoming.push(Edge { source, label: Arc::default(), repeats: false, route });
         plan.nodes[source].outgoing.push(target);
     }
     for node in &mut plan.nodes {
         node.outgoing.sort_unstable();
         node.outgoing.dedup();
+    }
+}
+
+/// Gives the links of each node the keys under which outputs arrive there.
+fn label_arrivals(plan: &mut Plan, level: &Level<'_>) {
+    for target in 0..plan.nodes.len() {
+        let mut of_source: HashMap<usize, Arc<str>> = HashMap::new();
+        let mut taken: HashSet<String> = HashSet::new();
+        for edge in &mut plan.nodes[target].incoming {
+            if let Some(label) = of_source.get(&edge.source) {
+                edge.label = Arc::clone(label);
+                edge.repeats = true;
+                continue;
+            }
+            edge.label = unique(level.nodes[edge.source].1, &mut taken);
+            of_source.insert(edge.source, Arc::clone(&edge.label));
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use super::limits::size;
 use super::{CancelReason, Event, RunStatus, Scope, TaskPath, TaskStatus};
 use crate::pause::Pause;
 
@@ -26,6 +27,8 @@ pub struct RunState {
     pub length: u64,
     /// How many tasks are at work outside of the log.
     pub active: usize,
+    /// About how many bytes all outputs have as JSON.
+    pub bytes: usize,
 }
 
 /// The tasks of one level: of the whole run, or of one iteration of a loop.
@@ -101,6 +104,7 @@ impl RunState {
             }
             Event::TaskCompleted { task, output, at } => {
                 self.run();
+                self.bytes += output.as_deref().map_or(0, size);
                 self.end_task(task, TaskStatus::Completed, *at, |t| t.output.clone_from(output));
             }
             Event::TaskFailed { task, error, at } => {
@@ -112,6 +116,7 @@ impl RunState {
             }
             Event::PauseOpened { task, message, input, block_only_dependent_nodes, at } => {
                 self.run();
+                self.bytes += size(input);
                 self.update(task, |t| {
                     t.status = TaskStatus::Paused;
                     t.started_at = Some(*at);

@@ -1,11 +1,13 @@
 //! What flows through a run: outputs, inputs and the memory of loops, read off its state.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
 use super::plan::{Arrival, Behaviour, Inputs, LoopPlan, Plan};
-use super::{CancelReason, RunState, Scope, TaskPath, TaskStatus};
+use super::{CancelReason, Frame, RunState, Scope, TaskPath, TaskStatus};
 
 /// The key under which an iteration's input node finds the outputs of the iterations before it.
 const LOOP_HISTORY: &str = "loop_history";
@@ -18,8 +20,18 @@ pub(super) enum Arrived {
     UpstreamFailure,
 }
 
+/// What loops know, kept while one state is read several times. Iterations that have ended don't change, so what is
+/// kept is only ever added to.
+#[derive(Default)]
+pub(super) struct Memo(RefCell<HashMap<TaskPath, Memory>>);
+
 /// What a loop knows after some of its iterations.
+#[derive(Default)]
 struct Memory {
+    /// After how many.
+    iterations: usize,
+    /// The input of the next iteration as its input node gives it, once it was asked for.
+    level_input: Option<Arc<Value>>,
     /// What the next iteration is given: the input of the loop, with what iterations gave laid over it.
     input: Map<String, Value>,
     /// What iterations gave, the later laid over the earlier.
@@ -32,33 +44,34 @@ impl RunState {
     /// What the node `id` of the iteration `scope` gave; none while, or if, it gave nothing.
     #[must_use]
     pub fn output(&self, plan: &Plan, scope: &[Scope], id: &str) -> Option<Arc<Value>> {
+        self.output_by(plan, scope, id, &Memo::default())
+    }
+
+    fn output_by(&self, plan: &Plan, scope: &[Scope], id: &str, memo: &Memo) -> Option<Arc<Value>> {
         let task = self.frame(scope)?.tasks.get(id)?;
         if task.status != TaskStatus::Completed {
             return None;
         }
-        Some(task.output.clone().unwrap_or_else(|| self.level_input(plan, scope, id)))
+        Some(task.output.clone().unwrap_or_else(|| self.level_input(plan, scope, id, memo)))
     }
 
     /// What the input node `id` gives: at the top what the run was given for it, in a loop the input of
     /// the iteration.
-    pub(super) fn level_input(&self, plan: &Plan, scope: &[Scope], id: &str) -> Arc<Value> {
+    pub(super) fn level_input(&self, plan: &Plan, scope: &[Scope], id: &str, memo: &Memo) -> Arc<Value> {
         let Some((last, outer)) = scope.split_last() else {
             let given = self.inputs.get(id).cloned();
             return Arc::new(given.unwrap_or_else(|| Value::Object(Map::new())));
         };
         let loop_path = TaskPath::new(outer, &last.loop_id);
-        let Some(memory) = self.memory(plan, &loop_path, last.iteration as usize) else {
-            return Arc::new(Value::Object(Map::new()));
-        };
-        let mut input = memory.input;
-        input.insert(LOOP_HISTORY.to_owned(), Value::Object(memory.history));
-        Arc::new(Value::Object(input))
+        let input = self.remembered(plan, &loop_path, last.iteration as usize, memo, Memory::level_input);
+        input.unwrap_or_else(|| Arc::new(Value::Object(Map::new())))
     }
 
     /// What a loop gives after its last iteration. Without any iteration: what it was given.
-    pub(super) fn loop_output(&self, plan: &Plan, path: &TaskPath, body: &LoopPlan) -> Value {
-        let memory = self.memory(plan, path, body.iterations as usize);
-        let output = memory.map(|memory| if body.iterations == 0 { memory.input } else { memory.given });
+    pub(super) fn loop_output(&self, plan: &Plan, path: &TaskPath, body: &LoopPlan, memo: &Memo) -> Value {
+        let output = self.remembered(plan, path, body.iterations as usize, memo, |memory| {
+            if body.iterations == 0 { memory.input.clone() } else { memory.given.clone() }
+        });
         Value::Object(output.unwrap_or_default())
     }
 
@@ -66,37 +79,49 @@ impl RunState {
     #[must_use]
     pub fn loop_history(&self, plan: &Plan, path: &TaskPath) -> Option<Map<String, Value>> {
         let iterations = self.task(path)?.iterations.len();
-        Some(self.memory(plan, path, iterations)?.history)
+        self.remembered(plan, path, iterations, &Memo::default(), |memory| memory.history.clone())
     }
 
-    fn memory(&self, plan: &Plan, path: &TaskPath, iterations: usize) -> Option<Memory> {
+    /// Reads something off what the loop `path` knows after `iterations`.
+    fn remembered<T>(
+        &self,
+        plan: &Plan,
+        path: &TaskPath,
+        iterations: usize,
+        memo: &Memo,
+        read: impl FnOnce(&mut Memory) -> T,
+    ) -> Option<T> {
         let level = plan.level(&path.scope)?;
         let index = level.index(&path.node)?;
         let Behaviour::Loop(body) = &level.nodes[index].behaviour else { return None };
-        let Arrived::Inputs { inputs, .. } = self.arrived(plan, level, &path.scope, index) else {
-            return None;
+        let kept = memo.0.borrow_mut().remove(path);
+        let mut memory = match kept.filter(|memory| memory.iterations <= iterations) {
+            Some(memory) => memory,
+            None => {
+                let Arrived::Inputs { inputs, .. } = self.arrived(plan, level, &path.scope, index, memo)
+                else {
+                    return None;
+                };
+                Memory { input: map_input(&inputs, &body.input_map), ..Memory::default() }
+            }
         };
-        let input = map_input(&inputs, &body.input_map);
-        let mut memory = Memory { input, given: Map::new(), history: Map::new() };
-        for frame in self.task(path)?.iterations.iter().take(iterations) {
-            for node in &body.body.nodes {
-                let Some(task) = frame.tasks.get(&*node.id) else { continue };
-                if task.status == TaskStatus::Completed {
-                    let output = task.output.as_deref().map_or_else(|| memory.bare_input(), Clone::clone);
-                    memory.remember(&node.id, output);
-                }
-            }
-            let given = frame.tasks.get(&*body.body.nodes[body.output].id).and_then(|t| t.output.as_deref());
-            if let Some(Value::Object(given)) = given {
-                memory.input.extend(given.clone());
-                memory.given.extend(given.clone());
-            }
+        for frame in self.task(path)?.iterations.iter().take(iterations).skip(memory.iterations) {
+            memory.learn(frame, body);
         }
-        Some(memory)
+        let answer = read(&mut memory);
+        memo.0.borrow_mut().insert(path.clone(), memory);
+        Some(answer)
     }
 
     /// What arrives at a node, in link order.
-    pub(super) fn arrived(&self, plan: &Plan, level: &Plan, scope: &[Scope], index: usize) -> Arrived {
+    pub(super) fn arrived(
+        &self,
+        plan: &Plan,
+        level: &Plan,
+        scope: &[Scope],
+        index: usize,
+        memo: &Memo,
+    ) -> Arrived {
         let mut inputs = Inputs::default();
         let mut nulls = 0;
         for edge in &level.nodes[index].incoming {
@@ -108,7 +133,7 @@ impl RunState {
             if failed {
                 return Arrived::UpstreamFailure;
             }
-            let output = self.output(plan, scope, &source.id);
+            let output = self.output_by(plan, scope, &source.id, memo);
             let value = match (output, &edge.route) {
                 (Some(output), Some(route)) => {
                     output.get(&**route).filter(|v| !v.is_null()).map(|v| Arc::new(v.clone()))
@@ -116,9 +141,9 @@ impl RunState {
                 (output, _) => output,
             };
             match value {
-                Some(_) if inputs.get(&source.label).is_some() => {}
+                Some(_) if edge.repeats && inputs.get(&edge.label).is_some() => {}
                 Some(value) => inputs.0.push(Arrival {
-                    label: Arc::clone(&source.label),
+                    label: Arc::clone(&edge.label),
                     node_id: Arc::clone(&source.id),
                     value,
                 }),
@@ -130,19 +155,57 @@ impl RunState {
 }
 
 impl Memory {
-    fn bare_input(&self) -> Value {
-        Value::Object(self.input.clone())
+    /// Takes in one more iteration.
+    fn learn(&mut self, frame: &Frame, body: &LoopPlan) {
+        self.iterations += 1;
+        self.level_input = None;
+        for node in &body.body.nodes {
+            let Some(task) = frame.tasks.get(&*node.id) else { continue };
+            if task.status != TaskStatus::Completed {
+                continue;
+            }
+            // An input node gave what the iteration was given.
+            let output = match task.output.as_deref() {
+                Some(output) => without_history(output),
+                None => without_history_of(&self.input),
+            };
+            match self.history.get_mut(&*node.id) {
+                Some(Value::Array(outputs)) => outputs.push(output),
+                _ => drop(self.history.insert(node.id.to_string(), Value::Array(vec![output]))),
+            }
+        }
+        let given = frame.tasks.get(&*body.body.nodes[body.output].id).and_then(|t| t.output.as_deref());
+        if let Some(Value::Object(given)) = given.map(without_history) {
+            self.input.extend(given.clone());
+            self.given.extend(given);
+        }
     }
 
-    fn remember(&mut self, id: &str, mut output: Value) {
-        if let Value::Object(fields) = &mut output {
-            fields.shift_remove(LOOP_HISTORY);
-        }
-        match self.history.get_mut(id) {
-            Some(Value::Array(outputs)) => outputs.push(output),
-            _ => drop(self.history.insert(id.to_owned(), Value::Array(vec![output]))),
-        }
+    /// The input of the next iteration as its input node gives it.
+    fn level_input(&mut self) -> Arc<Value> {
+        let (input, history) = (&self.input, &self.history);
+        let made = self.level_input.get_or_insert_with(|| {
+            let mut input = input.clone();
+            input.insert(LOOP_HISTORY.to_owned(), Value::Object(history.clone()));
+            Arc::new(Value::Object(input))
+        });
+        Arc::clone(made)
     }
+}
+
+/// A copy of an output without the history that it passes on, at any depth: a history that held the histories before
+/// it would double with every iteration.
+fn without_history(output: &Value) -> Value {
+    match output {
+        Value::Object(fields) => without_history_of(fields),
+        Value::Array(items) => Value::Array(items.iter().map(without_history).collect()),
+        other => other.clone(),
+    }
+}
+
+fn without_history_of(fields: &Map<String, Value>) -> Value {
+    let kept = fields.iter().filter(|(key, _)| *key != LOOP_HISTORY);
+    Value::Object(kept.map(|(key, value)| (key.clone(), without_history(value))).collect())
 }
 
 impl Plan {

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::plan::{Behaviour, Plan};
-use super::values::Arrived;
+use super::values::{Arrived, Memo};
 use super::{CancelReason, RunState, TaskPath, TaskStatus};
 
 /// One task at the top of a run, as clients see it.
@@ -42,7 +42,7 @@ impl RunState {
         let inputs = match &node.behaviour {
             Behaviour::Input(_) => Map::new(),
             _ if !ran => Map::new(),
-            _ => match self.arrived(plan, plan, &[], index) {
+            _ => match self.arrived(plan, plan, &[], index, &Memo::default()) {
                 Arrived::Inputs { inputs, .. } => inputs.to_map(),
                 Arrived::UpstreamFailure => Map::new(),
             },

@@ -1,6 +1,8 @@
 use std::collections::HashMap;
 
-use super::{Catalogue, Code, Diagnostic, MAX_LINKS, MAX_NODES, chatbot, cycles};
+use serde_json::Value;
+
+use super::{Catalogue, Code, Diagnostic, MAX_LINKS, MAX_NODES, chatbot, cycles, pointer_step};
 use crate::graph::{Level, levels, node_type};
 use crate::run::MAX_NESTING;
 use crate::{Definition, Node};
@@ -35,8 +37,10 @@ impl<'c> Checker<'c> {
         for level in levels(definition) {
             self.level(definition, &level, prefix);
         }
+        let nodes: HashMap<&str, &Node> = definition.nodes.iter().map(|n| (n.id.as_str(), n)).collect();
         for (index, node) in definition.nodes.iter().enumerate() {
-            self.node(node, &format!("{prefix}/nodes/{index}"), depth);
+            let bodies = depth + around(&nodes, node);
+            self.node(node, &format!("{prefix}/nodes/{index}"), bodies);
         }
         chatbot::check(definition, prefix, &mut self.found);
     }
@@ -175,6 +179,13 @@ impl<'c> Checker<'c> {
             let message = self.unknown_type(&node.node_type);
             return self.report(Code::NodeTypeUnknown, format!("{at}/node_type"), Some(&node.id), message);
         }
+        for pointer in unsafe_numbers(&Value::Object(node.config.to_map())) {
+            let message =
+                "Whole numbers beyond 9007199254740991 are not told apart by every reader of JSON. \
+                           Write it as a text."
+                    .to_owned();
+            self.report(Code::NumberUnsafe, format!("{at}/config{pointer}"), Some(&node.id), message);
+        }
         for problem in self.catalogue.config_problems(node) {
             let pointer = format!("{at}/config{}", problem.pointer);
             self.report(Code::ConfigInvalid, pointer, Some(&node.id), problem.message);
@@ -197,6 +208,36 @@ impl<'c> Checker<'c> {
             None => format!("There is no node type \"{name}\". The catalogue lists those that exist."),
         }
     }
+}
+
+/// How many bodies of its own definition a node stands in.
+fn around(nodes: &HashMap<&str, &Node>, node: &Node) -> usize {
+    let parent = |node: &&Node| node.parent_id.as_deref().and_then(|id| nodes.get(id).copied());
+    std::iter::successors(Some(node), parent).take(MAX_NESTING + 2).count() - 1
+}
+
+/// Pointers to the whole numbers that a double doesn't hold.
+fn unsafe_numbers(value: &Value) -> Vec<String> {
+    const SAFE: u64 = (1 << 53) - 1;
+    match value {
+        Value::Number(number) => {
+            let size = number.as_i64().map(i64::unsigned_abs).or(number.as_u64());
+            if size.is_some_and(|size| size > SAFE) { vec![String::new()] } else { Vec::new() }
+        }
+        Value::Array(items) => {
+            let inner =
+                items.iter().enumerate().map(|(index, item)| (index.to_string(), unsafe_numbers(item)));
+            below(inner)
+        }
+        Value::Object(fields) => {
+            below(fields.iter().map(|(key, field)| (pointer_step(key), unsafe_numbers(field))))
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn below(inner: impl Iterator<Item = (String, Vec<String>)>) -> Vec<String> {
+    inner.flat_map(|(step, found)| found.into_iter().map(move |rest| format!("/{step}{rest}"))).collect()
 }
 
 /// What is wrong with leaving the router `source` by `handle`.

@@ -56,6 +56,8 @@ codes! {
     RouterLinkWithoutHandle = "router_link_without_handle",
     /// A link leaves a router by a route that it doesn't have.
     RouterLinkUnknownRoute = "router_link_unknown_route",
+    /// A whole number of a config is beyond what every reader of JSON tells apart (RFC 7493: 2^53 - 1).
+    NumberUnsafe = "number_unsafe",
     /// There are more nodes than the server takes.
     TooManyNodes = "too_many_nodes",
     /// There are more links than the server takes.

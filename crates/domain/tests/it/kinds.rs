@@ -50,6 +50,15 @@ impl Compute for First {
 }
 
 #[derive(Debug)]
+struct Fixed;
+
+impl Compute for Fixed {
+    fn compute(&self, _: &Inputs) -> Result<Value, String> {
+        Ok(json!({}))
+    }
+}
+
+#[derive(Debug)]
 struct Fails;
 
 impl Compute for Fails {
@@ -67,6 +76,7 @@ impl Kinds for TestKinds {
             "InputNode" => Behaviour::Input(Arc::new(Anything)),
             "RouterNode" => Behaviour::Compute(Arc::new(Router)),
             "CoalesceNode" => Behaviour::ComputeAny(Arc::new(First)),
+            "Fixed" => Behaviour::Compute(Arc::new(Fixed)),
             "Fails" => Behaviour::Compute(Arc::new(Fails)),
             "Effect" | "EffectFails" => Behaviour::Effect(Arc::new(Map::new())),
             "Gate" => gate(true),

@@ -63,12 +63,16 @@ impl World {
         let decision = decide(&self.plan, &mut self.state, input, now).unwrap();
         self.log.extend(decision.events);
         self.commits.push(self.log.len());
+        let has_more = decision.has_more;
         for Action::Execute { task, node_type, inputs, .. } in decision.actions {
             let result = match &*node_type {
                 "Effect" => Ok(json!({"did": task.to_string(), "with": *inputs})),
                 _ => Err(format!("{task} failed")),
             };
             self.work.push((task, result));
+        }
+        if has_more {
+            self.tell(Input::Advance);
         }
     }
 
@@ -237,4 +241,39 @@ proptest! {
             prop_assert_eq!(state.length - before, events.unwrap_or(0) as u64);
         }
     }
+}
+
+#[test]
+fn loops_in_loops_are_bounded() {
+    let inner = looped("inner", 300, "Fixed");
+    let body = Definition {
+        nodes: vec![node("in", "InputNode"), inner, node("out", "OutputNode")],
+        links: vec![link("in", "inner", None), link("inner", "out", None)],
+        ..Definition::default()
+    };
+    let Value::Object(config) = json!({"num_iterations": 300, "subworkflow": body}) else { unreachable!() };
+    let mut outer = node("n1", "ForLoopNode");
+    outer.config = sluice_domain::graph::RawObject::from_map(&config);
+    let definition = Definition {
+        nodes: vec![node("n0", "InputNode"), outer],
+        links: vec![link("n0", "n1", None)],
+        ..Definition::default()
+    };
+    let world = World::start(&definition).finish(&[0]);
+    assert_eq!(world.state.status, RunStatus::Failed);
+    assert!(world.log.len() < 60_000, "{} events", world.log.len());
+    assert!(world.state.tasks(&world.plan)[1].error.as_deref().is_some_and(|e| e.contains("events")));
+}
+
+#[test]
+fn a_history_that_is_passed_on_does_not_double() {
+    // The body's nodes pass everything on, the history with it.
+    let definition = Definition {
+        nodes: vec![node("n0", "InputNode"), looped("n1", 60, "Echo")],
+        links: vec![link("n0", "n1", None)],
+        ..Definition::default()
+    };
+    let world = World::start(&definition).finish(&[0]);
+    // Doubling would have met the limits long before.
+    assert_eq!(world.state.status, RunStatus::Completed);
 }

@@ -55,6 +55,17 @@ fn cases() -> Vec<(Code, &'static str, Value)> {
             "/nodes/1/config/bad",
             d(vec![input(), json!({"id": "a", "node_type": "Echo", "config": {"bad": 1}})], vec![]),
         ),
+        (
+            Code::NumberUnsafe,
+            "/nodes/1/config/n/0",
+            d(
+                vec![
+                    input(),
+                    json!({"id": "a", "node_type": "Echo", "config": {"n": [9_007_199_254_740_992_u64]}}),
+                ],
+                vec![],
+            ),
+        ),
         (Code::ChatbotInputFields, "/nodes/0/config/output_json_schema", bot(vec![input()])),
         (
             Code::ChatbotOutputFields,

@@ -27,7 +27,7 @@ const BODY: &str = "subworkflow";
 pub(crate) struct ForLoopConfig {
     /// How often the body runs.
     #[serde(deserialize_with = "config::whole_number")]
-    #[validate(range(min = 0, max = 10_000))]
+    #[validate(range(min = 0, max = 1_000))]
     num_iterations: i64,
     /// {field of the body's input: dotted path into what arrives}. Without any field, everything passes as
     /// it arrives.

@@ -114,6 +114,10 @@ impl CheckInput for Enforced {
         }
         Err(format!("The input doesn't fit the schema of the node: {}", wrong.join(" ")))
     }
+
+    fn is_slow(&self) -> bool {
+        true
+    }
 }
 
 fn first_step(pointer: &str) -> Option<String> {

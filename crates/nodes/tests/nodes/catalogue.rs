@@ -42,7 +42,7 @@ fn an_entry_has_the_fields_of_the_contract() {
     let iterations = &for_loop["properties"]["num_iterations"];
     assert_eq!(
         (&iterations["minimum"], &iterations["maximum"], &iterations["default"]),
-        (&json!(0), &json!(10_000), &json!(1))
+        (&json!(0), &json!(1_000), &json!(1))
     );
     for kinds in json.as_object().unwrap().values() {
         for kind in kinds.as_array().unwrap() {

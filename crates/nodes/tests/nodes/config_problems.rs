@@ -82,15 +82,15 @@ fn each_problem_has_its_place_and_says_what_to_change() {
         ),
         (
             "ForLoopNode",
-            json!({"num_iterations": 10001}),
+            json!({"num_iterations": 1001}),
             "/num_iterations",
-            "\"num_iterations\" is 10001, but may be at most 10000.",
+            "\"num_iterations\" is 1001, but may be at most 1000.",
         ),
         (
             "ForLoopNode",
             json!({"num_iterations": 1e300}),
             "/num_iterations",
-            "\"num_iterations\" is 1e+300, but may be at most 10000.",
+            "\"num_iterations\" is 1e+300, but may be at most 1000.",
         ),
         (
             "ForLoopNode",

@@ -112,13 +112,30 @@ fn a_schema_that_cannot_be_used_says_why() {
 }
 
 #[test]
-fn schemas_that_turn_in_circles_come_to_an_end() {
+fn schemas_that_turn_in_circles_or_double_are_refused() {
+    let doubling: Vec<String> = (0..40)
+        .map(|i| {
+            format!(
+                r##""a{i}": {{"allOf": [{{"$ref": "#/$defs/a{n}"}}, {{"$ref": "#/$defs/a{n}"}}]}}"##,
+                n = i + 1
+            )
+        })
+        .collect();
+    let doubling =
+        format!(r##"{{"$ref": "#/$defs/a0", "$defs": {{{}, "a40": {{}}}}}}"##, doubling.join(", "));
     for schema in [
         r##"{"$ref": "#"}"##,
         r##"{"allOf": [{"$ref": "#"}]}"##,
-        r##"{"properties": {"a": {"$ref": "#"}}, "$defs": {"a": {"$ref": "#/$defs/b"}, "b": {"$ref": "#/$defs/a"}}}"##,
+        r##"{"properties": {"a": {"allOf": [{"$ref": "#"}, {"$ref": "#"}]}}}"##,
+        r##"{"$dynamicRef": "#x", "$dynamicAnchor": "x"}"##,
+        &doubling,
     ] {
         let config = json!({"enforce_schema": true, "output_json_schema": schema});
-        assert_eq!(check(&config, &json!({"a": {"a": {}}})), Ok(()), "{schema}");
+        let error = check(&config, &json!({"a": {"a": {}}})).unwrap_err();
+        assert!(error.contains("without these references"), "{error}");
     }
+    let plain = r##"{"properties": {"a": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "number"}}}"##;
+    let config = json!({"enforce_schema": true, "output_json_schema": plain});
+    assert_eq!(check(&config, &json!({"a": 1})), Ok(()));
+    assert!(check(&config, &json!({"a": "x"})).is_err());
 }

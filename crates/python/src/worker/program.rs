@@ -110,8 +110,10 @@ fn wrap(code: &str) -> (String, Lines) {
         function.push('\n');
         count += 1;
     }
-    // A body of nothing but comments would be a syntax error.
-    function.push_str("    return None\n");
+    // A body of nothing but comments would be a syntax error. A snippet may be indented as a whole.
+    let first = code.split('\n').find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+    let indent = first.map_or("", |line| &line[..line.len() - line.trim_start().len()]);
+    function.push_str(&format!("    {indent}return None\n"));
     (function, Lines { count })
 }
 

@@ -20,6 +20,14 @@ async fn check(pool: &Pool, code: &str, expected: Value) {
 }
 
 #[tokio::test]
+async fn a_snippet_may_be_indented_as_a_whole() {
+    let pool = pool(1);
+    check(&pool, "    # first\n    x = 1\n    if x:\n        x = 2\n    return x\n", json!(2)).await;
+    check(&pool, "\treturn 3", json!(3)).await;
+    check(&pool, "# nothing but words", Value::Null).await;
+}
+
+#[tokio::test]
 async fn the_counter_of_a_loop() {
     let code = "\
 previous = input_model.loop_input.loop_history.get('increment', [])

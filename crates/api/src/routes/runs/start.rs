@@ -10,7 +10,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use sluice_domain::run::RunStatus;
-use sluice_engine::{PartialRun, Snapshot, StartRun};
+use sluice_engine::{EngineError, PartialRun, Snapshot, StartRun};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
@@ -104,6 +104,18 @@ async fn accepted(
     Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, run_type })
 }
 
+/// What came of a start. When the workflow was deleted meanwhile, its files that the start has stored go too.
+async fn started(
+    state: &AppState,
+    workflow_id: Uuid,
+    result: Result<Snapshot, EngineError>,
+) -> Result<Snapshot, Problem> {
+    if matches!(result, Err(EngineError::NotFound)) {
+        files::remove_folders(&state.settings.data_dir, workflow_id).await;
+    }
+    result.map_err(|error| Resource::Workflow.engine(error))
+}
+
 async fn latest_version(state: &AppState, workflow_id: Uuid) -> Result<Uuid, Problem> {
     state.db.latest_version(workflow_id).await?.ok_or_else(|| Resource::Workflow.missing())
 }
@@ -160,7 +172,7 @@ pub(crate) async fn run_outputs(
 ) -> Result<Response, Problem> {
     let start = accepted(&state, id, request, query.run_type).await?;
     let waited = state.engine.run_wait(start, state.settings.run_wait).await;
-    let snapshot = waited.map_err(|error| Resource::Workflow.engine(error))?;
+    let snapshot = started(&state, id, waited).await?;
     match snapshot.state.status {
         RunStatus::Completed | RunStatus::Canceled => {
             Ok(Answer(snapshot.state.outputs_by_id(&snapshot.plan)).into_response())
@@ -205,7 +217,7 @@ pub(crate) async fn run_wait(
 ) -> Result<Response, Problem> {
     let start = accepted(&state, id, request, query.run_type).await?;
     let waited = state.engine.run_wait(start, state.settings.run_wait).await;
-    let snapshot = waited.map_err(|error| Resource::Workflow.engine(error))?;
+    let snapshot = started(&state, id, waited).await?;
     let run = viewed(&state, &snapshot).await?;
     let has_ended = snapshot.state.status.is_terminal();
     Ok(if has_ended { Answer(run).into_response() } else { unfinished(run) })
@@ -234,8 +246,8 @@ pub(crate) async fn run_start(
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Answer<Run>, Problem> {
     let start = accepted(&state, id, request, query.run_type).await?;
-    let started = state.engine.run_start(start).await;
-    let snapshot = started.map_err(|error| Resource::Workflow.engine(error))?;
+    let begun = state.engine.run_start(start).await;
+    let snapshot = started(&state, id, begun).await?;
     viewed(&state, &snapshot).await.map(Answer)
 }
 
