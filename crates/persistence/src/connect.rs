@@ -3,11 +3,10 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::sqlx::postgres::PgPoolOptions;
 use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sea_orm::{
-    ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, Statement, sqlx,
-};
+use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+
+use crate::advisory;
 
 /// How long a connection is waited for.
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -15,11 +14,6 @@ const ACQUIRE: Duration = Duration::from_secs(5);
 const STATEMENT: Duration = Duration::from_secs(30);
 /// A connection that rested for so long is tried before it is used.
 const IDLE: Duration = Duration::from_secs(30);
-
-/// The advisory lock of whoever drives the runs of a database. An arbitrary number, for ever the same.
-const OWNER_LOCK: i64 = 0x0051_7569_6365_0001;
-/// The advisory lock of whoever changes the schema.
-pub(crate) const SCHEMA_LOCK: i64 = 0x0051_7569_6365_0002;
 
 /// How a connection to SQLite is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,33 +89,8 @@ pub(crate) async fn postgres_writer(url: &str, exclusive: bool) -> Result<Databa
             ("tcp_keepalives_count", "3"),
         ])
     });
-    options.map_sqlx_postgres_pool_opts(move |pool| with_owner_lock(pool, exclusive));
+    options.map_sqlx_postgres_pool_opts(move |pool| {
+        pool.after_connect(move |connection, _| Box::pin(advisory::take_owner(connection, exclusive)))
+    });
     Database::connect(options).await
-}
-
-fn with_owner_lock(pool: PgPoolOptions, exclusive: bool) -> PgPoolOptions {
-    pool.after_connect(move |connection, _| {
-        Box::pin(async move {
-            let taken: bool =
-                sqlx::query_scalar(owner_lock_sql(exclusive)).bind(OWNER_LOCK).fetch_one(connection).await?;
-            if taken {
-                return Ok(());
-            }
-            Err(sqlx::Error::Configuration("another sluice owns the database".into()))
-        })
-    })
-}
-
-fn owner_lock_sql(exclusive: bool) -> &'static str {
-    if exclusive { "SELECT pg_try_advisory_lock($1)" } else { "SELECT pg_try_advisory_lock_shared($1)" }
-}
-
-/// Whether the lock of the owner is to be had. The connection holds it from then on.
-pub(crate) async fn take_owner_lock(admin: &DatabaseConnection, exclusive: bool) -> Result<bool, DbErr> {
-    let statement =
-        Statement::from_sql_and_values(DbBackend::Postgres, owner_lock_sql(exclusive), [OWNER_LOCK.into()]);
-    match admin.query_one_raw(statement).await? {
-        Some(row) => row.try_get_by_index(0),
-        None => Ok(false),
-    }
 }

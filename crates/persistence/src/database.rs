@@ -10,6 +10,7 @@ use sea_orm::{DatabaseTransaction, IsolationLevel, SqliteTransactionMode};
 use sluice_engine::StoreError;
 use tokio::task::JoinHandle;
 
+use crate::advisory;
 use crate::connect::{self, Use};
 use crate::error::{is_not_a_database, store_error};
 use crate::lock::FileLock;
@@ -98,13 +99,7 @@ impl Database {
         }
         // First the readers: the log of SQLite can only be emptied when nobody reads it.
         close_connection(&self.inner.readers).await;
-        if write.get_database_backend() == DbBackend::Sqlite {
-            for sql in ["PRAGMA optimize", "PRAGMA wal_checkpoint(TRUNCATE)"] {
-                if let Err(error) = write.execute_unprepared(sql).await {
-                    tracing::warn!(%error, sql, "closing the database goes on without this");
-                }
-            }
-        }
+        tidy_up(&write).await;
         close_connection(&write).await;
         drop(lock);
     }
@@ -188,15 +183,16 @@ fn looks_like_sqlite(path: &Path) -> Result<bool, OpenError> {
 async fn open_postgres(url: &str, options: &Options, place: &str) -> Result<Opened, OpenError> {
     let unreachable = |source| OpenError::Unreachable { place: place.to_owned(), source };
     let admin = connect::postgres_admin(url).await.map_err(unreachable)?;
-    if !connect::take_owner_lock(&admin, options.exclusive).await.map_err(unreachable)? {
+    if !advisory::try_owner(&admin, options.exclusive).await.map_err(unreachable)? {
         return Err(OpenError::Locked { place: place.to_owned() });
     }
-    schema::lock(&admin).await.map_err(unreachable)?;
+    advisory::wait_for_schema(&admin).await.map_err(unreachable)?;
     schema::check(&admin).await.map_err(|misfit| misfit.at(place))?;
     let steps = schema::migrate(&admin)
         .await
         .map_err(|source| OpenError::Migration { place: place.to_owned(), source })?;
-    // The writer takes the lock over. Closing waits until the server has said goodbye, and thus let go.
+    // The writer takes the lock over.
+    advisory::release(&admin).await.map_err(unreachable)?;
     close_connection(&admin).await;
     let write = connect::postgres_writer(url, options.exclusive).await.map_err(unreachable)?;
     Ok(Opened { write, lock: None, steps })
@@ -206,6 +202,17 @@ async fn connect_readers(target: &Target, connections: u32) -> Result<DatabaseCo
     match target {
         Target::Sqlite { path } => connect::sqlite(path, Use::Read, connections.max(1)).await,
         Target::Postgres { url, .. } => connect::postgres_readers(url, connections.max(1)).await,
+    }
+}
+
+/// What is done last on the connection that writes. Nothing is lost when it fails.
+async fn tidy_up(write: &DatabaseConnection) {
+    let tidied = match write.get_database_backend() {
+        DbBackend::Postgres => advisory::release(write).await,
+        _ => write.execute_unprepared("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
+    };
+    if let Err(error) = tidied {
+        tracing::warn!(%error, "the database is closed without tidying up");
     }
 }
 

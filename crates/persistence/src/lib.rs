@@ -6,6 +6,7 @@
 // Never named here; it pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
 use libsqlite3_sys as _;
 
+mod advisory;
 mod connect;
 mod database;
 mod entity;

@@ -1,10 +1,9 @@
 //! What the engine asks of the store.
 
 use async_trait::async_trait;
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Expr, ExprTrait as _, SubQueryStatement};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
-    QueryTrait as _,
+    ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _,
 };
 use sluice_domain::run::Event;
 use sluice_engine::{Commit, CommitError, RunStore, StoreError, StoredRun};
@@ -42,20 +41,16 @@ impl RunStore for Database {
 
     async fn log_from(&self, id: Uuid, from: u64) -> Result<Vec<Event>, StoreError> {
         let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
-        // The row in which the event is may begin before it.
+        // The row in which the event is may begin before it. A log begins at 0, so there is such a row.
         let mut row_of_event = run_log::Entity::find()
             .select_only()
             .column_as(run_log::Column::Seq.max(), "seq")
             .filter(run_log::Column::RunId.eq(id))
             .filter(run_log::Column::Seq.lte(from));
-        let row_of_event = QuerySelect::query(&mut row_of_event).take();
+        let row_of_event = SubQueryStatement::from(QuerySelect::query(&mut row_of_event).take());
         let select = run_log::Entity::find()
             .filter(run_log::Column::RunId.eq(id))
-            .filter(
-                Condition::any()
-                    .add(run_log::Column::Seq.gt(from))
-                    .add(run_log::Column::Seq.in_subquery(row_of_event)),
-            )
+            .filter(Expr::col((run_log::Entity, run_log::Column::Seq)).gte(row_of_event))
             .order_by_asc(run_log::Column::Seq);
         let found = rows::find(self.readers(), select).await.map_err(store_error)?;
         let mut log = Vec::new();

@@ -5,7 +5,6 @@ use sluice_migration::Migrator;
 use sluice_migration::migration::{MigratorTrait, SchemaManager};
 
 use crate::OpenError;
-use crate::connect::SCHEMA_LOCK;
 
 /// Where the names of the steps taken are kept.
 const STEPS: &str = "seaql_migrations";
@@ -74,14 +73,6 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, DbEr
         tracing::info!(steps = names.len(), "the schema is up to date");
     }
     Ok(names)
-}
-
-/// Waits until no other server changes the schema of this PostgreSQL database. The lock goes with the
-/// connection.
-pub(crate) async fn lock(admin: &DatabaseConnection) -> Result<(), DbErr> {
-    let sql = "SELECT pg_advisory_lock($1)";
-    let statement = Statement::from_sql_and_values(DbBackend::Postgres, sql, [SCHEMA_LOCK.into()]);
-    admin.execute_raw(statement).await.map(drop)
 }
 
 /// The release of the SQLite in this binary, when it is older than 3.51.3: those can lose data when a

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use super::Job;
 use super::commits::{self, Alone, RunCommit};
 use super::work::Work;
+use crate::advisory;
 use crate::error::{is_race, is_unavailable, store_error};
 
 /// How long a transaction may take.
@@ -63,6 +64,9 @@ async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> 
             Job::Work(_) | Job::Stop => None,
         })
         .collect();
+    if commits.len() < jobs.len() {
+        advisory::wait_for_changes(tx).await?;
+    }
     commits::insert(tx, &commits).await?;
     for job in jobs {
         if let Job::Work(work) = job {
@@ -141,7 +145,11 @@ async fn write_work(db: &DatabaseConnection, mut work: Box<dyn Work>) -> Option<
 
 async fn work_once(db: &DatabaseConnection, work: &mut dyn Work) -> Result<(), DbErr> {
     let tx = begin(db).await?;
-    match work.apply(&tx).await {
+    let applied = async {
+        advisory::wait_for_changes(&tx).await?;
+        work.apply(&tx).await
+    };
+    match applied.await {
         Ok(()) => tx.commit().await,
         Err(error) => Err(rolled_back(tx, error).await),
     }

@@ -10,6 +10,7 @@ use crate::support::{ALL, Place, new, on_both_stores, start};
 
 on_both_stores!(
     reopening_keeps_everything,
+    a_server_can_start_again_at_once,
     a_second_server_is_refused,
     a_newer_schema_is_refused,
     migrating_names_the_steps,
@@ -29,6 +30,17 @@ async fn reopening_keeps_everything(place: &Place) {
     assert_eq!(db.versions(made.id, ALL).await.unwrap(), versions);
     assert_eq!(db.run(run.record.id).await.unwrap().unwrap().record, run.record);
     db.close().await;
+}
+
+async fn a_server_can_start_again_at_once(place: &Place) {
+    for _ in 0..10 {
+        place.open().await.close().await;
+    }
+    // Also when the one before ended without closing.
+    for _ in 0..3 {
+        drop(place.open().await);
+    }
+    place.open().await.close().await;
 }
 
 async fn a_second_server_is_refused(place: &Place) {
