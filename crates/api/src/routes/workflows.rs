@@ -9,7 +9,7 @@ use sluice_domain::graph::{self, Definition, SpurType};
 use sluice_domain::{naming, validation, versioning};
 use sluice_engine::{EngineError, RunStore};
 use sluice_nodes::Builtin;
-use sluice_persistence::{Accepted, NewWorkflow, WorkflowRow};
+use sluice_persistence::{Accepted, NewWorkflow, WorkflowRow, WriteError};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
@@ -280,7 +280,7 @@ pub(crate) async fn workflow_delete(
     }
     files::mark_deleted(&state.settings.data_dir, id).await?;
     let deleted = state.db.workflow_delete(id).await;
-    if deleted.is_ok() {
+    if matches!(deleted, Ok(()) | Err(WriteError::NotFound)) {
         files::remove_folders(&state.settings.data_dir, id).await;
     }
     deleted.map_err(|error| Resource::Workflow.write(error))?;
