@@ -1,7 +1,7 @@
 //! Drives runs: load and fold, decide, commit the events, and only then act.
 //!
-//! [`Engine`] is what the outside speaks to; a [`driver::Driver`] brings one run on; the
-//! [`dispatcher::Dispatcher`] sees to it that every run that needs a driver has exactly one.
+//! [`Engine`] is what the outside speaks to; a `Driver` brings one run on; the
+//! `Dispatcher` sees to it that every run that needs a driver has exactly one.
 
 pub mod clock;
 mod dispatcher;
