@@ -259,7 +259,16 @@ fn loops_in_loops_are_bounded() {
         links: vec![link("n0", "n1", None)],
         ..Definition::default()
     };
-    let world = World::start(&definition).finish(&[0]);
+    let mut world = World::new(&definition);
+    world.tell(Input::Start(Arc::default()));
+    // Most of a long log, as it would be after many iterations.
+    for _ in 0..sluice_domain::run::MAX_LOOP_EVENTS - 2_000 {
+        let event = Event::RunResumed { at: DateTime::UNIX_EPOCH };
+        world.state.fold(&event);
+        world.log.push(event);
+    }
+    world.tell(Input::Advance);
+    let world = world.finish(&[0]);
     assert_eq!(world.state.status, RunStatus::Failed);
     assert!(world.log.len() < 60_000, "{} events", world.log.len());
     assert!(world.state.tasks(&world.plan)[1].error.as_deref().is_some_and(|e| e.contains("events")));
