@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::{Signal, kill};
 use reqwest::header::HeaderMap;
 use reqwest::multipart::Form;
 use reqwest::{Client, Method};
@@ -129,6 +130,13 @@ impl App {
 
     pub(crate) fn log(&self) -> String {
         self.process.as_ref().expect("a running server").log()
+    }
+
+    /// SIGKILL to the Python workers; answers how many there were.
+    pub(crate) fn kill_workers(&self) -> usize {
+        let workers = self.process.as_ref().expect("a running server").children();
+        let killed = workers.iter().filter(|worker| kill(**worker, Signal::SIGKILL).is_ok());
+        killed.count()
     }
 
     pub(crate) fn base(&self) -> &str {

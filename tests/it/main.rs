@@ -7,13 +7,16 @@ mod graphs;
 mod process;
 mod store;
 
+mod again;
 mod catalogue;
 mod cli;
+mod concurrency;
 mod durability;
 mod examples;
 mod loops;
 mod openapi;
 mod pauses;
+mod policies;
 mod problems;
 mod python;
 mod routers;

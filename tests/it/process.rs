@@ -135,6 +135,18 @@ impl Process {
         panic!("no line `{MARK}…` after {DEADLINE:?}:\n{}", self.log());
     }
 
+    /// The process ids of the server's own children: the Python workers.
+    pub(crate) fn children(&self) -> Vec<Pid> {
+        let parent = |pid: i32| {
+            let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+            // The name before it may hold anything, also spaces and brackets.
+            stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
+        };
+        let all = std::fs::read_dir("/proc").expect("the processes").flatten();
+        let pids = all.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+        pids.filter(|pid| parent(*pid) == Some(self.child.id())).map(Pid::from_raw).collect()
+    }
+
     /// What the server wrote so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("the log").clone()

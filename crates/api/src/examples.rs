@@ -75,13 +75,17 @@ pub(crate) fn outputs() -> Value {
     json!({"input_node": {"note": "hello"}, "gate": {"input_node": {"note": "hello"}}, "output_node": {"note": "hello"}})
 }
 
+pub(crate) fn rerun() -> Value {
+    json!({"from_node": "gate"})
+}
+
 fn task(node_id: &str, status: &str, outputs: Value) -> Value {
     let run = uuid(RUN_ID);
     let began = (status != "PENDING").then_some(PAUSED);
     let ended = (status == "COMPLETED").then_some(PAUSED);
     json!({"id": uuid::Uuid::new_v5(&run, node_id.as_bytes()), "run_id": RUN_ID, "node_id": node_id,
         "parent_task_id": null, "status": status, "inputs": {}, "outputs": outputs, "error": null,
-        "start_time": began, "end_time": ended, "subworkflow": null, "subworkflow_output": null})
+        "start_time": began, "end_time": ended, "attempts": [], "retry_time": null, "reused": false, "subworkflow": null, "subworkflow_output": null})
 }
 
 fn run(status: &str, message: &str, outputs: Value, tasks: Value, end: Option<&str>, percent: f64) -> Value {
@@ -95,6 +99,16 @@ fn run(status: &str, message: &str, outputs: Value, tasks: Value, end: Option<&s
 pub(crate) fn pending_run() -> Value {
     let tasks = ["input_node", "gate", "output_node"].map(|id| task(id, "PENDING", Value::Null));
     run("PENDING", "The run is about to begin.", Value::Null, json!(tasks), None, 0.0)
+}
+
+pub(crate) fn retried_run() -> Value {
+    let tasks = json!([
+        task("input_node", "COMPLETED", json!({"note": "hello"})),
+        task("gate", "PENDING", Value::Null),
+        task("output_node", "PENDING", Value::Null),
+    ]);
+    let outputs = json!({"input_node": {"note": "hello"}});
+    run("RUNNING", "The run goes on.", outputs, tasks, None, 33.333_333_333_333_336)
 }
 
 pub(crate) fn paused_run() -> Value {
@@ -194,6 +208,8 @@ fn detail(kind: Kind) -> &'static str {
         Kind::NoOpenPause => "No pause of this run is open.",
         Kind::RunEnded => "The run has ended, it is COMPLETED. Start a new one.",
         Kind::PartialRun => "The node \"gate\" has no output. Give it in partial_outputs.",
+        Kind::RerunRefused => "There is no node \"gaet\" at the top of the workflow. Name one of its nodes.",
+        Kind::RunNotFailed => "Only a run that has failed can be retried, this one is COMPLETED.",
         Kind::NameTaken => "Another workflow has this name. Choose another one.",
         Kind::MethodNotAllowed => "This path doesn't take this method. The header Allow says which it takes.",
         Kind::BadRequest => "The form breaks off or can't be read. Send it again.",

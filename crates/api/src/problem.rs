@@ -54,6 +54,10 @@ kinds! {
     RunEnded = BAD_REQUEST "run-ended" "The run has ended",
     /// A single node could not be run.
     PartialRun = BAD_REQUEST "partial-run" "The node could not be run",
+    /// A run can't be made from another one as was asked.
+    RerunRefused = BAD_REQUEST "rerun-refused" "The run can't be made from the other one",
+    /// Only a run that has failed can be retried.
+    RunNotFailed = BAD_REQUEST "run-not-failed" "The run has not failed",
     /// The definition can't be made ready to run.
     Unrunnable = BAD_REQUEST "unrunnable" "The workflow can't be run",
     /// There is no such workflow.

@@ -32,6 +32,7 @@ impl Resource {
             EngineError::NotFound => self.missing(),
             EngineError::Refused(refusal) => refused(&refusal),
             EngineError::Partial(reason) => Problem::new(Kind::PartialRun, reason),
+            EngineError::Rerun(reason) => Problem::new(Kind::RerunRefused, reason),
             EngineError::Unrunnable(reason) => Problem::new(Kind::Unrunnable, reason.to_string()),
             EngineError::Draining => Problem::new(
                 Kind::Draining,
@@ -68,6 +69,14 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Ended(status) => {
             let status = status.as_str();
             Problem::new(Kind::RunEnded, format!("The run has ended, it is {status}. Start a new one."))
+        }
+        Refusal::NotFailed(status) => {
+            let status = status.as_str();
+            let detail = format!(
+                "Only a run that has failed can be retried, this one is {status}. Make a new run from it with \
+                 POST /run/{{run_id}}/rerun/."
+            );
+            Problem::new(Kind::RunNotFailed, detail)
         }
         Refusal::AlreadyStarted => {
             Problem::new(Kind::BadRequest, "The run has begun already. Start a new one.")

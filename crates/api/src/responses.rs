@@ -76,6 +76,14 @@ problems! {
     EndedRun {
         RunEnded: "The run has ended already.",
     }
+    /// What running again can answer.
+    RerunProblems {
+        RerunRefused: "The run can't be made so, or the body is not JSON.",
+    }
+    /// What retrying a run can answer.
+    RunNotFailed {
+        RunNotFailed: "The run has not failed.",
+    }
     /// What settling a pause can answer.
     NoOpenPause {
         NoOpenPause: "No such pause is open, or the body is not JSON.",

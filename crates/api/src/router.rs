@@ -31,6 +31,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(runs::read::run_get))
         .routes(routes!(runs::read::run_status))
         .routes(routes!(runs::read::run_cancel))
+        .routes(routes!(runs::again::run_rerun))
+        .routes(routes!(runs::again::run_retry))
         .routes(routes!(pauses::paused_workflow_list))
         .routes(routes!(pauses::pause_history))
         .routes(routes!(pauses::pause_settle))

@@ -153,6 +153,19 @@ pub enum TaskStatus {
     Canceled,
 }
 
+/// Why an attempt gave nothing: `error` the node itself failed, `timeout` it took too long, `crash` what it
+/// ran in died.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum FailureKind {
+    /// The node itself failed, or gave something that doesn't fit.
+    Error,
+    /// The attempt took longer than it may.
+    Timeout,
+    /// What the node ran in died: nothing that the node did.
+    Crash,
+}
+
 /// What a person does with an open gate: `APPROVE` lets the paused input go on, with the person's inputs
 /// laid over it; `OVERRIDE` lets the person's inputs go on alone; `DECLINE` lets nothing go on.
 #[derive(Debug, ToSchema)]

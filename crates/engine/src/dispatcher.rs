@@ -93,6 +93,11 @@ impl Dispatcher {
         true
     }
 
+    /// Lets the driver of `run` go, whoever wakes it: there is nothing to drive.
+    pub(crate) fn let_go(&self, run: Uuid) {
+        while !self.retire(run) {}
+    }
+
     /// Stops every driver where it stands and waits until all are gone.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();

@@ -2,29 +2,30 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use sluice_domain::run::{Action, Decision, Event, Input, Plan, RunState, RunStatus, TaskPath};
-use tokio::task::JoinSet;
-use tracing::{error, warn};
+use sluice_domain::run::{Action, Decision, Event, Input, Plan, RunState, RunStatus};
+use tracing::warn;
 
 use crate::dispatcher::{Dispatcher, Wake};
+use crate::engine::Snapshot;
 use crate::partial::decide_aside;
-use crate::{Commit, CommitError, EngineError, Executors, RunRecord, RunStore, StoreError};
+use crate::places::Place;
+use crate::work::{Tools, Work};
+use crate::{Commit, CommitError, EngineError, RunRecord, RunStore, StoreError};
 
 /// How long a driver waits for a store that gives no answer: at first, and at the most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// Brings one run on: decides, commits, acts, and takes what comes of the actions back in.
 pub(crate) struct Driver {
-    pub(crate) store: Arc<dyn RunStore>,
-    pub(crate) executors: Executors,
-    pub(crate) plan: Arc<Plan>,
+    store: Arc<dyn RunStore>,
+    plan: Arc<Plan>,
     pub(crate) record: RunRecord,
-    pub(crate) state: RunState,
+    state: RunState,
+    /// The place among the runs that go on at the same time, once there is one.
+    pub(crate) place: Option<Place>,
     /// What the run is to be told next.
     inbox: VecDeque<Input>,
-    /// The nodes at work. Dropping them stops them.
-    work: JoinSet<(TaskPath, Result<serde_json::Value, String>)>,
+    work: Work,
 }
 
 /// Events that were decided, and what is to be done once they are committed.
@@ -36,14 +37,15 @@ struct Step {
 }
 
 impl Driver {
-    pub(crate) fn new(
-        store: Arc<dyn RunStore>,
-        executors: Executors,
-        plan: Arc<Plan>,
-        record: RunRecord,
-        state: RunState,
-    ) -> Self {
-        Self { store, executors, plan, record, state, inbox: VecDeque::new(), work: JoinSet::new() }
+    pub(crate) fn new(store: Arc<dyn RunStore>, tools: Tools, run: Snapshot) -> Self {
+        let Snapshot { record, state, plan } = run;
+        let work = Work::new(tools, record.workflow_id);
+        Self { store, plan, record, state, place: None, inbox: VecDeque::new(), work }
+    }
+
+    /// The run as the driver has it.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot { record: self.record.clone(), state: self.state.clone(), plan: Arc::clone(&self.plan) }
     }
 
     /// Tells the run `inputs` in one commit, and starts what follows from them.
@@ -55,10 +57,7 @@ impl Driver {
         if let Some(commit) = step.commit {
             self.store.commit(commit).await?;
         }
-        self.act(step.actions);
-        if step.has_more {
-            self.inbox.push_back(Input::Advance);
-        }
+        self.act(step.actions, step.has_more);
         Ok(())
     }
 
@@ -75,7 +74,7 @@ impl Driver {
             Err(gone) => {
                 let reason: &dyn std::error::Error = &gone;
                 warn!(run = %self.record.id, reason, "the driver lets the run go");
-                while !dispatcher.retire(self.record.id) {}
+                dispatcher.let_go(self.record.id);
                 None
             }
         }
@@ -95,7 +94,7 @@ impl Driver {
                 continue;
             }
             tokio::select! {
-                Some(done) = self.work.join_next() => self.receive(done),
+                Some(input) = self.work.next() => self.inbox.push_back(input),
                 () = wake.woken() => {
                     self.reload_patiently().await?;
                     self.inbox.push_back(Input::Advance);
@@ -109,18 +108,6 @@ impl Driver {
         self.state.status.is_terminal() || (self.work.is_empty() && self.state.status == RunStatus::Paused)
     }
 
-    fn receive(
-        &mut self,
-        done: Result<(TaskPath, Result<serde_json::Value, String>), tokio::task::JoinError>,
-    ) {
-        match done {
-            Ok((task, Ok(output))) => self.inbox.push_back(Input::Succeeded(task, output)),
-            Ok((task, Err(error))) => self.inbox.push_back(Input::Failed(task, error)),
-            // Executions catch their own panics; what is left is an abort, when the run has ended.
-            Err(error) => error!(run = %self.record.id, %error, "an execution was lost"),
-        }
-    }
-
     /// Takes one input in, however often the log grows meanwhile or the store gives no answer.
     async fn take(&mut self, input: Input) -> Result<(), EngineError> {
         loop {
@@ -132,35 +119,38 @@ impl Driver {
                 Err(TellError::Refused(refusal)) => return Err(refusal.into()),
                 Err(TellError::Commit(_)) => return Err(EngineError::NotFound),
             };
-            let Some(commit) = step.commit else {
-                self.act(step.actions);
-                return Ok(());
+            let committed = match step.commit {
+                Some(commit) => self.commit_patiently(commit).await?,
+                None => true,
             };
-            if self.commit_patiently(commit).await? {
-                self.act(step.actions);
-                if step.has_more {
-                    self.inbox.push_back(Input::Advance);
-                }
-                if self.state.status.is_terminal() {
-                    self.work.abort_all();
-                }
+            if committed {
+                self.act(step.actions, step.has_more);
                 return Ok(());
             }
+            self.work.keep_places(&inputs);
             self.inbox.extend(inputs.into_iter().skip(1));
         }
     }
 
-    /// Decides on all of `inputs` in turn.
+    /// Decides on all of `inputs` in turn. Nodes that find a place begin in the same commit.
     fn decide(&mut self, inputs: Vec<Input>) -> Result<Step, TellError> {
         let first = self.state.length;
         let mut step = Step { commit: None, actions: Vec::new(), has_more: false };
         let mut events: Vec<Event> = Vec::new();
-        for input in inputs {
+        let mut inputs = VecDeque::from(inputs);
+        while let Some(input) = inputs.pop_front() {
             let Decision { events: more, actions, has_more } =
                 decide_aside(&self.plan, &mut self.state, input).map_err(TellError::Refused)?;
             events.extend(more);
-            step.actions.extend(actions);
             step.has_more |= has_more;
+            for action in actions {
+                match action {
+                    Action::Enqueue { task } if self.work.find_place(&task) => {
+                        inputs.push_back(Input::Begin(task))
+                    }
+                    action => step.actions.push(action),
+                }
+            }
         }
         if !events.is_empty() {
             self.record = of_state(&self.record, &self.state);
@@ -210,7 +200,7 @@ impl Driver {
                     self.state = RunState::from_log(&log);
                     self.record = of_state(&self.record, &self.state);
                     if self.state.status.is_terminal() {
-                        self.work.abort_all();
+                        self.work.stop();
                     }
                     return Ok(());
                 }
@@ -225,16 +215,15 @@ impl Driver {
         *backoff = (*backoff * 2).min(BACKOFF.1);
     }
 
-    /// Performs actions whose events are committed.
-    fn act(&mut self, actions: Vec<Action>) {
-        for action in actions {
-            let Action::Execute { task, node_type, config, inputs } = action;
-            let executors = self.executors.clone();
-            self.work.spawn(async move {
-                let execution = executors.execute(&node_type, &config, inputs);
-                let result = std::panic::AssertUnwindSafe(execution).catch_unwind().await;
-                (task, result.unwrap_or_else(|_| Err("The node failed inside of the server.".to_owned())))
-            });
+    /// Performs what follows from events that are committed.
+    fn act(&mut self, actions: Vec<Action>, has_more: bool) {
+        self.work.perform(actions);
+        self.work.keep_places(&[]);
+        if has_more {
+            self.inbox.push_back(Input::Advance);
+        }
+        if self.state.status.is_terminal() {
+            self.work.stop();
         }
     }
 }

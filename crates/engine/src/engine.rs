@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use sluice_domain::pause::PauseDecision;
 use sluice_domain::run::{Event, Input, Plan, RunState, RunStatus};
+use sluice_nodes::Policies;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -12,19 +13,37 @@ use uuid::Uuid;
 
 use crate::dispatcher::{Dispatcher, Wake};
 use crate::driver::{Driver, TellError, of_state};
+use crate::places::{Place, Places, Turn};
 use crate::plans::Plans;
+use crate::work::Tools;
 use crate::{
-    Commit, CommitError, EngineError, Executors, RunRecord, RunStore, StoreError, StoredRun, clock, partial,
+    Commit, CommitError, EngineError, Executors, Rerun, RunRecord, RunStore, StoreError, StoredRun, clock,
+    partial,
 };
 
 /// How many unfinished runs are read at once at the start.
 const RECOVERY_PAGE: u64 = 500;
 
 /// What of the engine can be set.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// How long, once the server stops, a request may still wait for its run.
     pub drain: Duration,
+    /// How much goes on at the same time.
+    pub limits: Limits,
+    /// How long nodes may take and how often they are tried.
+    pub policies: Policies,
+}
+
+/// How much goes on at the same time. What is beyond waits, and is `PENDING`; workflows take turns.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Nodes that work outside of the log.
+    pub nodes: usize,
+    /// Runs. One that waits for a person doesn't count.
+    pub runs: usize,
+    /// Runs of one workflow.
+    pub runs_per_workflow: usize,
 }
 
 /// A run that is asked for.
@@ -59,24 +78,28 @@ pub struct Engine(Arc<Inner>);
 
 struct Inner {
     store: Arc<dyn RunStore>,
-    executors: Executors,
+    tools: Tools,
+    /// The places of runs that go on at the same time.
+    runs: Places,
     plans: Plans,
     dispatcher: Dispatcher,
     draining: CancellationToken,
-    options: Options,
+    drain: Duration,
 }
 
 impl Engine {
     /// An engine over `store`. Nothing runs before [`Self::recover`] or a start.
     #[must_use]
     pub fn new(store: Arc<dyn RunStore>, executors: Executors, options: Options) -> Self {
+        let Options { drain, limits, policies } = options;
         Self(Arc::new(Inner {
-            plans: Plans::new(Arc::clone(&store)),
+            plans: Plans::new(Arc::clone(&store), policies),
             store,
-            executors,
+            tools: Tools { executors, nodes: Places::new(limits.nodes, limits.nodes) },
+            runs: Places::new(limits.runs, limits.runs_per_workflow),
             dispatcher: Dispatcher::default(),
             draining: CancellationToken::new(),
-            options,
+            drain,
         }))
     }
 
@@ -88,9 +111,9 @@ impl Engine {
         let (mut taken, mut after) = (0, None);
         loop {
             let runs = self.0.store.driven_runs(after, RECOVERY_PAGE).await?;
-            let Some(last) = runs.last().copied() else { break };
+            let Some((last, _)) = runs.last().copied() else { break };
             taken += runs.len();
-            runs.into_iter().for_each(|run| self.dispatch(run));
+            runs.into_iter().for_each(|(run, workflow)| self.dispatch(run, workflow));
             after = Some(last);
         }
         if taken > 0 {
@@ -106,7 +129,8 @@ impl Engine {
     pub async fn run_start(&self, start: StartRun) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         uninterrupted(async move {
-            let (snapshot, driver) = engine.begin(start, |inputs| vec![Input::Start(inputs)]).await?;
+            let driver = engine.begin(start, None, Vec::new()).await?;
+            let snapshot = driver.snapshot();
             engine.drive(driver, None);
             Ok(snapshot)
         })
@@ -120,9 +144,11 @@ impl Engine {
     pub async fn run_wait(&self, start: StartRun, deadline: Duration) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         let (snapshot, done) = uninterrupted(async move {
-            // One commit for a run without effects.
-            let both = |inputs| vec![Input::Start(inputs), Input::Advance];
-            let (snapshot, driver) = engine.begin(start, both).await?;
+            // One commit for a run without effects, if it need not wait for others.
+            let place = engine.0.runs.try_take(start.workflow_id);
+            let then = place.iter().map(|_| Input::Advance).collect();
+            let driver = engine.begin(start, place, then).await?;
+            let snapshot = driver.snapshot();
             if driver.is_settled() {
                 return Ok((snapshot, None));
             }
@@ -134,7 +160,7 @@ impl Engine {
         let Some(done) = done else { return Ok(snapshot) };
         let drained = async {
             self.0.draining.cancelled().await;
-            tokio::time::sleep(self.0.options.drain).await;
+            tokio::time::sleep(self.0.drain).await;
         };
         tokio::select! {
             // The driver let the run go, or another drives it: then the run is answered as it is.
@@ -160,7 +186,39 @@ impl Engine {
         let engine = self.clone();
         uninterrupted(async move {
             let snapshot = engine.tell(run_id, &Input::Settle(node_id, decision)).await?;
-            engine.dispatch(run_id);
+            engine.dispatch(run_id, snapshot.record.workflow_id);
+            Ok(snapshot)
+        })
+        .await
+    }
+
+    /// Lets a run that has failed go on, from the nodes that failed.
+    ///
+    /// # Errors
+    /// When there is no such run or it has not failed, or the store gives no answer.
+    pub async fn run_retry(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        uninterrupted(async move {
+            let snapshot = engine.tell(run_id, &Input::Retry).await?;
+            engine.dispatch(run_id, snapshot.record.workflow_id);
+            Ok(snapshot)
+        })
+        .await
+    }
+
+    /// Starts a run that takes over results of another, and answers as soon as it is durable.
+    ///
+    /// # Errors
+    /// [`EngineError::Rerun`] with the reason when it can't be made so; otherwise as [`Self::run_start`].
+    pub async fn run_rerun(&self, rerun: Rerun) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        uninterrupted(async move {
+            let old = engine.load(rerun.run_id).await?;
+            let plan = engine.0.plans.get(rerun.version_id.unwrap_or(old.record.version_id)).await?;
+            let (start, reused) = rerun.prepare(&old, &plan)?;
+            let driver = engine.begin(start, None, vec![Input::Reuse(reused)]).await?;
+            let snapshot = driver.snapshot();
+            engine.drive(driver, None);
             Ok(snapshot)
         })
         .await
@@ -186,7 +244,7 @@ impl Engine {
     /// [`EngineError::Partial`] with the reason when the node can't be run so.
     pub async fn run_partial(&self, partial: crate::PartialRun) -> Result<Map<String, Value>, EngineError> {
         let plan = self.0.plans.get(partial.version_id).await?;
-        partial::run(&plan, &self.0.executors, partial).await
+        partial::run(&plan, self.0.tools.clone(), partial).await
     }
 
     /// The run that this record and log tell of.
@@ -209,11 +267,13 @@ impl Engine {
         self.0.dispatcher.stop().await;
     }
 
+    /// Commits the beginning of a run, and what follows from telling it `then`.
     async fn begin(
         &self,
         start: StartRun,
-        inputs: impl FnOnce(Arc<Map<String, Value>>) -> Vec<Input>,
-    ) -> Result<(Snapshot, Driver), EngineError> {
+        place: Option<Place>,
+        then: Vec<Input>,
+    ) -> Result<Driver, EngineError> {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
@@ -229,20 +289,27 @@ impl Engine {
             end_time: None,
             has_open_pause: false,
         };
-        let mut driver = self.driver(plan, record, RunState::default());
-        driver.tell(inputs(Arc::new(start.inputs))).await?;
-        Ok((driver.snapshot(), driver))
+        let mut driver = self.driver(Snapshot { record, state: RunState::default(), plan });
+        driver.place = place;
+        driver.tell([vec![Input::Start(Arc::new(start.inputs))], then].concat()).await?;
+        Ok(driver)
     }
 
-    fn driver(&self, plan: Arc<Plan>, record: RunRecord, state: RunState) -> Driver {
-        Driver::new(Arc::clone(&self.0.store), self.0.executors.clone(), plan, record, state)
+    fn driver(&self, run: Snapshot) -> Driver {
+        Driver::new(Arc::clone(&self.0.store), self.0.tools.clone(), run)
     }
 
     /// Drives a run that was just begun; tells `done` what it came to.
-    fn drive(&self, driver: Driver, done: Option<oneshot::Sender<Snapshot>>) {
-        let (run, dispatcher) = (driver.record.id, self.0.dispatcher.clone());
+    fn drive(&self, mut driver: Driver, done: Option<oneshot::Sender<Snapshot>>) {
+        let (run, engine) = (driver.record.id, self.clone());
+        let turn =
+            driver.place.take().map_or_else(|| self.0.runs.queue(driver.record.workflow_id), Turn::Now);
         let drive = |wake: Arc<Wake>| async move {
-            let driven = driver.drive(Input::Advance, wake, dispatcher).await;
+            driver.place = engine.take_place(run, turn, &wake).await;
+            if driver.place.is_none() {
+                return engine.0.dispatcher.let_go(run);
+            }
+            let driven = driver.drive(Input::Advance, wake, engine.0.dispatcher.clone()).await;
             if let (Some(driver), Some(done)) = (driven, done) {
                 // Whoever waited may have gone.
                 let _ = done.send(driver.snapshot());
@@ -252,22 +319,49 @@ impl Engine {
     }
 
     /// Sees to it that the run is driven.
-    fn dispatch(&self, run_id: Uuid) {
+    fn dispatch(&self, run_id: Uuid, workflow_id: Uuid) {
         let engine = self.clone();
-        self.0.dispatcher.dispatch(run_id, |wake| async move {
-            let dispatcher = engine.0.dispatcher.clone();
-            match engine.load_patiently(run_id).await {
-                Ok(run) => {
-                    let driver = engine.driver(run.plan, run.record, run.state);
-                    driver.drive(Input::Recover, wake, dispatcher).await;
-                }
-                Err(cause) => {
-                    let cause: &dyn std::error::Error = &cause;
-                    error!(run = %run_id, cause, "a run can't be driven");
-                    while !dispatcher.retire(run_id) {}
+        self.0.dispatcher.dispatch(run_id, |wake| {
+            // Queued here, so that runs that are taken up again come in their order.
+            let turn = engine.0.runs.queue(workflow_id);
+            async move {
+                let dispatcher = engine.0.dispatcher.clone();
+                // Before it is read: many may wait.
+                let Some(place) = engine.take_place(run_id, turn, &wake).await else {
+                    return dispatcher.let_go(run_id);
+                };
+                match engine.load_patiently(run_id).await {
+                    Ok(run) => {
+                        let mut driver = engine.driver(run);
+                        driver.place = Some(place);
+                        driver.drive(Input::Recover, wake, dispatcher).await;
+                    }
+                    Err(cause) => {
+                        let cause: &dyn std::error::Error = &cause;
+                        error!(run = %run_id, cause, "a run can't be driven");
+                        dispatcher.let_go(run_id);
+                    }
                 }
             }
         });
+    }
+
+    /// Waits for a place among the runs that go on at the same time; none when the run has ended meanwhile
+    /// or is gone.
+    async fn take_place(&self, run_id: Uuid, turn: Turn, wake: &Wake) -> Option<Place> {
+        let mut turn = std::pin::pin!(turn.come());
+        loop {
+            tokio::select! {
+                biased;
+                place = &mut turn => return Some(place),
+                () = wake.woken() => {
+                    let run = self.load_patiently(run_id).await.ok()?;
+                    if run.state.status.is_terminal() {
+                        return None;
+                    }
+                }
+            }
+        }
     }
 
     async fn load(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
@@ -303,13 +397,6 @@ impl Engine {
                 Err(CommitError::Store(error)) => return Err(error.into()),
             }
         }
-    }
-}
-
-impl Driver {
-    /// The run as the driver has it.
-    pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot { record: self.record.clone(), state: self.state.clone(), plan: Arc::clone(&self.plan) }
     }
 }
 

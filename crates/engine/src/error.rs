@@ -14,6 +14,9 @@ pub enum EngineError {
     /// The node could not be run on its own; the reason is a sentence for whoever asked.
     #[error("{0}")]
     Partial(String),
+    /// The run can't be made from the other one as was asked; the reason is a sentence for whoever asked.
+    #[error("{0}")]
+    Rerun(String),
     /// The definition can't be run.
     #[error(transparent)]
     Unrunnable(#[from] PlanError),

@@ -1,7 +1,8 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use sluice_python::Pool;
+use sluice_domain::run::{Effect, Failure, FailureKind};
+use sluice_python::{Pool, PythonError};
 
 /// Performs what nodes do outside of the log.
 #[derive(Clone)]
@@ -16,24 +17,43 @@ impl Executors {
         Self { python }
     }
 
-    /// Executes a node of this type. Dropping the future stops the work.
+    /// Executes a node of this type once, within the time that its policy gives. Dropping the future stops
+    /// the work.
     ///
     /// # Errors
-    /// A sentence for the author of the workflow.
+    /// What went wrong.
     pub(crate) async fn execute(
         &self,
         node_type: &str,
-        config: &Map<String, Value>,
+        effect: &Effect,
         inputs: Arc<Map<String, Value>>,
-    ) -> Result<Value, String> {
+    ) -> Result<Value, Failure> {
         match node_type {
-            sluice_nodes::PYTHON_FUNC => {
-                let config = sluice_nodes::PythonFuncConfig::from_fields(config)?;
-                let output =
-                    self.python.run(&config.code, &inputs).await.map_err(|error| error.to_string())?;
-                sluice_nodes::check_output(&config, output)
+            sluice_nodes::PYTHON_FUNC => self.python(effect, &inputs).await,
+            other => {
+                Err(Failure::error(format!("The node type \"{other}\" can't be run by this server yet.")))
             }
-            other => Err(format!("The node type \"{other}\" can't be run by this server yet.")),
         }
+    }
+
+    async fn python(&self, effect: &Effect, inputs: &Map<String, Value>) -> Result<Value, Failure> {
+        let config = sluice_nodes::PythonFuncConfig::from_fields(&effect.config).map_err(Failure::error)?;
+        let output = self.python.run_within(&config.code, inputs, effect.policy.timeout).await;
+        let output = output.map_err(|error| Failure { kind: kind(&error), error: error.to_string() })?;
+        sluice_nodes::check_output(&config, output).map_err(Failure::error)
+    }
+}
+
+fn kind(error: &PythonError) -> FailureKind {
+    match error {
+        PythonError::Timeout(_) => FailureKind::Timeout,
+        PythonError::Crashed(_) | PythonError::Worker(_) => FailureKind::Crash,
+        PythonError::Syntax { .. }
+        | PythonError::Raised { .. }
+        | PythonError::Memory(_)
+        | PythonError::Recursion(_)
+        | PythonError::OutputTooLarge(_)
+        | PythonError::NotJson(_)
+        | PythonError::Unsupported(_) => FailureKind::Error,
     }
 }

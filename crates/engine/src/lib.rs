@@ -10,11 +10,15 @@ mod engine;
 mod error;
 mod execute;
 mod partial;
+mod places;
 mod plans;
+mod rerun;
 mod store;
+mod work;
 
-pub use engine::{Engine, Options, Snapshot, StartRun};
+pub use engine::{Engine, Limits, Options, Snapshot, StartRun};
 pub use error::EngineError;
 pub use execute::Executors;
 pub use partial::PartialRun;
+pub use rerun::Rerun;
 pub use store::{Commit, CommitError, RunRecord, RunStore, StoreError, StoredRun};

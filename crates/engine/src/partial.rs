@@ -2,16 +2,18 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sluice_domain::run::{
-    Action, Decision, Event, Input, Plan, Refusal, RunState, RunStatus, TaskPath, TaskStatus, decide,
+    Decision, Event, Input, Plan, Refusal, RunState, RunStatus, TaskPath, TaskStatus, decide,
 };
-use tokio::task::JoinSet;
 use uuid::Uuid;
 
-use crate::{EngineError, Executors, clock};
+use crate::work::{Tools, Work};
+use crate::{EngineError, clock};
 
 /// One node that is asked to run on its own, without anything being kept.
 #[derive(Clone, Debug)]
 pub struct PartialRun {
+    /// The workflow.
+    pub workflow_id: Uuid,
     /// The version whose node it is.
     pub version_id: Uuid,
     /// The node.
@@ -27,7 +29,7 @@ pub struct PartialRun {
 /// Runs the node, and before it those of its predecessors for which no output is given.
 pub(crate) async fn run(
     plan: &Plan,
-    executors: &Executors,
+    tools: Tools,
     partial: PartialRun,
 ) -> Result<Map<String, Value>, EngineError> {
     let id = &partial.node_id;
@@ -38,7 +40,7 @@ pub(crate) async fn run(
     let given = known_outputs(plan, &partial);
     let plan = plan.up_to(target);
     let mut state = primed(&plan, &partial, &given);
-    bring_to_rest(&plan, executors, &mut state).await?;
+    bring_to_rest(&plan, Work::new(tools, partial.workflow_id), &mut state).await?;
     match state.status {
         RunStatus::Paused => Err(EngineError::Partial(waiting(&state))),
         RunStatus::Failed => Err(EngineError::Partial(failure(&plan, &state))),
@@ -71,25 +73,18 @@ fn primed(plan: &Plan, partial: &PartialRun, given: &Map<String, Value>) -> RunS
     state
 }
 
-async fn bring_to_rest(plan: &Plan, executors: &Executors, state: &mut RunState) -> Result<(), EngineError> {
-    let mut work = JoinSet::new();
+async fn bring_to_rest(plan: &Plan, mut work: Work, state: &mut RunState) -> Result<(), EngineError> {
     let mut input = Input::Recover;
     loop {
         let decision = decide_aside(plan, state, input)?;
-        for action in decision.actions {
-            let Action::Execute { task, node_type, config, inputs } = action;
-            let executors = executors.clone();
-            work.spawn(async move { (task, executors.execute(&node_type, &config, inputs).await) });
-        }
-        if decision.has_more {
-            input = Input::Advance;
-            continue;
-        }
-        input = match work.join_next().await {
-            None => return Ok(()),
-            Some(Ok((task, Ok(output)))) => Input::Succeeded(task, output),
-            Some(Ok((task, Err(error)))) => Input::Failed(task, error),
-            Some(Err(lost)) => return Err(EngineError::Partial(format!("The node did not end: {lost}."))),
+        work.perform(decision.actions);
+        input = if decision.has_more {
+            Input::Advance
+        } else {
+            match work.next().await {
+                Some(input) => input,
+                None => return Ok(()),
+            }
         };
     }
 }

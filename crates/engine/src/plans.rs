@@ -3,7 +3,7 @@ use std::sync::Arc;
 use moka::future::Cache;
 use sluice_domain::Definition;
 use sluice_domain::run::Plan;
-use sluice_nodes::Builtin;
+use sluice_nodes::{Builtin, Policies};
 use uuid::Uuid;
 
 use crate::{EngineError, RunStore, StoreError};
@@ -14,12 +14,13 @@ const CAPACITY: u64 = 1_000;
 /// Plans by version.
 pub(crate) struct Plans {
     store: Arc<dyn RunStore>,
+    kinds: Builtin,
     cache: Cache<Uuid, Arc<Plan>>,
 }
 
 impl Plans {
-    pub(crate) fn new(store: Arc<dyn RunStore>) -> Self {
-        Self { store, cache: Cache::new(CAPACITY) }
+    pub(crate) fn new(store: Arc<dyn RunStore>, policies: Policies) -> Self {
+        Self { store, kinds: Builtin { policies }, cache: Cache::new(CAPACITY) }
     }
 
     /// The plan of a version; made when nobody asked for it lately.
@@ -28,7 +29,7 @@ impl Plans {
             return Ok(plan);
         }
         let definition = self.definition(version_id).await?;
-        let plan = Arc::new(Plan::build(&definition, &Builtin)?);
+        let plan = Arc::new(Plan::build(&definition, &self.kinds)?);
         self.cache.insert(version_id, Arc::clone(&plan)).await;
         Ok(plan)
     }

@@ -61,9 +61,9 @@ pub trait RunStore: Send + Sync + 'static {
     /// The definition of a version, as JSON; none when there is no such version.
     async fn version_definition(&self, version_id: Uuid) -> Result<Option<String>, StoreError>;
 
-    /// The ids of runs that somebody must drive ([`RunStatus::DRIVEN`]), the oldest first: at most
-    /// `limit` of those behind `after`.
-    async fn driven_runs(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<Uuid>, StoreError>;
+    /// The ids of runs that somebody must drive ([`RunStatus::DRIVEN`]), each with that of its workflow, the
+    /// oldest first: at most `limit` of those behind `after`.
+    async fn driven_runs(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<(Uuid, Uuid)>, StoreError>;
 
     /// The ids of the runs of a workflow that have not ended.
     async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<Uuid>, StoreError>;

@@ -8,11 +8,14 @@ use sluice_domain::validation::{Catalogue, ConfigProblem};
 use sluice_domain::{Definition, Node};
 
 use crate::config::{self, Config, ConfigSchema};
-use crate::{kinds, known};
+use crate::{Policies, kinds, known};
 
 /// The kinds of nodes that this program comes with.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Builtin;
+#[derive(Clone, Debug, Default)]
+pub struct Builtin {
+    /// What nodes that work outside of the log get of the server.
+    pub policies: Policies,
+}
 
 /// A kind that this program can run.
 pub(crate) trait NodeKind {
@@ -26,8 +29,11 @@ pub(crate) trait NodeKind {
     fn tidy(_config: &mut Map<String, Value>) {}
 
     /// What a node with this config does.
-    fn behaviour(config: Self::Config, fields: Map<String, Value>) -> LoopBody;
+    fn behaviour(config: Self::Config, fields: Map<String, Value>, server: &Policies) -> LoopBody;
 }
+
+/// Reads a config and says what a node with it does.
+type ReadBehaviour = fn(Map<String, Value>, &Policies) -> Result<LoopBody, Vec<ConfigProblem>>;
 
 /// A [`NodeKind`] as a value, so that kinds can stand in a table.
 pub(crate) struct Runnable {
@@ -36,7 +42,7 @@ pub(crate) struct Runnable {
     /// The schema of the config.
     pub(crate) schema: ConfigSchema,
     tidy: fn(&mut Map<String, Value>),
-    behaviour: fn(Map<String, Value>) -> Result<LoopBody, Vec<ConfigProblem>>,
+    behaviour: ReadBehaviour,
 }
 
 impl Runnable {
@@ -45,7 +51,7 @@ impl Runnable {
             name: K::NAME,
             schema: ConfigSchema::of::<K::Config>(),
             tidy: K::tidy,
-            behaviour: |fields| Ok(K::behaviour(config::read(fields.clone())?, fields)),
+            behaviour: |fields, server| Ok(K::behaviour(config::read(fields.clone())?, fields, server)),
         }
     }
 
@@ -57,7 +63,7 @@ impl Runnable {
 
     fn problems(&self, node: &Node) -> Vec<ConfigProblem> {
         let fields = self.fields(node);
-        let Err(first) = (self.behaviour)(fields.clone()) else { return Vec::new() };
+        let Err(first) = (self.behaviour)(fields.clone(), &Policies::default()) else { return Vec::new() };
         // The struct decides whether a config is good. Where it isn't, the schema knows more than the one
         // place at which reading stopped.
         let all = self.schema.problems(fields);
@@ -94,7 +100,7 @@ impl Kinds for Builtin {
                 format!("There is no node type \"{name}\".")
             });
         };
-        (kind.behaviour)(kind.fields(node)).unwrap_or_else(|problems| {
+        (kind.behaviour)(kind.fields(node), &self.policies).unwrap_or_else(|problems| {
             let problems: Vec<String> =
                 problems.into_iter().map(|p| format!("{} ({})", p.message, p.pointer)).collect();
             broken(format!("The config of the node doesn't fit its kind: {}", problems.join(" ")))

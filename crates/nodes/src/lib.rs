@@ -12,9 +12,11 @@ mod json_schema;
 mod kinds;
 mod known;
 mod ordered;
+mod policy;
 pub mod python_text;
 mod wording;
 
 pub use builtin::Builtin;
 pub use catalogue::{Groups, Kind, VisualTag, catalogue};
 pub use kinds::python_func::{PYTHON_FUNC, PythonFuncConfig, check_output};
+pub use policy::{Policies, PolicyConfig, RetryConfig};

@@ -73,10 +73,10 @@ impl RunStore for Database {
             .map_err(store_error)
     }
 
-    async fn driven_runs(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<Uuid>, StoreError> {
+    async fn driven_runs(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
         let mut select = run::Entity::find()
             .select_only()
-            .column(run::Column::Id)
+            .columns([run::Column::Id, run::Column::WorkflowId])
             .filter(Expr::cust(DRIVEN))
             .order_by_asc(run::Column::Id)
             .limit(Page { number: 1, size: limit }.limit());

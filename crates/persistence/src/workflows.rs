@@ -153,6 +153,22 @@ impl Database {
             .map_err(store_error)
     }
 
+    /// The id of the version `number` of a workflow; none when there is no such version.
+    ///
+    /// # Errors
+    /// When the store gives no answer.
+    pub async fn version_id(&self, workflow_id: Uuid, number: i32) -> Result<Option<Uuid>, StoreError> {
+        workflow_version::Entity::find()
+            .select_only()
+            .column(workflow_version::Column::Id)
+            .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
+            .filter(workflow_version::Column::Version.eq(number))
+            .into_tuple()
+            .one(self.readers())
+            .await
+            .map_err(store_error)
+    }
+
     /// A version; none when there is no such version.
     ///
     /// # Errors

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, watch};
 
-use crate::config::PoolConfig;
+use crate::config::{Limits, PoolConfig};
 use crate::error::PythonError;
 use crate::process::{Silence, Worker};
 use crate::protocol::{self, Failure, Fate, Outcome, Request};
@@ -66,15 +67,28 @@ impl Pool {
     /// See [`PythonError`]. Whatever the error, the pool can run the next
     /// snippet.
     pub async fn run(&self, code: &str, inputs: &Map<String, Value>) -> Result<Value, PythonError> {
+        self.run_within(code, inputs, self.shared.config.limits.time).await
+    }
+
+    /// As [`run`](Self::run), with this limit of time in place of that of the pool.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub async fn run_within(
+        &self,
+        code: &str,
+        inputs: &Map<String, Value>,
+        time: Duration,
+    ) -> Result<Value, PythonError> {
         let shared = &self.shared;
-        let frame = shared.request(code, inputs)?;
+        let frame = shared.request(code, inputs, time)?;
         let mut stopping = shared.stopping.subscribe();
         let _slot = shared.slots.acquire().await.map_err(|_| shut_down())?;
         tokio::select! {
             biased;
             // An error would mean that the sender is gone; it's in `shared`.
             _ = stopping.wait_for(|stopping| *stopping) => Err(shut_down()),
-            result = shared.run(&frame) => result,
+            result = shared.run(&frame, time) => result,
         }
     }
 
@@ -105,11 +119,16 @@ impl Shared {
     }
 
     /// The frame that asks a worker to run `code`.
-    fn request(&self, code: &str, inputs: &Map<String, Value>) -> Result<Vec<u8>, PythonError> {
+    fn request(
+        &self,
+        code: &str,
+        inputs: &Map<String, Value>,
+        time: Duration,
+    ) -> Result<Vec<u8>, PythonError> {
         let request = Request {
             code: Cow::Borrowed(code),
             inputs: Cow::Borrowed(inputs),
-            limits: Cow::Borrowed(&self.config.limits),
+            limits: Cow::Owned(Limits { time, ..self.config.limits.clone() }),
         };
         let mut frame = protocol::start_frame();
         serde_json::to_writer(&mut frame, &request)
@@ -123,16 +142,15 @@ impl Shared {
     }
 
     /// Runs a request on an idle or a new worker, within the time limit.
-    async fn run(&self, frame: &[u8]) -> Result<Value, PythonError> {
-        let limits = &self.config.limits;
-        match tokio::time::timeout(limits.time + self.config.grace, self.attempt(frame)).await {
+    async fn run(&self, frame: &[u8], time: Duration) -> Result<Value, PythonError> {
+        match tokio::time::timeout(time + self.config.grace, self.attempt(frame, time)).await {
             Ok(result) => result,
             // The worker was dropped with the future, and so killed.
-            Err(_) => Err(PythonError::Timeout(limits.time)),
+            Err(_) => Err(PythonError::Timeout(time)),
         }
     }
 
-    async fn attempt(&self, frame: &[u8]) -> Result<Value, PythonError> {
+    async fn attempt(&self, frame: &[u8], time: Duration) -> Result<Value, PythonError> {
         let max_reply = self.config.limits.output_bytes.saturating_add(protocol::REPLY_OVERHEAD);
         loop {
             let (mut worker, reused) = match self.take_idle() {
@@ -140,7 +158,7 @@ impl Shared {
                 None => (Worker::spawn(&self.config)?, false),
             };
             match worker.exchange(frame, max_reply).await {
-                Ok(body) => return self.finish(worker, &body),
+                Ok(body) => return self.finish(worker, &body, time),
                 // It died while it was idle. The next one is another idle
                 // worker or a new one, so this comes to an end.
                 // So it may have when it dies at once: a process that was killed while it was idle can be seen
@@ -168,7 +186,7 @@ impl Shared {
     }
 
     /// Reads a reply and puts the worker back if it's fit for another run.
-    fn finish(&self, mut worker: Worker, body: &[u8]) -> Result<Value, PythonError> {
+    fn finish(&self, mut worker: Worker, body: &[u8], time: Duration) -> Result<Value, PythonError> {
         let garbled = |_| PythonError::Worker("its reply can't be read".to_owned());
         let (outcome, fate, json) = protocol::parse_reply(body)
             .ok_or_else(|| PythonError::Worker("it sent something else than a reply".to_owned()))?;
@@ -182,15 +200,15 @@ impl Shared {
         if fate == Fate::Keep && !strained && worker.runs < self.config.runs_per_worker {
             self.idle().push(worker);
         }
-        result.map_err(|failure| self.error(failure))
+        result.map_err(|failure| self.error(failure, time))
     }
 
-    fn error(&self, failure: Failure) -> PythonError {
+    fn error(&self, failure: Failure, time: Duration) -> PythonError {
         let limits = &self.config.limits;
         match failure {
             Failure::Syntax { message, line } => PythonError::Syntax { message, line },
             Failure::Raised { kind, message, line } => PythonError::Raised { kind, message, line },
-            Failure::Timeout => PythonError::Timeout(limits.time),
+            Failure::Timeout => PythonError::Timeout(time),
             Failure::Memory => PythonError::Memory(limits.memory_bytes),
             Failure::Recursion => PythonError::Recursion(limits.recursion_depth),
             Failure::OutputTooLarge => PythonError::OutputTooLarge(limits.output_bytes),

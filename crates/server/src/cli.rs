@@ -62,7 +62,44 @@ pub(crate) struct ServeArgs {
     #[arg(long, env = "SLUICE_DRAIN_SECONDS", default_value_t = 10)]
     pub(crate) drain_seconds: u64,
     #[command(flatten)]
+    pub(crate) work: WorkArgs,
+    #[command(flatten)]
     pub(crate) python: PythonArgs,
+}
+
+/// How much goes on at the same time, and how long nodes may take.
+#[derive(Debug, Args)]
+pub(crate) struct WorkArgs {
+    /// How many runs go on at the same time. More wait as PENDING; workflows take turns. A run that waits
+    /// for a person doesn't count.
+    #[arg(long, env = "SLUICE_MAX_RUNS", default_value_t = 1_000, value_parser = at_least_one())]
+    pub(crate) max_runs: u64,
+    /// How many runs of one workflow go on at the same time.
+    #[arg(long, env = "SLUICE_MAX_RUNS_PER_WORKFLOW", default_value_t = 1_000, value_parser = at_least_one())]
+    pub(crate) max_runs_per_workflow: u64,
+    /// How many nodes run at the same time, of those that run outside of the server's own work (Python).
+    /// More wait as PENDING; workflows take turns. 0: as many as there are Python workers.
+    #[arg(long, env = "SLUICE_MAX_NODES", default_value_t = 0)]
+    pub(crate) max_nodes: u64,
+    /// How long such a node may run, in seconds, where its policy says nothing.
+    #[arg(long, env = "SLUICE_NODE_TIMEOUT_SECONDS", default_value_t = 10.0)]
+    pub(crate) node_timeout_seconds: f64,
+    /// How long such a node may run whatever its policy says, in seconds.
+    #[arg(long, env = "SLUICE_MAX_NODE_TIMEOUT_SECONDS", default_value_t = 3_600.0)]
+    pub(crate) max_node_timeout_seconds: f64,
+    /// How often such a node is tried, where its policy says nothing.
+    #[arg(long, env = "SLUICE_NODE_ATTEMPTS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) node_attempts: u32,
+    /// How often such a node is tried whatever its policy says.
+    #[arg(long, env = "SLUICE_MAX_NODE_ATTEMPTS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) max_node_attempts: u32,
+    /// The longest wait between two attempts whatever its policy says, in seconds.
+    #[arg(long, env = "SLUICE_MAX_NODE_BACKOFF_SECONDS", default_value_t = 3_600.0)]
+    pub(crate) max_node_backoff_seconds: f64,
+}
+
+fn at_least_one() -> clap::builder::RangedU64ValueParser {
+    clap::builder::RangedU64ValueParser::new().range(1..)
 }
 
 /// What Python nodes may use.
@@ -72,9 +109,6 @@ pub(crate) struct PythonArgs {
     /// at least 2.
     #[arg(long, env = "SLUICE_PYTHON_WORKERS", default_value_t = 0)]
     pub(crate) python_workers: usize,
-    /// How long a Python node may run, in seconds.
-    #[arg(long, env = "SLUICE_PYTHON_SECONDS", default_value_t = 10.0)]
-    pub(crate) python_seconds: f64,
     /// How much memory a Python node may use, in MiB.
     #[arg(long, env = "SLUICE_PYTHON_MEMORY_MIB", default_value_t = 256)]
     pub(crate) python_memory_mib: u64,

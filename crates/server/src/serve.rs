@@ -6,11 +6,12 @@ use axum_server::Handle;
 use hyper_util::rt::TokioTimer;
 use sluice_api::{AppState, Settings};
 use sluice_engine::{Engine, Executors};
+use sluice_nodes::Policies;
 use sluice_persistence::Database;
 use sluice_python::{Limits, Pool, PoolConfig};
 use tracing::info;
 
-use crate::cli::{DatabaseArgs, PythonArgs, ServeArgs};
+use crate::cli::{DatabaseArgs, PythonArgs, ServeArgs, WorkArgs};
 use crate::log;
 
 type Failure = Box<dyn std::error::Error>;
@@ -42,13 +43,18 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.data_dir)
         .map_err(|error| format!("can't make the folder {}: {error}", args.data_dir.display()))?;
     let database = Database::open(options(&args.database)).await?;
-    let python = python_pool(&args.python)?;
+    let workers = python_workers(&args.python);
+    let python = python_pool(&args.python, workers)?;
     let drain = Duration::from_secs(args.drain_seconds);
     let engine = Engine::new(
         Arc::new(database.clone()),
         Executors::new(python.clone()),
-        // Requests that wait for a run are answered before the connections are closed.
-        sluice_engine::Options { drain: drain / 2 },
+        sluice_engine::Options {
+            // Requests that wait for a run are answered before the connections are closed.
+            drain: drain / 2,
+            limits: limits(&args.work, workers),
+            policies: policies(&args.work)?,
+        },
     );
     sluice_api::sweep_files(&database, &args.data_dir).await?;
     engine.recover().await?;
@@ -79,15 +85,36 @@ fn settings(args: &ServeArgs) -> Settings {
     }
 }
 
-/// The program itself is the worker, so that nothing else has to be installed.
-fn python_pool(args: &PythonArgs) -> Result<Pool, Failure> {
-    let processors = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
-    let workers = if args.python_workers == 0 { processors } else { args.python_workers };
-    let limits = Limits {
-        time: Duration::try_from_secs_f64(args.python_seconds)?,
-        memory_bytes: args.python_memory_mib * 1024 * 1024,
-        ..Limits::default()
+fn limits(args: &WorkArgs, workers: usize) -> sluice_engine::Limits {
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    sluice_engine::Limits {
+        nodes: if args.max_nodes == 0 { workers } else { count(args.max_nodes) },
+        runs: count(args.max_runs),
+        runs_per_workflow: count(args.max_runs_per_workflow),
+    }
+}
+
+fn policies(args: &WorkArgs) -> Result<Policies, Failure> {
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds);
+    let mut policies = Policies {
+        max_timeout: seconds(args.max_node_timeout_seconds)?,
+        max_attempts: args.max_node_attempts,
+        max_backoff: seconds(args.max_node_backoff_seconds)?,
+        ..Policies::default()
     };
+    policies.default.timeout = seconds(args.node_timeout_seconds)?;
+    policies.default.retry.max_attempts = args.node_attempts;
+    Ok(policies)
+}
+
+fn python_workers(args: &PythonArgs) -> usize {
+    let processors = std::thread::available_parallelism().map_or(2, |n| n.get().max(2));
+    if args.python_workers == 0 { processors } else { args.python_workers }
+}
+
+/// The program itself is the worker, so that nothing else has to be installed.
+fn python_pool(args: &PythonArgs, workers: usize) -> Result<Pool, Failure> {
+    let limits = Limits { memory_bytes: args.python_memory_mib * 1024 * 1024, ..Limits::default() };
     let config = PoolConfig::current_exe(["python-worker"])?;
     Ok(Pool::new(PoolConfig { workers, limits, ..config }))
 }

@@ -28,7 +28,7 @@ fn problems_of(file: &Path) -> Vec<String> {
         Err(problem) => return vec![problem],
     };
     definition.normalise();
-    let found = check(&definition, &Builtin).into_iter();
+    let found = check(&definition, &Builtin::default()).into_iter();
     found.map(|d| format!("{prefix}{}: {}: {}", d.pointer, d.code.as_str(), d.message)).collect()
 }
 

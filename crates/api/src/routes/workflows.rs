@@ -103,7 +103,7 @@ async fn checked(definition: Definition) -> Result<Accepted, Problem> {
 fn check(mut definition: Definition) -> Result<Accepted, Problem> {
     definition.normalise();
     let definition = definition.or_default();
-    let found = validation::validate(&definition, &Builtin);
+    let found = validation::validate(&definition, &Builtin::default());
     if !found.is_empty() {
         return Err(Problem::invalid(Kind::InvalidDefinition, found.into_iter().map(item).collect()));
     }

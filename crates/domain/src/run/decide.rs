@@ -4,9 +4,12 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_RUN_BYTES, size};
-use super::plan::{Behaviour, Inputs, LoopPlan, Plan};
+use super::plan::{Behaviour, Effect, Inputs, LoopPlan, Plan};
 use super::values::{Arrived, Memo};
-use super::{CancelReason, Event, RunState, RunStatus, Scope, TaskPath, TaskStatus};
+use super::{
+    CancelReason, Event, Failure, FailureKind, Reused, RunState, RunStatus, Scope, TaskPath, TaskState,
+    TaskStatus,
+};
 use crate::pause::{PauseAction, PauseDecision, PausePolicy};
 
 /// What a run is told.
@@ -19,10 +22,16 @@ pub enum Input {
     Recover,
     /// Go on as far as possible.
     Advance,
-    /// A node that was executed gave this output.
-    Succeeded(TaskPath, Value),
-    /// A node that was executed gave this error.
-    Failed(TaskPath, String),
+    /// What another run has found out is taken over; only told to a run that has just begun.
+    Reuse(Vec<Reused>),
+    /// A node that waits for a place has got one.
+    Begin(TaskPath),
+    /// An attempt at a node gave this, at this time.
+    Ended(TaskPath, Result<Value, Failure>, DateTime<Utc>),
+    /// The wait before a node's next attempt is over.
+    BackoffOver(TaskPath),
+    /// A run that has failed goes on from where it failed.
+    Retry,
     /// A person decided: on the gate with this node id, or on the oldest open one.
     Settle(Option<String>, PauseDecision),
     /// The run is called off.
@@ -43,16 +52,28 @@ pub struct Decision {
 /// Work that happens outside of the log.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
-    /// Execute a node and tell the run what came of it.
+    /// Find a place for a node, then say [`Input::Begin`].
+    Enqueue {
+        /// Which.
+        task: TaskPath,
+    },
+    /// Execute a node once, then say [`Input::Ended`].
     Execute {
         /// Which.
         task: TaskPath,
         /// The kind of the node.
         node_type: Arc<str>,
-        /// Its configuration.
-        config: Arc<Map<String, Value>>,
+        /// Its configuration, and how long it may take.
+        effect: Arc<Effect>,
         /// {label of the predecessor: its output}.
         inputs: Arc<Map<String, Value>>,
+    },
+    /// Wait, then say [`Input::BackoffOver`].
+    Wait {
+        /// For which node.
+        task: TaskPath,
+        /// Until when.
+        until: DateTime<Utc>,
     },
 }
 
@@ -68,6 +89,9 @@ pub enum Refusal {
     /// The run has begun already.
     #[error("the run has begun already")]
     AlreadyStarted,
+    /// Only a run that has failed can be retried.
+    #[error("only a run that has failed can be retried: it is {}", .0.as_str())]
+    NotFailed(RunStatus),
 }
 
 /// Says what `input` leads to, and folds it into `state`, so that `state` is at every time what its log
@@ -88,8 +112,11 @@ pub fn decide(
         Input::Start(inputs) => decider.start(inputs)?,
         Input::Recover => decider.resume(true),
         Input::Advance => decider.resume(false),
-        Input::Succeeded(task, output) => decider.finish(&task, Ok(output)),
-        Input::Failed(task, error) => decider.finish(&task, Err(error)),
+        Input::Reuse(reused) => decider.reuse(reused),
+        Input::Begin(task) => decider.begin_effect(task),
+        Input::Ended(task, result, at) => decider.finish(&task, result, at),
+        Input::BackoffOver(task) => decider.backoff_over(task),
+        Input::Retry => decider.retry()?,
         Input::Settle(node, pause_decision) => decider.settle(node, pause_decision)?,
         Input::Cancel => decider.cancel()?,
     }
@@ -100,18 +127,18 @@ pub fn decide(
 const LOOP_BATCH: usize = 1_000;
 
 /// The level that a frame belongs to: the top, or the body of a loop.
-type Level<'p> = &'p Plan;
+pub(super) type Level<'p> = &'p Plan;
 
-struct Decider<'p, 's> {
-    plan: &'p Plan,
-    state: &'s mut RunState,
-    now: DateTime<Utc>,
-    decision: Decision,
-    memo: Memo,
+pub(super) struct Decider<'p, 's> {
+    pub(super) plan: &'p Plan,
+    pub(super) state: &'s mut RunState,
+    pub(super) now: DateTime<Utc>,
+    pub(super) decision: Decision,
+    pub(super) memo: Memo,
 }
 
 impl<'p> Decider<'p, '_> {
-    fn emit(&mut self, event: Event) {
+    pub(super) fn emit(&mut self, event: Event) {
         self.state.fold(&event);
         self.decision.events.push(event);
     }
@@ -121,6 +148,20 @@ impl<'p> Decider<'p, '_> {
             return Err(Refusal::AlreadyStarted);
         }
         self.emit(Event::RunStarted { inputs, at: self.now });
+        Ok(())
+    }
+
+    fn reuse(&mut self, reused: Vec<Reused>) {
+        for Reused { node, output } in reused {
+            self.emit(Event::TaskReused { task: TaskPath::new(&[], &node), output, at: self.now });
+        }
+    }
+
+    fn retry(&mut self) -> Result<(), Refusal> {
+        if self.state.status != RunStatus::Failed {
+            return Err(Refusal::NotFailed(self.state.status));
+        }
+        self.emit(Event::RunRetried { at: self.now });
         Ok(())
     }
 
@@ -166,37 +207,23 @@ impl<'p> Decider<'p, '_> {
             let node = &level.nodes[index];
             let path = TaskPath::new(scope, &node.id);
             let Some(task) = self.state.task(&path) else { continue };
-            if task.status != TaskStatus::Running {
-                continue;
-            }
-            let (attempt, iterations) = (task.attempt, task.iterations.len());
             match &node.behaviour {
-                Behaviour::Loop(body) => {
-                    if let Some(last) = iterations.checked_sub(1) {
+                Behaviour::Loop(body) if task.status == TaskStatus::Running => {
+                    if let Some(last) = task.iterations.len().checked_sub(1) {
                         let iteration = path.iteration(u32::try_from(last).unwrap_or(u32::MAX));
                         self.resume_level(&body.body, &iteration, recover);
                     }
                     self.go_round(&path, body);
                 }
-                _ if recover => self.execute(level, index, path, attempt + 1),
+                Behaviour::Effect(_) if recover && task.is_active() => self.recover_effect(path),
                 _ => {}
             }
         }
         self.advance(level, scope, (0..level.nodes.len()).collect());
     }
 
-    fn finish(&mut self, task: &TaskPath, result: Result<Value, String>) {
-        let running = self.state.task(task).is_some_and(|t| t.status == TaskStatus::Running && t.attempt > 0);
-        if !running || self.state.status.is_terminal() {
-            return;
-        }
-        self.end_task(task.clone(), result);
-        self.follow(task);
-        self.conclude();
-    }
-
     /// Starts what waited for `task`, in its level and in the levels around it.
-    fn follow(&mut self, task: &TaskPath) {
+    pub(super) fn follow(&mut self, task: &TaskPath) {
         // The chain of levels from the top down to the task.
         let mut chain: Vec<(Level<'p>, usize)> = Vec::new();
         let mut level = self.plan;
@@ -219,7 +246,7 @@ impl<'p> Decider<'p, '_> {
     }
 
     /// Ends the run or pauses it, when nothing else can happen.
-    fn conclude(&mut self) {
+    pub(super) fn conclude(&mut self) {
         let at = self.now;
         if self.state.active > 0 || self.decision.has_more || self.state.status.is_terminal() {
             return;
@@ -281,7 +308,8 @@ impl<'p> Decider<'p, '_> {
         let ended = |source: usize| {
             frame.tasks.get(&*level.nodes[source].id).is_some_and(|task| task.status.is_terminal())
         };
-        !frame.tasks.contains_key(&*node.id) && node.incoming.iter().all(|edge| ended(edge.source))
+        !frame.tasks.get(&*node.id).is_some_and(TaskState::has_begun)
+            && node.incoming.iter().all(|edge| ended(edge.source))
     }
 
     /// Begins a node that is ready. Answers whether it has ended already.
@@ -315,7 +343,7 @@ impl<'p> Decider<'p, '_> {
             }
             Behaviour::Gate(policy) => self.open_pause(path, policy, &inputs),
             Behaviour::Effect(_) => {
-                self.execute(level, index, path, 1);
+                self.enqueue(path);
                 false
             }
             Behaviour::Loop(body) => {
@@ -326,11 +354,16 @@ impl<'p> Decider<'p, '_> {
     }
 
     fn end_task(&mut self, task: TaskPath, result: Result<Value, String>) {
+        self.end(task, result.map_err(|error| (error, None)));
+    }
+
+    /// Ends a task; a failed one with the error and, if it worked outside of the log, its kind.
+    pub(super) fn end(&mut self, task: TaskPath, result: Result<Value, (String, Option<FailureKind>)>) {
         let at = self.now;
-        self.emit(match result.and_then(|output| self.bounded(output)) {
+        self.emit(match result.and_then(|output| self.bounded(output).map_err(|error| (error, None))) {
             Ok(Value::Null) => Event::TaskCanceled { task, reason: CancelReason::NullOutput, at },
             Ok(output) => Event::TaskCompleted { task, output: Some(Arc::new(output)), at },
-            Err(error) => Event::TaskFailed { task, error, at },
+            Err((error, kind)) => Event::TaskFailed { task, error, kind, at },
         });
     }
 
@@ -367,22 +400,6 @@ impl<'p> Decider<'p, '_> {
             }
         }
         false
-    }
-
-    fn execute(&mut self, level: Level<'p>, index: usize, task: TaskPath, attempt: u32) {
-        let node = &level.nodes[index];
-        let Behaviour::Effect(config) = &node.behaviour else { return };
-        let inputs = match self.state.arrived(self.plan, level, &task.scope, index, &self.memo) {
-            Arrived::Inputs { inputs, .. } => inputs.to_map(),
-            Arrived::UpstreamFailure => Map::new(),
-        };
-        self.emit(Event::TaskStarted { task: task.clone(), attempt, at: self.now });
-        self.decision.actions.push(Action::Execute {
-            task,
-            node_type: Arc::clone(&node.node_type),
-            config: Arc::clone(config),
-            inputs: Arc::new(inputs),
-        });
     }
 
     /// Brings a running loop on: begins its first iteration, or the next when one has ended, or ends

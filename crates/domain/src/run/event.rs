@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::TaskPath;
+use super::{FailureKind, TaskPath};
 use crate::pause::PauseDecision;
 
 /// Something that happened to a run. Events are only ever added, to the log and to this list: logs of
@@ -19,6 +19,15 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// A node that works outside of the log is ready, and waits for a place to run. An attempt that had
+    /// begun was interrupted.
+    TaskQueued {
+        /// Which.
+        #[serde(flatten)]
+        task: TaskPath,
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// A node that works outside of the log is about to run.
     TaskStarted {
         /// Which.
@@ -26,6 +35,31 @@ pub enum Event {
         task: TaskPath,
         /// The how manieth time, from 1.
         attempt: u32,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// An attempt failed, and there will be another one.
+    TaskRetrying {
+        /// Which.
+        #[serde(flatten)]
+        task: TaskPath,
+        /// What went wrong, for the author of the workflow.
+        error: String,
+        /// Why the attempt gave nothing.
+        kind: FailureKind,
+        /// When the next attempt is due.
+        retry_at: DateTime<Utc>,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// What a node at the top gave in the run that this one was made from is taken over.
+    TaskReused {
+        /// Which.
+        #[serde(flatten)]
+        task: TaskPath,
+        /// What it gave; absent when it gave null.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        output: Option<Arc<Value>>,
         /// When.
         at: DateTime<Utc>,
     },
@@ -55,6 +89,9 @@ pub enum Event {
         task: TaskPath,
         /// What went wrong, for the author of the workflow.
         error: String,
+        /// Why; absent for a node that doesn't work outside of the log, and in logs of release 0.1.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        kind: Option<FailureKind>,
         /// When.
         at: DateTime<Utc>,
     },
@@ -99,6 +136,11 @@ pub enum Event {
     },
     /// A person decided, the run goes on.
     RunResumed {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// A run that had failed goes on: what failed, and what was canceled for it, is to run again.
+    RunRetried {
         /// When.
         at: DateTime<Utc>,
     },

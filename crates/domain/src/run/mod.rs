@@ -4,9 +4,12 @@
 //! The log of a run is the truth; everything else about it is folded from the log.
 
 mod decide;
+mod effects;
 mod event;
 mod limits;
 mod plan;
+mod policy;
+mod rerun;
 mod state;
 mod status;
 mod task_path;
@@ -17,10 +20,12 @@ pub use decide::{Action, Decision, Input, Refusal, decide};
 pub use event::{CancelReason, Event};
 pub use limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_RUN_BYTES};
 pub use plan::{
-    Arrival, Behaviour, CheckInput, Compute, Edge, Inputs, Kinds, LoopBody, LoopPlan, LoopSpec, MAX_NESTING,
-    Plan, PlanError, PlanNode,
+    Arrival, Behaviour, CheckInput, Compute, Edge, Effect, Inputs, Kinds, LoopBody, LoopPlan, LoopSpec,
+    MAX_NESTING, Plan, PlanError, PlanNode,
 };
-pub use state::{Frame, RunState, TaskState};
+pub use policy::{Failure, FailureKind, Policy, Retry};
+pub use rerun::Reused;
+pub use state::{Attempt, Frame, RunState, TaskState};
 pub use status::{RunStatus, TaskStatus};
 pub use task_path::{Scope, TaskPath};
 pub use values::dig;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
+use super::Policy;
 use crate::graph::{Level, levels, node_type};
 use crate::pause::PausePolicy;
 use crate::{Definition, Node};
@@ -61,14 +62,23 @@ pub enum Behaviour {
     Compute(Arc<dyn Compute>),
     /// As `Compute`, but runs as long as one input is not null.
     ComputeAny(Arc<dyn Compute>),
-    /// Works outside of the log: the engine performs it with this configuration.
-    Effect(Arc<Map<String, Value>>),
+    /// Works outside of the log: the engine performs it.
+    Effect(Arc<Effect>),
     /// Waits for a person.
     Gate(PausePolicy),
     /// Runs a body several times.
     Loop(Arc<LoopPlan>),
     /// Fails with this sentence.
     Broken(Arc<str>),
+}
+
+/// Work outside of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effect {
+    /// The configuration of the node.
+    pub config: Map<String, Value>,
+    /// How long it may take and how often it is tried.
+    pub policy: Policy,
 }
 
 /// The work of a node without effects on the outside.
@@ -209,14 +219,33 @@ impl Plan {
         self.index.get(id).copied()
     }
 
+    /// The indices of the nodes that `target` depends on, each behind those that it depends on itself.
+    #[must_use]
+    pub fn upstream_of(&self, target: usize) -> Vec<usize> {
+        let mut upstream = Vec::new();
+        let mut seen = HashSet::from([target]);
+        // A node, and how many of its links have been followed.
+        let mut path = vec![(target, 0)];
+        while let Some((index, followed)) = path.pop() {
+            match self.nodes[index].incoming.get(followed) {
+                Some(edge) => {
+                    path.push((index, followed + 1));
+                    if seen.insert(edge.source) {
+                        path.push((edge.source, 0));
+                    }
+                }
+                None if index != target => upstream.push(index),
+                None => {}
+            }
+        }
+        upstream
+    }
+
     /// The plan without what `target` doesn't depend on. Inputs of runs stay reachable: input nodes are kept.
     #[must_use]
     pub fn up_to(&self, target: usize) -> Self {
-        let mut kept: HashSet<usize> = HashSet::from([target]);
-        let mut open = vec![target];
-        while let Some(index) = open.pop() {
-            open.extend(self.nodes[index].incoming.iter().map(|e| e.source).filter(|s| kept.insert(*s)));
-        }
+        let mut kept: HashSet<usize> = self.upstream_of(target).into_iter().collect();
+        kept.insert(target);
         kept.extend(self.nodes.iter().enumerate().filter_map(|(index, node)| {
             (matches!(node.behaviour, Behaviour::Input(_)) && node.incoming.is_empty()).then_some(index)
         }));

@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use super::limits::size;
-use super::{CancelReason, Event, RunStatus, Scope, TaskPath, TaskStatus};
+use super::{CancelReason, Event, FailureKind, RunStatus, Scope, TaskPath, TaskStatus};
 use crate::pause::Pause;
 
 /// A run, as its log tells it.
@@ -25,7 +25,7 @@ pub struct RunState {
     pub ended_at: Option<DateTime<Utc>>,
     /// How many events were folded: the sequence number of the next event, from 0.
     pub length: u64,
-    /// How many tasks are at work outside of the log.
+    /// How many tasks are at work outside of the log, or wait for a place or another attempt there.
     pub active: usize,
     /// About how many bytes all outputs have as JSON.
     pub bytes: usize,
@@ -51,14 +51,68 @@ pub struct TaskState {
     pub error: Option<String>,
     /// Why it was canceled.
     pub canceled: Option<CancelReason>,
+    /// When it was ready and began to wait for a place, if it works outside of the log; the last time.
+    pub queued_at: Option<DateTime<Utc>>,
     /// When it began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
-    /// How often it was begun.
-    pub attempt: u32,
+    /// Every time that it was begun, if it works outside of the log.
+    pub attempts: Vec<Attempt>,
+    /// How many attempts have failed, since the run was begun or retried.
+    pub failures: u32,
+    /// When the next attempt is due, while it is waited for.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// Whether its output was taken over from another run.
+    pub reused: bool,
     /// The iterations, if it is a loop.
     pub iterations: Vec<Frame>,
+}
+
+/// One time that a node worked outside of the log.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attempt {
+    /// The how manieth time, from 1.
+    pub number: u32,
+    /// When it began.
+    pub started_at: DateTime<Utc>,
+    /// When it ended, or was found to be interrupted.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// What went wrong.
+    pub error: Option<String>,
+    /// Why it gave nothing; none also when it was interrupted.
+    pub failure: Option<FailureKind>,
+}
+
+impl TaskState {
+    /// Whether it has begun, or waits for a place to begin.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        self.status != TaskStatus::Pending || self.queued_at.is_some()
+    }
+
+    /// Whether it works outside of the log, or waits for a place or another attempt there.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.queued_at.is_some() && !self.status.is_terminal()
+    }
+
+    /// Whether an attempt is being made.
+    #[must_use]
+    pub fn is_at_work(&self) -> bool {
+        self.attempts.last().is_some_and(|attempt| attempt.ended_at.is_none())
+    }
+
+    fn end_attempt(&mut self, at: DateTime<Utc>, failure: Option<(FailureKind, &str)>) {
+        let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended_at.is_none()) else {
+            return;
+        };
+        attempt.ended_at = Some(at);
+        if let Some((kind, error)) = failure {
+            attempt.failure = Some(kind);
+            attempt.error = Some(error.to_owned());
+        }
+    }
 }
 
 impl Frame {
@@ -68,9 +122,37 @@ impl Frame {
             task.status = TaskStatus::Canceled;
             task.canceled = Some(CancelReason::RunCanceled);
             task.ended_at = Some(at);
+            task.retry_at = None;
+            task.end_attempt(at, None);
             task.iterations.iter_mut().for_each(|frame| frame.cancel_unfinished(at));
             self.finished += 1;
         }
+    }
+
+    /// Lets what failed, and what was canceled for it, run again; in loops only in the iteration that failed.
+    fn forget_failures(&mut self) {
+        let mut finished = self.finished;
+        self.tasks.retain(|_, task| {
+            let upstream = task.canceled == Some(CancelReason::UpstreamFailure);
+            if task.status != TaskStatus::Failed && !upstream {
+                return true;
+            }
+            finished -= 1;
+            task.error = None;
+            task.ended_at = None;
+            task.failures = 0;
+            task.retry_at = None;
+            task.queued_at = None;
+            if let Some(last) = task.iterations.last_mut() {
+                last.forget_failures();
+                task.status = TaskStatus::Running;
+            } else {
+                task.status = TaskStatus::Pending;
+            }
+            // The attempts that were made stay visible.
+            task.has_begun() || !task.attempts.is_empty()
+        });
+        self.finished = finished;
     }
 }
 
@@ -94,7 +176,14 @@ impl RunState {
                 self.inputs = Arc::clone(inputs);
                 self.started_at = Some(*at);
             }
+            Event::TaskQueued { task, at } => self.queue_task(task, *at),
             Event::TaskStarted { task, attempt, at } => self.start_task(task, *attempt, *at),
+            Event::TaskRetrying { task, error, kind, retry_at, at } => self.update(task, |t| {
+                t.end_attempt(*at, Some((*kind, error)));
+                t.failures += 1;
+                t.retry_at = Some(*retry_at);
+            }),
+            Event::TaskReused { task, output, at } => self.reuse_task(task, output.as_ref(), *at),
             Event::LoopStarted { task, at } => {
                 self.run();
                 self.update(task, |t| {
@@ -107,9 +196,12 @@ impl RunState {
                 self.bytes += output.as_deref().map_or(0, size);
                 self.end_task(task, TaskStatus::Completed, *at, |t| t.output.clone_from(output));
             }
-            Event::TaskFailed { task, error, at } => {
+            Event::TaskFailed { task, error, kind, at } => {
                 self.run();
-                self.end_task(task, TaskStatus::Failed, *at, |t| t.error = Some(error.clone()));
+                self.end_task(task, TaskStatus::Failed, *at, |t| {
+                    t.end_attempt(*at, Some((kind.unwrap_or(FailureKind::Error), error)));
+                    t.error = Some(error.clone());
+                });
             }
             Event::TaskCanceled { task, reason, at } => {
                 self.end_task(task, TaskStatus::Canceled, *at, |t| t.canceled = Some(*reason));
@@ -137,6 +229,12 @@ impl RunState {
             }
             Event::RunPaused { .. } => self.status = RunStatus::Paused,
             Event::RunResumed { .. } => self.status = RunStatus::Running,
+            Event::RunRetried { .. } if self.status == RunStatus::Failed => {
+                self.root.forget_failures();
+                self.status = RunStatus::Running;
+                self.ended_at = None;
+            }
+            Event::RunRetried { .. } => {}
             Event::RunCompleted { at } => self.end(RunStatus::Completed, *at),
             Event::RunFailed { at } => self.end(RunStatus::Failed, *at),
             Event::RunCanceled { at } => {
@@ -158,16 +256,52 @@ impl RunState {
         self.ended_at = Some(at);
     }
 
+    fn queue_task(&mut self, task: &TaskPath, at: DateTime<Utc>) {
+        self.run();
+        self.activate(task, at, |t| {
+            t.end_attempt(at, None);
+            t.status = TaskStatus::Pending;
+            t.queued_at = Some(at);
+            t.retry_at = None;
+        });
+    }
+
     fn start_task(&mut self, task: &TaskPath, attempt: u32, at: DateTime<Utc>) {
         self.run();
-        let mut began = false;
-        self.update(task, |t| {
-            began = t.status != TaskStatus::Running;
+        self.activate(task, at, |t| {
+            t.end_attempt(at, None);
             t.status = TaskStatus::Running;
-            t.attempt = attempt;
+            t.retry_at = None;
+            t.attempts.push(Attempt {
+                number: attempt,
+                started_at: at,
+                ended_at: None,
+                error: None,
+                failure: None,
+            });
             let _ = t.started_at.get_or_insert(at);
         });
-        self.active += usize::from(began);
+    }
+
+    /// Changes a task that is at work outside of the log from then on, if it was not before.
+    fn activate(&mut self, task: &TaskPath, at: DateTime<Utc>, change: impl FnOnce(&mut TaskState)) {
+        let mut activated = false;
+        self.update(task, |t| {
+            activated = t.queued_at.is_none();
+            let _ = t.queued_at.get_or_insert(at);
+            change(t);
+        });
+        self.active += usize::from(activated);
+    }
+
+    fn reuse_task(&mut self, task: &TaskPath, output: Option<&Arc<Value>>, at: DateTime<Utc>) {
+        let status = if output.is_some() { TaskStatus::Completed } else { TaskStatus::Canceled };
+        self.bytes += output.map_or(0, |output| size(output));
+        self.end_task(task, status, at, |t| {
+            t.reused = true;
+            t.output = output.cloned();
+            t.canceled = output.is_none().then_some(CancelReason::NullOutput);
+        });
     }
 
     fn end_task(
@@ -182,11 +316,13 @@ impl RunState {
         if state.status.is_terminal() {
             return;
         }
-        let was_active = state.status == TaskStatus::Running && state.attempt > 0;
+        let was_active = state.is_active();
         state.status = status;
+        state.retry_at = None;
         let _ = state.started_at.get_or_insert(at);
         state.ended_at = Some(at);
         change(state);
+        state.end_attempt(at, None);
         frame.finished += 1;
         self.active -= usize::from(was_active);
     }

@@ -47,7 +47,13 @@ impl RunState {
         self.output_by(plan, scope, id, &Memo::default())
     }
 
-    fn output_by(&self, plan: &Plan, scope: &[Scope], id: &str, memo: &Memo) -> Option<Arc<Value>> {
+    pub(super) fn output_by(
+        &self,
+        plan: &Plan,
+        scope: &[Scope],
+        id: &str,
+        memo: &Memo,
+    ) -> Option<Arc<Value>> {
         let task = self.frame(scope)?.tasks.get(id)?;
         if task.status != TaskStatus::Completed {
             return None;

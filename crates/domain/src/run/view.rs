@@ -3,7 +3,7 @@ use serde_json::{Map, Value};
 
 use super::plan::{Behaviour, Plan};
 use super::values::{Arrived, Memo};
-use super::{CancelReason, RunState, TaskPath, TaskStatus};
+use super::{Attempt, CancelReason, RunState, TaskPath, TaskStatus};
 
 /// One task at the top of a run, as clients see it.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,12 +18,34 @@ pub struct TaskView {
     pub outputs: Option<Value>,
     /// What went wrong.
     pub error: Option<String>,
+    /// When it was ready and began to wait for a place, if it works outside of the log; the last time.
+    pub queued_at: Option<DateTime<Utc>>,
     /// When it began.
     pub started_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub ended_at: Option<DateTime<Utc>>,
+    /// Every time that it was begun, if it works outside of the log.
+    pub attempts: Vec<Attempt>,
+    /// When the next attempt is due, while it is waited for.
+    pub retry_at: Option<DateTime<Utc>>,
+    /// Whether its output was taken over from another run.
+    pub reused: bool,
     /// {node id: [output of each iteration]}, if it is a loop.
     pub loop_history: Option<Map<String, Value>>,
+}
+
+impl TaskView {
+    /// How one of its attempts went. One that was interrupted is `Canceled`.
+    #[must_use]
+    pub fn attempt_status(&self, attempt: &Attempt) -> TaskStatus {
+        let is_last = self.attempts.last().is_some_and(|last| last.number == attempt.number);
+        match (attempt.ended_at, attempt.failure) {
+            (None, _) => TaskStatus::Running,
+            (Some(_), Some(_)) => TaskStatus::Failed,
+            (Some(_), None) if is_last && self.status == TaskStatus::Completed => TaskStatus::Completed,
+            (Some(_), None) => TaskStatus::Canceled,
+        }
+    }
 }
 
 impl RunState {
@@ -58,8 +80,12 @@ impl RunState {
             outputs: self.visible_output(plan, &path),
             inputs,
             error,
+            queued_at: task.queued_at,
             started_at: task.started_at,
             ended_at: task.ended_at.or(self.ended_at.filter(|_| status == TaskStatus::Canceled)),
+            attempts: task.attempts,
+            retry_at: task.retry_at,
+            reused: task.reused,
             loop_history: self.loop_history(plan, &path),
         }
     }

@@ -1,11 +1,14 @@
 //! A small set of node kinds, enough to exercise every behaviour.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 use sluice_domain::graph::RawObject;
 use sluice_domain::pause::PausePolicy;
-use sluice_domain::run::{Behaviour, CheckInput, Compute, Inputs, Kinds, LoopBody, LoopSpec};
+use sluice_domain::run::{
+    Behaviour, CheckInput, Compute, Effect, FailureKind, Inputs, Kinds, LoopBody, LoopSpec, Policy, Retry,
+};
 use sluice_domain::validation::{Catalogue, ConfigProblem};
 use sluice_domain::{Definition, Link, Node};
 
@@ -67,6 +70,10 @@ impl Compute for Fails {
     }
 }
 
+fn effect(retry: Retry) -> Arc<Effect> {
+    Arc::new(Effect { config: Map::new(), policy: Policy { timeout: Duration::from_secs(1), retry } })
+}
+
 impl Kinds for TestKinds {
     fn behaviour(&self, node: &Node) -> LoopBody {
         let gate = |block_only_dependent_nodes| {
@@ -78,7 +85,12 @@ impl Kinds for TestKinds {
             "CoalesceNode" => Behaviour::ComputeAny(Arc::new(First)),
             "Fixed" => Behaviour::Compute(Arc::new(Fixed)),
             "Fails" => Behaviour::Compute(Arc::new(Fails)),
-            "Effect" | "EffectFails" => Behaviour::Effect(Arc::new(Map::new())),
+            "Effect" | "EffectFails" => Behaviour::Effect(effect(Retry::NEVER)),
+            "Flaky" => Behaviour::Effect(effect(Retry {
+                max_attempts: 3,
+                on: vec![FailureKind::Error],
+                ..Retry::NEVER
+            })),
             "Gate" => gate(true),
             "HoldingGate" => gate(false),
             "ForLoopNode" => {
@@ -95,13 +107,14 @@ impl Kinds for TestKinds {
     }
 }
 
-pub(crate) const KINDS: [&str; 9] = [
+pub(crate) const KINDS: [&str; 10] = [
     "Echo",
     "RouterNode",
     "CoalesceNode",
     "Fails",
     "Effect",
     "EffectFails",
+    "Flaky",
     "Gate",
     "HoldingGate",
     "ForLoopNode",

@@ -1,11 +1,13 @@
 use std::sync::Arc;
 
-use chrono::DateTime;
+use chrono::{DateTime, Utc};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use sluice_domain::Definition;
 use sluice_domain::pause::{PauseAction, PauseDecision};
-use sluice_domain::run::{Action, Event, Input, Plan, RunState, RunStatus, Scope, TaskPath, decide};
+use sluice_domain::run::{
+    Action, Event, Failure, Input, Plan, RunState, RunStatus, Scope, TaskPath, TaskStatus, decide,
+};
 
 use crate::kinds::{KINDS, TestKinds, link, looped, node};
 
@@ -46,7 +48,8 @@ struct World {
     log: Vec<Event>,
     /// The length of the log after each commit.
     commits: Vec<usize>,
-    work: Vec<(TaskPath, Result<Value, String>)>,
+    /// What the outside world will say.
+    work: Vec<Input>,
     time: i64,
 }
 
@@ -64,26 +67,35 @@ impl World {
         self.log.extend(decision.events);
         self.commits.push(self.log.len());
         let has_more = decision.has_more;
-        for Action::Execute { task, node_type, inputs, .. } in decision.actions {
-            let result = match &*node_type {
-                "Effect" => Ok(json!({"did": task.to_string(), "with": *inputs})),
-                _ => Err(format!("{task} failed")),
-            };
-            self.work.push((task, result));
+        for action in decision.actions {
+            self.work.push(self.perform(action, now));
         }
         if has_more {
             self.tell(Input::Advance);
         }
     }
 
+    fn perform(&self, action: Action, now: DateTime<Utc>) -> Input {
+        match action {
+            Action::Enqueue { task } => Input::Begin(task),
+            Action::Wait { task, .. } => Input::BackoffOver(task),
+            Action::Execute { task, node_type, inputs, .. } => {
+                let is_first = self.state.task(&task).is_none_or(|state| state.failures == 0);
+                let result = match &*node_type {
+                    "Flaky" if is_first => Err(Failure::error(format!("{task} failed once"))),
+                    "Effect" | "Flaky" => Ok(json!({"did": task.to_string(), "with": *inputs})),
+                    _ => Err(Failure::error(format!("{task} failed"))),
+                };
+                Input::Ended(task, result, now)
+            }
+        }
+    }
+
     /// Whether something was left to be done; `choice` picks what.
     fn step(&mut self, choice: usize) -> bool {
         if !self.work.is_empty() {
-            let (task, result) = self.work.remove(choice % self.work.len());
-            self.tell(match result {
-                Ok(output) => Input::Succeeded(task, output),
-                Err(error) => Input::Failed(task, error),
-            });
+            let input = self.work.remove(choice % self.work.len());
+            self.tell(input);
             return true;
         }
         let open: Vec<String> = self.state.open_pauses().map(|pause| pause.task.node.clone()).collect();
@@ -206,9 +218,70 @@ proptest! {
         let unique: std::collections::HashSet<&TaskPath> = ended.iter().collect();
         prop_assert_eq!(unique.len(), ended.len());
         for task in ended {
-            world.tell(Input::Succeeded(task, json!({"late": true})));
+            world.tell(Input::Begin(task.clone()));
+            world.tell(Input::BackoffOver(task.clone()));
+            world.tell(Input::Ended(task, Ok(json!({"late": true})), DateTime::UNIX_EPOCH));
         }
         prop_assert_eq!(world.log.len(), before);
+    }
+
+    #[test]
+    fn a_retried_run_runs_again_what_failed_and_nothing_else(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+    ) {
+        let mut world = World::start(&definition).finish(&choices);
+        if world.state.status != RunStatus::Failed {
+            prop_assert!(decide(&world.plan, &mut world.state, Input::Retry, DateTime::UNIX_EPOCH).is_err());
+            return Ok(());
+        }
+        let (end, kept) = (world.end(), world.log.len());
+        let good: Vec<TaskPath> = world.log.iter().filter_map(|event| match event {
+            Event::TaskCompleted { task, .. } => Some(task.clone()),
+            _ => None,
+        }).collect();
+        world.tell(Input::Retry);
+        prop_assert_eq!(world.state.status, RunStatus::Running);
+        prop_assert!(world.state.root.tasks.values().all(|task| task.status != TaskStatus::Failed));
+        world.tell(Input::Recover);
+        let world = world.finish(&choices);
+        // What fails always fails again.
+        prop_assert_eq!(world.end(), end);
+        for event in &world.log[kept..] {
+            if let Event::TaskCompleted { task, .. } | Event::TaskStarted { task, .. } = event {
+                prop_assert!(!good.contains(task), "{} ran again", task);
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_made_from_another_ends_as_it_did(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+        from in 0..12usize,
+    ) {
+        let first = World::start(&definition).finish(&choices);
+        let from = from % first.plan.nodes.len();
+        let reused = first.state.reusable(&first.plan, &first.plan, from);
+        let mut again = World::new(&definition);
+        again.tell(Input::Start(Arc::clone(&first.state.inputs)));
+        again.tell(Input::Reuse(reused.clone()));
+        again.tell(Input::Advance);
+        let again = again.finish(&choices);
+        let declined = first.state.pauses.iter().any(|p| {
+            p.settled.as_ref().is_some_and(|(decision, _)| decision.action == PauseAction::Decline)
+        });
+        prop_assert_eq!(&again.end().1, &first.end().1);
+        // A run of which a branch was declined may end as canceled, one that took the rest over doesn't.
+        if !declined {
+            prop_assert_eq!(again.end().0, first.end().0);
+        }
+        for event in &again.log {
+            if let Event::TaskStarted { task, .. } = event {
+                prop_assert!(reused.iter().all(|reused| reused.node != task.node), "{} ran again", task);
+            }
+        }
+        prop_assert!(!reused.iter().any(|reused| reused.node == *again.plan.nodes[from].id));
     }
 
     #[test]
@@ -216,7 +289,7 @@ proptest! {
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
         kept in proptest::collection::vec(any::<bool>(), 1..40),
-        inputs in proptest::collection::vec((0..6usize, 0..14usize, 0..4u32, any::<bool>()), 1..12),
+        inputs in proptest::collection::vec((0..10usize, 0..14usize, 0..4u32, any::<bool>()), 1..12),
     ) {
         // Any part of a log, in which things stand that no decision would lead to.
         let world = World::start(&definition).finish(&choices);
@@ -231,9 +304,13 @@ proptest! {
             let input = match kind {
                 0 => Input::Recover,
                 1 => Input::Advance,
-                2 => Input::Succeeded(task, json!({"x": 1})),
-                3 => Input::Failed(task, "no".to_owned()),
+                2 => Input::Ended(task, Ok(json!({"x": 1})), DateTime::UNIX_EPOCH),
+                3 => Input::Ended(task, Err(Failure::error("no")), DateTime::UNIX_EPOCH),
                 4 => Input::Settle(Some(task.node), decision),
+                5 => Input::Begin(task),
+                6 => Input::BackoffOver(task),
+                7 => Input::Retry,
+                8 => Input::Cancel,
                 _ => Input::Start(Arc::default()),
             };
             let before = state.length;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
 use validator::Validate;
 
+use crate::Policies;
 use crate::builtin::NodeKind;
 
 /// The kind.
@@ -25,7 +26,7 @@ impl NodeKind for Coalesce {
     const NAME: &'static str = "CoalesceNode";
     type Config = CoalesceConfig;
 
-    fn behaviour(config: CoalesceConfig, _: Map<String, Value>) -> LoopBody {
+    fn behaviour(config: CoalesceConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::ComputeAny(Arc::new(config)))
     }
 }

@@ -10,6 +10,7 @@ use sluice_domain::graph::node_type;
 use sluice_domain::run::{LoopBody, LoopSpec};
 use validator::Validate;
 
+use crate::Policies;
 use crate::builtin::NodeKind;
 use crate::config;
 use crate::ordered::Ordered;
@@ -55,7 +56,7 @@ impl NodeKind for ForLoop {
         }
     }
 
-    fn behaviour(config: ForLoopConfig, _: Map<String, Value>) -> LoopBody {
+    fn behaviour(config: ForLoopConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::Needed(LoopSpec {
             iterations: u32::try_from(config.num_iterations).unwrap_or_default(),
             input_map: config.input_map.0,

@@ -7,6 +7,7 @@ use sluice_domain::pause::PausePolicy;
 use sluice_domain::run::{Behaviour, LoopBody};
 use validator::Validate;
 
+use crate::Policies;
 use crate::builtin::NodeKind;
 
 /// The kind.
@@ -33,7 +34,7 @@ impl NodeKind for HumanIntervention {
     const NAME: &'static str = "HumanInterventionNode";
     type Config = HumanInterventionConfig;
 
-    fn behaviour(config: HumanInterventionConfig, _: Map<String, Value>) -> LoopBody {
+    fn behaviour(config: HumanInterventionConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         let HumanInterventionConfig { message, block_only_dependent_nodes } = config;
         LoopBody::None(Behaviour::Gate(PausePolicy { message, block_only_dependent_nodes }))
     }

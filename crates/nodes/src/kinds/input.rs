@@ -12,6 +12,7 @@ use sluice_domain::run::{Behaviour, CheckInput, LoopBody};
 use sluice_domain::validation::ConfigProblem;
 use validator::Validate;
 
+use crate::Policies;
 use crate::builtin::NodeKind;
 use crate::config::SchemaText;
 use crate::field_type::FieldType;
@@ -37,7 +38,7 @@ impl NodeKind for Input {
     const NAME: &'static str = node_type::INPUT;
     type Config = InputConfig;
 
-    fn behaviour(config: InputConfig, _: Map<String, Value>) -> LoopBody {
+    fn behaviour(config: InputConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         let check: Arc<dyn CheckInput> =
             if config.enforce_schema { Arc::new(Enforced::new(&config)) } else { Arc::new(Anything) };
         LoopBody::None(Behaviour::Input(check))

@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
 use validator::Validate;
 
+use crate::Policies;
 use crate::builtin::NodeKind;
 
 /// The kind.
@@ -22,7 +23,7 @@ impl NodeKind for Merge {
     const NAME: &'static str = "MergeNode";
     type Config = MergeConfig;
 
-    fn behaviour(config: MergeConfig, _: Map<String, Value>) -> LoopBody {
+    fn behaviour(config: MergeConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::Compute(Arc::new(config)))
     }
 }

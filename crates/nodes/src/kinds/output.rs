@@ -9,6 +9,7 @@ use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody, dig};
 use validator::Validate;
 
+use crate::Policies;
 use crate::builtin::NodeKind;
 use crate::ordered::Ordered;
 
@@ -28,7 +29,7 @@ impl NodeKind for Output {
     const NAME: &'static str = node_type::OUTPUT;
     type Config = OutputConfig;
 
-    fn behaviour(config: OutputConfig, _: Map<String, Value>) -> LoopBody {
+    fn behaviour(config: OutputConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::Compute(Arc::new(config)))
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sluice_domain::run::{Behaviour, LoopBody};
+use sluice_domain::run::{Behaviour, Effect, LoopBody};
 use validator::Validate;
 
 use crate::builtin::NodeKind;
-use crate::{config, field_type, wording};
+use crate::{Policies, PolicyConfig, config, field_type, wording};
 
 /// The node type whose [`Behaviour::Effect`] is to run Python code.
 pub const PYTHON_FUNC: &str = "PythonFuncNode";
@@ -26,6 +26,9 @@ pub struct PythonFuncConfig {
     /// The fields that the code returns: {name: type}. They are checked, others are dropped. Without any
     /// field, everything that the code returns passes.
     pub output_schema: Map<String, Value>,
+    /// How long the code may run and how often it is tried. The server has defaults and caps.
+    #[validate(nested)]
+    pub policy: PolicyConfig,
 }
 
 impl Default for PythonFuncConfig {
@@ -33,7 +36,7 @@ impl Default for PythonFuncConfig {
         let code = "# What arrives is in input_model: input_model.some_node.some_field\n\
                     # Return what the node shall give:\n\
                     return {}\n";
-        Self { code: code.to_owned(), output_schema: Map::new() }
+        Self { code: code.to_owned(), output_schema: Map::new(), policy: PolicyConfig::default() }
     }
 }
 
@@ -54,8 +57,9 @@ impl NodeKind for PythonFunc {
     const NAME: &'static str = PYTHON_FUNC;
     type Config = PythonFuncConfig;
 
-    fn behaviour(_: PythonFuncConfig, fields: Map<String, Value>) -> LoopBody {
-        LoopBody::None(Behaviour::Effect(Arc::new(fields)))
+    fn behaviour(config: PythonFuncConfig, fields: Map<String, Value>, server: &Policies) -> LoopBody {
+        let effect = Effect { config: fields, policy: config.policy.within(server) };
+        LoopBody::None(Behaviour::Effect(Arc::new(effect)))
     }
 }
 

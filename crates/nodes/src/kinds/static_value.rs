@@ -8,6 +8,7 @@ use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
 use validator::Validate;
 
+use crate::Policies;
 use crate::builtin::NodeKind;
 
 /// The kind.
@@ -25,7 +26,7 @@ impl NodeKind for StaticValue {
     const NAME: &'static str = "StaticValueNode";
     type Config = StaticValueConfig;
 
-    fn behaviour(config: StaticValueConfig, _: Map<String, Value>) -> LoopBody {
+    fn behaviour(config: StaticValueConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::Compute(Arc::new(config)))
     }
 }

@@ -67,7 +67,7 @@ fn every_field_is_described() {
 
 #[test]
 fn names_are_unique_and_hold_the_catalogue() {
-    let names = Builtin.names();
+    let names = Builtin::default().names();
     let unique: HashSet<&str> = names.iter().copied().collect();
     assert_eq!(unique.len(), names.len());
     for (_, kinds) in catalogue().iter() {

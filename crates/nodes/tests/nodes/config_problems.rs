@@ -5,7 +5,7 @@ use sluice_nodes::Builtin;
 use super::node;
 
 fn problems(node_type: &str, config: &Value) -> Vec<(String, String)> {
-    let found = Builtin.config_problems(&node(node_type, config));
+    let found = Builtin::default().config_problems(&node(node_type, config));
     found.into_iter().map(|problem| (problem.pointer, problem.message)).collect()
 }
 
@@ -187,7 +187,7 @@ fn all_problems_are_found_at_once() {
 
 #[test]
 fn what_is_missing_null_or_unknown_is_no_problem() {
-    for name in Builtin.names() {
+    for name in Builtin::default().names() {
         assert_eq!(problems(name, &json!({})), [], "{name}");
         let unknown = json!({"title": "x", "type": "object", "whatever": [1], "output_schema": null, "num_iterations": null});
         assert_eq!(problems(name, &unknown), [], "{name}");

@@ -76,7 +76,7 @@ fn a_gate_waits_with_its_message() {
 }
 
 fn loop_spec(config: &Value) -> LoopSpec {
-    match Builtin.behaviour(&node("ForLoopNode", config)) {
+    match Builtin::default().behaviour(&node("ForLoopNode", config)) {
         LoopBody::Needed(spec) => spec,
         LoopBody::None(other) => panic!("no loop: {other:?}"),
     }
@@ -105,10 +105,13 @@ fn the_body_of_a_loop_is_normalised() {
         json!({"subworkflow": {"nodes": [{"id": "in", "node_type": "InputNode", "title": ""}], "links": []}});
     let body = loop_spec(&config).body.unwrap();
     assert_eq!(body.nodes[0].title, "in");
-    assert_eq!(Builtin.body(&node("ForLoopNode", &config)), Some(body));
-    assert_eq!(Builtin.body(&node("ForLoopNode", &json!({"subworkflow": {"nodes": [], "links": []}}))), None);
-    assert_eq!(Builtin.body(&node("ForLoopNode", &json!({"subworkflow": 3}))), None);
-    assert_eq!(Builtin.body(&node("MergeNode", &config)), None);
+    assert_eq!(Builtin::default().body(&node("ForLoopNode", &config)), Some(body));
+    assert_eq!(
+        Builtin::default().body(&node("ForLoopNode", &json!({"subworkflow": {"nodes": [], "links": []}}))),
+        None
+    );
+    assert_eq!(Builtin::default().body(&node("ForLoopNode", &json!({"subworkflow": 3}))), None);
+    assert_eq!(Builtin::default().body(&node("MergeNode", &config)), None);
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub(crate) fn node(node_type: &str, config: &Value) -> Node {
 }
 
 pub(crate) fn behaviour(node_type: &str, config: &Value) -> Behaviour {
-    match Builtin.behaviour(&node(node_type, config)) {
+    match Builtin::default().behaviour(&node(node_type, config)) {
         LoopBody::None(behaviour) => behaviour,
         LoopBody::Needed(spec) => panic!("a loop: {spec:?}"),
     }

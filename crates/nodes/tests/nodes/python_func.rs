@@ -1,8 +1,11 @@
-use serde_json::{Value, json};
-use sluice_domain::run::Behaviour;
-use sluice_nodes::{PYTHON_FUNC, PythonFuncConfig, check_output};
+use std::time::Duration;
 
-use super::behaviour;
+use serde_json::{Value, json};
+use sluice_domain::run::{Behaviour, FailureKind};
+use sluice_domain::validation::Catalogue as _;
+use sluice_nodes::{Builtin, PYTHON_FUNC, PythonFuncConfig, check_output};
+
+use super::{behaviour, node};
 
 fn checked(schema: Value, output: Value) -> Result<Value, String> {
     let fields = json!({"code": "return 1", "output_schema": schema});
@@ -11,12 +14,12 @@ fn checked(schema: Value, output: Value) -> Result<Value, String> {
 
 #[test]
 fn the_effect_carries_the_config() {
-    let Behaviour::Effect(fields) = behaviour(PYTHON_FUNC, &json!({"code": "return {}", "timeout": 3}))
+    let Behaviour::Effect(effect) = behaviour(PYTHON_FUNC, &json!({"code": "return {}", "timeout": 3}))
     else {
         panic!("no effect");
     };
-    assert_eq!(fields["timeout"], 3);
-    let config = PythonFuncConfig::from_fields(&fields).unwrap();
+    assert_eq!(effect.config["timeout"], 3);
+    let config = PythonFuncConfig::from_fields(&effect.config).unwrap();
     assert_eq!((config.code.as_str(), config.output_schema.len()), ("return {}", 0));
     assert!(
         PythonFuncConfig::from_fields(json!({"code": null}).as_object().unwrap())
@@ -29,6 +32,30 @@ fn the_effect_carries_the_config() {
             .unwrap_err()
             .contains("\"code\"")
     );
+}
+
+#[test]
+fn the_policy_is_within_what_the_server_allows() {
+    let retry = json!({"max_attempts": 5, "backoff_seconds": 0.25, "on": ["timeout"]});
+    let config = json!({"code": "return {}", "policy": {"timeout_seconds": 2.5, "retry": retry}});
+    let Behaviour::Effect(effect) = behaviour(PYTHON_FUNC, &config) else { panic!("no effect") };
+    assert_eq!(effect.policy.timeout, Duration::from_millis(2_500));
+    assert_eq!(
+        (effect.policy.retry.max_attempts, effect.policy.retry.backoff),
+        (5, Duration::from_millis(250))
+    );
+    assert_eq!(effect.policy.retry.on, [FailureKind::Timeout]);
+    for (policy, place) in [
+        (json!({"timeout_seconds": 0}), "/policy/timeout_seconds"),
+        (json!({"timeout_seconds": "3"}), "/policy/timeout_seconds"),
+        (json!({"retry": {"max_attempts": 0}}), "/policy/retry/max_attempts"),
+        (json!({"retry": {"backoff_factor": 0.5}}), "/policy/retry/backoff_factor"),
+        (json!({"retry": {"on": ["oops"]}}), "/policy/retry/on/0"),
+    ] {
+        let problems = Builtin::default().config_problems(&node(PYTHON_FUNC, &json!({"policy": policy})));
+        let places: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(places, [place], "{problems:?}");
+    }
 }
 
 #[test]

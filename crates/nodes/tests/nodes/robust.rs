@@ -41,11 +41,11 @@ proptest! {
 
     #[test]
     fn nothing_panics_on_any_config(config in any_config(), input in any_json()) {
-        for name in Builtin.names() {
+        for name in Builtin::default().names() {
             let node = node(name, &config);
-            let problems = Builtin.config_problems(&node);
-            let _ = (Builtin.routes(&node), Builtin.body(&node));
-            match Builtin.behaviour(&node) {
+            let problems = Builtin::default().config_problems(&node);
+            let _ = (Builtin::default().routes(&node), Builtin::default().body(&node));
+            match Builtin::default().behaviour(&node) {
                 LoopBody::None(Behaviour::Broken(sentence)) => prop_assert!(!sentence.is_empty()),
                 LoopBody::None(behaviour) => {
                     // A config that runs was a good one to save.
@@ -69,8 +69,8 @@ fn run(behaviour: &Behaviour, input: &Value) {
         Behaviour::Compute(compute) | Behaviour::ComputeAny(compute) => {
             drop(compute.compute(&inputs(&[("A", "a", input.clone())])));
         }
-        Behaviour::Effect(fields) => {
-            let config = PythonFuncConfig::from_fields(fields).unwrap();
+        Behaviour::Effect(effect) => {
+            let config = PythonFuncConfig::from_fields(&effect.config).unwrap();
             drop(check_output(&config, input.clone()));
         }
         _ => {}

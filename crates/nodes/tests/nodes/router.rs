@@ -149,7 +149,7 @@ fn a_router_starts_with_one_route_that_never_holds() {
 
 #[test]
 fn routes_are_known_by_name() {
-    let routes = |node_type: &str, config: Value| Builtin.routes(&node(node_type, &config));
+    let routes = |node_type: &str, config: Value| Builtin::default().routes(&node(node_type, &config));
     let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     assert_eq!(routes("RouterNode", json!({"route_map": {"z": {}, "a": 3}})), names(&["z", "a"]));
     assert_eq!(routes("RouterNode", json!({})), names(&["route1"]));

@@ -103,7 +103,7 @@ async fn driven_runs_come_in_pages(place: &Place) {
         let status = [RunStatus::Pending, RunStatus::Running, RunStatus::Paused, RunStatus::Failed][n % 4];
         let id = put(&db, start(&db, &workflow).await, |c| c.record.status = status).await;
         if n % 4 < 2 {
-            driven.push(id);
+            driven.push((id, workflow.id));
         }
     }
     let (mut seen, mut after) = (Vec::new(), None);
@@ -111,7 +111,7 @@ async fn driven_runs_come_in_pages(place: &Place) {
         let page = db.driven_runs(after, 4).await.unwrap();
         assert!(page.len() <= 4);
         let Some(last) = page.last() else { break };
-        after = Some(*last);
+        after = Some(last.0);
         seen.extend(page);
     }
     assert_eq!(seen, driven);

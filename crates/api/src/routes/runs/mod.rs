@@ -1,5 +1,6 @@
-//! Runs: start workflows, wait for them, look at them, cancel them.
+//! Runs: start workflows, wait for them, look at them, cancel them, run them again.
 
+pub(crate) mod again;
 pub(crate) mod read;
 pub(crate) mod start;
 mod view;

@@ -64,6 +64,12 @@ pub(crate) struct PartialRunRequest {
 #[derive(Debug, Default)]
 pub(crate) struct Objects(Map<String, Value>);
 
+impl Objects {
+    pub(super) fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+}
+
 impl<'de> Deserialize<'de> for Objects {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let map = Map::<String, Value>::deserialize(deserializer)?;
@@ -105,15 +111,16 @@ async fn accepted(
 }
 
 /// What came of a start. When the workflow was deleted meanwhile, its files that the start has stored go too.
-async fn started(
+pub(super) async fn started(
     state: &AppState,
     workflow_id: Uuid,
+    missing: Resource,
     result: Result<Snapshot, EngineError>,
 ) -> Result<Snapshot, Problem> {
     if matches!(result, Err(EngineError::NotFound)) {
         files::remove_folders(&state.settings.data_dir, workflow_id).await;
     }
-    result.map_err(|error| Resource::Workflow.engine(error))
+    result.map_err(|error| missing.engine(error))
 }
 
 async fn latest_version(state: &AppState, workflow_id: Uuid) -> Result<Uuid, Problem> {
@@ -172,7 +179,7 @@ pub(crate) async fn run_outputs(
 ) -> Result<Response, Problem> {
     let start = accepted(&state, id, request, query.run_type).await?;
     let waited = state.engine.run_wait(start, state.settings.run_wait).await;
-    let snapshot = started(&state, id, waited).await?;
+    let snapshot = started(&state, id, Resource::Workflow, waited).await?;
     match snapshot.state.status {
         RunStatus::Completed | RunStatus::Canceled => {
             Ok(Answer(snapshot.state.outputs_by_id(&snapshot.plan)).into_response())
@@ -217,7 +224,7 @@ pub(crate) async fn run_wait(
 ) -> Result<Response, Problem> {
     let start = accepted(&state, id, request, query.run_type).await?;
     let waited = state.engine.run_wait(start, state.settings.run_wait).await;
-    let snapshot = started(&state, id, waited).await?;
+    let snapshot = started(&state, id, Resource::Workflow, waited).await?;
     let run = viewed(&state, &snapshot).await?;
     let has_ended = snapshot.state.status.is_terminal();
     Ok(if has_ended { Answer(run).into_response() } else { unfinished(run) })
@@ -247,7 +254,7 @@ pub(crate) async fn run_start(
 ) -> Result<Answer<Run>, Problem> {
     let start = accepted(&state, id, request, query.run_type).await?;
     let begun = state.engine.run_start(start).await;
-    let snapshot = started(&state, id, begun).await?;
+    let snapshot = started(&state, id, Resource::Workflow, begun).await?;
     viewed(&state, &snapshot).await.map(Answer)
 }
 
@@ -271,14 +278,15 @@ pub(crate) async fn run_partial(
 ) -> Result<Answer<Map<String, Value>>, Problem> {
     let Json(request) = found_first(&state, id, request).await?;
     let version_id = latest_version(&state, id).await?;
-    let outputs = state.engine.run_partial(request.into_partial(version_id)).await;
+    let outputs = state.engine.run_partial(request.into_partial(id, version_id)).await;
     outputs.map(Answer).map_err(|error| Resource::Workflow.engine(error))
 }
 
 impl PartialRunRequest {
-    fn into_partial(self, version_id: Uuid) -> PartialRun {
+    fn into_partial(self, workflow_id: Uuid, version_id: Uuid) -> PartialRun {
         let Self { node_id, rerun_predecessors, initial_inputs, partial_outputs } = self;
         PartialRun {
+            workflow_id,
             version_id,
             node_id,
             rerun_predecessors: rerun_predecessors.unwrap_or_default(),

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
-use sluice_domain::run::{Behaviour, LoopPlan, Plan, RunState, RunStatus, TaskStatus, TaskView};
+use sluice_domain::run::{
+    self, Behaviour, FailureKind, LoopPlan, Plan, RunState, RunStatus, TaskStatus, TaskView,
+};
 use sluice_engine::{Snapshot, clock};
 use sluice_persistence::VersionRow;
 use utoipa::ToSchema;
@@ -97,12 +99,54 @@ pub(crate) struct Task {
     /// When it ended.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
+    /// Every time that the node was tried, if it is one that runs outside of the server's own work (Python).
+    attempts: Vec<Attempt>,
+    /// When it is tried again, after a failed attempt.
+    #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
+    retry_time: Option<Timestamp>,
+    /// Whether its output was taken over from the run that this one was made from.
+    reused: bool,
     /// The body, if the node is a loop.
     #[schema(value_type = Option<schema::WorkflowDefinition>, required = true, nullable = true)]
     subworkflow: Option<LoopBody>,
     /// {node id: [output of each iteration]}, if the node is a loop.
     #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
     subworkflow_output: Option<Map<String, Value>>,
+}
+
+/// One time that a node was tried.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Attempt {
+    /// The how manieth time, from 1.
+    #[schema(minimum = 1)]
+    number: u32,
+    /// `RUNNING`, `COMPLETED`, `FAILED`; `CANCELED` when it was interrupted.
+    #[schema(value_type = schema::TaskStatus)]
+    status: TaskStatus,
+    /// When it began.
+    #[schema(value_type = String, format = DateTime)]
+    start_time: Timestamp,
+    /// When it ended, or was found to be interrupted.
+    #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
+    end_time: Option<Timestamp>,
+    /// What went wrong.
+    #[schema(required = true)]
+    error: Option<String>,
+    /// Why it gave nothing: `error`, `timeout` or `crash`, as in the `on` of a retry policy.
+    #[schema(value_type = Option<schema::FailureKind>, required = true, nullable = true)]
+    failure: Option<FailureKind>,
+}
+
+impl Attempt {
+    pub(crate) fn all_of(view: &TaskView) -> Vec<Self> {
+        view.attempts.iter().map(|attempt| Self::of(attempt, view.attempt_status(attempt))).collect()
+    }
+
+    fn of(attempt: &run::Attempt, status: TaskStatus) -> Self {
+        let run::Attempt { number, started_at, ended_at, error, failure } = attempt.clone();
+        let (start_time, end_time) = (Timestamp(started_at), ended_at.map(Timestamp));
+        Self { number, status, start_time, end_time, error, failure }
+    }
 }
 
 /// The definition of a loop's body, shared with the plan.
@@ -144,7 +188,21 @@ pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Resu
 }
 
 fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
-    let TaskView { node_id, status, inputs, outputs, error, started_at, ended_at, loop_history } = view;
+    let attempts = Attempt::all_of(&view);
+    let TaskView {
+        node_id,
+        status,
+        inputs,
+        outputs,
+        error,
+        queued_at: _,
+        started_at,
+        ended_at,
+        attempts: _,
+        retry_at,
+        reused,
+        loop_history,
+    } = view;
     let node = plan.index(&node_id).map(|index| &plan.nodes[index]);
     let body = node.and_then(|node| match &node.behaviour {
         Behaviour::Loop(body) => Some(LoopBody(Arc::clone(body))),
@@ -162,6 +220,9 @@ fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
         error,
         start_time: started_at.map(Timestamp),
         end_time: ended_at.map(Timestamp),
+        attempts,
+        retry_time: retry_at.map(Timestamp),
+        reused,
         subworkflow: body,
         subworkflow_output: loop_history,
     }

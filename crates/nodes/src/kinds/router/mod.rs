@@ -11,6 +11,7 @@ use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
 use validator::Validate;
 
+use crate::Policies;
 use crate::builtin::NodeKind;
 use crate::config::null_as_default;
 use crate::ordered::Ordered;
@@ -49,7 +50,7 @@ impl NodeKind for Router {
     const NAME: &'static str = node_type::ROUTER;
     type Config = RouterConfig;
 
-    fn behaviour(config: RouterConfig, _: Map<String, Value>) -> LoopBody {
+    fn behaviour(config: RouterConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::Compute(Arc::new(config)))
     }
 }

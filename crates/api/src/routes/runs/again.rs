@@ -1,0 +1,104 @@
+//! Runs made from other runs, and runs that go on after they have failed.
+
+use axum::Json as Answer;
+use axum::extract::State;
+use serde::Deserialize;
+use sluice_engine::{Rerun, Snapshot};
+use sluice_persistence::RunDetail;
+use utoipa::ToSchema;
+use uuid::Uuid;
+use validator::Validate;
+
+use super::start::Objects;
+use super::view::{Run, run_view};
+use super::{detail_of, start};
+use crate::extract::{OptionalJson, RunId};
+use crate::problem::{Kind, Problem};
+use crate::refusal::Resource;
+use crate::responses::{BodyProblems, RerunProblems, RunMissing, RunNotFailed, ServerProblems};
+use crate::{AppState, examples, files};
+
+/// What a new run takes over from the one that it is made from.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+pub(crate) struct RerunRequest {
+    /// Where to begin: the results of the nodes before this one are taken over, as far as there are any.
+    /// Without it every node runs again.
+    #[serde(default)]
+    #[schema(required = false, nullable = true)]
+    from_node: Option<String>,
+    /// {input node id: {field: value}}, for input nodes that shall get something else than before.
+    #[serde(default)]
+    #[schema(value_type = Option<HashMap<String, HashMap<String, Value>>>, required = false, nullable = true)]
+    inputs: Option<Objects>,
+    /// The version of the workflow to run. Without it the version of the other run.
+    #[serde(default)]
+    #[schema(required = false, nullable = true, minimum = 1)]
+    version: Option<i32>,
+}
+
+/// Run again.
+///
+/// Starts a new run with the inputs of this one and with this one as its `parent_run_id`. It may begin at a
+/// node in the middle: what the nodes before it gave is taken over. Answers at once, as startRun does.
+#[utoipa::path(
+    post, path = "/run/{run_id}/rerun/", tag = "runs", operation_id = "rerunRun",
+    params(("run_id" = String, Path, description = "The id of the run to make a new one from.", example = json!(examples::RUN_ID))),
+    request_body(content = Option<RerunRequest>, description = "What the new run takes over; nothing is needed.",
+        example = json!(examples::rerun())),
+    responses(
+        (status = 200, description = "The new run, about to begin.", body = Run, example = json!(examples::pending_run())),
+        RunMissing, BodyProblems, RerunProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn run_rerun(
+    State(state): State<AppState>,
+    RunId(run_id): RunId,
+    request: Result<OptionalJson<RerunRequest>, Problem>,
+) -> Result<Answer<Run>, Problem> {
+    // Whatever is wrong with the body: a run that is not there comes first.
+    let RunDetail { record, .. } = detail_of(&state, run_id).await?;
+    let OptionalJson(RerunRequest { from_node, inputs, version }) = request?;
+    let version_id = match version {
+        Some(number) => Some(version_id(&state, record.workflow_id, number).await?),
+        None => None,
+    };
+    let inputs = inputs.unwrap_or_default().into_map();
+    let inputs = files::store_data_uris(&state.settings.data_dir, record.workflow_id, inputs).await?;
+    let begun = state.engine.run_rerun(Rerun { run_id, version_id, from_node, inputs }).await;
+    let snapshot = start::started(&state, record.workflow_id, Resource::Run, begun).await?;
+    viewed(&state, &snapshot).await
+}
+
+async fn version_id(state: &AppState, workflow_id: Uuid, number: i32) -> Result<Uuid, Problem> {
+    state.db.version_id(workflow_id, number).await?.ok_or_else(|| {
+        let detail = format!(
+            "The workflow has no version {number}. List its versions with GET /wf/{{workflow_id}}/versions/."
+        );
+        Problem::new(Kind::RerunRefused, detail)
+    })
+}
+
+/// Retry a failed run.
+///
+/// The run itself goes on: the nodes that failed, and those that were canceled for it, run again; every
+/// other result stays. Answers at once.
+#[utoipa::path(
+    post, path = "/run/{run_id}/retry/", tag = "runs", operation_id = "retryRun",
+    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    responses(
+        (status = 200, description = "The run, about to go on.", body = Run, example = json!(examples::retried_run())),
+        RunMissing, RunNotFailed, ServerProblems,
+    )
+)]
+pub(crate) async fn run_retry(
+    State(state): State<AppState>,
+    RunId(id): RunId,
+) -> Result<Answer<Run>, Problem> {
+    let snapshot = state.engine.run_retry(id).await.map_err(|error| Resource::Run.engine(error))?;
+    viewed(&state, &snapshot).await
+}
+
+async fn viewed(state: &AppState, snapshot: &Snapshot) -> Result<Answer<Run>, Problem> {
+    let version = state.db.version(snapshot.record.version_id).await?;
+    run_view(snapshot, version).map(Answer)
+}
