@@ -5,6 +5,7 @@ use sea_orm_migration::prelude::*;
 pub use sea_orm_migration as migration;
 
 mod m20261123_000001_workflows_and_runs;
+mod m20261124_000002_pause_events;
 
 /// All steps, in the order in which they are taken.
 #[derive(Debug)]
@@ -13,6 +14,9 @@ pub struct Migrator;
 #[async_trait::async_trait]
 impl MigratorTrait for Migrator {
     fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261123_000001_workflows_and_runs::Migration)]
+        vec![
+            Box::new(m20261123_000001_workflows_and_runs::Migration),
+            Box::new(m20261124_000002_pause_events::Migration),
+        ]
     }
 }

@@ -164,6 +164,20 @@ impl App {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// A call without a body, with a header.
+    pub(crate) async fn with_header(&self, method: Method, path: &str, name: &str, value: &str) -> Answer {
+        self.send(self.request(method, path).header(name, value)).await
+    }
+
+    /// An answer that is still being read.
+    pub(crate) async fn stream(&self, path: &str, last_event_id: Option<u64>) -> reqwest::Response {
+        let mut request = self.request(Method::GET, path);
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id.to_string());
+        }
+        request.send().await.unwrap_or_else(|e| panic!("GET {path}: {e:?}"))
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
     }

@@ -5,6 +5,7 @@ mod app;
 mod architecture;
 mod graphs;
 mod process;
+mod sse;
 mod store;
 
 mod again;
@@ -12,6 +13,7 @@ mod catalogue;
 mod cli;
 mod concurrency;
 mod durability;
+mod events;
 mod examples;
 mod loops;
 mod openapi;

@@ -146,6 +146,23 @@ pub(crate) fn canceled_run() -> Value {
     )
 }
 
+pub(crate) fn run_event() -> Value {
+    json!({"sequence": 1, "type": "task_completed", "run_id": RUN_ID, "time": PAUSED, "node_id": "input_node",
+        "output": {"note": "hello"}})
+}
+
+pub(crate) fn pause_event() -> Value {
+    json!({"id": 7, "type": "opened", "run_id": RUN_ID, "workflow_id": WORKFLOW_ID, "node_id": "gate",
+        "time": PAUSED, "message": "Please read the note."})
+}
+
+pub(crate) fn timeline() -> Value {
+    json!([{"node_id": "gate", "title": "gate", "node_type": "HumanInterventionNode", "iterations": [],
+        "status": "COMPLETED", "queued_time": null, "start_time": PAUSED, "end_time": ENDED,
+        "duration": 345.118_142, "error": null, "attempts": [], "reused": false,
+        "pauses": [{"pause_time": PAUSED, "resume_time": ENDED, "resume_action": "APPROVE", "resume_user_id": "ada"}]}])
+}
+
 pub(crate) fn pause(is_settled: bool) -> Value {
     let when = is_settled.then_some(ENDED);
     let settled = |value: &str| is_settled.then(|| value.to_owned());
@@ -208,6 +225,8 @@ fn detail(kind: Kind) -> &'static str {
         Kind::NoOpenPause => "No pause of this run is open.",
         Kind::RunEnded => "The run has ended, it is COMPLETED. Start a new one.",
         Kind::PartialRun => "The node \"gate\" has no output. Give it in partial_outputs.",
+        Kind::UnknownEventId => "The header Last-Event-ID must be the id of an event of this stream.",
+        Kind::TooManyStreams => "As many event streams are open as the server takes. Try again later.",
         Kind::RerunRefused => "There is no node \"gaet\" at the top of the workflow. Name one of its nodes.",
         Kind::RunNotFailed => "Only a run that has failed can be retried, this one is COMPLETED.",
         Kind::NameTaken => "Another workflow has this name. Choose another one.",

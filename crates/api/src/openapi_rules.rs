@@ -119,7 +119,12 @@ fn every_answer_is_described_typed_and_shown() {
             }
             let (media_type, content) = object(&response["content"]).iter().next().unwrap();
             let is_problem = !status.starts_with('2');
-            let expected = if is_problem { "application/problem+json" } else { "application/json" };
+            let is_stream = operation["operationId"].as_str().unwrap().starts_with("follow");
+            let expected = match (is_problem, is_stream) {
+                (true, _) => "application/problem+json",
+                (false, true) => "text/event-stream",
+                (false, false) => "application/json",
+            };
             assert_eq!(media_type, expected, "{call} {status}");
             assert!(content.get("example").is_some(), "{call} {status}: no example");
             if is_problem {

@@ -54,6 +54,8 @@ kinds! {
     RunEnded = BAD_REQUEST "run-ended" "The run has ended",
     /// A single node could not be run.
     PartialRun = BAD_REQUEST "partial-run" "The node could not be run",
+    /// The header `Last-Event-ID` names no event of the stream.
+    UnknownEventId = BAD_REQUEST "unknown-event-id" "No such event",
     /// A run can't be made from another one as was asked.
     RerunRefused = BAD_REQUEST "rerun-refused" "The run can't be made from the other one",
     /// Only a run that has failed can be retried.
@@ -82,6 +84,8 @@ kinds! {
     InvalidQuery = UNPROCESSABLE_ENTITY "invalid-query" "The query does not fit",
     /// The run that was waited for failed.
     RunFailed = FAILED_DEPENDENCY "run-failed" "The run failed",
+    /// As many event streams are open as the server takes.
+    TooManyStreams = TOO_MANY_REQUESTS "too-many-streams" "Too many event streams",
     /// The server failed.
     Internal = INTERNAL_SERVER_ERROR "internal" "The server failed",
     /// The store can't be reached.
@@ -182,11 +186,16 @@ impl Problem {
         *response.status_mut() = self.kind.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        if self.kind.status() == StatusCode::SERVICE_UNAVAILABLE {
+        if is_for_later(self.kind.status()) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
         }
         response
     }
+}
+
+/// Whether the same request may be carried out later.
+pub(crate) fn is_for_later(status: StatusCode) -> bool {
+    [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status)
 }
 
 impl IntoResponse for Problem {

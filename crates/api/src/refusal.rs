@@ -33,6 +33,13 @@ impl Resource {
             EngineError::Refused(refusal) => refused(&refusal),
             EngineError::Partial(reason) => Problem::new(Kind::PartialRun, reason),
             EngineError::Rerun(reason) => Problem::new(Kind::RerunRefused, reason),
+            EngineError::Beyond(length) => {
+                let detail = format!(
+                    "The header Last-Event-ID names an event that is not there: the run has {length} events, \
+                     numbered from 0."
+                );
+                Problem::new(Kind::UnknownEventId, detail)
+            }
             EngineError::Unrunnable(reason) => Problem::new(Kind::Unrunnable, reason.to_string()),
             EngineError::Draining => Problem::new(
                 Kind::Draining,

@@ -6,13 +6,13 @@ use utoipa::IntoResponses;
 use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
 
 use crate::examples;
-use crate::problem::{Kind, MEDIA_TYPE};
+use crate::problem::{Kind, MEDIA_TYPE, is_for_later};
 
 fn problem(kind: Kind, description: &str) -> (String, RefOr<Response>) {
     let schema = Ref::from_schema_name("Problem");
     let content = ContentBuilder::new().schema(Some(schema)).example(Some(examples::problem(kind))).build();
     let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
-    if kind.status() == axum::http::StatusCode::SERVICE_UNAVAILABLE {
+    if is_for_later(kind.status()) {
         let header = HeaderBuilder::new().description(Some("After how many seconds to try again.")).build();
         response = response.header("Retry-After", header);
     }
@@ -75,6 +75,11 @@ problems! {
     /// What canceling a run can answer.
     EndedRun {
         RunEnded: "The run has ended already.",
+    }
+    /// What an event stream can answer.
+    StreamProblems {
+        UnknownEventId: "The header Last-Event-ID names no event of the stream.",
+        TooManyStreams: "As many streams are open as the server takes.",
     }
     /// What running again can answer.
     RerunProblems {

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::routes::{catalogue, files, health, pauses, runs, versions, workflows};
+use crate::routes::{catalogue, files, health, pause_events, pauses, runs, versions, workflows};
 use crate::{AppState, edge, openapi};
 
 /// Every call of the contract with its place in the document.
@@ -31,9 +31,12 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(runs::read::run_get))
         .routes(routes!(runs::read::run_status))
         .routes(routes!(runs::read::run_cancel))
+        .routes(routes!(runs::events::run_events))
+        .routes(routes!(runs::timeline::run_timeline))
         .routes(routes!(runs::again::run_rerun))
         .routes(routes!(runs::again::run_retry))
         .routes(routes!(pauses::paused_workflow_list))
+        .routes(routes!(pause_events::pause_events))
         .routes(routes!(pauses::pause_history))
         .routes(routes!(pauses::pause_settle))
         .merge(files::router())

@@ -166,6 +166,73 @@ pub enum FailureKind {
     Crash,
 }
 
+/// What can happen to a run.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum RunEventType {
+    /// The run was accepted.
+    RunStarted,
+    /// A node that runs outside of the server's own work is ready and waits for a place.
+    TaskQueued,
+    /// An attempt at such a node begins.
+    TaskStarted,
+    /// An attempt failed, and there will be another one.
+    TaskRetrying,
+    /// What the node gave in another run is taken over.
+    TaskReused,
+    /// A loop begins its iterations.
+    LoopStarted,
+    /// A node gave its output.
+    TaskCompleted,
+    /// A node gave an error.
+    TaskFailed,
+    /// A node will not run, or not go on.
+    TaskCanceled,
+    /// The run came to a gate.
+    PauseOpened,
+    /// A person decided on a gate.
+    PauseSettled,
+    /// Nothing can run before a person decides.
+    RunPaused,
+    /// A person decided, the run goes on.
+    RunResumed,
+    /// The failed run goes on.
+    RunRetried,
+    /// Every node finished and none failed.
+    RunCompleted,
+    /// Every node finished and at least one failed.
+    RunFailed,
+    /// The run was called off, or declined so that nothing was left to give.
+    RunCanceled,
+}
+
+/// Why a task was canceled: `null_input` a null arrived at it, `upstream_failure` a node before it failed,
+/// `declined` a person declined it, `null_output` it gave null itself, `run_canceled` the run was canceled.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum CancelReason {
+    /// A null arrived at it.
+    NullInput,
+    /// A node before it failed.
+    UpstreamFailure,
+    /// A person declined it.
+    Declined,
+    /// It gave null itself.
+    NullOutput,
+    /// The run was canceled.
+    RunCanceled,
+}
+
+/// What happened to a pause.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub enum PauseEventType {
+    /// A run came to a gate.
+    Opened,
+    /// A person decided.
+    Settled,
+}
+
 /// What a person does with an open gate: `APPROVE` lets the paused input go on, with the person's inputs
 /// laid over it; `OVERRIDE` lets the person's inputs go on alone; `DECLINE` lets nothing go on.
 #[derive(Debug, ToSchema)]

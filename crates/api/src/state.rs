@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use sluice_engine::Engine;
 use sluice_persistence::Database;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::problem::{Kind, Problem};
 
 /// What every handler works with.
 #[derive(Clone)]
@@ -14,13 +17,24 @@ pub struct AppState {
     pub engine: Engine,
     /// The limits and folders of this server.
     pub settings: Arc<Settings>,
+    /// The places of event streams that are open at the same time.
+    streams: Arc<Semaphore>,
 }
 
 impl AppState {
     /// The state of a server with this store, engine and settings.
     #[must_use]
     pub fn new(db: Database, engine: Engine, settings: Settings) -> Self {
-        Self { db, engine, settings: Arc::new(settings) }
+        let streams = Arc::new(Semaphore::new(settings.max_event_streams.min(Semaphore::MAX_PERMITS)));
+        Self { db, engine, settings: Arc::new(settings), streams }
+    }
+
+    /// A place for one more event stream.
+    pub(crate) fn stream_place(&self) -> Result<OwnedSemaphorePermit, Problem> {
+        Arc::clone(&self.streams).try_acquire_owned().map_err(|_| {
+            let detail = "As many event streams are open as the server takes. Close one, or try again later.";
+            Problem::new(Kind::TooManyStreams, detail)
+        })
     }
 }
 
@@ -37,6 +51,8 @@ pub struct Settings {
     pub max_upload_files: usize,
     /// How long a call that waits for a run waits at most; the run goes on after that.
     pub run_wait: Duration,
+    /// The most event streams that are open at the same time.
+    pub max_event_streams: usize,
 }
 
 impl Settings {
@@ -49,6 +65,7 @@ impl Settings {
             max_upload_bytes: 64 << 20,
             max_upload_files: 20,
             run_wait: Duration::from_secs(600),
+            max_event_streams: 1_000,
         }
     }
 }

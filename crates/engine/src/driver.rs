@@ -7,17 +7,18 @@ use tracing::warn;
 
 use crate::dispatcher::{Dispatcher, Wake};
 use crate::engine::Snapshot;
+use crate::feed::Journal;
 use crate::partial::decide_aside;
 use crate::places::Place;
 use crate::work::{Tools, Work};
-use crate::{Commit, CommitError, EngineError, RunRecord, RunStore, StoreError};
+use crate::{Commit, CommitError, EngineError, RunRecord, StoreError};
 
 /// How long a driver waits for a store that gives no answer: at first, and at the most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// Brings one run on: decides, commits, acts, and takes what comes of the actions back in.
 pub(crate) struct Driver {
-    store: Arc<dyn RunStore>,
+    journal: Arc<Journal>,
     plan: Arc<Plan>,
     pub(crate) record: RunRecord,
     state: RunState,
@@ -37,10 +38,10 @@ struct Step {
 }
 
 impl Driver {
-    pub(crate) fn new(store: Arc<dyn RunStore>, tools: Tools, run: Snapshot) -> Self {
+    pub(crate) fn new(journal: Arc<Journal>, tools: Tools, run: Snapshot) -> Self {
         let Snapshot { record, state, plan } = run;
         let work = Work::new(tools, record.workflow_id);
-        Self { store, plan, record, state, place: None, inbox: VecDeque::new(), work }
+        Self { journal, plan, record, state, place: None, inbox: VecDeque::new(), work }
     }
 
     /// The run as the driver has it.
@@ -55,7 +56,7 @@ impl Driver {
     pub(crate) async fn tell(&mut self, inputs: Vec<Input>) -> Result<(), TellError> {
         let step = self.decide(inputs)?;
         if let Some(commit) = step.commit {
-            self.store.commit(commit).await?;
+            self.journal.commit(commit).await?;
         }
         self.act(step.actions, step.has_more);
         Ok(())
@@ -164,7 +165,7 @@ impl Driver {
     async fn commit_patiently(&mut self, commit: Commit) -> Result<bool, EngineError> {
         let mut backoff = BACKOFF.0;
         loop {
-            match self.store.commit(commit.clone()).await {
+            match self.journal.commit(commit.clone()).await {
                 Ok(()) => return Ok(true),
                 Err(CommitError::Gone) => return Err(EngineError::NotFound),
                 Err(CommitError::Conflict) => {
@@ -181,7 +182,7 @@ impl Driver {
     async fn log_holds(&self, commit: &Commit) -> bool {
         let mut backoff = BACKOFF.0;
         loop {
-            match self.store.log_from(self.record.id, commit.first).await {
+            match self.journal.store.log_from(self.record.id, commit.first).await {
                 Ok(log) => return log.starts_with(&commit.events),
                 Err(cause) => self.wait(&mut backoff, &cause).await,
             }
@@ -192,7 +193,7 @@ impl Driver {
     async fn reload_patiently(&mut self) -> Result<(), EngineError> {
         let mut backoff = BACKOFF.0;
         loop {
-            match self.store.log_from(self.record.id, 0).await {
+            match self.journal.store.log_from(self.record.id, 0).await {
                 // Every run has an event: this one was deleted.
                 Ok(log) if log.is_empty() => return Err(EngineError::NotFound),
                 Err(unreadable @ StoreError::Unreadable { .. }) => return Err(unreadable.into()),

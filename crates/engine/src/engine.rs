@@ -6,13 +6,14 @@ use serde_json::{Map, Value};
 use sluice_domain::pause::PauseDecision;
 use sluice_domain::run::{Event, Input, Plan, RunState, RunStatus};
 use sluice_nodes::Policies;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 use uuid::Uuid;
 
 use crate::dispatcher::{Dispatcher, Wake};
 use crate::driver::{Driver, TellError, of_state};
+use crate::feed::Journal;
 use crate::places::{Place, Places, Turn};
 use crate::plans::Plans;
 use crate::work::Tools;
@@ -77,7 +78,7 @@ pub struct Snapshot {
 pub struct Engine(Arc<Inner>);
 
 struct Inner {
-    store: Arc<dyn RunStore>,
+    journal: Arc<Journal>,
     tools: Tools,
     /// The places of runs that go on at the same time.
     runs: Places,
@@ -94,7 +95,7 @@ impl Engine {
         let Options { drain, limits, policies } = options;
         Self(Arc::new(Inner {
             plans: Plans::new(Arc::clone(&store), policies),
-            store,
+            journal: Arc::new(Journal::new(store)),
             tools: Tools { executors, nodes: Places::new(limits.nodes, limits.nodes) },
             runs: Places::new(limits.runs, limits.runs_per_workflow),
             dispatcher: Dispatcher::default(),
@@ -110,7 +111,7 @@ impl Engine {
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let (mut taken, mut after) = (0, None);
         loop {
-            let runs = self.0.store.driven_runs(after, RECOVERY_PAGE).await?;
+            let runs = self.0.journal.store.driven_runs(after, RECOVERY_PAGE).await?;
             let Some((last, _)) = runs.last().copied() else { break };
             taken += runs.len();
             runs.into_iter().for_each(|(run, workflow)| self.dispatch(run, workflow));
@@ -256,6 +257,22 @@ impl Engine {
         Ok(Snapshot { record, state: RunState::from_log(log), plan })
     }
 
+    /// Changes whenever a pause was opened or settled, or a run ended.
+    #[must_use]
+    pub fn pauses_changed(&self) -> watch::Receiver<u64> {
+        self.0.journal.pauses()
+    }
+
+    /// Becomes true when the server begins to stop.
+    #[must_use]
+    pub fn draining(&self) -> CancellationToken {
+        self.0.draining.clone()
+    }
+
+    pub(crate) fn journal(&self) -> &Arc<Journal> {
+        &self.0.journal
+    }
+
     /// Starts nothing new from now on. Requests that wait for a run get some more time.
     pub fn drain(&self) {
         self.0.draining.cancel();
@@ -296,7 +313,7 @@ impl Engine {
     }
 
     fn driver(&self, run: Snapshot) -> Driver {
-        Driver::new(Arc::clone(&self.0.store), self.0.tools.clone(), run)
+        Driver::new(Arc::clone(&self.0.journal), self.0.tools.clone(), run)
     }
 
     /// Drives a run that was just begun; tells `done` what it came to.
@@ -365,7 +382,7 @@ impl Engine {
     }
 
     async fn load(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
-        let run = self.0.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
+        let run = self.0.journal.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
         self.snapshot(run.record, &run.log).await
     }
 
@@ -383,13 +400,14 @@ impl Engine {
     /// Tells a run something from outside of its driver, however often its log grows meanwhile.
     async fn tell(&self, run_id: Uuid, input: &Input) -> Result<Snapshot, EngineError> {
         loop {
-            let StoredRun { record, log } = self.0.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
+            let StoredRun { record, log } =
+                self.0.journal.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
             let mut snapshot = self.snapshot(record, &log).await?;
             let first = snapshot.state.length;
             let decision = partial::decide_aside(&snapshot.plan, &mut snapshot.state, input.clone())?;
             snapshot.record = of_state(&snapshot.record, &snapshot.state);
             let commit = Commit { record: snapshot.record.clone(), first, events: decision.events };
-            match self.0.store.commit(commit).await {
+            match self.0.journal.commit(commit).await {
                 Ok(()) => return Ok(snapshot),
                 // Each round that is lost was won by somebody else: this comes to an end.
                 Err(CommitError::Conflict) => {}

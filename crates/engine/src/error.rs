@@ -17,6 +17,9 @@ pub enum EngineError {
     /// The run can't be made from the other one as was asked; the reason is a sentence for whoever asked.
     #[error("{0}")]
     Rerun(String),
+    /// The log of the run has only so many events.
+    #[error("the log has {0} events")]
+    Beyond(u64),
     /// The definition can't be run.
     #[error(transparent)]
     Unrunnable(#[from] PlanError),

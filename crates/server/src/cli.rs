@@ -55,6 +55,9 @@ pub(crate) struct ServeArgs {
     /// How long a request waits for its run before it is answered with the run as it is, in seconds.
     #[arg(long, env = "SLUICE_RUN_WAIT_SECONDS", default_value_t = 600)]
     pub(crate) run_wait_seconds: u64,
+    /// How many event streams are open at the same time.
+    #[arg(long, env = "SLUICE_MAX_EVENT_STREAMS", default_value_t = 1_000)]
+    pub(crate) max_event_streams: usize,
     /// How long a client may take to send the head of a request, in seconds.
     #[arg(long, env = "SLUICE_HEAD_TIMEOUT_SECONDS", default_value_t = 10)]
     pub(crate) head_timeout_seconds: u64,

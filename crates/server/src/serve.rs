@@ -82,6 +82,7 @@ fn settings(args: &ServeArgs) -> Settings {
         max_upload_bytes: args.max_upload_bytes,
         max_upload_files: args.max_upload_files,
         run_wait: Duration::from_secs(args.run_wait_seconds),
+        max_event_streams: args.max_event_streams,
     }
 }
 

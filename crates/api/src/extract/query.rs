@@ -80,6 +80,14 @@ impl Reader {
         default
     }
 
+    /// A number of seconds from 0 to `max`.
+    pub(crate) fn seconds(&mut self, name: &str, max: f64) -> Option<f64> {
+        let wanted = format!("a number of seconds from 0 to {max}");
+        self.read(name, "range", &wanted, |text| {
+            text.trim().parse::<f64>().ok().filter(|seconds| (0.0..=max).contains(seconds))
+        })
+    }
+
     /// `true` or `false`.
     pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
         let parse = |text: &str| match text.to_ascii_lowercase().as_str() {

@@ -10,6 +10,7 @@ use crate::problem::{Kind, Problem};
 pub(crate) mod catalogue;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod pause_events;
 pub(crate) mod pauses;
 pub(crate) mod runs;
 pub(crate) mod versions;

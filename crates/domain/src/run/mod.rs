@@ -13,6 +13,7 @@ mod rerun;
 mod state;
 mod status;
 mod task_path;
+mod timeline;
 mod values;
 mod view;
 
@@ -28,5 +29,6 @@ pub use rerun::Reused;
 pub use state::{Attempt, Frame, RunState, TaskState};
 pub use status::{RunStatus, TaskStatus};
 pub use task_path::{Scope, TaskPath};
+pub use timeline::TimelineTask;
 pub use values::dig;
 pub use view::TaskView;

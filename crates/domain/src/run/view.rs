@@ -34,15 +34,15 @@ pub struct TaskView {
     pub loop_history: Option<Map<String, Value>>,
 }
 
-impl TaskView {
-    /// How one of its attempts went. One that was interrupted is `Canceled`.
+impl Attempt {
+    /// How it went. One that was interrupted is `Canceled`. `task` is where its task stands, when it is the
+    /// last attempt.
     #[must_use]
-    pub fn attempt_status(&self, attempt: &Attempt) -> TaskStatus {
-        let is_last = self.attempts.last().is_some_and(|last| last.number == attempt.number);
-        match (attempt.ended_at, attempt.failure) {
+    pub fn status(&self, task: Option<TaskStatus>) -> TaskStatus {
+        match (self.ended_at, self.failure) {
             (None, _) => TaskStatus::Running,
             (Some(_), Some(_)) => TaskStatus::Failed,
-            (Some(_), None) if is_last && self.status == TaskStatus::Completed => TaskStatus::Completed,
+            (Some(_), None) if task == Some(TaskStatus::Completed) => TaskStatus::Completed,
             (Some(_), None) => TaskStatus::Canceled,
         }
     }
@@ -91,7 +91,7 @@ impl RunState {
     }
 
     /// In a canceled run nothing waits any more; a loop that waits for a person is paused.
-    fn visible_status(&self, id: &str, status: TaskStatus) -> TaskStatus {
+    pub(super) fn visible_status(&self, id: &str, status: TaskStatus) -> TaskStatus {
         if self.status.is_terminal() && !status.is_terminal() {
             return TaskStatus::Canceled;
         }

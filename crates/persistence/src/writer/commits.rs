@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use serde::de::IgnoredAny;
 use sluice_engine::{Commit, CommitError, RunRecord, StoreError};
@@ -12,7 +12,8 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::BATCH;
-use crate::entity::{run, run_log};
+use crate::PauseNews;
+use crate::entity::{pause_event, run, run_log};
 use crate::error::{is_foreign_key_violation, is_unique_violation, store_error};
 
 /// How many variables a statement of SQLite takes; PostgreSQL takes more.
@@ -28,6 +29,8 @@ pub(super) struct RunCommit {
     first: i64,
     count: i64,
     events: String,
+    /// What the events say of pauses, each as JSON.
+    pauses: Vec<String>,
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
@@ -44,8 +47,12 @@ impl RunCommit {
         }
         let first = i64::try_from(first).map_err(|_| failed("a log can't be so long"))?;
         let count = i64::try_from(events.len()).map_err(|_| failed("a log can't be so long"))?;
-        let events = serde_json::to_string(&events).map_err(|error| StoreError::Failed(Box::new(error)))?;
-        Ok(Self { record, first, count, events, reply })
+        let unwritable = |error: serde_json::Error| StoreError::Failed(Box::new(error));
+        let pauses = events.iter().filter_map(|event| PauseNews::of(record.workflow_id, event));
+        let pauses =
+            pauses.map(|news| serde_json::to_string(&news)).collect::<Result<_, _>>().map_err(unwritable)?;
+        let events = serde_json::to_string(&events).map_err(unwritable)?;
+        Ok(Self { record, first, count, events, pauses, reply })
     }
 
     /// Whether it can share a transaction with the commits before it, of which `ends` says where they leave
@@ -81,6 +88,21 @@ pub(super) async fn insert(tx: &DatabaseTransaction, commits: &[&RunCommit]) -> 
     run_log::Entity::insert_many(commits.iter().map(|commit| log_row(commit)))
         .exec_without_returning(tx)
         .await?;
+    insert_pauses(tx, commits).await
+}
+
+async fn insert_pauses(tx: &DatabaseTransaction, commits: &[&RunCommit]) -> Result<(), DbErr> {
+    let row = |commit: &RunCommit, news: &String| pause_event::ActiveModel {
+        id: NotSet,
+        run_id: Set(commit.record.id),
+        event: Set(news.clone()),
+    };
+    let rows = commits.iter().flat_map(|commit| commit.pauses.iter().map(|news| row(commit, news)));
+    let rows: Vec<pause_event::ActiveModel> = rows.collect();
+    // One commit may open many.
+    for some in rows.chunks(BATCH) {
+        pause_event::Entity::insert_many(some.to_vec()).exec_without_returning(tx).await?;
+    }
     Ok(())
 }
 

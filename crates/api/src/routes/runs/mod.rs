@@ -1,11 +1,14 @@
 //! Runs: start workflows, wait for them, look at them, cancel them, run them again.
 
 pub(crate) mod again;
+pub(crate) mod events;
 pub(crate) mod read;
 pub(crate) mod start;
+pub(crate) mod timeline;
 mod view;
 
-use sluice_persistence::RunDetail;
+use sluice_engine::Snapshot;
+use sluice_persistence::{RunDetail, VersionRow};
 use uuid::Uuid;
 
 pub(crate) use view::{Run, run_view};
@@ -19,9 +22,18 @@ pub(crate) async fn detail_of(state: &AppState, id: Uuid) -> Result<RunDetail, P
     state.db.run_detail(id).await?.ok_or_else(|| Resource::Run.missing())
 }
 
-/// The run as clients see it.
-pub(crate) async fn detail_view(state: &AppState, detail: RunDetail) -> Result<Run, Problem> {
+/// The run, folded, with its version.
+pub(crate) async fn snapshot_of(
+    state: &AppState,
+    detail: RunDetail,
+) -> Result<(Snapshot, VersionRow), Problem> {
     let RunDetail { record, log, version } = detail;
     let snapshot = state.engine.snapshot(record, &log).await.map_err(|error| Resource::Run.engine(error))?;
+    Ok((snapshot, version))
+}
+
+/// The run as clients see it.
+pub(crate) async fn detail_view(state: &AppState, detail: RunDetail) -> Result<Run, Problem> {
+    let (snapshot, version) = snapshot_of(state, detail).await?;
     run_view(&snapshot, Some(version))
 }

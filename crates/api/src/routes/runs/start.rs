@@ -1,6 +1,7 @@
 //! Starting runs.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -22,6 +23,9 @@ use crate::refusal::Resource;
 use crate::responses::{BodyProblems, FailedRun, PartialProblems, ServerProblems, WorkflowMissing};
 use crate::routes::workflows::found_first;
 use crate::{AppState, examples, files};
+
+/// The longest time that a client may ask the server to wait.
+const MAX_WAIT_SECONDS: f64 = 3_600.0;
 
 /// What a run starts with.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
@@ -80,18 +84,33 @@ impl<'de> Deserialize<'de> for Objects {
     }
 }
 
-/// What a run is called.
+/// How a run is started.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
-pub(crate) struct RunTypeQuery {
+pub(crate) struct StartQuery {
     /// What kind of run the client calls it.
     #[param(min_length = 1, max_length = 64, default = "interactive", required = false)]
     run_type: String,
+    /// For how many seconds to wait for the run to end. The answer is 200 when it has ended, and 202 with
+    /// `Location` when it waits for a person or goes on.
+    #[param(minimum = 0, maximum = 3600, required = false)]
+    wait_seconds: Option<f64>,
 }
 
-impl FromQuery for RunTypeQuery {
+impl FromQuery for StartQuery {
     fn from_query(reader: &mut Reader) -> Self {
-        Self { run_type: reader.text("run_type").unwrap_or_else(|| "interactive".to_owned()) }
+        Self {
+            run_type: reader.text("run_type").unwrap_or_else(|| "interactive".to_owned()),
+            wait_seconds: reader.seconds("wait_seconds", MAX_WAIT_SECONDS),
+        }
+    }
+}
+
+impl StartQuery {
+    /// How long to wait: what was asked for, at most what the server waits.
+    fn wait(&self, longest: Duration) -> Duration {
+        let asked = self.wait_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        asked.unwrap_or(longest).min(longest)
     }
 }
 
@@ -158,7 +177,7 @@ fn unfinished(run: Run) -> Response {
     post, path = "/wf/{workflow_id}/run/", tag = "runs", operation_id = "runWorkflow",
     params(
         ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        RunTypeQuery,
+        StartQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
         example = json!(examples::start())),
@@ -174,11 +193,12 @@ fn unfinished(run: Run) -> Response {
 pub(crate) async fn run_outputs(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(query): Query<RunTypeQuery>,
+    Query(query): Query<StartQuery>,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
+    let wait = query.wait(state.settings.run_wait);
     let start = accepted(&state, id, request, query.run_type).await?;
-    let waited = state.engine.run_wait(start, state.settings.run_wait).await;
+    let waited = state.engine.run_wait(start, wait).await;
     let snapshot = started(&state, id, Resource::Workflow, waited).await?;
     match snapshot.state.status {
         RunStatus::Completed | RunStatus::Canceled => {
@@ -204,7 +224,7 @@ fn failed(snapshot: &Snapshot) -> Problem {
     post, path = "/wf/{workflow_id}/runv2/", tag = "runs", operation_id = "runWorkflowV2",
     params(
         ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        RunTypeQuery,
+        StartQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
         example = json!(examples::start())),
@@ -219,11 +239,22 @@ fn failed(snapshot: &Snapshot) -> Problem {
 pub(crate) async fn run_wait(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(query): Query<RunTypeQuery>,
+    Query(query): Query<StartQuery>,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
+    waited_for(state, id, query, request).await
+}
+
+/// Runs and answers the run: 200 when it has ended, 202 otherwise.
+async fn waited_for(
+    state: AppState,
+    id: Uuid,
+    query: StartQuery,
+    request: Result<OptionalJson<StartRunRequest>, Problem>,
+) -> Result<Response, Problem> {
+    let wait = query.wait(state.settings.run_wait);
     let start = accepted(&state, id, request, query.run_type).await?;
-    let waited = state.engine.run_wait(start, state.settings.run_wait).await;
+    let waited = state.engine.run_wait(start, wait).await;
     let snapshot = started(&state, id, Resource::Workflow, waited).await?;
     let run = viewed(&state, &snapshot).await?;
     let has_ended = snapshot.state.status.is_terminal();
@@ -232,30 +263,37 @@ pub(crate) async fn run_wait(
 
 /// Start a run.
 ///
-/// Answers at once; the run goes on in the background, also when the server is started again.
+/// Answers at once, or waits for `wait_seconds`; the run goes on in the background, also when the server is
+/// started again.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/start_run/", tag = "runs", operation_id = "startRun",
     params(
         ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        RunTypeQuery,
+        StartQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
         example = json!(examples::start())),
     responses(
-        (status = 200, description = "The run, about to begin.", body = Run, example = json!(examples::pending_run())),
+        (status = 200, description = "The run: about to begin, or ended within `wait_seconds`.", body = Run, example = json!(examples::pending_run())),
+        (status = 202, description = "The run waits for a person, or goes on after `wait_seconds`.",
+            headers(("Location" = String, description = "Where to ask for the run.")),
+            body = Run, example = json!(examples::paused_run())),
         WorkflowMissing, BodyProblems, ServerProblems,
     )
 )]
 pub(crate) async fn run_start(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(query): Query<RunTypeQuery>,
+    Query(query): Query<StartQuery>,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
-) -> Result<Answer<Run>, Problem> {
+) -> Result<Response, Problem> {
+    if query.wait_seconds.is_some() {
+        return waited_for(state, id, query, request).await;
+    }
     let start = accepted(&state, id, request, query.run_type).await?;
     let begun = state.engine.run_start(start).await;
     let snapshot = started(&state, id, Resource::Workflow, begun).await?;
-    viewed(&state, &snapshot).await.map(Answer)
+    Ok(Answer(viewed(&state, &snapshot).await?).into_response())
 }
 
 /// Run one node.

@@ -138,8 +138,11 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    pub(crate) fn all_of(view: &TaskView) -> Vec<Self> {
-        view.attempts.iter().map(|attempt| Self::of(attempt, view.attempt_status(attempt))).collect()
+    /// The attempts at a task that stands so.
+    pub(crate) fn all_of(attempts: &[run::Attempt], task: TaskStatus) -> Vec<Self> {
+        let last = attempts.len().saturating_sub(1);
+        let status = |index, attempt: &run::Attempt| attempt.status((index == last).then_some(task));
+        attempts.iter().enumerate().map(|(index, a)| Self::of(a, status(index, a))).collect()
     }
 
     fn of(attempt: &run::Attempt, status: TaskStatus) -> Self {
@@ -188,7 +191,7 @@ pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Resu
 }
 
 fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
-    let attempts = Attempt::all_of(&view);
+    let attempts = Attempt::all_of(&view.attempts, view.status);
     let TaskView {
         node_id,
         status,

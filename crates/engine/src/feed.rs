@@ -1,0 +1,103 @@
+//! What is committed, told to whoever listens.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sluice_domain::run::Event;
+use tokio::sync::{broadcast, watch};
+use uuid::Uuid;
+
+use crate::{Commit, CommitError, RunStore};
+
+/// How many commits a listener may be behind. One that is further behind reads the store again.
+const BEHIND: usize = 64;
+
+/// The way to the store for whoever commits: everything that is committed is told.
+pub(crate) struct Journal {
+    pub(crate) store: Arc<dyn RunStore>,
+    /// Who listens to which run.
+    runs: Mutex<HashMap<Uuid, Listeners>>,
+    /// Changes whenever a pause was opened or settled.
+    pauses: watch::Sender<u64>,
+}
+
+/// Who listens to one run.
+struct Listeners {
+    tell: broadcast::Sender<Grown>,
+    count: usize,
+}
+
+/// A log has grown.
+#[derive(Clone, Debug)]
+pub(crate) struct Grown {
+    /// The sequence number of the first new event.
+    pub(crate) first: u64,
+    /// The new events; none when somebody began to listen in the middle of the commit.
+    pub(crate) events: Option<Arc<[Event]>>,
+}
+
+impl Journal {
+    pub(crate) fn new(store: Arc<dyn RunStore>) -> Self {
+        Self { store, runs: Mutex::default(), pauses: watch::Sender::new(0) }
+    }
+
+    /// Adds events to the log of a run; they are durable when this answers, and then told.
+    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+        let (run, first) = (commit.record.id, commit.first);
+        let events: Option<Arc<[Event]>> = self.has_listeners(run).then(|| commit.events.as_slice().into());
+        let is_pause =
+            |event: &Event| matches!(event, Event::PauseOpened { .. } | Event::PauseSettled { .. });
+        let has_pauses = commit.events.iter().any(is_pause) || commit.record.status.is_terminal();
+        self.store.commit(commit).await?;
+        if let Some(listeners) = self.runs().get(&run) {
+            // An error says that everybody has gone.
+            let _ = listeners.tell.send(Grown { first, events });
+        }
+        if has_pauses {
+            self.pauses.send_modify(|count| *count += 1);
+        }
+        Ok(())
+    }
+
+    /// What is committed to the log of `run` from now on.
+    pub(crate) fn listen(self: &Arc<Self>, run: Uuid) -> Listener {
+        let mut runs = self.runs();
+        let new = || Listeners { tell: broadcast::channel(BEHIND).0, count: 0 };
+        let listeners = runs.entry(run).or_insert_with(new);
+        listeners.count += 1;
+        Listener { journal: Arc::clone(self), run, grown: listeners.tell.subscribe() }
+    }
+
+    /// Changes whenever a pause was opened or settled.
+    pub(crate) fn pauses(&self) -> watch::Receiver<u64> {
+        self.pauses.subscribe()
+    }
+
+    fn has_listeners(&self, run: Uuid) -> bool {
+        self.runs().contains_key(&run)
+    }
+
+    fn runs(&self) -> MutexGuard<'_, HashMap<Uuid, Listeners>> {
+        // Nothing can panic halfway through a change.
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Listens to one run.
+pub(crate) struct Listener {
+    pub(crate) journal: Arc<Journal>,
+    run: Uuid,
+    pub(crate) grown: broadcast::Receiver<Grown>,
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut listeners) = self.journal.runs().entry(self.run) {
+            listeners.get_mut().count -= 1;
+            if listeners.get().count == 0 {
+                listeners.remove();
+            }
+        }
+    }
+}
