@@ -22,6 +22,7 @@ mod policies;
 mod problems;
 mod python;
 mod routers;
+mod rude_clients;
 mod runs;
 mod uploads;
 mod validation;

@@ -15,6 +15,7 @@ on_both_stores!(
     a_refused_definition_is_not_saved,
     unfinished_definitions_are_saved,
     text_that_no_store_keeps_is_refused,
+    names_and_descriptions_are_bounded,
 );
 
 /// Pointer, code and node id.
@@ -255,4 +256,10 @@ async fn text_that_no_store_keeps_is_refused(app: App) {
         answer.problem(status);
     }
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
+}
+
+async fn names_and_descriptions_are_bounded(app: App) {
+    let body = |name: usize, description: usize| json!({"name": "n".repeat(name), "description": "ü".repeat(description)});
+    app.post("/wf/", &body(255, 65_536)).await.ok();
+    assert_eq!(app.post("/wf/", &body(256, 65_537)).await.pointers(), ["/name", "/description"]);
 }

@@ -1,16 +1,19 @@
 //! The outermost layer: request ids, one log line a request, problems written out, panics caught.
 
 use std::any::Any;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::body::Body;
-use axum::extract::{MatchedPath, Request};
+use axum::body::{Body, HttpBody as _};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use sluice_engine::clock;
 use uuid::Uuid;
 
+use crate::Settings;
+use crate::paced::{Late, Paced};
 use crate::problem::{Kind, MEDIA_TYPE, Problem};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -47,21 +50,62 @@ impl RequestId {
     }
 }
 
+/// The most bytes of the headers of a request, names and values.
+const MAX_HEADERS: usize = 64 << 10;
+/// The most bytes of the path and query of a request.
+const MAX_URI: usize = 8 << 10;
+
 /// Gives every request an id, writes problems out and logs.
-pub(crate) async fn edge(request: Request, next: Next) -> Response {
+pub(crate) async fn edge(State(settings): State<Arc<Settings>>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
     let method = request.method().clone();
     // The pattern and not the path: no id of a client comes into the log.
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("-", MatchedPath::as_str);
-    let mut response = written_out(next.run(request).await, &method, path, &id);
+    let response = match too_long(&request) {
+        Some(problem) => problem.into_response(),
+        None => in_time(request, next, &settings).await,
+    };
+    let mut response = written_out(response, &method, path, &id);
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }
     if !QUIET.contains(&path) {
         log(&method, path, response.status(), started.elapsed(), &id);
     }
+    response
+}
+
+fn too_long(request: &Request) -> Option<Problem> {
+    let uri = request.uri().path_and_query().map_or(0, |all| all.as_str().len());
+    if uri > MAX_URI {
+        let detail = format!("The path and query are longer than {MAX_URI} bytes. Send less in them.");
+        return Some(Problem::new(Kind::UriTooLong, detail));
+    }
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    (headers > MAX_HEADERS).then(|| {
+        let detail = format!("The headers are longer than {MAX_HEADERS} bytes. Send fewer, or shorter ones.");
+        Problem::new(Kind::HeadersTooLarge, detail)
+    })
+}
+
+/// Runs what answers, and gives up a body that stops coming.
+async fn in_time(request: Request, next: Next, settings: &Settings) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let late = Late::default();
+    let paced = |body| Body::new(Paced::new(body, settings.body_pause, late.clone()));
+    let response = next.run(request.map(paced)).await;
+    if !late.get() {
+        return response;
+    }
+    let detail = "The body came too slowly, or stopped. Send it again, without pauses.";
+    let mut response = Problem::new(Kind::RequestTimeout, detail).into_response();
+    // The rest of the body may come, or not: there is no next request on this connection.
+    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
@@ -85,7 +129,12 @@ fn written_out(mut response: Response, method: &Method, path: &str, id: &Request
             tracing::debug!(%method, path, request_id, cause, "{title}");
         }
     }
-    problem.respond(id.instance())
+    let closes = response.headers_mut().remove(header::CONNECTION);
+    let mut response = problem.respond(id.instance());
+    if let Some(closes) = closes {
+        response.headers_mut().insert(header::CONNECTION, closes);
+    }
+    response
 }
 
 /// What a path takes.

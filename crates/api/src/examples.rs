@@ -225,6 +225,7 @@ fn detail(kind: Kind) -> &'static str {
         Kind::NoOpenPause => "No pause of this run is open.",
         Kind::RunEnded => "The run has ended, it is COMPLETED. Start a new one.",
         Kind::PartialRun => "The node \"gate\" has no output. Give it in partial_outputs.",
+        Kind::RequestTimeout => "The body came too slowly, or stopped. Send it again, without pauses.",
         Kind::UnknownEventId => "The header Last-Event-ID must be the id of an event of this stream.",
         Kind::TooManyStreams => "As many event streams are open as the server takes. Try again later.",
         Kind::RerunRefused => "There is no node \"gaet\" at the top of the workflow. Name one of its nodes.",

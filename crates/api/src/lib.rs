@@ -12,6 +12,7 @@ mod examples;
 mod extract;
 mod files;
 mod openapi;
+mod paced;
 mod problem;
 mod refusal;
 mod responses;

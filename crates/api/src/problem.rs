@@ -70,6 +70,12 @@ kinds! {
     PathNotFound = NOT_FOUND "path-not-found" "Path not found",
     /// The path doesn't take this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "Method not allowed",
+    /// The body of the request stopped coming.
+    RequestTimeout = REQUEST_TIMEOUT "request-timeout" "The body came too late",
+    /// The path and query are longer than the server takes.
+    UriTooLong = URI_TOO_LONG "uri-too-long" "The path is too long",
+    /// The headers are longer than the server takes.
+    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "The headers are too long",
     /// The name belongs to another workflow.
     NameTaken = CONFLICT "name-taken" "The name is taken",
     /// The body or a file is larger than the server takes.

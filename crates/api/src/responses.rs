@@ -43,6 +43,7 @@ problems! {
     /// What every call with a JSON body can answer.
     BodyProblems {
         InvalidJson: "The body is not JSON.",
+        RequestTimeout: "The body came too slowly, or stopped.",
         TooLarge: "The body is larger than the server takes.",
         UnsupportedMediaType: "The body is not sent as JSON.",
         InvalidBody: "The body does not fit; `errors` lists every problem.",
@@ -100,6 +101,7 @@ problems! {
     /// What an upload can answer.
     UploadProblems {
         BadRequest: "The form can't be read.",
+        RequestTimeout: "The form came too slowly, or stopped.",
         TooLarge: "A file is larger, or there are more of them, than the server takes.",
         UnsupportedMediaType: "The body is no multipart/form-data.",
         InvalidBody: "The form does not fit; `errors` lists every problem.",

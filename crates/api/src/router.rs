@@ -1,5 +1,7 @@
 //! The table of contents: every path that is served.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
@@ -52,13 +54,14 @@ pub fn app(state: AppState) -> Router {
     let (router, document) = routes().split_for_parts();
     let document = serde_json::to_string_pretty(&document).unwrap_or_default();
     let document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.clone()) };
+    let settings = Arc::clone(&state.settings);
     let routed = router
         .with_state(state)
         .route("/openapi.json", get(document))
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
         .layer(CatchPanicLayer::custom(edge::panicked))
-        .layer(axum::middleware::from_fn(edge::edge));
+        .layer(axum::middleware::from_fn_with_state(settings, edge::edge));
     // A path is rewritten before it is routed, so this layer is around the router and not in it.
     Router::new().fallback_service(MapRequestLayer::new(edge::rewritten).layer(routed))
 }

@@ -51,6 +51,8 @@ pub struct Settings {
     pub max_upload_files: usize,
     /// How long a call that waits for a run waits at most; the run goes on after that.
     pub run_wait: Duration,
+    /// How long the next piece of a body is waited for.
+    pub body_pause: Duration,
     /// The most event streams that are open at the same time.
     pub max_event_streams: usize,
 }
@@ -65,6 +67,7 @@ impl Settings {
             max_upload_bytes: 64 << 20,
             max_upload_files: 20,
             run_wait: Duration::from_secs(600),
+            body_pause: Duration::from_secs(30),
             max_event_streams: 1_000,
         }
     }

@@ -253,8 +253,12 @@ impl Engine {
     /// # Errors
     /// When its version is gone or can't be read, or the store gives no answer.
     pub async fn snapshot(&self, record: RunRecord, log: &[Event]) -> Result<Snapshot, EngineError> {
+        /// How many events are folded while others wait.
+        const FEW: usize = 2_000;
         let plan = self.0.plans.get(record.version_id).await?;
-        Ok(Snapshot { record, state: RunState::from_log(log), plan })
+        let fold = || RunState::from_log(log);
+        let state = if log.len() > FEW { tokio::task::block_in_place(fold) } else { fold() };
+        Ok(Snapshot { record, state, plan })
     }
 
     /// Changes whenever a pause was opened or settled, or a run ended.

@@ -58,9 +58,8 @@ pub(crate) struct ServeArgs {
     /// How many event streams are open at the same time.
     #[arg(long, env = "SLUICE_MAX_EVENT_STREAMS", default_value_t = 1_000)]
     pub(crate) max_event_streams: usize,
-    /// How long a client may take to send the head of a request, in seconds.
-    #[arg(long, env = "SLUICE_HEAD_TIMEOUT_SECONDS", default_value_t = 10)]
-    pub(crate) head_timeout_seconds: u64,
+    #[command(flatten)]
+    pub(crate) connections: ConnectionArgs,
     /// How long open requests are waited for when the server stops, in seconds.
     #[arg(long, env = "SLUICE_DRAIN_SECONDS", default_value_t = 10)]
     pub(crate) drain_seconds: u64,
@@ -103,6 +102,25 @@ pub(crate) struct WorkArgs {
 
 fn at_least_one() -> clap::builder::RangedU64ValueParser {
     clap::builder::RangedU64ValueParser::new().range(1..)
+}
+
+/// What connections may do.
+#[derive(Debug, Args)]
+pub(crate) struct ConnectionArgs {
+    /// How many connections are open at the same time. More wait.
+    #[arg(long, env = "SLUICE_MAX_CONNECTIONS", default_value_t = 4_096)]
+    pub(crate) max_connections: usize,
+    /// How long a connection may be silent before the head of a request has come whole, in seconds: at its
+    /// beginning, and between two requests.
+    #[arg(long, env = "SLUICE_HEAD_TIMEOUT_SECONDS", default_value_t = 10.0)]
+    pub(crate) head_timeout_seconds: f64,
+    /// How long the next piece of a body is waited for, in seconds. A body also has to come at 1 KiB a second
+    /// after that.
+    #[arg(long, env = "SLUICE_BODY_TIMEOUT_SECONDS", default_value_t = 30.0)]
+    pub(crate) body_timeout_seconds: f64,
+    /// How long a client may not read what it is sent, in seconds.
+    #[arg(long, env = "SLUICE_WRITE_TIMEOUT_SECONDS", default_value_t = 30.0)]
+    pub(crate) write_timeout_seconds: f64,
 }
 
 /// What Python nodes may use.

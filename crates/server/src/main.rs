@@ -1,6 +1,7 @@
 //! `sluice`: reads the configuration, wires the crates together and starts what was asked for.
 
 mod cli;
+mod connections;
 mod log;
 mod serve;
 mod validate;

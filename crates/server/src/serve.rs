@@ -3,7 +3,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use hyper_util::rt::TokioTimer;
 use sluice_api::{AppState, Settings};
 use sluice_engine::{Engine, Executors};
 use sluice_nodes::Policies;
@@ -11,7 +10,8 @@ use sluice_persistence::Database;
 use sluice_python::{Limits, Pool, PoolConfig};
 use tracing::info;
 
-use crate::cli::{DatabaseArgs, PythonArgs, ServeArgs, WorkArgs};
+use crate::cli::{ConnectionArgs, DatabaseArgs, PythonArgs, ServeArgs, WorkArgs};
+use crate::connections::{self, Acceptor};
 use crate::log;
 
 type Failure = Box<dyn std::error::Error>;
@@ -36,9 +36,8 @@ fn options(args: &DatabaseArgs) -> sluice_persistence::Options {
 }
 
 async fn run(args: ServeArgs) -> Result<(), Failure> {
-    let listener = TcpListener::bind(args.listen)
+    let listener = connections::listen(args.listen)
         .map_err(|error| format!("can't listen on {}: {error}; choose another --listen", args.listen))?;
-    listener.set_nonblocking(true)?;
     let address = listener.local_addr()?;
     std::fs::create_dir_all(&args.data_dir)
         .map_err(|error| format!("can't make the folder {}: {error}", args.data_dir.display()))?;
@@ -61,12 +60,9 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
 
     let handle = Handle::new();
     tokio::spawn(stop_on_signal(handle.clone(), engine.clone(), drain));
-    let app = sluice_api::app(AppState::new(database.clone(), engine.clone(), settings(&args)));
-    let mut server = axum_server::from_tcp(listener)?.handle(handle);
-    let head_timeout = Duration::from_secs(args.head_timeout_seconds);
-    server.http_builder().http1().timer(TokioTimer::new()).header_read_timeout(head_timeout);
+    let app = sluice_api::app(AppState::new(database.clone(), engine.clone(), settings(&args)?));
     info!("listening on http://{address}");
-    server.serve(app.into_make_service()).await?;
+    listening(listener, handle, &args.connections)?.serve(app.into_make_service()).await?;
 
     engine.stop().await;
     python.shutdown().await;
@@ -75,15 +71,31 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn settings(args: &ServeArgs) -> Settings {
-    Settings {
+/// The server of HTTP. HTTP/1 alone: without TLS no client needs HTTP/2, and one way in has one set of limits.
+fn listening(
+    listener: TcpListener,
+    handle: Handle<std::net::SocketAddr>,
+    args: &ConnectionArgs,
+) -> Result<axum_server::Server<std::net::SocketAddr, Acceptor>, Failure> {
+    connections::raise_file_limit();
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds);
+    let acceptor = Acceptor::new(args.max_connections, seconds(args.write_timeout_seconds)?);
+    let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only().acceptor(acceptor);
+    // Also the time for the first byte, and between two requests.
+    server.http_builder().http1().header_read_timeout(seconds(args.head_timeout_seconds)?);
+    Ok(server)
+}
+
+fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
+    Ok(Settings {
         data_dir: args.data_dir.clone(),
         max_body_bytes: args.max_body_bytes,
         max_upload_bytes: args.max_upload_bytes,
         max_upload_files: args.max_upload_files,
         run_wait: Duration::from_secs(args.run_wait_seconds),
         max_event_streams: args.max_event_streams,
-    }
+        body_pause: Duration::try_from_secs_f64(args.connections.body_timeout_seconds)?,
+    })
 }
 
 fn limits(args: &WorkArgs, workers: usize) -> sluice_engine::Limits {

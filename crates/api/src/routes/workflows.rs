@@ -33,7 +33,8 @@ pub(crate) struct WorkflowCreateRequest {
     name: String,
     /// What it is for.
     #[serde(default)]
-    #[schema(required = false, nullable = true, default = "")]
+    #[schema(required = false, nullable = true, default = "", max_length = 65_536)]
+    #[validate(length(max = 65_536))]
     description: Option<String>,
     /// What it does. None, or one without nodes: the default definition of its `spur_type`.
     #[serde(default)]

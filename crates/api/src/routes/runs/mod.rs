@@ -34,6 +34,9 @@ pub(crate) async fn snapshot_of(
 
 /// The run as clients see it.
 pub(crate) async fn detail_view(state: &AppState, detail: RunDetail) -> Result<Run, Problem> {
+    /// How many bytes of outputs are copied while others wait.
+    const FEW: usize = 1 << 20;
     let (snapshot, version) = snapshot_of(state, detail).await?;
-    run_view(&snapshot, Some(version))
+    let view = || run_view(&snapshot, Some(version));
+    if snapshot.state.bytes > FEW { tokio::task::block_in_place(view) } else { view() }
 }
