@@ -88,7 +88,10 @@ impl App {
 
     /// Starts with settings beside the usual, as environment variables.
     pub(crate) async fn start_with(kind: Kind, env: &[(&str, &str)]) -> Self {
-        let store = Store::new(kind).await;
+        Self::start_on(Store::new(kind).await, env).await
+    }
+
+    pub(crate) async fn start_on(store: Store, env: &[(&str, &str)]) -> Self {
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let http = Client::builder().timeout(DEADLINE).no_proxy().build().expect("an HTTP client");
         let mut app = Self { process: None, store, env, http };
@@ -130,6 +133,11 @@ impl App {
 
     pub(crate) fn log(&self) -> String {
         self.process.as_ref().expect("a running server").log()
+    }
+
+    /// How long the server itself, without its workers, has worked.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        self.process.as_ref().expect("a running server").cpu_time()
     }
 
     /// SIGKILL to the Python workers; answers how many there were.

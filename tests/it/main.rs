@@ -3,6 +3,7 @@
 
 mod app;
 mod architecture;
+mod cluster;
 mod graphs;
 mod process;
 mod sse;
@@ -17,6 +18,7 @@ mod events;
 mod examples;
 mod loops;
 mod openapi;
+mod outages;
 mod pauses;
 mod policies;
 mod problems;

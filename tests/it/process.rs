@@ -135,6 +135,15 @@ impl Process {
         panic!("no line `{MARK}…` after {DEADLINE:?}:\n{}", self.log());
     }
 
+    /// How long the process has worked.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its state");
+        let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+        let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
+        // Linux counts in hundredths of a second.
+        Duration::from_millis(10 * ticks.sum::<u64>())
+    }
+
     /// The process ids of the server's own children: the Python workers.
     pub(crate) fn children(&self) -> Vec<Pid> {
         let parent = |pid: i32| {

@@ -73,9 +73,9 @@ async fn bodies_that_stop_are_answered_and_closed() {
         post("/wf/", "application/json", 1_000, ""),
         post("/wf/", "application/json", 1_000, "{\"name\": \"half"),
         post("/wf/upload_test_files/", form, 10_000, begun),
-        format!(
-            "POST /wf/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n4\r\n{{\"na\r\n"
-        ),
+        "POST /wf/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n\
+         4\r\n{\"na\r\n"
+            .to_owned(),
     ] {
         let mut stream = send(&app, &request).await;
         let said = until_closed(&mut stream).await;

@@ -40,6 +40,11 @@ impl Store {
         }
     }
 
+    /// A database that is there, or that the server makes. What becomes of it is its maker's business.
+    pub(crate) fn at(kind: Kind, url: String) -> Self {
+        Self { kind, url, folder: tempfile::tempdir().expect("a temporary folder"), cluster: None }
+    }
+
     /// Where the server keeps uploaded files.
     pub(crate) fn data_dir(&self) -> std::path::PathBuf {
         self.folder.path().join("data")

@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 use axum::body::Body;
@@ -147,6 +148,21 @@ impl Problem {
     pub(crate) fn store_away(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(Kind::StoreUnavailable, "The store can't be reached. Try again in a moment.")
             .caused_by(cause)
+    }
+
+    /// There is no room for what was to be kept.
+    pub(crate) fn store_full(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "The store is full: nothing can be saved before its operator makes room. What is there can \
+            be read, and deleted.";
+        Self::new(Kind::StoreUnavailable, detail).caused_by(cause)
+    }
+
+    /// A file of the server could not be written or read.
+    pub(crate) fn file(error: std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::store_full(error),
+            _ => Self::internal(error),
+        }
     }
 
     pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {

@@ -95,6 +95,7 @@ impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::store_away(error),
+            StoreError::Full(_) => Self::store_full(error),
             StoreError::Unreadable { .. } | StoreError::Failed(_) => Self::internal(error),
         }
     }

@@ -3,12 +3,16 @@ use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
+
+/// How long a run rests after its driver panicked: what made it panic may be gone by then.
+const AFTER_PANIC: Duration = Duration::from_secs(10);
 
 /// Sees to it that a run has a driver when it needs one, and never two: the embedded dispatcher, one
 /// tokio task a run. A paused run has none.
@@ -51,10 +55,12 @@ impl Wake {
 
 impl Dispatcher {
     /// Wakes the driver of `run`, or spawns the one that `drive` makes.
-    pub(crate) fn dispatch<F, D>(&self, run: Uuid, drive: F)
+    /// A driver that panics is let go, and `again` called a while later.
+    pub(crate) fn dispatch<F, D, A>(&self, run: Uuid, drive: F, again: A)
     where
         F: FnOnce(Arc<Wake>) -> D,
         D: Future<Output = ()> + Send + 'static,
+        A: FnOnce() + Send + 'static,
     {
         if self.stop.is_cancelled() {
             return;
@@ -68,8 +74,16 @@ impl Dispatcher {
                     // Stopping in the middle loses nothing: the log says where to go on.
                     let driven = dispatcher.stop.run_until_cancelled(driven.catch_unwind()).await;
                     if let Some(Err(_)) = driven {
-                        tracing::error!(%run, "the driver of a run panicked; the run goes on at the next start");
+                        tracing::error!(%run, "the driver of a run panicked, it is driven again in a while");
                         lock(&dispatcher.drivers).remove(&run);
+                        if dispatcher
+                            .stop
+                            .run_until_cancelled(tokio::time::sleep(AFTER_PANIC))
+                            .await
+                            .is_some()
+                        {
+                            again();
+                        }
                     }
                 });
             }

@@ -211,7 +211,7 @@ impl Driver {
     }
 
     async fn wait(&self, backoff: &mut Duration, cause: &StoreError) {
-        warn!(run = %self.record.id, cause = cause as &dyn std::error::Error, "the store gives no answer, waiting");
+        self.journal.gives_no_answer(cause);
         tokio::time::sleep(*backoff).await;
         *backoff = (*backoff * 2).min(BACKOFF.1);
     }

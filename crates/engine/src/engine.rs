@@ -322,7 +322,7 @@ impl Engine {
 
     /// Drives a run that was just begun; tells `done` what it came to.
     fn drive(&self, mut driver: Driver, done: Option<oneshot::Sender<Snapshot>>) {
-        let (run, engine) = (driver.record.id, self.clone());
+        let (run, workflow, engine) = (driver.record.id, driver.record.workflow_id, self.clone());
         let turn =
             driver.place.take().map_or_else(|| self.0.runs.queue(driver.record.workflow_id), Turn::Now);
         let drive = |wake: Arc<Wake>| async move {
@@ -336,35 +336,45 @@ impl Engine {
                 let _ = done.send(driver.snapshot());
             }
         };
-        self.0.dispatcher.dispatch(run, drive);
+        self.0.dispatcher.dispatch(run, drive, self.dispatching(run, workflow));
     }
 
     /// Sees to it that the run is driven.
     fn dispatch(&self, run_id: Uuid, workflow_id: Uuid) {
-        let engine = self.clone();
-        self.0.dispatcher.dispatch(run_id, |wake| {
+        let drive = |wake: Arc<Wake>| {
             // Queued here, so that runs that are taken up again come in their order.
-            let turn = engine.0.runs.queue(workflow_id);
-            async move {
-                let dispatcher = engine.0.dispatcher.clone();
-                // Before it is read: many may wait.
-                let Some(place) = engine.take_place(run_id, turn, &wake).await else {
-                    return dispatcher.let_go(run_id);
-                };
-                match engine.load_patiently(run_id).await {
-                    Ok(run) => {
-                        let mut driver = engine.driver(run);
-                        driver.place = Some(place);
-                        driver.drive(Input::Recover, wake, dispatcher).await;
-                    }
-                    Err(cause) => {
-                        let cause: &dyn std::error::Error = &cause;
-                        error!(run = %run_id, cause, "a run can't be driven");
-                        dispatcher.let_go(run_id);
-                    }
-                }
+            let turn = self.0.runs.queue(workflow_id);
+            let engine = self.clone();
+            async move { engine.take_up(run_id, turn, wake).await }
+        };
+        self.0.dispatcher.dispatch(run_id, drive, self.dispatching(run_id, workflow_id));
+    }
+
+    /// What dispatches the run once more.
+    fn dispatching(&self, run_id: Uuid, workflow_id: Uuid) -> impl FnOnce() + Send + 'static {
+        let engine = self.clone();
+        move || engine.dispatch(run_id, workflow_id)
+    }
+
+    /// Drives a run from where its log ends.
+    async fn take_up(&self, run_id: Uuid, turn: Turn, wake: Arc<Wake>) {
+        let dispatcher = self.0.dispatcher.clone();
+        // Before it is read: many may wait.
+        let Some(place) = self.take_place(run_id, turn, &wake).await else {
+            return dispatcher.let_go(run_id);
+        };
+        match self.load_patiently(run_id).await {
+            Ok(run) => {
+                let mut driver = self.driver(run);
+                driver.place = Some(place);
+                driver.drive(Input::Recover, wake, dispatcher).await;
             }
-        });
+            Err(cause) => {
+                let cause: &dyn std::error::Error = &cause;
+                error!(run = %run_id, cause, "a run can't be driven");
+                dispatcher.let_go(run_id);
+            }
+        }
     }
 
     /// Waits for a place among the runs that go on at the same time; none when the run has ended meanwhile
@@ -394,7 +404,10 @@ impl Engine {
         let mut backoff = Duration::from_millis(50);
         loop {
             match self.load(run_id).await {
-                Err(EngineError::Store(StoreError::Unavailable(_))) => tokio::time::sleep(backoff).await,
+                Err(EngineError::Store(cause @ StoreError::Unavailable(_))) => {
+                    self.0.journal.gives_no_answer(&cause);
+                    tokio::time::sleep(backoff).await;
+                }
                 loaded => return loaded,
             }
             backoff = (backoff * 2).min(Duration::from_secs(5));

@@ -2,13 +2,15 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_domain::run::Event;
 use tokio::sync::{broadcast, watch};
+use tracing::{info, warn};
 use uuid::Uuid;
 
-use crate::{Commit, CommitError, RunStore};
+use crate::{Commit, CommitError, RunStore, StoreError};
 
 /// How many commits a listener may be behind. One that is further behind reads the store again.
 const BEHIND: usize = 64;
@@ -20,6 +22,8 @@ pub(crate) struct Journal {
     runs: Mutex<HashMap<Uuid, Listeners>>,
     /// Changes whenever a pause was opened or settled.
     pauses: watch::Sender<u64>,
+    /// Whether the store gave no answer when it was asked last.
+    away: AtomicBool,
 }
 
 /// Who listens to one run.
@@ -39,7 +43,7 @@ pub(crate) struct Grown {
 
 impl Journal {
     pub(crate) fn new(store: Arc<dyn RunStore>) -> Self {
-        Self { store, runs: Mutex::default(), pauses: watch::Sender::new(0) }
+        Self { store, runs: Mutex::default(), pauses: watch::Sender::new(0), away: AtomicBool::new(false) }
     }
 
     /// Adds events to the log of a run; they are durable when this answers, and then told.
@@ -50,6 +54,7 @@ impl Journal {
             |event: &Event| matches!(event, Event::PauseOpened { .. } | Event::PauseSettled { .. });
         let has_pauses = commit.events.iter().any(is_pause) || commit.record.status.is_terminal();
         self.store.commit(commit).await?;
+        self.answers();
         if let Some(listeners) = self.runs().get(&run) {
             // An error says that everybody has gone.
             let _ = listeners.tell.send(Grown { first, events });
@@ -58,6 +63,21 @@ impl Journal {
             self.pauses.send_modify(|count| *count += 1);
         }
         Ok(())
+    }
+
+    /// Notes that the store gives no answer. Says so once, however many wait for it.
+    pub(crate) fn gives_no_answer(&self, cause: &StoreError) {
+        if !self.away.swap(true, Ordering::Relaxed) {
+            let cause: &dyn std::error::Error = cause;
+            warn!(cause, "the store gives no answer, runs wait for it");
+        }
+    }
+
+    /// Notes that the store answers.
+    pub(crate) fn answers(&self) {
+        if self.away.load(Ordering::Relaxed) && self.away.swap(false, Ordering::Relaxed) {
+            info!("the store answers again");
+        }
     }
 
     /// What is committed to the log of `run` from now on.

@@ -89,6 +89,9 @@ pub enum StoreError {
     /// It can't be reached, or not in time; later it may.
     #[error("the store can't be reached")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// It has no room for more; reading works.
+    #[error("the store has no room left")]
+    Full(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// A row can't be read as what it should be.
     #[error("row {id} of {table} can't be read: {what}")]
     Unreadable {

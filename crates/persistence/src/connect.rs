@@ -15,10 +15,13 @@ const STATEMENT: Duration = Duration::from_secs(30);
 /// A connection that rested for so long is tried before it is used.
 const IDLE: Duration = Duration::from_secs(30);
 
+/// The bytes of a page of an SQLite file as we make it.
+const PAGE: u64 = 4_096;
+
 /// How a connection to SQLite is used.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Use {
-    Write,
+    Write { max_bytes: Option<u64> },
     Read,
 }
 
@@ -43,12 +46,18 @@ pub(crate) async fn sqlite(path: &Path, usage: Use, connections: u32) -> Result<
         let options = common_pragmas(options.filename(&path));
         match usage {
             Use::Read => options.read_only(true),
-            Use::Write => options
-                .create_if_missing(true)
-                .journal_mode(SqliteJournalMode::Wal)
-                // What was acknowledged survives a power cut.
-                .synchronous(SqliteSynchronous::Full)
-                .pragma("journal_size_limit", (64 * 1024 * 1024).to_string()),
+            Use::Write { max_bytes } => {
+                let options = options
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    // What was acknowledged survives a power cut.
+                    .synchronous(SqliteSynchronous::Full)
+                    .pragma("journal_size_limit", (64 * 1024 * 1024).to_string());
+                match max_bytes {
+                    Some(bytes) => options.pragma("max_page_count", (bytes / PAGE).max(1).to_string()),
+                    None => options,
+                }
+            }
         }
     });
     Database::connect(options).await

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionOptions, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionOptions};
 use sea_orm::{DatabaseTransaction, IsolationLevel, SqliteTransactionMode};
 use sluice_engine::StoreError;
 use tokio::task::JoinHandle;
@@ -15,6 +15,8 @@ use crate::connect::{self, Use};
 use crate::error::{is_not_a_database, store_error};
 use crate::lock::FileLock;
 use crate::options::Target;
+use crate::probe;
+use crate::reader::Readers;
 use crate::schema::{self, Misfit};
 use crate::writer::Writer;
 use crate::{OpenError, Options};
@@ -27,7 +29,7 @@ pub struct Database {
 
 struct Inner {
     writer: Writer,
-    readers: DatabaseConnection,
+    readers: Readers,
     /// What is needed for closing, once.
     closing: Mutex<Option<Closing>>,
 }
@@ -53,14 +55,14 @@ impl Database {
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let target = Target::parse(&options.url)?;
         let opened = match &target {
-            Target::Sqlite { path } => open_sqlite(path).await?,
+            Target::Sqlite { path } => open_sqlite(path, options.max_bytes).await?,
             Target::Postgres { url, .. } => open_postgres(url, &options, &target.place()).await?,
         };
         let readers = connect_readers(&target, options.readers).await;
         let readers = readers.map_err(|source| OpenError::Unreachable { place: target.place(), source })?;
         let (writer, task) = Writer::spawn(opened.write.clone());
         let closing = Closing { task, write: opened.write, lock: opened.lock };
-        let inner = Inner { writer, readers, closing: Mutex::new(Some(closing)) };
+        let inner = Inner { writer, readers: Readers::new(readers), closing: Mutex::new(Some(closing)) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -72,21 +74,25 @@ impl Database {
     pub async fn migrate(options: Options) -> Result<Vec<String>, OpenError> {
         let target = Target::parse(&options.url)?;
         let opened = match &target {
-            Target::Sqlite { path } => open_sqlite(path).await?,
+            Target::Sqlite { path } => open_sqlite(path, options.max_bytes).await?,
             Target::Postgres { url, .. } => open_postgres(url, &options, &target.place()).await?,
         };
         close_connection(&opened.write).await;
         Ok(opened.steps)
     }
 
-    /// Whether the store answers and can write.
+    /// Whether the store answers and can write. Writes, as a trial, only after a write has failed.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] when it doesn't.
+    /// [`StoreError::Unavailable`] or [`StoreError::Full`] when it doesn't.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.inner.writer.alive()?;
-        self.inner.readers.ping().await.map_err(store_error)
+        self.inner.readers.probe().await.map_err(store_error)?;
+        if self.inner.writer.has_failed() {
+            probe::write(&self.inner.writer).await?;
+        }
+        Ok(())
     }
 
     /// Finishes what was asked for, then closes the database, for every clone, and gives its lock back.
@@ -98,13 +104,13 @@ impl Database {
             tracing::error!(%error, "the writer ended badly");
         }
         // First the readers: the log of SQLite can only be emptied when nobody reads it.
-        close_connection(&self.inner.readers).await;
+        close_connection(self.inner.readers.connection()).await;
         tidy_up(&write).await;
         close_connection(&write).await;
         drop(lock);
     }
 
-    pub(crate) fn readers(&self) -> &DatabaseConnection {
+    pub(crate) fn readers(&self) -> &Readers {
         &self.inner.readers
     }
 
@@ -130,7 +136,7 @@ struct Opened {
     steps: Vec<String>,
 }
 
-async fn open_sqlite(path: &Path) -> Result<Opened, OpenError> {
+async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, OpenError> {
     let exists = looks_like_sqlite(path)?;
     let lock = FileLock::take(path)?;
     let place = path.display().to_string();
@@ -144,14 +150,18 @@ async fn open_sqlite(path: &Path) -> Result<Opened, OpenError> {
     if exists {
         // Reading only: a database that is not ours must not even become one with a write-ahead log.
         let db = connect::sqlite(path, Use::Read, 1).await.map_err(failed)?;
-        let checked = schema::check(&db).await;
+        let checked = match check_pages(&db, path).await {
+            Ok(()) => schema::check(&db).await,
+            Err(damage) => Err(damage),
+        };
         close_connection(&db).await;
         checked.map_err(|misfit| match misfit {
             Misfit::Database(source) => failed(source),
+            Misfit::Damaged(what) => OpenError::Damaged { path: path.to_owned(), what },
             misfit => misfit.at(&place),
         })?;
     }
-    let write = connect::sqlite(path, Use::Write, 1).await.map_err(failed)?;
+    let write = connect::sqlite(path, Use::Write { max_bytes }, 1).await.map_err(failed)?;
     if let Some(found) = schema::sqlite_too_old(&write).await.map_err(failed)? {
         return Err(OpenError::SqliteTooOld { found });
     }
@@ -160,6 +170,18 @@ async fn open_sqlite(path: &Path) -> Result<Opened, OpenError> {
         other => other,
     })?;
     Ok(Opened { write, lock: Some(lock), steps })
+}
+
+/// Up to this size every page of an SQLite file is looked at before it is used; of a larger one, which would
+/// keep the start waiting, only the pages that the start needs.
+const CHECKED_BYTES: u64 = 256 << 20;
+
+/// Looks at the pages of the file, without changing anything.
+async fn check_pages(db: &DatabaseConnection, path: &Path) -> Result<(), Misfit> {
+    if std::fs::metadata(path).is_ok_and(|file| file.len() > CHECKED_BYTES) {
+        return Ok(());
+    }
+    schema::quick_check(db).await
 }
 
 /// Whether there is a file with something in it; an error when that is not SQLite's.

@@ -25,10 +25,24 @@ pub enum OpenError {
         source: std::io::Error,
     },
     /// The file is something else.
-    #[error("{} is not an SQLite database, or a damaged one. It was left as it is.", path.display())]
+    #[error(
+        "{} is not an SQLite database, or a damaged one. It was left as it is: put a backup in its place, or \
+         name another file.", path.display()
+    )]
     NotADatabase {
         /// The file.
         path: PathBuf,
+    },
+    /// Pages of the file are damaged.
+    #[error(
+        "The database file {} is damaged ({what}). It was left as it is: put a backup in its place, or rescue \
+         what can be read with the command .recover of the sqlite3 shell.", path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What SQLite says of it.
+        what: String,
     },
     /// The database is another program's.
     #[error("{place} holds the tables of another program. It was left as it is; use another database.")]
@@ -112,7 +126,9 @@ impl From<WriteError> for Fault {
 
 /// What a caller is told about a failure of the database.
 pub(crate) fn store_error(error: DbErr) -> StoreError {
-    if is_unavailable(&error) {
+    if is_full(&error) {
+        StoreError::Full(Box::new(error))
+    } else if is_unavailable(&error) {
         StoreError::Unavailable(Box::new(error))
     } else {
         StoreError::Failed(Box::new(error))
@@ -127,6 +143,11 @@ pub(crate) fn is_unique_violation(error: &DbErr) -> bool {
 /// Whether a row would point to nothing.
 pub(crate) fn is_foreign_key_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
+}
+
+/// Whether the rows don't fit: nothing is wrong with the store or the connection.
+pub(crate) fn is_constraint_violation(error: &DbErr) -> bool {
+    is_unique_violation(error) || is_foreign_key_violation(error)
 }
 
 /// Whether the same change can succeed when it is tried again at once: another process was in between.
@@ -160,33 +181,47 @@ pub(crate) fn is_unavailable(error: &DbErr) -> bool {
 
 fn is_unavailable_code(code: &str, error: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> bool {
     if error.try_downcast_ref::<sea_orm::SqlxSqliteError>().is_some() {
-        // The low byte is the kind: BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN.
-        let kind = code.parse::<u32>().map_or(0, |code| code & 0xff);
-        return matches!(kind, 5 | 6 | 8 | 10 | 13 | 14);
+        // BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB: a damaged file may be replaced.
+        return matches!(sqlite_kind(code), 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26);
     }
     // Connection lost, resources exhausted, operator intervention or a deadline, lock not available, and
     // a server that became a read-only replica.
-    matches!(code.get(..2), Some("08" | "53" | "57" | "58")) || matches!(code, "55P03" | "25006")
+    // Damaged pages too: they may be restored.
+    matches!(code.get(..2), Some("08" | "53" | "57" | "58"))
+        || matches!(code, "55P03" | "25006" | "XX001" | "XX002")
 }
 
-fn code(error: &DbErr) -> Option<String> {
+/// Whether there is no room for what was to be written.
+fn is_full(error: &DbErr) -> bool {
+    let Some(error) = database_error(error) else { return false };
+    let code = error.code().unwrap_or_default();
+    if error.try_downcast_ref::<sea_orm::SqlxSqliteError>().is_some() {
+        sqlite_kind(&code) == 13
+    } else {
+        code == "53100"
+    }
+}
+
+/// What kind of error a code of SQLite is: its low byte.
+fn sqlite_kind(code: &str) -> u32 {
+    code.parse::<u32>().map_or(0, |code| code & 0xff)
+}
+
+fn database_error(error: &DbErr) -> Option<&(dyn sea_orm::sqlx::error::DatabaseError + 'static)> {
     match error {
-        DbErr::Exec(RuntimeErr::SqlxError(inner)) | DbErr::Query(RuntimeErr::SqlxError(inner)) => {
-            inner.as_database_error().and_then(|inner| inner.code()).map(|code| code.into_owned())
-        }
+        DbErr::Exec(RuntimeErr::SqlxError(inner))
+        | DbErr::Query(RuntimeErr::SqlxError(inner))
+        | DbErr::Conn(RuntimeErr::SqlxError(inner)) => inner.as_database_error(),
         _ => None,
     }
 }
 
+fn code(error: &DbErr) -> Option<String> {
+    database_error(error)?.code().map(|code| code.into_owned())
+}
+
 /// Whether SQLite says that the file is none of its own, or damaged.
 pub(crate) fn is_not_a_database(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(inner))
-    | DbErr::Query(RuntimeErr::SqlxError(inner))
-    | DbErr::Conn(RuntimeErr::SqlxError(inner))) = error
-    else {
-        return false;
-    };
-    let code = inner.as_database_error().and_then(|inner| inner.code());
     // CORRUPT and NOTADB.
-    code.and_then(|code| code.parse::<u32>().ok()).is_some_and(|code| matches!(code & 0xff, 11 | 26))
+    code(error).is_some_and(|code| matches!(sqlite_kind(&code), 11 | 26))
 }

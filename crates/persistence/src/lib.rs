@@ -14,6 +14,8 @@ mod error;
 mod lock;
 mod options;
 mod pause_events;
+mod probe;
+mod reader;
 mod rows;
 mod run_store;
 mod runs;

@@ -18,6 +18,8 @@ pub struct Options {
     /// Whether this process alone drives the runs of the database. Otherwise others that say so too may
     /// share it, if it is PostgreSQL; an SQLite file is never shared.
     pub exclusive: bool,
+    /// The most bytes of an SQLite file; none: as many as there is room for.
+    pub max_bytes: Option<u64>,
 }
 
 impl Options {
@@ -27,7 +29,7 @@ impl Options {
         let url = url.into();
         // A reader of SQLite computes here, one of PostgreSQL mostly waits.
         let readers = if url.starts_with("sqlite:") { 4 } else { 8 };
-        Self { url, readers, exclusive: true }
+        Self { url, readers, exclusive: true, max_bytes: None }
     }
 }
 

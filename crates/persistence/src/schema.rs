@@ -15,6 +15,8 @@ pub(crate) enum Misfit {
     Newer(String),
     /// Another program's tables.
     Foreign,
+    /// What SQLite finds wrong with a page.
+    Damaged(String),
     /// The database failed.
     Database(DbErr),
 }
@@ -25,6 +27,7 @@ impl Misfit {
         match self {
             Self::Newer(migration) => OpenError::NewerSchema { migration },
             Self::Foreign => OpenError::Foreign { place },
+            Self::Damaged(what) => OpenError::Damaged { path: place.into(), what },
             Self::Database(source) => OpenError::Unreachable { place, source },
         }
     }
@@ -50,6 +53,14 @@ pub(crate) async fn check(db: &DatabaseConnection) -> Result<(), Misfit> {
         }
     }
     Ok(())
+}
+
+/// Looks at every page of an SQLite file.
+pub(crate) async fn quick_check(db: &DatabaseConnection) -> Result<(), Misfit> {
+    let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA quick_check(1)");
+    let Some(row) = db.query_one_raw(statement).await? else { return Ok(()) };
+    let found: String = row.try_get_by_index(0)?;
+    if found == "ok" { Ok(()) } else { Err(Misfit::Damaged(found.replace(['\n', '\r'], " "))) }
 }
 
 /// An SQLite file that has tables but not ours was named by mistake. A PostgreSQL database may be shared.

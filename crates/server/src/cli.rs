@@ -141,6 +141,9 @@ pub(crate) struct DatabaseArgs {
     // Not shown in `--help`: it may hold a password.
     #[arg(long, env = "SLUICE_DATABASE_URL", hide_env_values = true, default_value = "sqlite://sluice.db")]
     pub(crate) database_url: String,
+    /// The most bytes of the SQLite file, without the log beside it. None: as many as there is room for.
+    #[arg(long, env = "SLUICE_SQLITE_MAX_BYTES")]
+    pub(crate) sqlite_max_bytes: Option<u64>,
     /// What to log: `error`, `warn`, `info`, `debug`, `trace`, or filters as `sluice_engine=debug,info`.
     #[arg(long, env = "SLUICE_LOG", default_value = "info")]
     pub(crate) log: String,

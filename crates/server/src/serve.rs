@@ -32,7 +32,8 @@ pub(crate) fn migrate(args: DatabaseArgs) -> Result<(), Failure> {
 }
 
 fn options(args: &DatabaseArgs) -> sluice_persistence::Options {
-    sluice_persistence::Options::new(args.database_url.clone())
+    let options = sluice_persistence::Options::new(args.database_url.clone());
+    sluice_persistence::Options { max_bytes: args.sqlite_max_bytes, ..options }
 }
 
 async fn run(args: ServeArgs) -> Result<(), Failure> {

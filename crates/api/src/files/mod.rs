@@ -135,5 +135,5 @@ async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map_err(Problem::internal)
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map_err(Problem::file)
 }

@@ -69,9 +69,9 @@ impl Upload {
             ));
         }
         let folder = self.data_dir.join(TEMPORARY);
-        tokio::fs::create_dir_all(&folder).await.map_err(Problem::internal)?;
+        tokio::fs::create_dir_all(&folder).await.map_err(Problem::file)?;
         let path = folder.join(clock::new_id().to_string());
-        let file = File::create_new(&path).await.map_err(Problem::internal)?;
+        let file = File::create_new(&path).await.map_err(Problem::file)?;
         let temporary = Temporary { path, safe_name: name::safe(client_name), size: 0 };
         Ok(Writing { file, temporary, max: self.limits.bytes })
     }
@@ -79,8 +79,8 @@ impl Upload {
     /// Ends a file: its bytes are durable after this.
     pub(crate) async fn end(&mut self, writing: Writing) -> Result<(), Problem> {
         let Writing { mut file, temporary, max: _ } = writing;
-        file.flush().await.map_err(Problem::internal)?;
-        file.sync_all().await.map_err(Problem::internal)?;
+        file.flush().await.map_err(Problem::file)?;
+        file.sync_all().await.map_err(Problem::file)?;
         self.files.push(temporary);
         Ok(())
     }
@@ -133,7 +133,7 @@ impl Writing {
             let detail = format!("A file is larger than {} bytes. Send a smaller one.", self.max);
             return Err(Problem::new(Kind::TooLarge, detail));
         }
-        self.file.write_all(piece).await.map_err(Problem::internal)
+        self.file.write_all(piece).await.map_err(Problem::file)
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use serde::Serialize;
+use sluice_engine::StoreError;
 use utoipa::ToSchema;
 
 use crate::AppState;
@@ -40,7 +41,7 @@ pub(crate) async fn health() -> Answer<Health> {
 
 /// Whether the store answers.
 ///
-/// Until it does, no call that needs it should come here.
+/// Until it does, no call that needs it should come here. A store that could not be written is tried anew.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "getReadiness",
     responses(
@@ -49,6 +50,16 @@ pub(crate) async fn health() -> Answer<Health> {
     )
 )]
 pub(crate) async fn readiness(State(state): State<AppState>) -> Result<Answer<Health>, Problem> {
-    state.db.ping().await.map_err(Problem::store_away)?;
+    state.db.ping().await.map_err(unready)?;
     Ok(Answer(Health { status: HealthStatus::Ok }))
+}
+
+/// Whatever the store answers with, it is not ready.
+fn unready(error: StoreError) -> Problem {
+    match error {
+        StoreError::Full(_) => Problem::store_full(error),
+        StoreError::Unavailable(_) | StoreError::Unreadable { .. } | StoreError::Failed(_) => {
+            Problem::store_away(error)
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What the tables are: one file a table. Only this crate sees them; rows become other types at its edge.
 
 pub(crate) mod pause_event;
+pub(crate) mod probe;
 pub(crate) mod run;
 pub(crate) mod run_log;
 pub(crate) mod workflow;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions,
+    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
     TransactionTrait,
 };
 use sluice_engine::StoreError;
@@ -14,26 +14,38 @@ use super::Job;
 use super::commits::{self, Alone, RunCommit};
 use super::work::Work;
 use crate::advisory;
-use crate::error::{is_race, is_unavailable, store_error};
+use crate::error::{is_constraint_violation, is_race, is_unavailable, store_error};
 
 /// How long a transaction may take.
 const DEADLINE: Duration = Duration::from_secs(30);
 /// How often a change is tried that another process interfered with.
 const TRIES: usize = 3;
 
-/// Writes and answers everything.
-pub(super) async fn write(db: &DatabaseConnection, jobs: impl Iterator<Item = Job>) {
+/// Writes and answers everything. The error, when the store is away.
+pub(super) async fn write(db: &DatabaseConnection, jobs: impl Iterator<Item = Job>) -> Option<DbErr> {
     let (mut together, apart) = split(jobs);
-    match transaction(write_together(db, &mut together)).await {
-        Ok(()) => together.into_iter().for_each(done),
+    let lost = match transaction(db, write_together(db, &mut together)).await {
+        Ok(()) => {
+            together.into_iter().for_each(done);
+            None
+        }
         // The store is away, so one try was enough for all. It may even have kept them.
-        Err(error) if is_unavailable(&error) => fail(together, &error),
+        Err(error) if is_unavailable(&error) => {
+            fail(together, &error);
+            Some(error)
+        }
         Err(error) => {
             tracing::debug!(%error, jobs = together.len(), "a batch failed, its members are written alone");
-            write_apart(db, together).await;
+            write_apart(db, together).await
         }
+    };
+    match lost {
+        Some(error) => {
+            fail(apart, &error);
+            Some(error)
+        }
+        None => write_apart(db, apart).await,
     }
-    write_apart(db, apart).await;
 }
 
 /// What can share a transaction, and what would spoil it: commits to a log that others extend as well.
@@ -77,7 +89,7 @@ async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> 
 }
 
 /// Writes each in a transaction of its own. When the store goes away the rest is not tried.
-async fn write_apart(db: &DatabaseConnection, jobs: Vec<Job>) {
+async fn write_apart(db: &DatabaseConnection, jobs: Vec<Job>) -> Option<DbErr> {
     let mut jobs = jobs.into_iter();
     while let Some(job) = jobs.next() {
         let lost = match job {
@@ -86,9 +98,11 @@ async fn write_apart(db: &DatabaseConnection, jobs: Vec<Job>) {
             Job::Stop => None,
         };
         if let Some(error) = lost {
-            return fail(jobs.collect(), &error);
+            fail(jobs.collect(), &error);
+            return Some(error);
         }
     }
+    None
 }
 
 /// Answers one commit. The error, when the store is away.
@@ -121,7 +135,11 @@ async fn commit_once(db: &DatabaseConnection, commit: &RunCommit) -> Result<(), 
             Err(Alone::Database(error)) => Err(Alone::Database(rolled_back(tx, error).await)),
         }
     };
-    timeout(DEADLINE, write).await.unwrap_or_else(|_| Err(Alone::Database(late())))
+    let written = timeout(DEADLINE, write).await.unwrap_or_else(|_| Err(Alone::Database(late())));
+    if matches!(written, Err(Alone::Database(_))) {
+        renew(db).await;
+    }
+    written
 }
 
 /// Answers one change. The error, when the store is away.
@@ -129,7 +147,7 @@ async fn write_work(db: &DatabaseConnection, mut work: Box<dyn Work>) -> Option<
     let mut tries = 0;
     loop {
         tries += 1;
-        match transaction(work_once(db, work.as_mut())).await {
+        match transaction(db, work_once(db, work.as_mut())).await {
             Ok(()) => {
                 work.done();
                 return None;
@@ -169,8 +187,31 @@ async fn rolled_back(tx: DatabaseTransaction, error: DbErr) -> DbErr {
     error
 }
 
-async fn transaction(work: impl Future<Output = Result<(), DbErr>>) -> Result<(), DbErr> {
-    timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(late()))
+async fn transaction(
+    db: &DatabaseConnection,
+    work: impl Future<Output = Result<(), DbErr>>,
+) -> Result<(), DbErr> {
+    let done = timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(late()));
+    if done.as_ref().is_err_and(|error| !is_constraint_violation(error)) {
+        renew(db).await;
+    }
+    done
+}
+
+/// Replaces the connection to an SQLite file. When SQLite fails in the middle of a transaction (its disk may
+/// be full), it ends the transaction by itself, and the driver takes later ones for parts of that one: they
+/// would never be committed. A new connection knows of nothing.
+async fn renew(db: &DatabaseConnection) {
+    if db.get_database_backend() != DbBackend::Sqlite {
+        return;
+    }
+    let closed = match db.get_sqlite_connection_pool().acquire().await {
+        Ok(connection) => connection.close().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = closed {
+        tracing::warn!(%error, "the connection that writes could not be replaced");
+    }
 }
 
 fn late() -> DbErr {

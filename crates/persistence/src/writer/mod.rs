@@ -5,6 +5,8 @@ mod batch;
 mod commits;
 mod work;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
@@ -37,13 +39,21 @@ enum Job {
 /// The way to the writer.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
+    failed: Arc<AtomicBool>,
 }
 
 impl Writer {
     /// Starts the writer, which writes through the one connection of `db`.
     pub(crate) fn spawn(db: DatabaseConnection) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(write(db, jobs)))
+        let failed = Arc::new(AtomicBool::new(false));
+        let writing = tokio::spawn(write(db, jobs, Arc::clone(&failed)));
+        (Self { queue, failed }, writing)
+    }
+
+    /// Whether the store could not be written the last time.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
     }
 
     /// Adds events to the log of a run.
@@ -82,13 +92,20 @@ fn gone() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
-async fn write(db: DatabaseConnection, mut jobs: mpsc::Receiver<Job>) {
+async fn write(db: DatabaseConnection, mut jobs: mpsc::Receiver<Job>, failed: Arc<AtomicBool>) {
     let mut batch = Vec::with_capacity(BATCH);
     // Waits for one, then takes what is there. None are left when the queue is closed.
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
         if batch.iter().any(|job| matches!(job, Job::Stop)) {
             jobs.close();
         }
-        batch::write(&db, batch.drain(..)).await;
+        let lost = batch::write(&db, batch.drain(..)).await;
+        match (failed.swap(lost.is_some(), Ordering::Relaxed), lost) {
+            (false, Some(error)) => {
+                tracing::error!(%error, "the store can't be written; what runs waits for it")
+            }
+            (true, None) => tracing::info!("the store can be written again"),
+            (true, Some(_)) | (false, None) => {}
+        }
     }
 }

@@ -73,7 +73,10 @@ async fn a_newer_schema_is_refused(place: &Place) {
 
 async fn migrating_names_the_steps(place: &Place) {
     let steps = Database::migrate(place.options()).await.unwrap();
-    assert_eq!(steps, ["m20261123_000001_workflows_and_runs"]);
+    assert_eq!(
+        steps,
+        ["m20261123_000001_workflows_and_runs", "m20261124_000002_pause_events", "m20261124_000003_probes"]
+    );
     assert!(Database::migrate(place.options()).await.unwrap().is_empty());
     place.open().await.close().await;
 }
