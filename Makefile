@@ -1,10 +1,13 @@
 # The one entry point people need; `make` alone lists the targets.
 
+# The program under test can be made to fail and to crash on purpose.
+TESTED := --features sluice/failpoints
+
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint deny openapi clean nextest
+.PHONY: help run build test test-crash lint deny openapi clean nextest
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and start the server on 127.0.0.1:8080 with a SQLite file
 	cargo run --locked --release --bin sluice -- serve
@@ -13,9 +16,14 @@ build: ## Build the release binary: target/release/sluice
 	cargo build --locked --release --bin sluice
 
 test: nextest ## Install what the tests need, then run all of them on SQLite and PostgreSQL
-	cargo build --locked --bin sluice
-	cargo test --locked --workspace --doc
-	scripts/with-postgres.sh cargo nextest run --locked --workspace
+	cargo build --locked --bin sluice $(TESTED)
+	cargo test --locked --workspace --doc $(TESTED)
+	scripts/with-postgres.sh cargo nextest run --locked --workspace $(TESTED)
+
+test-crash: nextest ## The long form of the crash tests: 100 kills on SQLite and on PostgreSQL
+	cargo build --locked --bin sluice $(TESTED)
+	SLUICE_CRASH_KILLS=$${SLUICE_CRASH_KILLS:-100} scripts/with-postgres.sh cargo nextest run --locked --workspace \
+		$(TESTED) --profile long -E 'test(crashes::)' --no-capture
 
 lint: ## Check format, lints and documentation
 	cargo fmt --all --check

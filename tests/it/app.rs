@@ -114,6 +114,37 @@ impl App {
         eventually("/readyz", async || (self.get("/readyz").await.status == 200).then_some(())).await;
     }
 
+    /// Sets an environment variable of the server, or takes it away, from its next start on.
+    pub(crate) fn set_env(&mut self, name: &str, value: Option<&str>) {
+        self.env.retain(|(key, _)| key != name);
+        self.env.extend(value.map(|value| (name.to_owned(), value.to_owned())));
+    }
+
+    pub(crate) fn env(&self, name: &str) -> Option<&str> {
+        self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether the server has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.process.as_mut().is_none_or(Process::has_ended)
+    }
+
+    /// Starts a server that has ended by itself again.
+    pub(crate) async fn revive(&mut self) {
+        self.process = None;
+        self.store.wait_until_released().await;
+        self.boot().await;
+    }
+
+    /// The answer; none when the server gives none.
+    pub(crate) async fn attempt(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Answer> {
+        let mut request = self.request(method, path);
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.try_send(request).await.ok()
+    }
+
     pub(crate) async fn kill9(&mut self) {
         self.process.take().expect("a running server").kill9();
         self.store.wait_until_released().await;
@@ -156,12 +187,16 @@ impl App {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
-        let request = request.build().expect("a request");
+        self.try_send(request).await.unwrap_or_else(|error| panic!("{error:?}"))
+    }
+
+    async fn try_send(&self, request: reqwest::RequestBuilder) -> reqwest::Result<Answer> {
+        let request = request.build()?;
         let name = format!("{} {}", request.method(), request.url().path());
-        let answer = self.http.execute(request).await.unwrap_or_else(|e| panic!("{name}: {e:?}"));
+        let answer = self.http.execute(request).await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
-        let text = answer.text().await.unwrap_or_else(|e| panic!("{name}: {e:?}"));
-        Answer { request: name, status, headers, text }
+        let text = answer.text().await?;
+        Ok(Answer { request: name, status, headers, text })
     }
 
     fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {

@@ -135,6 +135,11 @@ impl Process {
         panic!("no line `{MARK}…` after {DEADLINE:?}:\n{}", self.log());
     }
 
+    /// Whether the process has ended.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("the state of the server").is_some()
+    }
+
     /// How long the process has worked.
     pub(crate) fn cpu_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its state");

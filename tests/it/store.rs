@@ -63,6 +63,28 @@ impl Store {
         }
     }
 
+    /// How many commits the log of a run has come in.
+    pub(crate) async fn count_commits(&self, run: &str) -> usize {
+        let count = |id: String| format!("SELECT count(*) FROM run_log WHERE run_id = {id}");
+        let rows: i64 = match self.kind {
+            Kind::Sqlite => {
+                let sql = count(format!("x'{}'", run.replace('-', "")));
+                let mut db = SqliteConnection::connect(&self.url).await.expect("the SQLite file");
+                let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut db).await.expect("a count");
+                db.close().await.expect("the SQLite file closes");
+                row.get(0)
+            }
+            Kind::Postgres => {
+                let sql = count(format!("'{run}'"));
+                let mut db = PgConnection::connect(&self.url).await.expect("the PostgreSQL cluster");
+                let row = sqlx::query(AssertSqlSafe(sql)).fetch_one(&mut db).await.expect("a count");
+                db.close().await.expect("the connection closes");
+                row.get(0)
+            }
+        };
+        usize::try_from(rows).expect("a count")
+    }
+
     /// Returns when no other connection is left, as PostgreSQL notices a killed client a moment later.
     pub(crate) async fn wait_until_released(&self) {
         let Some((admin, name)) = &self.cluster else { return };

@@ -312,8 +312,12 @@ impl Engine {
         };
         let mut driver = self.driver(Snapshot { record, state: RunState::default(), plan });
         driver.place = place;
-        driver.tell([vec![Input::Start(Arc::new(start.inputs))], then].concat()).await?;
-        Ok(driver)
+        let told = driver.tell([vec![Input::Start(Arc::new(start.inputs))], then].concat()).await;
+        if let Err(TellError::Commit(CommitError::Store(_))) = &told {
+            // It may have been kept although no answer came: then it has to be driven.
+            self.dispatch(driver.record.id, driver.record.workflow_id);
+        }
+        told.map(|()| driver).map_err(Into::into)
     }
 
     fn driver(&self, run: Snapshot) -> Driver {
@@ -369,6 +373,8 @@ impl Engine {
                 driver.place = Some(place);
                 driver.drive(Input::Recover, wake, dispatcher).await;
             }
+            // It was deleted meanwhile, or never kept.
+            Err(EngineError::NotFound) => dispatcher.let_go(run_id),
             Err(cause) => {
                 let cause: &dyn std::error::Error = &cause;
                 error!(run = %run_id, cause, "a run can't be driven");
@@ -429,7 +435,11 @@ impl Engine {
                 // Each round that is lost was won by somebody else: this comes to an end.
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Gone) => return Err(EngineError::NotFound),
-                Err(CommitError::Store(error)) => return Err(error.into()),
+                Err(CommitError::Store(error)) => {
+                    // It may have been kept although no answer came: then the run has to go on.
+                    self.dispatch(run_id, snapshot.record.workflow_id);
+                    return Err(error.into());
+                }
             }
         }
     }

@@ -17,7 +17,7 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start the server (the default).
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Bring the database to the schema of this release, and nothing else.
     Migrate(DatabaseArgs),
     /// Check workflow definitions in files, without a server. Exit code 1 when there are problems.

@@ -14,8 +14,11 @@ use cli::{Cli, Command};
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command.unwrap_or(Command::Serve(cli.serve)) {
-        Command::Serve(args) => done(serve::serve(args)),
+    // Reads the variable FAILPOINTS.
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
+    match cli.command.unwrap_or(Command::Serve(Box::new(cli.serve))) {
+        Command::Serve(args) => done(serve::serve(*args)),
         Command::Migrate(args) => done(serve::migrate(args)),
         Command::Validate { files } => validate::validate(&files),
         Command::Openapi => done(openapi()),

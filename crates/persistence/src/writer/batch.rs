@@ -63,9 +63,18 @@ async fn write_together(db: &DatabaseConnection, jobs: &mut [Job]) -> Result<(),
     }
     let tx = begin(db).await?;
     match apply(&tx, jobs).await {
-        Ok(()) => tx.commit().await,
+        Ok(()) => commit(tx).await,
         Err(error) => Err(rolled_back(tx, error).await),
     }
+}
+
+/// Ends a transaction that adds to logs, perhaps among others.
+async fn commit(tx: DatabaseTransaction) -> Result<(), DbErr> {
+    if let Err(injected) = super::failpoint::reach("append_before") {
+        return Err(rolled_back(tx, injected).await);
+    }
+    tx.commit().await?;
+    super::failpoint::reach("append_after")
 }
 
 async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> {
@@ -127,7 +136,7 @@ async fn commit_once(db: &DatabaseConnection, commit: &RunCommit) -> Result<(), 
     let write = async {
         let tx = begin(db).await?;
         match commits::insert_alone(&tx, commit).await {
-            Ok(()) => Ok(tx.commit().await?),
+            Ok(()) => Ok(self::commit(tx).await?),
             Err(Alone::Refused(refusal)) => {
                 tx.rollback().await?;
                 Err(Alone::Refused(refusal))

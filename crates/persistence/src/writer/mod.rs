@@ -3,6 +3,7 @@
 
 mod batch;
 mod commits;
+mod failpoint;
 mod work;
 
 use std::sync::Arc;
