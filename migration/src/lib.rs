@@ -7,6 +7,7 @@ pub use sea_orm_migration as migration;
 mod m20261123_000001_workflows_and_runs;
 mod m20261124_000002_pause_events;
 mod m20261124_000003_probes;
+mod m20261124_000004_batches;
 
 /// All steps, in the order in which they are taken.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261123_000001_workflows_and_runs::Migration),
             Box::new(m20261124_000002_pause_events::Migration),
             Box::new(m20261124_000003_probes::Migration),
+            Box::new(m20261124_000004_batches::Migration),
         ]
     }
 }

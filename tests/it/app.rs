@@ -239,7 +239,11 @@ impl App {
     }
 
     pub(crate) async fn upload(&self, form: Form) -> Answer {
-        self.send(self.request(Method::POST, "/wf/upload_test_files/").multipart(form)).await
+        self.form("/wf/upload_test_files/", form).await
+    }
+
+    pub(crate) async fn form(&self, path: &str, form: Form) -> Answer {
+        self.send(self.request(Method::POST, path).multipart(form)).await
     }
 
     /// A call whose body is no JSON that we could build.

@@ -21,6 +21,8 @@ use crate::store::Kind;
 /// How often the server is killed in the short form.
 const KILLS: u64 = 6;
 const CLIENTS: usize = 6;
+/// How many runs are accepted between two kills, so that the last ones end in a time that can be waited for.
+const RUNS_A_KILL: usize = 4;
 
 /// Numbers that follow from a seed: SplitMix64 (Steele, Lea and Flood, 2014).
 struct Dice(Cell<u64>);
@@ -46,6 +48,8 @@ struct Promises {
     runs: RefCell<BTreeMap<String, String>>,
     /// Who settled the pause of a run, as far as the call was answered well.
     settled: RefCell<HashMap<String, String>>,
+    /// How many runs may be accepted.
+    room: Cell<usize>,
 }
 
 /// A Python node that leaves a trace whenever it runs.
@@ -98,7 +102,6 @@ async fn client(
     let mut count = 0;
     while !over.get() {
         count += 1;
-        // So that the storm ends in a time that can be waited for.
         tokio::time::sleep(Duration::from_millis(10 + dice.roll(60))).await;
         let url = base.borrow().clone();
         let call = async |path: String, body: Value| {
@@ -123,7 +126,7 @@ async fn client(
                 let before = promises.settled.borrow_mut().insert(run.clone(), user);
                 assert_eq!(before, None, "{run}: its only pause was settled twice");
             }
-        } else {
+        } else if promises.runs.borrow().len() < promises.room.get() {
             let label = format!("run {me} {count}");
             let workflow = &workflows[dice.roll(workflows.len() as u64) as usize];
             if let Some(run) = call(format!("/wf/{workflow}/start_run/"), run_body(label.as_str())).await {
@@ -150,6 +153,7 @@ async fn storm(kind: Kind) {
     let clients = (0..CLIENTS).map(|me| client(&base, &http, &workflows, &promises, &dice, &over, me));
     let killer = async {
         for _ in 0..kills {
+            promises.room.set(promises.room.get() + RUNS_A_KILL);
             tokio::time::sleep(Duration::from_millis(50 + dice.roll(400))).await;
             app.kill9().await;
             app.boot().await;

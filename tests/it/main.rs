@@ -11,6 +11,7 @@ mod sse;
 mod store;
 
 mod again;
+mod batches;
 mod catalogue;
 mod cli;
 mod concurrency;

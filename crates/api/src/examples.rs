@@ -6,6 +6,7 @@ use crate::problem::{FailedNode, Kind, Problem, ProblemItem};
 
 pub(crate) const WORKFLOW_ID: &str = "019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01";
 pub(crate) const RUN_ID: &str = "019aa2b5-0b7c-7f12-8a44-91d0c2e4f602";
+pub(crate) const DATASET_ID: &str = "019aa2b5-6a10-7d2b-9c33-0f1e2d3c4b06";
 const VERSION_ID: &str = "019aa2b4-5e11-7b20-8c02-6a7d4e5f9a03";
 const HASH: &str = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
 const CREATED: &str = "2026-11-23T21:35:02.663234Z";
@@ -73,6 +74,32 @@ pub(crate) fn partial_outputs() -> Value {
 
 pub(crate) fn outputs() -> Value {
     json!({"input_node": {"note": "hello"}, "gate": {"input_node": {"note": "hello"}}, "output_node": {"note": "hello"}})
+}
+
+pub(crate) fn batch() -> Value {
+    json!({"rows": [{"note": "hello"}, {"note": "good-bye"}], "mini_batch_size": 10})
+}
+
+pub(crate) fn batch_run() -> Value {
+    let mut batch = run("PENDING", "The batch is about to begin.", Value::Null, json!([]), None, 0.0);
+    batch["run_type"] = json!("batch");
+    batch["output_file_id"] = json!(RUN_ID);
+    batch["initial_inputs"] = json!({});
+    batch["batch"] = json!({"total": 2, "pending": 2, "running": 0, "paused": 0, "completed": 0, "failed": 0, "canceled": 0});
+    batch
+}
+
+pub(crate) fn dataset() -> Value {
+    json!({"id": DATASET_ID, "name": "Notes", "description": "", "filename": "notes.csv", "rows": 2,
+        "created_at": CREATED, "updated_at": CREATED})
+}
+
+pub(crate) fn output_file() -> Value {
+    json!({"id": RUN_ID, "file_name": format!("output_{RUN_ID}.jsonl"), "created_at": STARTED, "updated_at": ENDED})
+}
+
+pub(crate) fn output_lines() -> &'static str {
+    "{\"row\":0,\"run_id\":\"019aa2b5-0b7c-7f12-8a44-91d0c2e4f603\",\"status\":\"COMPLETED\",\"inputs\":{\"input_node\":{\"note\":\"hello\"}},\"outputs\":{\"output_node\":{\"note\":\"hello\"}},\"error\":null}\n"
 }
 
 pub(crate) fn rerun() -> Value {
@@ -196,6 +223,8 @@ pub(crate) fn problem(kind: Kind) -> Value {
     let item = ProblemItem::new;
     let problem = match kind {
         Kind::WorkflowNotFound => Resource::Workflow.missing(),
+        Kind::DatasetNotFound => Resource::Dataset.missing(),
+        Kind::OutputFileNotFound => Resource::OutputFile.missing(),
         Kind::RunNotFound => Resource::Run.missing(),
         Kind::InvalidBody => {
             Problem::invalid(kind, vec![item("/name", "missing", "name is missing. Add it.")])

@@ -11,6 +11,7 @@ mod edge;
 mod examples;
 mod extract;
 mod files;
+mod form;
 mod openapi;
 mod paced;
 mod problem;
@@ -20,6 +21,7 @@ mod router;
 mod routes;
 pub mod schema;
 mod state;
+mod table;
 mod time;
 
 pub use files::sweep_files;

@@ -14,11 +14,12 @@ const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs
     without the slash at its end. Times are RFC 3339 in UTC; ids are opaque. Every answer carries the request's id \
     in `x-request-id`; every problem is `application/problem+json` (RFC 9457).";
 
-pub(crate) const TAGS: [(&str, &str); 7] = [
+pub(crate) const TAGS: [(&str, &str); 8] = [
     ("workflows", "Workflows: create, read, replace, copy and delete them."),
     ("versions", "Versions: every saved change of what executes, kept for ever."),
     ("runs", "Runs: start workflows, wait for them, look at them, cancel them."),
     ("pauses", "Pauses: the gates at which runs wait for a person, and the person's decisions."),
+    ("batches", "Batches: one run a row, datasets of rows, and files of what the rows gave."),
     ("files", "Files: uploads that inputs of runs refer to."),
     ("catalogue", "The catalogue: the kinds of nodes and their configuration."),
     ("health", "Health: whether the server and its store answer."),

@@ -119,11 +119,12 @@ fn every_answer_is_described_typed_and_shown() {
             }
             let (media_type, content) = object(&response["content"]).iter().next().unwrap();
             let is_problem = !status.starts_with('2');
-            let is_stream = operation["operationId"].as_str().unwrap().starts_with("follow");
-            let expected = match (is_problem, is_stream) {
-                (true, _) => "application/problem+json",
-                (false, true) => "text/event-stream",
-                (false, false) => "application/json",
+            let id = operation["operationId"].as_str().unwrap();
+            let expected = match id {
+                _ if is_problem => "application/problem+json",
+                _ if id.starts_with("follow") => "text/event-stream",
+                _ if id.starts_with("download") => "application/x-ndjson",
+                _ => "application/json",
             };
             assert_eq!(media_type, expected, "{call} {status}");
             assert!(content.get("example").is_some(), "{call} {status}: no example");

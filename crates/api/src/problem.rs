@@ -67,6 +67,10 @@ kinds! {
     WorkflowNotFound = NOT_FOUND "workflow-not-found" "Workflow not found",
     /// There is no such run.
     RunNotFound = NOT_FOUND "run-not-found" "Run not found",
+    /// There is no such dataset.
+    DatasetNotFound = NOT_FOUND "dataset-not-found" "Dataset not found",
+    /// There is no such output file.
+    OutputFileNotFound = NOT_FOUND "output-file-not-found" "Output file not found",
     /// There is nothing at this path.
     PathNotFound = NOT_FOUND "path-not-found" "Path not found",
     /// The path doesn't take this method.

@@ -11,6 +11,8 @@ use crate::problem::{Kind, Problem};
 pub(crate) enum Resource {
     Workflow,
     Run,
+    Dataset,
+    OutputFile,
 }
 
 impl Resource {
@@ -19,6 +21,14 @@ impl Resource {
             Self::Workflow => Problem::new(
                 Kind::WorkflowNotFound,
                 "Workflow not found: it was deleted, or the id is wrong. List the workflows with GET /wf/.",
+            ),
+            Self::Dataset => Problem::new(
+                Kind::DatasetNotFound,
+                "Dataset not found: it was deleted, or the id is wrong. List the datasets with GET /ds/.",
+            ),
+            Self::OutputFile => Problem::new(
+                Kind::OutputFileNotFound,
+                "Output file not found: its run was deleted, or the id is wrong. List the files with GET /of/.",
             ),
             Self::Run => Problem::new(
                 Kind::RunNotFound,

@@ -60,6 +60,23 @@ problems! {
     RunMissing {
         RunNotFound: "There is no such run.",
     }
+    /// What every call on a dataset can answer.
+    DatasetMissing {
+        DatasetNotFound: "There is no such dataset.",
+    }
+    /// What every call on an output file can answer.
+    OutputFileMissing {
+        OutputFileNotFound: "There is no such output file.",
+    }
+    /// What starting a batch can answer.
+    BatchProblems {
+        WorkflowNotFound: "There is no such workflow, or no such dataset.",
+        InvalidJson: "The body is not JSON, or the form can't be read.",
+        RequestTimeout: "The body came too slowly, or stopped.",
+        TooLarge: "The body is larger, or there are more rows, than the server takes.",
+        UnsupportedMediaType: "The body is neither JSON nor multipart/form-data.",
+        InvalidBody: "The body or its rows do not fit; `errors` lists what is wrong.",
+    }
     /// What saving a definition can answer.
     DefinitionProblems {
         InvalidDefinition: "The body or its definition does not fit; `errors` lists every problem.",

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
@@ -12,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use crate::routes::{catalogue, files, health, pause_events, pauses, runs, versions, workflows};
+use crate::routes::{
+    catalogue, datasets, files, health, output_files, pause_events, pauses, runs, versions, workflows,
+};
 use crate::{AppState, edge, openapi};
 
 /// Every call of the contract with its place in the document.
@@ -28,6 +31,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(runs::start::run_wait))
         .routes(routes!(runs::start::run_start))
         .routes(routes!(runs::start::run_partial))
+        .merge(batches())
         .routes(routes!(runs::read::workflow_run_list))
         .routes(routes!(runs::read::run_list))
         .routes(routes!(runs::read::run_get))
@@ -47,6 +51,19 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::readiness));
     openapi::finish(routes.get_openapi_mut());
     routes
+}
+
+/// What takes files of rows; their limits are kept where they are read.
+fn batches() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(runs::batch::batch_start))
+        .routes(routes!(datasets::dataset_upload, datasets::dataset_list))
+        .routes(routes!(datasets::dataset_get, datasets::dataset_delete))
+        .routes(routes!(datasets::dataset_run_list))
+        .routes(routes!(output_files::output_file_list))
+        .routes(routes!(output_files::output_file_get))
+        .routes(routes!(output_files::output_file_download))
+        .layer(DefaultBodyLimit::disable())
 }
 
 /// The whole interface, ready to be served.

@@ -172,6 +172,12 @@ pub enum FailureKind {
 pub enum RunEventType {
     /// The run was accepted.
     RunStarted,
+    /// A batch was accepted.
+    BatchStarted,
+    /// The first rows of a batch are about to begin.
+    BatchBegun,
+    /// Every row of a batch has ended, well or not.
+    BatchCompleted,
     /// A node that runs outside of the server's own work is ready and waits for a place.
     TaskQueued,
     /// An attempt at such a node begins.

@@ -51,6 +51,8 @@ pub struct Settings {
     pub max_upload_files: usize,
     /// How long a call that waits for a run waits at most; the run goes on after that.
     pub run_wait: Duration,
+    /// The most rows of a dataset or a batch.
+    pub max_batch_rows: usize,
     /// How long the next piece of a body is waited for.
     pub body_pause: Duration,
     /// The most event streams that are open at the same time.
@@ -67,6 +69,7 @@ impl Settings {
             max_upload_bytes: 64 << 20,
             max_upload_files: 20,
             run_wait: Duration::from_secs(600),
+            max_batch_rows: 10_000,
             body_pause: Duration::from_secs(30),
             max_event_streams: 1_000,
         }

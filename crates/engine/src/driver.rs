@@ -24,6 +24,8 @@ pub(crate) struct Driver {
     state: RunState,
     /// The place among the runs that go on at the same time, once there is one.
     pub(crate) place: Option<Place>,
+    /// The rows of a batch that is about to begin.
+    pub(crate) rows: Vec<String>,
     /// What the run is to be told next.
     inbox: VecDeque<Input>,
     work: Work,
@@ -41,7 +43,7 @@ impl Driver {
     pub(crate) fn new(journal: Arc<Journal>, tools: Tools, run: Snapshot) -> Self {
         let Snapshot { record, state, plan } = run;
         let work = Work::new(tools, record.workflow_id);
-        Self { journal, plan, record, state, place: None, inbox: VecDeque::new(), work }
+        Self { journal, plan, record, state, place: None, rows: Vec::new(), inbox: VecDeque::new(), work }
     }
 
     /// The run as the driver has it.
@@ -155,7 +157,12 @@ impl Driver {
         }
         if !events.is_empty() {
             self.record = of_state(&self.record, &self.state);
-            step.commit = Some(Commit { record: self.record.clone(), first, events });
+            step.commit = Some(Commit {
+                record: self.record.clone(),
+                first,
+                events,
+                rows: std::mem::take(&mut self.rows),
+            });
         }
         Ok(step)
     }

@@ -58,6 +58,8 @@ pub struct StartRun {
     pub inputs: Map<String, Value>,
     /// The run that asks.
     pub parent_run_id: Option<Uuid>,
+    /// Which row of the batch `parent_run_id` it is, from 0.
+    pub batch_row: Option<i64>,
     /// What the client calls this kind of run.
     pub run_type: String,
 }
@@ -117,6 +119,7 @@ impl Engine {
             runs.into_iter().for_each(|(run, workflow)| self.dispatch(run, workflow));
             after = Some(last);
         }
+        self.cancel_rows(None).await?;
         if taken > 0 {
             info!(runs = taken, "took up unfinished runs");
         }
@@ -273,6 +276,11 @@ impl Engine {
         self.0.draining.clone()
     }
 
+    /// Lets the driver of a run go.
+    pub(crate) fn let_go(&self, run: Uuid) {
+        self.0.dispatcher.let_go(run);
+    }
+
     pub(crate) fn journal(&self) -> &Arc<Journal> {
         &self.0.journal
     }
@@ -298,21 +306,22 @@ impl Engine {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
-        let plan = self.0.plans.get(start.version_id).await?;
-        let record = RunRecord {
-            id: clock::new_id(),
-            workflow_id: start.workflow_id,
-            version_id: start.version_id,
-            parent_run_id: start.parent_run_id,
-            run_type: start.run_type,
-            start_time: clock::now(),
-            status: RunStatus::Pending,
-            end_time: None,
-            has_open_pause: false,
-        };
-        let mut driver = self.driver(Snapshot { record, state: RunState::default(), plan });
+        let StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row, run_type } = start;
+        let record = RunRecord { parent_run_id, batch_row, ..record(workflow_id, version_id, run_type) };
+        let mut driver = self.new_driver(record).await?;
         driver.place = place;
-        let told = driver.tell([vec![Input::Start(Arc::new(start.inputs))], then].concat()).await;
+        self.first(driver, [vec![Input::Start(Arc::new(inputs))], then].concat()).await
+    }
+
+    /// A driver of a run that is about to begin.
+    pub(crate) async fn new_driver(&self, record: RunRecord) -> Result<Driver, EngineError> {
+        let plan = self.0.plans.get(record.version_id).await?;
+        Ok(self.driver(Snapshot { record, state: RunState::default(), plan }))
+    }
+
+    /// Tells a run the first that it is ever told.
+    pub(crate) async fn first(&self, mut driver: Driver, inputs: Vec<Input>) -> Result<Driver, EngineError> {
+        let told = driver.tell(inputs).await;
         if let Err(TellError::Commit(CommitError::Store(_))) = &told {
             // It may have been kept although no answer came: then it has to be driven.
             self.dispatch(driver.record.id, driver.record.workflow_id);
@@ -320,7 +329,7 @@ impl Engine {
         told.map(|()| driver).map_err(Into::into)
     }
 
-    fn driver(&self, run: Snapshot) -> Driver {
+    pub(crate) fn driver(&self, run: Snapshot) -> Driver {
         Driver::new(Arc::clone(&self.0.journal), self.0.tools.clone(), run)
     }
 
@@ -344,7 +353,7 @@ impl Engine {
     }
 
     /// Sees to it that the run is driven.
-    fn dispatch(&self, run_id: Uuid, workflow_id: Uuid) {
+    pub(crate) fn dispatch(&self, run_id: Uuid, workflow_id: Uuid) {
         let drive = |wake: Arc<Wake>| {
             // Queued here, so that runs that are taken up again come in their order.
             let turn = self.0.runs.queue(workflow_id);
@@ -368,6 +377,11 @@ impl Engine {
             return dispatcher.let_go(run_id);
         };
         match self.load_patiently(run_id).await {
+            // Its rows take places of their own.
+            Ok(run) if run.state.batch.is_some() => {
+                drop(place);
+                self.drive_batch(run, &wake).await;
+            }
             Ok(run) => {
                 let mut driver = self.driver(run);
                 driver.place = Some(place);
@@ -406,7 +420,7 @@ impl Engine {
         self.snapshot(run.record, &run.log).await
     }
 
-    async fn load_patiently(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
+    pub(crate) async fn load_patiently(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
         let mut backoff = Duration::from_millis(50);
         loop {
             match self.load(run_id).await {
@@ -421,15 +435,19 @@ impl Engine {
     }
 
     /// Tells a run something from outside of its driver, however often its log grows meanwhile.
-    async fn tell(&self, run_id: Uuid, input: &Input) -> Result<Snapshot, EngineError> {
+    pub(crate) async fn tell(&self, run_id: Uuid, input: &Input) -> Result<Snapshot, EngineError> {
         loop {
             let StoredRun { record, log } =
                 self.0.journal.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
             let mut snapshot = self.snapshot(record, &log).await?;
             let first = snapshot.state.length;
             let decision = partial::decide_aside(&snapshot.plan, &mut snapshot.state, input.clone())?;
+            if decision.events.is_empty() {
+                return Ok(snapshot);
+            }
             snapshot.record = of_state(&snapshot.record, &snapshot.state);
-            let commit = Commit { record: snapshot.record.clone(), first, events: decision.events };
+            let commit =
+                Commit { record: snapshot.record.clone(), first, events: decision.events, rows: Vec::new() };
             match self.0.journal.commit(commit).await {
                 Ok(()) => return Ok(snapshot),
                 // Each round that is lost was won by somebody else: this comes to an end.
@@ -445,6 +463,23 @@ impl Engine {
     }
 }
 
+/// The record of a run that is about to begin.
+pub(crate) fn record(workflow_id: Uuid, version_id: Uuid, run_type: String) -> RunRecord {
+    RunRecord {
+        id: clock::new_id(),
+        workflow_id,
+        version_id,
+        parent_run_id: None,
+        batch_row: None,
+        dataset_id: None,
+        run_type,
+        start_time: clock::now(),
+        status: RunStatus::Pending,
+        end_time: None,
+        has_open_pause: false,
+    }
+}
+
 impl From<TellError> for EngineError {
     fn from(error: TellError) -> Self {
         match error {
@@ -457,7 +492,7 @@ impl From<TellError> for EngineError {
 
 /// Lets `work` finish although whoever asked for it goes away: between a commit and what follows from
 /// it nothing may be dropped.
-async fn uninterrupted<T: Send + 'static>(
+pub(crate) async fn uninterrupted<T: Send + 'static>(
     work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
 ) -> Result<T, EngineError> {
     match tokio::spawn(work).await {

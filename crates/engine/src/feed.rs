@@ -5,8 +5,8 @@ use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sluice_domain::run::Event;
-use tokio::sync::{broadcast, watch};
+use sluice_domain::run::{Event, RunStatus};
+use tokio::sync::{Notify, broadcast, watch};
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -22,6 +22,8 @@ pub(crate) struct Journal {
     runs: Mutex<HashMap<Uuid, Listeners>>,
     /// Changes whenever a pause was opened or settled.
     pauses: watch::Sender<u64>,
+    /// The batches that wait for their rows.
+    batches: Mutex<HashMap<Uuid, Arc<Notify>>>,
     /// Whether the store gave no answer when it was asked last.
     away: AtomicBool,
 }
@@ -43,7 +45,13 @@ pub(crate) struct Grown {
 
 impl Journal {
     pub(crate) fn new(store: Arc<dyn RunStore>) -> Self {
-        Self { store, runs: Mutex::default(), pauses: watch::Sender::new(0), away: AtomicBool::new(false) }
+        Self {
+            store,
+            runs: Mutex::default(),
+            pauses: watch::Sender::new(0),
+            batches: Mutex::default(),
+            away: AtomicBool::new(false),
+        }
     }
 
     /// Adds events to the log of a run; they are durable when this answers, and then told.
@@ -53,8 +61,14 @@ impl Journal {
         let is_pause =
             |event: &Event| matches!(event, Event::PauseOpened { .. } | Event::PauseSettled { .. });
         let has_pauses = commit.events.iter().any(is_pause) || commit.record.status.is_terminal();
+        // A row that ends, or waits for a person, leaves room for the next.
+        let at_rest = commit.record.status.is_terminal() || commit.record.status == RunStatus::Paused;
+        let batch = commit.record.parent_run_id.filter(|_| commit.record.batch_row.is_some() && at_rest);
         self.store.commit(commit).await?;
         self.answers();
+        if let Some(waiting) = batch.and_then(|batch| lock(&self.batches).get(&batch).cloned()) {
+            waiting.notify_one();
+        }
         if let Some(listeners) = self.runs().get(&run) {
             // An error says that everybody has gone.
             let _ = listeners.tell.send(Grown { first, events });
@@ -63,6 +77,16 @@ impl Journal {
             self.pauses.send_modify(|count| *count += 1);
         }
         Ok(())
+    }
+
+    /// What is notified when a row of this batch has come to rest.
+    pub(crate) fn rows_of(&self, batch: Uuid) -> Arc<Notify> {
+        Arc::clone(lock(&self.batches).entry(batch).or_default())
+    }
+
+    /// The batch waits no more.
+    pub(crate) fn forget_rows_of(&self, batch: Uuid) {
+        lock(&self.batches).remove(&batch);
     }
 
     /// Notes that the store gives no answer. Says so once, however many wait for it.
@@ -99,9 +123,13 @@ impl Journal {
     }
 
     fn runs(&self) -> MutexGuard<'_, HashMap<Uuid, Listeners>> {
-        // Nothing can panic halfway through a change.
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.runs)
     }
+}
+
+/// Nothing can panic halfway through a change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Listens to one run.

@@ -115,7 +115,10 @@ impl Follow {
 /// Whether a run has ended after these events.
 fn ended(events: &[Event], before: bool) -> bool {
     events.iter().fold(before, |ended, event| match event {
-        Event::RunCompleted { .. } | Event::RunFailed { .. } | Event::RunCanceled { .. } => true,
+        Event::RunCompleted { .. }
+        | Event::BatchCompleted { .. }
+        | Event::RunFailed { .. }
+        | Event::RunCanceled { .. } => true,
         Event::RunRetried { .. } => false,
         _ => ended,
     })

@@ -3,6 +3,7 @@
 //! [`Engine`] is what the outside speaks to; a `Driver` brings one run on; the
 //! `Dispatcher` sees to it that every run that needs a driver has exactly one.
 
+mod batch;
 pub mod clock;
 mod dispatcher;
 mod driver;
@@ -18,10 +19,11 @@ mod rerun;
 mod store;
 mod work;
 
+pub use batch::StartBatch;
 pub use engine::{Engine, Limits, Options, Snapshot, StartRun};
 pub use error::EngineError;
 pub use execute::Executors;
 pub use follow::{Follow, Followed};
 pub use partial::PartialRun;
 pub use rerun::Rerun;
-pub use store::{Commit, CommitError, RunRecord, RunStore, StoreError, StoredRun};
+pub use store::{BatchCounts, Commit, CommitError, RunRecord, RunStore, StoreError, StoredRun};

@@ -20,6 +20,10 @@ pub struct Rerun {
 impl Rerun {
     /// The run to start, and what it takes over of `old`.
     pub(crate) fn prepare(self, old: &Snapshot, plan: &Plan) -> Result<(StartRun, Vec<Reused>), EngineError> {
+        if old.state.batch.is_some() {
+            let reason = "A batch can't be run again as a whole. Start a new one, or run single rows again.";
+            return Err(EngineError::Rerun(reason.to_owned()));
+        }
         let reused = match &self.from_node {
             Some(id) => {
                 let from = plan.index(id).ok_or_else(|| no_such_node(id))?;
@@ -42,6 +46,7 @@ impl Rerun {
             version_id: self.version_id.unwrap_or(old.record.version_id),
             inputs,
             parent_run_id: Some(self.run_id),
+            batch_row: None,
             run_type: old.record.run_type.clone(),
         };
         Ok((start, reused))

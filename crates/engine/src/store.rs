@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 use sluice_domain::run::{Event, RunStatus};
 use uuid::Uuid;
 
-/// What lists and filters need of a run; everything but the first six fields follows from its log.
+/// What lists and filters need of a run; everything but the first eight fields follows from its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRecord {
     /// The id of the run.
@@ -14,6 +14,10 @@ pub struct RunRecord {
     pub version_id: Uuid,
     /// The run that started it.
     pub parent_run_id: Option<Uuid>,
+    /// Which row of the batch `parent_run_id` it is, from 0.
+    pub batch_row: Option<i64>,
+    /// The dataset that a batch takes its rows from.
+    pub dataset_id: Option<Uuid>,
     /// What the client called this kind of run: `interactive`, `batch`, …
     pub run_type: String,
     /// When it was accepted.
@@ -35,6 +39,39 @@ pub struct Commit {
     pub first: u64,
     /// The events, at least one.
     pub events: Vec<Event>,
+    /// The rows of a batch that begins: the inputs of each, as JSON.
+    pub rows: Vec<String>,
+}
+
+/// How far the rows of a batch are. A row that has not begun is no run yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BatchCounts {
+    /// Begun and waiting for their turn.
+    pub pending: u64,
+    /// Going on.
+    pub running: u64,
+    /// Waiting for a person.
+    pub paused: u64,
+    /// Ended well.
+    pub completed: u64,
+    /// Ended with a node that failed.
+    pub failed: u64,
+    /// Called off, or declined.
+    pub canceled: u64,
+}
+
+impl BatchCounts {
+    /// How many have ended.
+    #[must_use]
+    pub fn ended(&self) -> u64 {
+        self.completed + self.failed + self.canceled
+    }
+
+    /// How many have begun.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.pending + self.running + self.paused + self.ended()
+    }
 }
 
 /// A run, whole.
@@ -67,6 +104,16 @@ pub trait RunStore: Send + Sync + 'static {
 
     /// The ids of the runs of a workflow that have not ended.
     async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<Uuid>, StoreError>;
+
+    /// The inputs of the rows of a batch from row `from` on, as JSON: at most `limit`.
+    async fn batch_rows(&self, batch: Uuid, from: i64, limit: u64) -> Result<Vec<String>, StoreError>;
+
+    /// How far the rows of a batch are.
+    async fn batch_counts(&self, batch: Uuid) -> Result<BatchCounts, StoreError>;
+
+    /// The ids of the runs of rows that have not ended: of this batch, or without one of every batch that
+    /// has ended itself; at most `limit`.
+    async fn unfinished_rows(&self, batch: Option<Uuid>, limit: u64) -> Result<Vec<Uuid>, StoreError>;
 }
 
 /// Why events were not added to a log. The log is as it was.

@@ -145,3 +145,14 @@ pub(crate) fn conform(
     }
     if wrong.is_empty() { Ok(Value::Object(fields)) } else { Err(wrong) }
 }
+
+/// The fields of a row of CSV, where every value is a text, as the types that `schema` ({name: type}) declares for
+/// them. A text that is no such value stays a text: the node that is given it says what is wrong.
+#[must_use]
+pub fn of_texts(schema: &Map<String, Value>, fields: Map<String, Value>) -> Map<String, Value> {
+    let typed = |name: &str, value: Value| {
+        let declared = schema.get(name).map(FieldType::named);
+        declared.and_then(|declared| declared.coerced(value.clone())).unwrap_or(value)
+    };
+    fields.into_iter().map(|(name, value)| (name.clone(), typed(&name, value))).collect()
+}

@@ -18,5 +18,6 @@ mod wording;
 
 pub use builtin::Builtin;
 pub use catalogue::{Groups, Kind, VisualTag, catalogue};
+pub use field_type::of_texts;
 pub use kinds::python_func::{PYTHON_FUNC, PythonFuncConfig, check_output};
 pub use policy::{Policies, PolicyConfig, RetryConfig};

@@ -7,8 +7,10 @@
 use libsqlite3_sys as _;
 
 mod advisory;
+mod batches;
 mod connect;
 mod database;
+mod datasets;
 mod entity;
 mod error;
 mod lock;
@@ -26,6 +28,7 @@ mod workflows;
 mod writer;
 
 pub use database::Database;
+pub use datasets::{DatasetRow, NewDataset};
 pub use error::{OpenError, WriteError};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};

@@ -82,6 +82,8 @@ pub(crate) fn record(row: &QueryResult, prefix: &str) -> Result<RunRecord, Store
         workflow_id: row.workflow_id,
         version_id: row.version_id,
         parent_run_id: row.parent_run_id,
+        batch_row: row.batch_row,
+        dataset_id: row.dataset_id,
         run_type: row.run_type,
         start_time: row.start_time,
         status,

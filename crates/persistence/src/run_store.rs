@@ -6,9 +6,10 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _,
 };
 use sluice_domain::run::Event;
-use sluice_engine::{Commit, CommitError, RunStore, StoreError, StoredRun};
+use sluice_engine::{BatchCounts, Commit, CommitError, RunStore, StoreError, StoredRun};
 use uuid::Uuid;
 
+use crate::batches;
 use crate::entity::{run, run_log, workflow_version};
 use crate::error::store_error;
 use crate::rows;
@@ -97,5 +98,17 @@ impl RunStore for Database {
             .all(self.readers())
             .await
             .map_err(store_error)
+    }
+
+    async fn batch_rows(&self, batch: Uuid, from: i64, limit: u64) -> Result<Vec<String>, StoreError> {
+        batches::rows(self, batch, from, limit).await
+    }
+
+    async fn batch_counts(&self, batch: Uuid) -> Result<BatchCounts, StoreError> {
+        batches::counts(self, batch).await
+    }
+
+    async fn unfinished_rows(&self, batch: Option<Uuid>, limit: u64) -> Result<Vec<Uuid>, StoreError> {
+        batches::unfinished(self, batch, limit).await
     }
 }

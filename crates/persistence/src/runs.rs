@@ -30,15 +30,18 @@ impl Database {
         Ok(version.map(|version| RunDetail { record, log, version }))
     }
 
-    /// Runs, newest first. One that can't be read is left out and logged.
+    /// Runs, newest first; those of a batch in the order of its rows. One that can't be read is left out and logged.
     ///
     /// # Errors
     ///
     /// When the store fails.
     pub async fn runs(&self, filter: RunFilter, page: Page) -> Result<Vec<RunDetail>, StoreError> {
         let tx = self.snapshot().await?;
-        let select =
-            filtered(filter).order_by_desc(run::Column::Id).offset(page.offset()).limit(page.limit());
+        let select = match filter.batch {
+            Some(_) => filtered(filter).order_by_asc(run::Column::BatchRow),
+            None => filtered(filter).order_by_desc(run::Column::Id),
+        };
+        let select = select.offset(page.offset()).limit(page.limit());
         let records = rows::readable(
             rows::find(&tx, select).await.map_err(store_error)?.iter().map(|row| rows::record(row, "")),
         );
@@ -108,6 +111,15 @@ fn filtered(filter: RunFilter) -> Select<run::Entity> {
     }
     if let Some(run_type) = filter.run_type {
         select = select.filter(run::Column::RunType.eq(run_type));
+    }
+    if filter.batches {
+        select = select.filter(run::Column::RunType.eq("batch")).filter(run::Column::BatchRow.is_null());
+    }
+    if let Some((batch, from)) = filter.batch {
+        select = select.filter(run::Column::ParentRunId.eq(batch)).filter(run::Column::BatchRow.gte(from));
+    }
+    if let Some(dataset_id) = filter.dataset_id {
+        select = select.filter(run::Column::DatasetId.eq(dataset_id));
     }
     if filter.parent_only {
         select = select.filter(run::Column::ParentRunId.is_null());

@@ -87,6 +87,12 @@ pub struct RunFilter {
     pub run_type: Option<String>,
     /// Only runs that no other run started.
     pub parent_only: bool,
+    /// Only runs that stand for batches.
+    pub batches: bool,
+    /// Runs of the rows of this batch, from this row on.
+    pub batch: Option<(Uuid, i64)>,
+    /// Batches that took their rows from this dataset.
+    pub dataset_id: Option<Uuid>,
     /// Runs that wait for a person, or don't.
     pub has_open_pause: Option<bool>,
     /// Runs accepted at this time or later.

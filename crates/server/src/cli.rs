@@ -52,6 +52,9 @@ pub(crate) struct ServeArgs {
     /// The most files of one upload.
     #[arg(long, env = "SLUICE_MAX_UPLOAD_FILES", default_value_t = 20)]
     pub(crate) max_upload_files: usize,
+    /// The most rows of a dataset or a batch.
+    #[arg(long, env = "SLUICE_MAX_BATCH_ROWS", default_value_t = 10_000)]
+    pub(crate) max_batch_rows: usize,
     /// How long a request waits for its run before it is answered with the run as it is, in seconds.
     #[arg(long, env = "SLUICE_RUN_WAIT_SECONDS", default_value_t = 600)]
     pub(crate) run_wait_seconds: u64,

@@ -95,6 +95,7 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
         max_upload_files: args.max_upload_files,
         run_wait: Duration::from_secs(args.run_wait_seconds),
         max_event_streams: args.max_event_streams,
+        max_batch_rows: args.max_batch_rows,
         body_pause: Duration::try_from_secs_f64(args.connections.body_timeout_seconds)?,
     })
 }

@@ -8,7 +8,7 @@ mod query;
 mod shape;
 
 pub(crate) use body::{Json, OptionalJson, media_type};
-pub(crate) use path::{RunId, WorkflowId, parse_id};
+pub(crate) use path::{DatasetId, OutputFileId, RunId, WorkflowId, parse_id};
 pub(crate) use query::{FromQuery, MAX_PAGE, Query, Reader};
 
 /// A check for texts that people see in one line.

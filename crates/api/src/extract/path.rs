@@ -13,6 +13,30 @@ pub(crate) struct WorkflowId(pub(crate) Uuid);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RunId(pub(crate) Uuid);
 
+/// The id of a dataset, from the path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct DatasetId(pub(crate) Uuid);
+
+/// The id of an output file, from the path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputFileId(pub(crate) Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for DatasetId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        id(parts, state, "dataset_id").await.map(Self).ok_or_else(|| Resource::Dataset.missing())
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for OutputFileId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        id(parts, state, "output_file_id").await.map(Self).ok_or_else(|| Resource::OutputFile.missing())
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for WorkflowId {
     type Rejection = Problem;
 

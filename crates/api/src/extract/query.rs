@@ -113,6 +113,13 @@ impl Reader {
         self.read(name, "enum", &format!("one of {words}"), |text| text.parse().ok())
     }
 
+    /// As [`Self::text`], but it may be empty.
+    pub(crate) fn text_or_empty(&mut self, name: &str) -> Option<String> {
+        let is_empty =
+            self.pairs.iter().rev().find(|(key, _)| key == name).is_some_and(|(_, text)| text.is_empty());
+        if is_empty { Some(String::new()) } else { self.text(name) }
+    }
+
     /// A short text without control characters.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         let wanted = format!("1 to {MAX_TEXT} characters without control characters");

@@ -16,6 +16,7 @@ use tokio::fs;
 use uuid::Uuid;
 
 pub(crate) use data_uri::store_data_uris;
+pub(crate) use name::safe as safe_name;
 pub(crate) use upload::{Limits, Upload};
 
 use crate::problem::Problem;

@@ -6,7 +6,7 @@ const MAX_NAME: usize = 255;
 const MAX_EXTENSION: usize = 32;
 
 /// The harmless part of a client's file name: its last component, without control characters and `..`.
-pub(super) fn safe(name: &str) -> String {
+pub(crate) fn safe(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut safe: String = last.chars().filter(|c| !c.is_control()).collect();
     while safe.contains("..") {

@@ -8,8 +8,10 @@ use crate::extract::{FromQuery, MAX_PAGE, Reader};
 use crate::problem::{Kind, Problem};
 
 pub(crate) mod catalogue;
+pub(crate) mod datasets;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod output_files;
 pub(crate) mod pause_events;
 pub(crate) mod pauses;
 pub(crate) mod runs;

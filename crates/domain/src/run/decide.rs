@@ -7,8 +7,8 @@ use super::limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_RUN_BYTES, size};
 use super::plan::{Behaviour, Effect, Inputs, LoopPlan, Plan};
 use super::values::{Arrived, Memo};
 use super::{
-    CancelReason, Event, Failure, FailureKind, Reused, RunState, RunStatus, Scope, TaskPath, TaskState,
-    TaskStatus,
+    Batch, CancelReason, Event, Failure, FailureKind, Reused, RunState, RunStatus, Scope, TaskPath,
+    TaskState, TaskStatus,
 };
 use crate::pause::{PauseAction, PauseDecision, PausePolicy};
 
@@ -22,6 +22,10 @@ pub enum Input {
     Recover,
     /// Go on as far as possible.
     Advance,
+    /// Begin a batch.
+    StartBatch(Batch),
+    /// Every row of the batch has ended.
+    RowsEnded,
     /// What another run has found out is taken over; only told to a run that has just begun.
     Reuse(Vec<Reused>),
     /// A node that waits for a place has got one.
@@ -112,6 +116,8 @@ pub fn decide(
         Input::Start(inputs) => decider.start(inputs)?,
         Input::Recover => decider.resume(true),
         Input::Advance => decider.resume(false),
+        Input::StartBatch(batch) => decider.start_batch(batch)?,
+        Input::RowsEnded => decider.complete_batch(),
         Input::Reuse(reused) => decider.reuse(reused),
         Input::Begin(task) => decider.begin_effect(task),
         Input::Ended(task, result, at) => decider.finish(&task, result, at),
@@ -149,6 +155,21 @@ impl<'p> Decider<'p, '_> {
         }
         self.emit(Event::RunStarted { inputs, at: self.now });
         Ok(())
+    }
+
+    fn start_batch(&mut self, batch: Batch) -> Result<(), Refusal> {
+        if self.state.length > 0 {
+            return Err(Refusal::AlreadyStarted);
+        }
+        let Batch { rows, mini_batch_size } = batch;
+        self.emit(Event::BatchStarted { rows, mini_batch_size, at: self.now });
+        Ok(())
+    }
+
+    fn complete_batch(&mut self) {
+        if self.state.batch.is_some() && !self.state.status.is_terminal() {
+            self.emit(Event::BatchCompleted { at: self.now });
+        }
     }
 
     fn reuse(&mut self, reused: Vec<Reused>) {
@@ -194,6 +215,12 @@ impl<'p> Decider<'p, '_> {
 
     fn resume(&mut self, recover: bool) {
         if self.state.length == 0 || self.state.status.is_terminal() {
+            return;
+        }
+        if self.state.batch.is_some() {
+            if self.state.status == RunStatus::Pending {
+                self.emit(Event::BatchBegun { at: self.now });
+            }
             return;
         }
         let plan = self.plan;

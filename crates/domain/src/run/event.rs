@@ -19,6 +19,25 @@ pub enum Event {
         /// When.
         at: DateTime<Utc>,
     },
+    /// A batch was accepted: the run itself has no tasks, each of its rows is a run of its own.
+    BatchStarted {
+        /// How many rows there are.
+        rows: u64,
+        /// How many rows go on at the same time.
+        mini_batch_size: u32,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The first rows of a batch are about to begin.
+    BatchBegun {
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// Every row of a batch has ended, well or not.
+    BatchCompleted {
+        /// When.
+        at: DateTime<Utc>,
+    },
     /// A node that works outside of the log is ready, and waits for a place to run. An attempt that had
     /// begun was interrupted.
     TaskQueued {

@@ -26,7 +26,7 @@ pub use plan::{
 };
 pub use policy::{Failure, FailureKind, Policy, Retry};
 pub use rerun::Reused;
-pub use state::{Attempt, Frame, RunState, TaskState};
+pub use state::{Attempt, Batch, Frame, RunState, TaskState};
 pub use status::{RunStatus, TaskStatus};
 pub use task_path::{Scope, TaskPath};
 pub use timeline::TimelineTask;

@@ -17,6 +17,8 @@ pub struct RunState {
     pub inputs: Arc<Map<String, Value>>,
     /// The tasks at the top. A node without a task waits.
     pub root: Frame,
+    /// The rows, if it is a batch. It has no tasks then.
+    pub batch: Option<Batch>,
     /// Every pause of the run, the oldest first.
     pub pauses: Vec<Pause>,
     /// When the run was accepted; none before its first event.
@@ -29,6 +31,15 @@ pub struct RunState {
     pub active: usize,
     /// About how many bytes all outputs have as JSON.
     pub bytes: usize,
+}
+
+/// What a batch is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// How many rows there are, each a run of its own.
+    pub rows: u64,
+    /// How many of them go on at the same time.
+    pub mini_batch_size: u32,
 }
 
 /// The tasks of one level: of the whole run, or of one iteration of a loop.
@@ -176,6 +187,12 @@ impl RunState {
                 self.inputs = Arc::clone(inputs);
                 self.started_at = Some(*at);
             }
+            Event::BatchStarted { rows, mini_batch_size, at } => {
+                self.batch = Some(Batch { rows: *rows, mini_batch_size: *mini_batch_size });
+                self.started_at = Some(*at);
+            }
+            Event::BatchBegun { .. } => self.run(),
+            Event::BatchCompleted { at } => self.end(RunStatus::Completed, *at),
             Event::TaskQueued { task, at } => self.queue_task(task, *at),
             Event::TaskStarted { task, attempt, at } => self.start_task(task, *attempt, *at),
             Event::TaskRetrying { task, error, kind, retry_at, at } => self.update(task, |t| {

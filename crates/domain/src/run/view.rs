@@ -49,9 +49,12 @@ impl Attempt {
 }
 
 impl RunState {
-    /// Every node at the top with where it stands, in the order of the plan.
+    /// Every node at the top with where it stands, in the order of the plan; none of a batch.
     #[must_use]
     pub fn tasks(&self, plan: &Plan) -> Vec<TaskView> {
+        if self.batch.is_some() {
+            return Vec::new();
+        }
         (0..plan.nodes.len()).map(|index| self.task_view(plan, index)).collect()
     }
 

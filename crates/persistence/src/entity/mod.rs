@@ -1,5 +1,8 @@
 //! What the tables are: one file a table. Only this crate sees them; rows become other types at its edge.
 
+pub(crate) mod batch_row;
+pub(crate) mod dataset;
+pub(crate) mod dataset_row;
 pub(crate) mod pause_event;
 pub(crate) mod probe;
 pub(crate) mod run;

@@ -18,6 +18,8 @@ pub(crate) struct Model {
     pub(crate) start_time: DateTimeUtc,
     pub(crate) end_time: Option<DateTimeUtc>,
     pub(crate) has_open_pause: bool,
+    pub(crate) batch_row: Option<i64>,
+    pub(crate) dataset_id: Option<Uuid>,
 }
 
 /// What runs are joined with.

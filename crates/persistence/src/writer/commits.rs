@@ -13,13 +13,14 @@ use uuid::Uuid;
 
 use super::BATCH;
 use crate::PauseNews;
+use crate::batches;
 use crate::entity::{pause_event, run, run_log};
 use crate::error::{is_foreign_key_violation, is_unique_violation, store_error};
 
 /// How many variables a statement of SQLite takes; PostgreSQL takes more.
 const MAX_VARIABLES: usize = 32_766;
 /// How many columns the wider of the two tables has.
-const COLUMNS: usize = 9;
+const COLUMNS: usize = 11;
 // A whole batch fits into one statement a table, so nothing is ever cut into pieces.
 const _: () = assert!(BATCH * COLUMNS <= MAX_VARIABLES);
 
@@ -31,6 +32,8 @@ pub(super) struct RunCommit {
     events: String,
     /// What the events say of pauses, each as JSON.
     pauses: Vec<String>,
+    /// The rows of a batch that begins.
+    rows: Vec<String>,
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
@@ -39,7 +42,7 @@ impl RunCommit {
         commit: Commit,
         reply: oneshot::Sender<Result<(), CommitError>>,
     ) -> Result<Self, CommitError> {
-        let Commit { record, first, events } = commit;
+        let Commit { record, first, events, rows } = commit;
         let failed = |reason: &str| StoreError::Failed(reason.into());
         if events.is_empty() {
             // Its row would stand where the next commit's belongs.
@@ -52,7 +55,7 @@ impl RunCommit {
         let pauses =
             pauses.map(|news| serde_json::to_string(&news)).collect::<Result<_, _>>().map_err(unwritable)?;
         let events = serde_json::to_string(&events).map_err(unwritable)?;
-        Ok(Self { record, first, count, events, pauses, reply })
+        Ok(Self { record, first, count, events, pauses, rows, reply })
     }
 
     /// Whether it can share a transaction with the commits before it, of which `ends` says where they leave
@@ -88,6 +91,9 @@ pub(super) async fn insert(tx: &DatabaseTransaction, commits: &[&RunCommit]) -> 
     run_log::Entity::insert_many(commits.iter().map(|commit| log_row(commit)))
         .exec_without_returning(tx)
         .await?;
+    for commit in commits.iter().filter(|commit| !commit.rows.is_empty()) {
+        batches::insert_rows(tx, commit.record.id, &commit.rows).await?;
+    }
     insert_pauses(tx, commits).await
 }
 
@@ -173,6 +179,8 @@ fn run_row(record: &RunRecord) -> run::ActiveModel {
         workflow_id: Set(record.workflow_id),
         version_id: Set(record.version_id),
         parent_run_id: Set(record.parent_run_id),
+        batch_row: Set(record.batch_row),
+        dataset_id: Set(record.dataset_id),
         run_type: Set(record.run_type.clone()),
         status: Set(record.status.as_str().to_owned()),
         start_time: Set(record.start_time),

@@ -75,7 +75,12 @@ async fn migrating_names_the_steps(place: &Place) {
     let steps = Database::migrate(place.options()).await.unwrap();
     assert_eq!(
         steps,
-        ["m20261123_000001_workflows_and_runs", "m20261124_000002_pause_events", "m20261124_000003_probes"]
+        [
+            "m20261123_000001_workflows_and_runs",
+            "m20261124_000002_pause_events",
+            "m20261124_000003_probes",
+            "m20261124_000004_batches"
+        ]
     );
     assert!(Database::migrate(place.options()).await.unwrap().is_empty());
     place.open().await.close().await;

@@ -127,13 +127,20 @@ pub(crate) fn started(workflow_id: Uuid, version_id: Uuid) -> Commit {
         workflow_id,
         version_id,
         parent_run_id: None,
+        batch_row: None,
+        dataset_id: None,
         run_type: "interactive".to_owned(),
         start_time: at,
         status: RunStatus::Pending,
         end_time: None,
         has_open_pause: false,
     };
-    Commit { record, first: 0, events: vec![Event::RunStarted { inputs: Arc::default(), at }] }
+    Commit {
+        record,
+        first: 0,
+        events: vec![Event::RunStarted { inputs: Arc::default(), at }],
+        rows: Vec::new(),
+    }
 }
 
 /// The commit that ends a run whose log has `first` events.
@@ -141,5 +148,5 @@ pub(crate) fn completed(record: &RunRecord, first: u64) -> Commit {
     let at = clock::now();
     let record = RunRecord { status: RunStatus::Completed, end_time: Some(at), ..record.clone() };
     let events = vec![Event::RunResumed { at }, Event::RunCompleted { at }];
-    Commit { record, first, events }
+    Commit { record, first, events, rows: Vec::new() }
 }

@@ -52,6 +52,9 @@ pub(crate) struct RunEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<HashMap<String, Value>>)]
     inputs: Option<Arc<Map<String, Value>>>,
+    /// Of batch_started: how many rows there are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rows: Option<u64>,
     /// Of task_started: the how manieth attempt, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     attempt: Option<u32>,
@@ -116,6 +119,7 @@ impl RunEvent {
             node_id: None,
             iterations: Vec::new(),
             inputs: None,
+            rows: None,
             attempt: None,
             output: None,
             error: None,
@@ -138,6 +142,11 @@ impl RunEvent {
         let new = |kind, at| Self::new(sequence, run_id, kind, at);
         match event {
             Event::RunStarted { inputs, at } => Self { inputs: Some(inputs), ..new("run_started", at) },
+            Event::BatchStarted { rows, mini_batch_size: _, at } => {
+                Self { rows: Some(rows), ..new("batch_started", at) }
+            }
+            Event::BatchBegun { at } => new("batch_begun", at),
+            Event::BatchCompleted { at } => new("batch_completed", at),
             Event::TaskQueued { task, at } => new("task_queued", at).of(task),
             Event::TaskStarted { task, attempt, at } => {
                 Self { attempt: Some(attempt), ..new("task_started", at).of(task) }

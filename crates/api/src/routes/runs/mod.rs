@@ -1,13 +1,14 @@
 //! Runs: start workflows, wait for them, look at them, cancel them, run them again.
 
 pub(crate) mod again;
+pub(crate) mod batch;
 pub(crate) mod events;
 pub(crate) mod read;
 pub(crate) mod start;
 pub(crate) mod timeline;
 mod view;
 
-use sluice_engine::Snapshot;
+use sluice_engine::{RunStore as _, Snapshot};
 use sluice_persistence::{RunDetail, VersionRow};
 use uuid::Uuid;
 
@@ -38,5 +39,8 @@ pub(crate) async fn detail_view(state: &AppState, detail: RunDetail) -> Result<R
     const FEW: usize = 1 << 20;
     let (snapshot, version) = snapshot_of(state, detail).await?;
     let view = || run_view(&snapshot, Some(version));
-    if snapshot.state.bytes > FEW { tokio::task::block_in_place(view) } else { view() }
+    let run = if snapshot.state.bytes > FEW { tokio::task::block_in_place(view) } else { view() }?;
+    let Some(batch) = snapshot.state.batch else { return Ok(run) };
+    let counts = state.db.batch_counts(snapshot.record.id).await?;
+    Ok(run.with_rows(batch.rows, counts))
 }

@@ -68,7 +68,7 @@ impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
     }
 }
 
-async fn listed(state: &AppState, filter: RunFilter, page: Page) -> Result<Vec<Run>, Problem> {
+pub(crate) async fn listed(state: &AppState, filter: RunFilter, page: Page) -> Result<Vec<Run>, Problem> {
     let mut runs = Vec::new();
     for detail in state.db.runs(filter, page).await? {
         runs.push(detail_view(state, detail).await);

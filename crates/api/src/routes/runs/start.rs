@@ -126,7 +126,7 @@ async fn accepted(
     let StartRunRequest { initial_inputs, parent_run_id, files } = request;
     let inputs = with_files(initial_inputs.unwrap_or_default().0, files.unwrap_or_default());
     let inputs = files::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
-    Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, run_type })
+    Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row: None, run_type })
 }
 
 /// What came of a start. When the workflow was deleted meanwhile, its files that the start has stored go too.

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use sluice_domain::run::{
     self, Behaviour, FailureKind, LoopPlan, Plan, RunState, RunStatus, TaskStatus, TaskView,
 };
-use sluice_engine::{Snapshot, clock};
+use sluice_engine::{BatchCounts, Snapshot, clock};
 use sluice_persistence::VersionRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -52,12 +52,18 @@ pub(crate) struct Run {
     parent_run_id: Option<Uuid>,
     /// What kind of run the client called it.
     run_type: String,
-    /// Always null; kept for clients that read it.
+    /// Of a batch: the file with what its rows gave.
     #[schema(required = true)]
-    output_file_id: Option<String>,
-    /// Always null; kept for clients that read it.
+    output_file_id: Option<Uuid>,
+    /// Of a batch: the dataset that its rows were taken from.
     #[schema(required = true)]
-    input_dataset_id: Option<String>,
+    input_dataset_id: Option<Uuid>,
+    /// Of a batch: how far its rows are.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch: Option<BatchProgress>,
+    /// Of a run of a row of a batch: which row, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    batch_row: Option<i64>,
     /// Where it stands, in words.
     #[schema(required = true)]
     message: Option<String>,
@@ -67,6 +73,39 @@ pub(crate) struct Run {
     /// How many of its nodes gave their output, in percent.
     #[schema(minimum = 0, maximum = 100)]
     percentage_complete: f64,
+}
+
+/// How far the rows of a batch are.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+pub(crate) struct BatchProgress {
+    /// How many rows there are.
+    total: u64,
+    /// Not begun yet, or waiting for their turn.
+    pending: u64,
+    /// Going on.
+    running: u64,
+    /// Waiting for a person.
+    paused: u64,
+    /// Ended well.
+    completed: u64,
+    /// Ended with a node that failed.
+    failed: u64,
+    /// Called off, or declined.
+    canceled: u64,
+}
+
+impl Run {
+    /// The same run with how far its rows are.
+    pub(super) fn with_rows(self, rows: u64, counts: BatchCounts) -> Self {
+        let BatchCounts { pending: _, running, paused, completed, failed, canceled } = counts;
+        let pending = rows.saturating_sub(counts.begun()) + counts.pending;
+        // A canceled batch begins no more rows.
+        let is_canceled = self.status == RunStatus::Canceled;
+        let (pending, canceled) = if is_canceled { (0, canceled + pending) } else { (pending, canceled) };
+        let progress = BatchProgress { total: rows, pending, running, paused, completed, failed, canceled };
+        let percentage_complete = if rows == 0 { 100.0 } else { counts.ended() as f64 * 100.0 / rows as f64 };
+        Self { batch: Some(progress), percentage_complete, ..self }
+    }
 }
 
 /// The work of one node in one run.
@@ -183,8 +222,10 @@ pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Resu
         tasks: tasks.into_iter().map(|view| task(record.id, plan, view)).collect(),
         parent_run_id: record.parent_run_id,
         run_type: record.run_type.clone(),
-        output_file_id: None,
-        input_dataset_id: None,
+        output_file_id: state.batch.map(|_| record.id),
+        input_dataset_id: record.dataset_id,
+        batch: None,
+        batch_row: record.batch_row,
         duration: Some(duration),
         percentage_complete: state.percentage_complete(plan),
     })

@@ -1,0 +1,239 @@
+//! Datasets: rows that batches can take.
+
+use axum::Json as Answer;
+use axum::extract::{Request, State};
+use serde::Serialize;
+use serde_json::Value;
+use sluice_persistence::{DatasetRow, NewDataset, RunFilter};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::PageQuery;
+use super::runs::Run;
+use super::runs::read::listed;
+use crate::extract::{DatasetId, FromQuery, Query, Reader, media_type};
+use crate::form::Form;
+use crate::problem::{Kind, Problem, ProblemItem};
+use crate::refusal::Resource;
+use crate::responses::{DatasetMissing, QueryProblems, ServerProblems, UploadProblems};
+use crate::table::Table;
+use crate::time::Timestamp;
+use crate::{AppState, examples};
+
+/// The longest name and description of a dataset, in characters.
+const MAX_NAME: usize = 255;
+const MAX_DESCRIPTION: usize = 65_536;
+
+/// Rows that batches can take.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Dataset {
+    /// Its id.
+    id: Uuid,
+    /// What people call it.
+    name: String,
+    /// What it is.
+    #[schema(required = true)]
+    description: Option<String>,
+    /// The name of the file that it came in.
+    filename: String,
+    /// How many rows it has.
+    #[schema(minimum = 0)]
+    rows: i64,
+    /// When it was uploaded.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// The same: datasets don't change.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl From<DatasetRow> for Dataset {
+    fn from(row: DatasetRow) -> Self {
+        let DatasetRow { id, name, description, filename, rows, is_text: _, created_at } = row;
+        let (created_at, updated_at) = (Timestamp(created_at), Timestamp(created_at));
+        Self { id, name, description, filename, rows, created_at, updated_at }
+    }
+}
+
+/// A file of rows.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the shape of a form that is read field by field")]
+pub(crate) struct DatasetForm {
+    /// CSV (`.csv`, the first line names the fields), JSON Lines (`.jsonl`) or a JSON list (`.json`).
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// What people call it; here or in the query.
+    #[schema(required = false, max_length = 255)]
+    name: String,
+    /// What it is; here or in the query.
+    #[schema(required = false, max_length = 65_536)]
+    description: String,
+}
+
+/// What a dataset is called.
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DatasetQuery {
+    /// What people call it.
+    #[param(value_type = String, min_length = 1, max_length = 255, required = false)]
+    name: Option<String>,
+    /// What it is.
+    #[param(value_type = String, max_length = 255, required = false)]
+    description: Option<String>,
+}
+
+impl FromQuery for DatasetQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        Self { name: reader.text("name"), description: reader.text_or_empty("description") }
+    }
+}
+
+/// What was done.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct Deleted {
+    /// In words.
+    message: &'static str,
+}
+
+/// Upload a dataset.
+///
+/// The rows of a CSV, JSON Lines or JSON file, for batches to take. Nothing is kept unless every row can be
+/// read.
+#[utoipa::path(
+    post, path = "/ds/", tag = "batches", operation_id = "uploadDataset",
+    params(DatasetQuery),
+    request_body(content = DatasetForm, content_type = "multipart/form-data", description = "The file."),
+    responses(
+        (status = 200, description = "The dataset.", body = Dataset, example = json!(examples::dataset())),
+        UploadProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn dataset_upload(
+    State(state): State<AppState>,
+    Query(query): Query<DatasetQuery>,
+    request: Request,
+) -> Result<Answer<Dataset>, Problem> {
+    if media_type(request.headers()).as_deref() != Some("multipart/form-data") {
+        let detail = "A dataset is sent as a form. Send it with Content-Type: multipart/form-data.";
+        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+    }
+    let mut form = Form::read(request, &state).await?;
+    let name = query.name.or_else(|| form.texts.remove("name")).filter(|name| !name.trim().is_empty());
+    let description = query.description.or_else(|| form.texts.remove("description")).unwrap_or_default();
+    let (name, (filename, bytes)) = (named(name, &description)?, form.file()?);
+    let max = state.settings.max_batch_rows;
+    let table = tokio::task::block_in_place(|| Table::read(&filename, &bytes, max))?;
+    let rows = table.rows.into_iter().map(|row| Value::Object(row).to_string()).collect();
+    let new = NewDataset {
+        name,
+        description: Some(description),
+        filename: crate::files::safe_name(&filename),
+        rows,
+        is_text: table.is_text,
+    };
+    let dataset = state.db.dataset_create(new).await.map_err(|error| Resource::Dataset.write(error))?;
+    Ok(Answer(dataset.into()))
+}
+
+/// The name, when it and the description can be kept.
+fn named(name: Option<String>, description: &str) -> Result<String, Problem> {
+    let mut problems = Vec::new();
+    let fits = |text: &str, max: usize| text.chars().count() <= max && !text.contains('\0');
+    match &name {
+        None => problems.push(ProblemItem::new("/name", "missing", "name is missing. Add one.")),
+        Some(name) if !fits(name, MAX_NAME) || name.contains(char::is_control) => {
+            let detail =
+                format!("name must have at most {MAX_NAME} characters, none of them a control character.");
+            problems.push(ProblemItem::new("/name", "length", detail));
+        }
+        Some(_) => {}
+    }
+    if !fits(description, MAX_DESCRIPTION) {
+        let detail = format!("description must have at most {MAX_DESCRIPTION} characters.");
+        problems.push(ProblemItem::new("/description", "length", detail));
+    }
+    match name {
+        Some(name) if problems.is_empty() => Ok(name),
+        _ => Err(Problem::invalid(Kind::InvalidBody, problems)),
+    }
+}
+
+/// List datasets.
+///
+/// The newest first.
+#[utoipa::path(
+    get, path = "/ds/", tag = "batches", operation_id = "listDatasets",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "The datasets of the page.", body = Vec<Dataset>, example = json!([examples::dataset()])),
+        QueryProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn dataset_list(
+    State(state): State<AppState>,
+    Query(page): Query<PageQuery>,
+) -> Result<Answer<Vec<Dataset>>, Problem> {
+    Ok(Answer(state.db.datasets(page.into()).await?.into_iter().map(Into::into).collect()))
+}
+
+/// Get a dataset.
+///
+/// Without its rows.
+#[utoipa::path(
+    get, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "getDataset",
+    params(("dataset_id" = String, Path, description = "The id of the dataset.", example = json!(examples::DATASET_ID))),
+    responses(
+        (status = 200, description = "The dataset.", body = Dataset, example = json!(examples::dataset())),
+        DatasetMissing, ServerProblems,
+    )
+)]
+pub(crate) async fn dataset_get(
+    State(state): State<AppState>,
+    DatasetId(id): DatasetId,
+) -> Result<Answer<Dataset>, Problem> {
+    let dataset = state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.missing())?;
+    Ok(Answer(dataset.into()))
+}
+
+/// List the batches of a dataset.
+///
+/// The runs that stand for them, the newest first.
+#[utoipa::path(
+    get, path = "/ds/{dataset_id}/list_runs/", tag = "batches", operation_id = "listDatasetRuns",
+    params(
+        ("dataset_id" = String, Path, description = "The id of the dataset.", example = json!(examples::DATASET_ID)),
+        PageQuery,
+    ),
+    responses(
+        (status = 200, description = "The runs of the page.", body = Vec<Run>, example = json!([examples::batch_run()])),
+        DatasetMissing, QueryProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn dataset_run_list(
+    State(state): State<AppState>,
+    DatasetId(id): DatasetId,
+    Query(page): Query<PageQuery>,
+) -> Result<Answer<Vec<Run>>, Problem> {
+    state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.missing())?;
+    let filter = RunFilter { dataset_id: Some(id), ..RunFilter::default() };
+    listed(&state, filter, page.into()).await.map(Answer)
+}
+
+/// Delete a dataset.
+///
+/// Batches that took their rows from it keep them.
+#[utoipa::path(
+    delete, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "deleteDataset",
+    params(("dataset_id" = String, Path, description = "The id of the dataset.", example = json!(examples::DATASET_ID))),
+    responses(
+        (status = 200, description = "It is gone.", body = Deleted, example = json!({"message": "Dataset deleted"})),
+        DatasetMissing, ServerProblems,
+    )
+)]
+pub(crate) async fn dataset_delete(
+    State(state): State<AppState>,
+    DatasetId(id): DatasetId,
+) -> Result<Answer<Deleted>, Problem> {
+    state.db.dataset_delete(id).await.map_err(|error| Resource::Dataset.write(error))?;
+    Ok(Answer(Deleted { message: "Dataset deleted" }))
+}

@@ -1,0 +1,162 @@
+//! What the rows of batches gave, as files.
+
+use axum::Json as Answer;
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use futures_util::stream;
+use serde::Serialize;
+use serde_json::{Value, json};
+use sluice_domain::run::RunState;
+use sluice_engine::{RunRecord, RunStore as _};
+use sluice_persistence::{RunDetail, RunFilter};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::PageQuery;
+use super::runs::snapshot_of;
+use crate::extract::{OutputFileId, Query};
+use crate::problem::Problem;
+use crate::refusal::Resource;
+use crate::responses::{OutputFileMissing, QueryProblems, ServerProblems};
+use crate::time::Timestamp;
+use crate::{AppState, examples};
+
+/// How many rows are read at once.
+const ROWS: u64 = 100;
+
+/// What the rows of a batch gave, as a file.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct OutputFile {
+    /// Its id: that of the run that stands for the batch.
+    id: Uuid,
+    /// Under which name it is downloaded.
+    file_name: String,
+    /// When the batch was accepted.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When the batch ended, or was accepted.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+}
+
+impl From<&RunRecord> for OutputFile {
+    fn from(record: &RunRecord) -> Self {
+        Self {
+            id: record.id,
+            file_name: file_name(record.id),
+            created_at: Timestamp(record.start_time),
+            updated_at: Timestamp(record.end_time.unwrap_or(record.start_time)),
+        }
+    }
+}
+
+fn file_name(id: Uuid) -> String {
+    format!("output_{id}.jsonl")
+}
+
+/// The batch whose file this is.
+async fn batch(state: &AppState, id: Uuid) -> Result<RunRecord, Problem> {
+    let run = state.db.run(id).await?.ok_or_else(|| Resource::OutputFile.missing())?;
+    let is_batch = RunState::from_log(run.log.iter().take(1)).batch.is_some();
+    if is_batch { Ok(run.record) } else { Err(Resource::OutputFile.missing()) }
+}
+
+/// List output files.
+///
+/// One of each batch, the newest first.
+#[utoipa::path(
+    get, path = "/of/", tag = "batches", operation_id = "listOutputFiles",
+    params(PageQuery),
+    responses(
+        (status = 200, description = "The files of the page.", body = Vec<OutputFile>, example = json!([examples::output_file()])),
+        QueryProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn output_file_list(
+    State(state): State<AppState>,
+    Query(page): Query<PageQuery>,
+) -> Result<Answer<Vec<OutputFile>>, Problem> {
+    let filter = RunFilter { batches: true, ..RunFilter::default() };
+    let batches = state.db.runs(filter, page.into()).await?;
+    Ok(Answer(batches.iter().map(|detail| (&detail.record).into()).collect()))
+}
+
+/// Get an output file.
+///
+/// Without what is in it.
+#[utoipa::path(
+    get, path = "/of/{output_file_id}/", tag = "batches", operation_id = "getOutputFile",
+    params(("output_file_id" = String, Path, description = "The id of the file.", example = json!(examples::RUN_ID))),
+    responses(
+        (status = 200, description = "The file.", body = OutputFile, example = json!(examples::output_file())),
+        OutputFileMissing, ServerProblems,
+    )
+)]
+pub(crate) async fn output_file_get(
+    State(state): State<AppState>,
+    OutputFileId(id): OutputFileId,
+) -> Result<Answer<OutputFile>, Problem> {
+    Ok(Answer((&batch(&state, id).await?).into()))
+}
+
+/// Download an output file.
+///
+/// JSON Lines: one object a row that has begun, in the order of the rows. Of a batch that goes on, as far as it
+/// is.
+#[utoipa::path(
+    get, path = "/of/{output_file_id}/download/", tag = "batches", operation_id = "downloadOutputFile",
+    params(("output_file_id" = String, Path, description = "The id of the file.", example = json!(examples::RUN_ID))),
+    responses(
+        (status = 200, description = "A line a row: {row, run_id, status, inputs, outputs by node id, error}.",
+            content_type = "application/x-ndjson", body = String, example = json!(examples::output_lines())),
+        OutputFileMissing, ServerProblems,
+    )
+)]
+pub(crate) async fn output_file_download(
+    State(state): State<AppState>,
+    OutputFileId(id): OutputFileId,
+) -> Result<Response, Problem> {
+    let batch = batch(&state, id).await?.id;
+    // Read here, so that a store that is away is a problem and no broken file.
+    let first = state.db.batch_runs(batch, 0, ROWS).await?;
+    let pages = stream::try_unfold((state, Some(first)), move |(state, page)| async move {
+        let Some(page) = page.filter(|page| !page.is_empty()) else { return Ok(None) };
+        let next = page.last().and_then(|detail| detail.record.batch_row).map_or(i64::MAX, |row| row + 1);
+        let is_last = (page.len() as u64) < ROWS;
+        let mut lines = Vec::new();
+        for detail in page {
+            let line =
+                line(&state, detail).await.map_err(|problem| std::io::Error::other(problem.to_string()))?;
+            lines.extend_from_slice(line.to_string().as_bytes());
+            lines.push(b'\n');
+        }
+        let page = if is_last {
+            None
+        } else {
+            Some(state.db.batch_runs(batch, next, ROWS).await.map_err(std::io::Error::other)?)
+        };
+        Ok::<_, std::io::Error>(Some((Bytes::from(lines), (state, page))))
+    });
+    let disposition = format!("attachment; filename=\"{}\"", file_name(id));
+    let headers = [
+        (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),
+        (header::CONTENT_DISPOSITION, disposition),
+    ];
+    Ok((headers, Body::from_stream(pages)).into_response())
+}
+
+/// What one row gave.
+async fn line(state: &AppState, detail: RunDetail) -> Result<Value, Problem> {
+    let (snapshot, _) = snapshot_of(state, detail).await?;
+    let (record, run, plan) = (&snapshot.record, &snapshot.state, &snapshot.plan);
+    let failed = run.tasks(plan).into_iter().find_map(|task| {
+        let error = task.error.filter(|_| task.status == sluice_domain::run::TaskStatus::Failed)?;
+        Some(format!("The node \"{}\" failed: {error}", task.node_id))
+    });
+    Ok(json!({
+        "row": record.batch_row, "run_id": record.id, "status": record.status, "inputs": *run.inputs,
+        "outputs": run.outputs_by_id(plan), "error": failed,
+    }))
+}

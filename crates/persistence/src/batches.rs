@@ -1,0 +1,130 @@
+//! Rows of batches, and how far they are.
+
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+};
+use sluice_domain::run::RunStatus;
+use sluice_engine::{BatchCounts, StoreError};
+use uuid::Uuid;
+
+use crate::entity::{batch_row, run};
+use crate::error::store_error;
+use crate::{Database, RunDetail, RunFilter};
+
+/// How many rows are written in one statement.
+const CHUNK: usize = 1_000;
+/// The runs that have not ended, in the words of the index that holds them.
+const UNFINISHED: &str = "status IN ('PENDING', 'RUNNING', 'PAUSED')";
+
+impl Database {
+    /// The runs of the rows of a batch from row `from` on, in their order: at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn batch_runs(&self, batch: Uuid, from: i64, limit: u64) -> Result<Vec<RunDetail>, StoreError> {
+        let filter = RunFilter { batch: Some((batch, from)), ..RunFilter::default() };
+        self.runs(filter, crate::Page { number: 1, size: limit }).await
+    }
+}
+
+/// Writes the rows of a batch that begins.
+pub(crate) async fn insert_rows(
+    tx: &DatabaseTransaction,
+    run_id: Uuid,
+    rows: &[String],
+) -> Result<(), DbErr> {
+    let mut numbered = (0_i64..).zip(rows);
+    loop {
+        let chunk: Vec<batch_row::ActiveModel> = numbered
+            .by_ref()
+            .take(CHUNK)
+            .map(|(row, inputs)| batch_row::ActiveModel {
+                run_id: Set(run_id),
+                row: Set(row),
+                inputs: Set(inputs.clone()),
+            })
+            .collect();
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        batch_row::Entity::insert_many(chunk).exec_without_returning(tx).await?;
+    }
+}
+
+pub(crate) async fn rows(
+    db: &Database,
+    batch: Uuid,
+    from: i64,
+    limit: u64,
+) -> Result<Vec<String>, StoreError> {
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    batch_row::Entity::find()
+        .select_only()
+        .column(batch_row::Column::Inputs)
+        .filter(batch_row::Column::RunId.eq(batch))
+        .filter(batch_row::Column::Row.gte(from))
+        .order_by_asc(batch_row::Column::Row)
+        .limit(limit)
+        .into_tuple()
+        .all(db.readers())
+        .await
+        .map_err(store_error)
+}
+
+pub(crate) async fn counts(db: &Database, batch: Uuid) -> Result<BatchCounts, StoreError> {
+    let found: Vec<(String, i64)> = run::Entity::find()
+        .select_only()
+        .column(run::Column::Status)
+        .column_as(run::Column::Id.count(), "count")
+        .filter(run::Column::ParentRunId.eq(batch))
+        .filter(run::Column::BatchRow.is_not_null())
+        .group_by(run::Column::Status)
+        .into_tuple()
+        .all(db.readers())
+        .await
+        .map_err(store_error)?;
+    let mut counts = BatchCounts::default();
+    for (status, count) in found {
+        let place = match status.parse() {
+            Ok(RunStatus::Pending) => &mut counts.pending,
+            Ok(RunStatus::Running) => &mut counts.running,
+            Ok(RunStatus::Paused) => &mut counts.paused,
+            Ok(RunStatus::Completed) => &mut counts.completed,
+            Ok(RunStatus::Failed) => &mut counts.failed,
+            Ok(RunStatus::Canceled) => &mut counts.canceled,
+            Err(()) => continue,
+        };
+        *place = u64::try_from(count).unwrap_or_default();
+    }
+    Ok(counts)
+}
+
+pub(crate) async fn unfinished(
+    db: &Database,
+    batch: Option<Uuid>,
+    limit: u64,
+) -> Result<Vec<Uuid>, StoreError> {
+    let mut select = run::Entity::find()
+        .select_only()
+        .column(run::Column::Id)
+        .filter(Expr::cust(UNFINISHED))
+        .filter(run::Column::BatchRow.is_not_null())
+        .limit(limit);
+    select = match batch {
+        Some(batch) => select.filter(run::Column::ParentRunId.eq(batch)),
+        None => {
+            let mut ended = run::Entity::find()
+                .select_only()
+                .column(run::Column::Id)
+                .filter(run::Column::RunType.eq("batch"))
+                .filter(run::Column::BatchRow.is_null())
+                .filter(Expr::cust(UNFINISHED).not());
+            select.filter(run::Column::ParentRunId.in_subquery(QuerySelect::query(&mut ended).take()))
+        }
+    };
+    select.into_tuple().all(db.readers()).await.map_err(store_error)
+}
