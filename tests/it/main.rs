@@ -27,6 +27,7 @@ mod pauses;
 mod policies;
 mod problems;
 mod python;
+mod recorded;
 mod routers;
 mod rude_clients;
 mod runs;

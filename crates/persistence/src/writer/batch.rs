@@ -81,7 +81,7 @@ async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> 
     let commits: Vec<&RunCommit> = jobs
         .iter()
         .filter_map(|job| match job {
-            Job::Commit(commit) => Some(commit),
+            Job::Commit(commit) => Some(commit.as_ref()),
             Job::Work(_) | Job::Stop => None,
         })
         .collect();
@@ -102,7 +102,7 @@ async fn write_apart(db: &DatabaseConnection, jobs: Vec<Job>) -> Option<DbErr> {
     let mut jobs = jobs.into_iter();
     while let Some(job) = jobs.next() {
         let lost = match job {
-            Job::Commit(commit) => write_commit(db, commit).await,
+            Job::Commit(commit) => write_commit(db, *commit).await,
             Job::Work(work) => write_work(db, work).await,
             Job::Stop => None,
         };

@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// What the writer is asked for.
 enum Job {
     /// Events of a run.
-    Commit(RunCommit),
+    Commit(Box<RunCommit>),
     /// Any other change.
     Work(Box<dyn Work>),
     /// To finish what waits and to end.
@@ -61,7 +61,7 @@ impl Writer {
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let (reply, answer) = oneshot::channel();
         // Serialized here, on the caller's time.
-        self.send(Job::Commit(RunCommit::new(commit, reply)?)).await?;
+        self.send(Job::Commit(Box::new(RunCommit::new(commit, reply)?))).await?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 
