@@ -4,6 +4,8 @@
 //! `SLUICE_CRASH_KILLS` says how often, `SLUICE_CRASH_SEED` which storm: it is printed, so that one can be
 //! had again, as far as a machine does the same twice.
 
+#![expect(clippy::print_stdout, reason = "the seed and the figures of a storm are what its reader wants")]
+
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -162,17 +164,17 @@ async fn storm(kind: Kind) {
         over.set(true);
     };
     tokio::join!(join_all(clients), killer);
-    check(&app, &promises, &ledger).await;
+    let (runs, settled) = (promises.runs.into_inner(), promises.settled.into_inner());
+    check(&app, &runs, &settled, &ledger).await;
 }
 
 /// Every promise was kept.
-async fn check(app: &App, promises: &Promises, ledger: &Path) {
-    let (runs, settled) = (promises.runs.borrow(), promises.settled.borrow());
+async fn check(app: &App, runs: &BTreeMap<String, String>, settled: &HashMap<String, String>, ledger: &Path) {
     println!("{} runs were accepted, {} decisions taken", runs.len(), settled.len());
     assert!(!runs.is_empty(), "no run was accepted: this shows nothing");
     // What ran, by run, and whether it left a trace.
     let mut traced = Vec::new();
-    for (run, label) in runs.iter() {
+    for (run, label) in runs {
         let run_now = eventually(&format!("{label} to come to rest"), async || {
             let now = app.read_run(run).await;
             (now["status"] != "PENDING" && now["status"] != "RUNNING").then_some(now)
