@@ -4,7 +4,7 @@
 TESTED := --features sluice/failpoints
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-crash lint deny openapi clean nextest
+.PHONY: help run build test test-crash bench lint deny openapi clean nextest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ test-crash: nextest ## The long form of the crash tests: 100 kills on SQLite and
 	cargo build --locked --bin sluice $(TESTED)
 	SLUICE_CRASH_KILLS=$${SLUICE_CRASH_KILLS:-100} scripts/with-postgres.sh cargo nextest run --locked --workspace \
 		$(TESTED) --profile long -E 'test(crashes::)' --no-capture
+
+bench: ## Measure the release build beside floors (benches/README.md)
+	cargo build --locked --release -p sluice -p sluice-bench
+	target/release/sluice-bench $(BENCH)
 
 lint: ## Check format, lints and documentation
 	cargo fmt --all --check

@@ -1,0 +1,124 @@
+//! A client that costs little: plain sockets and threads, requests written once.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::Failure;
+
+/// How many connections load a server.
+pub(crate) const CONNECTIONS: usize = 32;
+/// Longer than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A connection that is kept.
+pub(crate) struct Connection {
+    stream: TcpStream,
+    buffer: Vec<u8>,
+}
+
+/// The bytes of a request.
+pub(crate) fn request(method: &str, path: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    format!(
+        "{method} {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
+    )
+    .into_bytes()
+}
+
+impl Connection {
+    pub(crate) fn open(server: SocketAddr) -> Result<Self, Failure> {
+        let stream = TcpStream::connect(server)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        Ok(Self { stream, buffer: Vec::with_capacity(64 << 10) })
+    }
+
+    /// Sends a request and reads its answer to the end. Anything but 200 is a failure.
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<&[u8], Failure> {
+        self.stream.write_all(request)?;
+        self.buffer.clear();
+        let head = self.read_until(b"\r\n\r\n")? + 4;
+        let text = std::str::from_utf8(&self.buffer[..head])?.to_ascii_lowercase();
+        let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+        let length: usize = length.ok_or("an answer without a length")?.trim().parse()?;
+        while self.buffer.len() < head + length {
+            self.read()?;
+        }
+        let body = &self.buffer[head..head + length];
+        if !text.starts_with("http/1.1 200") {
+            return Err(format!("{text}{}", String::from_utf8_lossy(body)).into());
+        }
+        Ok(body)
+    }
+
+    pub(crate) fn json(&mut self, method: &str, path: &str, body: &str) -> Result<Value, Failure> {
+        Ok(serde_json::from_slice(self.send(&request(method, path, body))?)?)
+    }
+
+    /// Sends a request and reads what comes until `mark` is in it.
+    pub(crate) fn follow(&mut self, request: &[u8], mark: &[u8]) -> Result<(), Failure> {
+        self.stream.write_all(request)?;
+        self.buffer.clear();
+        self.read_until(mark).map(drop)
+    }
+
+    /// Where `mark` begins.
+    fn read_until(&mut self, mark: &[u8]) -> Result<usize, Failure> {
+        loop {
+            if let Some(at) = self.buffer.windows(mark.len()).position(|window| window == mark) {
+                return Ok(at);
+            }
+            self.read()?;
+        }
+    }
+
+    fn read(&mut self) -> Result<(), Failure> {
+        let mut chunk = [0; 64 << 10];
+        let read = self.stream.read(&mut chunk)?;
+        if read == 0 {
+            return Err("the server has closed the connection".into());
+        }
+        self.buffer.extend_from_slice(&chunk[..read]);
+        Ok(())
+    }
+}
+
+/// How many requests a second are answered, by all connections together.
+pub(crate) fn load(server: SocketAddr, time: Duration, request: &[u8]) -> Result<f64, Failure> {
+    let begin = Instant::now();
+    let one = || -> Result<usize, Failure> {
+        let mut connection = Connection::open(server)?;
+        let mut count = 0;
+        while begin.elapsed() < time {
+            connection.send(request)?;
+            count += 1;
+        }
+        Ok(count)
+    };
+    let counts = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(one)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join().map_err(|_| "a client panicked")?)
+            .collect::<Result<Vec<_>, Failure>>()
+    })?;
+    Ok(counts.iter().sum::<usize>() as f64 / begin.elapsed().as_secs_f64())
+}
+
+/// How long `times` requests take, one after another, in seconds: the middle one.
+pub(crate) fn latency(server: SocketAddr, times: usize, request: &[u8]) -> Result<f64, Failure> {
+    let mut connection = Connection::open(server)?;
+    let mut taken = Vec::with_capacity(times);
+    for number in 0..times + times / 10 {
+        let begin = Instant::now();
+        connection.send(request)?;
+        // The first ones warm up.
+        if number >= times / 10 {
+            taken.push(begin.elapsed().as_secs_f64());
+        }
+    }
+    Ok(crate::table::median(taken))
+}

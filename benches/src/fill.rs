@@ -1,0 +1,52 @@
+//! Fills a database beside the server, which is not running then.
+
+use std::path::Path;
+
+use rusqlite::{Connection, params};
+use uuid::Uuid;
+
+use crate::Failure;
+
+/// Makes copies of the newest workflow and of the newest run, until there are `rows` of each.
+pub(crate) fn fill(file: &Path, rows: u64) -> Result<(), Failure> {
+    let mut db = Connection::open(file)?;
+    db.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000")?;
+    let tx = db.transaction()?;
+    let missing = |table: &str| -> Result<u64, Failure> {
+        let sql = format!("SELECT count(*) FROM {table}");
+        Ok(rows.saturating_sub(tx.query_row(&sql, [], |row| row.get::<_, i64>(0))?.unsigned_abs()))
+    };
+    let (workflows, runs) = (missing("workflows")?, missing("runs")?);
+    {
+        let mut copy = tx.prepare(
+            "INSERT INTO workflows (id, name, description, definition, created_at, updated_at) \
+             SELECT ?1, 'copy ' || hex(?1), description, definition, created_at, updated_at \
+             FROM workflows WHERE id = (SELECT max(id) FROM workflows WHERE name NOT LIKE 'copy %')",
+        )?;
+        for _ in 0..workflows {
+            copy.execute(params![new_id()])?;
+        }
+        let first: Vec<u8> = tx.query_row("SELECT min(id) FROM runs", [], |row| row.get(0))?;
+        let mut run = tx.prepare(
+            "INSERT INTO runs (id, workflow_id, version_id, run_type, status, start_time, has_open_pause) \
+             SELECT ?1, workflow_id, version_id, run_type, status, start_time, has_open_pause \
+             FROM runs WHERE id = ?2",
+        )?;
+        let mut log = tx.prepare(
+            "INSERT INTO run_log (run_id, seq, events) SELECT ?1, seq, events FROM run_log WHERE run_id = ?2",
+        )?;
+        for _ in 0..runs {
+            let id = new_id();
+            run.execute(params![id, first])?;
+            log.execute(params![id, first])?;
+        }
+    }
+    tx.commit()?;
+    db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(())
+}
+
+fn new_id() -> Vec<u8> {
+    let id: Uuid = sluice_engine::clock::new_id();
+    id.as_bytes().to_vec()
+}

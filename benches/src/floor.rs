@@ -1,0 +1,140 @@
+//! The floors: bare axum handlers that do the one thing with the store that can't be left out.
+#![expect(clippy::print_stdout, reason = "the address is what the benchmark waits for")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use axum::body::Bytes;
+use axum::extract::{Path as UrlPath, State};
+use axum::http::StatusCode;
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use sea_orm::entity::prelude::*;
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{ConnectOptions, DatabaseConnection, Set};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use sluice_engine::{Commit, RunStore as _, StoredRun};
+use sluice_persistence::{Database, Options};
+
+use crate::Failure;
+
+mod workflow {
+    use sea_orm::entity::prelude::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+    #[sea_orm(table_name = "workflows")]
+    pub(crate) struct Model {
+        #[sea_orm(primary_key, auto_increment = false)]
+        pub(crate) id: Uuid,
+        #[sea_orm(column_type = "Text")]
+        pub(crate) name: String,
+        #[sea_orm(column_type = "Text", nullable)]
+        pub(crate) description: Option<String>,
+        #[sea_orm(column_type = "Text")]
+        pub(crate) definition: String,
+        pub(crate) created_at: DateTimeUtc,
+        pub(crate) updated_at: DateTimeUtc,
+    }
+
+    #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
+    pub(crate) enum Relation {}
+
+    impl ActiveModelBehavior for ActiveModel {}
+}
+
+struct Floor {
+    readers: DatabaseConnection,
+    writer: DatabaseConnection,
+    store: Database,
+    /// The run whose bytes are written again and again.
+    run: Option<StoredRun>,
+    count: AtomicU64,
+}
+
+type Shared = State<Arc<Floor>>;
+
+fn failed(error: impl std::fmt::Display) -> (StatusCode, String) {
+    (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+}
+
+/// Serves the floors on the SQLite file, and prints where.
+#[tokio::main]
+pub(crate) async fn serve(file: &Path) -> Result<(), Failure> {
+    let url = format!("sqlite://{}", file.display());
+    let store = Database::open(Options::new(url.clone())).await?;
+    let run = store.runs(Default::default(), sluice_persistence::Page { number: 1, size: 1 }).await?;
+    let run = match run.first() {
+        Some(run) => {
+            store.run(run.record.id).await?.map(|run| StoredRun { record: run.record, log: run.log })
+        }
+        None => None,
+    };
+    let floor = Floor {
+        readers: connect(&url, 4).await?,
+        writer: connect(&url, 1).await?,
+        store,
+        run,
+        count: AtomicU64::new(0),
+    };
+    let router = Router::new()
+        .route("/get/{id}", get(read))
+        .route("/post", post(insert))
+        .route("/run", post(write_run))
+        .with_state(Arc::new(floor));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+    println!("{}", listener.local_addr()?);
+    Ok(axum::serve(listener, router).await?)
+}
+
+async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(connections).sqlx_logging(false).test_before_acquire(false).map_sqlx_sqlite_opts(
+        |options| {
+            options
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .pragma("cache_size", "-65536")
+                .pragma("mmap_size", (256 << 20).to_string())
+        },
+    );
+    sea_orm::Database::connect(options).await
+}
+
+async fn read(State(floor): Shared, UrlPath(id): UrlPath<Uuid>) -> Result<Json<Value>, (StatusCode, String)> {
+    let found = workflow::Entity::find_by_id(id).one(&floor.readers).await.map_err(failed)?;
+    let workflow::Model { id, name, description, definition, created_at, updated_at } =
+        found.ok_or_else(|| failed("no such workflow"))?;
+    // As text, the cheapest form that a client can read.
+    Ok(Json(json!({
+        "id": id, "name": name, "description": description, "definition": definition,
+        "created_at": created_at.to_rfc3339(), "updated_at": updated_at.to_rfc3339(),
+    })))
+}
+
+async fn insert(State(floor): Shared, body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
+    let definition = serde_json::from_slice::<&RawValue>(&body).map_err(failed)?;
+    let number = floor.count.fetch_add(1, Ordering::Relaxed);
+    let (id, at) = (sluice_engine::clock::new_id(), sluice_engine::clock::now());
+    let row = workflow::ActiveModel {
+        id: Set(id),
+        name: Set(format!("floor {number}")),
+        description: Set(Some("measured".to_owned())),
+        definition: Set(definition.get().to_owned()),
+        created_at: Set(at),
+        updated_at: Set(at),
+    };
+    workflow::Entity::insert(row).exec_without_returning(&floor.writer).await.map_err(failed)?;
+    Ok(Json(id))
+}
+
+async fn write_run(State(floor): Shared, _body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
+    let StoredRun { record, log } = floor.run.as_ref().ok_or_else(|| failed("no run to copy"))?;
+    let id = sluice_engine::clock::new_id();
+    let mut record = record.clone();
+    record.id = id;
+    let commit = Commit { record, first: 0, events: log.clone(), rows: Vec::new() };
+    floor.store.commit(commit).await.map_err(failed)?;
+    Ok(Json(id))
+}
