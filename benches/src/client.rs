@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -10,6 +11,9 @@ use crate::Failure;
 
 /// How many connections load a server.
 pub(crate) const CONNECTIONS: usize = 32;
+/// What every request has another number for.
+pub(crate) const UNIQUE: &str = "#NUMBER#NUMBER#";
+static NUMBER: AtomicU64 = AtomicU64::new(0);
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -86,14 +90,25 @@ impl Connection {
     }
 }
 
+fn windows_of<'a>(text: &'a [u8], part: &'a str) -> impl Iterator<Item = usize> + 'a {
+    let windows = text.windows(part.len()).enumerate();
+    windows.filter_map(move |(at, window)| (window == part.as_bytes()).then_some(at))
+}
+
 /// How many requests a second are answered, by all connections together.
 pub(crate) fn load(server: SocketAddr, time: Duration, request: &[u8]) -> Result<f64, Failure> {
     let begin = Instant::now();
     let one = || -> Result<usize, Failure> {
         let mut connection = Connection::open(server)?;
-        let mut count = 0;
+        let (mut request, mut count) = (request.to_vec(), 0);
+        let places: Vec<usize> = windows_of(&request, UNIQUE).collect();
         while begin.elapsed() < time {
-            connection.send(request)?;
+            for place in &places {
+                let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+                let digits = format!("{number:0width$}", width = UNIQUE.len());
+                request[*place..place + UNIQUE.len()].copy_from_slice(digits.as_bytes());
+            }
+            connection.send(&request)?;
             count += 1;
         }
         Ok(count)

@@ -17,6 +17,10 @@ use clap::Parser;
 
 use crate::table::Row;
 
+/// The allocator of the server, for what is measured in this process.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What may go wrong while measuring; it ends the program.
 type Failure = Box<dyn Error + Send + Sync>;
 

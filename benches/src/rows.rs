@@ -10,7 +10,7 @@ use sluice_domain::validation::validate;
 use sluice_nodes::Builtin;
 use tempfile::TempDir;
 
-use crate::client::{latency, load, request};
+use crate::client::{UNIQUE, latency, load, request};
 use crate::process::{Server, database};
 use crate::table::{Bar, Row, median};
 use crate::{Args, Failure, fill, graphs};
@@ -116,7 +116,9 @@ fn get(args: &Args) -> Result<Row, Failure> {
 fn post(args: &Args) -> Result<Row, Failure> {
     let place = Place::new(args, &graphs::twelve())?;
     let (floor, _copy) = place.floor()?;
-    let body = graphs::twelve();
+    let mut body = graphs::twelve();
+    // As many different names: the floor has them too, and looks for none.
+    body["name"] = UNIQUE.into();
     let subject = request("POST", "/wf/", &body.to_string());
     let bare = request("POST", "/post", &body["definition"].to_string());
     let load = Load::measure(args.round(), (place.server.address, &subject), (floor.address, &bare))?;

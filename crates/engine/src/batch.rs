@@ -47,7 +47,7 @@ impl Engine {
             let batch = Batch { rows: rows.len() as u64, mini_batch_size };
             let mut driver = engine.new_driver(record).await?;
             driver.rows = rows;
-            let snapshot = engine.first(driver, vec![Input::StartBatch(batch)]).await?.snapshot();
+            let (snapshot, _) = engine.first(driver, vec![Input::StartBatch(batch)]).await?;
             engine.dispatch(snapshot.record.id, workflow_id);
             Ok(snapshot)
         })

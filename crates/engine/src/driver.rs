@@ -39,6 +39,20 @@ struct Step {
     has_more: bool,
 }
 
+impl Step {
+    /// Adds what was decided next.
+    fn join(&mut self, next: Self) {
+        self.commit = match (self.commit.take(), next.commit) {
+            (Some(first), Some(next)) => {
+                Some(Commit { record: next.record, events: [first.events, next.events].concat(), ..first })
+            }
+            (first, next) => first.or(next),
+        };
+        self.actions.extend(next.actions);
+        self.has_more |= next.has_more;
+    }
+}
+
 impl Driver {
     pub(crate) fn new(journal: Arc<Journal>, tools: Tools, run: Snapshot) -> Self {
         let Snapshot { record, state, plan } = run;
@@ -51,17 +65,22 @@ impl Driver {
         Snapshot { record: self.record.clone(), state: self.state.clone(), plan: Arc::clone(&self.plan) }
     }
 
-    /// Tells the run `inputs` in one commit, and starts what follows from them.
+    /// Tells a run its first `inputs` and, if it has a place, to go on, in one commit; starts what follows from
+    /// them. Answers the run as it was accepted.
     ///
     /// # Errors
     /// When an input is refused, or the commit failed. Nothing has happened then, but `self` is spent.
-    pub(crate) async fn tell(&mut self, inputs: Vec<Input>) -> Result<(), TellError> {
-        let step = self.decide(inputs)?;
+    pub(crate) async fn begin(&mut self, inputs: Vec<Input>) -> Result<Snapshot, TellError> {
+        let mut step = self.decide(inputs)?;
+        let accepted = self.snapshot();
+        if self.place.is_some() {
+            step.join(self.decide(vec![Input::Advance])?);
+        }
         if let Some(commit) = step.commit {
             self.journal.commit(commit).await?;
         }
         self.act(step.actions, step.has_more);
-        Ok(())
+        Ok(accepted)
     }
 
     /// Drives the run until it ends or waits for a person; says what it came to.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sluice_domain::pause::PauseDecision;
-use sluice_domain::run::{Event, Input, Plan, RunState, RunStatus};
+use sluice_domain::run::{Event, Input, Plan, Reused, RunState, RunStatus};
 use sluice_nodes::Policies;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -133,10 +133,9 @@ impl Engine {
     pub async fn run_start(&self, start: StartRun) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         uninterrupted(async move {
-            let driver = engine.begin(start, None, Vec::new()).await?;
-            let snapshot = driver.snapshot();
+            let (accepted, driver) = engine.begin(start, None).await?;
             engine.drive(driver, None);
-            Ok(snapshot)
+            Ok(accepted)
         })
         .await
     }
@@ -148,10 +147,7 @@ impl Engine {
     pub async fn run_wait(&self, start: StartRun, deadline: Duration) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         let (snapshot, done) = uninterrupted(async move {
-            // One commit for a run without effects, if it need not wait for others.
-            let place = engine.0.runs.try_take(start.workflow_id);
-            let then = place.iter().map(|_| Input::Advance).collect();
-            let driver = engine.begin(start, place, then).await?;
+            let (_, driver) = engine.begin(start, None).await?;
             let snapshot = driver.snapshot();
             if driver.is_settled() {
                 return Ok((snapshot, None));
@@ -220,10 +216,9 @@ impl Engine {
             let old = engine.load(rerun.run_id).await?;
             let plan = engine.0.plans.get(rerun.version_id.unwrap_or(old.record.version_id)).await?;
             let (start, reused) = rerun.prepare(&old, &plan)?;
-            let driver = engine.begin(start, None, vec![Input::Reuse(reused)]).await?;
-            let snapshot = driver.snapshot();
+            let (accepted, driver) = engine.begin(start, Some(reused)).await?;
             engine.drive(driver, None);
-            Ok(snapshot)
+            Ok(accepted)
         })
         .await
     }
@@ -296,21 +291,22 @@ impl Engine {
         self.0.dispatcher.stop().await;
     }
 
-    /// Commits the beginning of a run, and what follows from telling it `then`.
+    /// Commits the beginning of a run, as it was accepted and as it is then. One that need not wait for others
+    /// goes on in the same commit: a run without effects is done with it.
     async fn begin(
         &self,
         start: StartRun,
-        place: Option<Place>,
-        then: Vec<Input>,
-    ) -> Result<Driver, EngineError> {
+        reused: Option<Vec<Reused>>,
+    ) -> Result<(Snapshot, Driver), EngineError> {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
         let StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row, run_type } = start;
         let record = RunRecord { parent_run_id, batch_row, ..record(workflow_id, version_id, run_type) };
         let mut driver = self.new_driver(record).await?;
-        driver.place = place;
-        self.first(driver, [vec![Input::Start(Arc::new(inputs))], then].concat()).await
+        driver.place = self.0.runs.try_take(workflow_id);
+        let inputs = [Input::Start(Arc::new(inputs))].into_iter().chain(reused.map(Input::Reuse));
+        self.first(driver, inputs.collect()).await
     }
 
     /// A driver of a run that is about to begin.
@@ -320,13 +316,17 @@ impl Engine {
     }
 
     /// Tells a run the first that it is ever told.
-    pub(crate) async fn first(&self, mut driver: Driver, inputs: Vec<Input>) -> Result<Driver, EngineError> {
-        let told = driver.tell(inputs).await;
-        if let Err(TellError::Commit(CommitError::Store(_))) = &told {
+    pub(crate) async fn first(
+        &self,
+        mut driver: Driver,
+        inputs: Vec<Input>,
+    ) -> Result<(Snapshot, Driver), EngineError> {
+        let begun = driver.begin(inputs).await;
+        if let Err(TellError::Commit(CommitError::Store(_))) = &begun {
             // It may have been kept although no answer came: then it has to be driven.
             self.dispatch(driver.record.id, driver.record.workflow_id);
         }
-        told.map(|()| driver).map_err(Into::into)
+        begun.map(|accepted| (accepted, driver)).map_err(Into::into)
     }
 
     pub(crate) fn driver(&self, run: Snapshot) -> Driver {
@@ -335,6 +335,9 @@ impl Engine {
 
     /// Drives a run that was just begun; tells `done` what it came to.
     fn drive(&self, mut driver: Driver, done: Option<oneshot::Sender<Snapshot>>) {
+        if driver.is_settled() {
+            return;
+        }
         let (run, workflow, engine) = (driver.record.id, driver.record.workflow_id, self.clone());
         let turn =
             driver.place.take().map_or_else(|| self.0.runs.queue(driver.record.workflow_id), Turn::Now);

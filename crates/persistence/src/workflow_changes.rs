@@ -1,5 +1,7 @@
 //! What can be done to workflows, each within a transaction that others share.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -16,9 +18,6 @@ use crate::rows;
 use crate::writer::Change;
 use crate::{Accepted, NewWorkflow, WorkflowRow, WriteError};
 
-/// Creates a workflow; a name that is taken gets a number.
-pub(crate) struct Create(pub(crate) NewWorkflow);
-
 /// Replaces name, description and definition.
 pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow);
 
@@ -30,14 +29,6 @@ pub(crate) struct Duplicate(pub(crate) Uuid);
 
 /// Deletes a workflow and all that belongs to it.
 pub(crate) struct Delete(pub(crate) Uuid);
-
-impl Change for Create {
-    type Output = WorkflowRow;
-
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
-        create(tx, &self.0).await
-    }
-}
 
 impl Change for Update {
     type Output = WorkflowRow;
@@ -95,21 +86,53 @@ impl Change for Delete {
 }
 
 async fn create(tx: &DatabaseTransaction, new: &NewWorkflow) -> Result<WorkflowRow, Fault> {
-    let name = free_name(tx, &new.name).await?;
-    let new = NewWorkflow { name, ..new.clone() };
+    let mut rows = create_all(tx, &[new]).await?;
+    rows.pop().ok_or_else(|| DbErr::RecordNotInserted.into())
+}
+
+/// Creates workflows, each with its version 1, in few statements. A name that is taken gets a number.
+pub(crate) async fn create_all(
+    tx: &DatabaseTransaction,
+    all: &[&NewWorkflow],
+) -> Result<Vec<WorkflowRow>, DbErr> {
     let now = clock::now();
-    let row = row(clock::new_id(), now, now, &new);
-    let model = workflow::ActiveModel {
-        id: Set(row.id),
-        name: Set(row.name.clone()),
-        description: Set(row.description.clone()),
-        definition: Set(row.definition.clone()),
-        created_at: Set(now),
-        updated_at: Set(now),
-    };
-    workflow::Entity::insert(model).exec_without_returning(tx).await?;
-    insert_version(tx, row.id, 1, &new, now).await?;
-    Ok(row)
+    let mut taken = taken_of(tx, all).await?;
+    let (mut created, mut workflows, mut versions) = (Vec::new(), Vec::new(), Vec::new());
+    for new in all {
+        let mut name = naming::candidate(&new.name, 1);
+        if taken.contains(&name) {
+            name = free_name(tx, &new.name, &taken).await?;
+        }
+        taken.insert(name.clone());
+        let new = NewWorkflow { name, ..(*new).clone() };
+        let row = row(clock::new_id(), now, now, &new);
+        workflows.push(workflow::ActiveModel {
+            id: Set(row.id),
+            name: Set(row.name.clone()),
+            description: Set(row.description.clone()),
+            definition: Set(row.definition.clone()),
+            created_at: Set(now),
+            updated_at: Set(now),
+        });
+        versions.push(version_model(row.id, 1, &new, now));
+        created.push(row);
+    }
+    workflow::Entity::insert_many(workflows).exec_without_returning(tx).await?;
+    workflow_version::Entity::insert_many(versions).exec_without_returning(tx).await?;
+    Ok(created)
+}
+
+/// Those of the wanted names that other workflows have.
+async fn taken_of(tx: &DatabaseTransaction, all: &[&NewWorkflow]) -> Result<HashSet<String>, DbErr> {
+    let names = all.iter().map(|new| naming::candidate(&new.name, 1));
+    let taken: Vec<String> = workflow::Entity::find()
+        .select_only()
+        .column(workflow::Column::Name)
+        .filter(workflow::Column::Name.is_in(names))
+        .into_tuple()
+        .all(tx)
+        .await?;
+    Ok(taken.into_iter().collect())
 }
 
 async fn save(
@@ -201,7 +224,17 @@ async fn insert_version(
     new: &NewWorkflow,
     now: DateTime<Utc>,
 ) -> Result<(), DbErr> {
-    let model = workflow_version::ActiveModel {
+    let model = version_model(workflow_id, number, new, now);
+    workflow_version::Entity::insert(model).exec_without_returning(tx).await.map(drop)
+}
+
+fn version_model(
+    workflow_id: Uuid,
+    number: i32,
+    new: &NewWorkflow,
+    now: DateTime<Utc>,
+) -> workflow_version::ActiveModel {
+    workflow_version::ActiveModel {
         id: Set(clock::new_id()),
         workflow_id: Set(workflow_id),
         version: Set(number),
@@ -211,8 +244,7 @@ async fn insert_version(
         definition_hash: Set(new.definition.hash.clone()),
         created_at: Set(now),
         updated_at: Set(now),
-    };
-    workflow_version::Entity::insert(model).exec_without_returning(tx).await.map(drop)
+    }
 }
 
 /// What executes is the same: only where it is drawn, and what it is tried with, are kept anew.
@@ -255,21 +287,25 @@ async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, 
         .await
 }
 
-/// The wanted name, or the first with a number that is found free. The numbers are doubled until one is
-/// free, then the last taken one is approached by halves: the thousandth copy looks twenty times, not a
-/// thousand.
-async fn free_name(tx: &DatabaseTransaction, wanted: &str) -> Result<String, DbErr> {
-    let (mut taken, mut free) = (0, 1);
-    loop {
-        let name = naming::candidate(wanted, free);
-        if owner_of(tx, &name).await?.is_none() {
-            break;
-        }
+/// The first name with a number that nobody has, also none of `others`, which are about to be written. The
+/// numbers are doubled until one is free, then the last taken one is approached by halves: the thousandth copy
+/// looks twenty times, not a thousand.
+async fn free_name(
+    tx: &DatabaseTransaction,
+    wanted: &str,
+    others: &HashSet<String>,
+) -> Result<String, DbErr> {
+    let is_free = async |number| -> Result<bool, DbErr> {
+        let name = naming::candidate(wanted, number);
+        Ok(!others.contains(&name) && owner_of(tx, &name).await?.is_none())
+    };
+    let (mut taken, mut free) = (1, 2);
+    while !is_free(free).await? {
         (taken, free) = (free, free.saturating_mul(2));
     }
     while free - taken > 1 {
         let middle = taken + (free - taken) / 2;
-        if owner_of(tx, &naming::candidate(wanted, middle)).await?.is_none() {
+        if is_free(middle).await? {
             free = middle;
         } else {
             taken = middle;

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::entity::{workflow, workflow_version};
 use crate::error::store_error;
 use crate::rows;
-use crate::workflow_changes::{Create, Delete, Duplicate, Reset, Update};
+use crate::workflow_changes::{Delete, Duplicate, Reset, Update};
 use crate::{Accepted, Database, NewWorkflow, Page, VersionRow, WorkflowRow, WriteError};
 
 /// How many ids are asked about in one query: far below what a statement takes.
@@ -22,7 +22,7 @@ impl Database {
     ///
     /// When the store fails.
     pub async fn workflow_create(&self, new: NewWorkflow) -> Result<WorkflowRow, StoreError> {
-        self.writer().change(Create(new)).await.map_err(|error| match error {
+        self.writer().create(new).await.map_err(|error| match error {
             WriteError::Store(error) => error,
             // Not an answer that creating gives.
             other => StoreError::Failed(Box::new(other)),

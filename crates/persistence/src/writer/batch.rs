@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::Job;
 use super::commits::{self, Alone, RunCommit};
+use super::creations;
 use super::work::Work;
 use crate::advisory;
 use crate::error::{is_constraint_violation, is_race, is_unavailable, store_error};
@@ -53,7 +54,7 @@ fn split(jobs: impl Iterator<Item = Job>) -> (Vec<Job>, Vec<Job>) {
     let mut ends = BTreeMap::new();
     jobs.filter(|job| !matches!(job, Job::Stop)).partition(|job| match job {
         Job::Commit(commit) => commit.follows(&mut ends),
-        Job::Work(_) | Job::Stop => true,
+        Job::Create(_) | Job::Work(_) | Job::Stop => true,
     })
 }
 
@@ -82,13 +83,18 @@ async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> 
         .iter()
         .filter_map(|job| match job {
             Job::Commit(commit) => Some(commit.as_ref()),
-            Job::Work(_) | Job::Stop => None,
+            Job::Create(_) | Job::Work(_) | Job::Stop => None,
         })
         .collect();
     if commits.len() < jobs.len() {
         advisory::wait_for_changes(tx).await?;
     }
     commits::insert(tx, &commits).await?;
+    let creations = jobs.iter_mut().filter_map(|job| match job {
+        Job::Create(creation) => Some(creation.as_mut()),
+        Job::Commit(_) | Job::Work(_) | Job::Stop => None,
+    });
+    creations::insert(tx, creations.collect()).await?;
     for job in jobs {
         if let Job::Work(work) = job {
             work.apply(tx).await?;
@@ -103,6 +109,7 @@ async fn write_apart(db: &DatabaseConnection, jobs: Vec<Job>) -> Option<DbErr> {
     while let Some(job) = jobs.next() {
         let lost = match job {
             Job::Commit(commit) => write_commit(db, *commit).await,
+            Job::Create(creation) => write_work(db, creation).await,
             Job::Work(work) => write_work(db, work).await,
             Job::Stop => None,
         };
@@ -230,6 +237,7 @@ fn late() -> DbErr {
 fn done(job: Job) {
     match job {
         Job::Commit(commit) => commit.answer(Ok(())),
+        Job::Create(creation) => creation.done(),
         Job::Work(work) => work.done(),
         Job::Stop => {}
     }
@@ -240,6 +248,7 @@ fn fail(jobs: Vec<Job>, error: &DbErr) {
     for job in jobs {
         match job {
             Job::Commit(commit) => commit.answer(Err(answer().into())),
+            Job::Create(creation) => creation.failed(answer()),
             Job::Work(work) => work.failed(answer()),
             Job::Stop => {}
         }

@@ -3,6 +3,7 @@
 
 mod batch;
 mod commits;
+mod creations;
 mod failpoint;
 mod work;
 
@@ -15,8 +16,9 @@ use sluice_engine::{Commit, CommitError, StoreError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use crate::WriteError;
+use crate::{NewWorkflow, WorkflowRow, WriteError};
 use commits::RunCommit;
+use creations::Creation;
 pub(crate) use work::Change;
 use work::{Waiting, Work};
 
@@ -31,6 +33,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 enum Job {
     /// Events of a run.
     Commit(Box<RunCommit>),
+    /// A new workflow.
+    Create(Box<Creation>),
     /// Any other change.
     Work(Box<dyn Work>),
     /// To finish what waits and to end.
@@ -62,6 +66,13 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         // Serialized here, on the caller's time.
         self.send(Job::Commit(Box::new(RunCommit::new(commit, reply)?))).await?;
+        answer.await.unwrap_or_else(|_| Err(gone().into()))
+    }
+
+    /// Creates a workflow.
+    pub(crate) async fn create(&self, new: NewWorkflow) -> Result<WorkflowRow, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Create(Box::new(Creation::new(new, reply)))).await?;
         answer.await.unwrap_or_else(|_| Err(gone().into()))
     }
 

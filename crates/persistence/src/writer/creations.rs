@@ -1,0 +1,53 @@
+//! New workflows: many in three statements.
+
+use futures_util::future::BoxFuture;
+use sea_orm::{DatabaseTransaction, DbErr};
+use sluice_engine::StoreError;
+use tokio::sync::oneshot;
+
+use super::work::Work;
+use crate::workflow_changes::create_all;
+use crate::{NewWorkflow, WorkflowRow, WriteError};
+
+/// A new workflow and the caller who waits for it.
+pub(super) struct Creation {
+    new: NewWorkflow,
+    created: Option<WorkflowRow>,
+    reply: oneshot::Sender<Result<WorkflowRow, WriteError>>,
+}
+
+impl Creation {
+    pub(super) fn new(new: NewWorkflow, reply: oneshot::Sender<Result<WorkflowRow, WriteError>>) -> Self {
+        Self { new, created: None, reply }
+    }
+}
+
+/// Writes new workflows, in their order.
+pub(super) async fn insert(tx: &DatabaseTransaction, mut creations: Vec<&mut Creation>) -> Result<(), DbErr> {
+    if creations.is_empty() {
+        return Ok(());
+    }
+    let all: Vec<&NewWorkflow> = creations.iter().map(|creation| &creation.new).collect();
+    let created = create_all(tx, &all).await?;
+    for (creation, created) in creations.iter_mut().zip(created) {
+        creation.created = Some(created);
+    }
+    Ok(())
+}
+
+impl Work for Creation {
+    fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
+        Box::pin(insert(tx, vec![self]))
+    }
+
+    fn done(self: Box<Self>) {
+        if let Some(created) = self.created {
+            // Nobody there any more: the workflow stands all the same.
+            let _ = self.reply.send(Ok(created));
+        }
+    }
+
+    fn failed(self: Box<Self>, error: StoreError) {
+        let _ = self.reply.send(Err(error.into()));
+    }
+}
