@@ -1,9 +1,11 @@
 //! What every JSON text from outside must be before it is taken in: the same rules on every store.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
-use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::Deserialize;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 /// The deepest nesting of objects and lists that is accepted.
 pub const MAX_DEPTH: usize = 64;
@@ -80,7 +82,7 @@ impl<'de> Visitor<'de> for Guard {
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
         let inner = self.deeper()?;
-        let mut seen: HashSet<String> = HashSet::new();
+        let mut seen: HashSet<Cow<'de, str>> = HashSet::new();
         while let Some(Key(key)) = fields.next_key()? {
             if seen.contains(&key) {
                 return Err(de::Error::custom(format_args!("the key {key:?} stands twice in one object")));
@@ -92,11 +94,15 @@ impl<'de> Visitor<'de> for Guard {
     }
 }
 
-struct Key(String);
+struct Key<'de>(Cow<'de, str>);
 
-impl<'de> Deserialize<'de> for Key {
+/// A text where it stands, if it has no escapes.
+#[derive(Deserialize)]
+struct Borrowed<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl<'de> Deserialize<'de> for Key<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let key = String::deserialize(deserializer)?;
+        let Borrowed(key) = Borrowed::deserialize(deserializer)?;
         if key.contains('\0') {
             return Err(de::Error::custom("a key may not hold U+0000"));
         }

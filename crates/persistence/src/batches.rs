@@ -2,12 +2,13 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use sluice_domain::run::RunStatus;
 use sluice_engine::{BatchCounts, StoreError};
 use uuid::Uuid;
 
+use crate::direct::Tx;
 use crate::entity::{batch_row, run};
 use crate::error::store_error;
 use crate::{Database, RunDetail, RunFilter};
@@ -31,7 +32,7 @@ impl Database {
 
 /// Writes the rows of a batch that begins.
 pub(crate) async fn insert_rows(
-    tx: &DatabaseTransaction,
+    tx: &Tx<'_>,
     run_id: Uuid,
     rows: &[String],
 ) -> Result<(), DbErr> {
@@ -49,7 +50,7 @@ pub(crate) async fn insert_rows(
         if chunk.is_empty() {
             return Ok(());
         }
-        batch_row::Entity::insert_many(chunk).exec_without_returning(tx).await?;
+        tx.execute(&batch_row::Entity::insert_many(chunk)).await?;
     }
 }
 

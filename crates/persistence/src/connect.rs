@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use sea_orm::sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::SqliteJournalMode;
 use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
 
 use crate::advisory;
@@ -19,7 +19,7 @@ const IDLE: Duration = Duration::from_secs(30);
 const PAGE: u64 = 4_096;
 
 /// How a connection to SQLite is used.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
     Write { max_bytes: Option<u64> },
     Read,
@@ -43,34 +43,32 @@ pub(crate) async fn sqlite(path: &Path, usage: Use, connections: u32) -> Result<
     let path = path.to_owned();
     let mut options = options("sqlite:", connections);
     options.map_sqlx_sqlite_opts(move |options| {
-        let options = common_pragmas(options.filename(&path));
-        match usage {
+        let options = options.filename(&path).busy_timeout(ACQUIRE);
+        let options = match usage {
             Use::Read => options.read_only(true),
-            Use::Write { max_bytes } => {
-                let options = options
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal)
-                    // What was acknowledged survives a power cut.
-                    .synchronous(SqliteSynchronous::Full)
-                    .pragma("journal_size_limit", (64 * 1024 * 1024).to_string());
-                match max_bytes {
-                    Some(bytes) => options.pragma("max_page_count", (bytes / PAGE).max(1).to_string()),
-                    None => options,
-                }
-            }
-        }
+            Use::Write { .. } => options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
+        };
+        pragmas(usage).into_iter().fold(options, |options, (name, value)| options.pragma(name, value))
     });
     Database::connect(options).await
 }
 
-fn common_pragmas(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .busy_timeout(ACQUIRE)
-        .foreign_keys(true)
-        .pragma("temp_store", "MEMORY")
+/// How each connection to SQLite is set up.
+pub(crate) fn pragmas(usage: Use) -> Vec<(&'static str, String)> {
+    let mut pragmas = vec![
+        ("foreign_keys", "ON".to_owned()),
+        ("temp_store", "MEMORY".to_owned()),
         // Negative: in KiB.
-        .pragma("cache_size", "-65536")
-        .pragma("mmap_size", (256 * 1024 * 1024).to_string())
+        ("cache_size", "-65536".to_owned()),
+        ("mmap_size", (256 * 1024 * 1024).to_string()),
+    ];
+    if let Use::Write { max_bytes } = usage {
+        // What was acknowledged survives a power cut.
+        pragmas.push(("synchronous", "FULL".to_owned()));
+        pragmas.push(("journal_size_limit", (64 * 1024 * 1024).to_string()));
+        pragmas.extend(max_bytes.map(|bytes| ("max_page_count", (bytes / PAGE).max(1).to_string())));
+    }
+    pragmas
 }
 
 /// A connection to PostgreSQL for changing the schema, which may take long.

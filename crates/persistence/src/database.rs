@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::advisory;
 use crate::connect::{self, Use};
+use crate::direct::Direct;
 use crate::error::{is_not_a_database, store_error};
 use crate::lock::FileLock;
 use crate::options::Target;
@@ -30,6 +31,8 @@ pub struct Database {
 struct Inner {
     writer: Writer,
     readers: Readers,
+    /// Reads what every run needs, if the store is SQLite.
+    direct: Option<Direct>,
     /// What is needed for closing, once.
     closing: Mutex<Option<Closing>>,
 }
@@ -60,9 +63,19 @@ impl Database {
         };
         let readers = connect_readers(&target, options.readers).await;
         let readers = readers.map_err(|source| OpenError::Unreachable { place: target.place(), source })?;
-        let (writer, task) = Writer::spawn(opened.write.clone());
+        let direct = |usage| match &target {
+            Target::Sqlite { path } => Some(Direct::new(path.clone(), usage)),
+            Target::Postgres { .. } => None,
+        };
+        let (writer, task) =
+            Writer::spawn(opened.write.clone(), direct(Use::Write { max_bytes: options.max_bytes }));
         let closing = Closing { task, write: opened.write, lock: opened.lock };
-        let inner = Inner { writer, readers: Readers::new(readers), closing: Mutex::new(Some(closing)) };
+        let inner = Inner {
+            writer,
+            readers: Readers::new(readers),
+            direct: direct(Use::Read),
+            closing: Mutex::new(Some(closing)),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -103,6 +116,9 @@ impl Database {
         if let Err(error) = task.await {
             tracing::error!(%error, "the writer ended badly");
         }
+        if let Some(direct) = &self.inner.direct {
+            direct.close();
+        }
         // First the readers: the log of SQLite can only be emptied when nobody reads it.
         close_connection(self.inner.readers.connection()).await;
         tidy_up(&write).await;
@@ -112,6 +128,10 @@ impl Database {
 
     pub(crate) fn readers(&self) -> &Readers {
         &self.inner.readers
+    }
+
+    pub(crate) fn direct(&self) -> Option<&Direct> {
+        self.inner.direct.as_ref()
     }
 
     pub(crate) fn writer(&self) -> &Writer {

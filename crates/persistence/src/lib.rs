@@ -11,6 +11,7 @@ mod batches;
 mod connect;
 mod database;
 mod datasets;
+mod direct;
 mod entity;
 mod error;
 mod lock;

@@ -55,7 +55,10 @@ pub(crate) fn workflow(row: &QueryResult) -> Result<WorkflowRow, StoreError> {
 }
 
 pub(crate) fn version(row: &QueryResult) -> Result<VersionRow, StoreError> {
-    let row: workflow_version::Model = read(row, "", VERSIONS)?;
+    of_version(read(row, "", VERSIONS)?)
+}
+
+pub(crate) fn of_version(row: workflow_version::Model) -> Result<VersionRow, StoreError> {
     check_definition(&row.definition, VERSIONS, row.id)?;
     Ok(VersionRow {
         id: row.id,
@@ -71,7 +74,10 @@ pub(crate) fn version(row: &QueryResult) -> Result<VersionRow, StoreError> {
 }
 
 pub(crate) fn record(row: &QueryResult, prefix: &str) -> Result<RunRecord, StoreError> {
-    let row: run::Model = read(row, prefix, RUNS)?;
+    of_run(read(row, prefix, RUNS)?)
+}
+
+pub(crate) fn of_run(row: run::Model) -> Result<RunRecord, StoreError> {
     let status: RunStatus = row.status.parse().map_err(|()| StoreError::Unreadable {
         table: RUNS,
         id: row.id.to_string(),

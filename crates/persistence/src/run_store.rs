@@ -10,6 +10,7 @@ use sluice_engine::{BatchCounts, Commit, CommitError, RunStore, StoreError, Stor
 use uuid::Uuid;
 
 use crate::batches;
+use crate::direct;
 use crate::entity::{run, run_log, workflow_version};
 use crate::error::store_error;
 use crate::rows;
@@ -30,6 +31,15 @@ impl RunStore for Database {
         // One statement: the record and the log are as of one moment.
         let select =
             run::Entity::find_by_id(id).find_also_related(run_log::Entity).order_by_asc(run_log::Column::Seq);
+        if let Some(found) = self.direct().and_then(|direct| direct.read(&select, direct::run_and_log)) {
+            let Some((run, _)) = found.first() else { return Ok(None) };
+            let record = rows::of_run(run.clone())?;
+            let mut log = Vec::with_capacity(found.len());
+            for (_, row) in &found {
+                rows::append(&mut log, 0, row)?;
+            }
+            return Ok(Some(StoredRun { record, log }));
+        }
         let found = self.readers().query_all(select.as_query()).await.map_err(store_error)?;
         let Some(first) = found.first() else { return Ok(None) };
         let record = rows::record(first, "A_")?;

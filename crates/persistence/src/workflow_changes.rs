@@ -12,6 +12,7 @@ use sluice_domain::{naming, versioning};
 use sluice_engine::clock;
 use uuid::Uuid;
 
+use crate::direct::Tx;
 use crate::entity::{workflow, workflow_version};
 use crate::error::Fault;
 use crate::rows;
@@ -86,17 +87,17 @@ impl Change for Delete {
 }
 
 async fn create(tx: &DatabaseTransaction, new: &NewWorkflow) -> Result<WorkflowRow, Fault> {
-    let mut rows = create_all(tx, &[new]).await?;
+    let mut rows = create_all(&Tx::Orm(tx), &[new]).await?;
     rows.pop().ok_or_else(|| DbErr::RecordNotInserted.into())
 }
 
 /// Creates workflows, each with its version 1, in few statements. A name that is taken gets a number.
 pub(crate) async fn create_all(
-    tx: &DatabaseTransaction,
+    tx: &Tx<'_>,
     all: &[&NewWorkflow],
 ) -> Result<Vec<WorkflowRow>, DbErr> {
     let now = clock::now();
-    let mut taken = taken_of(tx, all).await?;
+    let mut taken = taken_of(tx, all.iter().map(|new| naming::candidate(&new.name, 1))).await?;
     let (mut created, mut workflows, mut versions) = (Vec::new(), Vec::new(), Vec::new());
     for new in all {
         let mut name = naming::candidate(&new.name, 1);
@@ -117,22 +118,21 @@ pub(crate) async fn create_all(
         versions.push(version_model(row.id, 1, &new, now));
         created.push(row);
     }
-    workflow::Entity::insert_many(workflows).exec_without_returning(tx).await?;
-    workflow_version::Entity::insert_many(versions).exec_without_returning(tx).await?;
+    tx.execute(&workflow::Entity::insert_many(workflows)).await?;
+    tx.execute(&workflow_version::Entity::insert_many(versions)).await?;
     Ok(created)
 }
 
 /// Those of the wanted names that other workflows have.
-async fn taken_of(tx: &DatabaseTransaction, all: &[&NewWorkflow]) -> Result<HashSet<String>, DbErr> {
-    let names = all.iter().map(|new| naming::candidate(&new.name, 1));
-    let taken: Vec<String> = workflow::Entity::find()
+async fn taken_of(
+    tx: &Tx<'_>,
+    wanted: impl IntoIterator<Item = String>,
+) -> Result<HashSet<String>, DbErr> {
+    let taken = workflow::Entity::find()
         .select_only()
         .column(workflow::Column::Name)
-        .filter(workflow::Column::Name.is_in(names))
-        .into_tuple()
-        .all(tx)
-        .await?;
-    Ok(taken.into_iter().collect())
+        .filter(workflow::Column::Name.is_in(wanted));
+    Ok(tx.texts(&taken).await?.into_iter().collect())
 }
 
 async fn save(
@@ -291,13 +291,13 @@ async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, 
 /// numbers are doubled until one is free, then the last taken one is approached by halves: the thousandth copy
 /// looks twenty times, not a thousand.
 async fn free_name(
-    tx: &DatabaseTransaction,
+    tx: &Tx<'_>,
     wanted: &str,
     others: &HashSet<String>,
 ) -> Result<String, DbErr> {
     let is_free = async |number| -> Result<bool, DbErr> {
         let name = naming::candidate(wanted, number);
-        Ok(!others.contains(&name) && owner_of(tx, &name).await?.is_none())
+        Ok(!others.contains(&name) && taken_of(tx, [name]).await?.is_empty())
     };
     let (mut taken, mut free) = (1, 2);
     while !is_free(free).await? {

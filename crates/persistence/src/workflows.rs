@@ -6,6 +6,7 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use sluice_engine::StoreError;
 use uuid::Uuid;
 
+use crate::direct;
 use crate::entity::{workflow, workflow_version};
 use crate::error::store_error;
 use crate::rows;
@@ -141,16 +142,17 @@ impl Database {
     ///
     /// When the store fails.
     pub async fn latest_version(&self, workflow_id: Uuid) -> Result<Option<Uuid>, StoreError> {
-        workflow_version::Entity::find()
+        let select = workflow_version::Entity::find()
             .select_only()
             .column(workflow_version::Column::Id)
             .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
             .order_by_desc(workflow_version::Column::Version)
-            .limit(1)
-            .into_tuple()
-            .one(self.readers())
-            .await
-            .map_err(store_error)
+            .limit(1);
+        let found = self.direct().and_then(|direct| direct.read(&select, |row| direct::id(row, "id")));
+        if let Some(found) = found {
+            return Ok(found.first().copied());
+        }
+        select.into_tuple().one(self.readers()).await.map_err(store_error)
     }
 
     /// The id of the version `number` of a workflow; none when there is no such version.
@@ -175,9 +177,11 @@ impl Database {
     ///
     /// When the store fails or the row can't be read.
     pub async fn version(&self, version_id: Uuid) -> Result<Option<VersionRow>, StoreError> {
-        let found = rows::find(self.readers(), workflow_version::Entity::find_by_id(version_id))
-            .await
-            .map_err(store_error)?;
+        let select = workflow_version::Entity::find_by_id(version_id);
+        if let Some(found) = self.direct().and_then(|direct| direct.read(&select, direct::version)) {
+            return found.into_iter().next().map(rows::of_version).transpose();
+        }
+        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
         found.first().map(rows::version).transpose()
     }
 }

@@ -11,8 +11,8 @@ use super::shape;
 use crate::AppState;
 use crate::problem::{Kind, Problem, ProblemItem};
 
-/// From this size on a body is parsed on a thread of its own, so that other requests don't wait for it.
-const LARGE: usize = 64 << 10;
+/// From this size on JSON is worked on by a thread of its own, so that other requests don't wait for it.
+pub(crate) const LARGE: usize = 64 << 10;
 
 /// The JSON body of a request, every problem with it answered at once.
 #[derive(Clone, Copy, Debug)]

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{PageQuery, readable, stored_json};
-use crate::extract::{Json, Query, WorkflowId, no_control_characters};
+use crate::extract::{Json, LARGE, Query, WorkflowId, no_control_characters};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{
@@ -95,20 +95,25 @@ impl WorkflowCreateRequest {
     }
 }
 
-/// The definition in its stored form. Large definitions take a while, so a thread of its own checks them.
-async fn checked(definition: Definition) -> Result<Accepted, Problem> {
-    let checked = tokio::task::spawn_blocking(move || check(definition)).await;
+/// The definition in its stored form.
+async fn checked(mut definition: Definition) -> Result<Accepted, Problem> {
+    definition.normalise();
+    let definition = definition.or_default();
+    let json = definition.to_json();
+    if json.len() < LARGE {
+        return check(&definition, json);
+    }
+    // It takes a while, in which others shall not wait.
+    let checked = tokio::task::spawn_blocking(move || check(&definition, json)).await;
     checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-fn check(mut definition: Definition) -> Result<Accepted, Problem> {
-    definition.normalise();
-    let definition = definition.or_default();
-    let found = validation::validate(&definition, &Builtin::default());
+fn check(definition: &Definition, json: String) -> Result<Accepted, Problem> {
+    let found = validation::validate(definition, &Builtin::default());
     if !found.is_empty() {
         return Err(Problem::invalid(Kind::InvalidDefinition, found.into_iter().map(item).collect()));
     }
-    Ok(Accepted { json: definition.to_json(), hash: versioning::definition_hash(&definition) })
+    Ok(Accepted { json, hash: versioning::definition_hash(definition) })
 }
 
 fn item(diagnostic: validation::Diagnostic) -> ProblemItem {

@@ -12,9 +12,10 @@ use tokio::time::timeout;
 
 use super::Job;
 use super::commits::{self, Alone, RunCommit};
-use super::creations;
 use super::work::Work;
+use super::{creations, failpoint};
 use crate::advisory;
+use crate::direct::{Direct, NotWritten, Tx};
 use crate::error::{is_constraint_violation, is_race, is_unavailable, store_error};
 
 /// How long a transaction may take.
@@ -23,9 +24,22 @@ const DEADLINE: Duration = Duration::from_secs(30);
 const TRIES: usize = 3;
 
 /// Writes and answers everything. The error, when the store is away.
-pub(super) async fn write(db: &DatabaseConnection, jobs: impl Iterator<Item = Job>) -> Option<DbErr> {
+pub(super) async fn write(
+    db: &DatabaseConnection,
+    direct: Option<&Direct>,
+    jobs: impl Iterator<Item = Job>,
+) -> Option<DbErr> {
     let (mut together, apart) = split(jobs);
-    let lost = match transaction(db, write_together(db, &mut together)).await {
+    let directly = match direct {
+        Some(direct) => write_directly(direct, &mut together).await,
+        None => Err(NotWritten::Yet),
+    };
+    let written = match directly {
+        Ok(()) => Ok(()),
+        Err(NotWritten::Failed(error)) => Err(error),
+        Err(NotWritten::Yet) => transaction(db, write_together(db, &mut together)).await,
+    };
+    let lost = match written {
         Ok(()) => {
             together.into_iter().for_each(done);
             None
@@ -58,6 +72,22 @@ fn split(jobs: impl Iterator<Item = Job>) -> (Vec<Job>, Vec<Job>) {
     })
 }
 
+/// Writes what runs and their workflows begin with.
+async fn write_directly(direct: &Direct, jobs: &mut [Job]) -> Result<(), NotWritten> {
+    if jobs.is_empty() || jobs.iter().any(|job| matches!(job, Job::Work(_))) {
+        return Err(NotWritten::Yet);
+    }
+    let tx = direct.begin().ok_or(NotWritten::Yet)?;
+    let again = |error| {
+        tracing::debug!(%error, "a direct write did not work out");
+        NotWritten::Yet
+    };
+    insert(&Tx::Direct(&tx), jobs).await.map_err(again)?;
+    failpoint::reach("append_before").map_err(NotWritten::Failed)?;
+    direct.commit(tx).map_err(again)?;
+    failpoint::reach("append_after").map_err(NotWritten::Failed)
+}
+
 async fn write_together(db: &DatabaseConnection, jobs: &mut [Job]) -> Result<(), DbErr> {
     if jobs.is_empty() {
         return Ok(());
@@ -71,14 +101,28 @@ async fn write_together(db: &DatabaseConnection, jobs: &mut [Job]) -> Result<(),
 
 /// Ends a transaction that adds to logs, perhaps among others.
 async fn commit(tx: DatabaseTransaction) -> Result<(), DbErr> {
-    if let Err(injected) = super::failpoint::reach("append_before") {
+    if let Err(injected) = failpoint::reach("append_before") {
         return Err(rolled_back(tx, injected).await);
     }
     tx.commit().await?;
-    super::failpoint::reach("append_after")
+    failpoint::reach("append_after")
 }
 
 async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> {
+    if jobs.iter().any(|job| !matches!(job, Job::Commit(_))) {
+        advisory::wait_for_changes(tx).await?;
+    }
+    insert(&Tx::Orm(tx), jobs).await?;
+    for job in jobs {
+        if let Job::Work(work) = job {
+            work.apply(tx).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Writes commits of runs and new workflows.
+async fn insert(tx: &Tx<'_>, jobs: &mut [Job]) -> Result<(), DbErr> {
     let commits: Vec<&RunCommit> = jobs
         .iter()
         .filter_map(|job| match job {
@@ -86,21 +130,12 @@ async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> 
             Job::Create(_) | Job::Work(_) | Job::Stop => None,
         })
         .collect();
-    if commits.len() < jobs.len() {
-        advisory::wait_for_changes(tx).await?;
-    }
     commits::insert(tx, &commits).await?;
     let creations = jobs.iter_mut().filter_map(|job| match job {
         Job::Create(creation) => Some(creation.as_mut()),
         Job::Commit(_) | Job::Work(_) | Job::Stop => None,
     });
-    creations::insert(tx, creations.collect()).await?;
-    for job in jobs {
-        if let Job::Work(work) = job {
-            work.apply(tx).await?;
-        }
-    }
-    Ok(())
+    creations::insert(tx, creations.collect()).await
 }
 
 /// Writes each in a transaction of its own. When the store goes away the rest is not tried.

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, NotSet, QueryFilter, QueryOrder,
+    QuerySelect, Set,
 };
 use serde::de::IgnoredAny;
 use sluice_engine::{Commit, CommitError, RunRecord, StoreError};
@@ -14,6 +15,7 @@ use uuid::Uuid;
 use super::BATCH;
 use crate::PauseNews;
 use crate::batches;
+use crate::direct::Tx;
 use crate::entity::{pause_event, run, run_log};
 use crate::error::{is_foreign_key_violation, is_unique_violation, store_error};
 
@@ -76,7 +78,7 @@ impl RunCommit {
 }
 
 /// Writes commits, in their order.
-pub(super) async fn insert(tx: &DatabaseTransaction, commits: &[&RunCommit]) -> Result<(), DbErr> {
+pub(super) async fn insert(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), DbErr> {
     if commits.is_empty() {
         return Ok(());
     }
@@ -84,20 +86,17 @@ pub(super) async fn insert(tx: &DatabaseTransaction, commits: &[&RunCommit]) -> 
     let records: BTreeMap<Uuid, &RunRecord> =
         commits.iter().map(|commit| (commit.record.id, &commit.record)).collect();
     let update = [run::Column::Status, run::Column::EndTime, run::Column::HasOpenPause];
-    run::Entity::insert_many(records.into_values().map(run_row))
-        .on_conflict(OnConflict::column(run::Column::Id).update_columns(update).to_owned())
-        .exec_without_returning(tx)
-        .await?;
-    run_log::Entity::insert_many(commits.iter().map(|commit| log_row(commit)))
-        .exec_without_returning(tx)
-        .await?;
+    let runs = run::Entity::insert_many(records.into_values().map(run_row))
+        .on_conflict(OnConflict::column(run::Column::Id).update_columns(update).to_owned());
+    tx.execute(&runs).await?;
+    tx.execute(&run_log::Entity::insert_many(commits.iter().map(|commit| log_row(commit)))).await?;
     for commit in commits.iter().filter(|commit| !commit.rows.is_empty()) {
         batches::insert_rows(tx, commit.record.id, &commit.rows).await?;
     }
     insert_pauses(tx, commits).await
 }
 
-async fn insert_pauses(tx: &DatabaseTransaction, commits: &[&RunCommit]) -> Result<(), DbErr> {
+async fn insert_pauses(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), DbErr> {
     let row = |commit: &RunCommit, news: &String| pause_event::ActiveModel {
         id: NotSet,
         run_id: Set(commit.record.id),
@@ -107,7 +106,7 @@ async fn insert_pauses(tx: &DatabaseTransaction, commits: &[&RunCommit]) -> Resu
     let rows: Vec<pause_event::ActiveModel> = rows.collect();
     // One commit may open many.
     for some in rows.chunks(BATCH) {
-        pause_event::Entity::insert_many(some.to_vec()).exec_without_returning(tx).await?;
+        tx.execute(&pause_event::Entity::insert_many(some.to_vec())).await?;
     }
     Ok(())
 }
@@ -122,7 +121,7 @@ pub(super) async fn insert_alone(tx: &DatabaseTransaction, commit: &RunCommit) -
             Some(_) => {}
         }
     }
-    insert(tx, &[commit]).await.map_err(|error| {
+    insert(&Tx::Orm(tx), &[commit]).await.map_err(|error| {
         if is_unique_violation(&error) {
             Alone::Refused(CommitError::Conflict)
         } else if is_foreign_key_violation(&error) {

@@ -6,6 +6,7 @@ use sluice_engine::StoreError;
 use tokio::sync::oneshot;
 
 use super::work::Work;
+use crate::direct::Tx;
 use crate::workflow_changes::create_all;
 use crate::{NewWorkflow, WorkflowRow, WriteError};
 
@@ -23,7 +24,7 @@ impl Creation {
 }
 
 /// Writes new workflows, in their order.
-pub(super) async fn insert(tx: &DatabaseTransaction, mut creations: Vec<&mut Creation>) -> Result<(), DbErr> {
+pub(super) async fn insert(tx: &Tx<'_>, mut creations: Vec<&mut Creation>) -> Result<(), DbErr> {
     if creations.is_empty() {
         return Ok(());
     }
@@ -37,7 +38,7 @@ pub(super) async fn insert(tx: &DatabaseTransaction, mut creations: Vec<&mut Cre
 
 impl Work for Creation {
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
-        Box::pin(insert(tx, vec![self]))
+        Box::pin(async move { insert(&Tx::Orm(tx), vec![self]).await })
     }
 
     fn done(self: Box<Self>) {

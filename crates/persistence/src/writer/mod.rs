@@ -13,9 +13,11 @@ use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
 use sluice_engine::{Commit, CommitError, StoreError};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::direct::Direct;
 use crate::{NewWorkflow, WorkflowRow, WriteError};
 use commits::RunCommit;
 use creations::Creation;
@@ -48,11 +50,13 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer, which writes through the one connection of `db`.
-    pub(crate) fn spawn(db: DatabaseConnection) -> (Self, JoinHandle<()>) {
+    /// Starts the writer, which writes through the one connection of `db`, and commits of runs through `direct`.
+    pub(crate) fn spawn(db: DatabaseConnection, direct: Option<Direct>) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
-        let writing = tokio::spawn(write(db, jobs, Arc::clone(&failed)));
+        // On a thread of its own, which a commit may block.
+        let (runtime, told) = (Handle::current(), Arc::clone(&failed));
+        let writing = tokio::task::spawn_blocking(move || runtime.block_on(write(db, direct, jobs, told)));
         (Self { queue, failed }, writing)
     }
 
@@ -104,14 +108,19 @@ fn gone() -> StoreError {
     StoreError::Unavailable("the store is closed".into())
 }
 
-async fn write(db: DatabaseConnection, mut jobs: mpsc::Receiver<Job>, failed: Arc<AtomicBool>) {
+async fn write(
+    db: DatabaseConnection,
+    direct: Option<Direct>,
+    mut jobs: mpsc::Receiver<Job>,
+    failed: Arc<AtomicBool>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     // Waits for one, then takes what is there. None are left when the queue is closed.
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
         if batch.iter().any(|job| matches!(job, Job::Stop)) {
             jobs.close();
         }
-        let lost = batch::write(&db, batch.drain(..)).await;
+        let lost = batch::write(&db, direct.as_ref(), batch.drain(..)).await;
         match (failed.swap(lost.is_some(), Ordering::Relaxed), lost) {
             (false, Some(error)) => {
                 tracing::error!(%error, "the store can't be written; what runs waits for it")
