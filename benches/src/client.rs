@@ -125,6 +125,11 @@ pub(crate) fn load(server: SocketAddr, time: Duration, request: &[u8]) -> Result
 
 /// How long `times` requests take, one after another, in seconds: the middle one.
 pub(crate) fn latency(server: SocketAddr, times: usize, request: &[u8]) -> Result<f64, Failure> {
+    latencies(server, times, request).map(crate::table::median)
+}
+
+/// How long each of `times` requests takes, one after another, in seconds.
+pub(crate) fn latencies(server: SocketAddr, times: usize, request: &[u8]) -> Result<Vec<f64>, Failure> {
     let mut connection = Connection::open(server)?;
     let mut taken = Vec::with_capacity(times);
     for number in 0..times + times / 10 {
@@ -135,5 +140,5 @@ pub(crate) fn latency(server: SocketAddr, times: usize, request: &[u8]) -> Resul
             taken.push(begin.elapsed().as_secs_f64());
         }
     }
-    Ok(crate::table::median(taken))
+    Ok(taken)
 }

@@ -18,13 +18,15 @@ pub(crate) fn fill(file: &Path, rows: u64) -> Result<(), Failure> {
     };
     let (workflows, runs) = (missing("workflows")?, missing("runs")?);
     {
+        let sql = "SELECT max(id) FROM workflows WHERE name NOT LIKE 'copy %'";
+        let original: Vec<u8> = tx.query_row(sql, [], |row| row.get(0))?;
         let mut copy = tx.prepare(
             "INSERT INTO workflows (id, name, description, definition, created_at, updated_at) \
              SELECT ?1, 'copy ' || hex(?1), description, definition, created_at, updated_at \
-             FROM workflows WHERE id = (SELECT max(id) FROM workflows WHERE name NOT LIKE 'copy %')",
+             FROM workflows WHERE id = ?2",
         )?;
         for _ in 0..workflows {
-            copy.execute(params![new_id()])?;
+            copy.execute(params![new_id(), original])?;
         }
         let first: Vec<u8> = tx.query_row("SELECT min(id) FROM runs", [], |row| row.get(0))?;
         let mut run = tx.prepare(

@@ -61,6 +61,12 @@ pub(crate) fn gated() -> Value {
     workflow("a gate", vec![input(), gate], vec![link("input", "gate")])
 }
 
+/// A Python node that never ends by itself.
+pub(crate) fn busy() -> Value {
+    let config = json!({"code": "while True:\n    pass", "output_schema": {"out": "integer"}});
+    workflow("busy", vec![input(), node("p", "PythonFuncNode", config)], vec![link("input", "p")])
+}
+
 /// A DAG of `size` nodes in layers of ten, each linked to three of the next layer.
 pub(crate) fn layered(size: usize) -> Value {
     let id = |number: usize| format!("n{number}");

@@ -7,6 +7,7 @@ mod floor;
 mod graphs;
 mod process;
 mod rows;
+mod rude;
 mod table;
 
 use std::error::Error;

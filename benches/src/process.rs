@@ -67,6 +67,10 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The memory that is resident, in bytes.
     pub(crate) fn resident(&self) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;

@@ -12,12 +12,13 @@ use tempfile::TempDir;
 
 use crate::client::{UNIQUE, latency, load, request};
 use crate::process::{Server, database};
-use crate::table::{Bar, Row, median};
+use crate::rude::{cancel, rude};
+use crate::table::{Bar, Row, median, micros};
 use crate::{Args, Failure, fill, graphs};
 
 /// The groups of rows, in the order of the table.
-pub(crate) const NAMES: [&str; 9] =
-    ["start", "get", "post", "run", "follow", "fan", "plan", "paused", "lists"];
+pub(crate) const NAMES: [&str; 11] =
+    ["start", "get", "post", "run", "follow", "fan", "plan", "rude", "cancel", "paused", "lists"];
 
 /// How often load is alternated between a subject and its floor.
 const ROUNDS: usize = 3;
@@ -31,6 +32,8 @@ pub(crate) fn measure(name: &str, args: &Args) -> Result<Vec<Row>, Failure> {
         "follow" => follow(args).map(|row| vec![row]),
         "fan" => fan(args).map(|row| vec![row]),
         "plan" => plan().map(|row| vec![row]),
+        "rude" => rude(args).map(|row| vec![row]),
+        "cancel" => cancel(args).map(|row| vec![row]),
         "paused" => paused(args).map(|row| vec![row]),
         "lists" => lists(args),
         _ => Err(format!("there is no group {name}: {}", NAMES.join(", ")).into()),
@@ -38,14 +41,14 @@ pub(crate) fn measure(name: &str, args: &Args) -> Result<Vec<Row>, Failure> {
 }
 
 /// A server on a folder of its own, and a workflow on it.
-struct Place {
-    server: Server,
-    workflow: String,
+pub(crate) struct Place {
+    pub(crate) server: Server,
+    pub(crate) workflow: String,
     folder: TempDir,
 }
 
 impl Place {
-    fn new(args: &Args, definition: &serde_json::Value) -> Result<Self, Failure> {
+    pub(crate) fn new(args: &Args, definition: &serde_json::Value) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let server = Server::sluice(&args.sluice, folder.path())?;
         let saved = server.connect()?.json("POST", "/wf/", &definition.to_string())?;
@@ -291,11 +294,6 @@ fn start(args: &Args) -> Result<Vec<Row>, Failure> {
         row("start to the first answer on /readyz, ms", format!("{time:.0} ms"), time, 100.0),
         row("resident then, MB", megabytes(size), size / 1e6, 40.0),
     ])
-}
-
-fn micros(seconds: f64) -> String {
-    let micros = seconds * 1e6;
-    if micros < 10_000.0 { format!("{micros:.1} µs") } else { format!("{:.1} ms", micros / 1e3) }
 }
 
 fn megabytes(bytes: f64) -> String {

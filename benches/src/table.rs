@@ -42,3 +42,9 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
+
+/// A time in its unit.
+pub(crate) fn micros(seconds: f64) -> String {
+    let micros = seconds * 1e6;
+    if micros < 10_000.0 { format!("{micros:.1} µs") } else { format!("{:.1} ms", micros / 1e3) }
+}

@@ -65,6 +65,12 @@ impl Driver {
         Snapshot { record: self.record.clone(), state: self.state.clone(), plan: Arc::clone(&self.plan) }
     }
 
+    /// The run, once nothing more is to be driven.
+    pub(crate) fn into_snapshot(self) -> Snapshot {
+        let Self { record, state, plan, .. } = self;
+        Snapshot { record, state, plan }
+    }
+
     /// Tells a run its first `inputs` and, if it has a place, to go on, in one commit; starts what follows from
     /// them. Answers the run as it was accepted.
     ///

@@ -148,10 +148,10 @@ impl Engine {
         let engine = self.clone();
         let (snapshot, done) = uninterrupted(async move {
             let (_, driver) = engine.begin(start, None).await?;
-            let snapshot = driver.snapshot();
             if driver.is_settled() {
-                return Ok((snapshot, None));
+                return Ok((driver.into_snapshot(), None));
             }
+            let snapshot = driver.snapshot();
             let (tell, done) = oneshot::channel();
             engine.drive(driver, Some(tell));
             Ok((snapshot, Some(done)))
@@ -349,7 +349,7 @@ impl Engine {
             let driven = driver.drive(Input::Advance, wake, engine.0.dispatcher.clone()).await;
             if let (Some(driver), Some(done)) = (driven, done) {
                 // Whoever waited may have gone.
-                let _ = done.send(driver.snapshot());
+                let _ = done.send(driver.into_snapshot());
             }
         };
         self.0.dispatcher.dispatch(run, drive, self.dispatching(run, workflow));

@@ -46,7 +46,7 @@ pub(crate) async fn run(
         RunStatus::Failed => Err(EngineError::Partial(failure(&plan, &state))),
         RunStatus::Completed | RunStatus::Canceled | RunStatus::Pending | RunStatus::Running => {
             let mut outputs = given;
-            outputs.extend(state.outputs_by_id(&plan));
+            outputs.extend(state.outputs_by_id(&plan).to_map());
             Ok(outputs)
         }
     }

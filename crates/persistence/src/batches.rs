@@ -1,9 +1,7 @@
 //! Rows of batches, and how far they are.
 
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{
-    ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
-};
+use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use sluice_domain::run::RunStatus;
 use sluice_engine::{BatchCounts, StoreError};
 use uuid::Uuid;
@@ -31,11 +29,7 @@ impl Database {
 }
 
 /// Writes the rows of a batch that begins.
-pub(crate) async fn insert_rows(
-    tx: &Tx<'_>,
-    run_id: Uuid,
-    rows: &[String],
-) -> Result<(), DbErr> {
+pub(crate) async fn insert_rows(tx: &Tx<'_>, run_id: Uuid, rows: &[String]) -> Result<(), DbErr> {
     let mut numbered = (0_i64..).zip(rows);
     loop {
         let chunk: Vec<batch_row::ActiveModel> = numbered

@@ -102,6 +102,8 @@ impl Direct {
         for (name, value) in connect::pragmas(self.usage) {
             connection.pragma_update(None, name, value)?;
         }
+        // A mapped file is mapped anew after each write: for a few pages that costs more than reading them.
+        connection.pragma_update(None, "mmap_size", 0)?;
         Ok(connection)
     }
 }
@@ -111,7 +113,8 @@ pub(crate) struct Transaction(Mutex<Connection>);
 
 impl Transaction {
     fn execute(&self, statement: &Statement) -> Result<(), DbErr> {
-        let values = bound(statement).ok_or_else(|| DbErr::Custom("a value of an unknown type".to_owned()))?;
+        let values =
+            bound(statement).ok_or_else(|| DbErr::Custom("a value of an unknown type".to_owned()))?;
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let executed = connection
             .prepare_cached(&statement.sql)

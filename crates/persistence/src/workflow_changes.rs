@@ -92,10 +92,7 @@ async fn create(tx: &DatabaseTransaction, new: &NewWorkflow) -> Result<WorkflowR
 }
 
 /// Creates workflows, each with its version 1, in few statements. A name that is taken gets a number.
-pub(crate) async fn create_all(
-    tx: &Tx<'_>,
-    all: &[&NewWorkflow],
-) -> Result<Vec<WorkflowRow>, DbErr> {
+pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<WorkflowRow>, DbErr> {
     let now = clock::now();
     let mut taken = taken_of(tx, all.iter().map(|new| naming::candidate(&new.name, 1))).await?;
     let (mut created, mut workflows, mut versions) = (Vec::new(), Vec::new(), Vec::new());
@@ -124,10 +121,7 @@ pub(crate) async fn create_all(
 }
 
 /// Those of the wanted names that other workflows have.
-async fn taken_of(
-    tx: &Tx<'_>,
-    wanted: impl IntoIterator<Item = String>,
-) -> Result<HashSet<String>, DbErr> {
+async fn taken_of(tx: &Tx<'_>, wanted: impl IntoIterator<Item = String>) -> Result<HashSet<String>, DbErr> {
     let taken = workflow::Entity::find()
         .select_only()
         .column(workflow::Column::Name)
@@ -290,11 +284,7 @@ async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, 
 /// The first name with a number that nobody has, also none of `others`, which are about to be written. The
 /// numbers are doubled until one is free, then the last taken one is approached by halves: the thousandth copy
 /// looks twenty times, not a thousand.
-async fn free_name(
-    tx: &Tx<'_>,
-    wanted: &str,
-    others: &HashSet<String>,
-) -> Result<String, DbErr> {
+async fn free_name(tx: &Tx<'_>, wanted: &str, others: &HashSet<String>) -> Result<String, DbErr> {
     let is_free = async |number| -> Result<bool, DbErr> {
         let name = naming::candidate(wanted, number);
         Ok(!others.contains(&name) && taken_of(tx, [name]).await?.is_empty())

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
 use sluice_engine::StoreError;
 use uuid::Uuid;
 
@@ -141,7 +141,7 @@ impl Database {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn latest_version(&self, workflow_id: Uuid) -> Result<Option<Uuid>, StoreError> {
+    pub async fn latest_version_id(&self, workflow_id: Uuid) -> Result<Option<Uuid>, StoreError> {
         let select = workflow_version::Entity::find()
             .select_only()
             .column(workflow_version::Column::Id)
@@ -153,6 +153,19 @@ impl Database {
             return Ok(found.first().copied());
         }
         select.into_tuple().one(self.readers()).await.map_err(store_error)
+    }
+
+    /// The latest version of a workflow; none when there is no such workflow.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails or the row can't be read.
+    pub async fn latest_version(&self, workflow_id: Uuid) -> Result<Option<VersionRow>, StoreError> {
+        let select = workflow_version::Entity::find()
+            .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
+            .order_by_desc(workflow_version::Column::Version)
+            .limit(1);
+        self.one_version(select).await
     }
 
     /// The id of the version `number` of a workflow; none when there is no such version.
@@ -177,7 +190,13 @@ impl Database {
     ///
     /// When the store fails or the row can't be read.
     pub async fn version(&self, version_id: Uuid) -> Result<Option<VersionRow>, StoreError> {
-        let select = workflow_version::Entity::find_by_id(version_id);
+        self.one_version(workflow_version::Entity::find_by_id(version_id)).await
+    }
+
+    async fn one_version(
+        &self,
+        select: Select<workflow_version::Entity>,
+    ) -> Result<Option<VersionRow>, StoreError> {
         if let Some(found) = self.direct().and_then(|direct| direct.read(&select, direct::version)) {
             return found.into_iter().next().map(rows::of_version).transpose();
         }

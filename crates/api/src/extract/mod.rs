@@ -7,7 +7,7 @@ mod path;
 mod query;
 mod shape;
 
-pub(crate) use body::{LARGE, Json, OptionalJson, media_type};
+pub(crate) use body::{Json, LARGE, OptionalJson, media_type};
 pub(crate) use path::{DatasetId, OutputFileId, RunId, WorkflowId, parse_id};
 pub(crate) use query::{FromQuery, MAX_PAGE, Query, Reader};
 

@@ -84,7 +84,7 @@ pub(crate) async fn test_file_upload(
 }
 
 async fn existing(state: &AppState, workflow_id: Uuid) -> Result<(), Problem> {
-    let version = state.db.latest_version(workflow_id).await?;
+    let version = state.db.latest_version_id(workflow_id).await?;
     version.map(drop).ok_or_else(|| Resource::Workflow.missing())
 }
 

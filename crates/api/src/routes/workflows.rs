@@ -226,7 +226,7 @@ pub(crate) async fn found_first<T>(
     result: Result<T, Problem>,
 ) -> Result<T, Problem> {
     match result {
-        Err(_) if state.db.latest_version(id).await?.is_none() => Err(Resource::Workflow.missing()),
+        Err(_) if state.db.latest_version_id(id).await?.is_none() => Err(Resource::Workflow.missing()),
         result => result,
     }
 }

@@ -31,4 +31,4 @@ pub use status::{RunStatus, TaskStatus};
 pub use task_path::{Scope, TaskPath};
 pub use timeline::TimelineTask;
 pub use values::dig;
-pub use view::TaskView;
+pub use view::{Outputs, TaskView};

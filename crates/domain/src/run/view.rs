@@ -1,7 +1,10 @@
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::plan::{Behaviour, Plan};
+use super::plan::{Behaviour, Plan, PlanNode};
 use super::values::{Arrived, Memo};
 use super::{Attempt, CancelReason, RunState, TaskPath, TaskStatus};
 
@@ -32,6 +35,24 @@ pub struct TaskView {
     pub reused: bool,
     /// {node id: [output of each iteration]}, if it is a loop.
     pub loop_history: Option<Map<String, Value>>,
+}
+
+/// What nodes gave, by their labels or ids, in the order of the plan. As JSON it is an object.
+#[derive(Clone, Debug, Default)]
+pub struct Outputs(Vec<(Arc<str>, Arc<Value>)>);
+
+impl Outputs {
+    /// A copy that can be changed.
+    #[must_use]
+    pub fn to_map(&self) -> Map<String, Value> {
+        self.0.iter().map(|(key, output)| (key.to_string(), (**output).clone())).collect()
+    }
+}
+
+impl Serialize for Outputs {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, output)| (key, output)))
+    }
 }
 
 impl Attempt {
@@ -80,7 +101,7 @@ impl RunState {
         TaskView {
             node_id: node.id.to_string(),
             status,
-            outputs: self.visible_output(plan, &path),
+            outputs: self.visible_output(plan, &path).map(Arc::unwrap_or_clone),
             inputs,
             error,
             queued_at: task.queued_at,
@@ -107,27 +128,28 @@ impl RunState {
     }
 
     /// What a task gave; of a paused gate, what waits at it.
-    fn visible_output(&self, plan: &Plan, path: &TaskPath) -> Option<Value> {
-        let waiting =
-            self.open_pauses().find(|pause| pause.task == *path).map(|pause| (*pause.input).clone());
-        waiting.or_else(|| Some((*self.output(plan, &path.scope, &path.node)?).clone()))
+    fn visible_output(&self, plan: &Plan, path: &TaskPath) -> Option<Arc<Value>> {
+        let waiting = self.open_pauses().find(|pause| pause.task == *path);
+        let waiting = waiting.map(|pause| Arc::clone(&pause.input));
+        waiting.or_else(|| self.output(plan, &path.scope, &path.node))
     }
 
     /// {label: output} of every node at the top that gave one, and of every gate that something waits at.
     #[must_use]
-    pub fn outputs_by_label(&self, plan: &Plan) -> Map<String, Value> {
-        self.outputs(plan, |index| plan.nodes[index].label.to_string())
+    pub fn outputs_by_label(&self, plan: &Plan) -> Outputs {
+        self.outputs(plan, |node| &node.label)
     }
 
     /// {node id: output} of every node at the top that gave one, and of every gate that something waits at.
     #[must_use]
-    pub fn outputs_by_id(&self, plan: &Plan) -> Map<String, Value> {
-        self.outputs(plan, |index| plan.nodes[index].id.to_string())
+    pub fn outputs_by_id(&self, plan: &Plan) -> Outputs {
+        self.outputs(plan, |node| &node.id)
     }
 
-    fn outputs(&self, plan: &Plan, key: impl Fn(usize) -> String) -> Map<String, Value> {
-        let output = |index: usize| self.visible_output(plan, &TaskPath::new(&[], &plan.nodes[index].id));
-        (0..plan.nodes.len()).filter_map(|index| Some((key(index), output(index)?))).collect()
+    fn outputs(&self, plan: &Plan, key: impl Fn(&PlanNode) -> &Arc<str>) -> Outputs {
+        let output = |node: &PlanNode| self.visible_output(plan, &TaskPath::new(&[], &node.id));
+        let outputs = plan.nodes.iter().filter_map(|node| Some((Arc::clone(key(node)), output(node)?)));
+        Outputs(outputs.collect())
     }
 
     /// How many of the nodes at the top gave their output, in percent.

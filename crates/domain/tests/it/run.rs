@@ -134,7 +134,7 @@ impl World {
     }
 
     fn end(&self) -> (RunStatus, Map<String, Value>) {
-        (self.state.status, self.state.outputs_by_id(&self.plan))
+        (self.state.status, self.state.outputs_by_id(&self.plan).to_map())
     }
 }
 

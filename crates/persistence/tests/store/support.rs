@@ -117,7 +117,7 @@ pub(crate) const ALL: Page = Page { number: 1, size: 1000 };
 
 /// Starts a run of a workflow: the commit that creates it.
 pub(crate) async fn start(db: &Database, workflow: &WorkflowRow) -> Commit {
-    started(workflow.id, db.latest_version(workflow.id).await.unwrap().unwrap())
+    started(workflow.id, db.latest_version_id(workflow.id).await.unwrap().unwrap())
 }
 
 pub(crate) fn started(workflow_id: Uuid, version_id: Uuid) -> Commit {

@@ -34,14 +34,14 @@ async fn a_new_workflow_has_version_1(place: &Place) {
     assert_eq!((versions[0].version, versions[0].name.as_str()), (1, "Orders"));
     assert_eq!(versions[0].definition, made.definition);
     assert_eq!(versions[0].definition_hash, "h1");
-    assert_eq!(db.latest_version(made.id).await.unwrap(), Some(versions[0].id));
+    assert_eq!(db.latest_version_id(made.id).await.unwrap(), Some(versions[0].id));
     assert_eq!(db.version(versions[0].id).await.unwrap().unwrap(), versions[0]);
     assert_eq!(db.version_definition(versions[0].id).await.unwrap().unwrap(), made.definition);
     let nobody = clock::new_id();
     assert!(db.workflow(nobody).await.unwrap().is_none());
     assert!(db.versions(nobody, ALL).await.unwrap().is_none());
     assert!(db.version(nobody).await.unwrap().is_none());
-    assert!(db.latest_version(nobody).await.unwrap().is_none());
+    assert!(db.latest_version_id(nobody).await.unwrap().is_none());
     db.close().await;
 }
 

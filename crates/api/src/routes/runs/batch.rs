@@ -83,7 +83,7 @@ pub(crate) async fn batch_start(
     WorkflowId(id): WorkflowId,
     request: Request,
 ) -> Result<Answer<Run>, Problem> {
-    let version_id = state.db.latest_version(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
+    let version_id = state.db.latest_version_id(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
     let version = state.db.version(version_id).await?.ok_or_else(|| Resource::Workflow.missing())?;
     let Source { table, mini_batch_size, dataset_id } = source(&state, request).await?;
     let rows = tokio::task::block_in_place(|| inputs_of(&version, table))?;

@@ -99,7 +99,7 @@ pub(crate) async fn workflow_run_list(
     let filter = RunFilter { workflow_id: Some(id), status, start_date, end_date, ..RunFilter::default() };
     let runs = listed(&state, filter, page.into()).await?;
     // Whoever gets runs knows that the workflow exists: the store is asked for an empty list alone.
-    if runs.is_empty() && state.db.latest_version(id).await?.is_none() {
+    if runs.is_empty() && state.db.latest_version_id(id).await?.is_none() {
         return Err(Resource::Workflow.missing());
     }
     Ok(Answer(runs))

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use sluice_domain::run::RunStatus;
 use sluice_engine::{EngineError, PartialRun, Snapshot, StartRun};
+use sluice_persistence::VersionRow;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
@@ -117,12 +118,10 @@ impl StartQuery {
 /// The run to be started, with the files among its inputs stored.
 async fn accepted(
     state: &AppState,
-    workflow_id: Uuid,
-    request: Result<OptionalJson<StartRunRequest>, Problem>,
+    (workflow_id, version_id): (Uuid, Uuid),
+    request: StartRunRequest,
     run_type: String,
 ) -> Result<StartRun, Problem> {
-    let OptionalJson(request) = found_first(state, workflow_id, request).await?;
-    let version_id = latest_version(state, workflow_id).await?;
     let StartRunRequest { initial_inputs, parent_run_id, files } = request;
     let inputs = with_files(initial_inputs.unwrap_or_default().0, files.unwrap_or_default());
     let inputs = files::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
@@ -142,7 +141,11 @@ pub(super) async fn started(
     result.map_err(|error| missing.engine(error))
 }
 
-async fn latest_version(state: &AppState, workflow_id: Uuid) -> Result<Uuid, Problem> {
+async fn latest_version_id(state: &AppState, workflow_id: Uuid) -> Result<Uuid, Problem> {
+    state.db.latest_version_id(workflow_id).await?.ok_or_else(|| Resource::Workflow.missing())
+}
+
+async fn latest_version(state: &AppState, workflow_id: Uuid) -> Result<VersionRow, Problem> {
     state.db.latest_version(workflow_id).await?.ok_or_else(|| Resource::Workflow.missing())
 }
 
@@ -197,7 +200,9 @@ pub(crate) async fn run_outputs(
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
     let wait = query.wait(state.settings.run_wait);
-    let start = accepted(&state, id, request, query.run_type).await?;
+    let OptionalJson(request) = found_first(&state, id, request).await?;
+    let version_id = latest_version_id(&state, id).await?;
+    let start = accepted(&state, (id, version_id), request, query.run_type).await?;
     let waited = state.engine.run_wait(start, wait).await;
     let snapshot = started(&state, id, Resource::Workflow, waited).await?;
     match snapshot.state.status {
@@ -253,10 +258,12 @@ async fn waited_for(
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
     let wait = query.wait(state.settings.run_wait);
-    let start = accepted(&state, id, request, query.run_type).await?;
+    let OptionalJson(request) = found_first(&state, id, request).await?;
+    let version = latest_version(&state, id).await?;
+    let start = accepted(&state, (id, version.id), request, query.run_type).await?;
     let waited = state.engine.run_wait(start, wait).await;
     let snapshot = started(&state, id, Resource::Workflow, waited).await?;
-    let run = viewed(&state, &snapshot).await?;
+    let run = run_view(&snapshot, Some(version))?;
     let has_ended = snapshot.state.status.is_terminal();
     Ok(if has_ended { Answer(run).into_response() } else { unfinished(run) })
 }
@@ -290,10 +297,12 @@ pub(crate) async fn run_start(
     if query.wait_seconds.is_some() {
         return waited_for(state, id, query, request).await;
     }
-    let start = accepted(&state, id, request, query.run_type).await?;
+    let OptionalJson(request) = found_first(&state, id, request).await?;
+    let version = latest_version(&state, id).await?;
+    let start = accepted(&state, (id, version.id), request, query.run_type).await?;
     let begun = state.engine.run_start(start).await;
     let snapshot = started(&state, id, Resource::Workflow, begun).await?;
-    Ok(Answer(viewed(&state, &snapshot).await?).into_response())
+    Ok(Answer(run_view(&snapshot, Some(version))?).into_response())
 }
 
 /// Run one node.
@@ -315,7 +324,7 @@ pub(crate) async fn run_partial(
     request: Result<Json<PartialRunRequest>, Problem>,
 ) -> Result<Answer<Map<String, Value>>, Problem> {
     let Json(request) = found_first(&state, id, request).await?;
-    let version_id = latest_version(&state, id).await?;
+    let version_id = latest_version_id(&state, id).await?;
     let outputs = state.engine.run_partial(request.into_partial(id, version_id)).await;
     outputs.map(Answer).map_err(|error| Resource::Workflow.engine(error))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use sluice_domain::run::{
-    self, Behaviour, FailureKind, LoopPlan, Plan, RunState, RunStatus, TaskStatus, TaskView,
+    self, Behaviour, FailureKind, LoopPlan, Outputs, Plan, RunState, RunStatus, TaskStatus, TaskView,
 };
 use sluice_engine::{BatchCounts, Snapshot, clock};
 use sluice_persistence::VersionRow;
@@ -44,7 +44,7 @@ pub(crate) struct Run {
     initial_inputs: Option<Arc<Map<String, Value>>>,
     /// {node title: output} of every node that gave one, and of every gate that something waits at.
     #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
-    outputs: Option<Map<String, Value>>,
+    outputs: Option<Outputs>,
     /// The work of every node.
     tasks: Vec<Task>,
     /// The run that started it.
