@@ -14,6 +14,7 @@ on_both_stores!(
     a_file_gives_the_rows,
     a_dataset_gives_the_rows,
     a_row_that_fails_fails_alone,
+    a_row_that_is_retried_survives_a_crash,
     a_row_may_wait_for_a_person,
     a_batch_survives_a_crash,
     a_canceled_batch_stops,
@@ -176,6 +177,19 @@ async fn a_row_that_fails_fails_alone(app: App) {
     assert_eq!(lines[0]["error"], Value::Null);
 }
 
+/// Although its batch has ended.
+async fn a_row_that_is_retried_survives_a_crash(mut app: App) {
+    let code = "n = 0\nwhile n < 400000:\n    n = n + 1\nreturn {'out': 1 // 0}";
+    let workflow = app.create(&after_input("slowly", python("p", code))).await;
+    let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(1)})).await.ok());
+    let batch = app.run_until(&batch, "COMPLETED").await;
+    let row = lines(&app, &batch).await[0]["run_id"].as_str().expect("an id").to_owned();
+    let retried = app.post(&format!("/run/{row}/retry/"), &json!({})).await.ok();
+    assert_eq!(retried["status"], "RUNNING");
+    app.crash_and_restart().await;
+    app.run_until(&row, "FAILED").await;
+}
+
 async fn a_row_may_wait_for_a_person(app: App) {
     let workflow = app.create(&gated("gated")).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(2), "mini_batch_size": 1})).await.ok());
@@ -220,7 +234,7 @@ async fn a_canceled_batch_stops(mut app: App) {
     })
     .await;
     let canceled = app.call(Method::POST, &format!("/wf/cancel_workflow/{batch}/")).await.ok();
-    assert_eq!(canceled["status"], "CANCELED");
+    assert_eq!((&canceled["status"], &canceled["batch"]["total"]), (&json!("CANCELED"), &json!(5)));
     let settled = eventually("the rows to be canceled", async || {
         let now = app.read_run(&batch).await;
         let rows = &now["batch"];
@@ -260,6 +274,12 @@ async fn what_is_no_batch_is_refused(app: App) {
         let answer = start_file(&app, &workflow, file(name, text).text("mini_batch_size", size)).await;
         assert_eq!(answer.pointers(), ["/file"], "{name} {text:?}");
     }
+    let long = format!("{}\n1\n", "n".repeat(256));
+    assert_eq!(start_file(&app, &workflow, file("t.csv", &long)).await.pointers(), ["/file"]);
+    // A small file that would fill the memory: each row has the names for itself.
+    let names: Vec<String> = (0..250).map(|number| format!("{number:0250}")).collect();
+    let wide = format!("{}\n{}", names.join(","), format!("{}\n", ",".repeat(249)).repeat(9_000));
+    assert_eq!(start_file(&app, &workflow, file("t.csv", &wide)).await.pointers(), ["/file"]);
     let answer = start_file(&app, &workflow, file("t.csv", "x\n1\n").text("mini_batch_size", "many")).await;
     assert_eq!(answer.pointers(), ["/mini_batch_size"]);
     assert_eq!(start_file(&app, &workflow, Form::new().text("a", "b")).await.pointers(), ["/file"]);

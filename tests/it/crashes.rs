@@ -165,11 +165,17 @@ async fn storm(kind: Kind) {
     };
     tokio::join!(join_all(clients), killer);
     let (runs, settled) = (promises.runs.into_inner(), promises.settled.into_inner());
-    check(&app, &runs, &settled, &ledger).await;
+    check(&app, &runs, &settled, &ledger, kills).await;
 }
 
 /// Every promise was kept.
-async fn check(app: &App, runs: &BTreeMap<String, String>, settled: &HashMap<String, String>, ledger: &Path) {
+async fn check(
+    app: &App,
+    runs: &BTreeMap<String, String>,
+    settled: &HashMap<String, String>,
+    ledger: &Path,
+    kills: u64,
+) {
     println!("{} runs were accepted, {} decisions taken", runs.len(), settled.len());
     assert!(!runs.is_empty(), "no run was accepted: this shows nothing");
     // What ran, by run, and whether it left a trace.
@@ -207,6 +213,9 @@ async fn check(app: &App, runs: &BTreeMap<String, String>, settled: &HashMap<Str
         let times = executed.get(label.as_str()).copied().unwrap_or(0);
         assert!(times >= 1, "{label} ended without having run");
         excess += times - 1;
+    }
+    if kills >= 100 {
+        assert!(!settled.is_empty() && !executed.is_empty(), "no decision or no trace: this shows nothing");
     }
     println!("{excess} nodes ran more often than once");
 }

@@ -1,10 +1,20 @@
 //! What a crash leaves behind, and who may open a store.
 
-use serde_json::{Value, json};
+#![expect(
+    clippy::print_stdout,
+    reason = "how many requests met the end of a server is what its reader wants"
+)]
 
-use crate::app::{App, eventually, on_both_stores, task};
+use std::cell::{Cell, RefCell};
+
+use futures_util::future::join_all;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::app::{App, eventually, id_of, on_both_stores, task};
 use crate::graphs::*;
-use crate::process;
+use crate::process::{self, DEADLINE};
 
 on_both_stores!(
     a_gate_survives_a_crash,
@@ -15,6 +25,7 @@ on_both_stores!(
     a_saved_workflow_survives_a_crash,
     crashes_again_and_again,
     a_second_server_refuses_to_start,
+    sigterm_under_load_loses_nothing,
     sigterm_drains,
     a_newer_schema_is_refused,
 );
@@ -155,6 +166,52 @@ async fn sigterm_drains(mut app: App) {
     app.terminate().await;
     app.boot().await;
     app.run_until(&busy, "COMPLETED").await;
+}
+
+/// Clients that go on asking while the server stops are answered or cleanly refused, and what they were promised
+/// is kept.
+async fn sigterm_under_load_loses_nothing(mut app: App) {
+    let shapes = [plain("plain"), gated("gated"), after_input("slow", slow("p"))];
+    let mut workflows = Vec::new();
+    for shape in &shapes {
+        workflows.push(app.create(shape).await);
+    }
+    let (accepted, refused) = (RefCell::new(Vec::new()), Cell::new(0));
+    let http = Client::builder().no_proxy().timeout(DEADLINE).build().expect("a client");
+    let (base, started) = (app.base().to_owned(), Notify::new());
+    let client = async |number: usize| {
+        for workflow in workflows.iter().cycle().skip(number) {
+            let url = format!("{base}/wf/{workflow}/start_run/");
+            let answer = match http.post(url).json(&run_body("hi")).send().await {
+                Ok(answer) => answer,
+                Err(error) => return assert!(error.is_connect() || error.is_request(), "{error:?}"),
+            };
+            let status = answer.status().as_u16();
+            let body: Value = answer.json().await.expect("a whole answer");
+            match status {
+                200 => accepted.borrow_mut().push(id_of(&body)),
+                503 => return refused.set(refused.get() + 1),
+                other => panic!("{other}: {body}"),
+            }
+            if accepted.borrow().len() >= 40 {
+                started.notify_one();
+            }
+        }
+    };
+    let stop = async {
+        started.notified().await;
+        app.terminate().await;
+    };
+    tokio::join!(join_all((0..8).map(client)), stop);
+    println!("{} accepted, {} refused", accepted.borrow().len(), refused.get());
+    app.boot().await;
+    for run in accepted.into_inner() {
+        eventually(&format!("{run} to come to rest"), async || {
+            let status = app.read_run(&run).await["status"].clone();
+            ["COMPLETED", "PAUSED"].iter().any(|rest| status == *rest).then_some(())
+        })
+        .await;
+    }
 }
 
 async fn a_newer_schema_is_refused(mut app: App) {

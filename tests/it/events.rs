@@ -20,6 +20,7 @@ on_both_stores!(
     a_stream_that_cannot_be_given_is_a_problem,
     pauses_of_all_runs_can_be_followed,
     pause_events_survive_a_crash,
+    pause_events_that_are_deleted_stop_nobody,
 );
 
 fn path(run: &str) -> String {
@@ -142,7 +143,9 @@ async fn a_canceled_run_ends_its_stream(app: App) {
 async fn a_stream_that_cannot_be_given_is_a_problem(app: App) {
     let run = id_of(&app.create_and_run(&plain("w"), &run_body("hi")).await);
     let length = Stream::open(&app, &path(&run), None).await.rest().await.len();
-    for bad in ["x", "-1", "1.5", &length.to_string(), "99999999999999999999"] {
+    let beyond = app.with_header(Method::GET, &path(&run), "last-event-id", &length.to_string()).await;
+    beyond.problem(400);
+    for bad in ["x", "-1", "1.5", "99999999999999999999"] {
         for path in [path(&run), "/wf/paused_workflows/events/".to_owned()] {
             let answer = app.with_header(Method::GET, &path, "last-event-id", bad).await;
             let problem = answer.problem(400);
@@ -175,6 +178,21 @@ async fn pauses_of_all_runs_can_be_followed(app: App) {
     assert_eq!(all[1..], [opened, settled]);
     assert_eq!((all[0].event.as_str(), &all[0].data["run_id"]), ("opened", &json!(before)));
     assert!(all.is_sorted_by(|a, b| a.id < b.id));
+}
+
+/// They go with their workflow; a client that has seen them goes on with what comes next.
+async fn pause_events_that_are_deleted_stop_nobody(app: App) {
+    let mut stream = Stream::open(&app, PAUSES, None).await;
+    let run = app.start_to_pause(&gated("gone")).await;
+    let seen = stream.next().await.expect("an event");
+    let workflow = app.read_run(&run).await["workflow_id"].as_str().expect("an id").to_owned();
+    app.delete(&format!("/wf/{workflow}/")).await.expect(204);
+    drop(stream);
+    let mut stream = Stream::open(&app, PAUSES, Some(seen.id)).await;
+    let run = app.start_to_pause(&gated("next")).await;
+    let next = stream.next().await.expect("an event");
+    assert_eq!((next.event.as_str(), &next.data["run_id"]), ("opened", &json!(run)));
+    assert!(next.id > seen.id);
 }
 
 async fn pause_events_survive_a_crash(mut app: App) {

@@ -7,6 +7,11 @@ use crate::problem::{Kind, Problem, ProblemItem};
 
 /// How many problems of a file are listed.
 const LISTED: usize = 20;
+/// The longest name of a field of a CSV file, in characters.
+const MAX_NAME: usize = 255;
+/// How much memory the rows of a CSV file take at most, and what a field takes beside its name and its value.
+const MAX_TABLE_BYTES: usize = 256 << 20;
+const FIELD_BYTES: usize = 100;
 
 /// What a file holds.
 #[derive(Debug, Default, PartialEq)]
@@ -76,7 +81,21 @@ fn csv(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
         return Err(refused(vec![problem]));
     }
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
+    // Each row has the names for itself.
+    let of_names = names.as_slice().len() + names.len() * FIELD_BYTES;
+    let mut bytes = 0;
     for record in reader.records() {
+        bytes += of_names + record.as_ref().map_or(0, |record| record.as_slice().len());
+        if bytes > MAX_TABLE_BYTES {
+            let line = record.ok().and_then(|record| Some(record.position()?.line())).unwrap_or(1);
+            problems.push(at_line(
+                line,
+                format!(
+                    "the rows until here take more than {MAX_TABLE_BYTES} bytes: send fewer, or fewer fields"
+                ),
+            ));
+            break;
+        }
         match record {
             Ok(record) if record.iter().any(|value| value.contains('\0')) => {
                 problems.push(at_line(record.position().map_or(1, csv::Position::line), "it holds U+0000"));
@@ -99,6 +118,8 @@ fn bad_names(names: &csv::StringRecord) -> Option<ProblemItem> {
     names.iter().find_map(|name| {
         let what = if name.is_empty() {
             "a field has no name".to_owned()
+        } else if name.chars().count() > MAX_NAME {
+            format!("the name of a field has more than {MAX_NAME} characters")
         } else if !seen.insert(name) {
             format!("the field {name:?} is named twice")
         } else {

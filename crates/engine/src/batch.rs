@@ -1,6 +1,7 @@
 //! Batches: one run a row, some of them at a time. The rows' own runs are the truth about how far a batch
 //! is; its log says only that it was accepted, has begun and has ended.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
@@ -124,10 +125,13 @@ impl Engine {
         }
     }
 
-    /// Cancels the rows that have not ended: of this batch, or of every batch that has ended itself.
+    /// Cancels the rows that have not ended: of this batch, or of every batch that was canceled.
     pub(crate) async fn cancel_rows(&self, batch: Option<Uuid>) -> Result<(), StoreError> {
+        let mut left_alone = HashSet::new();
         loop {
-            let rows = self.journal().store.unfinished_rows(batch, PAGE).await?;
+            let limit = PAGE + left_alone.len() as u64;
+            let mut rows = self.journal().store.unfinished_rows(batch, limit).await?;
+            rows.retain(|row| !left_alone.contains(row));
             if rows.is_empty() {
                 return Ok(());
             }
@@ -135,8 +139,15 @@ impl Engine {
                 match self.run_cancel(row).await {
                     // It has ended meanwhile, or was deleted.
                     Ok(_) | Err(EngineError::Refused(_) | EngineError::NotFound) => {}
-                    Err(EngineError::Store(error)) => return Err(error),
-                    Err(other) => return Err(StoreError::Failed(Box::new(other))),
+                    Err(EngineError::Store(away @ (StoreError::Unavailable(_) | StoreError::Full(_)))) => {
+                        return Err(away);
+                    }
+                    // One that can't be read keeps none of the others.
+                    Err(cause) => {
+                        let cause: &dyn std::error::Error = &cause;
+                        tracing::error!(run = %row, cause, "a row of a batch can't be canceled");
+                        left_alone.insert(row);
+                    }
                 }
             }
         }

@@ -65,29 +65,39 @@ impl Dispatcher {
         if self.stop.is_cancelled() {
             return;
         }
-        match lock(&self.drivers).entry(run) {
-            Entry::Occupied(driver) => driver.get().set(),
-            Entry::Vacant(free) => {
-                let wake = Arc::clone(free.insert(Arc::default()));
-                let (driven, dispatcher) = (AssertUnwindSafe(drive(wake)), self.clone());
-                self.tasks.spawn(async move {
-                    // Stopping in the middle loses nothing: the log says where to go on.
-                    let driven = dispatcher.stop.run_until_cancelled(driven.catch_unwind()).await;
-                    if let Some(Err(_)) = driven {
-                        tracing::error!(%run, "the driver of a run panicked, it is driven again in a while");
-                        lock(&dispatcher.drivers).remove(&run);
-                        if dispatcher
-                            .stop
-                            .run_until_cancelled(tokio::time::sleep(AFTER_PANIC))
-                            .await
-                            .is_some()
-                        {
-                            again();
-                        }
-                    }
-                });
+        let wake = match lock(&self.drivers).entry(run) {
+            Entry::Occupied(driver) => return driver.get().set(),
+            Entry::Vacant(free) => Arc::clone(free.insert(Arc::default())),
+        };
+        self.spawn(run, drive(wake), again);
+    }
+
+    /// Makes a place for the driver of a run that is about to begin, so that no wake is lost before there is one.
+    /// It is to be spawned, or let go.
+    pub(crate) fn reserve(&self, run: Uuid) -> Arc<Wake> {
+        Arc::clone(lock(&self.drivers).entry(run).or_default())
+    }
+
+    /// Spawns the driver of a run that has a place.
+    pub(crate) fn spawn(
+        &self,
+        run: Uuid,
+        driven: impl Future<Output = ()> + Send + 'static,
+        again: impl FnOnce() + Send + 'static,
+    ) {
+        let (driven, dispatcher) = (AssertUnwindSafe(driven), self.clone());
+        self.tasks.spawn(async move {
+            // Stopping in the middle loses nothing: the log says where to go on.
+            let driven = dispatcher.stop.run_until_cancelled(driven.catch_unwind()).await;
+            if let Some(Err(_)) = driven {
+                tracing::error!(%run, "the driver of a run panicked, it is driven again in a while");
+                lock(&dispatcher.drivers).remove(&run);
+                let rested = dispatcher.stop.run_until_cancelled(tokio::time::sleep(AFTER_PANIC)).await;
+                if rested.is_some() {
+                    again();
+                }
             }
-        }
+        });
     }
 
     /// Wakes the driver of `run`, if it has one.

@@ -24,6 +24,8 @@ pub(crate) struct Driver {
     state: RunState,
     /// The place among the runs that go on at the same time, once there is one.
     pub(crate) place: Option<Place>,
+    /// By which it is woken, while it is not driven yet.
+    pub(crate) wake: Option<Arc<Wake>>,
     /// The rows of a batch that is about to begin.
     pub(crate) rows: Vec<String>,
     /// What the run is to be told next.
@@ -57,7 +59,17 @@ impl Driver {
     pub(crate) fn new(journal: Arc<Journal>, tools: Tools, run: Snapshot) -> Self {
         let Snapshot { record, state, plan } = run;
         let work = Work::new(tools, record.workflow_id);
-        Self { journal, plan, record, state, place: None, rows: Vec::new(), inbox: VecDeque::new(), work }
+        Self {
+            journal,
+            plan,
+            record,
+            state,
+            place: None,
+            wake: None,
+            rows: Vec::new(),
+            inbox: VecDeque::new(),
+            work,
+        }
     }
 
     /// The run as the driver has it.

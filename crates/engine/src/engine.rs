@@ -305,6 +305,7 @@ impl Engine {
         let record = RunRecord { parent_run_id, batch_row, ..record(workflow_id, version_id, run_type) };
         let mut driver = self.new_driver(record).await?;
         driver.place = self.0.runs.try_take(workflow_id);
+        driver.wake = Some(self.0.dispatcher.reserve(driver.record.id));
         let inputs = [Input::Start(Arc::new(inputs))].into_iter().chain(reused.map(Input::Reuse));
         self.first(driver, inputs.collect()).await
     }
@@ -321,10 +322,17 @@ impl Engine {
         mut driver: Driver,
         inputs: Vec<Input>,
     ) -> Result<(Snapshot, Driver), EngineError> {
+        let (run, workflow) = (driver.record.id, driver.record.workflow_id);
         let begun = driver.begin(inputs).await;
-        if let Err(TellError::Commit(CommitError::Store(_))) = &begun {
-            // It may have been kept although no answer came: then it has to be driven.
-            self.dispatch(driver.record.id, driver.record.workflow_id);
+        let is_reserved = driver.wake.is_some();
+        let has_news =
+            is_reserved && (begun.is_err() || driver.is_settled()) && !self.0.dispatcher.retire(run);
+        if has_news {
+            self.0.dispatcher.let_go(run);
+        }
+        // It may have been kept although no answer came: then it has to be driven.
+        if has_news || matches!(begun, Err(TellError::Commit(CommitError::Store(_)))) {
+            self.dispatch(run, workflow);
         }
         begun.map(|accepted| (accepted, driver)).map_err(Into::into)
     }
@@ -339,9 +347,14 @@ impl Engine {
             return;
         }
         let (run, workflow, engine) = (driver.record.id, driver.record.workflow_id, self.clone());
-        let turn =
-            driver.place.take().map_or_else(|| self.0.runs.queue(driver.record.workflow_id), Turn::Now);
-        let drive = |wake: Arc<Wake>| async move {
+        if driver.place.is_none() && done.is_none() {
+            // What waits for its turn waits in the store, and not here.
+            self.0.dispatcher.let_go(run);
+            return self.dispatch(run, workflow);
+        }
+        let wake = driver.wake.take().unwrap_or_else(|| self.0.dispatcher.reserve(run));
+        let turn = driver.place.take().map_or_else(|| self.0.runs.queue(workflow), Turn::Now);
+        let drive = async move {
             driver.place = engine.take_place(run, turn, &wake).await;
             if driver.place.is_none() {
                 return engine.0.dispatcher.let_go(run);
@@ -352,7 +365,7 @@ impl Engine {
                 let _ = done.send(driver.into_snapshot());
             }
         };
-        self.0.dispatcher.dispatch(run, drive, self.dispatching(run, workflow));
+        self.0.dispatcher.spawn(run, drive, self.dispatching(run, workflow));
     }
 
     /// Sees to it that the run is driven.

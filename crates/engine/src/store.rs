@@ -111,8 +111,8 @@ pub trait RunStore: Send + Sync + 'static {
     /// How far the rows of a batch are.
     async fn batch_counts(&self, batch: Uuid) -> Result<BatchCounts, StoreError>;
 
-    /// The ids of the runs of rows that have not ended: of this batch, or without one of every batch that
-    /// has ended itself; at most `limit`.
+    /// The ids of the runs of rows that have not ended: of this batch, or without one of every batch that was
+    /// canceled; at most `limit`. A row of a batch that completed may be at work again: somebody has retried it.
     async fn unfinished_rows(&self, batch: Option<Uuid>, limit: u64) -> Result<Vec<Uuid>, StoreError>;
 }
 

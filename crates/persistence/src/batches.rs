@@ -1,6 +1,6 @@
 //! Rows of batches, and how far they are.
 
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use sluice_domain::run::RunStatus;
 use sluice_engine::{BatchCounts, StoreError};
@@ -117,7 +117,7 @@ pub(crate) async fn unfinished(
                 .column(run::Column::Id)
                 .filter(run::Column::RunType.eq("batch"))
                 .filter(run::Column::BatchRow.is_null())
-                .filter(Expr::cust(UNFINISHED).not());
+                .filter(run::Column::Status.eq(RunStatus::Canceled.as_str()));
             select.filter(run::Column::ParentRunId.in_subquery(QuerySelect::query(&mut ended).take()))
         }
     };

@@ -21,8 +21,12 @@ const PAGE: u64 = 4_096;
 /// How a connection to SQLite is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Use {
-    Write { max_bytes: Option<u64> },
+    Write {
+        max_bytes: Option<u64>,
+    },
     Read,
+    /// To read all of a file once.
+    Check,
 }
 
 fn options(url: &str, connections: u32) -> ConnectOptions {
@@ -45,7 +49,7 @@ pub(crate) async fn sqlite(path: &Path, usage: Use, connections: u32) -> Result<
     options.map_sqlx_sqlite_opts(move |options| {
         let options = options.filename(&path).busy_timeout(ACQUIRE);
         let options = match usage {
-            Use::Read => options.read_only(true),
+            Use::Read | Use::Check => options.read_only(true),
             Use::Write { .. } => options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
         };
         pragmas(usage).into_iter().fold(options, |options, (name, value)| options.pragma(name, value))
@@ -55,13 +59,12 @@ pub(crate) async fn sqlite(path: &Path, usage: Use, connections: u32) -> Result<
 
 /// How each connection to SQLite is set up.
 pub(crate) fn pragmas(usage: Use) -> Vec<(&'static str, String)> {
-    let mut pragmas = vec![
-        ("foreign_keys", "ON".to_owned()),
-        ("temp_store", "MEMORY".to_owned()),
+    let mut pragmas = vec![("foreign_keys", "ON".to_owned()), ("temp_store", "MEMORY".to_owned())];
+    if usage != Use::Check {
         // Negative: in KiB.
-        ("cache_size", "-65536".to_owned()),
-        ("mmap_size", (256 * 1024 * 1024).to_string()),
-    ];
+        pragmas.push(("cache_size", "-65536".to_owned()));
+        pragmas.push(("mmap_size", (256 * 1024 * 1024).to_string()));
+    }
     if let Use::Write { max_bytes } = usage {
         // What was acknowledged survives a power cut.
         pragmas.push(("synchronous", "FULL".to_owned()));

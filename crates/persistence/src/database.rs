@@ -169,7 +169,7 @@ async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, Open
     };
     if exists {
         // Reading only: a database that is not ours must not even become one with a write-ahead log.
-        let db = connect::sqlite(path, Use::Read, 1).await.map_err(failed)?;
+        let db = connect::sqlite(path, Use::Check, 1).await.map_err(failed)?;
         let checked = match check_pages(&db, path).await {
             Ok(()) => schema::check(&db).await,
             Err(damage) => Err(damage),

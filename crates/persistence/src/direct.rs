@@ -90,7 +90,7 @@ impl Direct {
 
     fn open(&self) -> rusqlite::Result<Connection> {
         let access = match self.usage {
-            Use::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Use::Read | Use::Check => OpenFlags::SQLITE_OPEN_READ_ONLY,
             Use::Write { .. } => OpenFlags::SQLITE_OPEN_READ_WRITE,
         };
         let connection = Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;

@@ -16,6 +16,7 @@ use sluice_engine::{Commit, CommitError, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 use crate::direct::Direct;
 use crate::{NewWorkflow, WorkflowRow, WriteError};
@@ -30,6 +31,8 @@ const BATCH: usize = 256;
 const QUEUE: usize = 4 * BATCH;
 /// How long a caller waits for a place in the queue.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a caller waits for the answer. Longer than the transactions before it may take.
+const DEADLINE: Duration = Duration::from_secs(65);
 
 /// What the writer is asked for.
 enum Job {
@@ -70,21 +73,21 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         // Serialized here, on the caller's time.
         self.send(Job::Commit(Box::new(RunCommit::new(commit, reply)?))).await?;
-        answer.await.unwrap_or_else(|_| Err(gone().into()))
+        self.answered(answer).await?
     }
 
     /// Creates a workflow.
     pub(crate) async fn create(&self, new: NewWorkflow) -> Result<WorkflowRow, WriteError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Create(Box::new(Creation::new(new, reply)))).await?;
-        answer.await.unwrap_or_else(|_| Err(gone().into()))
+        self.answered(answer).await?
     }
 
     /// Makes a change.
     pub(crate) async fn change<C: Change>(&self, change: C) -> Result<C::Output, WriteError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Work(Box::new(Waiting::new(change, reply)))).await?;
-        answer.await.unwrap_or_else(|_| Err(gone().into()))
+        self.answered(answer).await?
     }
 
     /// Lets the writer finish what waits. What comes later is refused.
@@ -96,6 +99,17 @@ impl Writer {
     /// An error when the writer has ended.
     pub(crate) fn alive(&self) -> Result<(), StoreError> {
         if self.queue.is_closed() { Err(gone()) } else { Ok(()) }
+    }
+
+    /// The writer's answer. A disk that doesn't answer at all holds the writer, and not whoever asked it.
+    async fn answered<T>(&self, answer: oneshot::Receiver<T>) -> Result<T, StoreError> {
+        match timeout(DEADLINE, answer).await {
+            Ok(answer) => answer.map_err(|_| gone()),
+            Err(late) => {
+                self.failed.store(true, Ordering::Relaxed);
+                Err(StoreError::Unavailable(Box::new(late)))
+            }
+        }
     }
 
     async fn send(&self, job: Job) -> Result<(), StoreError> {

@@ -40,6 +40,11 @@ pub(crate) async fn detail_view(state: &AppState, detail: RunDetail) -> Result<R
     let (snapshot, version) = snapshot_of(state, detail).await?;
     let view = || run_view(&snapshot, Some(version));
     let run = if snapshot.state.bytes > FEW { tokio::task::block_in_place(view) } else { view() }?;
+    with_rows(state, &snapshot, run).await
+}
+
+/// A batch with how far its rows are; any other run as it is.
+async fn with_rows(state: &AppState, snapshot: &Snapshot, run: Run) -> Result<Run, Problem> {
     let Some(batch) = snapshot.state.batch else { return Ok(run) };
     let counts = state.db.batch_counts(snapshot.record.id).await?;
     Ok(run.with_rows(batch.rows, counts))

@@ -177,5 +177,5 @@ pub(crate) async fn run_cancel(
 ) -> Result<Answer<Run>, Problem> {
     let snapshot = state.engine.run_cancel(id).await.map_err(|error| Resource::Run.engine(error))?;
     let version = state.db.version(snapshot.record.version_id).await?;
-    run_view(&snapshot, version).map(Answer)
+    super::with_rows(&state, &snapshot, run_view(&snapshot, version)?).await.map(Answer)
 }
