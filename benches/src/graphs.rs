@@ -63,7 +63,7 @@ pub(crate) fn gated() -> Value {
 
 /// A Python node that never ends by itself.
 pub(crate) fn busy() -> Value {
-    let config = json!({"code": "while True:\n    pass", "output_schema": {"out": "integer"}});
+    let config = json!({"code": "while True:\n    pass", "output_schema": {"out": "int"}});
     workflow("busy", vec![input(), node("p", "PythonFuncNode", config)], vec![link("input", "p")])
 }
 

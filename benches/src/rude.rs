@@ -99,29 +99,36 @@ pub(crate) fn cancel(args: &Args) -> Result<Row, Failure> {
     })
 }
 
-fn stat(process: u32) -> Option<Vec<String>> {
+fn stat(process: &str) -> Option<Vec<String>> {
     let text = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
     // What follows the name: the state, the parent, …
     Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
 }
 
 fn is_dead(process: u32) -> bool {
-    stat(process).is_none_or(|fields| fields[0] == "Z")
+    stat(&process.to_string()).is_none_or(|fields| fields[0] == "Z")
 }
 
-/// The child of `parent` that is running, once there is one.
+/// The child of `parent` of which a thread is running, once there is one.
 fn busiest(parent: u32) -> Result<u32, Failure> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
-        for entry in std::fs::read_dir("/proc")? {
-            let Some(process) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else {
-                continue;
-            };
-            let is_it = |fields: Vec<String>| fields[0] == "R" && fields[1] == parent.to_string();
-            if stat(process).is_some_and(is_it) {
-                return Ok(process);
+        for process in numbered("/proc")? {
+            let is_child = |fields: Vec<String>| fields[1] == parent.to_string();
+            if stat(&process).is_some_and(is_child)
+                && numbered(&format!("/proc/{process}/task"))?.iter().any(|thread| {
+                    stat(&format!("{process}/task/{thread}")).is_some_and(|fields| fields[0] == "R")
+                })
+            {
+                return Ok(process.parse()?);
             }
         }
     }
     Err("no node began to work".into())
+}
+
+/// The entries of a folder that are numbers.
+fn numbered(folder: &str) -> Result<Vec<String>, Failure> {
+    let names = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    Ok(names.filter(|name| name.parse::<u32>().is_ok()).collect())
 }

@@ -8,6 +8,7 @@ mod m20261123_000001_workflows_and_runs;
 mod m20261124_000002_pause_events;
 mod m20261124_000003_probes;
 mod m20261124_000004_batches;
+mod m20261124_000005_unfinished_rows;
 
 /// All steps, in the order in which they are taken.
 #[derive(Debug)]
@@ -21,6 +22,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000002_pause_events::Migration),
             Box::new(m20261124_000003_probes::Migration),
             Box::new(m20261124_000004_batches::Migration),
+            Box::new(m20261124_000005_unfinished_rows::Migration),
         ]
     }
 }

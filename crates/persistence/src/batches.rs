@@ -1,6 +1,6 @@
 //! Rows of batches, and how far they are.
 
-use sea_orm::sea_query::Expr;
+use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
 use sluice_domain::run::RunStatus;
 use sluice_engine::{BatchCounts, StoreError};
@@ -13,8 +13,8 @@ use crate::{Database, RunDetail, RunFilter};
 
 /// How many rows are written in one statement.
 const CHUNK: usize = 1_000;
-/// The runs that have not ended, in the words of the index that holds them.
-const UNFINISHED: &str = "status IN ('PENDING', 'RUNNING', 'PAUSED')";
+/// The rows that have not ended, in the words of the index that holds them.
+const UNFINISHED_ROWS: &str = "batch_row IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'PAUSED')";
 
 impl Database {
     /// The runs of the rows of a batch from row `from` on, in their order: at most `limit`.
@@ -103,23 +103,27 @@ pub(crate) async fn unfinished(
     batch: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<Uuid>, StoreError> {
-    let mut select = run::Entity::find()
+    let select = run::Entity::find()
         .select_only()
         .column(run::Column::Id)
-        .filter(Expr::cust(UNFINISHED))
-        .filter(run::Column::BatchRow.is_not_null())
+        .filter(Expr::cust(UNFINISHED_ROWS))
+        .filter(match batch {
+            Some(batch) => run::Column::ParentRunId.eq(batch),
+            None => Expr::exists(canceled_parent()),
+        })
         .limit(limit);
-    select = match batch {
-        Some(batch) => select.filter(run::Column::ParentRunId.eq(batch)),
-        None => {
-            let mut ended = run::Entity::find()
-                .select_only()
-                .column(run::Column::Id)
-                .filter(run::Column::RunType.eq("batch"))
-                .filter(run::Column::BatchRow.is_null())
-                .filter(run::Column::Status.eq(RunStatus::Canceled.as_str()));
-            select.filter(run::Column::ParentRunId.in_subquery(QuerySelect::query(&mut ended).take()))
-        }
-    };
     select.into_tuple().all(db.readers()).await.map_err(store_error)
+}
+
+/// The batch of a row, if it was canceled. Looked up for each row: there are few that have not ended.
+fn canceled_parent() -> SelectStatement {
+    let batch = Alias::new("batch");
+    Query::select()
+        .expr(Expr::val(1))
+        .from_as(run::Entity, batch.clone())
+        .and_where(
+            Expr::col((batch.clone(), run::Column::Id)).equals((run::Entity, run::Column::ParentRunId)),
+        )
+        .and_where(Expr::col((batch, run::Column::Status)).eq(RunStatus::Canceled.as_str()))
+        .take()
 }
