@@ -79,7 +79,8 @@ async fn migrating_names_the_steps(place: &Place) {
             "m20261123_000001_workflows_and_runs",
             "m20261124_000002_pause_events",
             "m20261124_000003_probes",
-            "m20261124_000004_batches"
+            "m20261124_000004_batches",
+            "m20261124_000005_unfinished_rows"
         ]
     );
     assert!(Database::migrate(place.options()).await.unwrap().is_empty());
