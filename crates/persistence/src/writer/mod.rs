@@ -53,7 +53,8 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer, which writes through the one connection of `db`, and commits of runs through `direct`.
+    /// Starts the writer, which writes through the one connection of `db`, and commits of runs and new
+    /// workflows through `direct`.
     pub(crate) fn spawn(db: DatabaseConnection, direct: Option<Direct>) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
