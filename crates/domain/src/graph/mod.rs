@@ -2,13 +2,13 @@
 
 mod defaults;
 mod definition;
-mod levels;
 mod normalise;
+mod outline;
 mod output_variables;
 mod raw;
 
 pub use definition::{Coordinates, Definition, Dimensions, Link, Node, SpurType};
-pub use levels::{Level, levels};
+pub use outline::{Level, LevelLink, Outline};
 pub use output_variables::{OutputVariable, output_variables};
 pub use raw::RawObject;
 

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::sync::Arc;
@@ -5,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Policy;
-use crate::graph::{Level, levels, node_type};
+use crate::graph::{Level, LevelLink, Outline, node_type};
 use crate::pause::PausePolicy;
 use crate::{Definition, Node};
 
@@ -195,9 +196,9 @@ impl Plan {
     }
 
     fn build_at(definition: &Definition, kinds: &dyn Kinds, depth: usize) -> Result<Self, PlanError> {
-        let levels = levels(definition);
+        let levels = Outline::of(definition).levels;
         let children: HashMap<&str, &Level<'_>> =
-            levels.iter().filter_map(|level| Some((level.parent?, level))).collect();
+            levels.iter().filter_map(|level| Some((level.parent?.id.as_str(), level))).collect();
         Builder { kinds, children }.level(&levels[0], depth)
     }
 
@@ -326,30 +327,28 @@ fn broken(why: &str) -> Behaviour {
 fn detached(level: &Level<'_>) -> Definition {
     Definition {
         nodes: level.nodes.iter().map(|(_, node)| (*node).clone()).collect(),
-        links: level.links.iter().map(|(_, link)| (*link).clone()).collect(),
+        links: level.links.iter().map(|link| link.link.clone()).collect(),
         ..Definition::default()
     }
 }
 
 /// The key of every node among the outputs of the run.
 fn labels(level: &Level<'_>) -> Vec<Arc<str>> {
-    let mut taken = HashSet::new();
+    let mut taken = HashSet::with_capacity(level.nodes.len());
     level.nodes.iter().map(|(_, node)| unique(node, &mut taken)).collect()
 }
 
 /// The title of a node; its id where the title is taken; with a number behind it where even that is.
-fn unique(node: &Node, taken: &mut HashSet<String>) -> Arc<str> {
-    let numbered = (2..).map(|n| format!("{} {n}", node.id));
-    let mut names = [node.title.clone(), node.id.clone()].into_iter().chain(numbered);
+fn unique<'n>(node: &'n Node, taken: &mut HashSet<Cow<'n, str>>) -> Arc<str> {
+    let numbered = (2..).map(|n| Cow::Owned(format!("{} {n}", node.id)));
+    let own = [&node.title, &node.id].map(|name| Cow::Borrowed(name.as_str()));
+    let mut names = own.into_iter().chain(numbered);
     let free = names.find(|name| !name.is_empty() && taken.insert(name.clone()));
     Arc::from(free.unwrap_or_default())
 }
 
 fn connect(plan: &mut Plan, level: &Level<'_>) {
-    for (_, link) in &level.links {
-        let (Some(source), Some(target)) = (plan.index(&link.source_id), plan.index(&link.target_id)) else {
-            continue;
-        };
+    for LevelLink { source, target, link, .. } in level.links.iter().copied() {
         let from_router = &*plan.nodes[source].node_type == node_type::ROUTER;
         let route = link.source_handle.as_deref().filter(|_| from_router).map(Arc::from);
         // Labels come last, when all links are there.
@@ -365,8 +364,12 @@ fn connect(plan: &mut Plan, level: &Level<'_>) {
 /// Gives the links of each node the keys under which outputs arrive there.
 fn label_arrivals(plan: &mut Plan, level: &Level<'_>) {
     for target in 0..plan.nodes.len() {
+        if let [edge] = plan.nodes[target].incoming.as_mut_slice() {
+            edge.label = unique(level.nodes[edge.source].1, &mut HashSet::new());
+            continue;
+        }
         let mut of_source: HashMap<usize, Arc<str>> = HashMap::new();
-        let mut taken: HashSet<String> = HashSet::new();
+        let mut taken = HashSet::new();
         for edge in &mut plan.nodes[target].incoming {
             if let Some(label) = of_source.get(&edge.source) {
                 edge.label = Arc::clone(label);
@@ -382,7 +385,8 @@ fn label_arrivals(plan: &mut Plan, level: &Level<'_>) {
 fn is_cyclic(plan: &Plan) -> bool {
     let edges =
         plan.nodes.iter().enumerate().flat_map(|(i, node)| node.outgoing.iter().map(move |t| (i, *t)));
-    let mut graph = petgraph::graph::DiGraph::<(), (), usize>::default();
+    let links = plan.nodes.iter().map(|node| node.outgoing.len()).sum();
+    let mut graph = petgraph::graph::DiGraph::<(), (), usize>::with_capacity(plan.nodes.len(), links);
     for _ in &plan.nodes {
         graph.add_node(());
     }

@@ -3,7 +3,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use super::{Catalogue, Code, Diagnostic, MAX_LINKS, MAX_NODES, chatbot, cycles, pointer_step};
-use crate::graph::{Level, levels, node_type};
+use crate::graph::{Level, Outline, node_type};
 use crate::run::MAX_NESTING;
 use crate::{Definition, Node};
 
@@ -31,15 +31,15 @@ impl<'c> Checker<'c> {
         if !self.is_bounded(definition, prefix) {
             return;
         }
-        self.ids(definition, prefix);
-        self.parents(definition, prefix, depth);
-        self.links(definition, prefix);
-        for level in levels(definition) {
-            self.level(definition, &level, prefix);
+        let outline = Outline::of(definition);
+        self.ids(definition, &outline, prefix);
+        self.parents(definition, &outline, prefix, depth);
+        self.links(definition, &outline, prefix);
+        for level in &outline.levels {
+            self.level(level, prefix);
         }
-        let nodes: HashMap<&str, &Node> = definition.nodes.iter().map(|n| (n.id.as_str(), n)).collect();
         for (index, node) in definition.nodes.iter().enumerate() {
-            let bodies = depth + around(&nodes, node);
+            let bodies = depth + outline.around(index).take(MAX_NESTING + 1).count();
             self.node(node, &format!("{prefix}/nodes/{index}"), bodies);
         }
         chatbot::check(definition, prefix, &mut self.found);
@@ -60,32 +60,27 @@ impl<'c> Checker<'c> {
         nodes <= MAX_NODES && links <= MAX_LINKS
     }
 
-    fn ids(&mut self, definition: &Definition, prefix: &str) {
-        let mut first: HashMap<&str, usize> = HashMap::new();
+    fn ids(&mut self, definition: &Definition, outline: &Outline<'_>, prefix: &str) {
         for (index, node) in definition.nodes.iter().enumerate() {
-            let pointer = format!("{prefix}/nodes/{index}/id");
+            let pointer = || format!("{prefix}/nodes/{index}/id");
             if node.id.is_empty() {
                 let message = "The node has an empty id. Give it one that no other node has.".to_owned();
-                self.report(Code::NodeIdEmpty, pointer, None, message);
-            } else if let Some(earlier) = first.get(node.id.as_str()) {
+                self.report(Code::NodeIdEmpty, pointer(), None, message);
+            } else if let Some(earlier) = outline.place(&node.id).filter(|first| *first != index) {
                 let message = format!(
                     "The id \"{}\" is already that of the node at {prefix}/nodes/{earlier}. Give this node another id.",
                     node.id
                 );
-                self.report(Code::NodeIdDuplicate, pointer, Some(&node.id), message);
-            } else {
-                first.insert(&node.id, index);
+                self.report(Code::NodeIdDuplicate, pointer(), Some(&node.id), message);
             }
         }
     }
 
-    fn parents(&mut self, definition: &Definition, prefix: &str, depth: usize) {
-        let parent_of: HashMap<&str, Option<&str>> =
-            definition.nodes.iter().map(|n| (n.id.as_str(), n.parent_id.as_deref())).collect();
+    fn parents(&mut self, definition: &Definition, outline: &Outline<'_>, prefix: &str, depth: usize) {
         for (index, node) in definition.nodes.iter().enumerate() {
             let Some(parent) = node.parent_id.as_deref() else { continue };
             let pointer = format!("{prefix}/nodes/{index}/parent_id");
-            if !parent_of.contains_key(parent) {
+            if outline.parents[index].is_none() {
                 let message = format!(
                     "There is no node \"{parent}\" to be the parent of \"{}\". Name an existing node, or null.",
                     node.id
@@ -93,10 +88,8 @@ impl<'c> Checker<'c> {
                 self.report(Code::ParentUnknown, pointer, Some(&node.id), message);
                 continue;
             }
-            let line = std::iter::successors(Some(parent), |id| parent_of.get(id).copied().flatten());
-            let line: Vec<&str> = line.take(MAX_NESTING + 1).collect();
-            let comes_back = line.contains(&node.id.as_str());
-            if comes_back {
+            let line: Vec<usize> = outline.around(index).take(MAX_NESTING + 1).collect();
+            if line.contains(&index) {
                 let message = format!(
                     "The node \"{}\" is its own parent in the end. Break the circle of parents.",
                     node.id
@@ -110,39 +103,36 @@ impl<'c> Checker<'c> {
         }
     }
 
-    fn links(&mut self, definition: &Definition, prefix: &str) {
-        let nodes: HashMap<&str, &Node> = definition.nodes.iter().map(|n| (n.id.as_str(), n)).collect();
-        let mut routes: HashMap<&str, Option<Vec<String>>> = HashMap::new();
-        for (index, link) in definition.links.iter().enumerate() {
-            let at = format!("{prefix}/links/{index}");
+    fn links(&mut self, definition: &Definition, outline: &Outline<'_>, prefix: &str) {
+        let catalogue = self.catalogue;
+        // Of routers alone, by index: a large graph has many links and few routers.
+        let mut routes: HashMap<usize, Vec<String>> = HashMap::new();
+        for (index, (link, (source, target))) in definition.links.iter().zip(&outline.ends).enumerate() {
             let ends = [
-                (Code::LinkSourceUnknown, "source_id", "begins", &link.source_id),
-                (Code::LinkTargetUnknown, "target_id", "ends", &link.target_id),
+                (source, Code::LinkSourceUnknown, "source_id", "begins", &link.source_id),
+                (target, Code::LinkTargetUnknown, "target_id", "ends", &link.target_id),
             ];
-            for (code, field, verb, id) in ends {
-                if !nodes.contains_key(id.as_str()) {
-                    let message = format!(
-                        "The link {verb} at \"{id}\", but no node has this id. Name an existing node or remove the link."
-                    );
-                    self.report(code, format!("{at}/{field}"), Some(id), message);
-                }
+            for (_, code, field, verb, id) in ends.into_iter().filter(|end| end.0.is_none()) {
+                let message = format!(
+                    "The link {verb} at \"{id}\", but no node has this id. Name an existing node or remove the link."
+                );
+                self.report(code, format!("{prefix}/links/{index}/{field}"), Some(id), message);
             }
-            let Some(source) = nodes.get(link.source_id.as_str()) else { continue };
-            let catalogue = self.catalogue;
-            let routes = routes.entry(&source.id).or_insert_with(|| catalogue.routes(source));
-            let Some((code, message)) = routes
-                .as_ref()
-                .and_then(|routes| route_problem(source, link.source_handle.as_deref(), routes))
-            else {
+            let Some(place) = *source else { continue };
+            let source = &definition.nodes[place];
+            if source.node_type != node_type::ROUTER {
                 continue;
-            };
-            self.report(code, format!("{at}/source_handle"), Some(&source.id), message);
+            }
+            let routes = routes.entry(place).or_insert_with(|| catalogue.routes(source).unwrap_or_default());
+            if let Some((code, message)) = route_problem(source, link.source_handle.as_deref(), routes) {
+                let pointer = format!("{prefix}/links/{index}/source_handle");
+                self.report(code, pointer, Some(&source.id), message);
+            }
         }
     }
 
-    fn level(&mut self, definition: &Definition, level: &Level<'_>, prefix: &str) {
-        let parent = level.parent.and_then(|id| definition.node(id));
-        if parent.is_none_or(|parent| parent.node_type == node_type::FOR_LOOP) {
+    fn level(&mut self, level: &Level<'_>, prefix: &str) {
+        if level.parent.is_none_or(|parent| parent.node_type == node_type::FOR_LOOP) {
             self.ends(level, prefix);
         }
         for cycle in cycles::cycles(level) {
@@ -153,8 +143,8 @@ impl<'c> Checker<'c> {
     }
 
     fn ends(&mut self, level: &Level<'_>, prefix: &str) {
-        let place =
-            level.parent.map_or_else(|| "The workflow".to_owned(), |id| format!("The body of \"{id}\""));
+        let parent = level.parent.map(|parent| parent.id.as_str());
+        let place = parent.map_or_else(|| "The workflow".to_owned(), |id| format!("The body of \"{id}\""));
         let of_type = |kind: &str| -> Vec<(usize, String)> {
             let matching = level.nodes.iter().filter(|(_, node)| node.node_type == kind);
             matching.map(|(index, node)| (*index, node.id.clone())).collect()
@@ -162,7 +152,7 @@ impl<'c> Checker<'c> {
         let (inputs, outputs) = (of_type(node_type::INPUT), of_type(node_type::OUTPUT));
         if inputs.is_empty() && !level.nodes.is_empty() {
             let message = format!("{place} has no InputNode. Add exactly one.");
-            self.report(Code::InputNodeMissing, format!("{prefix}/nodes"), level.parent, message);
+            self.report(Code::InputNodeMissing, format!("{prefix}/nodes"), parent, message);
         }
         for (index, id) in inputs.iter().skip(1) {
             let message = format!("{place} has more than one InputNode. Keep one of them.");
@@ -208,12 +198,6 @@ impl<'c> Checker<'c> {
             None => format!("There is no node type \"{name}\". The catalogue lists those that exist."),
         }
     }
-}
-
-/// How many bodies of its own definition a node stands in.
-fn around(nodes: &HashMap<&str, &Node>, node: &Node) -> usize {
-    let parent = |node: &&Node| node.parent_id.as_deref().and_then(|id| nodes.get(id).copied());
-    std::iter::successors(Some(node), parent).take(MAX_NESTING + 2).count() - 1
 }
 
 /// Pointers to the whole numbers that a double doesn't hold.

@@ -12,18 +12,12 @@ pub(super) struct Cycle {
 
 /// One cycle for each group of nodes that reach each other.
 pub(super) fn cycles(level: &Level<'_>) -> Vec<Cycle> {
-    let mut graph: DiGraph<usize, usize, usize> = DiGraph::default();
-    let place =
-        |id: &str, places: &std::collections::HashMap<&str, NodeIndex<usize>>| places.get(id).copied();
-    let mut places = std::collections::HashMap::new();
-    for (at, (_, node)) in level.nodes.iter().enumerate() {
-        let index = graph.add_node(at);
-        places.entry(node.id.as_str()).or_insert(index);
+    let mut graph: DiGraph<(), usize, usize> = DiGraph::with_capacity(level.nodes.len(), level.links.len());
+    for _ in &level.nodes {
+        graph.add_node(());
     }
-    for (at, (_, link)) in level.links.iter().enumerate() {
-        if let (Some(a), Some(b)) = (place(&link.source_id, &places), place(&link.target_id, &places)) {
-            graph.add_edge(a, b, at);
-        }
+    for (at, link) in level.links.iter().enumerate() {
+        graph.add_edge(NodeIndex::new(link.source), NodeIndex::new(link.target), at);
     }
     if petgraph::algo::toposort(&graph, None).is_ok() {
         return Vec::new();
@@ -32,7 +26,7 @@ pub(super) fn cycles(level: &Level<'_>) -> Vec<Cycle> {
 }
 
 fn cycle_in(
-    graph: &DiGraph<usize, usize, usize>,
+    graph: &DiGraph<(), usize, usize>,
     group: &[NodeIndex<usize>],
     level: &Level<'_>,
 ) -> Option<Cycle> {
@@ -50,8 +44,8 @@ fn cycle_in(
         at = edge.target();
     }
     let start = *seen.get(&at)?;
-    let id = |index: NodeIndex<usize>| level.nodes[graph[index]].1.id.clone();
+    let id = |index: NodeIndex<usize>| level.nodes[index.index()].1.id.clone();
     let mut path: Vec<String> = walk[start..].iter().map(|(index, _)| id(*index)).collect();
     path.push(id(at));
-    Some(Cycle { path, link: level.links[walk[start].1].0 })
+    Some(Cycle { path, link: level.links[walk[start].1].index })
 }
