@@ -18,6 +18,7 @@ on_both_stores!(
     a_row_may_wait_for_a_person,
     a_batch_survives_a_crash,
     a_canceled_batch_stops,
+    a_row_of_a_canceled_batch_is_not_retried,
     what_is_no_batch_is_refused,
     what_is_no_dataset_is_refused,
 );
@@ -249,6 +250,27 @@ async fn a_canceled_batch_stops(mut app: App) {
     // Nothing of it begins again.
     app.crash_and_restart().await;
     assert_eq!(lines(&app, &app.read_run(&batch).await).await, lines_after);
+}
+
+async fn a_row_of_a_canceled_batch_is_not_retried(app: App) {
+    // The first row fails at once, the second stays at work.
+    let number = node("input_node", "InputNode", json!({"output_schema": {"n": "int"}}));
+    let code = "while input_model.input_node.n == 1:\n    pass\nreturn {'out': 1 // 0}";
+    let picky = workflow("picky", vec![number, python("p", code)], chain(&["input_node", "p"]));
+    let workflow = app.create(&picky).await;
+    let rows = json!({"rows": [{"n": 0}, {"n": 1}], "mini_batch_size": 2});
+    let batch = id_of(&start(&app, &workflow, &rows).await.ok());
+    let batch = eventually("one row to fail, the other to run", async || {
+        let now = app.read_run(&batch).await;
+        (now["batch"]["failed"] == 1 && now["batch"]["running"] == 1).then_some(now)
+    })
+    .await;
+    let rows = lines(&app, &batch).await;
+    let failed = rows.iter().find(|line| line["status"] == "FAILED").expect("one failed");
+    let retry = format!("/run/{}/retry/", failed["run_id"].as_str().expect("an id"));
+    app.call(Method::POST, &format!("/wf/cancel_workflow/{}/", id_of(&batch))).await.ok();
+    let refused = app.post(&retry, &json!({})).await.problem(400);
+    assert!(refused["detail"].as_str().expect("a text").contains("batch"), "{refused}");
 }
 
 async fn what_is_no_batch_is_refused(app: App) {

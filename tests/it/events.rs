@@ -1,6 +1,6 @@
 //! Following runs and pauses as they go.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -304,4 +304,29 @@ async fn the_timeline_says_what_happened_when() {
     assert_eq!(gate["end_time"], gate["pauses"][0]["resume_time"]);
     assert_eq!(entries[9]["title"], "The last");
     app.get("/run/019aa2b5-0b7c-7f12-8a44-91d0c2e4f602/timeline/").await.problem(404);
+}
+
+/// Reads a stream until it says something that is no event.
+async fn heartbeat(app: &App, path: &str) -> String {
+    let mut response = app.stream(path, None).await;
+    let mut text = String::new();
+    loop {
+        let chunk = response.chunk().await.expect("a stream that is open").expect("a stream that goes on");
+        text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+        if let Some(comment) = text.split("\n\n").find(|block| block.starts_with(':')) {
+            return comment.to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn quiet_streams_are_kept_alive() {
+    let app = App::start(Kind::Sqlite).await;
+    let run = app.start_to_pause(&gated("gated")).await;
+    let begun = std::time::Instant::now();
+    let (of_run, of_pauses) = (path(&run), "/wf/paused_workflows/events/");
+    let both = join(heartbeat(&app, &of_run), heartbeat(&app, of_pauses));
+    let (run, pauses) = tokio::time::timeout(std::time::Duration::from_secs(30), both).await.expect("a beat");
+    assert_eq!((run.trim_end(), pauses.trim_end()), (":", ":"));
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(14), "it beats once in 15 seconds");
 }

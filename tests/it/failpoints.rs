@@ -154,6 +154,9 @@ disturbed! {
     a_chain(Sqlite): plain("")["definition"].clone();
     a_fan_of_python_nodes(Sqlite): fan();
     a_loop_with_a_gate(Sqlite): looped();
+    the_approval_example_on_postgres(Postgres): example("approval");
+    the_router_example_on_postgres(Postgres): example("router");
+    the_loop_example_on_postgres(Postgres): example("loop");
     a_gate(Postgres): gated("")["definition"].clone();
     a_failing_node(Postgres): after_input("", failing("p"))["definition"].clone();
     a_fan_on_postgres(Postgres): fan();

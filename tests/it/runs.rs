@@ -1,5 +1,6 @@
 //! `/wf/{id}/run…/` and `/run/`: starting runs, what they give, and finding them again.
 
+use chrono::{DateTime, SubsecRound, Utc};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -15,6 +16,7 @@ on_both_stores!(
     outputs_and_inputs_are_keyed_by_title,
     colliding_titles_lose_no_output,
     titles_collide_only_where_they_meet,
+    times_are_true_to_the_millisecond,
     a_failed_node_cancels_what_is_below_it,
     a_kind_that_is_not_there_yet_fails_with_a_sentence,
     a_schema_that_is_enforced_is_enforced,
@@ -126,6 +128,28 @@ async fn colliding_titles_lose_no_output(app: App) {
     let wanted =
         json!({"input_node": {"x": "hi"}, "Same": {"from": "a"}, "b": {"from": "b"}, "c": {"from": "c"}});
     assert_eq!(run["outputs"], wanted);
+}
+
+async fn times_are_true_to_the_millisecond(app: App) {
+    let workflow = app.create(&after_input("slow", slow("p"))).await;
+    let before = Utc::now();
+    let run = app.run_until(&app.start_run(&workflow, &run_body("hi")).await, "COMPLETED").await;
+    let after = Utc::now();
+    let time =
+        |value: &Value| value.as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok()).expect("a time");
+    let slow = task(&run, "p");
+    let in_order = [
+        before.trunc_subsecs(3),
+        time(&run["start_time"]),
+        time(&slow["start_time"]),
+        time(&slow["end_time"]),
+        time(&run["end_time"]),
+        after,
+    ];
+    assert!(in_order.is_sorted(), "{in_order:?}");
+    let seconds = run["duration"].as_f64().expect("seconds");
+    let between = (in_order[4] - in_order[1]).as_seconds_f64();
+    assert!((seconds - between).abs() <= 0.001, "{seconds} is not {between}");
 }
 
 async fn a_failed_node_cancels_what_is_below_it(app: App) {

@@ -95,6 +95,11 @@ fn refused(refusal: &Refusal) -> Problem {
             );
             Problem::new(Kind::RunNotFailed, detail)
         }
+        Refusal::BatchCanceled => Problem::new(
+            Kind::RunNotFailed,
+            "The run is a row of a batch that was canceled, which ended all its rows. Make a new run from it \
+             with POST /run/{run_id}/rerun/.",
+        ),
         Refusal::AlreadyStarted => {
             Problem::new(Kind::BadRequest, "The run has begun already. Start a new one.")
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 use sluice_domain::pause::PauseDecision;
-use sluice_domain::run::{Event, Input, Plan, Reused, RunState, RunStatus};
+use sluice_domain::run::{Event, Input, Plan, Refusal, Reused, RunState, RunStatus};
 use sluice_nodes::Policies;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
@@ -195,10 +195,17 @@ impl Engine {
     /// Lets a run that has failed go on, from the nodes that failed.
     ///
     /// # Errors
-    /// When there is no such run or it has not failed, or the store gives no answer.
+    /// When there is no such run, it has not failed or is a row of a batch that was canceled, or the store
+    /// gives no answer.
     pub async fn run_retry(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         uninterrupted(async move {
+            let record = engine.load(run_id).await?.record;
+            if let Some(batch) = record.parent_run_id.filter(|_| record.batch_row.is_some())
+                && engine.load(batch).await?.state.status == RunStatus::Canceled
+            {
+                return Err(Refusal::BatchCanceled.into());
+            }
             let snapshot = engine.tell(run_id, &Input::Retry).await?;
             engine.dispatch(run_id, snapshot.record.workflow_id);
             Ok(snapshot)

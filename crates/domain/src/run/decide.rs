@@ -96,6 +96,9 @@ pub enum Refusal {
     /// Only a run that has failed can be retried.
     #[error("only a run that has failed can be retried: it is {}", .0.as_str())]
     NotFailed(RunStatus),
+    /// The run is a row of a batch that was canceled, and with it every row.
+    #[error("the batch of the run was canceled")]
+    BatchCanceled,
 }
 
 /// Says what `input` leads to, and folds it into `state`, so that `state` is at every time what its log
