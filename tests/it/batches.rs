@@ -18,6 +18,7 @@ on_both_stores!(
     a_row_may_wait_for_a_person,
     a_batch_survives_a_crash,
     a_canceled_batch_stops,
+    nothing_of_a_canceled_batch_begins,
     a_row_of_a_canceled_batch_is_not_retried,
     what_is_no_batch_is_refused,
     what_is_no_dataset_is_refused,
@@ -250,6 +251,38 @@ async fn a_canceled_batch_stops(mut app: App) {
     // Nothing of it begins again.
     app.crash_and_restart().await;
     assert_eq!(lines(&app, &app.read_run(&batch).await).await, lines_after);
+}
+
+async fn nothing_of_a_canceled_batch_begins(app: App) {
+    let workflow = app.create(&after_input("endless", never_ending("p"))).await;
+    let size = json!({"rows": rows(100), "mini_batch_size": 100});
+    let batch = id_of(&start(&app, &workflow, &size).await.ok());
+    eventually("every row to go on", async || {
+        let now = app.read_run(&batch).await;
+        (now["batch"]["running"] == 100).then_some(())
+    })
+    .await;
+    let canceled = app.call(Method::POST, &format!("/wf/cancel_workflow/{batch}/")).await.ok();
+    eventually("the rows to be canceled", async || {
+        (app.read_run(&batch).await["batch"]["canceled"] == 100).then_some(())
+    })
+    .await;
+    let path = "/run/?parent_only=false&page_size=100&run_type=batch";
+    let begun_late = app
+        .get(path)
+        .await
+        .ok()
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|run| {
+            let begun = run["tasks"].as_array().into_iter().flatten().map(|task| &task["start_time"]);
+            run["parent_run_id"] == batch
+                && begun.filter_map(Value::as_str).any(|at| Some(at) > canceled["end_time"].as_str())
+        })
+        .count();
+    // What had its place already may have begun: there are as many places as Python workers.
+    assert!(begun_late <= 4, "{begun_late} nodes began after the end");
 }
 
 async fn a_row_of_a_canceled_batch_is_not_retried(app: App) {

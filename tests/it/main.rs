@@ -12,6 +12,7 @@ mod store;
 
 mod again;
 mod batches;
+mod bounds;
 mod catalogue;
 mod cli;
 mod concurrency;

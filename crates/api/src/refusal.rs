@@ -4,7 +4,7 @@ use sluice_domain::run::Refusal;
 use sluice_engine::{EngineError, StoreError};
 use sluice_persistence::WriteError;
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, ProblemItem};
 
 /// What an id in a path stands for: says which problem a missing one is.
 #[derive(Clone, Copy, Debug)]
@@ -111,6 +111,10 @@ impl From<StoreError> for Problem {
         match error {
             StoreError::Unavailable(_) => Self::store_away(error),
             StoreError::Full(_) => Self::store_full(error),
+            StoreError::PageTooLarge(bytes) => {
+                let detail = format!("The page holds more than {bytes} bytes. Ask for fewer at once.");
+                Self::invalid(Kind::InvalidQuery, vec![ProblemItem::new("/page_size", "too_large", detail)])
+            }
             StoreError::Unreadable { .. } | StoreError::Failed(_) => Self::internal(error),
         }
     }

@@ -1,5 +1,7 @@
 //! Rows of datasets and batches, from CSV, JSON Lines or JSON.
 
+use std::io::Read as _;
+
 use serde_json::{Map, Value};
 use sluice_domain::guard;
 
@@ -61,56 +63,71 @@ fn at_line(line: impl std::fmt::Display, what: impl std::fmt::Display) -> Proble
     ProblemItem::new("/file", "row", format!("Line {line}: {what}."))
 }
 
+/// Stands behind the last row of a CSV file while it is read: a quote that is never closed swallows it.
+const END: &str = "\u{1}end";
+
 fn csv(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
-    let mut reader = csv::ReaderBuilder::new()
-        .trim(csv::Trim::Headers)
-        .from_reader(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes));
-    let unreadable = |error: csv::Error| {
-        let line = error.position().map_or(1, csv::Position::line);
-        let what = match error.kind() {
-            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                format!("it has {len} fields, and the first line names {expected_len}")
-            }
-            csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-            _ => "it is no CSV".to_owned(),
-        };
-        at_line(line, what)
-    };
-    let names = reader.headers().map_err(|error| refused(vec![unreadable(error)]))?.clone();
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let mut builder = csv::ReaderBuilder::new();
+    builder.trim(csv::Trim::Headers);
+    let mut reader = builder.from_reader(bytes);
+    let names = reader.headers().map_err(|error| refused(vec![unreadable(&error)]))?.clone();
     if let Some(problem) = bad_names(&names) {
         return Err(refused(vec![problem]));
     }
-    let (mut rows, mut problems) = (Vec::new(), Vec::new());
+    let end = format!("\n{END}{}\n", ",".repeat(names.len().saturating_sub(1)));
+    let mut reader = builder.from_reader(bytes.chain(end.as_bytes()));
     // Each row has the names for itself.
     let of_names = names.as_slice().len() + names.len() * FIELD_BYTES;
-    let mut bytes = 0;
+    let (mut rows, mut problems) = (Vec::new(), Vec::new());
+    let (mut taken, mut line, mut is_closed) = (0, 1, false);
     for record in reader.records() {
-        bytes += of_names + record.as_ref().map_or(0, |record| record.as_slice().len());
-        if bytes > MAX_TABLE_BYTES {
-            let line = record.ok().and_then(|record| Some(record.position()?.line())).unwrap_or(1);
-            problems.push(at_line(
-                line,
-                format!(
-                    "the rows until here take more than {MAX_TABLE_BYTES} bytes: send fewer, or fewer fields"
-                ),
-            ));
-            break;
-        }
-        match record {
-            Ok(record) if record.iter().any(|value| value.contains('\0')) => {
-                problems.push(at_line(record.position().map_or(1, csv::Position::line), "it holds U+0000"));
-            }
-            Ok(record) => {
-                let fields = names.iter().zip(&record);
-                rows.push(fields.map(|(name, value)| (name.to_owned(), Value::from(value))).collect());
-            }
-            Err(error) => problems.push(unreadable(error)),
-        }
         if rows.len() > max_rows || problems.len() >= LISTED {
             break;
         }
+        let record = match record {
+            Ok(record) => record,
+            Err(error) => {
+                problems.push(unreadable(&error));
+                continue;
+            }
+        };
+        is_closed = record.get(0) == Some(END);
+        if is_closed {
+            break;
+        }
+        line = record.position().map_or(line, csv::Position::line);
+        taken += of_names + record.as_slice().len();
+        if taken > MAX_TABLE_BYTES {
+            let what = format!(
+                "the rows until here take more than {MAX_TABLE_BYTES} bytes: send fewer, or fewer fields"
+            );
+            problems.push(at_line(line, what));
+            break;
+        }
+        if record.iter().any(|value| value.contains('\0')) {
+            problems.push(at_line(line, "it holds U+0000"));
+        } else {
+            let fields = names.iter().zip(&record);
+            rows.push(fields.map(|(name, value)| (name.to_owned(), Value::from(value))).collect());
+        }
+    }
+    if !is_closed && problems.is_empty() && rows.len() <= max_rows {
+        problems.push(at_line(line, "a quote is opened and never closed"));
     }
     if problems.is_empty() { Ok(Table { rows, is_text: true }) } else { Err(refused(problems)) }
+}
+
+fn unreadable(error: &csv::Error) -> ProblemItem {
+    let line = error.position().map_or(1, csv::Position::line);
+    let what = match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("it has {len} fields, and the first line names {expected_len}")
+        }
+        csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
+        _ => "it is no CSV".to_owned(),
+    };
+    at_line(line, what)
 }
 
 fn bad_names(names: &csv::StringRecord) -> Option<ProblemItem> {
@@ -195,6 +212,7 @@ mod tests {
             ("t.jsonl", "{}\n[1]\n", "Line 2: it is no JSON object."),
             ("t.jsonl", "{}\n{\"a\":1e999}\n", "Line 2:"),
             ("t.csv", "a\n", "There are no rows"),
+            ("t.csv", "a\n1\n\"2\n3\n", "Line 3: a quote is opened and never closed."),
             ("t.txt", "a\n", "must end with"),
             ("t.csv", "a\n1\n2\n3\n4\n", "more than 3 rows"),
         ] {

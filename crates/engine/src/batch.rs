@@ -4,16 +4,20 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Map, Value};
 use sluice_domain::run::{Batch, Input};
 use uuid::Uuid;
 
 use crate::dispatcher::Wake;
 use crate::engine::{record, uninterrupted};
+use crate::feed::Rows;
 use crate::{Engine, EngineError, RunRecord, Snapshot, StartRun, StoreError};
 
-/// How many rows are read, or canceled, at once.
-const PAGE: u64 = 200;
+/// How many rows are read at once.
+const PAGE: u64 = 1_000;
+/// How many rows are canceled at once: their commits are grouped.
+const CANCELS: usize = 200;
 /// How long a batch waits for a store that gives no answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -78,7 +82,7 @@ impl Engine {
     async fn bring_rows_on(&self, run: &Snapshot, wake: &Wake) -> Result<(), EngineError> {
         let id = run.record.id;
         let Some(Batch { rows, mini_batch_size }) = run.state.batch else { return Ok(()) };
-        let rested = self.journal().rows_of(id);
+        let Rows { rested, called_off } = self.journal().rows_of(id);
         self.tell(id, &Input::Advance).await?;
         loop {
             if self.load_patiently(id).await?.state.status.is_terminal() {
@@ -91,7 +95,7 @@ impl Engine {
             let room = u64::from(mini_batch_size).saturating_sub(counts.pending + counts.running);
             let begun = counts.begun();
             let next = self.journal().store.batch_rows(id, row_number(begun), room.min(PAGE)).await?;
-            for (row, inputs) in (begun..).zip(&next) {
+            for (row, inputs) in (begun..).zip(&next).take_while(|_| !called_off.is_cancelled()) {
                 self.start_row(&run.record, row_number(row), inputs).await?;
             }
             if next.is_empty() {
@@ -135,8 +139,10 @@ impl Engine {
             if rows.is_empty() {
                 return Ok(());
             }
-            for row in rows {
-                match self.run_cancel(row).await {
+            let cancel = |row| async move { (row, self.run_cancel(row).await) };
+            let canceled: Vec<_> = stream::iter(rows).map(cancel).buffer_unordered(CANCELS).collect().await;
+            for (row, canceled) in canceled {
+                match canceled {
                     // It has ended meanwhile, or was deleted.
                     Ok(_) | Err(EngineError::Refused(_) | EngineError::NotFound) => {}
                     Err(EngineError::Store(away @ (StoreError::Unavailable(_) | StoreError::Full(_)))) => {

@@ -58,7 +58,9 @@ impl Step {
 impl Driver {
     pub(crate) fn new(journal: Arc<Journal>, tools: Tools, run: Snapshot) -> Self {
         let Snapshot { record, state, plan } = run;
-        let work = Work::new(tools, record.workflow_id);
+        let batch = record.parent_run_id.filter(|_| record.batch_row.is_some());
+        let rows = batch.and_then(|batch| journal.driven_batch(batch));
+        let work = Work::new(tools, record.workflow_id, rows.map(|rows| rows.called_off).unwrap_or_default());
         Self {
             journal,
             plan,

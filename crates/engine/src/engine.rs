@@ -158,10 +158,6 @@ impl Engine {
         })
         .await?;
         let Some(done) = done else { return Ok(snapshot) };
-        let drained = async {
-            self.0.draining.cancelled().await;
-            tokio::time::sleep(self.0.drain).await;
-        };
         tokio::select! {
             // The driver let the run go, or another drives it: then the run is answered as it is.
             settled = done => match settled {
@@ -169,8 +165,14 @@ impl Engine {
                 Err(_) => self.load(snapshot.record.id).await,
             },
             () = tokio::time::sleep(deadline) => self.load(snapshot.record.id).await,
-            () = drained => self.load(snapshot.record.id).await,
+            () = self.drained() => self.load(snapshot.record.id).await,
         }
+    }
+
+    /// Waits until the server stops and has given requests the time to end.
+    async fn drained(&self) {
+        self.0.draining.cancelled().await;
+        tokio::time::sleep(self.0.drain).await;
     }
 
     /// Settles the open pause at `node_id`, or without one the oldest, and lets the run go on.
@@ -247,10 +249,25 @@ impl Engine {
     /// Runs one node without keeping anything; answers {node id: output}.
     ///
     /// # Errors
-    /// [`EngineError::Partial`] with the reason when the node can't be run so.
-    pub async fn run_partial(&self, partial: crate::PartialRun) -> Result<Map<String, Value>, EngineError> {
+    /// [`EngineError::Partial`] with the reason when the node can't be run so, or not until `deadline` has passed;
+    /// [`EngineError::Draining`] when the server stops.
+    pub async fn run_partial(
+        &self,
+        partial: crate::PartialRun,
+        deadline: Duration,
+    ) -> Result<Map<String, Value>, EngineError> {
+        if self.0.draining.is_cancelled() {
+            return Err(EngineError::Draining);
+        }
         let plan = self.0.plans.get(partial.version_id).await?;
-        partial::run(&plan, self.0.tools.clone(), partial).await
+        tokio::select! {
+            outputs = partial::run(&plan, self.0.tools.clone(), partial) => outputs,
+            () = tokio::time::sleep(deadline) => {
+                let reason = format!("It has not ended in {deadline:?}. Start a run, which goes on without a caller.");
+                Err(EngineError::Partial(reason))
+            }
+            () = self.drained() => Err(EngineError::Draining),
+        }
     }
 
     /// The run that this record and log tell of.
@@ -447,7 +464,7 @@ impl Engine {
         let mut backoff = Duration::from_millis(50);
         loop {
             match self.load(run_id).await {
-                Err(EngineError::Store(cause @ StoreError::Unavailable(_))) => {
+                Err(EngineError::Store(cause)) if !matches!(cause, StoreError::Unreadable { .. }) => {
                     self.0.journal.gives_no_answer(&cause);
                     tokio::time::sleep(backoff).await;
                 }

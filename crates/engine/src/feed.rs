@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sluice_domain::run::{Event, RunStatus};
 use tokio::sync::{Notify, broadcast, watch};
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
@@ -22,10 +23,19 @@ pub(crate) struct Journal {
     runs: Mutex<HashMap<Uuid, Listeners>>,
     /// Changes whenever a pause was opened or settled.
     pauses: watch::Sender<u64>,
-    /// The batches that wait for their rows.
-    batches: Mutex<HashMap<Uuid, Arc<Notify>>>,
+    /// The batches that are driven.
+    batches: Mutex<HashMap<Uuid, Rows>>,
     /// Whether the store gave no answer when it was asked last.
     away: AtomicBool,
+}
+
+/// What a batch and its rows know of each other.
+#[derive(Clone, Default)]
+pub(crate) struct Rows {
+    /// Notified when a row has come to rest.
+    pub(crate) rested: Arc<Notify>,
+    /// The batch was canceled: no node of its rows begins any more.
+    pub(crate) called_off: CancellationToken,
 }
 
 /// Who listens to one run.
@@ -64,10 +74,14 @@ impl Journal {
         // A row that ends, or waits for a person, leaves room for the next.
         let at_rest = commit.record.status.is_terminal() || commit.record.status == RunStatus::Paused;
         let batch = commit.record.parent_run_id.filter(|_| commit.record.batch_row.is_some() && at_rest);
+        let is_canceled = commit.record.status == RunStatus::Canceled;
         self.store.commit(commit).await?;
         self.answers();
-        if let Some(waiting) = batch.and_then(|batch| lock(&self.batches).get(&batch).cloned()) {
-            waiting.notify_one();
+        if let Some(rows) = batch.and_then(|batch| self.driven_batch(batch)) {
+            rows.rested.notify_one();
+        }
+        if is_canceled && let Some(rows) = self.driven_batch(run) {
+            rows.called_off.cancel();
         }
         if let Some(listeners) = self.runs().get(&run) {
             // An error says that everybody has gone.
@@ -79,12 +93,17 @@ impl Journal {
         Ok(())
     }
 
-    /// What is notified when a row of this batch has come to rest.
-    pub(crate) fn rows_of(&self, batch: Uuid) -> Arc<Notify> {
-        Arc::clone(lock(&self.batches).entry(batch).or_default())
+    /// What this batch, which is driven now, and its rows know of each other.
+    pub(crate) fn rows_of(&self, batch: Uuid) -> Rows {
+        lock(&self.batches).entry(batch).or_default().clone()
     }
 
-    /// The batch waits no more.
+    /// The same, if the batch is driven.
+    pub(crate) fn driven_batch(&self, batch: Uuid) -> Option<Rows> {
+        lock(&self.batches).get(&batch).cloned()
+    }
+
+    /// The batch is driven no more.
     pub(crate) fn forget_rows_of(&self, batch: Uuid) {
         lock(&self.batches).remove(&batch);
     }

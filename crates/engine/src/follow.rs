@@ -58,6 +58,12 @@ impl Engine {
 }
 
 impl Follow {
+    /// Whether the run has ended and everything was given.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.has_ended && self.ready.is_empty()
+    }
+
     /// The first event of the log, which tells what the run was given.
     #[must_use]
     pub fn first(&self) -> Option<&Event> {

@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use sluice_domain::run::{
     Decision, Event, Input, Plan, Refusal, RunState, RunStatus, TaskPath, TaskStatus, decide,
 };
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::work::{Tools, Work};
@@ -40,7 +41,7 @@ pub(crate) async fn run(
     let given = known_outputs(plan, &partial);
     let plan = plan.up_to(target);
     let mut state = primed(&plan, &partial, &given);
-    bring_to_rest(&plan, Work::new(tools, partial.workflow_id), &mut state).await?;
+    bring_to_rest(&plan, Work::new(tools, partial.workflow_id, CancellationToken::new()), &mut state).await?;
     match state.status {
         RunStatus::Paused => Err(EngineError::Partial(waiting(&state))),
         RunStatus::Failed => Err(EngineError::Partial(failure(&plan, &state))),

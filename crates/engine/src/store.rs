@@ -139,6 +139,9 @@ pub enum StoreError {
     /// It has no room for more; reading works.
     #[error("the store has no room left")]
     Full(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The rows of a page hold more than so many bytes.
+    #[error("the page holds more than {0} bytes")]
+    PageTooLarge(usize),
     /// A row can't be read as what it should be.
     #[error("row {id} of {table} can't be read: {what}")]
     Unreadable {

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use futures_util::FutureExt;
 use sluice_domain::run::{Action, Failure, FailureKind, Input, TaskPath};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::error;
 use uuid::Uuid;
 
@@ -27,6 +28,8 @@ pub(crate) struct Tools {
 pub(crate) struct Work {
     tools: Tools,
     workflow: Uuid,
+    /// From then on nothing begins: the run is about to be canceled.
+    called_off: CancellationToken,
     on_its_way: JoinSet<Done>,
     /// The places of nodes that are about to begin.
     granted: HashMap<TaskPath, Place>,
@@ -38,8 +41,8 @@ enum Done {
 }
 
 impl Work {
-    pub(crate) fn new(tools: Tools, workflow: Uuid) -> Self {
-        Self { tools, workflow, on_its_way: JoinSet::new(), granted: HashMap::new() }
+    pub(crate) fn new(tools: Tools, workflow: Uuid, called_off: CancellationToken) -> Self {
+        Self { tools, workflow, called_off, on_its_way: JoinSet::new(), granted: HashMap::new() }
     }
 
     /// Whether nothing is on its way.
@@ -49,7 +52,8 @@ impl Work {
 
     /// Takes a place for a node if there is one now; the run may then be told that it begins.
     pub(crate) fn find_place(&mut self, task: &TaskPath) -> bool {
-        let place = self.tools.nodes.try_take(self.workflow);
+        let place =
+            if self.called_off.is_cancelled() { None } else { self.tools.nodes.try_take(self.workflow) };
         place.map(|place| self.granted.insert(task.clone(), place)).is_some()
     }
 
@@ -94,7 +98,16 @@ impl Work {
 
     fn enqueue(&mut self, task: TaskPath) {
         let turn = self.tools.nodes.queue(self.workflow);
-        self.on_its_way.spawn(async move { Done::Granted(task, turn.come().await) });
+        let called_off = self.called_off.clone();
+        self.on_its_way.spawn(async move {
+            let place = turn.come().await;
+            if called_off.is_cancelled() {
+                drop(place);
+                std::future::pending().await
+            } else {
+                Done::Granted(task, place)
+            }
+        });
     }
 
     fn execute(&mut self, action: Action) {

@@ -1,6 +1,7 @@
 //! The types that an `output_schema` names: what fits them, and what can be made to fit.
 
 use serde_json::{Map, Number, Value};
+use sluice_domain::guard;
 
 use crate::{python_text, wording};
 
@@ -65,6 +66,14 @@ impl FieldType {
             Self::Boolean => boolean(&value).map(Value::Bool),
             Self::Text | Self::List | Self::Object | Self::Any => self.fits(&value).then_some(value),
         }
+    }
+
+    /// A text as this type; lists and objects are written as JSON.
+    fn of_text(self, text: &Value) -> Option<Value> {
+        let (Self::List | Self::Object) = self else { return self.coerced(text.clone()) };
+        let text = text.as_str()?;
+        guard::check_json(text.as_bytes()).ok()?;
+        serde_json::from_str(text).ok().and_then(|value| self.coerced(value))
     }
 }
 
@@ -152,7 +161,7 @@ pub(crate) fn conform(
 pub fn of_texts(schema: &Map<String, Value>, fields: Map<String, Value>) -> Map<String, Value> {
     let typed = |name: &str, value: Value| {
         let declared = schema.get(name).map(FieldType::named);
-        declared.and_then(|declared| declared.coerced(value.clone())).unwrap_or(value)
+        declared.and_then(|declared| declared.of_text(&value)).unwrap_or(value)
     };
     fields.into_iter().map(|(name, value)| (name.clone(), typed(&name, value))).collect()
 }

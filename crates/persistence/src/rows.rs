@@ -1,6 +1,9 @@
 //! From rows to what callers get. A row that doesn't say what it should is an error that names it.
 
-use sea_orm::{ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select};
+use futures_util::TryStreamExt as _;
+use sea_orm::{
+    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select, StreamTrait,
+};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sluice_domain::run::{Event, RunStatus};
@@ -8,6 +11,7 @@ use sluice_engine::{RunRecord, StoreError};
 use uuid::Uuid;
 
 use crate::entity::{run, run_log, workflow, workflow_version};
+use crate::error::store_error;
 use crate::{VersionRow, WorkflowRow};
 
 pub(crate) const WORKFLOWS: &str = "workflows";
@@ -15,12 +19,36 @@ pub(crate) const VERSIONS: &str = "workflow_versions";
 pub(crate) const RUNS: &str = "runs";
 pub(crate) const RUN_LOG: &str = "run_log";
 
+/// The most bytes of JSON that one page of a list is made of.
+const MAX_PAGE_BYTES: usize = 64 << 20;
+
 /// The rows that a query finds, not read yet: one bad row shall not take the others with it.
 pub(crate) async fn find<E: EntityTrait>(
     db: &impl ConnectionTrait,
     select: Select<E>,
 ) -> Result<Vec<QueryResult>, DbErr> {
     db.query_all(select.as_query()).await
+}
+
+/// What a query finds, one row read after the other, until it is more than [`MAX_PAGE_BYTES`] as `size` tells.
+/// A row that can't be read is left out and logged; one row alone may be larger.
+pub(crate) async fn within_page<T>(
+    db: &impl StreamTrait,
+    select: &impl QueryTrait,
+    read: impl Fn(&QueryResult) -> Result<T, StoreError>,
+    size: impl Fn(&T) -> usize,
+) -> Result<Vec<T>, StoreError> {
+    let mut rows = std::pin::pin!(db.stream(select.as_query()).await.map_err(store_error)?);
+    let (mut found, mut bytes) = (Vec::new(), 0);
+    while let Some(row) = rows.try_next().await.map_err(store_error)? {
+        let Some(row) = readable([read(&row)]).pop() else { continue };
+        bytes += size(&row);
+        if bytes > MAX_PAGE_BYTES && !found.is_empty() {
+            return Err(StoreError::PageTooLarge(MAX_PAGE_BYTES));
+        }
+        found.push(row);
+    }
+    Ok(found)
 }
 
 /// A row as its table has it. `prefix` stands in front of the names of its columns.

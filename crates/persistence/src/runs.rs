@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use chrono::{DateTime, TimeZone as _, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select};
 use sluice_domain::run::Event;
 use sluice_engine::{RunRecord, RunStore as _, StoreError, StoredRun};
 use uuid::Uuid;
@@ -16,6 +16,9 @@ use crate::{Database, Page, RunDetail, RunFilter, VersionRow};
 
 /// The runs that wait for a person, in the words of the index that holds them.
 const WITH_OPEN_PAUSE: &str = "has_open_pause";
+
+/// A run that stands for a batch: clients may call other runs so too.
+const HAS_ROWS: &str = "EXISTS (SELECT 1 FROM batch_rows WHERE batch_rows.run_id = runs.id)";
 
 impl Database {
     /// A run with its log and version; none when there is no such run.
@@ -52,7 +55,10 @@ impl Database {
             .filter(run_log::Column::RunId.is_in(records.iter().map(|record| record.id)))
             .order_by_asc(run_log::Column::RunId)
             .order_by_asc(run_log::Column::Seq);
-        let logs = rows::find(&tx, select).await.map_err(store_error)?;
+        let read = |row: &QueryResult| rows::read(row, "", rows::RUN_LOG);
+        // One run is answered however much it gave.
+        let size = |row: &run_log::Model| if records.len() > 1 { row.events.len() } else { 0 };
+        let logs = rows::within_page(&tx, &select, read, size).await?;
         let mut versions: Vec<Uuid> = records.iter().map(|record| record.version_id).collect();
         versions.sort_unstable();
         versions.dedup();
@@ -60,7 +66,7 @@ impl Database {
         let versions = rows::find(&tx, select).await.map_err(store_error)?;
         drop(tx);
 
-        let mut logs = by_run(rows::readable(logs.iter().map(|row| rows::read(row, "", rows::RUN_LOG))));
+        let mut logs = by_run(logs);
         let versions = rows::readable(versions.iter().map(rows::version));
         let versions: HashMap<Uuid, VersionRow> =
             versions.into_iter().map(|version| (version.id, version)).collect();
@@ -113,7 +119,7 @@ fn filtered(filter: RunFilter) -> Select<run::Entity> {
         select = select.filter(run::Column::RunType.eq(run_type));
     }
     if filter.batches {
-        select = select.filter(run::Column::RunType.eq("batch")).filter(run::Column::BatchRow.is_null());
+        select = select.filter(run::Column::RunType.eq("batch")).filter(Expr::cust(HAS_ROWS));
     }
     if let Some((batch, from)) = filter.batch {
         select = select.filter(run::Column::ParentRunId.eq(batch)).filter(run::Column::BatchRow.gte(from));

@@ -87,10 +87,10 @@ pub(crate) struct WorkArgs {
     #[arg(long, env = "SLUICE_MAX_NODES", default_value_t = 0)]
     pub(crate) max_nodes: u64,
     /// How long such a node may run, in seconds, where its policy says nothing.
-    #[arg(long, env = "SLUICE_NODE_TIMEOUT_SECONDS", default_value_t = 10.0)]
+    #[arg(long, env = "SLUICE_NODE_TIMEOUT_SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub(crate) node_timeout_seconds: f64,
     /// How long such a node may run whatever its policy says, in seconds.
-    #[arg(long, env = "SLUICE_MAX_NODE_TIMEOUT_SECONDS", default_value_t = 3_600.0)]
+    #[arg(long, env = "SLUICE_MAX_NODE_TIMEOUT_SECONDS", default_value_t = 3_600.0, value_parser = seconds)]
     pub(crate) max_node_timeout_seconds: f64,
     /// How often such a node is tried, where its policy says nothing.
     #[arg(long, env = "SLUICE_NODE_ATTEMPTS", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
@@ -99,8 +99,18 @@ pub(crate) struct WorkArgs {
     #[arg(long, env = "SLUICE_MAX_NODE_ATTEMPTS", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) max_node_attempts: u32,
     /// The longest wait between two attempts whatever its policy says, in seconds.
-    #[arg(long, env = "SLUICE_MAX_NODE_BACKOFF_SECONDS", default_value_t = 3_600.0)]
+    #[arg(long, env = "SLUICE_MAX_NODE_BACKOFF_SECONDS", default_value_t = 3_600.0, value_parser = seconds)]
     pub(crate) max_node_backoff_seconds: f64,
+}
+
+/// A time in seconds that a clock can count: up to a thousand years.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds".to_owned())?;
+    let range = 0.0..=3.2e10;
+    range
+        .contains(&seconds)
+        .then_some(seconds)
+        .ok_or_else(|| "it must be from 0 to 3.2e10 seconds".to_owned())
 }
 
 fn at_least_one() -> clap::builder::RangedU64ValueParser {
@@ -115,14 +125,14 @@ pub(crate) struct ConnectionArgs {
     pub(crate) max_connections: usize,
     /// How long a connection may be silent before the head of a request has come whole, in seconds: at its
     /// beginning, and between two requests.
-    #[arg(long, env = "SLUICE_HEAD_TIMEOUT_SECONDS", default_value_t = 10.0)]
+    #[arg(long, env = "SLUICE_HEAD_TIMEOUT_SECONDS", default_value_t = 10.0, value_parser = seconds)]
     pub(crate) head_timeout_seconds: f64,
     /// How long the next piece of a body is waited for, in seconds. A body also has to come at 1 KiB a second
     /// after that.
-    #[arg(long, env = "SLUICE_BODY_TIMEOUT_SECONDS", default_value_t = 30.0)]
+    #[arg(long, env = "SLUICE_BODY_TIMEOUT_SECONDS", default_value_t = 30.0, value_parser = seconds)]
     pub(crate) body_timeout_seconds: f64,
     /// How long a client may not read what it is sent, in seconds.
-    #[arg(long, env = "SLUICE_WRITE_TIMEOUT_SECONDS", default_value_t = 30.0)]
+    #[arg(long, env = "SLUICE_WRITE_TIMEOUT_SECONDS", default_value_t = 30.0, value_parser = seconds)]
     pub(crate) write_timeout_seconds: f64,
 }
 

@@ -115,7 +115,10 @@ where
 
 fn parse_now<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
     guard::check_json(bytes).map_err(|error| refused(&error))?;
+    // A list would pass for an object whose fields come in order.
+    let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let wrong = match serde_json::from_slice::<T>(bytes) {
+        Ok(_) if !is_object => ProblemItem::new("", "type", "This must be an object."),
         Ok(value) => match value.validate() {
             Ok(()) => return Ok(value),
             Err(error) => ProblemItem::new("", "invalid", error.to_string()),

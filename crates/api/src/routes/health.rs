@@ -58,8 +58,6 @@ pub(crate) async fn readiness(State(state): State<AppState>) -> Result<Answer<He
 fn unready(error: StoreError) -> Problem {
     match error {
         StoreError::Full(_) => Problem::store_full(error),
-        StoreError::Unavailable(_) | StoreError::Unreadable { .. } | StoreError::Failed(_) => {
-            Problem::store_away(error)
-        }
+        _ => Problem::store_away(error),
     }
 }

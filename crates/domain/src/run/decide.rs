@@ -3,7 +3,9 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_RUN_BYTES, size};
+use super::limits::{
+    MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_OUTPUT_DEPTH, MAX_RUN_BYTES, MAX_RUN_VALUES, Size,
+};
 use super::plan::{Behaviour, Effect, Inputs, LoopPlan, Plan};
 use super::values::{Arrived, Memo};
 use super::{
@@ -399,12 +401,18 @@ impl<'p> Decider<'p, '_> {
 
     /// The output, if the run has room for it.
     fn bounded(&self, output: Value) -> Result<Value, String> {
-        let bytes = size(&output);
+        let Size { bytes, values, depth } = Size::of(&output);
+        if depth > MAX_OUTPUT_DEPTH {
+            return Err(format!("The output is nested {depth} deep, at most {MAX_OUTPUT_DEPTH} are taken."));
+        }
         if bytes > MAX_OUTPUT_BYTES {
             return Err(format!("The output has {bytes} bytes, at most {MAX_OUTPUT_BYTES} are taken."));
         }
-        if self.state.bytes + bytes > MAX_RUN_BYTES {
+        if self.state.size.bytes + bytes > MAX_RUN_BYTES {
             return Err(format!("The outputs of the run would have more than {MAX_RUN_BYTES} bytes."));
+        }
+        if self.state.size.values + values > MAX_RUN_VALUES {
+            return Err(format!("The outputs of the run would hold more than {MAX_RUN_VALUES} values."));
         }
         Ok(output)
     }

@@ -19,7 +19,7 @@ mod view;
 
 pub use decide::{Action, Decision, Input, Refusal, decide};
 pub use event::{CancelReason, Event};
-pub use limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_RUN_BYTES};
+pub use limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_OUTPUT_DEPTH, MAX_RUN_BYTES, MAX_RUN_VALUES, Size};
 pub use plan::{
     Arrival, Behaviour, CheckInput, Compute, Edge, Effect, Inputs, Kinds, LoopBody, LoopPlan, LoopSpec,
     MAX_NESTING, Plan, PlanError, PlanNode,

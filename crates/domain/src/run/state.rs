@@ -4,7 +4,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::limits::size;
+use super::limits::Size;
 use super::{CancelReason, Event, FailureKind, RunStatus, Scope, TaskPath, TaskStatus};
 use crate::pause::Pause;
 
@@ -29,8 +29,8 @@ pub struct RunState {
     pub length: u64,
     /// How many tasks are at work outside of the log, or wait for a place or another attempt there.
     pub active: usize,
-    /// About how many bytes all outputs have as JSON.
-    pub bytes: usize,
+    /// What all outputs take up.
+    pub size: Size,
 }
 
 /// What a batch is to do.
@@ -210,7 +210,7 @@ impl RunState {
             }
             Event::TaskCompleted { task, output, at } => {
                 self.run();
-                self.bytes += output.as_deref().map_or(0, size);
+                self.size.add(output.as_deref().map(Size::of).unwrap_or_default());
                 self.end_task(task, TaskStatus::Completed, *at, |t| t.output.clone_from(output));
             }
             Event::TaskFailed { task, error, kind, at } => {
@@ -225,7 +225,7 @@ impl RunState {
             }
             Event::PauseOpened { task, message, input, block_only_dependent_nodes, at } => {
                 self.run();
-                self.bytes += size(input);
+                self.size.add(Size::of(input));
                 self.update(task, |t| {
                     t.status = TaskStatus::Paused;
                     t.started_at = Some(*at);
@@ -313,7 +313,7 @@ impl RunState {
 
     fn reuse_task(&mut self, task: &TaskPath, output: Option<&Arc<Value>>, at: DateTime<Utc>) {
         let status = if output.is_some() { TaskStatus::Completed } else { TaskStatus::Canceled };
-        self.bytes += output.map_or(0, |output| size(output));
+        self.size.add(output.map(|output| Size::of(output)).unwrap_or_default());
         self.end_task(task, status, at, |t| {
             t.reused = true;
             t.output = output.cloned();

@@ -27,7 +27,7 @@ impl RunState {
 
     fn collect(&self, level: &Plan, frame: &Frame, scope: &[Scope], found: &mut Vec<TimelineTask>) {
         for node in &level.nodes {
-            let Some(task) = frame.tasks.get(&*node.id).filter(|task| task.has_begun()) else { continue };
+            let Some(task) = frame.tasks.get(&*node.id).filter(|task| is_shown(task)) else { continue };
             let path = TaskPath::new(scope, &node.id);
             let status =
                 if scope.is_empty() { self.visible_status(&node.id, task.status) } else { task.status };
@@ -41,4 +41,9 @@ impl RunState {
             }
         }
     }
+}
+
+/// A task that a retry of its run takes up again has attempts before it begins anew.
+fn is_shown(task: &TaskState) -> bool {
+    task.has_begun() || !task.attempts.is_empty()
 }

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{self, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -193,7 +194,7 @@ impl RunEvent {
 ///
 /// Answers the log of the run as Server-Sent Events, from its beginning or from behind `Last-Event-ID` on,
 /// and then each event as soon as it is durable. Stays open while the run waits for a person, and is closed
-/// behind the event with which the run ends.
+/// behind the event with which the run ends. Whoever has that event already is answered 204.
 #[utoipa::path(
     get, path = "/run/{run_id}/events/", tag = "runs", operation_id = "followRun",
     params(
@@ -203,6 +204,7 @@ impl RunEvent {
     responses(
         (status = 200, description = "A Server-Sent Event per event of the log: its `id` is the sequence number, its `event` the type, its `data` this object.",
             content_type = "text/event-stream", body = RunEvent, example = json!(examples::run_event())),
+        (status = 204, description = "The run has ended, and the client has its last event: there is nothing to follow. Browsers then don't connect again."),
         RunMissing, StreamProblems, ServerProblems,
     )
 )]
@@ -210,15 +212,18 @@ pub(crate) async fn run_events(
     State(state): State<AppState>,
     RunId(id): RunId,
     headers: HeaderMap,
-) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
+) -> Result<Response, Problem> {
     let next = last_event_id(&headers)?.map_or(0, |id| id.saturating_add(1));
     let place = state.stream_place()?;
     let follow = state.engine.run_follow(id, next).await.map_err(|error| Resource::Run.engine(error))?;
+    if follow.is_over() {
+        return Ok(StatusCode::NO_CONTENT.into_response());
+    }
     let given = match follow.first() {
         Some(Event::RunStarted { inputs, .. }) => Arc::clone(inputs),
         _ => Arc::default(),
     };
-    Ok(Sse::new(events(follow, id, given, place)).keep_alive(heartbeat()))
+    Ok(Sse::new(events(follow, id, given, place)).keep_alive(heartbeat()).into_response())
 }
 
 fn events(

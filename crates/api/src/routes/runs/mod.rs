@@ -39,7 +39,7 @@ pub(crate) async fn detail_view(state: &AppState, detail: RunDetail) -> Result<R
     const FEW: usize = 1 << 20;
     let (snapshot, version) = snapshot_of(state, detail).await?;
     let view = || run_view(&snapshot, Some(version));
-    let run = if snapshot.state.bytes > FEW { tokio::task::block_in_place(view) } else { view() }?;
+    let run = if snapshot.state.size.bytes > FEW { tokio::task::block_in_place(view) } else { view() }?;
     with_rows(state, &snapshot, run).await
 }
 

@@ -325,7 +325,8 @@ pub(crate) async fn run_partial(
 ) -> Result<Answer<Map<String, Value>>, Problem> {
     let Json(request) = found_first(&state, id, request).await?;
     let version_id = latest_version_id(&state, id).await?;
-    let outputs = state.engine.run_partial(request.into_partial(id, version_id)).await;
+    let outputs =
+        state.engine.run_partial(request.into_partial(id, version_id), state.settings.run_wait).await;
     outputs.map(Answer).map_err(|error| Resource::Workflow.engine(error))
 }
 

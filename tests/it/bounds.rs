@@ -1,0 +1,101 @@
+//! What one run may take up, and what one answer: beyond it there is a sentence, never a server that can't go on.
+
+use serde_json::{Map, Value, json};
+
+use crate::app::{App, id_of, on_both_stores, task};
+use crate::graphs::*;
+use crate::store::Kind;
+
+on_both_stores!(
+    outputs_that_nest_too_deep_fail_their_node,
+    a_list_that_is_too_large_says_so,
+    a_part_that_takes_too_long_is_given_up,
+);
+
+/// input → m0 → m1 → …: each merge wraps what the one before it gave.
+fn merges(count: usize) -> Value {
+    let ids: Vec<String> = (0..count).map(|n| format!("m{n}")).collect();
+    let links = ["input_node"].into_iter().chain(ids.iter().map(String::as_str)).collect::<Vec<_>>();
+    workflow("merges", ids.iter().map(|id| merge(id)).chain([input()]).collect(), chain(&links))
+}
+
+async fn outputs_that_nest_too_deep_fail_their_node(app: App) {
+    let run = id_of(&app.create_and_run(&merges(120), &run_body("hi")).await);
+    let run = app.read_run(&run).await;
+    assert_eq!(run["status"], "FAILED");
+    let failed = task(&run, "m99");
+    assert_eq!(task(&run, "m98")["status"], "COMPLETED");
+    assert!(failed["error"].as_str().is_some_and(|error| error.contains("nested 101 deep")), "{failed}");
+    assert_eq!(app.get(&format!("/run/{}/timeline/", id_of(&run))).await.status, 200);
+    assert_eq!(app.get("/run/").await.ok().as_array().map(Vec::len), Some(1));
+}
+
+async fn a_list_that_is_too_large_says_so(app: App) {
+    let workflow = app.create(&merges(7)).await;
+    let large = json!({"initial_inputs": {"input_node": {"x": "x".repeat(5 << 20)}}});
+    for _ in 0..2 {
+        let run = app.start_run(&workflow, &large).await;
+        app.run_until(&run, "COMPLETED").await;
+    }
+    let refused = app.get("/run/?page_size=2").await.problem(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/page_size", "{refused}");
+    assert_eq!(app.get("/run/?page_size=1").await.ok().as_array().map(Vec::len), Some(1));
+}
+
+async fn a_part_that_takes_too_long_is_given_up(mut app: App) {
+    app.terminate().await;
+    app.set_env("SLUICE_RUN_WAIT_SECONDS", Some("1"));
+    app.boot().await;
+    let workflow = app.create(&after_input("endless", never_ending("p"))).await;
+    let part = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}});
+    let given_up = app.post(&format!("/wf/{workflow}/run_partial/"), &part).await.problem(400);
+    assert!(given_up["detail"].as_str().is_some_and(|detail| detail.contains("1s")), "{given_up}");
+}
+
+/// A loop over a loop that pass on all that they are given.
+fn loops() -> Value {
+    let round = |times| json!({"num_iterations": times});
+    let bare = |id, kind| node(id, kind, json!({}));
+    let nodes = vec![
+        input(),
+        node("outer", "ForLoopNode", round(1_000)),
+        inside(bare("outer_in", "InputNode"), "outer"),
+        inside(node("inner", "ForLoopNode", round(1_000)), "outer"),
+        inside(bare("outer_out", "OutputNode"), "outer"),
+        inside(bare("inner_in", "InputNode"), "inner"),
+        inside(bare("inner_out", "OutputNode"), "inner"),
+    ];
+    let links = [
+        chain(&["input_node", "outer"]),
+        chain(&["outer_in", "inner", "outer_out"]),
+        chain(&["inner_in", "inner_out"]),
+    ];
+    workflow("loops", nodes, links.concat())
+}
+
+#[tokio::test]
+async fn loops_of_tiny_values_stay_small() {
+    let app = App::start(Kind::Sqlite).await;
+    let run = app.create_and_run(&loops(), &json!({})).await;
+    assert_eq!(run["status"], "FAILED", "{}", run["message"]);
+    let said = task(&app.read_run(&id_of(&run)).await, "outer")["error"].clone();
+    assert!(said.as_str().is_some_and(|error| error.contains("inner")), "{said}");
+}
+
+#[tokio::test]
+async fn only_batches_have_output_files() {
+    let app = App::start(Kind::Sqlite).await;
+    let workflow = app.create(&plain("plain")).await;
+    app.post(&format!("/wf/{workflow}/start_run/?run_type=batch"), &run_body("hi")).await.ok();
+    assert_eq!(app.get("/of/").await.ok(), json!([]));
+}
+
+#[tokio::test]
+async fn a_list_is_no_object() {
+    let app = App::start(Kind::Sqlite).await;
+    let refused = app.post("/wf/", &json!(["a name", "a description"])).await;
+    assert_eq!(refused.pointers(), [""]);
+    let workflow = app.create(&plain("plain")).await;
+    let inputs: Map<String, Value> = Map::from_iter([("input_node".to_owned(), json!({"x": "hi"}))]);
+    app.post(&format!("/wf/{workflow}/start_run/"), &json!([inputs])).await.problem(422);
+}
