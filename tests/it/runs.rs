@@ -130,6 +130,7 @@ async fn colliding_titles_lose_no_output(app: App) {
     assert_eq!(run["outputs"], wanted);
 }
 
+#[expect(clippy::disallowed_methods, reason = "the clock of the client, not that of the server")]
 async fn times_are_true_to_the_millisecond(app: App) {
     let workflow = app.create(&after_input("slow", slow("p"))).await;
     let before = Utc::now();

@@ -355,7 +355,7 @@ fn loops_in_loops_are_bounded() {
 fn a_history_that_is_passed_on_does_not_double() {
     // The body's nodes pass everything on, the history with it.
     let definition = Definition {
-        nodes: vec![node("n0", "InputNode"), looped("n1", 40, "Echo")],
+        nodes: vec![node("n0", "InputNode"), looped("n1", 20, "Echo")],
         links: vec![link("n0", "n1", None)],
         ..Definition::default()
     };
