@@ -209,7 +209,7 @@ fn plan() -> Result<Row, Failure> {
         }
         Ok(median(taken))
     };
-    let (small, large) = (time(1_000, 21)?, time(100_000, 3)?);
+    let (small, large) = (time(1_000, 21)?, time(100_000, 7)?);
     Ok(Row {
         work: "reading, validating and planning a DAG of 100,000 nodes".to_owned(),
         figure: micros(large),

@@ -280,11 +280,15 @@ impl Builder<'_> {
         }
         let labels = labels(level);
         let mut nodes = Vec::with_capacity(level.nodes.len());
+        // A large graph has few kinds.
+        let mut kinds: HashMap<&str, Arc<str>> = HashMap::new();
         for ((_, node), label) in level.nodes.iter().zip(labels) {
             nodes.push(PlanNode {
                 id: Arc::from(node.id.as_str()),
                 label,
-                node_type: Arc::from(node.node_type.as_str()),
+                node_type: Arc::clone(
+                    kinds.entry(&node.node_type).or_insert_with(|| Arc::from(node.node_type.as_str())),
+                ),
                 behaviour: self.behaviour(node, depth)?,
                 incoming: Vec::new(),
                 outgoing: Vec::new(),
@@ -335,16 +339,16 @@ fn detached(level: &Level<'_>) -> Definition {
 /// The key of every node among the outputs of the run.
 fn labels(level: &Level<'_>) -> Vec<Arc<str>> {
     let mut taken = HashSet::with_capacity(level.nodes.len());
-    level.nodes.iter().map(|(_, node)| unique(node, &mut taken)).collect()
+    level.nodes.iter().map(|(_, node)| Arc::from(unique(node, &mut taken))).collect()
 }
 
 /// The title of a node; its id where the title is taken; with a number behind it where even that is.
-fn unique<'n>(node: &'n Node, taken: &mut HashSet<Cow<'n, str>>) -> Arc<str> {
+fn unique<'n>(node: &'n Node, taken: &mut HashSet<Cow<'n, str>>) -> Cow<'n, str> {
     let numbered = (2..).map(|n| Cow::Owned(format!("{} {n}", node.id)));
     let own = [&node.title, &node.id].map(|name| Cow::Borrowed(name.as_str()));
     let mut names = own.into_iter().chain(numbered);
     let free = names.find(|name| !name.is_empty() && taken.insert(name.clone()));
-    Arc::from(free.unwrap_or_default())
+    free.unwrap_or_default()
 }
 
 fn connect(plan: &mut Plan, level: &Level<'_>) {
@@ -364,21 +368,21 @@ fn connect(plan: &mut Plan, level: &Level<'_>) {
 /// Gives the links of each node the keys under which outputs arrive there.
 fn label_arrivals(plan: &mut Plan, level: &Level<'_>) {
     for target in 0..plan.nodes.len() {
-        if let [edge] = plan.nodes[target].incoming.as_mut_slice() {
-            edge.label = unique(level.nodes[edge.source].1, &mut HashSet::new());
-            continue;
-        }
+        let mut incoming = std::mem::take(&mut plan.nodes[target].incoming);
         let mut of_source: HashMap<usize, Arc<str>> = HashMap::new();
         let mut taken = HashSet::new();
-        for edge in &mut plan.nodes[target].incoming {
+        for edge in &mut incoming {
             if let Some(label) = of_source.get(&edge.source) {
                 edge.label = Arc::clone(label);
                 edge.repeats = true;
                 continue;
             }
-            edge.label = unique(level.nodes[edge.source].1, &mut taken);
+            let label = unique(level.nodes[edge.source].1, &mut taken);
+            let usual = &plan.nodes[edge.source].label;
+            edge.label = if **usual == *label { Arc::clone(usual) } else { Arc::from(label) };
             of_source.insert(edge.source, Arc::clone(&edge.label));
         }
+        plan.nodes[target].incoming = incoming;
     }
 }
 
