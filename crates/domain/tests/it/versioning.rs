@@ -103,6 +103,7 @@ enum Edit {
     Insert(Index, Node),
     Layout(Index, (Option<Coordinates>, Option<Dimensions>)),
     Config(Index, Value),
+    Doubles(Index),
     Retype(Index),
     Rows,
     SwapLinks(Index, Index),
@@ -119,6 +120,7 @@ fn edits() -> impl Strategy<Value = Edit> {
         (at(), nodes(Just(Definition::default()))).prop_map(|(at, node)| Edit::Insert(at, node)),
         (at(), layouts()).prop_map(|(at, layout)| Edit::Layout(at, layout)),
         (at(), values()).prop_map(|(at, value)| Edit::Config(at, value)),
+        at().prop_map(Edit::Doubles),
         at().prop_map(Edit::Retype),
         Just(Edit::Rows),
         (at(), at()).prop_map(|(a, b)| Edit::SwapLinks(a, b)),
@@ -151,9 +153,23 @@ fn edit(definition: &mut Definition, step: Edit) {
             config.insert("a".to_owned(), value);
             at.get_mut(nodes).config = RawObject::from_map(&config);
         }
+        Edit::Doubles(at) => {
+            let config = doubles(at.get(nodes).config.to_map().into());
+            at.get_mut(nodes).config = raw(&config);
+        }
         Edit::Retype(at) => at.get_mut(nodes).node_type = "Echo".to_owned(),
         Edit::InBody(at, step) => edit_body(at.get_mut(nodes), *step),
         Edit::SwapLinks(..) | Edit::Unlink(_) | Edit::Double(_) => {}
+    }
+}
+
+/// The same to the hash: every number written as a double.
+fn doubles(value: Value) -> Value {
+    match value {
+        Value::Number(number) => json!(number.as_f64()),
+        Value::Array(items) => items.into_iter().map(doubles).collect(),
+        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, doubles(value))).collect(),
+        other => other,
     }
 }
 
