@@ -75,7 +75,8 @@ pub fn diff(before: &Definition, after: &Definition, layout: bool) -> Diff {
     let (mut old, mut new) = (value(before), value(after));
     let nodes = nodes((before, old["nodes"].take()), (after, new["nodes"].take()));
     // Links are compared as they are; null on both sides is no difference.
-    (old["links"].take(), new["links"].take());
+    old["links"].take();
+    new["links"].take();
     Diff { nodes, links: links(&before.links, &after.links), definition: changes(&old, &new) }
 }
 

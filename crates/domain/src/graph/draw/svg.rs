@@ -1,4 +1,4 @@
-use super::layout::{Area, Layout};
+use super::layout::{Area, Lane, Layout};
 use super::picture::{Arrow, Picture, Shape};
 use super::style::{LINE, Style, TEXT};
 
@@ -7,7 +7,7 @@ const LETTER: i64 = 8;
 
 /// The picture as an SVG that stands alone.
 pub(super) fn write(picture: &Picture) -> String {
-    let Layout { areas, width, height } = Layout::of(picture);
+    let Layout { areas, lanes, width, height } = Layout::of(picture);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"{TEXT}\">\n\
@@ -19,11 +19,13 @@ pub(super) fn write(picture: &Picture) -> String {
     );
     let (nodes, groups): (Vec<_>, Vec<_>) =
         picture.shapes.iter().zip(&areas).partition(|(shape, _)| shape.inside.is_empty());
+    let lines = picture.arrows.iter().zip(&lanes);
+    let lines: Vec<_> = lines.map(|(arrow, lanes)| (arrow, stops(arrow, lanes, &areas))).collect();
     // Later ones cover earlier ones: lines are seen in groups, and end at nodes.
     groups.iter().for_each(|(group, area)| out.push_str(&node(group, area)));
-    picture.arrows.iter().for_each(|arrow| out.push_str(&line(arrow, &areas)));
+    lines.iter().for_each(|(_, stops)| out.push_str(&line(stops)));
     nodes.iter().for_each(|(shape, area)| out.push_str(&node(shape, area)));
-    picture.arrows.iter().for_each(|arrow| out.push_str(&label(arrow, &areas)));
+    lines.iter().for_each(|(arrow, stops)| out.push_str(&label(arrow, stops)));
     out.push_str("</svg>\n");
     out
 }
@@ -49,26 +51,32 @@ fn node(shape: &Shape, area: &Area) -> String {
     )
 }
 
-/// Where a line begins, and where it ends.
-fn ends(arrow: &Arrow, areas: &[Area]) -> [(i64, i64); 2] {
-    let (source, target) = (areas[arrow.source], areas[arrow.target]);
-    [(source.x + source.width, source.y + source.height / 2), (target.x, target.y + target.height / 2)]
+/// The places that a line goes through in turn, as (left, right, height): it bends from the right of one to the
+/// left of the next.
+fn stops(arrow: &Arrow, lanes: &[Lane], areas: &[Area]) -> Vec<(i64, i64, i64)> {
+    let end = |shape: usize| {
+        let Area { x, y, width, height } = areas[shape];
+        (x, x + width, y + height / 2)
+    };
+    let lanes = lanes.iter().map(|lane| (lane.x, lane.x + lane.width, lane.y));
+    [end(arrow.source)].into_iter().chain(lanes).chain([end(arrow.target)]).collect()
 }
 
-fn line(arrow: &Arrow, areas: &[Area]) -> String {
-    let [(x, y), (to_x, to_y)] = ends(arrow, areas);
-    let bend = (to_x - x).abs() / 2;
-    let (leave, arrive) = (x + bend, to_x - bend);
-    format!(
-        "<path d=\"M{x} {y}C{leave} {y} {arrive} {to_y} {to_x} {to_y}\" fill=\"none\" stroke=\"{LINE}\" \
-         marker-end=\"url(#arrow)\"/>\n"
-    )
+fn line(stops: &[(i64, i64, i64)]) -> String {
+    let mut path = String::new();
+    for pair in stops.windows(2) {
+        let ((_, x, y), (to_x, _, to_y)) = (pair[0], pair[1]);
+        let bend = (to_x - x).abs() / 2;
+        let start = if path.is_empty() { format!("M{x} {y}") } else { format!("H{x}") };
+        path.push_str(&format!("{start}C{} {y} {} {to_y} {to_x} {to_y}", x + bend, to_x - bend));
+    }
+    format!("<path d=\"{path}\" fill=\"none\" stroke=\"{LINE}\" marker-end=\"url(#arrow)\"/>\n")
 }
 
-fn label(arrow: &Arrow, areas: &[Area]) -> String {
-    let Some(label) = &arrow.label else { return String::new() };
-    let [(x, y), (to_x, to_y)] = ends(arrow, areas);
-    let (x, y) = ((x + to_x) / 2, (y + to_y) / 2);
+/// The label stands in the first bend, close to where the link begins.
+fn label(arrow: &Arrow, stops: &[(i64, i64, i64)]) -> String {
+    let (Some(label), [(_, x, y), (to_x, _, to_y), ..]) = (&arrow.label, stops) else { return String::new() };
+    let (x, y) = ((x + to_x) / 2, (y + to_y) / 2 + 4);
     let label = escape(&shortened(label, 12));
     format!(
         "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\" font-size=\"11\" stroke=\"#ffffff\" \
