@@ -49,7 +49,8 @@ pub enum DrawError {
 /// `states` colours nodes; its keys are those of [`state_key`]. Pending is grey, running blue, completed
 /// green, failed red, paused yellow, canceled white with a dashed border; without a state a node is white.
 ///
-/// Mermaid and DOT take time and space that grow with the definition alone.
+/// Mermaid and DOT take time and space that grow with the definition alone; viewers of Mermaid have limits of
+/// their own, by default 500 links and 50,000 characters.
 ///
 /// # Errors
 /// When an SVG would show more than [`MAX_SVG_SHAPES`] nodes and links.
