@@ -2,12 +2,14 @@
 
 mod defaults;
 mod definition;
+mod draw;
 mod normalise;
 mod outline;
 mod output_variables;
 mod raw;
 
 pub use definition::{Coordinates, Definition, Dimensions, Link, Node, SpurType};
+pub use draw::{DrawError, Drawing, MAX_SVG_SHAPES, draw, state_key};
 pub use outline::{Level, LevelLink, Outline};
 pub use output_variables::{OutputVariable, output_variables};
 pub use raw::RawObject;

@@ -1,4 +1,15 @@
-//! What makes two definitions the same version.
+//! What makes two definitions the same version, and what is different between two that aren't.
+
+mod align;
+mod changes;
+mod diff;
+mod patch;
+mod text;
+
+pub use changes::Change;
+pub use diff::{ChangedNode, Diff, LinksDiff, NodeRef, NodesDiff, diff};
+pub use json_patch::Patch;
+pub use patch::patch;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -15,9 +26,8 @@ const LAYOUT: [&str; 3] = ["coordinates", "dimensions", "test_inputs"];
 /// Two definitions with the same hash are the same version.
 #[must_use]
 pub fn definition_hash(definition: &Definition) -> String {
-    let mut value = serde_json::to_value(definition).expect("a definition is made of what JSON has");
-    strip_layout(&mut value);
-    let canonical = serde_json_canonicalizer::to_vec(&value).expect("a JSON value has a canonical form");
+    let canonical =
+        serde_json_canonicalizer::to_vec(&executable(definition)).expect("a JSON value has a canonical form");
     Sha256::digest(&canonical).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -35,6 +45,18 @@ pub fn with_layout_of(mut kept: Definition, new: &Definition) -> Definition {
         }
     }
     kept
+}
+
+/// All of a definition as a JSON value.
+fn json(definition: &Definition) -> Value {
+    serde_json::to_value(definition).expect("a definition is made of what JSON has")
+}
+
+/// A definition as a JSON value, without what doesn't execute.
+fn executable(definition: &Definition) -> Value {
+    let mut value = json(definition);
+    strip_layout(&mut value);
+    value
 }
 
 fn strip_layout(definition: &mut Value) {
