@@ -1,6 +1,10 @@
 //! The examples of the document, all of one workflow: a note is approved by a person before it goes on.
 
+use std::collections::HashMap;
+
 use serde_json::{Value, json};
+use sluice_domain::graph::{Drawing, draw};
+use sluice_domain::{Definition, versioning};
 
 use crate::problem::{FailedNode, Kind, Problem, ProblemItem};
 
@@ -43,12 +47,56 @@ pub(crate) fn create() -> Value {
 
 pub(crate) fn workflow() -> Value {
     json!({"id": WORKFLOW_ID, "name": "Approve a note", "description": "A person reads the note first.",
-        "definition": definition(), "created_at": CREATED, "updated_at": CREATED})
+        "definition": definition(), "created_at": CREATED, "updated_at": CREATED, "tags": ["notes"], "version": 1})
+}
+
+pub(crate) fn workflow_patch() -> Value {
+    json!({"description": "A person reads the note first.", "tags": ["notes"]})
+}
+
+pub(crate) fn label() -> Value {
+    json!({"label": "production", "version": 1, "protected": true, "created_at": CREATED, "updated_at": CREATED})
+}
+
+pub(crate) fn label_request() -> Value {
+    json!({"version": 1, "protected": true})
+}
+
+pub(crate) fn label_move() -> Value {
+    json!({"from_version": null, "to_version": 1, "moved_at": CREATED, "moved_by": null})
+}
+
+/// `definition`, and the same with another message at its gate.
+fn two_definitions() -> Option<(Definition, Definition)> {
+    let mut changed = definition();
+    changed["nodes"][1]["config"]["message"] = json!("Please read the note, and sign it.");
+    Some((serde_json::from_value(definition()).ok()?, serde_json::from_value(changed).ok()?))
+}
+
+pub(crate) fn diff() -> Value {
+    two_definitions().map(|(a, b)| json!(versioning::diff(&a, &b, false))).unwrap_or_default()
+}
+
+pub(crate) fn diff_text() -> Value {
+    two_definitions().map(|(a, b)| json!(versioning::diff(&a, &b, false).to_text())).unwrap_or_default()
+}
+
+pub(crate) fn patch() -> Value {
+    two_definitions().map(|(a, b)| json!(versioning::patch(&a, &b, false))).unwrap_or_default()
+}
+
+pub(crate) fn drawing(format: Drawing) -> Value {
+    let drawn = serde_json::from_value::<Definition>(definition()).ok();
+    drawn
+        .and_then(|definition| draw(&definition, format, &HashMap::new()).ok())
+        .map(Value::from)
+        .unwrap_or_default()
 }
 
 pub(crate) fn version() -> Value {
     json!({"version": 1, "name": "Approve a note", "description": "A person reads the note first.",
-        "definition": definition(), "definition_hash": HASH, "created_at": CREATED, "updated_at": CREATED})
+        "definition": definition(), "definition_hash": HASH, "created_at": CREATED, "updated_at": CREATED,
+        "note": "The first draft.", "created_by": null})
 }
 
 pub(crate) fn output_variables() -> Value {
@@ -259,6 +307,16 @@ fn detail(kind: Kind) -> &'static str {
         Kind::TooManyStreams => "As many event streams are open as the server takes. Try again later.",
         Kind::RerunRefused => "There is no node \"gaet\" at the top of the workflow. Name one of its nodes.",
         Kind::RunNotFailed => "Only a run that has failed can be retried, this one is COMPLETED.",
+        Kind::VersionNotFound => {
+            "The workflow has no version 7. See them with GET /wf/{workflow_id}/versions/."
+        }
+        Kind::LabelNotFound => {
+            "The workflow has no label \"staging\". See them with GET /wf/{workflow_id}/labels/."
+        }
+        Kind::LabelProtected => "The label \"production\" is protected: saving doesn't move it.",
+        Kind::NoEarlierVersion => "The label \"production\" has stood nowhere else.",
+        Kind::PreconditionFailed => "The workflow has changed since you read it. Read it again.",
+        Kind::NotAcceptable => "A difference is given as JSON, as a JSON Patch or as plain text.",
         Kind::NameTaken => "Another workflow has this name. Choose another one.",
         Kind::MethodNotAllowed => "This path doesn't take this method. The header Allow says which it takes.",
         Kind::BadRequest => "The form breaks off or can't be read. Send it again.",

@@ -7,6 +7,7 @@
 //! - [`openapi`] is its document;
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
+mod conditional;
 mod edge;
 mod examples;
 mod extract;

@@ -9,8 +9,11 @@ use axum::body::Body;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
+
+use crate::schema::DefinitionDiff;
 
 /// The media type of problems.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
@@ -75,12 +78,24 @@ kinds! {
     PathNotFound = NOT_FOUND "path-not-found" "Path not found",
     /// The path doesn't take this method.
     MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "Method not allowed",
+    /// The answer has no such form.
+    NotAcceptable = NOT_ACCEPTABLE "not-acceptable" "No such form of the answer",
     /// The body of the request stopped coming.
     RequestTimeout = REQUEST_TIMEOUT "request-timeout" "The body came too late",
     /// The path and query are longer than the server takes.
     UriTooLong = URI_TOO_LONG "uri-too-long" "The path is too long",
     /// The headers are longer than the server takes.
     HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "The headers are too long",
+    /// The workflow has no such version.
+    VersionNotFound = NOT_FOUND "version-not-found" "Version not found",
+    /// The workflow has no such label.
+    LabelNotFound = NOT_FOUND "label-not-found" "Label not found",
+    /// Saving doesn't move the label.
+    LabelProtected = CONFLICT "label-protected" "The label is protected",
+    /// The label stood nowhere else.
+    NoEarlierVersion = CONFLICT "no-earlier-version" "There is no version before",
+    /// The workflow is not what the client takes it for.
+    PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "The workflow has changed",
     /// The name belongs to another workflow.
     NameTaken = CONFLICT "name-taken" "The name is taken",
     /// The body or a file is larger than the server takes.
@@ -112,7 +127,19 @@ pub(crate) struct Problem {
     detail: String,
     errors: Vec<ProblemItem>,
     run: Option<(Uuid, Vec<FailedNode>)>,
+    changed: Option<Box<Changed>>,
     cause: Option<Cause>,
+}
+
+/// What a workflow is now that a client takes for something else.
+#[derive(Clone, Debug)]
+pub(crate) struct Changed {
+    /// Its entity tag, in quotes.
+    pub(crate) current_etag: String,
+    /// The number of its latest version.
+    pub(crate) current_version: i32,
+    /// What has changed since the version that the client has seen.
+    pub(crate) diff: Option<Value>,
 }
 
 /// What went wrong inside: for the log, never for a client.
@@ -120,7 +147,7 @@ type Cause = Arc<dyn Error + Send + Sync>;
 
 impl Problem {
     pub(crate) fn new(kind: Kind, detail: impl Into<String>) -> Self {
-        Self { kind, detail: detail.into(), errors: Vec::new(), run: None, cause: None }
+        Self { kind, detail: detail.into(), errors: Vec::new(), run: None, changed: None, cause: None }
     }
 
     /// A body or query with these problems.
@@ -179,6 +206,11 @@ impl Problem {
         self
     }
 
+    pub(crate) fn with_changed(mut self, changed: Changed) -> Self {
+        self.changed = Some(Box::new(changed));
+        self
+    }
+
     /// The whole chain of causes in one line; none when there is nothing to log.
     pub(crate) fn cause(&self) -> Option<String> {
         let mut next: Option<&dyn Error> = Some(self.cause.as_deref()?);
@@ -193,6 +225,7 @@ impl Problem {
     /// The problem as clients see it.
     pub(crate) fn body(&self, instance: String) -> ProblemBody {
         let (run_id, failed_nodes) = self.run.clone().unzip();
+        let changed = self.changed.as_deref().cloned();
         ProblemBody {
             kind: self.kind.uri().to_owned(),
             title: self.kind.title().to_owned(),
@@ -202,6 +235,9 @@ impl Problem {
             errors: self.errors.clone(),
             run_id,
             failed_nodes: failed_nodes.unwrap_or_default(),
+            current_etag: changed.as_ref().map(|changed| changed.current_etag.clone()),
+            current_version: changed.as_ref().map(|changed| changed.current_version),
+            diff: changed.and_then(|changed| changed.diff),
         }
     }
 
@@ -214,6 +250,11 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if is_for_later(self.kind.status()) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        let etag =
+            self.changed.as_ref().and_then(|changed| HeaderValue::from_str(&changed.current_etag).ok());
+        if let Some(etag) = etag {
+            headers.insert(header::ETAG, etag);
         }
         response
     }
@@ -268,6 +309,18 @@ pub(crate) struct ProblemBody {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     failed_nodes: Vec<FailedNode>,
+    /// The entity tag of a workflow that has changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    current_etag: Option<String>,
+    /// The number of its latest version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    current_version: Option<i32>,
+    /// What has changed since the version that the client has seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = DefinitionDiff, required = false, nullable = false)]
+    diff: Option<Value>,
 }
 
 /// One problem of a body or a query.

@@ -65,9 +65,36 @@ impl Resource {
             WriteError::NameTaken => {
                 Problem::new(Kind::NameTaken, "Another workflow has this name. Choose another one.")
             }
+            WriteError::Changed(_) => {
+                Problem::new(Kind::PreconditionFailed, "The workflow has changed. Read it again.")
+            }
+            WriteError::NoVersion(number) => no_version(number),
+            WriteError::NoLabel(name) => no_label(&name),
+            WriteError::Protected(name) => Problem::new(
+                Kind::LabelProtected,
+                format!(
+                    "The label {name:?} is protected: saving doesn't move it. Move it with PUT on the label itself."
+                ),
+            ),
+            WriteError::NoEarlier(name) => Problem::new(
+                Kind::NoEarlierVersion,
+                format!("The label {name:?} has stood nowhere else, so there is nothing to go back to."),
+            ),
             WriteError::Store(error) => error.into(),
         }
     }
+}
+
+pub(crate) fn no_version(number: i32) -> Problem {
+    let detail =
+        format!("The workflow has no version {number}. See them with GET /wf/{{workflow_id}}/versions/.");
+    Problem::new(Kind::VersionNotFound, detail)
+}
+
+pub(crate) fn no_label(name: &str) -> Problem {
+    let detail =
+        format!("The workflow has no label {name:?}. See them with GET /wf/{{workflow_id}}/labels/.");
+    Problem::new(Kind::LabelNotFound, detail)
 }
 
 fn refused(refusal: &Refusal) -> Problem {

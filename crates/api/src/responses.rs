@@ -84,7 +84,37 @@ problems! {
     /// What replacing a workflow can answer.
     ReplaceProblems {
         DefinitionMissing: "The body is not JSON, or has no definition.",
+        NameTaken: "Another workflow has this name, or the label is protected.",
+    }
+    /// What a change on a condition can answer.
+    Conditional {
+        BadRequest: "A header can't be read.",
+        PreconditionFailed: "The workflow is not what `If-Match` says: `diff` tells what has changed since.",
+    }
+    /// What saving under a label can answer.
+    LabelProtected {
+        LabelProtected: "The label is protected: saving doesn't move it.",
+    }
+    /// What changing a workflow in part can answer.
+    PatchProblems {
         NameTaken: "Another workflow has this name.",
+    }
+    /// What comparing versions can answer.
+    DiffProblems {
+        NotAcceptable: "The header `Accept` names no form that there is.",
+        InvalidQuery: "The query does not fit; `errors` lists every problem.",
+    }
+    /// What every call on a version can answer.
+    VersionMissing {
+        VersionNotFound: "There is no such workflow, version or label.",
+    }
+    /// What every call on a label can answer.
+    LabelMissing {
+        LabelNotFound: "There is no such workflow or label.",
+    }
+    /// What rolling a label back can answer.
+    NoEarlierVersion {
+        NoEarlierVersion: "The label stood nowhere else.",
     }
     /// What waiting for a run can answer.
     FailedRun {

@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::routes::{
-    catalogue, datasets, files, health, output_files, pause_events, pauses, runs, versions, workflows,
+    catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, versions, workflows,
 };
 use crate::{AppState, edge, openapi};
 
@@ -22,11 +22,24 @@ use crate::{AppState, edge, openapi};
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     let mut routes = OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(workflows::workflow_create, workflows::workflow_list))
-        .routes(routes!(workflows::workflow_get, workflows::workflow_update, workflows::workflow_delete))
+        .routes(routes!(
+            workflows::workflow_get,
+            workflows::workflow_update,
+            workflows::workflow_patch,
+            workflows::workflow_delete
+        ))
         .routes(routes!(workflows::workflow_reset))
         .routes(routes!(workflows::workflow_duplicate))
         .routes(routes!(workflows::output_variable_list))
+        .routes(routes!(versions::workflow_draw))
         .routes(routes!(versions::version_list))
+        .routes(routes!(versions::version_get))
+        .routes(routes!(versions::version_restore))
+        .routes(routes!(versions::version_diff))
+        .routes(routes!(labels::label_list))
+        .routes(routes!(labels::label_set, labels::label_delete))
+        .routes(routes!(labels::label_rollback))
+        .routes(routes!(labels::label_move_list))
         .routes(routes!(runs::start::run_outputs))
         .routes(routes!(runs::start::run_wait))
         .routes(routes!(runs::start::run_start))

@@ -24,6 +24,105 @@ pub struct WorkflowDefinition {
     pub spur_type: Option<SpurType>,
 }
 
+/// How a definition differs from another. What doesn't execute (coordinates, dimensions, test inputs) is left out
+/// unless it was asked for.
+#[derive(Debug, ToSchema)]
+pub struct DefinitionDiff {
+    /// How the nodes differ.
+    pub nodes: NodesDiff,
+    /// How the links differ.
+    pub links: LinksDiff,
+    /// How the fields beside nodes and links differ.
+    pub definition: Vec<FieldChange>,
+}
+
+/// How the nodes of two definitions differ.
+#[derive(Debug, ToSchema)]
+pub struct NodesDiff {
+    /// Those that only the later one has.
+    pub added: Vec<NodeReference>,
+    /// Those that only the earlier one has.
+    pub removed: Vec<NodeReference>,
+    /// Those that both have, and that differ.
+    pub changed: Vec<NodeChange>,
+    /// Whether those that both have stand in another order.
+    pub reordered: bool,
+}
+
+/// How the links of two definitions differ.
+#[derive(Debug, ToSchema)]
+pub struct LinksDiff {
+    /// Those that only the later one has.
+    pub added: Vec<Link>,
+    /// Those that only the earlier one has.
+    pub removed: Vec<Link>,
+    /// Whether those that both have stand in another order.
+    pub reordered: bool,
+}
+
+/// A node, in short.
+#[derive(Debug, ToSchema)]
+pub struct NodeReference {
+    /// Its id.
+    pub node_id: String,
+    /// What people call it.
+    pub title: String,
+    /// Its kind.
+    pub node_type: String,
+}
+
+/// A node that differs.
+#[derive(Debug, ToSchema)]
+pub struct NodeChange {
+    /// Its id.
+    pub node_id: String,
+    /// What people call it in the later definition.
+    pub title: String,
+    /// What differs, field by field.
+    pub changes: Vec<FieldChange>,
+}
+
+/// An operation of a JSON Patch (RFC 6902).
+#[derive(Debug, ToSchema)]
+pub struct PatchOperation {
+    /// What is done.
+    #[schema(example = "replace")]
+    pub op: String,
+    /// Where, as an RFC 6901 pointer into the definition.
+    pub path: String,
+    /// Of move and copy: from where.
+    #[schema(required = false, nullable = false)]
+    pub from: Option<String>,
+    /// Of add, replace and test: what.
+    #[schema(required = false)]
+    pub value: Option<Value>,
+}
+
+/// A form of a drawing: `svg` is a picture, `mermaid` and `dot` are texts for Mermaid and Graphviz.
+#[derive(Debug, ToSchema)]
+#[schema(rename_all = "lowercase")]
+pub enum DrawingFormat {
+    /// A picture.
+    Svg,
+    /// Text for Mermaid.
+    Mermaid,
+    /// Text for Graphviz.
+    Dot,
+}
+
+/// A field that differs.
+#[derive(Debug, ToSchema)]
+pub struct FieldChange {
+    /// Where, as an RFC 6901 pointer into the node, or into the definition.
+    pub pointer: String,
+    /// What it was; absent when it was not there.
+    #[schema(required = false)]
+    pub before: Option<Value>,
+    /// What it is; absent when it is not there any more.
+    #[schema(required = false)]
+    pub after: Option<Value>,
+}
+
 /// A definition with the workflow that it belongs to.
 #[derive(Debug, ToSchema)]
 pub struct PinnedDefinition {

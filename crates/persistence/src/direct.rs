@@ -224,6 +224,8 @@ pub(crate) fn version(row: &Row<'_>) -> rusqlite::Result<workflow_version::Model
         definition_hash: row.get("definition_hash")?,
         created_at: time(row, "created_at")?,
         updated_at: time(row, "updated_at")?,
+        note: row.get("note")?,
+        created_by: row.get("created_by")?,
     })
 }
 

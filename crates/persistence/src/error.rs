@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use sluice_engine::StoreError;
 
+use crate::WorkflowRow;
+
 /// Why the database can't be used. Its words are for the person who starts the server.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -98,6 +100,21 @@ pub enum WriteError {
     /// Another workflow has the name.
     #[error("another workflow has this name")]
     NameTaken,
+    /// It is not what the caller takes it for: this is what it is.
+    #[error("the workflow has changed")]
+    Changed(Box<WorkflowRow>),
+    /// The workflow has no such version.
+    #[error("there is no version {0}")]
+    NoVersion(i32),
+    /// The workflow has no such label.
+    #[error("there is no label {0:?}")]
+    NoLabel(String),
+    /// The label is protected.
+    #[error("the label {0:?} is protected")]
+    Protected(String),
+    /// The label has stood nowhere else before.
+    #[error("the label {0:?} has no version before")]
+    NoEarlier(String),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),

@@ -14,6 +14,7 @@ mod datasets;
 mod direct;
 mod entity;
 mod error;
+mod labels;
 mod lock;
 mod options;
 mod pause_events;
@@ -33,4 +34,7 @@ pub use datasets::{DatasetRow, NewDataset};
 pub use error::{OpenError, WriteError};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};
-pub use types::{Accepted, NewWorkflow, Page, RunDetail, RunFilter, VersionRow, WorkflowRow};
+pub use types::{
+    Accepted, Condition, Details, LabelMoveRow, LabelRow, NewWorkflow, Page, Pin, RunDetail, RunFilter,
+    Saving, VersionRow, WorkflowRow,
+};

@@ -72,14 +72,20 @@ pub(crate) fn readable<T>(rows: impl IntoIterator<Item = Result<T, StoreError>>)
 pub(crate) fn workflow(row: &QueryResult) -> Result<WorkflowRow, StoreError> {
     let row: workflow::Model = read(row, "", WORKFLOWS)?;
     check_definition(&row.definition, WORKFLOWS, row.id)?;
-    Ok(WorkflowRow {
+    Ok(of_workflow(row))
+}
+
+pub(crate) fn of_workflow(row: workflow::Model) -> WorkflowRow {
+    WorkflowRow {
         id: row.id,
         name: row.name,
         description: row.description,
         definition: row.definition,
         created_at: row.created_at,
         updated_at: row.updated_at,
-    })
+        tags: row.tags,
+        version: row.version,
+    }
 }
 
 pub(crate) fn version(row: &QueryResult) -> Result<VersionRow, StoreError> {
@@ -98,6 +104,8 @@ pub(crate) fn of_version(row: workflow_version::Model) -> Result<VersionRow, Sto
         definition_hash: row.definition_hash,
         created_at: row.created_at,
         updated_at: row.updated_at,
+        note: row.note,
+        created_by: row.created_by,
     })
 }
 

@@ -1,6 +1,10 @@
 //! What goes in and what comes out.
 
+use std::fmt;
+use std::sync::Arc;
+
 use chrono::{DateTime, Utc};
+use sha2::{Digest as _, Sha256};
 use sluice_domain::run::{Event, RunStatus};
 use sluice_engine::RunRecord;
 use uuid::Uuid;
@@ -23,6 +27,94 @@ pub struct NewWorkflow {
     pub description: Option<String>,
     /// What it does.
     pub definition: Accepted,
+    /// The words that it is filed under; none: those that it has.
+    pub tags: Option<Vec<String>>,
+}
+
+/// What comes with a change of a workflow.
+#[derive(Clone, Debug, Default)]
+pub struct Saving {
+    /// On what condition: none always holds.
+    pub condition: Option<Condition>,
+    /// What the change is for, to be kept with the version that it makes.
+    pub note: Option<String>,
+    /// Who makes it, when that is known.
+    pub by: Option<String>,
+    /// The label that is to stand for what is saved.
+    pub label: Option<String>,
+}
+
+/// What is said about a workflow beside what it does; none: as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Details {
+    /// The name that it shall have.
+    pub name: Option<String>,
+    /// What it is for, which may be nothing.
+    pub description: Option<Option<String>>,
+    /// The words that it is filed under.
+    pub tags: Option<Vec<String>>,
+}
+
+/// What a workflow has to be for a change to be made: told its [`WorkflowRow::etag`], says whether it is.
+#[derive(Clone)]
+pub struct Condition(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl Condition {
+    /// A condition that `holds` decides.
+    pub fn new(holds: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(holds))
+    }
+
+    /// Whether it holds of a workflow with this tag.
+    #[must_use]
+    pub fn holds(&self, etag: &str) -> bool {
+        (self.0)(etag)
+    }
+}
+
+impl fmt::Debug for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Condition")
+    }
+}
+
+/// Which version of a workflow is meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pin {
+    /// The latest.
+    Latest,
+    /// The one with this number.
+    Number(i32),
+    /// The one that this label stands for.
+    Label(String),
+}
+
+/// A name that stands for a version of a workflow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelRow {
+    /// The name: a slug.
+    pub name: String,
+    /// The version.
+    pub version: i32,
+    /// Whether saving never moves it.
+    pub is_protected: bool,
+    /// When it was set first.
+    pub created_at: DateTime<Utc>,
+    /// When it was moved or protected last.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// That a label was set, moved or taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelMoveRow {
+    /// Where it stood; none when it is new.
+    pub from_version: Option<i32>,
+    /// Where it stands since; none when it was taken away.
+    pub to_version: Option<i32>,
+    /// When.
+    pub moved_at: DateTime<Utc>,
+    /// By whom, when that is known.
+    pub moved_by: Option<String>,
 }
 
 /// A workflow as it is now.
@@ -40,6 +132,32 @@ pub struct WorkflowRow {
     pub created_at: DateTime<Utc>,
     /// When it was last saved.
     pub updated_at: DateTime<Utc>,
+    /// The words that it is filed under, as a JSON list of texts.
+    pub tags: String,
+    /// The number of its latest version.
+    pub version: i32,
+}
+
+impl WorkflowRow {
+    /// What tells this state of the workflow from any other: the number of its latest version, a dash, and 32 hex
+    /// digits of the SHA-256 of all that an answer shows. The opaque part of an entity tag (RFC 9110, 8.8.3).
+    #[must_use]
+    pub fn etag(&self) -> String {
+        let description = self.description.as_deref().unwrap_or_default();
+        let saved = self.updated_at.to_rfc3339();
+        etag(self.version, [&self.name, description, &self.definition, &self.tags, &saved])
+    }
+}
+
+/// A tag of what `parts` say, each told from the next by its length.
+fn etag(version: i32, parts: [&str; 5]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        hash.update(part);
+    }
+    let hex: String = hash.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{version}-{hex}")
 }
 
 /// A version of a workflow.
@@ -63,6 +181,20 @@ pub struct VersionRow {
     pub created_at: DateTime<Utc>,
     /// When its layout was last saved.
     pub updated_at: DateTime<Utc>,
+    /// What the change was for that made it.
+    pub note: Option<String>,
+    /// Who made it, when that is known.
+    pub created_by: Option<String>,
+}
+
+impl VersionRow {
+    /// As [`WorkflowRow::etag`].
+    #[must_use]
+    pub fn etag(&self) -> String {
+        let description = self.description.as_deref().unwrap_or_default();
+        let saved = self.updated_at.to_rfc3339();
+        etag(self.version, [&self.name, description, &self.definition, &self.definition_hash, &saved])
+    }
 }
 
 /// A run with everything that an answer about it needs.

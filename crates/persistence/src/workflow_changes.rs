@@ -5,8 +5,7 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, FromQueryResult, QueryFilter, QueryOrder,
-    QuerySelect, Set,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use sluice_domain::{naming, versioning};
 use sluice_engine::clock;
@@ -15,32 +14,36 @@ use uuid::Uuid;
 use crate::direct::Tx;
 use crate::entity::{workflow, workflow_version};
 use crate::error::Fault;
-use crate::rows;
 use crate::writer::Change;
-use crate::{Accepted, NewWorkflow, WorkflowRow, WriteError};
+use crate::{Accepted, Details, NewWorkflow, Pin, Saving, WorkflowRow, WriteError};
+use crate::{labels, rows};
 
 /// Replaces name, description and definition.
-pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow);
+pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow, pub(crate) Saving);
 
 /// Replaces the definition.
-pub(crate) struct Reset(pub(crate) Uuid, pub(crate) Accepted);
+pub(crate) struct Reset(pub(crate) Uuid, pub(crate) Accepted, pub(crate) Saving);
+
+/// Puts the definition of a version back.
+pub(crate) struct Restore(pub(crate) Uuid, pub(crate) i32, pub(crate) Saving);
+
+/// Replaces what is said about a workflow.
+pub(crate) struct Patch(pub(crate) Uuid, pub(crate) Details, pub(crate) Saving);
 
 /// Makes a copy.
-pub(crate) struct Duplicate(pub(crate) Uuid);
+pub(crate) struct Duplicate(pub(crate) Uuid, pub(crate) Pin);
 
 /// Deletes a workflow and all that belongs to it.
-pub(crate) struct Delete(pub(crate) Uuid);
+pub(crate) struct Delete(pub(crate) Uuid, pub(crate) Saving);
 
 impl Change for Update {
     type Output = WorkflowRow;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
-        let Self(id, new) = self;
-        let head = head(tx, *id).await?;
-        if owner_of(tx, &new.name).await?.is_some_and(|owner| owner != *id) {
-            return Err(WriteError::NameTaken.into());
-        }
-        save(tx, *id, head.created_at, new).await
+        let Self(id, new, saving) = self;
+        let current = current(tx, *id, saving).await?;
+        check_name(tx, *id, &new.name).await?;
+        save(tx, current, new, saving).await
     }
 }
 
@@ -48,10 +51,47 @@ impl Change for Reset {
     type Output = WorkflowRow;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
-        let Self(id, definition) = self;
-        let Head { name, description, created_at } = head(tx, *id).await?;
-        let new = NewWorkflow { name, description, definition: definition.clone() };
-        save(tx, *id, created_at, &new).await
+        let Self(id, definition, saving) = self;
+        let current = current(tx, *id, saving).await?;
+        let new = with_definition(&current, definition.clone());
+        save(tx, current, &new, saving).await
+    }
+}
+
+impl Change for Restore {
+    type Output = WorkflowRow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+        let Self(id, number, saving) = self;
+        let current = current(tx, *id, saving).await?;
+        let version = version(tx, *id, *number).await?;
+        let note = saving.note.clone().unwrap_or_else(|| format!("Restored from version {number}."));
+        let saving = Saving { note: Some(note), ..saving.clone() };
+        let new = with_definition(&current, version);
+        save(tx, current, &new, &saving).await
+    }
+}
+
+impl Change for Patch {
+    type Output = WorkflowRow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+        let Self(id, details, saving) = self;
+        let current = current(tx, *id, saving).await?;
+        let Details { name, description, tags } = details.clone();
+        let row = WorkflowRow {
+            name: name.unwrap_or_else(|| current.name.clone()),
+            description: description.unwrap_or_else(|| current.description.clone()),
+            tags: tags.map_or_else(|| current.tags.clone(), |tags| listed(&tags)),
+            ..current.clone()
+        };
+        check_name(tx, *id, &row.name).await?;
+        if row == current {
+            return Ok(current);
+        }
+        let row = WorkflowRow { updated_at: clock::now(), ..row };
+        write(tx, &row).await?;
+        Ok(row)
     }
 }
 
@@ -59,15 +99,27 @@ impl Change for Duplicate {
     type Output = WorkflowRow;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
-        let found = rows::find(tx, workflow::Entity::find_by_id(self.0)).await?;
-        let original = found.first().ok_or(WriteError::NotFound)?;
-        let original = rows::workflow(original).map_err(WriteError::Store)?;
-        // The definition is that of the latest version: both change in the same transaction.
-        let latest = latest(tx, self.0).await?.ok_or(WriteError::NotFound)?;
+        let Self(id, pin) = self;
+        let original = current(tx, *id, &Saving::default()).await?;
+        let definition = match pin {
+            Pin::Latest => {
+                // The definition is that of the latest version: both change in the same transaction.
+                let latest = latest(tx, *id).await?.ok_or(WriteError::NotFound)?;
+                Accepted { json: original.definition, hash: latest.hash }
+            }
+            Pin::Number(number) => version(tx, *id, *number).await?,
+            Pin::Label(name) => {
+                let label =
+                    labels::find(tx, *id, name).await?.ok_or_else(|| WriteError::NoLabel(name.clone()))?;
+                version(tx, *id, label.version).await?
+            }
+        };
+        let tags = serde_json::from_str(&original.tags).ok();
         let new = NewWorkflow {
             name: naming::copy_of(&original.name),
             description: original.description,
-            definition: Accepted { json: original.definition, hash: latest.hash },
+            definition,
+            tags,
         };
         create(tx, &new).await
     }
@@ -77,8 +129,12 @@ impl Change for Delete {
     type Output = ();
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+        let Self(id, saving) = self;
+        if saving.condition.is_some() {
+            current(tx, *id, saving).await?;
+        }
         // Versions, runs and logs go with it: foreign keys cascade.
-        let deleted = workflow::Entity::delete_by_id(self.0).exec(tx).await?;
+        let deleted = workflow::Entity::delete_by_id(*id).exec(tx).await?;
         if deleted.rows_affected == 0 {
             return Err(WriteError::NotFound.into());
         }
@@ -103,7 +159,7 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<
         }
         taken.insert(name.clone());
         let new = NewWorkflow { name, ..(*new).clone() };
-        let row = row(clock::new_id(), now, now, &new);
+        let row = first_row(&new, now);
         workflows.push(workflow::ActiveModel {
             id: Set(row.id),
             name: Set(row.name.clone()),
@@ -111,13 +167,29 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<
             definition: Set(row.definition.clone()),
             created_at: Set(now),
             updated_at: Set(now),
+            tags: Set(row.tags.clone()),
+            version: Set(row.version),
         });
-        versions.push(version_model(row.id, 1, &new, now));
+        versions.push(version_model((row.id, row.version), &new, &Saving::default(), now));
         created.push(row);
     }
     tx.execute(&workflow::Entity::insert_many(workflows)).await?;
     tx.execute(&workflow_version::Entity::insert_many(versions)).await?;
     Ok(created)
+}
+
+/// A workflow that is about to be.
+fn first_row(new: &NewWorkflow, now: DateTime<Utc>) -> WorkflowRow {
+    WorkflowRow {
+        id: clock::new_id(),
+        name: new.name.clone(),
+        description: new.description.clone(),
+        definition: new.definition.json.clone(),
+        created_at: now,
+        updated_at: now,
+        tags: listed(new.tags.as_deref().unwrap_or_default()),
+        version: 1,
+    }
 }
 
 /// Those of the wanted names that other workflows have.
@@ -129,65 +201,114 @@ async fn taken_of(tx: &Tx<'_>, wanted: impl IntoIterator<Item = String>) -> Resu
     Ok(tx.texts(&taken).await?.into_iter().collect())
 }
 
+/// Keeps `new` in place of `current`. What executes in another way is a version; what is the same altogether changes
+/// nothing.
 async fn save(
     tx: &DatabaseTransaction,
-    id: Uuid,
-    created_at: DateTime<Utc>,
+    current: WorkflowRow,
     new: &NewWorkflow,
+    saving: &Saving,
 ) -> Result<WorkflowRow, Fault> {
-    let now = clock::now();
-    let latest = latest(tx, id).await?;
-    let row = row(id, created_at, now, new);
-    let model = workflow::ActiveModel {
-        name: Set(row.name.clone()),
-        description: Set(row.description.clone()),
-        definition: Set(row.definition.clone()),
-        updated_at: Set(now),
-        ..Default::default()
+    if let Some(label) = &saving.label {
+        labels::check_movable(tx, current.id, label).await?;
+    }
+    let row = WorkflowRow {
+        name: new.name.clone(),
+        description: new.description.clone(),
+        definition: new.definition.json.clone(),
+        tags: new.tags.as_deref().map_or_else(|| current.tags.clone(), listed),
+        ..current.clone()
     };
-    workflow::Entity::update_many().set(model).filter(workflow::Column::Id.eq(id)).exec(tx).await?;
-    match latest {
-        Some(latest) if latest.hash == new.definition.hash => {
-            refresh_layout(tx, latest.id, &new.definition.json, now).await?;
-        }
-        latest => {
-            let number = latest.map_or(1, |latest| latest.number.saturating_add(1));
-            insert_version(tx, id, number, new, now).await?;
+    let row = if row == current { row } else { keep(tx, row, new, saving).await? };
+    if let Some(label) = &saving.label {
+        labels::point(tx, (row.id, label), row.version, None, saving.by.as_deref()).await?;
+    }
+    Ok(row)
+}
+
+async fn keep(
+    tx: &DatabaseTransaction,
+    row: WorkflowRow,
+    new: &NewWorkflow,
+    saving: &Saving,
+) -> Result<WorkflowRow, DbErr> {
+    let now = clock::now();
+    let latest = latest(tx, row.id).await?;
+    let is_version = latest.as_ref().is_none_or(|latest| latest.hash != new.definition.hash);
+    let number = latest.as_ref().map_or(0, |latest| latest.number).saturating_add(i32::from(is_version));
+    let row = WorkflowRow { updated_at: now, version: number, ..row };
+    write(tx, &row).await?;
+    match latest.filter(|_| !is_version) {
+        Some(latest) => refresh_layout(tx, latest.id, &row.definition, now).await?,
+        None => {
+            let model = version_model((row.id, number), new, saving, now);
+            workflow_version::Entity::insert(model).exec_without_returning(tx).await?;
         }
     }
     Ok(row)
 }
 
-fn row(id: Uuid, created_at: DateTime<Utc>, updated_at: DateTime<Utc>, new: &NewWorkflow) -> WorkflowRow {
-    WorkflowRow {
-        id,
-        name: new.name.clone(),
-        description: new.description.clone(),
-        definition: new.definition.json.clone(),
-        created_at,
-        updated_at,
+/// Writes a workflow that is there already.
+async fn write(tx: &DatabaseTransaction, row: &WorkflowRow) -> Result<(), DbErr> {
+    let model = workflow::ActiveModel {
+        name: Set(row.name.clone()),
+        description: Set(row.description.clone()),
+        definition: Set(row.definition.clone()),
+        updated_at: Set(row.updated_at),
+        tags: Set(row.tags.clone()),
+        version: Set(row.version),
+        ..Default::default()
+    };
+    workflow::Entity::update_many()
+        .set(model)
+        .filter(workflow::Column::Id.eq(row.id))
+        .exec(tx)
+        .await
+        .map(drop)
+}
+
+/// What a workflow says with another definition.
+fn with_definition(current: &WorkflowRow, definition: Accepted) -> NewWorkflow {
+    NewWorkflow {
+        name: current.name.clone(),
+        description: current.description.clone(),
+        definition,
+        tags: None,
     }
 }
 
-/// What of a workflow stays when its definition is replaced.
-#[derive(FromQueryResult)]
-struct Head {
-    name: String,
-    description: Option<String>,
-    created_at: DateTime<Utc>,
+/// Words as they are stored.
+fn listed(tags: &[String]) -> String {
+    serde_json::to_string(tags).unwrap_or_else(|_| "[]".to_owned())
 }
 
-async fn head(tx: &DatabaseTransaction, id: Uuid) -> Result<Head, Fault> {
-    // Not the definition: saving is how one that can't be read is repaired.
-    let select = workflow::Entity::find_by_id(id).select_only().columns([
-        workflow::Column::Id,
-        workflow::Column::Name,
-        workflow::Column::Description,
-        workflow::Column::CreatedAt,
-    ]);
-    let found = rows::find(tx, select).await?;
+/// A workflow that is to be changed: as it is stored, for saving is how one that can't be read is repaired.
+async fn current(tx: &DatabaseTransaction, id: Uuid, saving: &Saving) -> Result<WorkflowRow, Fault> {
+    let found = rows::find(tx, workflow::Entity::find_by_id(id)).await?;
     let found = found.first().ok_or(WriteError::NotFound)?;
-    Ok(rows::read(found, "", rows::WORKFLOWS).map_err(WriteError::Store)?)
+    let row = rows::of_workflow(rows::read(found, "", rows::WORKFLOWS).map_err(WriteError::Store)?);
+    match &saving.condition {
+        Some(condition) if !condition.holds(&row.etag()) => Err(WriteError::Changed(Box::new(row)).into()),
+        _ => Ok(row),
+    }
+}
+
+async fn check_name(tx: &DatabaseTransaction, id: Uuid, name: &str) -> Result<(), Fault> {
+    match owner_of(tx, name).await? {
+        Some(owner) if owner != id => Err(WriteError::NameTaken.into()),
+        _ => Ok(()),
+    }
+}
+
+/// The definition of a version.
+async fn version(tx: &DatabaseTransaction, workflow_id: Uuid, number: i32) -> Result<Accepted, Fault> {
+    use workflow_version::Column::{Version, WorkflowId};
+    let select =
+        workflow_version::Entity::find().filter(WorkflowId.eq(workflow_id)).filter(Version.eq(number));
+    let found = rows::find(tx, select).await?;
+    let found = found.first().ok_or(WriteError::NoVersion(number))?;
+    let row = rows::version(found).map_err(WriteError::Store)?;
+    Ok(Accepted { json: row.definition, hash: row.definition_hash })
 }
 
 /// The version that was made last.
@@ -211,21 +332,10 @@ async fn latest(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<La
     Ok(found.map(|(id, number, hash)| Latest { id, number, hash }))
 }
 
-async fn insert_version(
-    tx: &DatabaseTransaction,
-    workflow_id: Uuid,
-    number: i32,
-    new: &NewWorkflow,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    let model = version_model(workflow_id, number, new, now);
-    workflow_version::Entity::insert(model).exec_without_returning(tx).await.map(drop)
-}
-
 fn version_model(
-    workflow_id: Uuid,
-    number: i32,
+    (workflow_id, number): (Uuid, i32),
     new: &NewWorkflow,
+    saving: &Saving,
     now: DateTime<Utc>,
 ) -> workflow_version::ActiveModel {
     workflow_version::ActiveModel {
@@ -238,6 +348,8 @@ fn version_model(
         definition_hash: Set(new.definition.hash.clone()),
         created_at: Set(now),
         updated_at: Set(now),
+        note: Set(saving.note.clone()),
+        created_by: Set(saving.by.clone()),
     }
 }
 

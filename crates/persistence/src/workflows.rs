@@ -10,8 +10,10 @@ use crate::direct;
 use crate::entity::{workflow, workflow_version};
 use crate::error::store_error;
 use crate::rows;
-use crate::workflow_changes::{Delete, Duplicate, Reset, Update};
-use crate::{Accepted, Database, NewWorkflow, Page, VersionRow, WorkflowRow, WriteError};
+use crate::workflow_changes::{Delete, Duplicate, Patch, Reset, Restore, Update};
+use crate::{
+    Accepted, Database, Details, NewWorkflow, Page, Pin, Saving, VersionRow, WorkflowRow, WriteError,
+};
 
 /// How many ids are asked about in one query: far below what a statement takes.
 const IDS: usize = 1000;
@@ -30,40 +32,80 @@ impl Database {
         })
     }
 
-    /// Replaces name, description and definition. Makes a version if what executes has changed.
+    /// Replaces name, description and definition. Makes a version if what executes has changed; changes nothing if
+    /// nothing has.
     ///
     /// # Errors
     ///
-    /// When there is no such workflow, when another one has the name, or when the store fails.
-    pub async fn workflow_update(&self, id: Uuid, new: NewWorkflow) -> Result<WorkflowRow, WriteError> {
-        self.writer().change(Update(id, new)).await
+    /// When there is no such workflow, when the condition of `saving` doesn't hold, when its label is protected, when
+    /// another workflow has the name, or when the store fails.
+    pub async fn workflow_update(
+        &self,
+        id: Uuid,
+        new: NewWorkflow,
+        saving: Saving,
+    ) -> Result<WorkflowRow, WriteError> {
+        self.writer().change(Update(id, new, saving)).await
+    }
+
+    /// Replaces what is said about a workflow beside its definition. Makes no version.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::workflow_update`].
+    pub async fn workflow_patch(
+        &self,
+        id: Uuid,
+        details: Details,
+        saving: Saving,
+    ) -> Result<WorkflowRow, WriteError> {
+        self.writer().change(Patch(id, details, saving)).await
     }
 
     /// Replaces the definition alone. Makes a version if what executes has changed.
     ///
     /// # Errors
     ///
-    /// When there is no such workflow, or when the store fails.
-    pub async fn workflow_reset(&self, id: Uuid, definition: Accepted) -> Result<WorkflowRow, WriteError> {
-        self.writer().change(Reset(id, definition)).await
+    /// As [`Self::workflow_update`].
+    pub async fn workflow_reset(
+        &self,
+        id: Uuid,
+        definition: Accepted,
+        saving: Saving,
+    ) -> Result<WorkflowRow, WriteError> {
+        self.writer().change(Reset(id, definition, saving)).await
     }
 
-    /// Makes a copy of a workflow, with a name, an id and a version 1 of its own.
+    /// Puts the definition of a version back. Makes a version if what executes has changed.
     ///
     /// # Errors
     ///
-    /// When there is no such workflow, or when the store fails.
-    pub async fn workflow_duplicate(&self, id: Uuid) -> Result<WorkflowRow, WriteError> {
-        self.writer().change(Duplicate(id)).await
+    /// As [`Self::workflow_update`]; when there is no such version.
+    pub async fn version_restore(
+        &self,
+        id: Uuid,
+        number: i32,
+        saving: Saving,
+    ) -> Result<WorkflowRow, WriteError> {
+        self.writer().change(Restore(id, number, saving)).await
+    }
+
+    /// Makes a copy of a workflow, as it is or as a version of it was, with a name, an id and a version 1 of its own.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such workflow, version or label, or when the store fails.
+    pub async fn workflow_duplicate(&self, id: Uuid, pin: Pin) -> Result<WorkflowRow, WriteError> {
+        self.writer().change(Duplicate(id, pin)).await
     }
 
     /// Deletes a workflow, its versions and its runs with their logs.
     ///
     /// # Errors
     ///
-    /// When there is no such workflow, or when the store fails.
-    pub async fn workflow_delete(&self, id: Uuid) -> Result<(), WriteError> {
-        self.writer().change(Delete(id)).await
+    /// When there is no such workflow, when the condition of `saving` doesn't hold, or when the store fails.
+    pub async fn workflow_delete(&self, id: Uuid, saving: Saving) -> Result<(), WriteError> {
+        self.writer().change(Delete(id, saving)).await
     }
 
     /// A workflow; none when there is no such workflow.

@@ -8,7 +8,10 @@ mod query;
 mod shape;
 
 pub(crate) use body::{Json, LARGE, OptionalJson, media_type};
-pub(crate) use path::{DatasetId, OutputFileId, RunId, WorkflowId, parse_id};
+pub(crate) use path::{
+    DatasetId, DiffVersions, LabelName, OutputFileId, RunId, VersionPin, WorkflowId, is_label, parse_id,
+    parse_pin,
+};
 pub(crate) use query::{FromQuery, MAX_PAGE, Query, Reader};
 
 /// A check for texts that people see in one line.

@@ -1,9 +1,10 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use sluice_persistence::Pin;
 use uuid::Uuid;
 
-use crate::problem::Problem;
-use crate::refusal::Resource;
+use crate::problem::{Kind, Problem};
+use crate::refusal::{Resource, no_label};
 
 /// The id of a workflow, from the path.
 #[derive(Clone, Copy, Debug)]
@@ -53,11 +54,85 @@ impl<S: Send + Sync> FromRequestParts<S> for RunId {
     }
 }
 
+/// The name of a label, from the path.
+#[derive(Clone, Debug)]
+pub(crate) struct LabelName(pub(crate) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for LabelName {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        let text = param(parts, state, "label").await.unwrap_or_default();
+        if is_label(&text) { Ok(Self(text)) } else { Err(no_label(&shown(&text))) }
+    }
+}
+
+/// The version of a workflow that is meant, from the path.
+#[derive(Clone, Debug)]
+pub(crate) struct VersionPin(pub(crate) Pin);
+
+impl<S: Send + Sync> FromRequestParts<S> for VersionPin {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        pin(parts, state, "version").await.map(Self)
+    }
+}
+
+/// The two versions that are compared, from the path.
+#[derive(Clone, Debug)]
+pub(crate) struct DiffVersions(pub(crate) Pin, pub(crate) Pin);
+
+impl<S: Send + Sync> FromRequestParts<S> for DiffVersions {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        Ok(Self(pin(parts, state, "a").await?, pin(parts, state, "b").await?))
+    }
+}
+
+async fn pin<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<Pin, Problem> {
+    let text = param(parts, state, name).await.unwrap_or_default();
+    parse_pin(&text).ok_or_else(|| {
+        let text = shown(&text);
+        let detail = format!(
+            "There is no version {text:?}. Give a number, `draft` for the current state, or a label."
+        );
+        Problem::new(Kind::VersionNotFound, detail)
+    })
+}
+
+/// As much of a text as a sentence has room for.
+fn shown(text: &str) -> String {
+    text.chars().take(64).collect()
+}
+
+/// A number, `draft` or `latest`, or a label.
+pub(crate) fn parse_pin(text: &str) -> Option<Pin> {
+    match text {
+        "draft" | "latest" => Some(Pin::Latest),
+        label if is_label(label) => Some(Pin::Label(label.to_owned())),
+        number => number.parse().ok().filter(|number| *number > 0).map(Pin::Number),
+    }
+}
+
+/// Whether a text can name a label: a small letter, then small letters, digits, `_` and `-`, 64 at most.
+pub(crate) fn is_label(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(fits)
+        && text.len() <= 64
+        && !["draft", "latest"].contains(&text)
+}
+
+async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {
+    let params = RawPathParams::from_request_parts(parts, state).await.ok()?;
+    params.iter().find(|(param, _)| *param == name).map(|(_, value)| value.to_owned())
+}
+
 /// Ids are opaque to clients: what is no id of ours stands for nothing, it is not malformed.
 async fn id<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<Uuid> {
-    let params = RawPathParams::from_request_parts(parts, state).await.ok()?;
-    let (_, value) = params.iter().find(|(param, _)| *param == name)?;
-    parse_id(value)
+    parse_id(&param(parts, state, name).await?)
 }
 
 /// An id exactly as it was handed out: one thing has one id.

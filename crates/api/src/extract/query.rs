@@ -1,6 +1,7 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use chrono::{DateTime, Utc};
+use sluice_persistence::Pin;
 
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::time;
@@ -111,6 +112,24 @@ impl Reader {
     /// One of a few words.
     pub(crate) fn word<T: std::str::FromStr>(&mut self, name: &str, words: &str) -> Option<T> {
         self.read(name, "enum", &format!("one of {words}"), |text| text.parse().ok())
+    }
+
+    /// A number, `draft` or a label.
+    pub(crate) fn pin(&mut self, name: &str) -> Option<Pin> {
+        self.read(name, "format", "a number from 1, `draft`, or a label", super::parse_pin)
+    }
+
+    /// The name of a label.
+    pub(crate) fn label(&mut self, name: &str) -> Option<String> {
+        let wanted =
+            "a label: a small letter, then small letters, digits, _ and -, 64 at most, not draft or latest";
+        self.read(name, "format", wanted, |text| super::is_label(text).then(|| text.to_owned()))
+    }
+
+    /// Two parameters that exclude each other.
+    pub(crate) fn conflict(&mut self, name: &str, other: &str) {
+        let detail = format!("{name} and {other} say the same thing. Send one of them.");
+        self.found.push(ProblemItem::new(format!("/{name}"), "conflict", detail));
     }
 
     /// As [`Self::text`], but it may be empty.

@@ -2,7 +2,11 @@
 
 use serde_json::value::RawValue;
 use sluice_engine::StoreError;
+use sluice_persistence::Pin;
 use utoipa::IntoParams;
+use utoipa::openapi::Required;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 
 use crate::extract::{FromQuery, MAX_PAGE, Reader};
 use crate::problem::{Kind, Problem};
@@ -11,6 +15,7 @@ pub(crate) mod catalogue;
 pub(crate) mod datasets;
 pub(crate) mod files;
 pub(crate) mod health;
+pub(crate) mod labels;
 pub(crate) mod output_files;
 pub(crate) mod pause_events;
 pub(crate) mod pauses;
@@ -33,6 +38,47 @@ pub(crate) struct PageQuery {
 impl FromQuery for PageQuery {
     fn from_query(reader: &mut Reader) -> Self {
         Self { page: reader.number("page", MAX_PAGE, 1), page_size: reader.number("page_size", 100, 10) }
+    }
+}
+
+/// Which version of a workflow is meant; without either parameter, the latest.
+#[derive(Clone, Debug)]
+pub(crate) struct PinQuery(pub(crate) Pin);
+
+impl IntoParams for PinQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let text = |name: &str, description: &str, pattern: &str| {
+            let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
+            ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Query)
+                .required(Required::False)
+                .description(Some(description))
+                .schema(Some(schema))
+                .build()
+        };
+        vec![
+            text(
+                "version",
+                "The version: its number, `draft` for the latest, or a label.",
+                "^([1-9][0-9]{0,9}|[a-z][a-z0-9_-]{0,63})$",
+            ),
+            text("label", "The label that stands for the version.", "^[a-z][a-z0-9_-]{0,63}$"),
+        ]
+    }
+}
+
+impl FromQuery for PinQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        match (reader.pin("version"), reader.label("label")) {
+            (Some(_), Some(_)) => {
+                reader.conflict("version", "label");
+                Self(Pin::Latest)
+            }
+            (Some(pin), None) => Self(pin),
+            (None, Some(label)) => Self(Pin::Label(label)),
+            (None, None) => Self(Pin::Latest),
+        }
     }
 }
 

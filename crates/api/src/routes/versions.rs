@@ -1,17 +1,29 @@
-//! Versions: every saved change of what executes.
+//! Versions: every saved change of what executes. They are read, compared, put back and drawn.
+
+use std::collections::HashMap;
 
 use axum::Json as Answer;
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sluice_persistence::VersionRow;
-use utoipa::ToSchema;
+use sluice_domain::graph::{Drawing, draw, state_key};
+use sluice_domain::run::TaskStatus;
+use sluice_domain::{Definition, versioning};
+use sluice_persistence::{Pin, Saving, VersionRow};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
 
+use super::workflows::{SaveQuery, Workflow};
 use super::{PageQuery, readable, stored_json};
-use crate::extract::{Query, WorkflowId};
-use crate::problem::Problem;
-use crate::refusal::Resource;
-use crate::responses::{QueryProblems, ServerProblems, WorkflowMissing};
+use crate::conditional::{Edit, Known, Tagged};
+use crate::extract::{DiffVersions, FromQuery, Query, Reader, VersionPin, WorkflowId, parse_id};
+use crate::problem::{Kind, Problem, ProblemItem};
+use crate::refusal::{Resource, no_label, no_version};
+use crate::responses::{
+    Conditional, DiffProblems, LabelProtected, QueryProblems, ServerProblems, VersionMissing, WorkflowMissing,
+};
 use crate::time::Timestamp;
 use crate::{AppState, examples, schema};
 
@@ -38,6 +50,12 @@ pub(crate) struct WorkflowVersion {
     /// When its layout was saved last.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
+    /// What the change was for that made it, as its header `X-Change-Note` said.
+    #[schema(required = true)]
+    note: Option<String>,
+    /// Who made it; null when that isn't known.
+    #[schema(required = true)]
+    created_by: Option<String>,
 }
 
 impl TryFrom<VersionRow> for WorkflowVersion {
@@ -54,10 +72,22 @@ impl TryFrom<VersionRow> for WorkflowVersion {
             definition_hash,
             created_at,
             updated_at,
+            note,
+            created_by,
         } = row;
         let definition = stored_json(definition, "workflow_versions", id)?;
         let (created_at, updated_at) = (Timestamp(created_at), Timestamp(updated_at));
-        Ok(Self { version, name, description, definition, definition_hash, created_at, updated_at })
+        Ok(Self {
+            version,
+            name,
+            description,
+            definition,
+            definition_hash,
+            created_at,
+            updated_at,
+            note,
+            created_by,
+        })
     }
 }
 
@@ -82,4 +112,278 @@ pub(crate) async fn version_list(
 ) -> Result<Answer<Vec<WorkflowVersion>>, Problem> {
     let rows = state.db.versions(id, page.into()).await?.ok_or_else(|| Resource::Workflow.missing())?;
     readable(rows.into_iter().map(WorkflowVersion::try_from)).map(Answer)
+}
+
+/// The version that is meant.
+pub(crate) async fn pinned(state: &AppState, id: Uuid, pin: &Pin) -> Result<VersionRow, Problem> {
+    if let Some(version) = state.db.pinned_version(id, pin).await? {
+        return Ok(version);
+    }
+    if *pin == Pin::Latest || state.db.latest_version_id(id).await?.is_none() {
+        return Err(Resource::Workflow.missing());
+    }
+    Err(match pin {
+        Pin::Label(name) => no_label(name),
+        Pin::Number(number) => no_version(*number),
+        Pin::Latest => Resource::Workflow.missing(),
+    })
+}
+
+/// Get a version.
+///
+/// By its number, `draft` for the current state, or a label.
+#[utoipa::path(
+    get, path = "/wf/{workflow_id}/versions/{version}/", tag = "versions", operation_id = "getVersion",
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("version" = String, Path, description = "A number, `draft` for the current state, or a label.", example = json!("1")),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the client has."),
+    ),
+    responses(
+        (status = 200, description = "The version.", 
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = WorkflowVersion, example = json!(examples::version())),
+        (status = 304, description = "The client has it already."),
+        VersionMissing, ServerProblems,
+    )
+)]
+pub(crate) async fn version_get(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    VersionPin(pin): VersionPin,
+    known: Known,
+) -> Result<Response, Problem> {
+    let row = pinned(&state, id, &pin).await?;
+    Ok(Tagged::new(row.etag(), WorkflowVersion::try_from(row)?).unless_known(&known))
+}
+
+/// Restore a version.
+///
+/// Puts its definition back as that of the workflow. That makes a new version, if it is not what executes already;
+/// what was there stays as the version before.
+#[utoipa::path(
+    post, path = "/wf/{workflow_id}/versions/{version}/restore/", tag = "versions", operation_id = "restoreVersion",
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("version" = String, Path, description = "A number or a label.", example = json!("1")),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen."),
+        ("X-Change-Note" = Option<String>, Header, description = "What the change is for; kept with the version."),
+        SaveQuery,
+    ),
+    responses(
+        (status = 200, description = "The workflow with that definition.", 
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = Workflow, example = json!(examples::workflow())),
+        VersionMissing, Conditional, LabelProtected, QueryProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn version_restore(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    VersionPin(pin): VersionPin,
+    Query(query): Query<SaveQuery>,
+    edit: Edit,
+) -> Result<Tagged<Workflow>, Problem> {
+    let version = pinned(&state, id, &pin).await?.version;
+    let saving = Saving { label: query.label, ..edit.saving.clone() };
+    match state.db.version_restore(id, version, saving).await {
+        Ok(row) => Workflow::tagged(row),
+        Err(error) => Err(edit.refused(&state, id, error).await),
+    }
+}
+
+/// How versions are compared.
+#[derive(Clone, Copy, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DiffQuery {
+    /// Whether what doesn't execute counts too: coordinates, dimensions and test inputs.
+    #[param(default = false, required = false)]
+    layout: bool,
+}
+
+impl FromQuery for DiffQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        Self { layout: reader.flag("layout", false) }
+    }
+}
+
+/// Compare versions.
+///
+/// What has to change in the first for the second, by nodes and links. The header `Accept` says in which form: as
+/// JSON, as a JSON Patch (`application/json-patch+json`, RFC 6902) or as `text/plain`.
+#[utoipa::path(
+    get, path = "/wf/{workflow_id}/versions/{a}/diff/{b}/", tag = "versions", operation_id = "diffVersions",
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("a" = String, Path, description = "The first: a number, `draft` for the current state, or a label.", example = json!("1")),
+        ("b" = String, Path, description = "The second, likewise.", example = json!("draft")),
+        DiffQuery,
+    ),
+    responses(
+        (status = 200, description = "How they differ.", content(
+            (schema::DefinitionDiff = "application/json", example = json!(examples::diff())),
+            (Vec<schema::PatchOperation> = "application/json-patch+json", example = json!(examples::patch())),
+            (String = "text/plain", example = json!(examples::diff_text())),
+        )),
+        VersionMissing, DiffProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn version_diff(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    DiffVersions(a, b): DiffVersions,
+    Query(query): Query<DiffQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (before, after) = (pinned(&state, id, &a).await?, pinned(&state, id, &b).await?);
+    let form = DiffForm::of(&headers)?;
+    let compared = tokio::task::spawn_blocking(move || form.compare(&before, &after, query.layout)).await;
+    compared.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+/// The forms of a difference.
+#[derive(Clone, Copy)]
+enum DiffForm {
+    Json,
+    Patch,
+    Text,
+}
+
+impl DiffForm {
+    /// The first of the wanted ones that there is; weights don't count.
+    fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
+            return Ok(Self::Json);
+        };
+        let wanted = accept.split(',').map(|kind| kind.split(';').next().unwrap_or(kind).trim());
+        let form = |kind: &str| match kind {
+            "application/json-patch+json" => Some(Self::Patch),
+            "text/plain" => Some(Self::Text),
+            "" | "*/*" | "application/*" | "application/json" => Some(Self::Json),
+            _ => None,
+        };
+        wanted.map(form).find_map(|form| form).ok_or_else(|| {
+            let detail =
+                "A difference is given as application/json, application/json-patch+json or text/plain.";
+            Problem::new(Kind::NotAcceptable, detail)
+        })
+    }
+
+    fn compare(self, before: &VersionRow, after: &VersionRow, layout: bool) -> Result<Response, Problem> {
+        let read =
+            |row: &VersionRow| serde_json::from_str::<Definition>(&row.definition).map_err(Problem::internal);
+        let (before, after) = (read(before)?, read(after)?);
+        Ok(match self {
+            Self::Json => Answer(versioning::diff(&before, &after, layout)).into_response(),
+            Self::Text => versioning::diff(&before, &after, layout).to_text().into_response(),
+            Self::Patch => {
+                let patch = Answer(versioning::patch(&before, &after, layout));
+                ([(header::CONTENT_TYPE, "application/json-patch+json")], patch).into_response()
+            }
+        })
+    }
+}
+
+/// How a definition is drawn.
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DrawQuery {
+    /// In which form.
+    #[param(value_type = schema::DrawingFormat, default = "svg", required = false)]
+    format: Drawing,
+    /// Which version: a number, `draft` for the current state, or a label.
+    #[param(value_type = Option<String>, required = false)]
+    version: Option<Pin>,
+    /// A run of the workflow: its version is drawn, with its nodes in the colours of their status.
+    #[param(value_type = Option<String>, required = false)]
+    run: Option<String>,
+}
+
+impl FromQuery for DrawQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        let format = reader.word("format", "mermaid, dot, svg").map(|Format(format)| format);
+        Self {
+            format: format.unwrap_or(Drawing::Svg),
+            version: reader.pin("version"),
+            run: reader.text("run"),
+        }
+    }
+}
+
+struct Format(Drawing);
+
+impl std::str::FromStr for Format {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "mermaid" => Ok(Self(Drawing::Mermaid)),
+            "dot" => Ok(Self(Drawing::Dot)),
+            "svg" => Ok(Self(Drawing::Svg)),
+            _ => Err(()),
+        }
+    }
+}
+
+/// Draw a workflow.
+///
+/// As an SVG picture, or as text for Mermaid or Graphviz.
+#[utoipa::path(
+    get, path = "/wf/{workflow_id}/graph/", tag = "workflows", operation_id = "drawWorkflow",
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        DrawQuery,
+    ),
+    responses(
+        (status = 200, description = "The drawing.", content(
+            (String = "image/svg+xml", example = json!(examples::drawing(Drawing::Svg))),
+            (String = "text/vnd.mermaid", example = json!(examples::drawing(Drawing::Mermaid))),
+            (String = "text/vnd.graphviz", example = json!(examples::drawing(Drawing::Dot))),
+        )),
+        VersionMissing, QueryProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_draw(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    Query(query): Query<DrawQuery>,
+) -> Result<Response, Problem> {
+    let DrawQuery { format, version, run } = query;
+    let (version, states) = match run {
+        Some(run) => drawn_run(&state, id, &run).await?,
+        None => (pinned(&state, id, &version.unwrap_or(Pin::Latest)).await?, HashMap::new()),
+    };
+    let drawn = tokio::task::spawn_blocking(move || {
+        let definition: Definition = serde_json::from_str(&version.definition).map_err(Problem::internal)?;
+        draw(&definition, format, &states).map_err(|error| {
+            Problem::invalid(
+                Kind::InvalidQuery,
+                vec![ProblemItem::new("/format", "too_large", error.to_string())],
+            )
+        })
+    });
+    let drawn = drawn.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let media_type = match format {
+        Drawing::Svg => "image/svg+xml",
+        Drawing::Mermaid => "text/vnd.mermaid; charset=utf-8",
+        Drawing::Dot => "text/vnd.graphviz; charset=utf-8",
+    };
+    Ok(([(header::CONTENT_TYPE, media_type)], drawn).into_response())
+}
+
+/// The version of a run, and where its nodes stand; of a node in a loop, the last iteration counts.
+async fn drawn_run(
+    state: &AppState,
+    id: Uuid,
+    run: &str,
+) -> Result<(VersionRow, HashMap<String, TaskStatus>), Problem> {
+    let missing = || Resource::Run.missing();
+    let detail = state.db.run_detail(parse_id(run).ok_or_else(missing)?).await?.ok_or_else(missing)?;
+    if detail.record.workflow_id != id {
+        return Err(missing());
+    }
+    let run = state.engine.snapshot(detail.record, &detail.log).await;
+    let run = run.map_err(|error| Resource::Run.engine(error))?;
+    let tasks = run.state.timeline(&run.plan).into_iter();
+    Ok((detail.version, tasks.map(|task| (state_key(&task.path), task.status)).collect()))
 }

@@ -3,23 +3,26 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sluice_domain::graph::{self, Definition, SpurType};
 use sluice_domain::{naming, validation, versioning};
 use sluice_engine::{EngineError, RunStore};
 use sluice_nodes::Builtin;
-use sluice_persistence::{Accepted, NewWorkflow, WorkflowRow, WriteError};
-use utoipa::ToSchema;
+use sluice_persistence::{Accepted, Details, NewWorkflow, Saving, WorkflowRow, WriteError};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{PageQuery, readable, stored_json};
-use crate::extract::{Json, LARGE, Query, WorkflowId, no_control_characters};
+use super::{PageQuery, PinQuery, readable, stored_json};
+use crate::conditional::{Edit, Known, Tagged};
+use crate::extract::{FromQuery, Json, LARGE, Query, Reader, WorkflowId, no_control_characters};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{
-    BodyProblems, DefinitionProblems, QueryProblems, ReplaceProblems, ServerProblems, WorkflowMissing,
+    BodyProblems, Conditional, DefinitionProblems, LabelProtected, PatchProblems, QueryProblems,
+    ReplaceProblems, ServerProblems, VersionMissing, WorkflowMissing,
 };
 use crate::time::Timestamp;
 use crate::{AppState, examples, files, schema};
@@ -40,6 +43,66 @@ pub(crate) struct WorkflowCreateRequest {
     #[serde(default)]
     #[schema(value_type = Option<schema::WorkflowDefinition>, required = false, nullable = true)]
     definition: Option<Definition>,
+    /// Words to file it under. Absent or null: those that it has; of a new one, none.
+    #[serde(default)]
+    #[schema(required = false, nullable = true, max_items = 50)]
+    #[validate(custom(function = tags_fit))]
+    tags: Option<Vec<String>>,
+}
+
+/// What is said about a workflow beside what it does (RFC 7396): what is absent stays as it is.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct WorkflowPatch {
+    /// What people call it.
+    #[serde(default)]
+    #[schema(
+        required = false,
+        nullable = false,
+        min_length = 1,
+        max_length = 255,
+        pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
+    )]
+    #[validate(length(min = 1, max = 255), custom(function = no_control_characters))]
+    name: Option<String>,
+    /// What it is for; null takes it away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<String>, required = false, nullable = true, max_length = 65_536)]
+    description: Option<Option<String>>,
+    /// Words to file it under; null takes all away.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(value_type = Option<Vec<String>>, required = false, nullable = true, max_items = 50)]
+    tags: Option<Option<Vec<String>>>,
+}
+
+/// A field that is there, be it null.
+fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// At most 50 words, each once, of 1 to 64 characters.
+fn tags_fit(tags: &[String]) -> Result<(), validator::ValidationError> {
+    let fits = |tag: &String| (1..=64).contains(&tag.chars().count()) && !tag.contains(char::is_control);
+    let mut seen = std::collections::HashSet::new();
+    let fit = tags.len() <= 50 && tags.iter().all(|tag| fits(tag) && seen.insert(tag));
+    if fit { Ok(()) } else { Err(validator::ValidationError::new("tags")) }
+}
+
+/// What saving does beside.
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct SaveQuery {
+    /// The label that is to stand for what is saved, unless it is protected.
+    #[param(required = false, min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$")]
+    pub(crate) label: Option<String>,
+}
+
+impl FromQuery for SaveQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        Self { label: reader.label("label") }
+    }
 }
 
 /// A workflow.
@@ -61,6 +124,11 @@ pub(crate) struct Workflow {
     /// When it was saved last.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
+    /// The words that it is filed under.
+    tags: Vec<String>,
+    /// The number of its latest version.
+    #[schema(minimum = 1)]
+    version: i32,
 }
 
 /// A variable that a workflow gives at one of its ends.
@@ -78,20 +146,30 @@ impl TryFrom<WorkflowRow> for Workflow {
     type Error = Problem;
 
     fn try_from(row: WorkflowRow) -> Result<Self, Problem> {
-        let WorkflowRow { id, name, description, definition, created_at, updated_at } = row;
+        let WorkflowRow { id, name, description, definition, created_at, updated_at, tags, version } = row;
+        // A list that can't be read hides no workflow.
+        let tags = serde_json::from_str(&tags).unwrap_or_default();
         let definition = stored_json(definition, "workflows", id)?;
         let (created_at, updated_at) = (Timestamp(created_at), Timestamp(updated_at));
-        Ok(Self { id, name, description, definition, created_at, updated_at })
+        Ok(Self { id, name, description, definition, created_at, updated_at, tags, version })
+    }
+}
+
+impl Workflow {
+    /// The workflow with its entity tag.
+    pub(crate) fn tagged(row: WorkflowRow) -> Result<Tagged<Self>, Problem> {
+        let etag = row.etag();
+        Ok(Tagged::new(etag, row.try_into()?))
     }
 }
 
 impl WorkflowCreateRequest {
     /// The workflow to be saved, every problem of its definition found first.
     async fn accept(self) -> Result<NewWorkflow, Problem> {
-        let Self { name, description, definition } = self;
+        let Self { name, description, definition, tags } = self;
         let name = if name.trim().is_empty() { naming::UNTITLED.to_owned() } else { name };
         let definition = checked(definition.unwrap_or_default()).await?;
-        Ok(NewWorkflow { name, description: Some(description.unwrap_or_default()), definition })
+        Ok(NewWorkflow { name, description: Some(description.unwrap_or_default()), definition, tags })
     }
 }
 
@@ -135,16 +213,17 @@ fn item(diagnostic: validation::Diagnostic) -> ProblemItem {
     post, path = "/wf/", tag = "workflows", operation_id = "createWorkflow",
     request_body(content = WorkflowCreateRequest, description = "The workflow.", example = json!(examples::create())),
     responses(
-        (status = 200, description = "The workflow as it was saved.", body = Workflow, example = json!(examples::workflow())),
+        (status = 200, description = "The workflow as it was saved.", 
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = Workflow, example = json!(examples::workflow())),
         BodyProblems, DefinitionProblems, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_create(
     State(state): State<AppState>,
     Json(request): Json<WorkflowCreateRequest>,
-) -> Result<Answer<Workflow>, Problem> {
-    let row = state.db.workflow_create(request.accept().await?).await?;
-    row.try_into().map(Answer)
+) -> Result<Tagged<Workflow>, Problem> {
+    Workflow::tagged(state.db.workflow_create(request.accept().await?).await?)
 }
 
 /// List workflows.
@@ -171,18 +250,25 @@ pub(crate) async fn workflow_list(
 /// Its definition comes back as it was saved.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "getWorkflow",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the client has."),
+    ),
     responses(
-        (status = 200, description = "The workflow.", body = Workflow, example = json!(examples::workflow())),
+        (status = 304, description = "The client has it already."),
+        (status = 200, description = "The workflow.", 
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = Workflow, example = json!(examples::workflow())),
         WorkflowMissing, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_get(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-) -> Result<Answer<Workflow>, Problem> {
+    known: Known,
+) -> Result<Response, Problem> {
     let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
-    row.try_into().map(Answer)
+    Ok(Workflow::tagged(row)?.unless_known(&known))
 }
 
 /// Replace a workflow.
@@ -191,26 +277,101 @@ pub(crate) async fn workflow_get(
 /// the layout alone does not. Runs that have begun keep the version that they began with.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "updateWorkflow",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen: without it, the last to save wins."),
+        ("X-Change-Note" = Option<String>, Header, description = "What the change is for; kept with the version that it makes."),
+        SaveQuery,
+    ),
     request_body(content = WorkflowCreateRequest, description = "The workflow, whole.", example = json!(examples::create())),
     responses(
-        (status = 200, description = "The workflow as it was saved.", body = Workflow, example = json!(examples::workflow())),
-        WorkflowMissing, BodyProblems, DefinitionProblems, ReplaceProblems, ServerProblems,
+        (status = 200, description = "The workflow as it was saved.", 
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = Workflow, example = json!(examples::workflow())),
+        WorkflowMissing, BodyProblems, DefinitionProblems, ReplaceProblems, Conditional, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_update(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
+    Query(query): Query<SaveQuery>,
+    edit: Edit,
     request: Result<Json<WorkflowCreateRequest>, Problem>,
-) -> Result<Answer<Workflow>, Problem> {
+) -> Result<Tagged<Workflow>, Problem> {
     let replaced = match request {
         Ok(Json(request)) if request.definition.is_none() => Err(definition_missing()),
         Ok(Json(request)) => request.accept().await,
         Err(problem) => Err(problem),
     };
     let replaced = found_first(&state, id, replaced).await?;
-    let row = state.db.workflow_update(id, replaced).await;
-    row.map_err(|error| Resource::Workflow.write(error))?.try_into().map(Answer)
+    let saving = Saving { label: query.label, ..edit.saving.clone() };
+    let saved = state.db.workflow_update(id, replaced, saving).await;
+    answered(&state, id, &edit, saved).await
+}
+
+/// The workflow as it was saved, or why it was not.
+async fn answered(
+    state: &AppState,
+    id: Uuid,
+    edit: &Edit,
+    saved: Result<WorkflowRow, WriteError>,
+) -> Result<Tagged<Workflow>, Problem> {
+    match saved {
+        Ok(row) => Workflow::tagged(row),
+        Err(error) => Err(edit.refused(state, id, error).await),
+    }
+}
+
+/// Change what is said about a workflow.
+///
+/// Name, description and tags alone, as a JSON Merge Patch (RFC 7396). Makes no version.
+#[utoipa::path(
+    patch, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "patchWorkflow",
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen."),
+    ),
+    request_body(description = "What is to change.", content(
+        (WorkflowPatch = "application/json", example = json!(examples::workflow_patch())),
+        (WorkflowPatch = "application/merge-patch+json", example = json!(examples::workflow_patch())),
+    )),
+    responses(
+        (status = 200, description = "The workflow as it was saved.", 
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = Workflow, example = json!(examples::workflow())),
+        WorkflowMissing, BodyProblems, Conditional, PatchProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_patch(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    edit: Edit,
+    request: Result<Json<WorkflowPatch>, Problem>,
+) -> Result<Tagged<Workflow>, Problem> {
+    let details = request.and_then(|Json(patch)| patch.accept());
+    let details = found_first(&state, id, details).await?;
+    let saved = state.db.workflow_patch(id, details, edit.saving.clone()).await;
+    answered(&state, id, &edit, saved).await
+}
+
+impl WorkflowPatch {
+    fn accept(self) -> Result<Details, Problem> {
+        let Self { name, description, tags } = self;
+        let tags = tags.map(Option::unwrap_or_default);
+        if tags.as_deref().is_some_and(|tags| tags_fit(tags).is_err()) {
+            let detail =
+                "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
+            return Err(Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("/tags", "tags", detail)]));
+        }
+        if description.as_ref().and_then(Option::as_ref).is_some_and(|text| text.chars().count() > 65_536) {
+            let detail = "This is longer than 65536 characters. Shorten it.";
+            return Err(Problem::invalid(
+                Kind::InvalidBody,
+                vec![ProblemItem::new("/description", "length", detail)],
+            ));
+        }
+        Ok(Details { name, description, tags })
+    }
 }
 
 fn definition_missing() -> Problem {
@@ -236,20 +397,30 @@ pub(crate) async fn found_first<T>(
 /// Puts the default definition of its `spur_type` back. Its id, name, versions and runs stay.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/reset/", tag = "workflows", operation_id = "resetWorkflow",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen: without it, the last to save wins."),
+        ("X-Change-Note" = Option<String>, Header, description = "What the change is for; kept with the version that it makes."),
+        SaveQuery,
+    ),
     responses(
-        (status = 200, description = "The workflow with the default definition.", body = Workflow, example = json!(examples::workflow())),
-        WorkflowMissing, ServerProblems,
+        (status = 200, description = "The workflow with the default definition.", 
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = Workflow, example = json!(examples::workflow())),
+        WorkflowMissing, Conditional, LabelProtected, QueryProblems, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_reset(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-) -> Result<Answer<Workflow>, Problem> {
+    Query(query): Query<SaveQuery>,
+    edit: Edit,
+) -> Result<Tagged<Workflow>, Problem> {
     let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
     let default = checked(Definition::default_for(spur_type(&row.definition))).await?;
-    let row = state.db.workflow_reset(id, default).await;
-    row.map_err(|error| Resource::Workflow.write(error))?.try_into().map(Answer)
+    let saving = Saving { label: query.label, ..edit.saving.clone() };
+    let saved = state.db.workflow_reset(id, default, saving).await;
+    answered(&state, id, &edit, saved).await
 }
 
 /// The type of a stored definition; of one that can't be read, the plain one, so that a reset repairs it.
@@ -267,16 +438,27 @@ fn spur_type(definition: &str) -> SpurType {
 /// With its versions, runs, pauses and files: all or nothing. Runs that have not ended are canceled first.
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "deleteWorkflow",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen."),
+    ),
     responses(
         (status = 204, description = "The workflow is gone."),
-        WorkflowMissing, ServerProblems,
+        WorkflowMissing, Conditional, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_delete(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
+    edit: Edit,
 ) -> Result<StatusCode, Problem> {
+    // Checked again with the deletion; here, before runs are canceled for nothing.
+    if let Some(condition) = &edit.saving.condition {
+        let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
+        if !condition.holds(&row.etag()) {
+            return Err(edit.refused(&state, id, WriteError::Changed(Box::new(row))).await);
+        }
+    }
     for run in state.db.unfinished_runs(id).await? {
         match state.engine.run_cancel(run).await {
             // A run that ended or vanished meanwhile needs no canceling.
@@ -285,32 +467,40 @@ pub(crate) async fn workflow_delete(
         }
     }
     files::mark_deleted(&state.settings.data_dir, id).await?;
-    let deleted = state.db.workflow_delete(id).await;
+    let deleted = state.db.workflow_delete(id, edit.saving.clone()).await;
     if matches!(deleted, Ok(()) | Err(WriteError::NotFound)) {
         files::remove_folders(&state.settings.data_dir, id).await;
     }
-    deleted.map_err(|error| Resource::Workflow.write(error))?;
-    Ok(StatusCode::NO_CONTENT)
+    match deleted {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(error) => Err(edit.refused(&state, id, error).await),
+    }
 }
 
 /// Copy a workflow.
 ///
-/// The copy is named `{name} (Copy)`, made unique; it has the description and the definition, but no runs
-/// and no files.
+/// The copy is named `{name} (Copy)`, made unique; it has the description, the tags and the definition (the current
+/// one, or that of a version), but no runs and no files.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/duplicate/", tag = "workflows", operation_id = "duplicateWorkflow",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        PinQuery,
+    ),
     responses(
-        (status = 200, description = "The copy.", body = Workflow, example = json!(examples::workflow())),
-        WorkflowMissing, ServerProblems,
+        (status = 200, description = "The copy.", 
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = Workflow, example = json!(examples::workflow())),
+        VersionMissing, QueryProblems, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_duplicate(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-) -> Result<Answer<Workflow>, Problem> {
-    let row = state.db.workflow_duplicate(id).await;
-    row.map_err(|error| Resource::Workflow.write(error))?.try_into().map(Answer)
+    Query(PinQuery(pin)): Query<PinQuery>,
+) -> Result<Tagged<Workflow>, Problem> {
+    let copy = state.db.workflow_duplicate(id, pin).await;
+    Workflow::tagged(copy.map_err(|error| Resource::Workflow.write(error))?)
 }
 
 /// List output variables.

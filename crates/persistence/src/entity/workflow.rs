@@ -16,6 +16,9 @@ pub(crate) struct Model {
     pub(crate) definition: String,
     pub(crate) created_at: DateTimeUtc,
     pub(crate) updated_at: DateTimeUtc,
+    #[sea_orm(column_type = "Text")]
+    pub(crate) tags: String,
+    pub(crate) version: i32,
 }
 
 /// No query joins this table.

@@ -20,6 +20,10 @@ pub(crate) struct Model {
     pub(crate) definition_hash: String,
     pub(crate) created_at: DateTimeUtc,
     pub(crate) updated_at: DateTimeUtc,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) note: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) created_by: Option<String>,
 }
 
 /// No query joins this table.

@@ -4,7 +4,7 @@ use std::fs;
 
 use sea_orm::ConnectionTrait as _;
 use sluice_engine::{RunStore as _, StoreError};
-use sluice_persistence::{Database, OpenError, Options, WriteError};
+use sluice_persistence::{Database, OpenError, Options, Saving, WriteError};
 
 use crate::support::{ALL, Place, new, on_both_stores, start};
 
@@ -109,7 +109,7 @@ async fn after_closing_nothing_works(place: &Place) {
     assert_eq!(place.count("workflows").await, made);
     assert!(matches!(other.ping().await, Err(StoreError::Unavailable(_))));
     assert!(matches!(other.workflows(ALL).await, Err(StoreError::Unavailable(_))));
-    let refused = other.workflow_delete(sluice_engine::clock::new_id()).await;
+    let refused = other.workflow_delete(sluice_engine::clock::new_id(), Saving::default()).await;
     assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))));
     other.close().await;
 }
@@ -224,7 +224,7 @@ async fn servers_that_share_exclude_one_that_doesnt() {
     });
     let saves = (0..32).map(|n| {
         let db = if n % 2 == 0 { &one } else { &two };
-        async move { db.workflow_update(id, new("W", &format!("h{n}"))).await }
+        async move { db.workflow_update(id, new("W", &format!("h{n}")), Saving::default()).await }
     });
     let (created, saved) =
         tokio::join!(futures_util::future::join_all(creates), futures_util::future::join_all(saves));

@@ -4,7 +4,7 @@ use chrono::{Duration, TimeZone as _, Utc};
 use sea_orm::ConnectionTrait as _;
 use sluice_domain::run::RunStatus;
 use sluice_engine::{Commit, RunStore as _, clock};
-use sluice_persistence::{Database, Page, RunFilter};
+use sluice_persistence::{Database, Page, RunFilter, Saving};
 use uuid::Uuid;
 
 use crate::support::{ALL, Place, new, on_both_stores, start};
@@ -75,7 +75,7 @@ async fn a_detail_has_everything(place: &Place) {
     let workflow = db.workflow_create(new("W", "h1")).await.unwrap();
     let first = start(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
-    db.workflow_update(workflow.id, new("W", "h2")).await.unwrap();
+    db.workflow_update(workflow.id, new("W", "h2"), Saving::default()).await.unwrap();
     let detail = db.run_detail(first.record.id).await.unwrap().unwrap();
     assert_eq!((&detail.record, &detail.log), (&first.record, &first.events));
     assert_eq!((detail.version.version, detail.version.definition_hash.as_str()), (1, "h1"));

@@ -110,7 +110,7 @@ pub(crate) fn accepted(hash: &str, x: u32) -> Accepted {
 
 pub(crate) fn new(name: &str, hash: &str) -> NewWorkflow {
     let description = Some(format!("what {name} is for"));
-    NewWorkflow { name: name.to_owned(), description, definition: accepted(hash, 0) }
+    NewWorkflow { name: name.to_owned(), description, definition: accepted(hash, 0), tags: None }
 }
 
 pub(crate) const ALL: Page = Page { number: 1, size: 1000 };

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait as _;
 use sluice_engine::{CommitError, RunStore as _, StoreError, clock};
-use sluice_persistence::{Page, WriteError};
+use sluice_persistence::{Page, Pin, Saving, WriteError};
 
 use crate::support::{ALL, Place, accepted, completed, new, on_both_stores, start};
 
@@ -58,7 +58,7 @@ async fn many_creates_of_one_name_all_succeed(place: &Place) {
 async fn many_updates_make_versions_without_gaps(place: &Place) {
     let db = place.open().await;
     let id = db.workflow_create(new("Orders", "h")).await.unwrap().id;
-    let saves = (0..64).map(|n| db.workflow_update(id, new("Orders", &format!("h{n}"))));
+    let saves = (0..64).map(|n| db.workflow_update(id, new("Orders", &format!("h{n}")), Saving::default()));
     assert!(join_all(saves).await.iter().all(Result::is_ok));
     let versions = db.versions(id, ALL).await.unwrap().unwrap();
     let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
@@ -73,7 +73,7 @@ async fn the_same_hash_makes_no_version(place: &Place) {
     let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
     let mut moved = new("Renamed", "h1");
     moved.definition = accepted("h1", 99);
-    let saved = db.workflow_update(made.id, moved).await.unwrap();
+    let saved = db.workflow_update(made.id, moved, Saving::default()).await.unwrap();
     assert_eq!((saved.name.as_str(), saved.created_at), ("Renamed", made.created_at));
     assert!(saved.updated_at > made.updated_at);
     assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), saved);
@@ -89,7 +89,7 @@ async fn going_back_makes_a_version(place: &Place) {
     let db = place.open().await;
     let id = db.workflow_create(new("Orders", "h1")).await.unwrap().id;
     for hash in ["h2", "h1"] {
-        db.workflow_update(id, new("Orders", hash)).await.unwrap();
+        db.workflow_update(id, new("Orders", hash), Saving::default()).await.unwrap();
     }
     let versions = db.versions(id, ALL).await.unwrap().unwrap();
     let seen: Vec<_> = versions.iter().map(|v| (v.version, v.definition_hash.as_str())).collect();
@@ -101,18 +101,27 @@ async fn names_stay_unique(place: &Place) {
     let db = place.open().await;
     let one = db.workflow_create(new("One", "h")).await.unwrap();
     let two = db.workflow_create(new("Two", "h")).await.unwrap();
-    assert!(matches!(db.workflow_update(two.id, new("One", "h")).await, Err(WriteError::NameTaken)));
+    assert!(matches!(
+        db.workflow_update(two.id, new("One", "h"), Saving::default()).await,
+        Err(WriteError::NameTaken)
+    ));
     assert_eq!(db.workflow(two.id).await.unwrap().unwrap(), two);
-    assert!(db.workflow_update(one.id, new("One", "h")).await.is_ok());
+    assert!(db.workflow_update(one.id, new("One", "h"), Saving::default()).await.is_ok());
     let nobody = clock::new_id();
-    assert!(matches!(db.workflow_update(nobody, new("X", "h")).await, Err(WriteError::NotFound)));
-    assert!(matches!(db.workflow_reset(nobody, accepted("h", 0)).await, Err(WriteError::NotFound)));
-    assert!(matches!(db.workflow_duplicate(nobody).await, Err(WriteError::NotFound)));
-    assert!(matches!(db.workflow_delete(nobody).await, Err(WriteError::NotFound)));
+    assert!(matches!(
+        db.workflow_update(nobody, new("X", "h"), Saving::default()).await,
+        Err(WriteError::NotFound)
+    ));
+    assert!(matches!(
+        db.workflow_reset(nobody, accepted("h", 0), Saving::default()).await,
+        Err(WriteError::NotFound)
+    ));
+    assert!(matches!(db.workflow_duplicate(nobody, Pin::Latest).await, Err(WriteError::NotFound)));
+    assert!(matches!(db.workflow_delete(nobody, Saving::default()).await, Err(WriteError::NotFound)));
     // Refusals among successes, in one batch: nobody is taken along.
     let saves = (0..64).map(|n| {
         let name = if n % 2 == 0 { "One".to_owned() } else { format!("Two {n}") };
-        db.workflow_update(two.id, new(&name, &format!("h{n}")))
+        db.workflow_update(two.id, new(&name, &format!("h{n}")), Saving::default())
     });
     let (done, refused): (Vec<_>, Vec<_>) = join_all(saves).await.into_iter().partition(Result::is_ok);
     assert_eq!((done.len(), refused.len()), (32, 32));
@@ -122,10 +131,10 @@ async fn names_stay_unique(place: &Place) {
 async fn a_copy_has_its_own_life(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
-    db.workflow_update(made.id, new("Orders", "h2")).await.unwrap();
+    db.workflow_update(made.id, new("Orders", "h2"), Saving::default()).await.unwrap();
     db.commit(start(&db, &made).await).await.unwrap();
-    let copy = db.workflow_duplicate(made.id).await.unwrap();
-    let again = db.workflow_duplicate(made.id).await.unwrap();
+    let copy = db.workflow_duplicate(made.id, Pin::Latest).await.unwrap();
+    let again = db.workflow_duplicate(made.id, Pin::Latest).await.unwrap();
     assert_eq!((copy.name.as_str(), again.name.as_str()), ("Orders (Copy)", "Orders (Copy) (2)"));
     assert_eq!(copy.description, made.description);
     assert_eq!(copy.definition, accepted("h2", 0).json);
@@ -133,7 +142,7 @@ async fn a_copy_has_its_own_life(place: &Place) {
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].version, versions[0].definition_hash.as_str()), (1, "h2"));
     assert!(db.unfinished_runs(copy.id).await.unwrap().is_empty());
-    db.workflow_delete(made.id).await.unwrap();
+    db.workflow_delete(made.id, Saving::default()).await.unwrap();
     assert_eq!(db.workflow(copy.id).await.unwrap().unwrap(), copy);
     db.close().await;
 }
@@ -143,12 +152,12 @@ async fn deleting_leaves_nothing(place: &Place) {
     let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
     let first = start(&db, &made).await;
     db.commit(first.clone()).await.unwrap();
-    db.workflow_update(made.id, new("Orders", "h2")).await.unwrap();
+    db.workflow_update(made.id, new("Orders", "h2"), Saving::default()).await.unwrap();
     db.commit(start(&db, &made).await).await.unwrap();
     for (table, rows) in [("workflows", 1), ("workflow_versions", 2), ("runs", 2), ("run_log", 2)] {
         assert_eq!(place.count(table).await, rows, "{table}");
     }
-    db.workflow_delete(made.id).await.unwrap();
+    db.workflow_delete(made.id, Saving::default()).await.unwrap();
     for table in ["workflows", "workflow_versions", "runs", "run_log"] {
         assert_eq!(place.count(table).await, 0, "{table}");
     }
@@ -164,7 +173,7 @@ async fn deleting_leaves_nothing(place: &Place) {
 async fn reset_keeps_the_name(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
-    let reset = db.workflow_reset(made.id, accepted("h0", 0)).await.unwrap();
+    let reset = db.workflow_reset(made.id, accepted("h0", 0), Saving::default()).await.unwrap();
     assert_eq!((&reset.name, &reset.description), (&made.name, &made.description));
     assert_eq!(reset.definition, accepted("h0", 0).json);
     assert_eq!(db.versions(made.id, ALL).await.unwrap().unwrap().len(), 2);
@@ -195,7 +204,7 @@ async fn an_unreadable_workflow_is_left_out(place: &Place) {
     let error = db.workflow(bad[0]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreadable { table: "workflows", .. }), "{error:?}");
     // Saving repairs it.
-    db.workflow_update(bad[0], new("Repaired", "h2")).await.unwrap();
+    db.workflow_update(bad[0], new("Repaired", "h2"), Saving::default()).await.unwrap();
     assert_eq!(db.workflows(ALL).await.unwrap().len(), 2);
     db.close().await;
 }

@@ -13,11 +13,13 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::view::{Run, run_view};
-use crate::extract::{Json, WorkflowId, media_type};
+use crate::extract::{Json, Query, WorkflowId, media_type};
 use crate::form::Form;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{BatchProblems, ServerProblems};
+use crate::routes::PinQuery;
+use crate::routes::versions::pinned;
 use crate::table::{self, Table};
 use crate::{AppState, examples};
 
@@ -68,7 +70,10 @@ struct Source {
 /// that fails fails alone.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/start_batch_run/", tag = "batches", operation_id = "startBatchRun",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        PinQuery,
+    ),
     request_body(description = "The rows, or where to take them from.", content(
         (BatchRunRequest = "application/json", example = json!(examples::batch())),
         (BatchRunForm = "multipart/form-data"),
@@ -81,10 +86,11 @@ struct Source {
 pub(crate) async fn batch_start(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
+    Query(PinQuery(pin)): Query<PinQuery>,
     request: Request,
 ) -> Result<Answer<Run>, Problem> {
-    let version_id = state.db.latest_version_id(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
-    let version = state.db.version(version_id).await?.ok_or_else(|| Resource::Workflow.missing())?;
+    let version = pinned(&state, id, &pin).await?;
+    let version_id = version.id;
     let Source { table, mini_batch_size, dataset_id } = source(&state, request).await?;
     let rows = tokio::task::block_in_place(|| inputs_of(&version, table))?;
     let total = rows.len() as u64;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use sluice_domain::run::RunStatus;
 use sluice_engine::{EngineError, PartialRun, Snapshot, StartRun};
-use sluice_persistence::VersionRow;
+use sluice_persistence::Pin;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
@@ -21,7 +21,9 @@ use super::view::{self, Run, run_view};
 use crate::extract::{FromQuery, Json, OptionalJson, Query, Reader, WorkflowId};
 use crate::problem::{Kind, Problem};
 use crate::refusal::Resource;
-use crate::responses::{BodyProblems, FailedRun, PartialProblems, ServerProblems, WorkflowMissing};
+use crate::responses::{BodyProblems, FailedRun, PartialProblems, ServerProblems, VersionMissing};
+use crate::routes::PinQuery;
+use crate::routes::versions::pinned;
 use crate::routes::workflows::found_first;
 use crate::{AppState, examples, files};
 
@@ -141,12 +143,12 @@ pub(super) async fn started(
     result.map_err(|error| missing.engine(error))
 }
 
-async fn latest_version_id(state: &AppState, workflow_id: Uuid) -> Result<Uuid, Problem> {
+/// The id of the version that a run is pinned to.
+async fn version_id(state: &AppState, workflow_id: Uuid, pin: &Pin) -> Result<Uuid, Problem> {
+    if *pin != Pin::Latest {
+        return pinned(state, workflow_id, pin).await.map(|version| version.id);
+    }
     state.db.latest_version_id(workflow_id).await?.ok_or_else(|| Resource::Workflow.missing())
-}
-
-async fn latest_version(state: &AppState, workflow_id: Uuid) -> Result<VersionRow, Problem> {
-    state.db.latest_version(workflow_id).await?.ok_or_else(|| Resource::Workflow.missing())
 }
 
 /// Puts the paths of a node's files beside its other inputs.
@@ -180,7 +182,7 @@ fn unfinished(run: Run) -> Response {
     post, path = "/wf/{workflow_id}/run/", tag = "runs", operation_id = "runWorkflow",
     params(
         ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        StartQuery,
+        StartQuery, PinQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
         example = json!(examples::start())),
@@ -190,18 +192,18 @@ fn unfinished(run: Run) -> Response {
         (status = 202, description = "The run waits for a person, or goes on.",
             headers(("Location" = String, description = "Where to ask for the run.")),
             body = Run, example = json!(examples::paused_run())),
-        WorkflowMissing, BodyProblems, FailedRun, ServerProblems,
+        VersionMissing, BodyProblems, FailedRun, ServerProblems,
     )
 )]
 pub(crate) async fn run_outputs(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(query): Query<StartQuery>,
+    Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
     let wait = query.wait(state.settings.run_wait);
     let OptionalJson(request) = found_first(&state, id, request).await?;
-    let version_id = latest_version_id(&state, id).await?;
+    let version_id = version_id(&state, id, &pin).await?;
     let start = accepted(&state, (id, version_id), request, query.run_type).await?;
     let waited = state.engine.run_wait(start, wait).await;
     let snapshot = started(&state, id, Resource::Workflow, waited).await?;
@@ -229,7 +231,7 @@ fn failed(snapshot: &Snapshot) -> Problem {
     post, path = "/wf/{workflow_id}/runv2/", tag = "runs", operation_id = "runWorkflowV2",
     params(
         ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        StartQuery,
+        StartQuery, PinQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
         example = json!(examples::start())),
@@ -238,28 +240,28 @@ fn failed(snapshot: &Snapshot) -> Problem {
         (status = 202, description = "The run waits for a person, or goes on.",
             headers(("Location" = String, description = "Where to ask for the run.")),
             body = Run, example = json!(examples::paused_run())),
-        WorkflowMissing, BodyProblems, ServerProblems,
+        VersionMissing, BodyProblems, ServerProblems,
     )
 )]
 pub(crate) async fn run_wait(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(query): Query<StartQuery>,
+    Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
-    waited_for(state, id, query, request).await
+    waited_for(state, id, (query, pin), request).await
 }
 
 /// Runs and answers the run: 200 when it has ended, 202 otherwise.
 async fn waited_for(
     state: AppState,
     id: Uuid,
-    query: StartQuery,
+    (query, pin): (StartQuery, Pin),
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
     let wait = query.wait(state.settings.run_wait);
     let OptionalJson(request) = found_first(&state, id, request).await?;
-    let version = latest_version(&state, id).await?;
+    let version = pinned(&state, id, &pin).await?;
     let start = accepted(&state, (id, version.id), request, query.run_type).await?;
     let waited = state.engine.run_wait(start, wait).await;
     let snapshot = started(&state, id, Resource::Workflow, waited).await?;
@@ -276,7 +278,7 @@ async fn waited_for(
     post, path = "/wf/{workflow_id}/start_run/", tag = "runs", operation_id = "startRun",
     params(
         ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        StartQuery,
+        StartQuery, PinQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
         example = json!(examples::start())),
@@ -285,20 +287,20 @@ async fn waited_for(
         (status = 202, description = "The run waits for a person, or goes on after `wait_seconds`.",
             headers(("Location" = String, description = "Where to ask for the run.")),
             body = Run, example = json!(examples::paused_run())),
-        WorkflowMissing, BodyProblems, ServerProblems,
+        VersionMissing, BodyProblems, ServerProblems,
     )
 )]
 pub(crate) async fn run_start(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(query): Query<StartQuery>,
+    Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
     if query.wait_seconds.is_some() {
-        return waited_for(state, id, query, request).await;
+        return waited_for(state, id, (query, pin), request).await;
     }
     let OptionalJson(request) = found_first(&state, id, request).await?;
-    let version = latest_version(&state, id).await?;
+    let version = pinned(&state, id, &pin).await?;
     let start = accepted(&state, (id, version.id), request, query.run_type).await?;
     let begun = state.engine.run_start(start).await;
     let snapshot = started(&state, id, Resource::Workflow, begun).await?;
@@ -310,21 +312,25 @@ pub(crate) async fn run_start(
 /// On the outputs given in `partial_outputs`, or with the nodes before it. Nothing is kept.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/run_partial/", tag = "runs", operation_id = "runPartial",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        PinQuery,
+    ),
     request_body(content = PartialRunRequest, description = "The node and what it runs on.", example = json!(examples::partial())),
     responses(
         (status = 200, description = "The output of every node that gave one, by node id.",
             body = HashMap<String, Value>, example = json!(examples::partial_outputs())),
-        WorkflowMissing, BodyProblems, PartialProblems, ServerProblems,
+        VersionMissing, BodyProblems, PartialProblems, ServerProblems,
     )
 )]
 pub(crate) async fn run_partial(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
+    Query(PinQuery(pin)): Query<PinQuery>,
     request: Result<Json<PartialRunRequest>, Problem>,
 ) -> Result<Answer<Map<String, Value>>, Problem> {
     let Json(request) = found_first(&state, id, request).await?;
-    let version_id = latest_version_id(&state, id).await?;
+    let version_id = version_id(&state, id, &pin).await?;
     let outputs =
         state.engine.run_partial(request.into_partial(id, version_id), state.settings.run_wait).await;
     outputs.map(Answer).map_err(|error| Resource::Workflow.engine(error))

@@ -1,0 +1,154 @@
+//! Conditional requests (RFC 9110, 13): entity tags, what is answered to those who have the answer already, and
+//! changes that are made only of what their caller has seen.
+
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use headers::{ETag, Header, IfMatch, IfNoneMatch};
+use serde::Serialize;
+use sluice_domain::{Definition, versioning};
+use sluice_persistence::{Condition, Pin, Saving, WorkflowRow, WriteError};
+use uuid::Uuid;
+
+use crate::AppState;
+use crate::problem::{Changed, Kind, Problem};
+use crate::refusal::Resource;
+
+/// What a change is for, in the words of whoever makes it.
+pub(crate) const CHANGE_NOTE: &str = "x-change-note";
+
+/// The longest note, in characters.
+pub(crate) const MAX_NOTE: usize = 1_000;
+
+/// An answer with its entity tag.
+#[derive(Debug)]
+pub(crate) struct Tagged<T> {
+    etag: String,
+    answer: T,
+}
+
+impl<T> Tagged<T> {
+    /// `etag` is the opaque part of the tag, without quotes.
+    pub(crate) fn new(etag: String, answer: T) -> Self {
+        Self { etag, answer }
+    }
+
+    /// 304 without the answer for a client that has it already.
+    pub(crate) fn unless_known(self, known: &Known) -> Response
+    where
+        T: Serialize,
+    {
+        let is_known = known.0.as_ref().is_some_and(|known| {
+            // A tag of ours always reads as one.
+            quoted(&self.etag).parse().is_ok_and(|etag: ETag| !known.precondition_passes(&etag))
+        });
+        if is_known {
+            return (StatusCode::NOT_MODIFIED, [(header::ETAG, quoted(&self.etag))]).into_response();
+        }
+        self.into_response()
+    }
+}
+
+impl<T: Serialize> IntoResponse for Tagged<T> {
+    fn into_response(self) -> Response {
+        ([(header::ETAG, quoted(&self.etag))], Json(self.answer)).into_response()
+    }
+}
+
+pub(crate) fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
+
+/// What a client says that it has: the header `If-None-Match`.
+#[derive(Debug)]
+pub(crate) struct Known(Option<IfNoneMatch>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Known {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        read(&parts.headers).map(Self)
+    }
+}
+
+/// How a workflow is to be changed: the headers `If-Match` and `X-Change-Note`.
+#[derive(Debug)]
+pub(crate) struct Edit {
+    pub(crate) saving: Saving,
+    /// The version that the client has seen, as its entity tag says.
+    seen: Option<i32>,
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Edit {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let condition = read::<IfMatch>(&parts.headers)?.map(|wanted| {
+            Condition::new(move |etag| {
+                quoted(etag).parse().is_ok_and(|etag: ETag| wanted.precondition_passes(&etag))
+            })
+        });
+        let saving = Saving { condition, note: note(&parts.headers)?, ..Saving::default() };
+        Ok(Self { saving, seen: seen(&parts.headers) })
+    }
+}
+
+impl Edit {
+    /// Why the change was not made. What has changed since the client looked is told with it.
+    pub(crate) async fn refused(&self, state: &AppState, id: Uuid, error: WriteError) -> Problem {
+        let WriteError::Changed(current) = error else { return Resource::Workflow.write(error) };
+        let seen = match self.seen {
+            Some(number) => state.db.pinned_version(id, &Pin::Number(number)).await.ok().flatten(),
+            None => None,
+        };
+        let diff = seen.and_then(|seen| {
+            let before: Definition = serde_json::from_str(&seen.definition).ok()?;
+            let after: Definition = serde_json::from_str(&current.definition).ok()?;
+            serde_json::to_value(versioning::diff(&before, &after, false)).ok()
+        });
+        changed(&current, diff)
+    }
+}
+
+fn changed(current: &WorkflowRow, diff: Option<serde_json::Value>) -> Problem {
+    let etag = quoted(&current.etag());
+    let detail = format!(
+        "The workflow has changed since you read it: its ETag is {etag} now. Read it again, and send the change with \
+         that in If-Match."
+    );
+    let changed = Changed { current_etag: etag, current_version: current.version, diff };
+    Problem::new(Kind::PreconditionFailed, detail).with_changed(changed)
+}
+
+/// A header of a known form; none when it isn't there.
+fn read<H: Header>(headers: &HeaderMap) -> Result<Option<H>, Problem> {
+    let name: &HeaderName = H::name();
+    let mut values = headers.get_all(name).iter().peekable();
+    if values.peek().is_none() {
+        return Ok(None);
+    }
+    H::decode(&mut values).map(Some).map_err(|_| {
+        let detail =
+            format!("The header {name} must be * or entity tags in quotes, as they came in the header ETag.");
+        Problem::new(Kind::BadRequest, detail)
+    })
+}
+
+fn note(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get(CHANGE_NOTE) else { return Ok(None) };
+    let fits = |note: &&str| note.chars().count() <= MAX_NOTE && !note.contains(char::is_control);
+    let note = std::str::from_utf8(value.as_bytes()).ok().map(str::trim).filter(fits);
+    let note = note.ok_or_else(|| {
+        let detail = format!("The header X-Change-Note must be UTF-8 and has at most {MAX_NOTE} characters.");
+        Problem::new(Kind::BadRequest, detail)
+    })?;
+    Ok(Some(note.to_owned()).filter(|note| !note.is_empty()))
+}
+
+/// The version in the first of our own tags.
+fn seen(headers: &HeaderMap) -> Option<i32> {
+    let text = headers.get(header::IF_MATCH).map(HeaderValue::to_str)?.ok()?;
+    text.trim_start().strip_prefix('"')?.split_once('-')?.0.parse().ok()
+}

@@ -1,0 +1,296 @@
+//! Labels: names that stand for versions, and who moved them.
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect, Set,
+};
+use sluice_engine::{StoreError, clock};
+use uuid::Uuid;
+
+use crate::entity::{label, label_move, workflow_version};
+use crate::error::{Fault, store_error};
+use crate::writer::Change;
+use crate::{Database, LabelMoveRow, LabelRow, Page, Pin, VersionRow, WriteError};
+
+impl Database {
+    /// Sets a label, or moves it, to a version. `is_protected` says whether saving never moves it from now on;
+    /// none leaves that as it is.
+    ///
+    /// # Errors
+    /// When there is no such workflow or version, or the store fails.
+    pub async fn label_set(
+        &self,
+        workflow_id: Uuid,
+        name: String,
+        version: Pin,
+        is_protected: Option<bool>,
+        by: Option<String>,
+    ) -> Result<LabelRow, WriteError> {
+        self.writer().change(SetLabel { workflow_id, name, version, is_protected, by }).await
+    }
+
+    /// Moves a label to where it stood before its last move.
+    ///
+    /// # Errors
+    /// When there is no such workflow or label, when it stood nowhere else, or when the store fails.
+    pub async fn label_rollback(
+        &self,
+        workflow_id: Uuid,
+        name: String,
+        by: Option<String>,
+    ) -> Result<LabelRow, WriteError> {
+        self.writer().change(Rollback { workflow_id, name, by }).await
+    }
+
+    /// Takes a label away. Its history stays.
+    ///
+    /// # Errors
+    /// When there is no such workflow or label, or the store fails.
+    pub async fn label_delete(
+        &self,
+        workflow_id: Uuid,
+        name: String,
+        by: Option<String>,
+    ) -> Result<(), WriteError> {
+        self.writer().change(DropLabel { workflow_id, name, by }).await
+    }
+
+    /// The labels of a workflow by name; none when there is no such workflow.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn labels(&self, workflow_id: Uuid) -> Result<Option<Vec<LabelRow>>, StoreError> {
+        let select = label::Entity::find()
+            .filter(label::Column::WorkflowId.eq(workflow_id))
+            .order_by_asc(label::Column::Name);
+        let found = select.all(self.readers()).await.map_err(store_error)?;
+        if found.is_empty() && self.latest_version_id(workflow_id).await?.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(found.into_iter().map(row).collect()))
+    }
+
+    /// The moves of a label, the last first; none when there is no such workflow or it never had this label.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn label_moves(
+        &self,
+        workflow_id: Uuid,
+        name: &str,
+        page: Page,
+    ) -> Result<Option<Vec<LabelMoveRow>>, StoreError> {
+        let select = moves(workflow_id, name).offset(page.offset()).limit(page.limit());
+        let found = select.all(self.readers()).await.map_err(store_error)?;
+        if found.is_empty() && page.offset() == 0 {
+            return Ok(None);
+        }
+        let row = |label_move::Model { from_version, to_version, moved_at, moved_by, .. }| LabelMoveRow {
+            from_version,
+            to_version,
+            moved_at,
+            moved_by,
+        };
+        Ok(Some(found.into_iter().map(row).collect()))
+    }
+
+    /// The version of a workflow that is meant; none when there is no such workflow, version or label.
+    ///
+    /// # Errors
+    /// When the store fails or the row can't be read.
+    pub async fn pinned_version(
+        &self,
+        workflow_id: Uuid,
+        pin: &Pin,
+    ) -> Result<Option<VersionRow>, StoreError> {
+        let number = match pin {
+            Pin::Latest => return self.latest_version(workflow_id).await,
+            Pin::Number(number) => *number,
+            Pin::Label(name) => match find(self.readers(), workflow_id, name).await.map_err(store_error)? {
+                Some(label) => label.version,
+                None => return Ok(None),
+            },
+        };
+        match self.version_id(workflow_id, number).await? {
+            Some(id) => self.version(id).await,
+            None => Ok(None),
+        }
+    }
+}
+
+struct SetLabel {
+    workflow_id: Uuid,
+    name: String,
+    version: Pin,
+    is_protected: Option<bool>,
+    by: Option<String>,
+}
+
+struct Rollback {
+    workflow_id: Uuid,
+    name: String,
+    by: Option<String>,
+}
+
+struct DropLabel {
+    workflow_id: Uuid,
+    name: String,
+    by: Option<String>,
+}
+
+impl Change for SetLabel {
+    type Output = LabelRow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelRow, Fault> {
+        let Self { workflow_id, name, version, is_protected, by } = self;
+        let latest = latest(tx, *workflow_id).await?.ok_or(WriteError::NotFound)?;
+        let number = match version {
+            Pin::Latest => latest,
+            Pin::Number(number) if (1..=latest).contains(number) => *number,
+            Pin::Number(number) => return Err(WriteError::NoVersion(*number).into()),
+            Pin::Label(other) => {
+                let other = find(tx, *workflow_id, other).await?;
+                other.ok_or_else(|| WriteError::NoLabel(name.clone()))?.version
+            }
+        };
+        Ok(point(tx, (*workflow_id, name), number, *is_protected, by.as_deref()).await?)
+    }
+}
+
+impl Change for Rollback {
+    type Output = LabelRow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelRow, Fault> {
+        let Self { workflow_id, name, by } = self;
+        existing(tx, *workflow_id, name).await?;
+        let last = moves(*workflow_id, name).limit(1).one(tx).await?;
+        let before = last.and_then(|last| last.from_version);
+        let before = before.ok_or_else(|| WriteError::NoEarlier(name.clone()))?;
+        Ok(point(tx, (*workflow_id, name), before, None, by.as_deref()).await?)
+    }
+}
+
+impl Change for DropLabel {
+    type Output = ();
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+        let Self { workflow_id, name, by } = self;
+        let label = existing(tx, *workflow_id, name).await?;
+        label::Entity::delete_by_id((*workflow_id, name.clone())).exec(tx).await?;
+        Ok(note(tx, (*workflow_id, name), (Some(label.version), None), by.as_deref()).await?)
+    }
+}
+
+/// The label, if there is one.
+pub(crate) async fn find(
+    db: &impl ConnectionTrait,
+    workflow_id: Uuid,
+    name: &str,
+) -> Result<Option<LabelRow>, DbErr> {
+    Ok(label::Entity::find_by_id((workflow_id, name.to_owned())).one(db).await?.map(row))
+}
+
+/// Refuses to let saving move a label that is protected.
+pub(crate) async fn check_movable(
+    tx: &DatabaseTransaction,
+    workflow_id: Uuid,
+    name: &str,
+) -> Result<(), Fault> {
+    match find(tx, workflow_id, name).await? {
+        Some(label) if label.is_protected => Err(WriteError::Protected(name.to_owned()).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Lets a label stand for a version, and keeps that in its history if it stood elsewhere.
+pub(crate) async fn point(
+    tx: &DatabaseTransaction,
+    (workflow_id, name): (Uuid, &str),
+    version: i32,
+    is_protected: Option<bool>,
+    by: Option<&str>,
+) -> Result<LabelRow, DbErr> {
+    let before = find(tx, workflow_id, name).await?;
+    let now = clock::now();
+    let was_protected = before.as_ref().is_some_and(|label| label.is_protected);
+    let label = LabelRow {
+        name: name.to_owned(),
+        version,
+        is_protected: is_protected.unwrap_or(was_protected),
+        created_at: before.as_ref().map_or(now, |label| label.created_at),
+        updated_at: now,
+    };
+    if let Some(before) = before
+        .as_ref()
+        .filter(|before| (before.version, before.is_protected) == (label.version, label.is_protected))
+    {
+        return Ok(before.clone());
+    }
+    let model = label::ActiveModel {
+        workflow_id: Set(workflow_id),
+        name: Set(label.name.clone()),
+        version: Set(label.version),
+        is_protected: Set(label.is_protected),
+        created_at: Set(label.created_at),
+        updated_at: Set(label.updated_at),
+    };
+    let over = OnConflict::columns([label::Column::WorkflowId, label::Column::Name])
+        .update_columns([label::Column::Version, label::Column::IsProtected, label::Column::UpdatedAt])
+        .to_owned();
+    label::Entity::insert(model).on_conflict(over).exec_without_returning(tx).await?;
+    let from = before.map(|before| before.version);
+    if from != Some(version) {
+        note(tx, (workflow_id, name), (from, Some(version)), by).await?;
+    }
+    Ok(label)
+}
+
+async fn note(
+    tx: &DatabaseTransaction,
+    (workflow_id, name): (Uuid, &str),
+    (from, to): (Option<i32>, Option<i32>),
+    by: Option<&str>,
+) -> Result<(), DbErr> {
+    let model = label_move::ActiveModel {
+        id: Set(clock::new_id()),
+        workflow_id: Set(workflow_id),
+        name: Set(name.to_owned()),
+        from_version: Set(from),
+        to_version: Set(to),
+        moved_at: Set(clock::now()),
+        moved_by: Set(by.map(str::to_owned)),
+    };
+    label_move::Entity::insert(model).exec_without_returning(tx).await.map(drop)
+}
+
+async fn existing(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> Result<LabelRow, Fault> {
+    latest(tx, workflow_id).await?.ok_or(WriteError::NotFound)?;
+    Ok(find(tx, workflow_id, name).await?.ok_or_else(|| WriteError::NoLabel(name.to_owned()))?)
+}
+
+/// The number of the latest version; none when there is no such workflow.
+async fn latest(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<i32>, DbErr> {
+    use workflow_version::Column::{Version, WorkflowId};
+    workflow_version::Entity::find()
+        .select_only()
+        .column(Version)
+        .filter(WorkflowId.eq(workflow_id))
+        .order_by_desc(Version)
+        .limit(1)
+        .into_tuple()
+        .one(tx)
+        .await
+}
+
+fn moves(workflow_id: Uuid, name: &str) -> sea_orm::Select<label_move::Entity> {
+    label_move::Entity::find()
+        .filter(label_move::Column::WorkflowId.eq(workflow_id))
+        .filter(label_move::Column::Name.eq(name))
+        .order_by_desc(label_move::Column::Id)
+}
+
+fn row(model: label::Model) -> LabelRow {
+    let label::Model { workflow_id: _, name, version, is_protected, created_at, updated_at } = model;
+    LabelRow { name, version, is_protected, created_at, updated_at }
+}
