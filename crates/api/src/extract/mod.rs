@@ -5,9 +5,9 @@ use validator::ValidationError;
 mod body;
 mod path;
 mod query;
-mod shape;
+pub(crate) mod shape;
 
-pub(crate) use body::{Json, LARGE, OptionalJson, media_type};
+pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type};
 pub(crate) use path::{DatasetId, OutputFileId, RunId, WorkflowId, parse_id};
 pub(crate) use query::{FromQuery, MAX_PAGE, Query, Reader};
 

@@ -117,7 +117,7 @@ fn check(definition: &Definition, json: String) -> Result<Accepted, Problem> {
 }
 
 fn item(diagnostic: validation::Diagnostic) -> ProblemItem {
-    let validation::Diagnostic { code, pointer, node_id, message } = diagnostic;
+    let validation::Diagnostic { code, pointer, node_id, message, .. } = diagnostic;
     ProblemItem {
         pointer: format!("/definition{pointer}"),
         code: code.as_str().to_owned(),

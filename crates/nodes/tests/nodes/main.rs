@@ -4,6 +4,7 @@
 
 mod catalogue;
 mod config_problems;
+mod diagnostics;
 mod input;
 mod kinds;
 mod python_func;
