@@ -1,6 +1,6 @@
 //! Diagnostics for people, drawn beside the source.
 
-use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use sluice_domain::validation::{Diagnostic, Severity};
 
 use super::Report;
@@ -48,8 +48,14 @@ fn group<'r>(report: &'r Report, found: &'r Diagnostic, place: Place, related: &
         Severity::Info => Level::INFO,
     };
     let title = level.primary_title(found.message.as_str()).id(found.code.as_str());
-    let origin = Origin::path(report.file.as_str()).line(place.line).char_column(place.column);
-    let mut group = title.element(origin).element(snippet(&report.source, place));
+    let (snippet, is_whole) = snippet(&report.source, place);
+    let mut group = if is_whole {
+        title.element(snippet.path(report.file.as_str()))
+    } else {
+        // Of a part of a line the renderer can't tell the column.
+        let origin = Origin::path(report.file.as_str()).line(place.line).char_column(place.column);
+        title.element(origin).element(snippet)
+    };
     if !found.pointer.is_empty() {
         group = group.element(Level::NOTE.with_name("at").message(found.pointer.as_str()));
     }
@@ -63,13 +69,13 @@ fn group<'r>(report: &'r Report, found: &'r Diagnostic, place: Place, related: &
     }
 }
 
-/// The line of a place, or as much of it as is near.
-fn snippet(source: &Source, place: Place) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
+/// The line of a place, or as much of it as is near, and whether it is all of it.
+fn snippet(source: &Source, place: Place) -> (Snippet<'_, Annotation<'_>>, bool) {
     let (begin, end) = source.line(place.line);
     let from = source.text.ceil_char_boundary(place.start.saturating_sub(AROUND).max(begin));
     let to = source.text.floor_char_boundary(place.end.saturating_add(AROUND).min(end));
     let part = source.text.get(from..to).unwrap_or_default();
-    let marked =
-        place.start.saturating_sub(from).min(part.len())..place.end.saturating_sub(from).min(part.len());
-    Snippet::source(part).line_start(place.line).annotation(AnnotationKind::Primary.span(marked))
+    let within = |at: usize| at.saturating_sub(from).min(part.len());
+    let marked = AnnotationKind::Primary.span(within(place.start)..within(place.end));
+    (Snippet::source(part).line_start(place.line).annotation(marked), from == begin)
 }
