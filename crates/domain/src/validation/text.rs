@@ -36,7 +36,7 @@ pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> 
                 diagnostic
             }));
         }
-        Err(misshapen) => found.push(misshapen),
+        Err(misshapen) => found.push(*misshapen),
     }
     found
 }
@@ -79,14 +79,14 @@ fn refused(error: &serde_json::Error) -> Diagnostic {
     Diagnostic::new(code, "", message)
 }
 
-fn read<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Diagnostic> {
+fn read<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Box<Diagnostic>> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer: String = error.path().iter().filter_map(step).collect();
         let text = error.inner().to_string();
         let reason = text.split(" at line ").next().unwrap_or(&text);
         let message = format!("This doesn't fit: {reason}. Compare it with docs/workflows.md.");
-        Diagnostic::new(Code::ShapeInvalid, pointer, message)
+        Box::new(Diagnostic::new(Code::ShapeInvalid, pointer, message))
     })
 }
 

@@ -60,6 +60,11 @@ impl<'s> Schema<'s> {
 
     fn resolved(self, schema: &'s Value) -> Option<&'s Map<String, Value>> {
         let schema = schema.as_object()?;
+        // What may be left out stands beside null.
+        let schema = match schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) {
+            Some([one, null]) if null.get("type") == Some(&Value::from("null")) => one.as_object()?,
+            _ => schema,
+        };
         let Some(name) = schema.get("$ref").and_then(Value::as_str) else { return Some(schema) };
         self.root.get("$defs")?.get(name.strip_prefix("#/$defs/")?)?.as_object()
     }

@@ -9,7 +9,7 @@ use crate::python_text::{float, text};
 use crate::wording::quoted;
 
 /// How many conditions of a route are looked into.
-const MAX_CONDITIONS: usize = 64;
+const MAX_CONDITIONS: usize = 16;
 
 /// The variables of the routes in a config, and what is wrong with their conditions.
 pub(super) fn look(config: &Map<String, Value>) -> (Vec<Reference>, Vec<Finding>) {

@@ -7,6 +7,7 @@ mod config_problems;
 mod diagnostics;
 mod input;
 mod kinds;
+mod lints;
 mod python_func;
 mod robust;
 mod router;

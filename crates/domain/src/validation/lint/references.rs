@@ -5,14 +5,16 @@ use std::collections::{HashMap, HashSet};
 use super::View;
 use super::paths::{Missing, first, missing, named};
 use crate::graph::node_type;
-use crate::validation::{Code, Diagnostic, Facts, Gives, Reference, Scope, nearest};
+use crate::validation::{Code, Diagnostic, Facts, Gives, MAX_DIAGNOSTICS, Reference, Scope, nearest};
 
 /// The longest path that is looked into.
-const MAX_PATH: usize = 1_000;
+const MAX_PATH: usize = 300;
 /// How many nodes one path is followed through.
 const MAX_STEPS: usize = 100;
 /// How many links are followed, and names looked up, for all references of a level.
 const MAX_WORK: usize = 5_000_000;
+/// How many nodes that lead into one are looked at for a sentence.
+const MAX_NAMES: usize = 1_000;
 /// How many names a sentence lists.
 const LISTED: usize = 10;
 
@@ -26,7 +28,7 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
         }
         let upstream = (facts.scope == Scope::Upstream).then(|| resolver.upstream(place)).flatten();
         for reference in facts.references.iter().filter(|reference| reference.path.len() <= MAX_PATH) {
-            if resolver.work == 0 {
+            if resolver.work == 0 || found.len() > MAX_DIAGNOSTICS {
                 return;
             }
             found.extend(resolver.judge(place, reference, upstream.as_ref()));
@@ -54,7 +56,7 @@ impl<'v> Resolver<'_, 'v> {
         upstream: Option<&HashSet<usize>>,
     ) -> Option<Diagnostic> {
         let path = reference.path.as_str();
-        self.spend(1 + path.matches('.').count());
+        self.spend(cost(path));
         let arriving = named(self.arrivals(place), path);
         let known = arriving.or_else(|| {
             let upstream = upstream?;
@@ -63,6 +65,7 @@ impl<'v> Resolver<'_, 'v> {
         let Some((source, rest)) = known else { return Some(self.not_there(place, reference)) };
         self.steps = MAX_STEPS;
         let missing = self.field(source, rest)?;
+        self.spend(missing.known.len());
         Some(self.no_field(place, source, reference, &missing))
     }
 
@@ -85,6 +88,15 @@ impl<'v> Resolver<'_, 'v> {
             self.arrivals.insert(place, names);
         }
         &self.arrivals[&place]
+    }
+
+    /// The titles of what arrives, in the order of links, not all where there are many.
+    fn arriving(&mut self, place: usize) -> Vec<&'v str> {
+        let view = self.view;
+        let sources = view.sources[place].iter().take(MAX_NAMES);
+        let titles: Vec<&str> = sources.map(|source| view.title(*source)).collect();
+        self.spend(titles.len());
+        titles
     }
 
     /// The nodes of the level by title.
@@ -116,7 +128,7 @@ impl<'v> Resolver<'_, 'v> {
 
     /// The field at which `path` leaves what the node at `place` gives, as far as that is known.
     fn field(&mut self, place: usize, path: &str) -> Option<Missing> {
-        self.spend(1);
+        self.spend(cost(path));
         if path.is_empty() || self.steps == 0 || self.work == 0 {
             return None;
         }
@@ -133,9 +145,7 @@ impl<'v> Resolver<'_, 'v> {
             Gives::Arrivals | Gives::ArrivalsAndMore => match named(self.arrivals(place), path) {
                 Some((source, rest)) => self.field(source, rest),
                 None if view.facts(place).gives == Gives::Arrivals && !view.sources[place].is_empty() => {
-                    let mut known: Vec<String> =
-                        self.arrivals(place).keys().take(LISTED).map(|name| (*name).to_owned()).collect();
-                    known.sort();
+                    let known = self.arriving(place).into_iter().map(str::to_owned).collect();
                     Some(Missing { name: first(path).to_owned(), known })
                 }
                 None => None,
@@ -173,7 +183,7 @@ impl<'v> Resolver<'_, 'v> {
             return here.related_to(view.pointer(other), "This is the node that is referred to.");
         }
         let name = first(path);
-        let known: Vec<&str> = self.arrivals(place).keys().copied().collect();
+        let known = self.arriving(place);
         let by_id = view.sources[place].iter().find(|source| view.level.nodes[**source].1.id == name);
         let meant = by_id.map(|source| view.title(*source)).or_else(|| nearest(name, known.iter().copied()));
         let message = format!(
@@ -201,13 +211,16 @@ impl<'v> Resolver<'_, 'v> {
     }
 }
 
+/// How much it takes to look a path up: it can be split at each dot.
+fn cost(path: &str) -> usize {
+    1 + path.matches('.').count() * path.len() / 32
+}
+
 /// Some names as a part of a sentence.
 fn listed(names: &[&str]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }
-    let mut names: Vec<&str> = names.to_vec();
-    names.sort_unstable();
     let more = if names.len() > LISTED { ", …" } else { "" };
     let names: Vec<String> = names.iter().take(LISTED).map(|name| format!("\"{name}\"")).collect();
     format!("{}{more}", names.join(", "))
