@@ -9,7 +9,7 @@ use utoipa::openapi::{OneOfBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::workflows::WorkflowCreateRequest;
-use crate::extract::{JsonText, LARGE, shape};
+use crate::extract::{JsonText, shape};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::responses::{BodyProblems, ServerProblems};
 use crate::{examples, schema};
@@ -126,10 +126,7 @@ impl From<validation::Diagnostic> for Diagnostic {
     )
 )]
 pub(crate) async fn workflow_validate(JsonText(text): JsonText) -> Result<Answer<Validation>, Problem> {
-    if text.len() < LARGE {
-        return judge(&text).map(Answer);
-    }
-    // It takes a while, in which others shall not wait.
+    // It may take a while, in which others shall not wait.
     let judged = tokio::task::spawn_blocking(move || judge(&text)).await;
     judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map(Answer)
 }

@@ -94,6 +94,30 @@ fn loops_give_what_their_body_gives() {
 }
 
 #[test]
+fn inputs_of_bodies_hold_more_than_they_declare() {
+    let start = n("i", "InputNode", json!({"output_schema": {"v": "int"}}));
+    let end = n("o", "OutputNode", json!({"output_map": {"v": "i.loop_history", "w": "i.laid_over"}}));
+    let body = json!({"nodes": [start, end], "links": [{"source_id": "i", "target_id": "o"}]});
+    assert_eq!(warnings(&[input(), n("l", "ForLoopNode", json!({"subworkflow": body}))], &[("in", "l")]), []);
+}
+
+#[test]
+fn paths_that_branch_at_every_step_are_not_followed_for_ever() {
+    let names: Vec<(String, String)> = (0..200).map(|i| (format!("a{i}"), format!("b{i}"))).collect();
+    let (mut nodes, mut links) = (vec![input()], vec![("in", "a0"), ("in", "b0")]);
+    for (a, b) in &names {
+        nodes.extend([n(a, "CoalesceNode", json!({})), n(b, "CoalesceNode", json!({}))]);
+    }
+    for pair in names.windows(2) {
+        let ((a, b), (c, d)) = (&pair[0], &pair[1]);
+        links.extend([(&**a, &**c), (a, d), (b, c), (b, d)]);
+    }
+    nodes.push(out("a199.nothing"));
+    links.extend([("a199", "out"), ("b199", "out")]);
+    assert_eq!(warnings(&nodes, &links), []);
+}
+
+#[test]
 fn templates_may_name_what_is_further_up() {
     let llm = |id: &str, text: &str| {
         n(id, "SingleLLMCallNode", json!({"user_message": text, "output_schema": {"answer": "string"}}))

@@ -134,6 +134,10 @@ impl<'v> Resolver<'_, 'v> {
         }
         self.steps -= 1;
         let view = self.view;
+        // The input of a body holds more than it declares: what the loop lays over it, and its history.
+        if view.is_body && view.level.nodes[place].1.node_type == node_type::INPUT {
+            return None;
+        }
         match &view.facts(place).gives {
             Gives::Unknown => None,
             Gives::Fields(fields) => missing(fields, path),
