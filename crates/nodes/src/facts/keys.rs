@@ -8,6 +8,9 @@ use crate::wording::quoted;
 /// Keys that editors write into every config.
 const OF_EDITORS: [&str; 2] = ["title", "type"];
 
+/// How many keys of one config are told of.
+const MAX_FOUND: usize = 100;
+
 /// Definitions inside of configs have a form of their own.
 const BODY: &str = "subworkflow";
 
@@ -30,6 +33,9 @@ impl<'s> Schema<'s> {
     fn walk(self, fields: &Map<String, Value>, at: &str, found: &mut Vec<Finding>) {
         let known = self.part.get("properties").and_then(Value::as_object);
         for (key, value) in fields {
+            if found.len() >= MAX_FOUND {
+                return;
+            }
             let pointer = format!("{at}/{}", pointer_step(key));
             let inner =
                 known.and_then(|known| known.get(key)).or_else(|| self.part.get("additionalProperties"));
