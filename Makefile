@@ -3,8 +3,11 @@
 # The program under test can be made to fail and to crash on purpose.
 TESTED := --features sluice/failpoints
 
+# How long `make fuzz` goes on.
+FUZZ_SECONDS ?= 600
+
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-crash bench lint deny openapi clean nextest
+.PHONY: help run build test test-crash bench lint deny openapi fuzz clean nextest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +47,11 @@ openapi: ## Write openapi/openapi.json anew from the code
 	cargo build --locked --bin sluice
 	target/debug/sluice openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
+
+fuzz: ## Feed random definitions to everything that takes them, for FUZZ_SECONDS (600)
+	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-fuzz
+	RUSTC_BOOTSTRAP=1 cargo fuzz run definition --dev --sanitizer none fuzz/corpus/definition fuzz/seeds -- \
+		-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=200 -timeout=10 -max_len=65536 -dict=fuzz/definition.dict
 
 clean: ## Remove everything that was built
 	cargo clean

@@ -233,6 +233,21 @@ impl App {
         self.send(self.request(Method::PUT, path).json(body)).await
     }
 
+    /// A call with a header and a body.
+    pub(crate) async fn put_with(&self, path: &str, body: &Value, name: &str, value: &str) -> Answer {
+        self.send(self.request(Method::PUT, path).header(name, value.as_bytes()).json(body)).await
+    }
+
+    /// Sends a merge patch, perhaps on the condition of an entity tag.
+    pub(crate) async fn patch(&self, path: &str, body: &Value, if_match: Option<&str>) -> Answer {
+        let mut request = self.request(Method::PATCH, path).body(body.to_string());
+        request = request.header("content-type", "application/merge-patch+json");
+        if let Some(tag) = if_match {
+            request = request.header("if-match", tag);
+        }
+        self.send(request).await
+    }
+
     /// A call without a body.
     pub(crate) async fn call(&self, method: Method, path: &str) -> Answer {
         self.send(self.request(method, path)).await

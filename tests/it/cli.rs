@@ -143,6 +143,83 @@ fn validate_says_what_is_wrong() {
     }
 }
 
+fn file(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).expect("a file");
+    path
+}
+
+/// A definition whose warning stands on line 4.
+const WARNED: &str = r#"{
+  "nodes": [
+    {"id": "input_node", "node_type": "InputNode"},
+    {"id": "ä", "node_type": "StaticValueNode", "config": {"valeus": {}}}
+  ],
+  "links": [{"source_id": "input_node", "target_id": "ä"}]
+}"#;
+
+#[test]
+fn validate_draws_diagnostics_beside_the_source() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let warned = file(folder.path(), "warned.json", WARNED);
+    let text = succeeds(validate(&[&warned]));
+    for part in [
+        "warning[config_key_unknown]",
+        "warned.json:4:60",
+        "{\"valeus\": {}}",
+        "^^^^^^^^",
+        "help: Did you mean \"values\"?",
+        "0 errors and 1 warning.",
+    ] {
+        assert!(text.contains(part), "{part} is missing in {text}");
+    }
+    let broken = file(folder.path(), "broken.json", "{\n  \"nodes\": [],\n  \"links\": [],\n}");
+    let ended = validate(&[&broken]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for part in ["error[json_syntax]", "broken.json:4:1", "^"] {
+        assert!(ended.text().contains(part), "{part} is missing in {}", ended.text());
+    }
+    // One line of a megabyte is not printed whole.
+    let nodes: Vec<_> = (0..20_000).map(|i| json!({"id": format!("n{i}"), "node_type": "Nope"})).collect();
+    let long = json!({"nodes": nodes, "links": []}).to_string();
+    let ended = validate(&[&file(folder.path(), "long.json", &long)]);
+    assert_eq!(ended.code, Some(1));
+    assert!(ended.stdout.len() < 1 << 20, "{} bytes", ended.stdout.len());
+}
+
+#[test]
+fn validate_prints_json_and_sarif() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let warned = file(folder.path(), "warned.json", WARNED);
+    let missing = folder.path().join("missing.json");
+    let run = |format: &str, path: &Path| {
+        let ended = process::run(&["validate", "--format", format, &path.display().to_string()], &[]);
+        let parsed: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        (ended.code, parsed)
+    };
+    let (code, report) = run("json", &warned);
+    assert_eq!((code, &report["valid"]), (Some(0), &json!(true)));
+    let found = &report["files"][0]["diagnostics"][0];
+    assert_eq!(
+        (&found["code"], &found["line"], &found["column"]),
+        (&json!("config_key_unknown"), &json!(4), &json!(60))
+    );
+    let (code, report) = run("json", &missing);
+    assert_eq!((code, &report["valid"]), (Some(1), &json!(false)));
+    assert!(report["files"][0]["error"].is_string(), "{report}");
+
+    let (code, log) = run("sarif", &warned);
+    assert_eq!((code, &log["version"]), (Some(0), &json!("2.1.0")));
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!((&result["ruleId"], &result["level"]), (&json!("config_key_unknown"), &json!("warning")));
+    let region = &result["locations"][0]["physicalLocation"]["region"];
+    assert_eq!(*region, json!({"startLine": 4, "startColumn": 60, "endLine": 4, "endColumn": 68}));
+    let rule = usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("small");
+    assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][rule]["id"], "config_key_unknown");
+    let (code, log) = run("sarif", &missing);
+    assert_eq!((code, &log["runs"][0]["invocations"][0]["executionSuccessful"]), (Some(1), &json!(false)));
+}
+
 #[test]
 fn the_examples_are_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");

@@ -7,6 +7,7 @@ mod cluster;
 mod graphs;
 mod process;
 mod run_log;
+mod saving;
 mod sse;
 mod store;
 
@@ -21,6 +22,7 @@ mod durability;
 mod events;
 mod examples;
 mod failpoints;
+mod labels;
 mod loops;
 mod openapi;
 mod outages;

@@ -21,7 +21,7 @@ async fn unknown_paths_and_wrong_methods(app: App) {
     }
     for (method, path) in [
         (Method::DELETE, "/wf/"),
-        (Method::PATCH, "/wf/x/"),
+        (Method::POST, "/wf/x/"),
         (Method::GET, "/wf/x/run/"),
         (Method::PUT, "/node/supported_types/"),
         (Method::POST, "/run/"),

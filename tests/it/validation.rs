@@ -16,6 +16,9 @@ on_both_stores!(
     unfinished_definitions_are_saved,
     text_that_no_store_keeps_is_refused,
     names_and_descriptions_are_bounded,
+    validation_tells_everything_and_saves_nothing,
+    validation_takes_any_json,
+    validation_refuses_what_is_no_json_or_too_much,
 );
 
 /// Pointer, code and node id.
@@ -262,4 +265,83 @@ async fn names_and_descriptions_are_bounded(app: App) {
     let body = |name: usize, description: usize| json!({"name": "n".repeat(name), "description": "ü".repeat(description)});
     app.post("/wf/", &body(255, 65_536)).await.ok();
     assert_eq!(app.post("/wf/", &body(256, 65_537)).await.pointers(), ["/name", "/description"]);
+}
+
+/// What `POST /wf/validate/` finds: code, severity and pointer of each diagnostic.
+async fn validated(app: &App, body: &Value) -> (bool, Vec<(String, String, String)>) {
+    let answer = app.post("/wf/validate/", body).await.ok();
+    let text = |v: &Value| v.as_str().expect("a text").to_owned();
+    let rows = answer["diagnostics"].as_array().expect("diagnostics").iter();
+    let rows: Vec<_> = rows.map(|d| (text(&d["code"]), text(&d["severity"]), text(&d["pointer"]))).collect();
+    (answer["valid"].as_bool().expect("valid"), rows)
+}
+
+fn row(code: &str, severity: &str, pointer: &str) -> (String, String, String) {
+    (code.to_owned(), severity.to_owned(), pointer.to_owned())
+}
+
+async fn validation_tells_everything_and_saves_nothing(app: App) {
+    assert!(validated(&app, &plain("good")).await.0);
+    // The same codes and places as at save, also without a request around the definition.
+    for (body, (pointer, code, _)) in cases() {
+        let (valid, found) = validated(&app, &body).await;
+        assert!(!valid && found.contains(&row(&code, "error", &pointer)), "{found:?}");
+        let (valid, found) = validated(&app, &body["definition"]).await;
+        let pointer = pointer.trim_start_matches("/definition");
+        assert!(!valid && found.contains(&row(&code, "error", pointer)), "{found:?}");
+    }
+    let leaf = workflow(
+        "w",
+        vec![input(), fixed("a", json!({"letter": 1})), output(json!({"x": "a.leter"}))],
+        vec![link("input_node", "a"), link("a", "output_node")],
+    );
+    let answer = app.post("/wf/validate/", &leaf).await.ok();
+    assert_eq!(answer["valid"], true);
+    let found = answer["diagnostics"].as_array().expect("diagnostics");
+    let field = found.iter().find(|d| d["code"] == "reference_field_unknown").expect("a warning");
+    assert_eq!(field["pointer"], "/definition/nodes/2/config/output_map/x");
+    assert_eq!((&field["severity"], &field["node_id"]), (&json!("warning"), &json!("output_node")));
+    assert!(field["help"].as_str().is_some_and(|help| help.contains("\"letter\"")), "{field}");
+    assert_eq!(field["related"][0]["pointer"], "/definition/nodes/1");
+    // What only looks wrong is saved.
+    assert_eq!(app.get("/wf/").await.ok(), json!([]));
+    app.post("/wf/", &leaf).await.ok();
+    let dangling = workflow("w", vec![input()], vec![link("input_node", "gone")]);
+    let answer = app.post("/wf/validate/", &dangling).await.ok();
+    assert_eq!(answer["diagnostics"][0]["link_index"], 0);
+}
+
+async fn validation_takes_any_json(app: App) {
+    for (body, pointers) in [
+        (json!([]), vec![""]),
+        (json!("text"), vec![""]),
+        (json!({}), vec!["/nodes", "/links"]),
+        (json!({"definition": 3}), vec!["/definition"]),
+        (json!({"nodes": [{"id": 1}], "links": []}), vec!["/nodes/0/id", "/nodes/0/node_type"]),
+        (json!({"name": 3, "definition": {"nodes": {}, "links": []}}), vec!["/name", "/definition/nodes"]),
+    ] {
+        let (valid, found) = validated(&app, &body).await;
+        assert!(!valid, "{body}");
+        assert!(found.iter().all(|(code, severity, _)| code == "shape_invalid" && severity == "error"));
+        let mut found: Vec<&str> = found.iter().map(|(.., pointer)| pointer.as_str()).collect();
+        let mut pointers = pointers;
+        found.sort_unstable();
+        pointers.sort_unstable();
+        assert_eq!(found, pointers, "{body}");
+    }
+    let twice = r#"{"nodes": [], "nodes": [], "links": []}"#.to_owned();
+    let answer = app.raw(Method::POST, "/wf/validate/", "application/json", twice).await.ok();
+    assert_eq!(answer["diagnostics"][0]["code"], "json_refused");
+    assert_eq!(validated(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
+}
+
+async fn validation_refuses_what_is_no_json_or_too_much(app: App) {
+    let post = async |body: String| app.raw(Method::POST, "/wf/validate/", "application/json", body).await;
+    for broken in ["", "{", "nope", "{} {}"] {
+        post(broken.to_owned()).await.problem(400);
+    }
+    post("[".repeat(10 << 20)).await.problem(413);
+    let deep = post("[".repeat(1 << 20)).await.problem(422);
+    assert_eq!(deep["errors"][0]["code"], "json_too_deep");
+    app.raw(Method::POST, "/wf/validate/", "text/plain", "{}".to_owned()).await.problem(415);
 }

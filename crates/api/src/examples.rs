@@ -93,6 +93,16 @@ pub(crate) fn drawing(format: Drawing) -> Value {
         .unwrap_or_default()
 }
 
+pub(crate) fn validation() -> Value {
+    json!({"valid": true, "diagnostics": [{
+        "code": "reference_field_unknown", "severity": "warning",
+        "pointer": "/definition/nodes/2/config/output_map/note", "node_id": "output_node",
+        "message": "\"gate.input_node.nota\" refers to a field \"nota\" that isn't there. The fields there: \"note\".",
+        "help": "Did you mean \"note\"?",
+        "related": [{"pointer": "/definition/nodes/1", "message": "The path begins at \"gate\"."}],
+    }]})
+}
+
 pub(crate) fn version() -> Value {
     json!({"version": 1, "name": "Approve a note", "description": "A person reads the note first.",
         "definition": definition(), "definition_hash": HASH, "created_at": CREATED, "updated_at": CREATED,

@@ -57,6 +57,7 @@ fn every_call_of_the_contract_is_there() {
     let expected: HashSet<String> = [
         "createWorkflow post /wf/",
         "listWorkflows get /wf/",
+        "validateWorkflow post /wf/validate/",
         "getWorkflow get /wf/{workflow_id}/",
         "updateWorkflow put /wf/{workflow_id}/",
         "deleteWorkflow delete /wf/{workflow_id}/",

@@ -21,6 +21,25 @@ pub fn check_json(text: &[u8]) -> Result<(), serde_json::Error> {
     deserializer.end()
 }
 
+/// Why JSON that follows its grammar is not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is nested too deep.
+    TooDeep,
+    /// It holds a key twice, or U+0000, or a key that is reserved.
+    Unfit,
+}
+
+/// Why [`check_json`] refused a text; none when the text is no JSON at all.
+#[must_use]
+pub fn refusal(error: &serde_json::Error) -> Option<Refusal> {
+    let is_deep = || error.to_string().starts_with(TOO_DEEP);
+    error.is_data().then(|| if is_deep() { Refusal::TooDeep } else { Refusal::Unfit })
+}
+
+/// How the error about nesting begins.
+const TOO_DEEP: &str = "nested more than";
+
 #[derive(Clone, Copy)]
 struct Guard {
     depth: usize,
@@ -29,7 +48,7 @@ struct Guard {
 impl Guard {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
         if self.depth >= MAX_DEPTH {
-            return Err(E::custom(format_args!("nested more than {MAX_DEPTH} deep")));
+            return Err(E::custom(format_args!("{TOO_DEEP} {MAX_DEPTH} deep")));
         }
         Ok(Self { depth: self.depth + 1 })
     }

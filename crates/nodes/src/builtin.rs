@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody};
-use sluice_domain::validation::{Catalogue, ConfigProblem};
+use sluice_domain::validation::{Catalogue, ConfigProblem, Facts};
 use sluice_domain::{Definition, Node};
 
 use crate::config::{self, Config, ConfigSchema};
-use crate::{Policies, kinds, known};
+use crate::{Policies, facts, kinds, known};
 
 /// The kinds of nodes that this program comes with.
 #[derive(Clone, Debug, Default)]
@@ -128,5 +128,9 @@ impl Catalogue for Builtin {
     fn body(&self, node: &Node) -> Option<Definition> {
         let kind = runnable(&node.node_type).filter(|kind| kind.name == kinds::for_loop::ForLoop::NAME)?;
         kinds::for_loop::body(kind.fields(node))
+    }
+
+    fn facts(&self, node: &Node) -> Facts {
+        facts::of(node)
     }
 }

@@ -1,5 +1,7 @@
 //! JSON Schemas that the authors of workflows write.
 
+use std::borrow::Cow;
+
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
@@ -46,6 +48,32 @@ pub(crate) fn compile(schema: &SchemaText) -> Result<Option<(Value, Validator)>,
         Ok(validator) => Ok(Some((schema, validator))),
         Err(error) => Err(unusable(&error)),
     }
+}
+
+/// Why `schema`, a text or an object, is no JSON Schema; none where it is one, or where there is none.
+pub(crate) fn problem(schema: &Value) -> Option<String> {
+    let schema = match schema {
+        Value::String(text) if text.trim().is_empty() || text.len() > MAX_BYTES => return None,
+        Value::String(text) => match serde_json::from_str(text) {
+            Ok(schema) => Cow::Owned(schema),
+            Err(error) => {
+                return Some(format!(
+                    "The output_json_schema is no JSON: {error}. Correct it or leave it empty."
+                ));
+            }
+        },
+        schema => Cow::Borrowed(schema),
+    };
+    if !matches!(*schema, Value::Object(_) | Value::Bool(_)) {
+        return Some("The output_json_schema is no object. Correct it or leave it empty.".to_owned());
+    }
+    // Of a dialect that isn't known nothing can be said.
+    let is_known = schema
+        .get("$schema")
+        .and_then(Value::as_str)
+        .is_none_or(|dialect| dialect.contains("json-schema.org/draft") && !dialect.contains("draft-03"));
+    let found = is_known.then(|| jsonschema::meta::validate(&schema).err()).flatten()?;
+    Some(unusable(&found))
 }
 
 fn unusable(error: &ValidationError<'_>) -> String {

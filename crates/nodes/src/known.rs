@@ -131,3 +131,22 @@ pub(crate) static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     let listed = LISTED.iter().flat_map(|(_, kinds)| kinds.iter()).map(|kind| kind.name);
     listed.chain(UNLISTED).collect()
 });
+
+/// The kinds, by name alone, that call a language model and give what it says; they change nothing elsewhere.
+const LLMS: [&str; 10] = [
+    "AdvancedLLMNode",
+    "BestOfNNode",
+    "BranchSolveMergeNode",
+    "MCTSNode",
+    "MixtureOfAgentsNode",
+    "SelfConsistencyNode",
+    "SingleLLMCallNode",
+    "StringOutputLLMNode",
+    "StructuredOutputNode",
+    "TreeOfThoughtsNode",
+];
+
+/// Whether nodes of the kind only call a language model, with what their templates name.
+pub(crate) fn is_llm(name: &str) -> bool {
+    LLMS.contains(&name)
+}

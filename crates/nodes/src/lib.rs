@@ -7,6 +7,7 @@
 mod builtin;
 mod catalogue;
 mod config;
+mod facts;
 mod field_type;
 mod json_schema;
 mod kinds;

@@ -20,17 +20,32 @@ pub(crate) enum Command {
     Serve(Box<ServeArgs>),
     /// Bring the database to the schema of this release, and nothing else.
     Migrate(DatabaseArgs),
-    /// Check workflow definitions in files, without a server. Exit code 1 when there are problems.
+    /// Check workflow definitions in files, without a server. Exit code 1 when there are errors; warnings
+    /// alone leave it 0.
     Validate {
-        /// JSON files: definitions, or bodies of a create request.
+        /// JSON files: definitions, or bodies of a create request. `-` is the standard input.
         #[arg(required = true)]
         files: Vec<PathBuf>,
+        /// How to print what is found.
+        #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
+        format: ReportFormat,
     },
     /// Print the OpenAPI document.
     Openapi,
     /// Run Python of workflows on behalf of a server; started by it.
     #[command(hide = true)]
     PythonWorker,
+}
+
+/// How diagnostics of files are printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ReportFormat {
+    /// For people, beside the source.
+    Text,
+    /// One JSON object, with the diagnostics of each file.
+    Json,
+    /// SARIF 2.1.0, for code scanners and editors.
+    Sarif,
 }
 
 #[derive(Debug, Args)]

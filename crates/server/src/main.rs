@@ -24,7 +24,7 @@ fn main() -> ExitCode {
     match cli.command.unwrap_or(Command::Serve(Box::new(cli.serve))) {
         Command::Serve(args) => done(serve::serve(*args)),
         Command::Migrate(args) => done(serve::migrate(args)),
-        Command::Validate { files } => validate::validate(&files),
+        Command::Validate { files, format } => validate::validate(&files, format),
         Command::Openapi => done(openapi()),
         Command::PythonWorker => sluice_python::worker_main(),
     }

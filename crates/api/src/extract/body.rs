@@ -4,6 +4,7 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use sluice_domain::guard;
+use sluice_domain::validation::Code;
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -36,6 +37,21 @@ where
         }
         check_media_type(&parts.headers)?;
         parse(bytes).await.map(Self)
+    }
+}
+
+/// The text of a body that is sent as JSON, not looked into yet.
+#[derive(Clone, Debug)]
+pub(crate) struct JsonText(pub(crate) Vec<u8>);
+
+impl FromRequest<AppState> for JsonText {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        check_media_type(&parts.headers)?;
+        Ok(Self(bytes))
     }
 }
 
@@ -147,11 +163,15 @@ fn refused(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);
-    if error.is_data() {
-        let detail = format!("The body can't be taken: {reason} ({place}).");
-        return Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("", "json", detail)]);
-    }
-    Problem::new(Kind::InvalidJson, format!("The body is not JSON: {reason} ({place})."))
+    let code = match guard::refusal(error) {
+        None => {
+            return Problem::new(Kind::InvalidJson, format!("The body is not JSON: {reason} ({place})."));
+        }
+        Some(guard::Refusal::TooDeep) => Code::JsonTooDeep,
+        Some(guard::Refusal::Unfit) => Code::JsonRefused,
+    };
+    let detail = format!("The body can't be taken: {reason} ({place}).");
+    Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("", code.as_str(), detail)])
 }
 
 #[cfg(test)]
@@ -191,8 +211,9 @@ mod tests {
     #[test]
     fn what_no_store_keeps_does_not_fit() {
         let deep = format!("{{\"name\": \"n\", \"x\": {}{}}}", "[".repeat(70), "]".repeat(70));
-        for body in [deep.as_str(), "{\"name\": \"a\\u0000\"}", "{\"name\": \"a\", \"name\": \"b\"}"] {
-            expect(body, &[("", "json")]);
+        expect(&deep, &[("", "json_too_deep")]);
+        for body in ["{\"name\": \"a\\u0000\"}", "{\"name\": \"a\", \"name\": \"b\"}"] {
+            expect(body, &[("", "json_refused")]);
         }
     }
 

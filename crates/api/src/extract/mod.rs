@@ -5,9 +5,9 @@ use validator::ValidationError;
 mod body;
 mod path;
 mod query;
-mod shape;
+pub(crate) mod shape;
 
-pub(crate) use body::{Json, LARGE, OptionalJson, media_type};
+pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type};
 pub(crate) use path::{
     DatasetId, DiffVersions, LabelName, OutputFileId, RunId, VersionPin, WorkflowId, is_label, parse_id,
     parse_pin,

@@ -24,7 +24,7 @@ static COMPONENTS: LazyLock<Value> = LazyLock::new(|| {
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
 /// What in `body` doesn't fit the schema of `T`; nothing when it fits.
-pub(super) fn problems<T: ToSchema>(body: &Value) -> Vec<ProblemItem> {
+pub(crate) fn problems<T: ToSchema>(body: &Value) -> Vec<ProblemItem> {
     let Some(validator) = validator(&T::name()) else { return Vec::new() };
     let mut found = Vec::new();
     for error in validator.iter_errors(body) {

@@ -288,8 +288,8 @@ impl DiffForm {
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DrawQuery {
-    /// In which form.
-    #[param(value_type = schema::DrawingFormat, default = "svg", required = false)]
+    /// In which form: `svg` when absent.
+    #[param(inline, value_type = schema::DrawingFormat, required = false)]
     format: Drawing,
     /// Which version: a number, `draft` for the current state, or a label.
     #[param(value_type = Option<String>, required = false)]

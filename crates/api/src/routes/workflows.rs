@@ -55,7 +55,7 @@ pub(crate) struct WorkflowCreateRequest {
 #[serde(deny_unknown_fields)]
 pub(crate) struct WorkflowPatch {
     /// What people call it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "present")]
     #[schema(
         required = false,
         nullable = false,
@@ -195,7 +195,7 @@ fn check(definition: &Definition, json: String) -> Result<Accepted, Problem> {
 }
 
 fn item(diagnostic: validation::Diagnostic) -> ProblemItem {
-    let validation::Diagnostic { code, pointer, node_id, message } = diagnostic;
+    let validation::Diagnostic { code, pointer, node_id, message, .. } = diagnostic;
     ProblemItem {
         pointer: format!("/definition{pointer}"),
         code: code.as_str().to_owned(),

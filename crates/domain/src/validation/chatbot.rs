@@ -32,12 +32,8 @@ pub(super) fn check(definition: &Definition, prefix: &str, found: &mut Vec<Diagn
             ),
             Err(()) => "The output_json_schema is not a JSON text. Correct it.".to_owned(),
         };
-        found.push(Diagnostic {
-            code,
-            pointer: format!("{prefix}/nodes/{index}/config/output_json_schema"),
-            node_id: Some(node.id.clone()),
-            message: problem,
-        });
+        let pointer = format!("{prefix}/nodes/{index}/config/output_json_schema");
+        found.push(Diagnostic::new(code, pointer, problem).of_node(&node.id));
     }
 }
 

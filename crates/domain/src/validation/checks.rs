@@ -2,7 +2,9 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{Catalogue, Code, Diagnostic, MAX_LINKS, MAX_NODES, chatbot, cycles, pointer_step};
+use super::{
+    Catalogue, Code, Diagnostic, MAX_LINKS, MAX_NAME, MAX_NODES, chatbot, cycles, nearest, pointer_step,
+};
 use crate::graph::{Level, Outline, node_type};
 use crate::run::MAX_NESTING;
 use crate::{Definition, Node};
@@ -19,7 +21,19 @@ impl<'c> Checker<'c> {
     }
 
     fn report(&mut self, code: Code, pointer: String, node: Option<&str>, message: String) {
-        self.found.push(Diagnostic { code, pointer, node_id: node.map(str::to_owned), message });
+        let found = Diagnostic::new(code, pointer, message);
+        self.found.push(match node {
+            Some(id) => found.of_node(id),
+            None => found,
+        });
+    }
+
+    fn report_link(&mut self, code: Code, pointer: String, link: usize, node: Option<&str>, message: String) {
+        let found = Diagnostic::new(code, pointer, message).of_link(link);
+        self.found.push(match node {
+            Some(id) => found.of_node(id),
+            None => found,
+        });
     }
 
     /// Checks a definition that stands at `prefix`, `depth` bodies deep.
@@ -71,7 +85,8 @@ impl<'c> Checker<'c> {
                     "The id \"{}\" is already that of the node at {prefix}/nodes/{earlier}. Give this node another id.",
                     node.id
                 );
-                self.report(Code::NodeIdDuplicate, pointer(), Some(&node.id), message);
+                let found = Diagnostic::new(Code::NodeIdDuplicate, pointer(), message).of_node(&node.id);
+                self.found.push(found.related_to(format!("{prefix}/nodes/{earlier}/id"), "It is used here."));
             }
         }
     }
@@ -116,7 +131,7 @@ impl<'c> Checker<'c> {
                 let message = format!(
                     "The link {verb} at \"{id}\", but no node has this id. Name an existing node or remove the link."
                 );
-                self.report(code, format!("{prefix}/links/{index}/{field}"), Some(id), message);
+                self.report_link(code, format!("{prefix}/links/{index}/{field}"), index, Some(id), message);
             }
             let Some(place) = *source else { continue };
             let source = &definition.nodes[place];
@@ -126,7 +141,7 @@ impl<'c> Checker<'c> {
             let routes = routes.entry(place).or_insert_with(|| catalogue.routes(source).unwrap_or_default());
             if let Some((code, message)) = route_problem(source, link.source_handle.as_deref(), routes) {
                 let pointer = format!("{prefix}/links/{index}/source_handle");
-                self.report(code, pointer, Some(&source.id), message);
+                self.report_link(code, pointer, index, Some(&source.id), message);
             }
         }
     }
@@ -138,7 +153,8 @@ impl<'c> Checker<'c> {
         for cycle in cycles::cycles(level) {
             let message = format!("The links form a cycle: {}. Remove one of them.", cycle.path.join(" → "));
             let node = cycle.path.first().map(String::as_str);
-            self.report(Code::Cycle, format!("{prefix}/links/{}", cycle.link), node, message);
+            let pointer = format!("{prefix}/links/{}", cycle.link);
+            self.report_link(Code::Cycle, pointer, cycle.link, node, message);
         }
     }
 
@@ -164,7 +180,20 @@ impl<'c> Checker<'c> {
         }
     }
 
+    fn lengths(&mut self, node: &Node, at: &str) {
+        for (field, text) in [("id", &node.id), ("title", &node.title)] {
+            // Most texts are short, whatever their characters.
+            if text.len() > MAX_NAME && text.chars().count() > MAX_NAME {
+                let message = format!(
+                    "The {field} is longer than {MAX_NAME} characters. Shorten it; a config takes more."
+                );
+                self.report(Code::TextTooLong, format!("{at}/{field}"), None, message);
+            }
+        }
+    }
+
     fn node(&mut self, node: &Node, at: &str, depth: usize) {
+        self.lengths(node, at);
         if !self.names.contains(&node.node_type.as_str()) {
             let message = self.unknown_type(&node.node_type);
             return self.report(Code::NodeTypeUnknown, format!("{at}/node_type"), Some(&node.id), message);
@@ -189,11 +218,7 @@ impl<'c> Checker<'c> {
     }
 
     fn unknown_type(&self, name: &str) -> String {
-        let distance = |known: &&str| {
-            strsim::normalized_damerau_levenshtein(&known.to_lowercase(), &name.to_lowercase())
-        };
-        let nearest = self.names.iter().copied().max_by(|a, b| distance(a).total_cmp(&distance(b)));
-        match nearest.filter(|nearest| distance(nearest) >= 0.4) {
+        match nearest(name, self.names.iter().copied()) {
             Some(nearest) => format!("There is no node type \"{name}\". Did you mean \"{nearest}\"?"),
             None => format!("There is no node type \"{name}\". The catalogue lists those that exist."),
         }

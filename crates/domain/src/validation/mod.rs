@@ -4,8 +4,17 @@ mod chatbot;
 mod checks;
 mod code;
 mod cycles;
+mod diagnostic;
+mod facts;
+mod lint;
+mod near;
+mod text;
 
-pub use code::Code;
+pub use code::{Code, Severity};
+pub use diagnostic::{Diagnostic, Related};
+pub use facts::{Facts, Fields, Finding, Gives, Reference, Scope};
+pub use near::nearest;
+pub use text::diagnose_json;
 
 use crate::{Definition, Node};
 
@@ -14,18 +23,10 @@ pub const MAX_NODES: usize = 100_000;
 /// The most links of a definition, those of its subworkflows counted apart.
 pub const MAX_LINKS: usize = 400_000;
 
-/// One problem of a definition.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Diagnostic {
-    /// What kind of problem.
-    pub code: Code,
-    /// Where, as an RFC 6901 pointer into the definition.
-    pub pointer: String,
-    /// The id of the node concerned.
-    pub node_id: Option<String>,
-    /// What is wrong and what to change.
-    pub message: String,
-}
+/// The most characters of an id or a title.
+pub const MAX_NAME: usize = 1_000;
+/// The most diagnostics that [`diagnose`] lists.
+pub const MAX_DIAGNOSTICS: usize = 1_000;
 
 /// Something in a node's `config` that its kind can't take.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,15 +47,41 @@ pub trait Catalogue {
     fn routes(&self, node: &Node) -> Option<Vec<String>>;
     /// The definition that the node's `config` holds as its body.
     fn body(&self, node: &Node) -> Option<Definition>;
+    /// What the node's `config` says of how the node stands to others, and what looks wrong in it.
+    fn facts(&self, _node: &Node) -> Facts {
+        Facts::default()
+    }
 }
 
-/// Finds every problem of `definition`. What is merely unfinished (no links yet, a node that nothing
+/// Finds every error of `definition`. What is merely unfinished (no links yet, a node that nothing
 /// reaches, a loop without a body) is no problem.
 #[must_use]
 pub fn validate(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
     let mut checker = checks::Checker::new(catalogue);
     checker.definition(definition, "", 0);
     checker.found
+}
+
+/// Finds the errors of `definition`, as [`validate`] does, and after them what merely looks wrong. At most
+/// [`MAX_DIAGNOSTICS`] are listed.
+#[must_use]
+pub fn diagnose(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    let mut found = validate(definition, catalogue);
+    let is_bounded = definition.nodes.len() <= MAX_NODES && definition.links.len() <= MAX_LINKS;
+    if is_bounded && found.len() <= MAX_DIAGNOSTICS {
+        found.extend(lint::lint(definition, catalogue));
+    }
+    cut(&mut found);
+    found
+}
+
+fn cut(found: &mut Vec<Diagnostic>) {
+    if found.len() > MAX_DIAGNOSTICS {
+        found.truncate(MAX_DIAGNOSTICS);
+        let message =
+            format!("There are more than {MAX_DIAGNOSTICS} diagnostics. Mend some of these, and ask again.");
+        found.push(Diagnostic::new(Code::DiagnosticsCut, "", message));
+    }
 }
 
 /// Escapes one step of an RFC 6901 pointer.

@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_domain::Definition;
-use sluice_domain::validation::{Code, validate};
+use sluice_domain::validation::{
+    Code, MAX_DIAGNOSTICS, MAX_NAME, Severity, diagnose, diagnose_json, validate,
+};
 
 use crate::kinds::TestKinds;
 
@@ -91,10 +93,19 @@ fn each_problem_has_its_code_and_place() {
 #[test]
 fn each_code_has_a_case() {
     let cases: Vec<Code> = cases().into_iter().map(|(code, ..)| code).collect();
-    // Their definitions are too large for a table.
-    let large = [Code::TooManyNodes, Code::TooManyLinks];
-    for code in Code::ALL {
-        assert!(cases.contains(code) || large.contains(code), "{code:?} has no case");
+    // Their definitions are too large for a table, or there is no definition yet. What merely looks wrong has
+    // its cases in docs/diagnostics, which the tests of the kinds read.
+    let elsewhere = [
+        Code::TooManyNodes,
+        Code::TooManyLinks,
+        Code::TextTooLong,
+        Code::JsonSyntax,
+        Code::JsonTooDeep,
+        Code::JsonRefused,
+        Code::ShapeInvalid,
+    ];
+    for code in Code::ALL.iter().filter(|code| code.severity() == Severity::Error) {
+        assert!(cases.contains(code) || elsewhere.contains(code), "{code:?} has no case");
     }
 }
 
@@ -106,6 +117,47 @@ fn too_many_nodes_or_links_are_counted_and_nothing_else_is_done() {
     definition.links.resize(MAX_LINKS + 1, crate::kinds::link("a", "a", None));
     let codes: Vec<Code> = validate(&definition, &TestKinds).into_iter().map(|d| d.code).collect();
     assert_eq!(codes, [Code::TooManyNodes, Code::TooManyLinks]);
+}
+
+#[test]
+fn long_names_are_refused() {
+    for (length, wanted) in [(MAX_NAME, vec![]), (MAX_NAME + 1, vec!["/nodes/1/id", "/nodes/1/title"])] {
+        let name = "ä".repeat(length);
+        let node = json!({"id": name, "title": name, "node_type": "Echo"});
+        let found = found(json!({"nodes": [input(), node], "links": []}));
+        let pointers: Vec<&str> = found.iter().map(|(_, pointer, _)| pointer.as_str()).collect();
+        assert_eq!(pointers, wanted);
+        assert!(found.iter().all(|(code, ..)| *code == Code::TextTooLong), "{found:?}");
+    }
+}
+
+#[test]
+fn no_more_diagnostics_are_listed_than_can_be_read() {
+    let nodes: Vec<Value> =
+        (0..2 * MAX_DIAGNOSTICS).map(|i| json!({"id": format!("n{i}"), "node_type": "Echo"})).collect();
+    let links = json!([{"source_id": "n0", "target_id": "n1"}]);
+    let mut body = json!({"nodes": nodes, "links": links});
+    body["nodes"].as_array_mut().unwrap().push(input());
+    let found = diagnose(&serde_json::from_value(body).unwrap(), &TestKinds);
+    assert_eq!(found.len(), MAX_DIAGNOSTICS + 1);
+    assert_eq!(found.last().map(|last| last.code), Some(Code::DiagnosticsCut));
+}
+
+#[test]
+fn hostile_texts_are_told_quickly() {
+    let deep = "[".repeat(10_000_000);
+    for (text, code) in [
+        (deep.as_str(), Code::JsonTooDeep),
+        ("{", Code::JsonSyntax),
+        ("", Code::JsonSyntax),
+        ("{\"a\": 1, \"a\": 2}", Code::JsonRefused),
+        ("[]", Code::ShapeInvalid),
+        ("{\"definition\": []}", Code::ShapeInvalid),
+    ] {
+        let found = diagnose_json(text.as_bytes(), &TestKinds);
+        assert_eq!(found.iter().map(|d| d.code).collect::<Vec<_>>(), [code], "{text:.40}");
+    }
+    assert_eq!(diagnose_json(b"{\"definition\": null}", &TestKinds), []);
 }
 
 #[test]

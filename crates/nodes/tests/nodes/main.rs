@@ -4,8 +4,10 @@
 
 mod catalogue;
 mod config_problems;
+mod diagnostics;
 mod input;
 mod kinds;
+mod lints;
 mod python_func;
 mod robust;
 mod router;

@@ -80,7 +80,9 @@ async fn migrating_names_the_steps(place: &Place) {
             "m20261124_000002_pause_events",
             "m20261124_000003_probes",
             "m20261124_000004_batches",
-            "m20261124_000005_unfinished_rows"
+            "m20261124_000005_unfinished_rows",
+            "m20261125_000006_batch_counts",
+            "m20261125_000007_labels"
         ]
     );
     assert!(Database::migrate(place.options()).await.unwrap().is_empty());

@@ -1,0 +1,99 @@
+//! From the text of a request or a file to its diagnostics.
+
+use serde_json::Value;
+use serde_path_to_error::Segment;
+
+use super::{Catalogue, Code, Diagnostic, diagnose, pointer_step};
+use crate::{Definition, guard};
+
+/// The most characters of a workflow's name.
+const MAX_WORKFLOW_NAME: usize = 255;
+
+/// Everything that is wrong, or looks wrong, with the definition that `text` holds: by itself, or in the
+/// field `definition` of an object, as in the body of a create request. Pointers lead into `text`.
+#[must_use]
+pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    if let Err(error) = guard::check_json(text) {
+        return vec![refused(&error)];
+    }
+    let body: Value = match serde_json::from_slice(text) {
+        Ok(body) => body,
+        Err(error) => return vec![refused(&error)],
+    };
+    let is_request = body.get("definition").is_some();
+    let mut found = if is_request { name(&body) } else { Vec::new() };
+    drop(body);
+    let (prefix, read) = match is_request {
+        true => ("/definition", read::<Request>(text).map(|request| request.definition.unwrap_or_default())),
+        false => ("", read::<Definition>(text)),
+    };
+    match read {
+        Ok(mut definition) => {
+            definition.normalise();
+            let of_definition = diagnose(&definition.or_default(), catalogue);
+            found.extend(of_definition.into_iter().map(|mut diagnostic| {
+                diagnostic.below(prefix);
+                diagnostic
+            }));
+        }
+        Err(misshapen) => found.push(*misshapen),
+    }
+    found
+}
+
+/// As much of a create request as holds a definition.
+#[derive(serde::Deserialize)]
+struct Request {
+    definition: Option<Definition>,
+}
+
+/// What is wrong with the name of a workflow.
+fn name(body: &Value) -> Vec<Diagnostic> {
+    let found = match body.get("name") {
+        Some(Value::String(name)) if name.chars().count() > MAX_WORKFLOW_NAME => {
+            let message = format!("The name is longer than {MAX_WORKFLOW_NAME} characters. Shorten it.");
+            Some(Diagnostic::new(Code::TextTooLong, "/name", message))
+        }
+        None | Some(Value::String(_)) => None,
+        Some(_) => {
+            Some(Diagnostic::new(Code::ShapeInvalid, "/name", "The name is no text. Put it in quotes."))
+        }
+    };
+    found.into_iter().collect()
+}
+
+/// A text that is no JSON, or JSON that no store keeps.
+fn refused(error: &serde_json::Error) -> Diagnostic {
+    let place = format!("line {}, column {}", error.line(), error.column());
+    let text = error.to_string();
+    let reason = text.split(" at line ").next().unwrap_or(&text);
+    let (code, message) = match guard::refusal(error) {
+        None => (Code::JsonSyntax, format!("This is not JSON: {reason} ({place}). Correct the text there.")),
+        Some(guard::Refusal::TooDeep) => {
+            (Code::JsonTooDeep, format!("This JSON can't be taken: {reason} ({place}). Flatten it."))
+        }
+        Some(guard::Refusal::Unfit) => {
+            (Code::JsonRefused, format!("This JSON can't be taken: {reason} ({place}). Change it there."))
+        }
+    };
+    Diagnostic::new(code, "", message)
+}
+
+fn read<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Box<Diagnostic>> {
+    let mut deserializer = serde_json::Deserializer::from_slice(text);
+    serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+        let pointer: String = error.path().iter().filter_map(step).collect();
+        let text = error.inner().to_string();
+        let reason = text.split(" at line ").next().unwrap_or(&text);
+        let message = format!("This doesn't fit: {reason}. Compare it with docs/workflows.md.");
+        Box::new(Diagnostic::new(Code::ShapeInvalid, pointer, message))
+    })
+}
+
+fn step(segment: &Segment) -> Option<String> {
+    match segment {
+        Segment::Seq { index } => Some(format!("/{index}")),
+        Segment::Map { key } => Some(format!("/{}", pointer_step(key))),
+        Segment::Enum { .. } | Segment::Unknown => None,
+    }
+}

@@ -1,0 +1,117 @@
+//! What configs say of how nodes stand to each other, for the lints of the domain.
+
+mod fields;
+mod keys;
+mod routes;
+mod templates;
+
+use serde_json::{Map, Value};
+use sluice_domain::Node;
+use sluice_domain::graph::node_type;
+use sluice_domain::validation::{Code, Facts, Fields, Finding, Gives, Reference, Scope, pointer_step};
+
+use crate::builtin::runnable;
+use crate::kinds::human_intervention::HumanIntervention;
+use crate::kinds::python_func::PYTHON_FUNC;
+use crate::{json_schema, known};
+
+/// The fields of configs that every kind may declare what it gives in.
+const OUTPUT_SCHEMA: &str = "output_schema";
+const OUTPUT_JSON_SCHEMA: &str = "output_json_schema";
+
+/// What the config of `node` says.
+pub(crate) fn of(node: &Node) -> Facts {
+    let config = node.config.to_map();
+    let mut facts = match node.node_type.as_str() {
+        node_type::INPUT => Facts { gives: fields::declared(&config), ..Facts::default() },
+        node_type::OUTPUT => output(&config),
+        node_type::ROUTER => router(&config),
+        node_type::FOR_LOOP => for_loop(&config),
+        "StaticValueNode" => Facts { gives: fields::of_values(config.get("values")), ..Facts::default() },
+        "CoalesceNode" => Facts { gives: Gives::OneArrival, takes_any: true, ..Facts::default() },
+        "MergeNode" => Facts { gives: Gives::Arrivals, ..Facts::default() },
+        <HumanIntervention as crate::builtin::NodeKind>::NAME => {
+            Facts { gives: Gives::ArrivalsAndMore, is_gate: true, ..Facts::default() }
+        }
+        PYTHON_FUNC => python(&config),
+        name => by_name(name, &config),
+    };
+    if let Some(kind) = runnable(&node.node_type) {
+        facts.findings.extend(keys::unknown(&kind.schema.json, &config));
+    }
+    facts.findings.extend(schema(node, &config));
+    facts
+}
+
+/// The paths of a config field that is {name: path}.
+fn paths_in(config: &Map<String, Value>, field: &str) -> Vec<Reference> {
+    let entries = config.get(field).and_then(Value::as_object).into_iter().flatten();
+    let path = |(name, path): (&String, &Value)| {
+        let path = path.as_str().filter(|path| !path.is_empty())?;
+        Some(Reference { pointer: format!("/{field}/{}", pointer_step(name)), path: path.to_owned() })
+    };
+    entries.filter_map(path).collect()
+}
+
+/// The keys of a config field that is {name: path}, as fields of what the node gives.
+fn keys_of(config: &Map<String, Value>, field: &str) -> Option<Fields> {
+    let entries = config.get(field).and_then(Value::as_object).filter(|entries| !entries.is_empty())?;
+    Some(Fields(entries.keys().map(|key| (key.clone(), None)).collect()))
+}
+
+fn output(config: &Map<String, Value>) -> Facts {
+    let keys = keys_of(config, "output_map");
+    let takes_all = keys.is_none();
+    let gives = keys.map_or(Gives::Arrivals, Gives::Fields);
+    Facts { references: paths_in(config, "output_map"), gives, takes_all, ..Facts::default() }
+}
+
+fn router(config: &Map<String, Value>) -> Facts {
+    let (references, findings) = routes::look(config);
+    Facts { references, gives: Gives::Arrivals, findings, ..Facts::default() }
+}
+
+fn for_loop(config: &Map<String, Value>) -> Facts {
+    let references = paths_in(config, "input_map");
+    let nodes = config.get("subworkflow").and_then(|body| body.get("nodes")?.as_array());
+    let output = nodes.and_then(|nodes| {
+        let is_output =
+            |node: &&Value| node.get("node_type").and_then(Value::as_str) == Some(node_type::OUTPUT);
+        keys_of(nodes.iter().find(is_output)?.get("config")?.as_object()?, "output_map")
+    });
+    let takes_all = references.is_empty();
+    Facts { references, gives: Gives::Body(output), takes_all, ..Facts::default() }
+}
+
+fn python(config: &Map<String, Value>) -> Facts {
+    let code = config.get("code").and_then(Value::as_str).unwrap_or_default();
+    let declared = config.get(OUTPUT_SCHEMA).and_then(Value::as_object).filter(|fields| !fields.is_empty());
+    let gives = declared.map_or(Gives::Unknown, |declared| {
+        Gives::Fields(Fields(declared.keys().map(|name| (name.clone(), None)).collect()))
+    });
+    Facts { gives, takes_all: templates::takes_all(code), ..Facts::default() }
+}
+
+/// Kinds that are known by name: what they declare, and the templates in their texts.
+fn by_name(name: &str, config: &Map<String, Value>) -> Facts {
+    let is_llm = known::is_llm(name);
+    Facts {
+        references: templates::references(config),
+        gives: fields::declared(config),
+        scope: Scope::Upstream,
+        takes_all: !is_llm,
+        acts: !is_llm,
+        ..Facts::default()
+    }
+}
+
+/// An `output_json_schema` that is no JSON Schema. That of an input node which enforces it is an error already.
+fn schema(node: &Node, config: &Map<String, Value>) -> Option<Finding> {
+    let is_enforced = config.get("enforce_schema") == Some(&Value::Bool(true));
+    if node.node_type == node_type::INPUT && is_enforced {
+        return None;
+    }
+    let problem = json_schema::problem(config.get(OUTPUT_JSON_SCHEMA)?)?;
+    let pointer = format!("/{OUTPUT_JSON_SCHEMA}");
+    Some(Finding { code: Code::SchemaInvalid, pointer, message: problem, help: None })
+}

@@ -1,0 +1,202 @@
+//! What looks wrong, and what doesn't.
+
+use serde_json::{Value, json};
+use sluice_domain::validation::{Code, Diagnostic, Severity, diagnose_json};
+use sluice_nodes::Builtin;
+
+fn found(nodes: &[Value], links: &[(&str, &str)]) -> Vec<Diagnostic> {
+    let links: Vec<Value> = links.iter().map(|(a, b)| json!({"source_id": a, "target_id": b})).collect();
+    let text = json!({"nodes": nodes, "links": links}).to_string();
+    diagnose_json(text.as_bytes(), &Builtin::default())
+}
+
+/// Code and pointer of the warnings.
+fn warnings(nodes: &[Value], links: &[(&str, &str)]) -> Vec<(Code, String)> {
+    let found = found(nodes, links).into_iter();
+    found.filter(|d| d.severity() == Severity::Warning).map(|d| (d.code, d.pointer)).collect()
+}
+
+fn n(id: &str, kind: &str, config: Value) -> Value {
+    json!({"id": id, "node_type": kind, "config": config})
+}
+
+fn input() -> Value {
+    n("in", "InputNode", json!({"output_schema": {"text": "string"}}))
+}
+
+fn out(path: &str) -> Value {
+    n("out", "OutputNode", json!({"output_map": {"x": path}}))
+}
+
+/// What is found for a path from the output node over `nodes`, which stand in a line.
+fn path(nodes: &[Value], path: &str) -> Vec<Code> {
+    let mut all = vec![input()];
+    all.extend_from_slice(nodes);
+    all.push(out(path));
+    let ids: Vec<&str> = all.iter().map(|node| node["id"].as_str().unwrap()).collect();
+    let links: Vec<(&str, &str)> = ids.windows(2).map(|pair| (pair[0], pair[1])).collect();
+    let found = warnings(&all, &links).into_iter().map(|(code, _)| code);
+    found.filter(|code| code.as_str().starts_with("reference")).collect()
+}
+
+#[test]
+fn paths_are_followed_through_what_passes_on() {
+    use Code::{ReferenceFieldUnknown as Field, ReferenceNodeUnknown as Node, ReferenceNotUpstream as Far};
+    let merge = || n("m", "MergeNode", json!({}));
+    let gate = || n("g", "HumanInterventionNode", json!({}));
+    let coalesce = || n("c", "CoalesceNode", json!({}));
+    let python =
+        |schema: Value| n("p", "PythonFuncNode", json!({"code": "return {}", "output_schema": schema}));
+    for (nodes, to, wanted) in [
+        (vec![], "in.text", vec![]),
+        (vec![], "in", vec![]),
+        (vec![], "in.txt", vec![Field]),
+        (vec![], "inn.text", vec![Node]),
+        (vec![merge()], "m.in.text", vec![]),
+        (vec![merge()], "m.in.txt", vec![Field]),
+        (vec![merge()], "m.nobody", vec![Field]),
+        (vec![merge()], "in.text", vec![Far]),
+        (vec![gate()], "g.in.text", vec![]),
+        (vec![gate()], "g.reviewer", vec![]),
+        (vec![gate()], "g.in.txt", vec![Field]),
+        (vec![coalesce()], "c.text", vec![]),
+        (vec![coalesce()], "c.txt", vec![Field]),
+        (vec![python(json!({"a": "dict"}))], "p.a.b.c", vec![]),
+        (vec![python(json!({"a": "dict"}))], "p.b", vec![Field]),
+        (vec![python(json!({}))], "p.anything", vec![]),
+        (
+            vec![n("s", "StaticValueNode", json!({"values": {"a": {"b": 1}, "c.d": 2, "l": [1]}}))],
+            "s.c.d",
+            vec![],
+        ),
+        (vec![n("s", "StaticValueNode", json!({"values": {"a": {"b": 1}, "l": [1]}}))], "s.l.0", vec![]),
+        (vec![n("s", "StaticValueNode", json!({"values": {"a": {"b": 1}}}))], "s.a.c", vec![Field]),
+    ] {
+        assert_eq!(path(&nodes, to), wanted, "{to}");
+    }
+}
+
+#[test]
+fn loops_give_what_their_body_gives() {
+    let body = json!({"nodes": [n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))],
+        "links": [{"source_id": "i", "target_id": "o"}]});
+    let held = n("l", "ForLoopNode", json!({"input_map": {"v": "in.text"}, "subworkflow": body}));
+    assert_eq!(path(std::slice::from_ref(&held), "l.v"), []);
+    assert_eq!(path(&[held], "l.w"), [Code::ReferenceFieldUnknown]);
+    let mut inner =
+        vec![n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))];
+    inner.iter_mut().for_each(|node| node["parent_id"] = "l".into());
+    let mut all = vec![input(), n("l", "ForLoopNode", json!({"input_map": {"v": "in.txt"}})), out("l.w")];
+    all.extend(inner);
+    let found = warnings(&all, &[("in", "l"), ("l", "out"), ("i", "o")]);
+    let pointers: Vec<&str> = found.iter().map(|(_, pointer)| pointer.as_str()).collect();
+    assert_eq!(pointers, ["/nodes/1/config/input_map/v", "/nodes/2/config/output_map/x"]);
+}
+
+#[test]
+fn inputs_of_bodies_hold_more_than_they_declare() {
+    let start = n("i", "InputNode", json!({"output_schema": {"v": "int"}}));
+    let end = n("o", "OutputNode", json!({"output_map": {"v": "i.loop_history", "w": "i.laid_over"}}));
+    let body = json!({"nodes": [start, end], "links": [{"source_id": "i", "target_id": "o"}]});
+    assert_eq!(warnings(&[input(), n("l", "ForLoopNode", json!({"subworkflow": body}))], &[("in", "l")]), []);
+}
+
+#[test]
+fn paths_that_branch_at_every_step_are_not_followed_for_ever() {
+    let names: Vec<(String, String)> = (0..200).map(|i| (format!("a{i}"), format!("b{i}"))).collect();
+    let (mut nodes, mut links) = (vec![input()], vec![("in", "a0"), ("in", "b0")]);
+    for (a, b) in &names {
+        nodes.extend([n(a, "CoalesceNode", json!({})), n(b, "CoalesceNode", json!({}))]);
+    }
+    for pair in names.windows(2) {
+        let ((a, b), (c, d)) = (&pair[0], &pair[1]);
+        links.extend([(&**a, &**c), (a, d), (b, c), (b, d)]);
+    }
+    nodes.push(out("a199.nothing"));
+    links.extend([("a199", "out"), ("b199", "out")]);
+    assert_eq!(warnings(&nodes, &links), []);
+}
+
+#[test]
+fn templates_may_name_what_is_further_up() {
+    let llm = |id: &str, text: &str| {
+        n(id, "SingleLLMCallNode", json!({"user_message": text, "output_schema": {"answer": "string"}}))
+    };
+    let codes = |text: &str| -> Vec<Code> {
+        let nodes = [input(), llm("a", "{{ in.text }}"), llm("b", text), llm("later", "{{ b.answer }}")];
+        let links = [("in", "a"), ("a", "b"), ("b", "later")];
+        warnings(&nodes, &links).into_iter().map(|(code, _)| code).collect()
+    };
+    assert_eq!(codes("{{ a.answer }} {{in.text|upper}} {{ x }}"), []);
+    assert_eq!(codes("{{ a.anser }}"), [Code::ReferenceFieldUnknown]);
+    assert_eq!(codes("{{ later.answer }}"), [Code::ReferenceNotUpstream]);
+    assert_eq!(codes("{{ inn.text }}"), [Code::ReferenceNodeUnknown]);
+    assert_eq!(codes("{% for x in a.answer %}{{ x.y }}{% endfor %}"), []);
+}
+
+#[test]
+fn what_is_unfinished_gives_no_references() {
+    let codes: Vec<Code> =
+        warnings(&[input(), out("nobody.x")], &[]).into_iter().map(|(code, _)| code).collect();
+    assert_eq!(codes, [Code::NodeUnreachable]);
+}
+
+#[test]
+fn inputs_that_code_or_templates_may_use_are_used() {
+    let unused = |node: Value| {
+        let id = node["id"].as_str().unwrap().to_owned();
+        let found = found(&[input(), node], &[("in", &id)]);
+        found.iter().filter(|d| d.code == Code::InputUnused).count()
+    };
+    let python = |code: &str| n("p", "PythonFuncNode", json!({"code": code}));
+    assert_eq!(unused(python("return {'a': input_model.in.text}")), 0);
+    assert_eq!(unused(python("x = 1\nreturn {'a':\ninput_model.in['text']}")), 0);
+    assert_eq!(unused(python("return dict(input_model)")), 0);
+    assert_eq!(unused(python("return {}")), 1);
+    assert_eq!(unused(n("l", "SingleLLMCallNode", json!({"user_message": "{{in.text}}"}))), 0);
+    assert_eq!(unused(n("l", "SingleLLMCallNode", json!({"user_message": "hello"}))), 1);
+    assert_eq!(unused(n("o", "OutputNode", json!({}))), 0);
+    assert_eq!(unused(n("m", "MergeNode", json!({}))), 0);
+    assert_eq!(unused(n("s", "SlackNotifyNode", json!({"message": "hello"}))), 0);
+}
+
+#[test]
+fn routes_are_followed_as_routers_read_them() {
+    let never = |conditions: Value| {
+        let router = n("r", "RouterNode", json!({"route_map": {"a": {"conditions": conditions}}}));
+        warnings(&[input(), router], &[("in", "r")]).iter().any(|(code, _)| *code == Code::RouteNeverMatches)
+    };
+    let c = |operator: &str, value: Value, junction: &str| json!({"variable": "in.text", "operator": operator, "value": value, "logicalOperator": junction});
+    for (conditions, wanted) in [
+        (json!([]), false),
+        (json!([c("equals", json!("a"), "AND")]), false),
+        (json!([c("equals", json!(1), "AND"), c("equals", json!("1"), "AND")]), false),
+        (json!([c("equals", json!("a"), "AND"), c("equals", json!("b"), "AND")]), true),
+        (json!([c("equals", json!("a"), "AND"), c("equals", json!("b"), "OR")]), false),
+        (
+            json!([
+                c("equals", json!("a"), ""),
+                c("is_empty", json!(""), "OR"),
+                c("is_not_empty", json!(""), "AND")
+            ]),
+            false,
+        ),
+        (json!([c("is_empty", json!(""), ""), c("is_not_empty", json!(""), "AND")]), true),
+        (json!([c("greater_than", json!(5), ""), c("less_than", json!("3"), "AND")]), true),
+        (json!([c("greater_than", json!(3), ""), c("less_than", json!(5), "AND")]), false),
+        (json!([c("greater_than", json!("many"), "")]), true),
+        (json!([{"operator": "contains", "value": "x"}]), true),
+    ] {
+        assert_eq!(never(conditions.clone()), wanted, "{conditions}");
+    }
+}
+
+#[test]
+fn nested_keys_are_known_too() {
+    let policy =
+        json!({"policy": {"retry": {"max_atempts": 3}}, "title": "p", "output_schema": {"any": "string"}});
+    let found = warnings(&[input(), n("p", "PythonFuncNode", policy)], &[("in", "p")]);
+    assert_eq!(found, [(Code::ConfigKeyUnknown, "/nodes/1/config/policy/retry/max_atempts".to_owned())]);
+    let by_name = n("s", "SlackNotifyNode", json!({"chanel": "x"}));
+    assert_eq!(warnings(&[input(), by_name], &[("in", "s")]), []);
+}

@@ -1,0 +1,188 @@
+//! Safe saving: entity tags, conditions, notes, merge patches; versions read, compared, restored and drawn.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{Answer, App, id_of, on_both_stores};
+use crate::graphs::*;
+
+on_both_stores!(
+    an_answer_that_is_known_is_not_sent_again,
+    a_change_of_what_has_changed_is_refused_with_the_difference,
+    what_get_gives_can_be_put,
+    a_patch_changes_what_it_names,
+    a_note_is_kept_with_the_version,
+    a_version_is_read_and_restored,
+    versions_are_compared_in_three_forms,
+    a_workflow_is_drawn,
+);
+
+fn giving(value: i64) -> Value {
+    workflow("giving", vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
+}
+
+fn etag(answer: &Answer) -> String {
+    answer.headers["etag"].to_str().expect("a text").to_owned()
+}
+
+async fn an_answer_that_is_known_is_not_sent_again(app: App) {
+    let made = app.post("/wf/", &giving(1)).await;
+    let id = id_of(&made.json());
+    for path in [format!("/wf/{id}/"), format!("/wf/{id}/versions/1/")] {
+        let first = app.get(&path).await;
+        let tag = etag(&first);
+        assert!(tag.starts_with("\"1-"), "{tag}");
+        for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+            let again = app.with_header(Method::GET, &path, "if-none-match", &known).await;
+            assert_eq!((again.status, again.text.as_str(), etag(&again)), (304, "", tag.clone()), "{known}");
+        }
+        let other = app.with_header(Method::GET, &path, "if-none-match", "\"x\"").await;
+        assert_eq!(other.ok(), first.json());
+    }
+    assert_eq!(etag(&made), etag(&app.get(&format!("/wf/{id}/")).await), "also of what was just made");
+}
+
+async fn a_change_of_what_has_changed_is_refused_with_the_difference(app: App) {
+    let made = app.post("/wf/", &giving(1)).await;
+    let (id, old) = (id_of(&made.json()), etag(&made));
+    let path = format!("/wf/{id}/");
+    let saved = app.put_with(&path, &giving(2), "if-match", &old).await;
+    let new = etag(&saved);
+    assert_eq!(saved.ok()["version"], 2);
+    let refused = app.put_with(&path, &giving(3), "if-match", &old).await;
+    assert_eq!(etag(&refused), new);
+    let problem = refused.problem(412);
+    assert_eq!((&problem["current_etag"], &problem["current_version"]), (&json!(new), &json!(2)));
+    let change = &problem["diff"]["nodes"]["changed"][0];
+    assert_eq!(change["node_id"], "f");
+    assert_eq!(change["changes"], json!([{"pointer": "/config/values/out", "before": 1, "after": 2}]));
+    for (method, path) in [
+        (Method::DELETE, path.clone()),
+        (Method::PUT, format!("{path}reset/")),
+        (Method::POST, format!("{path}versions/1/restore/")),
+    ] {
+        app.with_header(method, &path, "if-match", &old).await.problem(412);
+    }
+    app.patch(&path, &json!({"name": "other"}), Some(&old)).await.problem(412);
+    assert_eq!(app.get(&path).await.ok()["version"], 2, "nothing was changed");
+    app.with_header(Method::PUT, &format!("{path}reset/"), "if-match", "*").await.ok();
+    app.with_header(Method::DELETE, &path, "if-match", &etag(&app.get(&path).await)).await.expect(204);
+}
+
+async fn what_get_gives_can_be_put(app: App) {
+    let id = app.create(&gated("gated")).await;
+    let path = format!("/wf/{id}/");
+    let before = app.get(&path).await;
+    let after = app.put(&path, &before.json()).await;
+    assert_eq!((etag(&after), after.json()), (etag(&before), before.json()));
+    assert_eq!(app.get(&format!("{path}versions/")).await.ok().as_array().map(Vec::len), Some(1));
+}
+
+async fn a_patch_changes_what_it_names(app: App) {
+    let id = app.create(&giving(1)).await;
+    let path = format!("/wf/{id}/");
+    let before = app.get(&path).await.ok();
+    let patched = app.patch(&path, &json!({"tags": ["a", "b"], "description": "new"}), None).await.ok();
+    assert_eq!((&patched["tags"], &patched["description"]), (&json!(["a", "b"]), &json!("new")));
+    assert_eq!((&patched["name"], &patched["definition"]), (&before["name"], &before["definition"]));
+    assert_eq!(patched["version"], 1, "no version");
+    let cleared =
+        app.patch(&path, &json!({"tags": null, "description": null, "name": "other"}), None).await.ok();
+    assert_eq!(
+        (&cleared["tags"], &cleared["description"], &cleared["name"]),
+        (&json!([]), &Value::Null, &json!("other"))
+    );
+    assert_eq!(app.patch(&path, &json!({}), None).await.ok(), cleared, "nothing changes nothing");
+    app.put(&path, &giving(2)).await.ok();
+    let taken = app.create(&plain("taken")).await;
+    app.patch(&format!("/wf/{taken}/"), &json!({"name": "giving"}), None).await.problem(409);
+    for (body, pointer) in [
+        (json!({"name": null}), "/name"),
+        (json!({"name": ""}), "/name"),
+        (json!({"tags": ["a", "a"]}), "/tags"),
+        (json!({"tags": [""]}), "/tags"),
+        (json!({"definition": {}}), "/definition"),
+    ] {
+        let refused = app.patch(&path, &body, None).await.problem(422);
+        assert!(
+            refused["errors"][0]["pointer"].as_str().is_some_and(|at| pointer.starts_with(at)),
+            "{body}: {refused}"
+        );
+    }
+    app.patch("/wf/nope/", &json!({"name": "x"}), None).await.problem(404);
+}
+
+async fn a_note_is_kept_with_the_version(app: App) {
+    let id = app.create(&giving(1)).await;
+    let path = format!("/wf/{id}/");
+    let noted = app.put_with(&path, &giving(2), "x-change-note", "Twice as much é").await.ok();
+    assert_eq!(noted["version"], 2);
+    let versions = app.get(&format!("{path}versions/")).await.ok();
+    assert_eq!((&versions[0]["note"], &versions[1]["note"]), (&json!("Twice as much é"), &Value::Null));
+    assert_eq!(versions[0]["created_by"], Value::Null);
+    app.put_with(&path, &giving(3), "x-change-note", &"x".repeat(1_001)).await.problem(400);
+}
+
+async fn a_version_is_read_and_restored(app: App) {
+    let id = app.create(&giving(1)).await;
+    let path = format!("/wf/{id}/");
+    app.put(&path, &giving(2)).await.ok();
+    let first = app.get(&format!("{path}versions/1/")).await.ok();
+    assert_eq!(first["definition"]["nodes"][1]["config"]["values"]["out"], 1);
+    assert_eq!(app.get(&format!("{path}versions/draft/")).await.ok()["version"], 2);
+    let restored = app.call(Method::POST, &format!("{path}versions/1/restore/")).await.ok();
+    assert_eq!((&restored["version"], &restored["definition"]), (&json!(3), &first["definition"]));
+    let third = app.get(&format!("{path}versions/3/")).await.ok();
+    assert_eq!(
+        (&third["definition_hash"], &third["note"]),
+        (&first["definition_hash"], &json!("Restored from version 1."))
+    );
+    // What executes already makes no version.
+    assert_eq!(app.call(Method::POST, &format!("{path}versions/3/restore/")).await.ok()["version"], 3);
+    for place in ["versions/4/", "versions/0/", "versions/nope/", "versions/1.0/"] {
+        app.get(&format!("{path}{place}")).await.problem(404);
+    }
+    app.call(Method::POST, &format!("{path}versions/4/restore/")).await.problem(404);
+}
+
+async fn versions_are_compared_in_three_forms(app: App) {
+    let id = app.create(&giving(1)).await;
+    let path = format!("/wf/{id}/");
+    let mut second = giving(2);
+    second["definition"]["nodes"][0]["coordinates"] = json!({"x": 1.0, "y": 2.0});
+    app.put(&path, &second).await.ok();
+    let diff = format!("{path}versions/1/diff/draft/");
+    let json = app.get(&diff).await.ok();
+    assert_eq!(json["nodes"]["changed"].as_array().map(Vec::len), Some(1), "{json:#}");
+    let layout = app.get(&format!("{diff}?layout=true")).await.ok();
+    assert_eq!(layout["nodes"]["changed"].as_array().map(Vec::len), Some(2), "{layout:#}");
+    let patch = app.with_header(Method::GET, &diff, "accept", "application/json-patch+json").await;
+    assert_eq!(patch.content_type(), "application/json-patch+json");
+    assert_eq!(patch.json()[0]["value"], 2, "{}", patch.text);
+    let text = app.with_header(Method::GET, &diff, "accept", "text/plain").await;
+    assert!(text.content_type().starts_with("text/plain"));
+    assert!(text.text.contains("/config/values/out: 1 → 2"), "{}", text.text);
+    app.with_header(Method::GET, &diff, "accept", "image/png").await.problem(406);
+    app.get(&format!("{path}versions/1/diff/7/")).await.problem(404);
+    let same = app.get(&format!("{path}versions/2/diff/2/")).await.ok();
+    assert_eq!(same["nodes"]["changed"], json!([]));
+}
+
+async fn a_workflow_is_drawn(app: App) {
+    let run = app.start_to_pause(&gated("gated")).await;
+    let id = app.read_run(&run).await["workflow_id"].as_str().expect("an id").to_owned();
+    let path = format!("/wf/{id}/graph/");
+    for (query, kind, holds) in [
+        ("", "image/svg+xml", "<svg"),
+        ("?format=mermaid", "text/vnd.mermaid; charset=utf-8", "flowchart"),
+        ("?format=dot&version=1", "text/vnd.graphviz; charset=utf-8", "digraph"),
+        (&format!("?run={run}"), "image/svg+xml", "paused"),
+    ] {
+        let drawn = app.get(&format!("{path}{query}")).await;
+        assert_eq!((drawn.status, drawn.content_type()), (200, kind), "{query}: {}", drawn.text);
+        assert!(drawn.text.contains(holds), "{query}: {}", drawn.text);
+    }
+    app.get(&format!("{path}?format=png")).await.problem(422);
+    app.get(&format!("{path}?version=7")).await.problem(404);
+    app.get(&format!("{path}?run=019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01")).await.problem(404);
+}
