@@ -9,10 +9,12 @@ use axum::response::{IntoResponse, Response};
 use headers::{ETag, Header, IfMatch, IfNoneMatch};
 use serde::Serialize;
 use sluice_domain::{Definition, versioning};
+use sluice_engine::KeptAnswer;
 use sluice_persistence::{Condition, Pin, Saving, WorkflowRow, WriteError};
 use uuid::Uuid;
 
 use crate::AppState;
+use crate::once::kept;
 use crate::problem::{Changed, Kind, Problem};
 use crate::refusal::Resource;
 
@@ -33,6 +35,14 @@ impl<T> Tagged<T> {
     /// `etag` is the opaque part of the tag, without quotes.
     pub(crate) fn new(etag: String, answer: T) -> Self {
         Self { etag, answer }
+    }
+
+    /// The answer, to be kept for a request that is sent again.
+    pub(crate) fn kept(&self) -> Option<KeptAnswer>
+    where
+        T: Serialize,
+    {
+        kept(&[(header::ETAG, quoted(&self.etag))], &self.answer)
     }
 
     /// 304 without the answer for a client that has it already.

@@ -96,6 +96,10 @@ kinds! {
     NoEarlierVersion = CONFLICT "no-earlier-version" "There is no version before",
     /// The workflow is not what the client takes it for.
     PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "The workflow has changed",
+    /// The same request is being carried out.
+    RequestInProgress = CONFLICT "request-in-progress" "The request is being carried out",
+    /// The key belongs to another request.
+    KeyReused = UNPROCESSABLE_ENTITY "key-reused" "The Idempotency-Key belongs to another request",
     /// The name belongs to another workflow.
     NameTaken = CONFLICT "name-taken" "The name is taken",
     /// The body or a file is larger than the server takes.

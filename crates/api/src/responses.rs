@@ -99,6 +99,12 @@ problems! {
     PatchProblems {
         NameTaken: "Another workflow has this name.",
     }
+    /// What a request with a key can answer.
+    KeyProblems {
+        BadRequest: "A header can't be read.",
+        RequestInProgress: "A request with this `Idempotency-Key` is being carried out.",
+        KeyReused: "The `Idempotency-Key` belongs to another request.",
+    }
     /// What comparing versions can answer.
     DiffProblems {
         NotAcceptable: "The header `Accept` names no form that there is.",

@@ -5,7 +5,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect, Set,
 };
-use sluice_engine::{StoreError, clock};
+use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
 use crate::entity::{label, label_move, workflow_version};
@@ -39,8 +39,9 @@ impl Database {
         workflow_id: Uuid,
         name: String,
         by: Option<String>,
+        remember: Option<Remember<LabelRow>>,
     ) -> Result<LabelRow, WriteError> {
-        self.writer().change(Rollback { workflow_id, name, by }).await
+        self.writer().change_once(Rollback { workflow_id, name, by }, remember).await
     }
 
     /// Takes a label away. Its history stays.

@@ -31,7 +31,7 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
         if bytes.is_empty() {
             return Err(Problem::new(Kind::InvalidJson, "The request has no body. Send a JSON object."));
         }
@@ -49,7 +49,7 @@ impl FromRequest<AppState> for JsonText {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
         check_media_type(&parts.headers)?;
         Ok(Self(bytes))
     }
@@ -63,7 +63,7 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
         if bytes.is_empty() {
             return parse(b"{}".to_vec()).await.map(Self);
         }
@@ -92,7 +92,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// The whole body, if it is small enough.
-async fn read(headers: &HeaderMap, mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read_body(headers: &HeaderMap, mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     let mut bytes = Vec::with_capacity(announced.unwrap_or_default().min(max));
     let mut size = 0;

@@ -7,7 +7,7 @@ mod path;
 mod query;
 pub(crate) mod shape;
 
-pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type};
+pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type, read_body};
 pub(crate) use path::{
     DatasetId, DiffVersions, LabelName, OutputFileId, RunId, VersionPin, WorkflowId, is_label, parse_id,
     parse_pin,

@@ -10,6 +10,7 @@ use validator::Validate;
 
 use super::PageQuery;
 use crate::extract::{Json, LabelName, Query, WorkflowId};
+use crate::once::{Once, kept};
 use crate::problem::Problem;
 use crate::refusal::{Resource, no_label};
 use crate::responses::{
@@ -168,8 +169,10 @@ pub(crate) async fn label_rollback(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
+    once: Once,
 ) -> Result<Answer<Label>, Problem> {
-    let moved = state.db.label_rollback(id, name, None).await;
+    let keep = once.keep(|row: &LabelRow| kept(&[], &Label::from(row.clone())));
+    let moved = state.db.label_rollback(id, name, None, keep).await;
     moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }
 

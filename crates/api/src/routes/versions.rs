@@ -19,6 +19,7 @@ use super::workflows::{SaveQuery, Workflow};
 use super::{PageQuery, readable, stored_json};
 use crate::conditional::{Edit, Known, Tagged};
 use crate::extract::{DiffVersions, FromQuery, Query, Reader, VersionPin, WorkflowId, parse_id};
+use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::{Resource, no_label, no_version};
 use crate::responses::{
@@ -183,10 +184,11 @@ pub(crate) async fn version_restore(
     VersionPin(pin): VersionPin,
     Query(query): Query<SaveQuery>,
     edit: Edit,
+    once: Once,
 ) -> Result<Tagged<Workflow>, Problem> {
     let version = pinned(&state, id, &pin).await?.version;
     let saving = Saving { label: query.label, ..edit.saving.clone() };
-    match state.db.version_restore(id, version, saving).await {
+    match state.db.version_restore(id, version, saving, once.keep(Workflow::kept)).await {
         Ok(row) => Workflow::tagged(row),
         Err(error) => Err(edit.refused(&state, id, error).await),
     }
