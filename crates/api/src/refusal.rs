@@ -1,6 +1,7 @@
 //! The one place where what the store and the engine refuse becomes a problem.
 
-use sluice_domain::run::Refusal;
+use sluice_domain::run::{PlanError, Refusal};
+use sluice_domain::validation::Code;
 use sluice_engine::{EngineError, StoreError};
 use sluice_persistence::WriteError;
 
@@ -50,7 +51,14 @@ impl Resource {
                 );
                 Problem::new(Kind::UnknownEventId, detail)
             }
-            EngineError::Unrunnable(reason) => Problem::new(Kind::Unrunnable, reason.to_string()),
+            EngineError::Unrunnable(reason) => {
+                let code = match reason {
+                    PlanError::Cycle => Code::Cycle,
+                    PlanError::TooDeep => Code::NestingTooDeep,
+                };
+                let item = ProblemItem::new("/definition", code.as_str(), reason.to_string());
+                Problem::invalid(Kind::Unrunnable, vec![item])
+            }
             EngineError::Draining => Problem::new(
                 Kind::Draining,
                 "The server is stopping and takes no new work. Try again in a moment.",
