@@ -12,6 +12,7 @@ on_both_stores!(
     a_decision_counts_once,
     a_key_belongs_to_one_request,
     what_is_being_carried_out_is_not_begun_again,
+    who_goes_away_and_comes_back_begins_nothing_anew,
     an_answer_survives_a_crash,
     a_run_that_was_waited_for_is_found_again,
     what_failed_can_be_sent_again,
@@ -114,6 +115,26 @@ async fn what_is_being_carried_out_is_not_begun_again(app: App) {
     let (first, second) = join(keyed(&app, &path, &body, "k"), second).await;
     second.problem(409);
     assert_eq!(first.status, 202);
+    assert_eq!(count(&app, "/run/").await, 1);
+}
+
+async fn who_goes_away_and_comes_back_begins_nothing_anew(app: App) {
+    let endless = app.create(&after_input("endless", never_ending("p"))).await;
+    let path = format!("/wf/{endless}/start_run/?wait_seconds=2");
+    let body = run_body("hi");
+    let begun = eventually("the run to begin", async || (count(&app, "/run/").await == 1).then_some(()));
+    // The first asker is gone as soon as the run has begun.
+    tokio::select! {
+        _ = keyed(&app, &path, &body, "k") => panic!("it was answered early"),
+        () = begun => {}
+    }
+    keyed(&app, &path, &body, "k").await.problem(409);
+    let answer = eventually("the first request to end", async || {
+        let answer = keyed(&app, &path, &body, "k").await;
+        (answer.status != 409).then_some(answer)
+    })
+    .await;
+    assert_eq!((answer.status, answer.headers["idempotency-replayed"].as_bytes()), (202, &b"true"[..]));
     assert_eq!(count(&app, "/run/").await, 1);
 }
 

@@ -137,7 +137,7 @@ async fn a_patch_changes_what_it_names(app: App) {
         app.patch(&path, &json!({"tags": null, "description": null, "name": "other"}), None).await.ok();
     assert_eq!(
         (&cleared["tags"], &cleared["description"], &cleared["name"]),
-        (&json!([]), &Value::Null, &json!("other"))
+        (&json!([]), &json!(""), &json!("other"))
     );
     assert_eq!(app.patch(&path, &json!({}), None).await.ok(), cleared, "nothing changes nothing");
     app.put(&path, &giving(2)).await.ok();

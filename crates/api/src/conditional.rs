@@ -113,11 +113,13 @@ impl Edit {
             Some(number) => state.db.pinned_version(id, &Pin::Number(number)).await.ok().flatten(),
             None => None,
         };
-        let diff = seen.and_then(|seen| {
-            let before: Definition = serde_json::from_str(&seen.definition).ok()?;
-            let after: Definition = serde_json::from_str(&current.definition).ok()?;
+        let after = current.definition.clone();
+        let compare = move || {
+            let before: Definition = serde_json::from_str(&seen?.definition).ok()?;
+            let after: Definition = serde_json::from_str(&after).ok()?;
             serde_json::to_value(versioning::diff(&before, &after, false)).ok()
-        });
+        };
+        let diff = tokio::task::spawn_blocking(compare).await.ok().flatten();
         changed(&current, diff)
     }
 }

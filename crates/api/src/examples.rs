@@ -324,6 +324,7 @@ fn detail(kind: Kind) -> &'static str {
             "The workflow has no label \"staging\". See them with GET /wf/{workflow_id}/labels/."
         }
         Kind::LabelProtected => "The label \"production\" is protected: saving doesn't move it.",
+        Kind::TooManyLabels => "A workflow has at most 100 labels. Delete one that nobody uses.",
         Kind::NoEarlierVersion => "The label \"production\" has stood nowhere else.",
         Kind::PreconditionFailed => "The workflow has changed since you read it. Read it again.",
         Kind::NotAcceptable => "A difference is given as JSON, as a JSON Patch or as plain text.",

@@ -29,6 +29,8 @@ pub(crate) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-rep
 
 /// The longest key, in characters.
 const MAX_KEY: usize = 255;
+/// The most bytes of an answer that is kept after its request was carried out.
+const MAX_KEPT: usize = 1 << 20;
 /// What of an answer's headers is given again.
 const HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
 
@@ -92,7 +94,7 @@ impl Once {
     }
 
     /// Keeps which run was started, with its start: the answer comes when the run has ended.
-    pub(crate) fn keep_run(&self) -> Option<Remember<Snapshot>> {
+    pub(crate) fn keep_started(&self) -> Option<Remember<Snapshot>> {
         let claim = Arc::clone(self.0.as_ref()?);
         Some(Remember::new(move |started: &Snapshot| claim.remembered(Some(started.record.id), None)))
     }
@@ -124,9 +126,12 @@ pub(crate) fn kept(headers: &[(HeaderName, String)], answer: &impl Serialize) ->
 /// Carries a POST with a key out once.
 pub(crate) async fn once(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let key = request.headers().get(KEY).filter(|_| request.method() == Method::POST).cloned();
-    match key {
-        Some(key) => carried_out(&state, &key, request, next).await.unwrap_or_else(Problem::into_response),
-        None => next.run(request).await,
+    let Some(key) = key else { return next.run(request).await };
+    // Whoever asked may go: the key is in use until the request is carried out all the same.
+    let carried_out = tokio::spawn(async move { carried_out(&state, &key, request, next).await });
+    match carried_out.await {
+        Ok(answer) => answer.unwrap_or_else(Problem::into_response),
+        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
 }
 
@@ -172,6 +177,10 @@ async fn settled(state: &AppState, claim: &Claim, response: Response) -> Result<
     let (parts, body) = response.into_parts();
     let body = body.collect().await.map_err(Problem::internal)?.to_bytes();
     let Ok(text) = std::str::from_utf8(&body) else { return Ok(Response::from_parts(parts, body.into())) };
+    if text.len() > MAX_KEPT {
+        // A run that was waited for is found again by its id.
+        return Ok(Response::from_parts(parts, body.into()));
+    }
     let header =
         |name: &HeaderName| Some((name.to_string(), parts.headers.get(name)?.to_str().ok()?.to_owned()));
     let answer = KeptAnswer {

@@ -92,6 +92,8 @@ kinds! {
     LabelNotFound = NOT_FOUND "label-not-found" "Label not found",
     /// Saving doesn't move the label.
     LabelProtected = CONFLICT "label-protected" "The label is protected",
+    /// The workflow has as many labels as are taken.
+    TooManyLabels = CONFLICT "too-many-labels" "Too many labels",
     /// The label stood nowhere else.
     NoEarlierVersion = CONFLICT "no-earlier-version" "There is no version before",
     /// The workflow is not what the client takes it for.

@@ -84,9 +84,15 @@ impl Resource {
                     "The label {name:?} is protected: saving doesn't move it. Move it with PUT on the label itself."
                 ),
             ),
+            WriteError::TooManyLabels(most) => Problem::new(
+                Kind::TooManyLabels,
+                format!("A workflow has at most {most} labels. Delete one that nobody uses."),
+            ),
             WriteError::NoEarlier(name) => Problem::new(
                 Kind::NoEarlierVersion,
-                format!("The label {name:?} has stood nowhere else, so there is nothing to go back to."),
+                format!(
+                    "The label {name:?} has stood nowhere else since it was set, so there is nothing to go back to."
+                ),
             ),
             WriteError::Store(error) => error.into(),
         }

@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::OnConflict;
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Set};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+};
 use sluice_engine::{Remembered, StoreError, clock};
 
 use crate::direct::Tx;
@@ -11,6 +13,8 @@ use crate::error::{Fault, store_error};
 use crate::writer::Change;
 use crate::{Database, WriteError};
 
+/// How many answers are forgotten in one transaction: others wait for it.
+const FORGOTTEN_AT_ONCE: u64 = 500;
 /// How long an answer is kept.
 const KEPT: TimeDelta = TimeDelta::hours(24);
 
@@ -44,7 +48,8 @@ impl Database {
     /// # Errors
     /// When the store fails.
     pub async fn forget_old_answers(&self) -> Result<(), WriteError> {
-        self.writer().change(Forget).await
+        while self.writer().change(Forget).await? == FORGOTTEN_AT_ONCE {}
+        Ok(())
     }
 }
 
@@ -61,11 +66,20 @@ impl Change for Keep {
 }
 
 impl Change for Forget {
-    type Output = ();
+    type Output = u64;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
-        entity::Entity::delete_many().filter(entity::Column::CreatedAt.lt(oldest())).exec(tx).await?;
-        Ok(())
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<u64, Fault> {
+        let old: Vec<String> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Key)
+            .filter(entity::Column::CreatedAt.lt(oldest()))
+            .order_by_asc(entity::Column::CreatedAt)
+            .limit(FORGOTTEN_AT_ONCE)
+            .into_tuple()
+            .all(tx)
+            .await?;
+        let forget = entity::Entity::delete_many().filter(entity::Column::Key.is_in(old));
+        Ok(forget.exec(tx).await?.rows_affected)
     }
 }
 

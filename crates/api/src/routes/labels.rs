@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use sluice_persistence::{LabelMoveRow, LabelRow, Pin};
+use sluice_persistence::{LabelMoveRow, LabelRow};
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -14,8 +14,8 @@ use crate::once::{Once, kept};
 use crate::problem::Problem;
 use crate::refusal::{Resource, no_label};
 use crate::responses::{
-    BodyProblems, LabelMissing, NoEarlierVersion, QueryProblems, ServerProblems, VersionMissing,
-    WorkflowMissing,
+    BodyProblems, LabelMissing, NoEarlierVersion, QueryProblems, ServerProblems, TooManyLabels,
+    VersionMissing, WorkflowMissing,
 };
 use crate::time::Timestamp;
 use crate::{AppState, examples};
@@ -117,7 +117,7 @@ pub(crate) async fn label_list(
     request_body(content = LabelRequest, description = "Where it shall stand.", example = json!(examples::label_request())),
     responses(
         (status = 200, description = "The label.", body = Label, example = json!(examples::label())),
-        VersionMissing, BodyProblems, ServerProblems,
+        VersionMissing, BodyProblems, TooManyLabels, ServerProblems,
     )
 )]
 pub(crate) async fn label_set(
@@ -127,7 +127,7 @@ pub(crate) async fn label_set(
     Json(request): Json<LabelRequest>,
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
-    let set = state.db.label_set(id, name, Pin::Number(version), protected, None).await;
+    let set = state.db.label_set(id, name, version, protected, None).await;
     set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }
 

@@ -260,7 +260,7 @@ impl DiffForm {
         let wanted = accept.split(',').map(|kind| kind.split(';').next().unwrap_or(kind).trim());
         let form = |kind: &str| match kind {
             "application/json-patch+json" => Some(Self::Patch),
-            "text/plain" => Some(Self::Text),
+            "text/plain" | "text/*" => Some(Self::Text),
             "" | "*/*" | "application/*" | "application/json" => Some(Self::Json),
             _ => None,
         };
@@ -304,11 +304,11 @@ pub(crate) struct DrawQuery {
 impl FromQuery for DrawQuery {
     fn from_query(reader: &mut Reader) -> Self {
         let format = reader.word("format", "mermaid, dot, svg").map(|Format(format)| format);
-        Self {
-            format: format.unwrap_or(Drawing::Svg),
-            version: reader.pin("version"),
-            run: reader.text("run"),
+        let (version, run) = (reader.pin("version"), reader.text("run"));
+        if version.is_some() && run.is_some() {
+            reader.conflict("version", "run");
         }
+        Self { format: format.unwrap_or(Drawing::Svg), version, run }
     }
 }
 

@@ -88,7 +88,8 @@ fn tags_fit(tags: &[String]) -> Result<(), validator::ValidationError> {
     let fits = |tag: &String| (1..=64).contains(&tag.chars().count()) && !tag.contains(char::is_control);
     let mut seen = std::collections::HashSet::new();
     let fit = tags.len() <= 50 && tags.iter().all(|tag| fits(tag) && seen.insert(tag));
-    if fit { Ok(()) } else { Err(validator::ValidationError::new("tags")) }
+    let wanted = "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
+    if fit { Ok(()) } else { Err(validator::ValidationError::new("tags").with_message(wanted.into())) }
 }
 
 /// What saving does beside.
@@ -378,6 +379,8 @@ impl WorkflowPatch {
                 vec![ProblemItem::new("/description", "length", detail)],
             ));
         }
+        // Nothing is the empty text, as in a workflow that was saved without a description.
+        let description = description.map(|text| Some(text.unwrap_or_default()));
         Ok(Details { name, description, tags })
     }
 }

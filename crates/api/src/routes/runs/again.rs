@@ -68,7 +68,7 @@ pub(crate) async fn run_rerun(
     let inputs = inputs.unwrap_or_default().into_map();
     let inputs = files::store_data_uris(&state.settings.data_dir, record.workflow_id, inputs).await?;
     let version = state.db.version(version_id.unwrap_or(record.version_id)).await?;
-    let remember = version.as_ref().and_then(|version| start::keep_run(&once, version));
+    let remember = version.as_ref().and_then(|version| start::keep_answer(&once, version));
     let begun = state.engine.run_rerun(Rerun { run_id, version_id, from_node, inputs, remember }).await;
     let snapshot = start::started(&state, record.workflow_id, Resource::Run, begun).await?;
     viewed(&state, &snapshot).await
@@ -117,7 +117,7 @@ pub(crate) async fn keep_change(
     let RunDetail { version, log, .. } = detail_of(state, id).await?;
     // The answer about a batch tells how far its rows are, which is not known before.
     let is_batch = RunState::from_log(log.iter().take(1)).batch.is_some();
-    Ok(if is_batch { None } else { start::keep_run(once, &version) })
+    Ok(if is_batch { None } else { start::keep_answer(once, &version) })
 }
 
 async fn viewed(state: &AppState, snapshot: &Snapshot) -> Result<Answer<Run>, Problem> {

@@ -153,23 +153,27 @@ async fn version_id(state: &AppState, workflow_id: Uuid, pin: &Pin) -> Result<Uu
     state.db.latest_version_id(workflow_id).await?.ok_or_else(|| Resource::Workflow.missing())
 }
 
-/// Starts the run and waits for it; for the one that an earlier try of the same request has started, if it has.
+/// Starts a run and waits for it; for the one that an earlier try of the same request has started, if it has.
 async fn awaited(
     state: &AppState,
-    start: StartRun,
-    wait: Duration,
+    id: Uuid,
+    (query, pin): (StartQuery, Pin),
     once: &Once,
+    request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Snapshot, Problem> {
-    let workflow_id = start.workflow_id;
-    let waited = match once.started() {
-        Some(run) => state.engine.run_await(run, wait).await,
-        None => state.engine.run_wait(start, wait).await,
-    };
-    started(state, workflow_id, Resource::Workflow, waited).await
+    let wait = query.wait(state.settings.run_wait);
+    if let Some(run) = once.started() {
+        return state.engine.run_await(run, wait).await.map_err(|error| Resource::Run.engine(error));
+    }
+    let OptionalJson(request) = found_first(state, id, request).await?;
+    let version_id = version_id(state, id, &pin).await?;
+    let start = accepted(state, (id, version_id), request, query.run_type, once.keep_started()).await?;
+    let waited = state.engine.run_wait(start, wait).await;
+    started(state, id, Resource::Workflow, waited).await
 }
 
 /// Keeps the answer about a run with the change of it.
-pub(super) fn keep_run(once: &Once, version: &VersionRow) -> Option<Remember<Snapshot>> {
+pub(super) fn keep_answer(once: &Once, version: &VersionRow) -> Option<Remember<Snapshot>> {
     let version = version.clone();
     once.keep(move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
 }
@@ -225,11 +229,7 @@ pub(crate) async fn run_outputs(
     once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
-    let wait = query.wait(state.settings.run_wait);
-    let OptionalJson(request) = found_first(&state, id, request).await?;
-    let version_id = version_id(&state, id, &pin).await?;
-    let start = accepted(&state, (id, version_id), request, query.run_type, once.keep_run()).await?;
-    let snapshot = awaited(&state, start, wait, &once).await?;
+    let snapshot = awaited(&state, id, (query, pin), &once, request).await?;
     match snapshot.state.status {
         RunStatus::Completed | RunStatus::Canceled => {
             Ok(Answer(snapshot.state.outputs_by_id(&snapshot.plan)).into_response())
@@ -284,12 +284,8 @@ async fn waited_for(
     once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
-    let wait = query.wait(state.settings.run_wait);
-    let OptionalJson(request) = found_first(&state, id, request).await?;
-    let version = pinned(&state, id, &pin).await?;
-    let start = accepted(&state, (id, version.id), request, query.run_type, once.keep_run()).await?;
-    let snapshot = awaited(&state, start, wait, &once).await?;
-    let run = run_view(&snapshot, Some(version))?;
+    let snapshot = awaited(&state, id, (query, pin), &once, request).await?;
+    let run = viewed(&state, &snapshot).await?;
     let has_ended = snapshot.state.status.is_terminal();
     Ok(if has_ended { Answer(run).into_response() } else { unfinished(run) })
 }
@@ -326,7 +322,7 @@ pub(crate) async fn run_start(
     }
     let OptionalJson(request) = found_first(&state, id, request).await?;
     let version = pinned(&state, id, &pin).await?;
-    let keep = keep_run(&once, &version);
+    let keep = keep_answer(&once, &version);
     let start = accepted(&state, (id, version.id), request, query.run_type, keep).await?;
     let begun = state.engine.run_start(start).await;
     let snapshot = started(&state, id, Resource::Workflow, begun).await?;
