@@ -13,6 +13,10 @@ const MAX_WORKFLOW_NAME: usize = 255;
 /// field `definition` of an object, as in the body of a create request. Pointers lead into `text`.
 #[must_use]
 pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    if text.starts_with(b"\xef\xbb\xbf") {
+        let message = "The text begins with a byte order mark, which JSON doesn't have. Save it without one.";
+        return vec![Diagnostic::new(Code::JsonSyntax, "", message)];
+    }
     if let Err(error) = guard::check_json(text) {
         return vec![refused(&error)];
     }

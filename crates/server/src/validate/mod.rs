@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use sluice_domain::guard;
-use sluice_domain::validation::{Diagnostic, Severity, diagnose_json};
-use sluice_nodes::Builtin;
+use sluice_domain::validation::{Diagnostic, Severity};
 
 use crate::cli::ReportFormat;
 use source::{Place, Source};
@@ -53,7 +52,7 @@ impl Report {
                 return Self { file: name, source: Source::default(), found: Vec::new(), unreadable };
             }
         };
-        let found = diagnose_json(&bytes, &Builtin::default());
+        let found = sluice_api::diagnose(&bytes);
         let refusal = guard::check_json(&bytes).err();
         let source = Source::new(String::from_utf8_lossy(&bytes).into_owned());
         let found = match refusal {
