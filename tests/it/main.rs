@@ -23,6 +23,7 @@ mod events;
 mod examples;
 mod failpoints;
 mod labels;
+mod lists;
 mod loops;
 mod openapi;
 mod outages;

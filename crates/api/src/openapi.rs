@@ -7,6 +7,7 @@ use utoipa::openapi::{
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use crate::lists;
 use crate::problem::ProblemBody;
 
 const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs them so that nothing is lost, and \
@@ -61,8 +62,12 @@ pub(crate) fn base() -> OpenApi {
         .build()
 }
 
-/// Says of bodies that may be left out just that, and not that they may be `null`.
+/// Says of bodies that may be left out just that, and not that they may be `null`; of lists, with which headers they
+/// come.
 pub(crate) fn finish(document: &mut OpenApi) {
+    for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
+        lists::declare_headers(operation);
+    }
     let operations = document.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
     for operation in operations {
         let Some(RefOr::T(body)) = &mut operation.request_body else { continue };

@@ -22,7 +22,7 @@ use crate::{AppState, edge, openapi};
 /// Every call of the contract with its place in the document.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     let mut routes = OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(workflows::workflow_create, workflows::workflow_list))
+        .routes(routes!(workflows::workflow_create, workflow_list::workflow_list))
         .routes(routes!(validation::workflow_validate))
         .routes(routes!(
             workflows::workflow_get,
