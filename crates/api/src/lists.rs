@@ -221,8 +221,9 @@ impl<O: Sorted> IntoParams for ListQuery<O> {
 
 /// Declares the headers of a list, if the call answers one.
 pub(crate) fn declare_headers(operation: &mut Operation) {
-    let has_cursor = |parameter: &Parameter| parameter.name == "cursor";
-    if !operation.parameters.iter().flatten().any(has_cursor) {
+    let is_cursor =
+        |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(known) if known.name == "cursor");
+    if !operation.parameters.iter().flatten().any(is_cursor) {
         return;
     }
     let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else { return };
@@ -236,7 +237,7 @@ pub(crate) fn declare_headers(operation: &mut Operation) {
         ("X-Total-Count", Type::Integer, "How many items the list has in all, with `count=true`."),
     ] {
         let schema = ObjectBuilder::new().schema_type(kind);
-        let header = HeaderBuilder::new().description(Some(description)).schema(schema).build();
+        let header = HeaderBuilder::new().description(Some(description)).schema(Some(schema)).build();
         answer.headers.insert(name.to_owned(), header.into());
     }
 }

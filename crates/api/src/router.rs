@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::routes::{
     catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, validation,
-    versions, workflows,
+    versions, workflow_list, workflows,
 };
 use crate::{AppState, edge, openapi};
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select,
 };
@@ -137,7 +137,7 @@ pub(crate) fn select(filter: RunFilter, part: &Part<RunOrder>) -> Select<run::En
 }
 
 fn filtered(filter: RunFilter) -> Select<run::Entity> {
-    let mut select = run::Entity::find();
+    let mut select = of_found_workflows(run::Entity::find(), &filter);
     if let Some(workflow_id) = filter.workflow_id {
         select = select.filter(run::Column::WorkflowId.eq(workflow_id));
     }
@@ -164,12 +164,21 @@ fn filtered(filter: RunFilter) -> Select<run::Entity> {
         Some(false) => select.filter(Expr::cust(WITH_OPEN_PAUSE).not()),
         None => select,
     };
-    for found in filter.search.iter().flat_map(|search| search.workflows(true)) {
-        select = select.filter(run::Column::WorkflowId.in_subquery(found));
-    }
-    if let Some(tag) = filter.tag {
-        select = select.filter(run::Column::WorkflowId.in_subquery(tagged(&tag)));
-    }
     let between = Between { from: filter.start_date, to: filter.end_date };
     lists::made_within(select, run::Column::StartTime, run::Column::Id, between)
+}
+
+/// Only runs of workflows that are looked for.
+fn of_found_workflows(mut select: Select<run::Entity>, filter: &RunFilter) -> Select<run::Entity> {
+    let column = || run::Column::WorkflowId.into_expr();
+    let by_words = filter.search.iter().flat_map(|search| search.workflows(true));
+    for found in by_words.chain(filter.tag.as_deref().map(tagged)) {
+        let workflow = match filter.has_open_pause {
+            // The few that wait are all looked at: not a column, so that no index of all runs comes before theirs.
+            Some(true) => Func::coalesce([column(), column()]).into(),
+            _ => column(),
+        };
+        select = select.filter(workflow.in_subquery(found));
+    }
+    select
 }
