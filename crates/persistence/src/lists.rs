@@ -142,7 +142,7 @@ pub(crate) fn placed<E: EntityTrait, O>(
         select = select.order_by(*column, order.clone());
     }
     let Some(after) = after else { return select };
-    let key = Expr::tuple(columns.iter().map(|column| column.into_expr().into()));
+    let key = Expr::tuple(columns.iter().map(|column| column.into_expr()));
     let after = Expr::tuple(after.into_iter().map(Expr::val));
     select.filter(if part.ascending { key.gt(after) } else { key.lt(after) })
 }
