@@ -246,6 +246,7 @@ async fn what_does_not_fit_is_refused(app: App) {
         ("count=perhaps".to_owned(), "/count"),
         ("q=".to_owned(), "/q"),
         ("q=--".to_owned(), "/q"),
+        ("q=a+b+c+d+e+f+g+h+i".to_owned(), "/q"),
         (format!("q={}", "x".repeat(65)), "/q"),
         ("tag=".to_owned(), "/tag"),
         ("created_after=yesterday".to_owned(), "/created_after"),

@@ -10,6 +10,8 @@ use crate::WorkflowRow;
 use crate::direct::Tx;
 use crate::entity::{workflow_tag, workflow_word};
 
+/// How many words may be looked for: each is a join.
+const MAX_SEARCH: usize = 8;
 /// How many words of a workflow are kept.
 const MAX_WORDS: usize = 200;
 /// How many characters of a word are kept.
@@ -22,11 +24,11 @@ const CHUNK: usize = 1_000;
 pub struct Search(BTreeSet<String>);
 
 impl Search {
-    /// The words of a text; none when it has none.
+    /// The words of a text; none when it has none, or more than 8 different ones.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let words: BTreeSet<String> = words(text).collect();
-        (!words.is_empty()).then_some(Self(words))
+        (1..=MAX_SEARCH).contains(&words.len()).then_some(Self(words))
     }
 
     /// For each word, the workflows that have one that begins so; `in_name`: in their names.
@@ -145,6 +147,7 @@ mod tests {
         assert_eq!(found, ["order", "import", "v2", "ärger", "und", "mehr"]);
         assert_eq!(words(&"x".repeat(100)).map(|word| word.len()).collect::<Vec<_>>(), [MAX_WORD]);
         assert!(Search::new(" -- ").is_none());
+        assert!(Search::new("a b c d e f g h a").is_some() && Search::new("a b c d e f g h i").is_none());
     }
 
     #[test]

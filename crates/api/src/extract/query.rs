@@ -140,7 +140,11 @@ impl Reader {
         let text = self.text(name)?;
         let search = Search::new(&text);
         if search.is_none() {
-            self.refuse(name, "words", &format!("{name} must have a word: letters or digits."));
+            self.refuse(
+                name,
+                "words",
+                &format!("{name} must have 1 to 8 different words: letters or digits."),
+            );
         }
         search
     }

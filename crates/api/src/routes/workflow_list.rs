@@ -18,8 +18,8 @@ use crate::{AppState, examples};
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WorkflowQuery {
-    /// Only workflows whose name or description has, for each word of this, one that begins with it. Small and
-    /// capital letters are the same.
+    /// Only workflows whose name or description has, for each word of this, one that begins with it: 8 words at
+    /// most. Small and capital letters are the same.
     #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
     q: Option<Search>,
     /// Only workflows that are filed under this tag.

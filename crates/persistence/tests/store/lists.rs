@@ -1,10 +1,10 @@
 //! Lists: what they find, where their parts begin, and that no list looks at every row.
 
 use sluice_domain::run::RunStatus;
-use sluice_engine::{RunStore as _, clock};
+use sluice_engine::{RunStore as _, StoreError, clock};
 use sluice_persistence::{
-    Between, Database, Details, ListQuery, NewWorkflow, Page, Part, RunFilter, RunOrder, Saving, Search,
-    VersionOrder, WorkflowFilter, WorkflowOrder,
+    Accepted, Between, Database, Details, ListQuery, NewWorkflow, Page, Part, RunFilter, RunOrder, Saving,
+    Search, VersionOrder, WorkflowFilter, WorkflowOrder,
 };
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ on_both_stores!(
     times_are_a_filter,
     parts_follow_each_other_in_every_order,
     a_long_description_is_found_by_its_first_words,
+    a_part_is_not_too_large,
     no_list_looks_at_every_row,
 );
 
@@ -91,6 +92,27 @@ async fn a_long_description_is_found_by_its_first_words(place: &Place) {
     assert!(futures_util::future::join_all(all).await.iter().all(Result::is_ok));
     assert_eq!((found(&db, "w0").await.len(), found(&db, "w4999").await.len()), (8, 0));
     assert_eq!(place.count("workflow_words").await, 8 * 200);
+    db.close().await;
+}
+
+async fn a_part_is_not_too_large(place: &Place) {
+    let db = place.open().await;
+    let large = |hash: &str| {
+        let json = format!(r#"{{"nodes":[],"links":[],"x":"{hash}{}"}}"#, "x".repeat(33 << 20));
+        NewWorkflow { definition: Accepted { json, hash: hash.to_owned() }, ..new("Large", "h") }
+    };
+    let first = db.workflow_create(large("1")).await.unwrap();
+    assert_eq!(db.workflows(WorkflowFilter::default(), ALL).await.unwrap().rows.len(), 1);
+    let second = NewWorkflow { name: "Large too".to_owned(), ..large("2") };
+    db.workflow_create(second).await.unwrap();
+    let all = db.workflows(WorkflowFilter::default(), ALL).await;
+    assert!(matches!(all, Err(StoreError::PageTooLarge(_))), "both do not fit");
+    db.workflow_update(first.id, large("3"), Saving::default()).await.unwrap();
+    let all = db.versions(first.id, ALL).await;
+    assert!(matches!(all, Err(StoreError::PageTooLarge(_))), "both do not fit");
+    let one = Page { number: 2, size: 1 };
+    assert_eq!(db.versions(first.id, one).await.unwrap().unwrap().rows.len(), 1);
+    assert_eq!(db.workflows(WorkflowFilter::default(), one).await.unwrap().rows.len(), 1);
     db.close().await;
 }
 
