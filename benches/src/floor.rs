@@ -65,7 +65,7 @@ pub(crate) async fn serve(file: &Path) -> Result<(), Failure> {
     let url = format!("sqlite://{}", file.display());
     let store = Database::open(Options::new(url.clone())).await?;
     let run = store.runs(Default::default(), sluice_persistence::Page { number: 1, size: 1 }).await?;
-    let run = match run.first() {
+    let run = match run.rows.first() {
         Some(run) => {
             store.run(run.record.id).await?.map(|run| StoredRun { record: run.record, log: run.log })
         }

@@ -24,6 +24,7 @@ mod examples;
 mod failpoints;
 mod idempotency;
 mod labels;
+mod lists;
 mod loops;
 mod openapi;
 mod outages;

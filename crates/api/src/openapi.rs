@@ -10,6 +10,7 @@ use utoipa::openapi::{
 };
 use utoipa::{IntoResponses as _, PartialSchema, ToSchema};
 
+use crate::lists;
 use crate::problem::ProblemBody;
 use crate::responses::KeyProblems;
 
@@ -65,8 +66,11 @@ pub(crate) fn base() -> OpenApi {
         .build()
 }
 
-/// Says what holds of every POST.
+/// Says what holds of every POST, and of lists, with which headers they come.
 pub(crate) fn finish(document: &mut OpenApi) {
+    for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
+        lists::declare_headers(operation);
+    }
     for operation in document.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
         name_optional_body(operation);
         take_key(operation);

@@ -15,14 +15,14 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::routes::{
     catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, validation,
-    versions, workflows,
+    versions, workflow_list, workflows,
 };
 use crate::{AppState, edge, once, openapi};
 
 /// Every call of the contract with its place in the document.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     let mut routes = OpenApiRouter::with_openapi(openapi::base())
-        .routes(routes!(workflows::workflow_create, workflows::workflow_list))
+        .routes(routes!(workflows::workflow_create, workflow_list::workflow_list))
         .routes(routes!(validation::workflow_validate))
         .routes(routes!(
             workflows::workflow_get,

@@ -24,7 +24,7 @@ impl Database {
     /// When the store fails.
     pub async fn batch_runs(&self, batch: Uuid, from: i64, limit: u64) -> Result<Vec<RunDetail>, StoreError> {
         let filter = RunFilter { batch: Some((batch, from)), ..RunFilter::default() };
-        self.runs(filter, crate::Page { number: 1, size: limit }).await
+        Ok(self.runs(filter, crate::Page { number: 1, size: limit }).await?.rows)
     }
 }
 

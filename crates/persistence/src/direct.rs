@@ -180,6 +180,7 @@ fn one_bound(value: Value) -> Option<Sql> {
         Value::BigInt(value) => value.map(Sql::from),
         Value::BigUnsigned(value) => value.map(i64::try_from).transpose().ok()?.map(Sql::from),
         Value::String(value) => value.map(Sql::from),
+        Value::Bytes(value) => value.map(Sql::from),
         Value::Uuid(value) => value.map(|id| Sql::from(id.as_bytes().to_vec())),
         Value::ChronoDateTimeUtc(value) => {
             value.map(|at| Sql::from(at.to_rfc3339_opts(SecondsFormat::AutoSi, false)))

@@ -15,6 +15,7 @@ mod direct;
 mod entity;
 mod error;
 mod labels;
+mod lists;
 mod lock;
 mod options;
 mod pause_events;
@@ -26,6 +27,7 @@ mod run_store;
 mod runs;
 mod schema;
 mod types;
+mod words;
 mod workflow_changes;
 mod workflows;
 mod writer;
@@ -33,9 +35,11 @@ mod writer;
 pub use database::Database;
 pub use datasets::{DatasetRow, NewDataset};
 pub use error::{OpenError, WriteError};
+pub use lists::{Between, ListQuery, Listed, Part, RunOrder, VersionOrder, WorkflowFilter, WorkflowOrder};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};
 pub use types::{
     Accepted, Condition, Details, LabelMoveRow, LabelRow, NewWorkflow, Page, Pin, RunDetail, RunFilter,
     Saving, VersionRow, WorkflowRow,
 };
+pub use words::Search;

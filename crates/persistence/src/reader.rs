@@ -1,12 +1,13 @@
 //! The connections that read, each read with a deadline.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{
     ConnAcquireErr, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
-    QueryResult, Statement, TransactionOptions, TransactionTrait as _,
+    QueryResult, Statement, StreamTrait, TransactionOptions, TransactionTrait as _,
 };
 use tokio::time::timeout;
 
@@ -33,7 +34,7 @@ impl Readers {
     pub(crate) async fn probe(&self) -> Result<(), DbErr> {
         // A page of the store and not only its first.
         let sql = "SELECT id FROM workflows LIMIT 1";
-        let statement = Statement::from_string(self.0.get_database_backend(), sql);
+        let statement = Statement::from_string(ConnectionTrait::get_database_backend(&self.0), sql);
         in_time(PROBE, self.0.query_one_raw(statement)).await.map(drop)
     }
 
@@ -56,7 +57,7 @@ pub(crate) async fn in_time<T>(
 #[async_trait]
 impl ConnectionTrait for Readers {
     fn get_database_backend(&self) -> DbBackend {
-        self.0.get_database_backend()
+        ConnectionTrait::get_database_backend(&self.0)
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
@@ -73,5 +74,20 @@ impl ConnectionTrait for Readers {
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
         in_time(DEADLINE, self.0.query_all_raw(statement)).await
+    }
+}
+
+impl StreamTrait for Readers {
+    type Stream<'a> = <DatabaseConnection as StreamTrait>::Stream<'a>;
+
+    fn get_database_backend(&self) -> DbBackend {
+        ConnectionTrait::get_database_backend(&self.0)
+    }
+
+    fn stream_raw<'a>(
+        &'a self,
+        statement: Statement,
+    ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
+        Box::pin(in_time(DEADLINE, self.0.stream_raw(statement)))
     }
 }

@@ -35,7 +35,7 @@ pub(crate) async fn find<E: EntityTrait>(
 pub(crate) async fn within_page<T>(
     db: &impl StreamTrait,
     select: &impl QueryTrait,
-    read: impl Fn(&QueryResult) -> Result<T, StoreError>,
+    mut read: impl FnMut(&QueryResult) -> Result<T, StoreError>,
     size: impl Fn(&T) -> usize,
 ) -> Result<Vec<T>, StoreError> {
     let mut rows = std::pin::pin!(db.stream(select.as_query()).await.map_err(store_error)?);

@@ -2,17 +2,18 @@
 
 use std::collections::HashMap;
 
-use chrono::{DateTime, TimeZone as _, Utc};
-use sea_orm::sea_query::{Expr, ExprTrait as _};
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select};
+use sea_orm::sea_query::{Expr, ExprTrait as _, Func};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, Select,
+};
 use sluice_domain::run::Event;
 use sluice_engine::{RunRecord, RunStore as _, StoreError, StoredRun};
 use uuid::Uuid;
 
 use crate::entity::{run, run_log, workflow_version};
 use crate::error::store_error;
-use crate::rows;
-use crate::{Database, Page, RunDetail, RunFilter, VersionRow};
+use crate::words::tagged;
+use crate::{Between, Database, Listed, Part, RunDetail, RunFilter, RunOrder, VersionRow, lists, rows};
 
 /// The runs that wait for a person, in the words of the index that holds them.
 const WITH_OPEN_PAUSE: &str = "has_open_pause";
@@ -33,49 +34,66 @@ impl Database {
         Ok(version.map(|version| RunDetail { record, log, version }))
     }
 
-    /// Runs, newest first; those of a batch in the order of its rows. One that can't be read is left out and logged.
+    /// Runs; those of a batch in the order of its rows. One that can't be read is left out and logged.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the part is too large.
+    pub async fn runs(
+        &self,
+        filter: RunFilter,
+        part: impl Into<Part<RunOrder>>,
+    ) -> Result<Listed<RunDetail, RunOrder>, StoreError> {
+        let part = part.into();
+        let tx = self.snapshot().await?;
+        let read = |row: &QueryResult| rows::record(row, "");
+        let key = |row: &QueryResult| Some(RunOrder(Some(row.try_get("", "id").ok()?)));
+        // Records are small: their logs are what a page is bounded by.
+        let select = select(filter, &part);
+        let Listed { rows: records, next } =
+            lists::read(&tx, &select, part.page, (read, |_: &RunRecord| 0), key).await?;
+        if records.is_empty() {
+            return Ok(Listed { rows: Vec::new(), next });
+        }
+        Ok(Listed { rows: details(tx, records).await?, next })
+    }
+
+    /// How many runs fit a filter.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn runs(&self, filter: RunFilter, page: Page) -> Result<Vec<RunDetail>, StoreError> {
-        let tx = self.snapshot().await?;
-        let select = match filter.batch {
-            Some(_) => filtered(filter).order_by_asc(run::Column::BatchRow),
-            None => filtered(filter).order_by_desc(run::Column::Id),
-        };
-        let select = select.offset(page.offset()).limit(page.limit());
-        let records = rows::readable(
-            rows::find(&tx, select).await.map_err(store_error)?.iter().map(|row| rows::record(row, "")),
-        );
-        if records.is_empty() {
-            return Ok(Vec::new());
-        }
-        let select = run_log::Entity::find()
-            .filter(run_log::Column::RunId.is_in(records.iter().map(|record| record.id)))
-            .order_by_asc(run_log::Column::RunId)
-            .order_by_asc(run_log::Column::Seq);
-        let read = |row: &QueryResult| rows::read(row, "", rows::RUN_LOG);
-        // One run is answered however much it gave.
-        let size = |row: &run_log::Model| if records.len() > 1 { row.events.len() } else { 0 };
-        let logs = rows::within_page(&tx, &select, read, size).await?;
-        let mut versions: Vec<Uuid> = records.iter().map(|record| record.version_id).collect();
-        versions.sort_unstable();
-        versions.dedup();
-        let select = workflow_version::Entity::find().filter(workflow_version::Column::Id.is_in(versions));
-        let versions = rows::find(&tx, select).await.map_err(store_error)?;
-        drop(tx);
-
-        let mut logs = by_run(logs);
-        let versions = rows::readable(versions.iter().map(rows::version));
-        let versions: HashMap<Uuid, VersionRow> =
-            versions.into_iter().map(|version| (version.id, version)).collect();
-        let details = records.into_iter().map(|record| {
-            let log = logs.remove(&record.id).unwrap_or_default();
-            detail(record, &log, &versions)
-        });
-        Ok(rows::readable(details))
+    pub async fn run_count(&self, filter: RunFilter) -> Result<u64, StoreError> {
+        lists::count(self.readers(), filtered(filter), run::Column::Id).await
     }
+}
+
+/// The runs with their logs and versions.
+async fn details(tx: DatabaseTransaction, records: Vec<RunRecord>) -> Result<Vec<RunDetail>, StoreError> {
+    let select = run_log::Entity::find()
+        .filter(run_log::Column::RunId.is_in(records.iter().map(|record| record.id)))
+        .order_by_asc(run_log::Column::RunId)
+        .order_by_asc(run_log::Column::Seq);
+    let read = |row: &QueryResult| rows::read(row, "", rows::RUN_LOG);
+    // One run is answered however much it gave.
+    let size = |row: &run_log::Model| if records.len() > 1 { row.events.len() } else { 0 };
+    let logs = rows::within_page(&tx, &select, read, size).await?;
+    let mut versions: Vec<Uuid> = records.iter().map(|record| record.version_id).collect();
+    versions.sort_unstable();
+    versions.dedup();
+    let select = workflow_version::Entity::find().filter(workflow_version::Column::Id.is_in(versions));
+    let versions = rows::find(&tx, select).await.map_err(store_error)?;
+    drop(tx);
+
+    let mut logs = by_run(logs);
+    let versions = rows::readable(versions.iter().map(rows::version));
+    let versions: HashMap<Uuid, VersionRow> =
+        versions.into_iter().map(|version| (version.id, version)).collect();
+    let details = records.into_iter().map(|record| {
+        let log = logs.remove(&record.id).unwrap_or_default();
+        detail(record, &log, &versions)
+    });
+    Ok(rows::readable(details))
 }
 
 fn by_run(rows: Vec<run_log::Model>) -> HashMap<Uuid, Vec<run_log::Model>> {
@@ -107,8 +125,19 @@ fn detail(
     Ok(RunDetail { record, log, version })
 }
 
+/// The runs of a part of a list.
+pub(crate) fn select(filter: RunFilter, part: &Part<RunOrder>) -> Select<run::Entity> {
+    let is_of_batch = filter.batch.is_some();
+    let select = filtered(filter);
+    if is_of_batch {
+        let page = part.page;
+        return select.order_by_asc(run::Column::BatchRow).offset(page.offset()).limit(page.limit());
+    }
+    lists::placed(select, part, &[run::Column::Id], part.order.0.map(|id| vec![id.into()]))
+}
+
 fn filtered(filter: RunFilter) -> Select<run::Entity> {
-    let mut select = run::Entity::find();
+    let mut select = of_found_workflows(run::Entity::find(), &filter);
     if let Some(workflow_id) = filter.workflow_id {
         select = select.filter(run::Column::WorkflowId.eq(workflow_id));
     }
@@ -135,18 +164,21 @@ fn filtered(filter: RunFilter) -> Select<run::Entity> {
         Some(false) => select.filter(Expr::cust(WITH_OPEN_PAUSE).not()),
         None => select,
     };
-    if let Some(start) = filter.start_date {
-        select = select.filter(run::Column::StartTime.gte(comparable(start)));
-    }
-    if let Some(end) = filter.end_date {
-        select = select.filter(run::Column::StartTime.lte(comparable(end)));
-    }
-    select
+    let between = Between { from: filter.start_date, to: filter.end_date };
+    lists::made_within(select, run::Column::StartTime, run::Column::Id, between)
 }
 
-/// The time, within the years that both stores can compare: SQLite compares times as text, for which
-/// years need four digits.
-fn comparable(time: DateTime<Utc>) -> DateTime<Utc> {
-    let bound = |year, month, day| Utc.with_ymd_and_hms(year, month, day, 0, 0, 0).single().unwrap_or(time);
-    Ord::clamp(time, bound(1, 1, 1), bound(9999, 12, 31))
+/// Only runs of workflows that are looked for.
+fn of_found_workflows(mut select: Select<run::Entity>, filter: &RunFilter) -> Select<run::Entity> {
+    let column = || run::Column::WorkflowId.into_expr();
+    let by_words = filter.search.iter().flat_map(|search| search.workflows(true));
+    for found in by_words.chain(filter.tag.as_deref().map(tagged)) {
+        let workflow = match filter.has_open_pause {
+            // The few that wait are all looked at: not a column, so that no index of all runs comes before theirs.
+            Some(true) => Func::coalesce([column(), column()]).into(),
+            _ => column(),
+        };
+        select = select.filter(workflow.in_subquery(found));
+    }
+    select
 }

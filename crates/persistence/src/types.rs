@@ -9,6 +9,8 @@ use sluice_domain::run::{Event, RunStatus};
 use sluice_engine::RunRecord;
 use uuid::Uuid;
 
+use crate::Search;
+
 /// A definition that passed validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Accepted {
@@ -213,6 +215,10 @@ pub struct RunDetail {
 pub struct RunFilter {
     /// Runs of this workflow.
     pub workflow_id: Option<Uuid>,
+    /// Runs of workflows with these words in their names.
+    pub search: Option<Search>,
+    /// Runs of workflows that are filed under this.
+    pub tag: Option<String>,
     /// Runs that stand here.
     pub status: Option<RunStatus>,
     /// Runs that their client called so.
@@ -240,6 +246,12 @@ pub struct Page {
     pub number: u64,
     /// How many rows a part has.
     pub size: u64,
+}
+
+impl Default for Page {
+    fn default() -> Self {
+        Self { number: 1, size: 10 }
+    }
 }
 
 impl Page {

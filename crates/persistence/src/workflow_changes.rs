@@ -16,7 +16,7 @@ use crate::entity::{workflow, workflow_version};
 use crate::error::Fault;
 use crate::writer::Change;
 use crate::{Accepted, Details, NewWorkflow, Pin, Saving, WorkflowRow, WriteError};
-use crate::{labels, rows};
+use crate::{labels, rows, words};
 
 /// Replaces name, description and definition.
 pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow, pub(crate) Saving);
@@ -90,7 +90,7 @@ impl Change for Patch {
             return Ok(current);
         }
         let row = WorkflowRow { updated_at: clock::now(), ..row };
-        write(tx, &row).await?;
+        write(tx, &current, &row).await?;
         Ok(row)
     }
 }
@@ -175,6 +175,7 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<
     }
     tx.execute(&workflow::Entity::insert_many(workflows)).await?;
     tx.execute(&workflow_version::Entity::insert_many(versions)).await?;
+    words::insert(tx, &created).await?;
     Ok(created)
 }
 
@@ -219,8 +220,7 @@ async fn save(
         tags: new.tags.as_deref().map_or_else(|| current.tags.clone(), listed),
         ..current.clone()
     };
-    let is_drawn_anew = row.definition != current.definition;
-    let row = if row == current { row } else { keep(tx, row, new, saving, is_drawn_anew).await? };
+    let row = if row == current { row } else { keep(tx, (&current, row), new, saving).await? };
     if let Some(label) = &saving.label {
         labels::point(tx, (row.id, label), row.version, None, saving.by.as_deref()).await?;
     }
@@ -229,17 +229,17 @@ async fn save(
 
 async fn keep(
     tx: &DatabaseTransaction,
-    row: WorkflowRow,
+    (before, row): (&WorkflowRow, WorkflowRow),
     new: &NewWorkflow,
     saving: &Saving,
-    is_drawn_anew: bool,
 ) -> Result<WorkflowRow, DbErr> {
     let now = clock::now();
     let latest = latest(tx, row.id).await?;
     let is_version = latest.as_ref().is_none_or(|latest| latest.hash != new.definition.hash);
     let number = latest.as_ref().map_or(0, |latest| latest.number).saturating_add(i32::from(is_version));
     let row = WorkflowRow { updated_at: now, version: number, ..row };
-    write(tx, &row).await?;
+    write(tx, before, &row).await?;
+    let is_drawn_anew = row.definition != before.definition;
     match latest.filter(|_| !is_version) {
         Some(latest) if is_drawn_anew => refresh_layout(tx, latest.id, &row.definition, now).await?,
         Some(_) => {}
@@ -251,8 +251,8 @@ async fn keep(
     Ok(row)
 }
 
-/// Writes a workflow that is there already.
-async fn write(tx: &DatabaseTransaction, row: &WorkflowRow) -> Result<(), DbErr> {
+/// Writes a workflow that is there already, and what it is found by.
+async fn write(tx: &DatabaseTransaction, before: &WorkflowRow, row: &WorkflowRow) -> Result<(), DbErr> {
     let model = workflow::ActiveModel {
         name: Set(row.name.clone()),
         description: Set(row.description.clone()),
@@ -262,12 +262,8 @@ async fn write(tx: &DatabaseTransaction, row: &WorkflowRow) -> Result<(), DbErr>
         version: Set(row.version),
         ..Default::default()
     };
-    workflow::Entity::update_many()
-        .set(model)
-        .filter(workflow::Column::Id.eq(row.id))
-        .exec(tx)
-        .await
-        .map(drop)
+    workflow::Entity::update_many().set(model).filter(workflow::Column::Id.eq(row.id)).exec(tx).await?;
+    words::replace(&Tx::Orm(tx), before, row).await
 }
 
 /// What a workflow says with another definition.

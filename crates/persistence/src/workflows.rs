@@ -2,17 +2,20 @@
 
 use std::collections::HashSet;
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
+use sea_orm::{
+    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select,
+};
 use sluice_engine::{Remember, StoreError};
 use uuid::Uuid;
 
 use crate::direct;
 use crate::entity::{workflow, workflow_version};
 use crate::error::store_error;
-use crate::rows;
+use crate::words::tagged;
 use crate::workflow_changes::{Delete, Duplicate, Patch, Reset, Restore, Update};
 use crate::{
-    Accepted, Database, Details, NewWorkflow, Page, Pin, Saving, VersionRow, WorkflowRow, WriteError,
+    Accepted, Database, Details, Listed, NewWorkflow, Part, Pin, Saving, VersionOrder, VersionRow,
+    WorkflowFilter, WorkflowOrder, WorkflowRow, WriteError, lists, rows,
 };
 
 /// How many ids are asked about in one query: far below what a statement takes.
@@ -129,18 +132,30 @@ impl Database {
         found.first().map(rows::workflow).transpose()
     }
 
-    /// Workflows, newest first. One that can't be read is left out and logged.
+    /// Workflows. One that can't be read is left out and logged.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the part is too large.
+    pub async fn workflows(
+        &self,
+        filter: WorkflowFilter,
+        part: impl Into<Part<WorkflowOrder>>,
+    ) -> Result<Listed<WorkflowRow, WorkflowOrder>, StoreError> {
+        let part = part.into();
+        let select = select(filter, &part);
+        let size = |row: &WorkflowRow| row.definition.len() + row.description.as_ref().map_or(0, String::len);
+        let key = |row: &QueryResult| place(row, &part.order);
+        lists::read(self.readers(), &select, part.page, (rows::workflow, size), key).await
+    }
+
+    /// How many workflows fit a filter.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn workflows(&self, page: Page) -> Result<Vec<WorkflowRow>, StoreError> {
-        let select = workflow::Entity::find()
-            .order_by_desc(workflow::Column::Id)
-            .offset(page.offset())
-            .limit(page.limit());
-        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
-        Ok(rows::readable(found.iter().map(rows::workflow)))
+    pub async fn workflow_count(&self, filter: WorkflowFilter) -> Result<u64, StoreError> {
+        lists::count(self.readers(), filtered(filter), workflow::Column::Id).await
     }
 
     /// Which of these ids are workflows.
@@ -164,27 +179,36 @@ impl Database {
         Ok(existing)
     }
 
-    /// Versions of a workflow, the highest first; none when there is no such workflow. One that can't be
-    /// read is left out and logged.
+    /// Versions of a workflow; none when there is no such workflow. One that can't be read is left out and logged.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails, or the part is too large.
+    pub async fn versions(
+        &self,
+        workflow_id: Uuid,
+        part: impl Into<Part<VersionOrder>>,
+    ) -> Result<Option<Listed<VersionRow, VersionOrder>>, StoreError> {
+        let part = part.into();
+        let select = select_versions(workflow_id, &part);
+        let size = |row: &VersionRow| row.definition.len() + row.description.as_ref().map_or(0, String::len);
+        let key = |row: &QueryResult| Some(VersionOrder(Some(row.try_get("", "version").ok()?)));
+        let found = lists::read(self.readers(), &select, part.page, (rows::version, size), key).await?;
+        if found.rows.is_empty() && self.existing_workflows(&[workflow_id]).await?.is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(found))
+    }
+
+    /// How many versions a workflow has.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn versions(
-        &self,
-        workflow_id: Uuid,
-        page: Page,
-    ) -> Result<Option<Vec<VersionRow>>, StoreError> {
-        let select = workflow_version::Entity::find()
-            .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
-            .order_by_desc(workflow_version::Column::Version)
-            .offset(page.offset())
-            .limit(page.limit());
-        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
-        if found.is_empty() && self.existing_workflows(&[workflow_id]).await?.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(rows::readable(found.iter().map(rows::version))))
+    pub async fn version_count(&self, workflow_id: Uuid) -> Result<u64, StoreError> {
+        let select =
+            workflow_version::Entity::find().filter(workflow_version::Column::WorkflowId.eq(workflow_id));
+        lists::count(self.readers(), select, workflow_version::Column::Id).await
     }
 
     /// The id of the version that a new run of the workflow is pinned to; none when there is no such
@@ -255,4 +279,53 @@ impl Database {
         let found = rows::find(self.readers(), select).await.map_err(store_error)?;
         found.first().map(rows::version).transpose()
     }
+}
+
+/// The workflows of a part of a list.
+pub(crate) fn select(filter: WorkflowFilter, part: &Part<WorkflowOrder>) -> Select<workflow::Entity> {
+    use workflow::Column::{Id, Name, UpdatedAt};
+    let select = filtered(filter);
+    match &part.order {
+        WorkflowOrder::Created(after) => lists::placed(select, part, &[Id], after.map(|id| vec![id.into()])),
+        WorkflowOrder::Name(after) => {
+            lists::placed(select, part, &[Name], after.clone().map(|name| vec![name.into()]))
+        }
+        WorkflowOrder::Updated(after) => {
+            let after = after.map(|(at, id)| vec![lists::comparable(at).into(), id.into()]);
+            lists::placed(select, part, &[UpdatedAt, Id], after)
+        }
+    }
+}
+
+/// Where a row stands in an order.
+fn place(row: &QueryResult, order: &WorkflowOrder) -> Option<WorkflowOrder> {
+    let id = || row.try_get("", "id").ok();
+    Some(match order {
+        WorkflowOrder::Created(_) => WorkflowOrder::Created(Some(id()?)),
+        WorkflowOrder::Name(_) => WorkflowOrder::Name(Some(row.try_get("", "name").ok()?)),
+        WorkflowOrder::Updated(_) => {
+            WorkflowOrder::Updated(Some((row.try_get("", "updated_at").ok()?, id()?)))
+        }
+    })
+}
+
+fn filtered(filter: WorkflowFilter) -> Select<workflow::Entity> {
+    use workflow::Column::{CreatedAt, Id, UpdatedAt};
+    let WorkflowFilter { search, tag, created, updated } = filter;
+    let mut select = lists::made_within(workflow::Entity::find(), CreatedAt, Id, created);
+    select = lists::within(select, UpdatedAt, updated);
+    for found in search.iter().flat_map(|search| search.workflows(false)) {
+        select = select.filter(Id.in_subquery(found));
+    }
+    select.apply_if(tag, |select, tag| select.filter(Id.in_subquery(tagged(&tag))))
+}
+
+/// The versions of a part of a list.
+pub(crate) fn select_versions(
+    workflow_id: Uuid,
+    part: &Part<VersionOrder>,
+) -> Select<workflow_version::Entity> {
+    use workflow_version::Column::{Version, WorkflowId};
+    let select = workflow_version::Entity::find().filter(WorkflowId.eq(workflow_id));
+    lists::placed(select, part, &[Version], part.order.0.map(|number| vec![number.into()]))
 }

@@ -1,7 +1,9 @@
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use sluice_persistence::Pin;
+use sluice_persistence::{Pin, Search};
 
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::time;
@@ -11,6 +13,9 @@ pub(crate) const MAX_PAGE: u64 = 1_000_000_000;
 
 /// The longest text in a query.
 const MAX_TEXT: usize = 64;
+
+/// The longest cursor: that of a name of 255 characters is shorter.
+const MAX_CURSOR: usize = 2_048;
 
 /// The query of a request, every parameter checked.
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +114,46 @@ impl Reader {
         )
     }
 
+    /// One of these words.
+    pub(crate) fn choice(
+        &mut self,
+        name: &str,
+        words: &[&'static str],
+        default: &'static str,
+    ) -> &'static str {
+        let wanted = format!("one of {}", words.join(", "));
+        let parse = |text: &str| words.iter().copied().find(|word| *word == text);
+        self.read(name, "enum", &wanted, parse).unwrap_or(default)
+    }
+
+    /// A cursor, of which `parse` reads what was put into it.
+    pub(crate) fn cursor<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let wanted = "the X-Next-Cursor of an answer with the same sort";
+        self.read(name, "cursor", wanted, |text| {
+            let bytes = (text.len() <= MAX_CURSOR).then(|| BASE64_URL_SAFE_NO_PAD.decode(text))?.ok()?;
+            parse(std::str::from_utf8(&bytes).ok()?)
+        })
+    }
+
+    /// Words to look for.
+    pub(crate) fn search(&mut self, name: &str) -> Option<Search> {
+        let text = self.text(name)?;
+        let search = Search::new(&text);
+        if search.is_none() {
+            self.refuse(
+                name,
+                "words",
+                &format!("{name} must have 1 to 8 different words: letters or digits."),
+            );
+        }
+        search
+    }
+
+    /// Keeps what is wrong with a parameter.
+    pub(crate) fn refuse(&mut self, name: &str, code: &str, detail: &str) {
+        self.found.push(ProblemItem::new(format!("/{name}"), code, detail));
+    }
+
     /// One of a few words.
     pub(crate) fn word<T: std::str::FromStr>(&mut self, name: &str, words: &str) -> Option<T> {
         self.read(name, "enum", &format!("one of {words}"), |text| text.parse().ok())
@@ -146,6 +191,20 @@ impl Reader {
             let fits = (1..=MAX_TEXT).contains(&text.chars().count()) && !text.contains(char::is_control);
             fits.then(|| text.to_owned())
         })
+    }
+}
+
+#[cfg(test)]
+impl Reader {
+    /// A reader of a query without escapes.
+    pub(crate) fn of(query: &str) -> Self {
+        let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
+        Self { pairs: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), found: Vec::new() }
+    }
+
+    /// Whether nothing is wrong.
+    pub(crate) fn is_fine(&self) -> bool {
+        self.found.is_empty()
     }
 }
 

@@ -4,13 +4,13 @@ use axum::Json as Answer;
 use axum::extract::{Request, State};
 use serde::Serialize;
 use serde_json::Value;
-use sluice_persistence::{DatasetRow, NewDataset, RunFilter};
+use sluice_persistence::{DatasetRow, NewDataset, Page, RunFilter};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::PageQuery;
 use super::runs::Run;
-use super::runs::read::listed;
+use super::runs::read::views;
 use crate::extract::{DatasetId, FromQuery, Query, Reader, media_type};
 use crate::form::Form;
 use crate::once::{Once, kept};
@@ -219,7 +219,8 @@ pub(crate) async fn dataset_run_list(
 ) -> Result<Answer<Vec<Run>>, Problem> {
     state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.missing())?;
     let filter = RunFilter { dataset_id: Some(id), ..RunFilter::default() };
-    listed(&state, filter, page.into()).await.map(Answer)
+    let found = state.db.runs(filter, Page::from(page)).await?;
+    views(&state, found.rows).await.map(Answer)
 }
 
 /// Delete a dataset.

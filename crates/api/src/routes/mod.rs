@@ -22,6 +22,7 @@ pub(crate) mod pauses;
 pub(crate) mod runs;
 pub(crate) mod validation;
 pub(crate) mod versions;
+pub(crate) mod workflow_list;
 pub(crate) mod workflows;
 
 /// Which part of a list.
@@ -30,7 +31,7 @@ pub(crate) mod workflows;
 pub(crate) struct PageQuery {
     /// Which page, from 1.
     #[param(minimum = 1, maximum = 1_000_000_000, default = 1, required = false)]
-    page: u64,
+    pub(crate) page: u64,
     /// How many items a page has.
     #[param(minimum = 1, maximum = 100, default = 10, required = false)]
     page_size: u64,

@@ -3,22 +3,24 @@
 use std::collections::HashMap;
 
 use axum::Json as Answer;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sluice_domain::pause::{Pause, PauseAction, PauseDecision};
 use sluice_domain::run::RunState;
-use sluice_persistence::{RunDetail, RunFilter};
+use sluice_persistence::{RunDetail, RunFilter, RunOrder};
 use std::sync::Arc;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
 use super::runs::again::keep_change;
+use super::runs::read::{RunFilterQuery, SearchQuery, counted};
 use super::runs::{Run, detail_of, run_view};
-use super::{PageQuery, readable, stored_json};
+use super::{readable, stored_json};
 use crate::extract::{Json, Query, RunId, no_control_characters};
+use crate::lists::{ListAnswer, ListQuery};
 use crate::once::Once;
 use crate::problem::Problem;
 use crate::refusal::Resource;
@@ -139,10 +141,10 @@ impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
 
 /// List paused workflows.
 ///
-/// Every run with an open pause, the newest first.
+/// Every run with an open pause, the newest first, unless `sort` says otherwise.
 #[utoipa::path(
     get, path = "/wf/paused_workflows/", tag = "pauses", operation_id = "listPausedWorkflows",
-    params(PageQuery),
+    params(ListQuery<RunOrder>, RunFilterQuery, SearchQuery),
     responses(
         (status = 200, description = "The paused runs of the page.", body = Vec<PausedWorkflow>,
             example = json!([examples::paused_workflow()])),
@@ -151,14 +153,18 @@ impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
 )]
 pub(crate) async fn paused_workflow_list(
     State(state): State<AppState>,
-    Query(page): Query<PageQuery>,
-) -> Result<Answer<Vec<PausedWorkflow>>, Problem> {
-    let filter = RunFilter { has_open_pause: Some(true), ..RunFilter::default() };
+    Query((list, (query, found))): Query<(ListQuery<RunOrder>, (RunFilterQuery, SearchQuery))>,
+    sent: RawQuery,
+) -> Result<ListAnswer<PausedWorkflow>, Problem> {
+    let filter = RunFilter { has_open_pause: Some(true), ..found.within(query.into()) };
+    let total = counted(&state, &list, &filter).await?;
+    let found = state.db.runs(filter, list.part()).await?;
     let mut paused = Vec::new();
-    for detail in state.db.runs(filter, page.into()).await? {
+    for detail in found.rows {
         paused.push(paused_workflow(&state, detail).await.transpose());
     }
-    readable(paused.into_iter().flatten()).map(Answer)
+    let headers = list.headers(&sent, found.next, total);
+    Ok((headers, Answer(readable(paused.into_iter().flatten())?)))
 }
 
 /// The run with its open pause; none when its record says more than its log.

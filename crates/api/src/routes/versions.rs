@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use axum::Json as Answer;
-use axum::extract::State;
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -11,14 +11,15 @@ use serde_json::value::RawValue;
 use sluice_domain::graph::{Drawing, draw, state_key};
 use sluice_domain::run::TaskStatus;
 use sluice_domain::{Definition, versioning};
-use sluice_persistence::{Pin, Saving, VersionRow};
+use sluice_persistence::{Pin, Saving, VersionOrder, VersionRow};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::workflows::{SaveQuery, Workflow};
-use super::{PageQuery, readable, stored_json};
+use super::{readable, stored_json};
 use crate::conditional::{Edit, Known, Tagged};
 use crate::extract::{DiffVersions, FromQuery, Query, Reader, VersionPin, WorkflowId, parse_id};
+use crate::lists::{ListAnswer, ListQuery};
 use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::{Resource, no_label, no_version};
@@ -94,12 +95,12 @@ impl TryFrom<VersionRow> for WorkflowVersion {
 
 /// List the versions of a workflow.
 ///
-/// The highest number first.
+/// The highest number first, unless `sort` says otherwise.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/versions/", tag = "versions", operation_id = "listVersions",
     params(
         ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        PageQuery,
+        ListQuery<VersionOrder>,
     ),
     responses(
         (status = 200, description = "The versions of the page.", body = Vec<WorkflowVersion>, example = json!([examples::version()])),
@@ -109,10 +110,13 @@ impl TryFrom<VersionRow> for WorkflowVersion {
 pub(crate) async fn version_list(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(page): Query<PageQuery>,
-) -> Result<Answer<Vec<WorkflowVersion>>, Problem> {
-    let rows = state.db.versions(id, page.into()).await?.ok_or_else(|| Resource::Workflow.missing())?;
-    readable(rows.into_iter().map(WorkflowVersion::try_from)).map(Answer)
+    Query(list): Query<ListQuery<VersionOrder>>,
+    sent: RawQuery,
+) -> Result<ListAnswer<WorkflowVersion>, Problem> {
+    let found = state.db.versions(id, list.part()).await?.ok_or_else(|| Resource::Workflow.missing())?;
+    let total = if list.count { Some(state.db.version_count(id).await?) } else { None };
+    let headers = list.headers(&sent, found.next, total);
+    Ok((headers, Answer(readable(found.rows.into_iter().map(WorkflowVersion::try_from))?)))
 }
 
 /// The version that is meant.

@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
-use super::{PageQuery, PinQuery, readable, stored_json};
+use super::{PinQuery, stored_json};
 use crate::conditional::{Edit, Known, Tagged};
 use crate::extract::{FromQuery, Json, LARGE, Query, Reader, WorkflowId, no_control_characters};
 use crate::once::Once;
@@ -233,25 +233,6 @@ pub(crate) async fn workflow_create(
 ) -> Result<Tagged<Workflow>, Problem> {
     let new = request.accept().await?;
     Workflow::tagged(state.db.workflow_create(new, once.keep(Workflow::kept)).await?)
-}
-
-/// List workflows.
-///
-/// The newest first.
-#[utoipa::path(
-    get, path = "/wf/", tag = "workflows", operation_id = "listWorkflows",
-    params(PageQuery),
-    responses(
-        (status = 200, description = "The workflows of the page.", body = Vec<Workflow>, example = json!([examples::workflow()])),
-        QueryProblems, ServerProblems,
-    )
-)]
-pub(crate) async fn workflow_list(
-    State(state): State<AppState>,
-    Query(page): Query<PageQuery>,
-) -> Result<Answer<Vec<Workflow>>, Problem> {
-    let rows = state.db.workflows(page.into()).await?;
-    readable(rows.into_iter().map(Workflow::try_from)).map(Answer)
 }
 
 /// Get a workflow.

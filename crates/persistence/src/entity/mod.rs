@@ -11,4 +11,6 @@ pub(crate) mod probe;
 pub(crate) mod run;
 pub(crate) mod run_log;
 pub(crate) mod workflow;
+pub(crate) mod workflow_tag;
 pub(crate) mod workflow_version;
+pub(crate) mod workflow_word;

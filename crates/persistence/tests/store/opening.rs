@@ -4,7 +4,7 @@ use std::fs;
 
 use sea_orm::ConnectionTrait as _;
 use sluice_engine::{RunStore as _, StoreError};
-use sluice_persistence::{Database, OpenError, Options, Saving, WriteError};
+use sluice_persistence::{Database, OpenError, Options, Saving, WorkflowFilter, WriteError};
 
 use crate::support::{ALL, Place, new, on_both_stores, start};
 
@@ -83,6 +83,7 @@ async fn migrating_names_the_steps(place: &Place) {
             "m20261124_000005_unfinished_rows",
             "m20261125_000006_batch_counts",
             "m20261125_000007_labels",
+            "m20261125_000008_lists",
             "m20261125_000009_idempotency_keys"
         ]
     );
@@ -111,7 +112,7 @@ async fn after_closing_nothing_works(place: &Place) {
     }
     assert_eq!(place.count("workflows").await, made);
     assert!(matches!(other.ping().await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(other.workflows(ALL).await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(other.workflows(WorkflowFilter::default(), ALL).await, Err(StoreError::Unavailable(_))));
     let refused = other.workflow_delete(sluice_engine::clock::new_id(), Saving::default()).await;
     assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))));
     other.close().await;
@@ -233,7 +234,7 @@ async fn servers_that_share_exclude_one_that_doesnt() {
         tokio::join!(futures_util::future::join_all(creates), futures_util::future::join_all(saves));
     assert!(created.iter().all(Result::is_ok), "{created:?}");
     assert!(saved.iter().all(Result::is_ok), "{saved:?}");
-    let versions = one.versions(id, ALL).await.unwrap().unwrap();
+    let versions = one.versions(id, ALL).await.unwrap().unwrap().rows;
     let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
     assert_eq!(numbers, (1..=33).rev().collect::<Vec<_>>());
     one.close().await;

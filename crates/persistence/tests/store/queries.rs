@@ -1,6 +1,6 @@
 //! Lists of runs.
 
-use chrono::{Duration, TimeZone as _, Utc};
+use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use sea_orm::ConnectionTrait as _;
 use sluice_domain::run::RunStatus;
 use sluice_engine::{Commit, RunStore as _, clock};
@@ -25,8 +25,15 @@ async fn put(db: &Database, mut commit: Commit, change: impl FnOnce(&mut Commit)
     id
 }
 
+/// A run that is accepted at a time has it in its id too.
+fn accept_at(commit: &mut Commit, time: DateTime<Utc>) {
+    let millis = u64::try_from(time.timestamp_millis()).unwrap();
+    commit.record.start_time = time;
+    commit.record.id = uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]).into_uuid();
+}
+
 async fn ids(db: &Database, filter: RunFilter) -> Vec<Uuid> {
-    db.runs(filter, ALL).await.unwrap().into_iter().map(|run| run.record.id).collect()
+    db.runs(filter, ALL).await.unwrap().rows.into_iter().map(|run| run.record.id).collect()
 }
 
 async fn filters_fit(place: &Place) {
@@ -34,10 +41,10 @@ async fn filters_fit(place: &Place) {
     let one = db.workflow_create(new("One", "h"), None).await.unwrap();
     let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
     let noon = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
-    let plain = put(&db, start(&db, &one).await, |c| c.record.start_time = noon).await;
+    let plain = put(&db, start(&db, &one).await, |c| accept_at(c, noon)).await;
     let half = noon + Duration::milliseconds(500);
     let child = put(&db, start(&db, &one).await, |c| {
-        c.record.start_time = half;
+        accept_at(c, half);
         c.record.parent_run_id = Some(plain);
     });
     let child = child.await;
@@ -65,7 +72,7 @@ async fn filters_fit(place: &Place) {
     let end_date = Some(chrono::DateTime::<Utc>::MAX_UTC);
     let start_date = Some(chrono::DateTime::<Utc>::MIN_UTC);
     assert_eq!(ids(&db, RunFilter { start_date, end_date, ..any() }).await.len(), 4);
-    let page = db.runs(any(), Page { number: 2, size: 3 }).await.unwrap();
+    let page = db.runs(any(), Page { number: 2, size: 3 }).await.unwrap().rows;
     assert_eq!(page.iter().map(|run| run.record.id).collect::<Vec<_>>(), [plain]);
     db.close().await;
 }
@@ -79,7 +86,7 @@ async fn a_detail_has_everything(place: &Place) {
     let detail = db.run_detail(first.record.id).await.unwrap().unwrap();
     assert_eq!((&detail.record, &detail.log), (&first.record, &first.events));
     assert_eq!((detail.version.version, detail.version.definition_hash.as_str()), (1, "h1"));
-    assert_eq!(db.runs(RunFilter::default(), ALL).await.unwrap(), [detail]);
+    assert_eq!(db.runs(RunFilter::default(), ALL).await.unwrap().rows, [detail]);
     assert!(db.run_detail(clock::new_id()).await.unwrap().is_none());
     db.close().await;
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait as _;
 use sluice_engine::{CommitError, RunStore as _, StoreError, clock};
-use sluice_persistence::{Page, Pin, Saving, WriteError};
+use sluice_persistence::{Database, Page, Pin, Saving, WorkflowFilter, WorkflowRow, WriteError};
 
 use crate::support::{ALL, Place, accepted, completed, new, on_both_stores, start};
 
@@ -23,13 +23,21 @@ on_both_stores!(
     pages_and_ids,
 );
 
+fn any() -> WorkflowFilter {
+    WorkflowFilter::default()
+}
+
+async fn all(db: &Database) -> Vec<WorkflowRow> {
+    db.workflows(any(), ALL).await.unwrap().rows
+}
+
 async fn a_new_workflow_has_version_1(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     assert_eq!(made.name, "Orders");
     assert_eq!(made.created_at, made.updated_at);
     assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), made);
-    let versions = db.versions(made.id, ALL).await.unwrap().unwrap();
+    let versions = db.versions(made.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].version, versions[0].name.as_str()), (1, "Orders"));
     assert_eq!(versions[0].definition, made.definition);
@@ -60,7 +68,7 @@ async fn many_updates_make_versions_without_gaps(place: &Place) {
     let id = db.workflow_create(new("Orders", "h"), None).await.unwrap().id;
     let saves = (0..64).map(|n| db.workflow_update(id, new("Orders", &format!("h{n}")), Saving::default()));
     assert!(join_all(saves).await.iter().all(Result::is_ok));
-    let versions = db.versions(id, ALL).await.unwrap().unwrap();
+    let versions = db.versions(id, ALL).await.unwrap().unwrap().rows;
     let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
     assert_eq!(numbers, (1..=65).rev().collect::<Vec<_>>());
     // The workflow and its latest version are of one save.
@@ -77,7 +85,7 @@ async fn the_same_hash_makes_no_version(place: &Place) {
     assert_eq!((saved.name.as_str(), saved.created_at), ("Renamed", made.created_at));
     assert!(saved.updated_at > made.updated_at);
     assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), saved);
-    let versions = db.versions(made.id, ALL).await.unwrap().unwrap();
+    let versions = db.versions(made.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!(versions[0].definition, saved.definition);
     assert_eq!(versions[0].name, "Orders");
@@ -91,7 +99,7 @@ async fn going_back_makes_a_version(place: &Place) {
     for hash in ["h2", "h1"] {
         db.workflow_update(id, new("Orders", hash), Saving::default()).await.unwrap();
     }
-    let versions = db.versions(id, ALL).await.unwrap().unwrap();
+    let versions = db.versions(id, ALL).await.unwrap().unwrap().rows;
     let seen: Vec<_> = versions.iter().map(|v| (v.version, v.definition_hash.as_str())).collect();
     assert_eq!(seen, [(3, "h1"), (2, "h2"), (1, "h1")]);
     db.close().await;
@@ -138,7 +146,7 @@ async fn a_copy_has_its_own_life(place: &Place) {
     assert_eq!((copy.name.as_str(), again.name.as_str()), ("Orders (Copy)", "Orders (Copy) (2)"));
     assert_eq!(copy.description, made.description);
     assert_eq!(copy.definition, accepted("h2", 0).json);
-    let versions = db.versions(copy.id, ALL).await.unwrap().unwrap();
+    let versions = db.versions(copy.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].version, versions[0].definition_hash.as_str()), (1, "h2"));
     assert!(db.unfinished_runs(copy.id).await.unwrap().is_empty());
@@ -176,7 +184,7 @@ async fn reset_keeps_the_name(place: &Place) {
     let reset = db.workflow_reset(made.id, accepted("h0", 0), Saving::default()).await.unwrap();
     assert_eq!((&reset.name, &reset.description), (&made.name, &made.description));
     assert_eq!(reset.definition, accepted("h0", 0).json);
-    assert_eq!(db.versions(made.id, ALL).await.unwrap().unwrap().len(), 2);
+    assert_eq!(db.versions(made.id, ALL).await.unwrap().unwrap().rows.len(), 2);
     db.close().await;
 }
 
@@ -200,12 +208,12 @@ async fn an_unreadable_workflow_is_left_out(place: &Place) {
                    PRAGMA foreign_keys = OFF; UPDATE workflows SET id = 'x' WHERE name = 'Bad id'";
         raw.execute_unprepared(sql).await.unwrap();
     }
-    assert_eq!(db.workflows(ALL).await.unwrap(), std::slice::from_ref(&good));
+    assert_eq!(all(&db).await, std::slice::from_ref(&good));
     let error = db.workflow(bad[0]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreadable { table: "workflows", .. }), "{error:?}");
     // Saving repairs it.
     db.workflow_update(bad[0], new("Repaired", "h2"), Saving::default()).await.unwrap();
-    assert_eq!(db.workflows(ALL).await.unwrap().len(), 2);
+    assert_eq!(all(&db).await.len(), 2);
     db.close().await;
 }
 
@@ -217,11 +225,12 @@ async fn pages_and_ids(place: &Place) {
     }
     let mut seen = Vec::new();
     for number in 1..=4 {
-        let page = db.workflows(Page { number, size: 2 }).await.unwrap();
+        let page = db.workflows(any(), Page { number, size: 2 }).await.unwrap().rows;
         seen.extend(page.into_iter().map(|row| row.id));
     }
     assert_eq!(seen, ids.iter().rev().copied().collect::<Vec<_>>());
-    assert!(db.workflows(Page { number: u64::MAX, size: u64::MAX }).await.unwrap().is_empty());
+    let page = Page { number: u64::MAX, size: u64::MAX };
+    assert!(db.workflows(any(), page).await.unwrap().rows.is_empty());
     let asked = [ids[1], clock::new_id(), ids[3]];
     assert_eq!(db.existing_workflows(&asked).await.unwrap(), HashSet::from([ids[1], ids[3]]));
     assert!(db.existing_workflows(&[]).await.unwrap().is_empty());

@@ -1,0 +1,229 @@
+//! Parts of lists: in which order they are, behind which row they begin, and what is in them.
+
+use chrono::{DateTime, Duration, TimeZone as _, Utc};
+use sea_orm::sea_query::{Expr, ExprTrait as _};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, Order, QueryFilter, QueryOrder, QueryResult,
+    QuerySelect, QueryTrait, Select, Statement, StreamTrait, Value,
+};
+use sluice_engine::StoreError;
+use uuid::Uuid;
+
+use crate::error::store_error;
+use crate::{Database, Page, RunFilter, Search, rows, runs, workflows};
+
+/// How far the time in an id may be from the time in its row. Both come from one clock, at nearly the same moment; ids
+/// wait for a clock that was set back, so the bound is a generous one.
+const SLACK: Duration = Duration::days(1);
+
+/// A part of a list.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Part<O> {
+    /// Which part, counted from where the order begins.
+    pub page: Page,
+    /// In which order, and behind which row it begins.
+    pub order: O,
+    /// Whether the least comes first.
+    pub ascending: bool,
+}
+
+impl<O: Default> From<Page> for Part<O> {
+    fn from(page: Page) -> Self {
+        Self { page, ..Self::default() }
+    }
+}
+
+/// What a part of a list has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed<T, O> {
+    /// The rows, without those that can't be read.
+    pub rows: Vec<T>,
+    /// Where the next part begins; none when this one isn't full, so that there is no other.
+    pub next: Option<O>,
+}
+
+/// The order of a list of workflows, and the row behind which it begins; none: with the first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkflowOrder {
+    /// By when they were created: ids grow with time.
+    Created(Option<Uuid>),
+    /// By name, as the database compares texts.
+    Name(Option<String>),
+    /// By when they were saved.
+    Updated(Option<(DateTime<Utc>, Uuid)>),
+}
+
+impl Default for WorkflowOrder {
+    fn default() -> Self {
+        Self::Created(None)
+    }
+}
+
+/// The order of a list of runs, by when they were accepted, and the run behind which it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RunOrder(pub Option<Uuid>);
+
+/// The order of a list of versions, by number, and the number behind which it begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct VersionOrder(pub Option<i32>);
+
+/// A stretch of time, both ends within.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Between {
+    /// At this time or later.
+    pub from: Option<DateTime<Utc>>,
+    /// At this time or earlier.
+    pub to: Option<DateTime<Utc>>,
+}
+
+/// Which workflows a list shall have: those that fit everything that is given.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkflowFilter {
+    /// Workflows with these words in name or description.
+    pub search: Option<Search>,
+    /// Workflows that are filed under this.
+    pub tag: Option<String>,
+    /// When they were created.
+    pub created: Between,
+    /// When they were saved last.
+    pub updated: Between,
+}
+
+/// A list that is asked for.
+#[derive(Clone, Debug)]
+pub enum ListQuery {
+    /// Workflows.
+    Workflows(WorkflowFilter, Part<WorkflowOrder>),
+    /// Runs.
+    Runs(RunFilter, Part<RunOrder>),
+    /// Versions of a workflow.
+    Versions(Uuid, Part<VersionOrder>),
+}
+
+impl Database {
+    /// How the store would find the rows of a list, a line a step, if its tables were large. For those who change
+    /// lists or indexes, and for the test of them.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn plan(&self, query: ListQuery) -> Result<Vec<String>, StoreError> {
+        let tx = self.snapshot().await?;
+        let backend = ConnectionTrait::get_database_backend(&tx);
+        let statement = match query {
+            ListQuery::Workflows(filter, part) => workflows::select(filter, &part).build(backend),
+            ListQuery::Runs(filter, part) => runs::select(filter, &part).build(backend),
+            ListQuery::Versions(id, part) => workflows::select_versions(id, &part).build(backend),
+        };
+        let (explain, column) = match backend {
+            DbBackend::Postgres => {
+                tx.execute_unprepared("SET LOCAL enable_seqscan = off").await.map_err(store_error)?;
+                ("EXPLAIN", 0)
+            }
+            _ => ("EXPLAIN QUERY PLAN", 3),
+        };
+        let statement = Statement { sql: format!("{explain} {}", statement.sql), ..statement };
+        let steps = tx.query_all_raw(statement).await.map_err(store_error)?;
+        steps.iter().map(|step| step.try_get_by_index(column).map_err(store_error)).collect()
+    }
+}
+
+/// The part of a query's rows that is asked for, in the order of `columns`, of which no two rows share all. `after`
+/// says what the row behind which it begins has in them.
+pub(crate) fn placed<E: EntityTrait, O>(
+    select: Select<E>,
+    part: &Part<O>,
+    columns: &[E::Column],
+    after: Option<Vec<Value>>,
+) -> Select<E> {
+    let order = if part.ascending { Order::Asc } else { Order::Desc };
+    let mut select = select.offset(part.page.offset()).limit(part.page.limit());
+    for column in columns {
+        select = select.order_by(*column, order.clone());
+    }
+    let Some(after) = after else { return select };
+    let key = Expr::tuple(columns.iter().map(|column| column.into_expr()));
+    let after = Expr::tuple(after.into_iter().map(Expr::val));
+    select.filter(if part.ascending { key.gt(after) } else { key.lt(after) })
+}
+
+/// Reads a part of a list. `key` says where a row stands in the order, as far as the row tells.
+pub(crate) async fn read<E: EntityTrait, T, O>(
+    db: &impl StreamTrait,
+    select: &Select<E>,
+    page: Page,
+    (read, size): (impl Fn(&QueryResult) -> Result<T, StoreError>, impl Fn(&T) -> usize),
+    key: impl Fn(&QueryResult) -> Option<O>,
+) -> Result<Listed<T, O>, StoreError> {
+    let (mut found, mut last) = (0_u64, None);
+    let seen = |row: &QueryResult| {
+        found += 1;
+        last = key(row).or_else(|| last.take());
+        read(row)
+    };
+    let rows = rows::within_page(db, select, seen, size).await?;
+    Ok(Listed { rows, next: last.filter(|_| found >= page.limit()) })
+}
+
+/// How many rows a query finds.
+pub(crate) async fn count<E: EntityTrait>(
+    db: &impl ConnectionTrait,
+    select: Select<E>,
+    column: E::Column,
+) -> Result<u64, StoreError> {
+    let select = select.select_only().column_as(column.count(), "count");
+    let found: Option<i64> = select.into_tuple().one(db).await.map_err(store_error)?;
+    Ok(found.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
+}
+
+/// Rows with a time within a stretch.
+pub(crate) fn within<E: EntityTrait>(select: Select<E>, column: E::Column, between: Between) -> Select<E> {
+    select
+        .apply_if(between.from, |select, from| select.filter(column.gte(comparable(from))))
+        .apply_if(between.to, |select, to| select.filter(column.lte(comparable(to))))
+}
+
+/// As [`within`], of the time at which rows were made: their ids tell it as well, so that the index that a list is
+/// ordered by finds where the stretch begins and ends.
+pub(crate) fn made_within<E: EntityTrait>(
+    select: Select<E>,
+    column: E::Column,
+    id: E::Column,
+    between: Between,
+) -> Select<E> {
+    let Between { from, to } = between;
+    within(select, column, between)
+        .apply_if(from, |select, from| select.filter(id.gte(id_at(comparable(from) - SLACK, 0x00))))
+        .apply_if(to, |select, to| select.filter(id.lte(id_at(comparable(to) + SLACK, 0xff))))
+}
+
+/// A bound for ids that were made at this time: version 7 begins with milliseconds (RFC 9562, 5.7).
+fn id_at(time: DateTime<Utc>, rest: u8) -> Uuid {
+    let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default().to_be_bytes();
+    let mut id = [rest; 16];
+    for (byte, of_time) in id.iter_mut().zip(millis.into_iter().skip(2)) {
+        *byte = of_time;
+    }
+    Uuid::from_bytes(id)
+}
+
+/// The time, within the years that both stores can compare: SQLite compares times as text, for which
+/// years need four digits.
+pub(crate) fn comparable(time: DateTime<Utc>) -> DateTime<Utc> {
+    let bound = |year, month, day| Utc.with_ymd_and_hms(year, month, day, 0, 0, 0).single().unwrap_or(time);
+    Ord::clamp(time, bound(1, 1, 1), bound(9999, 12, 31))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sluice_engine::clock;
+
+    #[test]
+    fn ids_lie_between_the_bounds_of_their_time() {
+        let (before, id, after) = (clock::now(), clock::new_id(), clock::now());
+        assert!(id_at(before, 0x00) <= id && id <= id_at(after, 0xff));
+        assert!(id_at(before - SLACK, 0xff) < id && id < id_at(after + SLACK, 0x00));
+        assert_eq!(id_at(DateTime::<Utc>::MIN_UTC, 0), Uuid::nil());
+    }
+}

@@ -1,0 +1,304 @@
+//! Lists: what they find, where their parts begin, and that no list looks at every row.
+
+use sluice_domain::run::RunStatus;
+use sluice_engine::{RunStore as _, StoreError, clock};
+use sluice_persistence::{
+    Accepted, Between, Database, Details, ListQuery, NewWorkflow, Page, Part, RunFilter, RunOrder, Saving,
+    Search, VersionOrder, WorkflowFilter, WorkflowOrder,
+};
+use uuid::Uuid;
+
+use crate::support::{ALL, Place, new, on_both_stores, start};
+
+on_both_stores!(
+    workflows_are_found_by_words_and_tags,
+    runs_are_found_by_their_workflow,
+    times_are_a_filter,
+    parts_follow_each_other_in_every_order,
+    a_long_description_is_found_by_its_first_words,
+    a_part_is_not_too_large,
+    no_list_looks_at_every_row,
+);
+
+fn search(text: &str) -> Option<Search> {
+    Some(Search::new(text).unwrap())
+}
+
+async fn names(db: &Database, filter: WorkflowFilter) -> Vec<String> {
+    let found = db.workflows(filter.clone(), ALL).await.unwrap().rows;
+    assert_eq!(db.workflow_count(filter).await.unwrap(), found.len() as u64);
+    found.into_iter().map(|row| row.name).collect()
+}
+
+async fn found(db: &Database, text: &str) -> Vec<String> {
+    names(db, WorkflowFilter { search: search(text), ..WorkflowFilter::default() }).await
+}
+
+async fn tagged(db: &Database, tag: &str) -> Vec<String> {
+    names(db, WorkflowFilter { tag: Some(tag.to_owned()), ..WorkflowFilter::default() }).await
+}
+
+fn described(name: &str, description: &str, tags: &[&str]) -> NewWorkflow {
+    let tags = Some(tags.iter().map(|tag| (*tag).to_owned()).collect());
+    NewWorkflow { description: Some(description.to_owned()), tags, ..new(name, "h") }
+}
+
+async fn workflows_are_found_by_words_and_tags(place: &Place) {
+    let db = place.open().await;
+    let orders = db
+        .workflow_create(described("Order-Import v2", "Écoute the shop", &["shop", "a"]), None)
+        .await
+        .unwrap();
+    db.workflow_create(described("Invoices", "what orders cost", &["shop"]), None).await.unwrap();
+    db.workflow_create(described("Nothing", "", &[]), None).await.unwrap();
+
+    assert_eq!(found(&db, "ORDER").await, ["Invoices", "Order-Import v2"]);
+    assert_eq!(found(&db, "imp ord").await, ["Order-Import v2"]);
+    assert_eq!(found(&db, "éc").await, ["Order-Import v2"]);
+    assert_eq!(found(&db, "rder").await, Vec::<String>::new());
+    assert_eq!(tagged(&db, "shop").await, ["Invoices", "Order-Import v2"]);
+    assert_eq!(tagged(&db, "sho").await, Vec::<String>::new());
+    let both =
+        WorkflowFilter { search: search("cost"), tag: Some("shop".to_owned()), ..WorkflowFilter::default() };
+    assert_eq!(names(&db, both).await, ["Invoices"]);
+
+    // What is said about a workflow changes, and so does what it is found by.
+    let renamed =
+        Details { name: Some("Zebra".to_owned()), tags: Some(vec!["b".to_owned()]), description: None };
+    db.workflow_patch(orders.id, renamed, Saving::default()).await.unwrap();
+    assert_eq!(found(&db, "order").await, ["Invoices"]);
+    assert_eq!(
+        (found(&db, "zeb").await, found(&db, "shop").await),
+        (vec!["Zebra".to_owned()], vec!["Zebra".to_owned()])
+    );
+    assert_eq!((tagged(&db, "a").await, tagged(&db, "b").await), (vec![], vec!["Zebra".to_owned()]));
+    db.workflow_update(orders.id, described("Yak", "", &[]), Saving::default()).await.unwrap();
+    assert_eq!((found(&db, "zebra").await, found(&db, "yak").await), (vec![], vec!["Yak".to_owned()]));
+    assert!(tagged(&db, "b").await.is_empty());
+
+    // A copy is found as well; what is deleted leaves nothing.
+    let copy = db.workflow_duplicate(orders.id, sluice_persistence::Pin::Latest, None).await.unwrap();
+    assert_eq!(found(&db, "yak").await, ["Yak (Copy)", "Yak"]);
+    for id in [copy.id, orders.id] {
+        db.workflow_delete(id, Saving::default()).await.unwrap();
+    }
+    assert!(found(&db, "yak").await.is_empty());
+    assert_eq!((place.count("workflow_tags").await, place.count("workflow_words").await), (1, 5));
+    db.close().await;
+}
+
+async fn a_long_description_is_found_by_its_first_words(place: &Place) {
+    let db = place.open().await;
+    let long: String = (0..5_000).map(|n| format!("w{n} ")).collect();
+    let all = (0..8).map(|n| db.workflow_create(described(&format!("Long {n}"), &long, &[]), None));
+    assert!(futures_util::future::join_all(all).await.iter().all(Result::is_ok));
+    assert_eq!((found(&db, "w0").await.len(), found(&db, "w4999").await.len()), (8, 0));
+    assert_eq!(place.count("workflow_words").await, 8 * 200);
+    db.close().await;
+}
+
+async fn a_part_is_not_too_large(place: &Place) {
+    let db = place.open().await;
+    let large = |hash: &str| {
+        let json = format!(r#"{{"nodes":[],"links":[],"x":"{hash}{}"}}"#, "x".repeat(33 << 20));
+        NewWorkflow { definition: Accepted { json, hash: hash.to_owned() }, ..new("Large", "h") }
+    };
+    let first = db.workflow_create(large("1"), None).await.unwrap();
+    assert_eq!(db.workflows(WorkflowFilter::default(), ALL).await.unwrap().rows.len(), 1);
+    let second = NewWorkflow { name: "Large too".to_owned(), ..large("2") };
+    db.workflow_create(second, None).await.unwrap();
+    let all = db.workflows(WorkflowFilter::default(), ALL).await;
+    assert!(matches!(all, Err(StoreError::PageTooLarge(_))), "both do not fit");
+    db.workflow_update(first.id, large("3"), Saving::default()).await.unwrap();
+    let all = db.versions(first.id, ALL).await;
+    assert!(matches!(all, Err(StoreError::PageTooLarge(_))), "both do not fit");
+    let one = Page { number: 2, size: 1 };
+    assert_eq!(db.versions(first.id, one).await.unwrap().unwrap().rows.len(), 1);
+    assert_eq!(db.workflows(WorkflowFilter::default(), one).await.unwrap().rows.len(), 1);
+    db.close().await;
+}
+
+async fn runs_are_found_by_their_workflow(place: &Place) {
+    let db = place.open().await;
+    let one = db.workflow_create(described("Orders", "bills", &["shop"]), None).await.unwrap();
+    let two = db.workflow_create(described("Bills", "orders", &[]), None).await.unwrap();
+    for workflow in [&one, &two] {
+        db.commit(start(&db, workflow).await).await.unwrap();
+    }
+    for filter in [
+        RunFilter { search: search("ord"), ..RunFilter::default() },
+        RunFilter { tag: Some("shop".to_owned()), ..RunFilter::default() },
+    ] {
+        let found = db.runs(filter.clone(), ALL).await.unwrap().rows;
+        assert_eq!(found.iter().map(|run| run.record.workflow_id).collect::<Vec<_>>(), [one.id]);
+        assert_eq!(db.run_count(filter).await.unwrap(), 1);
+    }
+    db.close().await;
+}
+
+async fn times_are_a_filter(place: &Place) {
+    let db = place.open().await;
+    let one = db.workflow_create(new("One", "h"), None).await.unwrap();
+    let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
+    let saved = db.workflow_update(one.id, new("One again", "h"), Saving::default()).await.unwrap();
+    let at = |time| Between { from: Some(time), to: Some(time) };
+    let created = WorkflowFilter { created: at(one.created_at), ..WorkflowFilter::default() };
+    assert_eq!(names(&db, created).await, ["One again"]);
+    let created = Between { from: Some(two.created_at), to: None };
+    let created = WorkflowFilter { created, ..WorkflowFilter::default() };
+    assert_eq!(names(&db, created).await, ["Two"]);
+    let updated = WorkflowFilter { updated: at(saved.updated_at), ..WorkflowFilter::default() };
+    assert_eq!(names(&db, updated).await, ["One again"]);
+    let updated = Between { from: None, to: Some(one.updated_at) };
+    let updated = WorkflowFilter { updated, ..WorkflowFilter::default() };
+    assert!(names(&db, updated).await.is_empty());
+    db.close().await;
+}
+
+/// Every row of the parts, one after the other, each behind the one before.
+macro_rules! walk {
+    ($order:expr, $ascending:expr, |$part:ident| $read:expr) => {{
+        let (mut rows, mut order) = (Vec::new(), Some($order));
+        while let Some(behind) = order.take() {
+            let $part = Part { page: Page { number: 1, size: 3 }, order: behind, ascending: $ascending };
+            let listed = $read;
+            rows.extend(listed.rows);
+            order = listed.next;
+        }
+        rows
+    }};
+}
+
+async fn parts_follow_each_other_in_every_order(place: &Place) {
+    let db = place.open().await;
+    let mut all = Vec::new();
+    for n in [4, 1, 3, 0, 5, 2] {
+        all.push(db.workflow_create(new(&format!("W{n}"), "h"), None).await.unwrap());
+    }
+    // Saved in one group, so that some may have the same time.
+    let saves =
+        [3, 0, 4].map(|n: usize| db.workflow_update(all[n].id, new(&all[n].name, "h2"), Saving::default()));
+    futures_util::future::join_all(saves).await;
+    let all = db.workflows(WorkflowFilter::default(), ALL).await.unwrap().rows;
+    for order in [WorkflowOrder::Created(None), WorkflowOrder::Name(None), WorkflowOrder::Updated(None)] {
+        let mut expected = all.clone();
+        expected.sort_by_key(|row| match order {
+            WorkflowOrder::Created(_) => (String::new(), row.id),
+            WorkflowOrder::Name(_) => (row.name.clone(), row.id),
+            WorkflowOrder::Updated(_) => (row.updated_at.timestamp_micros().to_string(), row.id),
+        });
+        for ascending in [true, false] {
+            let any = WorkflowFilter::default;
+            let found = walk!(order.clone(), ascending, |part| db.workflows(any(), part).await.unwrap());
+            assert_eq!(found, expected, "{order:?} {ascending}");
+            expected.reverse();
+        }
+    }
+    versions_and_runs_follow_too(&db, all[0].id).await;
+    db.close().await;
+}
+
+async fn versions_and_runs_follow_too(db: &Database, id: Uuid) {
+    for n in 0..7 {
+        let workflow = db.workflow_update(id, new("W", &format!("v{n}")), Saving::default()).await.unwrap();
+        db.commit(start(db, &workflow).await).await.unwrap();
+    }
+    for ascending in [true, false] {
+        let versions =
+            walk!(VersionOrder(None), ascending, |part| db.versions(id, part).await.unwrap().unwrap());
+        let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
+        let filter = RunFilter { workflow_id: Some(id), ..RunFilter::default() };
+        let runs = walk!(RunOrder(None), ascending, |part| db.runs(filter.clone(), part).await.unwrap());
+        assert_eq!(u64::try_from(numbers.len()).unwrap(), db.version_count(id).await.unwrap());
+        assert_eq!(runs.len(), 7);
+        assert!(numbers.is_sorted_by(|a, b| (a < b) == ascending), "{numbers:?}");
+        assert!(runs.is_sorted_by(|a, b| (a.record.id < b.record.id) == ascending));
+    }
+}
+
+/// What each list is called, and how it is asked for.
+fn queries(id: Uuid) -> Vec<(&'static str, ListQuery)> {
+    let now = Some(clock::now());
+    let between = Between { from: now, to: now };
+    let any = WorkflowFilter::default;
+    let run = RunFilter::default;
+    let of_workflow = || RunFilter { workflow_id: Some(id), ..run() };
+    let text = || Some("x".to_owned());
+    let status = Some(RunStatus::Failed);
+    let mut queries = Vec::new();
+    for order in [
+        WorkflowOrder::Created(None),
+        WorkflowOrder::Created(Some(id)),
+        WorkflowOrder::Name(None),
+        WorkflowOrder::Name(text()),
+        WorkflowOrder::Updated(None),
+        WorkflowOrder::Updated(now.map(|now| (now, id))),
+    ] {
+        for ascending in [true, false] {
+            let part = Part { order: order.clone(), ascending, ..Part::default() };
+            queries.push(("workflows in an order", ListQuery::Workflows(any(), part)));
+        }
+    }
+    let updated = Part { order: WorkflowOrder::Updated(None), ..Part::default() };
+    let filter = WorkflowFilter { updated: between, ..any() };
+    queries.push(("workflows by saving", ListQuery::Workflows(filter, updated)));
+    for (name, filter) in [
+        ("workflows by word", WorkflowFilter { search: search("a"), ..any() }),
+        ("workflows by words", WorkflowFilter { search: search("a b"), ..any() }),
+        ("workflows by tag", WorkflowFilter { tag: text(), ..any() }),
+        ("workflows by tag and word", WorkflowFilter { tag: text(), search: search("a"), ..any() }),
+        ("workflows by creation", WorkflowFilter { created: between, ..any() }),
+    ] {
+        queries.push((name, ListQuery::Workflows(filter, Part::default())));
+    }
+    for (name, filter) in [
+        ("runs", run()),
+        ("runs without a parent", RunFilter { parent_only: true, ..run() }),
+        ("runs by status", RunFilter { status, ..run() }),
+        ("runs by status without a parent", RunFilter { status, parent_only: true, ..run() }),
+        ("runs by type", RunFilter { run_type: text(), ..run() }),
+        ("runs by type without a parent", RunFilter { run_type: text(), parent_only: true, ..run() }),
+        ("runs by start", RunFilter { start_date: now, end_date: now, ..run() }),
+        ("runs of a workflow", of_workflow()),
+        ("runs of a workflow by status", RunFilter { status, ..of_workflow() }),
+        ("runs of a workflow by type", RunFilter { run_type: text(), ..of_workflow() }),
+        ("runs of a workflow by start", RunFilter { start_date: now, ..of_workflow() }),
+        ("runs of a workflow by both", RunFilter { status, end_date: now, ..of_workflow() }),
+        ("paused runs", RunFilter { has_open_pause: Some(true), ..run() }),
+        ("paused runs by word", RunFilter { has_open_pause: Some(true), search: search("a"), ..run() }),
+        ("batches", RunFilter { batches: true, ..run() }),
+        ("rows of a batch", RunFilter { batch: Some((id, 0)), ..run() }),
+        ("batches of a dataset", RunFilter { dataset_id: Some(id), ..run() }),
+        ("runs of workflows with a word", RunFilter { search: search("a"), ..run() }),
+        ("runs of workflows with a tag", RunFilter { tag: text(), parent_only: true, ..run() }),
+    ] {
+        for order in [RunOrder(None), RunOrder(Some(id))] {
+            queries.push((name, ListQuery::Runs(filter.clone(), Part { order, ..Part::default() })));
+        }
+    }
+    for order in [VersionOrder(None), VersionOrder(Some(7))] {
+        queries.push(("versions", ListQuery::Versions(id, Part { order, ..Part::default() })));
+    }
+    queries
+}
+
+async fn no_list_looks_at_every_row(place: &Place) {
+    let db = place.open().await;
+    let mut bad = Vec::new();
+    for (name, query) in queries(clock::new_id()) {
+        let shown = format!("{query:?}");
+        // Only what is found is sorted: the runs of some workflows have no common order.
+        let may_sort = name == "runs of workflows with a word";
+        let plan = db.plan(query).await.unwrap();
+        let looks_at_all = |step: &String| {
+            let without_index = step.contains("SCAN ") && !step.contains(" INDEX ");
+            let sorts = step.contains("TEMP B-TREE FOR ORDER BY") && !may_sort;
+            without_index || step.contains("Seq Scan") || sorts
+        };
+        if plan.iter().any(looks_at_all) {
+            bad.push(format!("{name}: {plan:#?}\n{shown}"));
+        }
+    }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
+    db.close().await;
+}
