@@ -34,6 +34,7 @@ mod recorded;
 mod routers;
 mod rude_clients;
 mod runs;
+mod transfer;
 mod uploads;
 mod validation;
 mod versions;

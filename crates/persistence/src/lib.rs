@@ -24,6 +24,7 @@ mod rows;
 mod run_store;
 mod runs;
 mod schema;
+mod transfer;
 mod types;
 mod workflow_changes;
 mod workflows;
@@ -34,6 +35,7 @@ pub use datasets::{DatasetRow, NewDataset};
 pub use error::{OpenError, WriteError};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};
+pub use transfer::{Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
 pub use types::{
     Accepted, Condition, Details, LabelMoveRow, LabelRow, NewWorkflow, Page, Pin, RunDetail, RunFilter,
     Saving, VersionRow, WorkflowRow,

@@ -15,6 +15,7 @@ pub use diagnostic::{Diagnostic, Related};
 pub use facts::{Facts, Fields, Finding, Gives, Reference, Scope};
 pub use near::nearest;
 pub use text::diagnose_json;
+pub(crate) use text::parse;
 
 use crate::{Definition, Node};
 
