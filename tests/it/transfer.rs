@@ -18,6 +18,7 @@ on_both_stores!(
     every_form_is_imported,
     every_problem_of_every_workflow_is_told_and_nothing_is_written,
     what_an_import_cannot_do_is_refused,
+    what_can_be_saved_can_be_moved,
 );
 
 fn giving(name: &str, value: i64) -> Value {
@@ -241,6 +242,23 @@ async fn what_an_import_cannot_do_is_refused(app: App) {
     app.raw(Method::POST, "/wf/import/", "application/json", "{").await.problem(400);
 }
 
+fn deep(levels: usize) -> Value {
+    let nested = (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    workflow("deep", vec![input(), fixed("f", json!({"out": nested}))], chain(&["input_node", "f"]))
+}
+
+async fn what_can_be_saved_can_be_moved(app: App) {
+    // The definition, its nodes, the node, its config and its values are around it, and the body.
+    let id = app.create(&deep(58)).await;
+    app.post("/wf/", &deep(59)).await.problem(422);
+    let document = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
+    assert_eq!(import(&app, "?mode=update", &json!([document])).await[0]["action"], "unchanged");
+    assert_eq!(import(&app, "", &json!([document])).await[0]["action"], "create");
+    let problem = app.post("/wf/import/", &json!([deep(59)])).await.problem(422);
+    assert_eq!(problem["errors"][0]["code"], "json_too_deep", "{problem}");
+    assert_eq!(problem["errors"][0]["pointer"], "/0/definition");
+}
+
 fn sluice(command: &str, folder: &Path, store: &Store, more: &[&str]) -> Ended {
     let folder = folder.display().to_string();
     let mut arguments = vec![command, &folder, "--database-url", &store.url, "--log", "error"];
@@ -327,7 +345,7 @@ async fn a_plan_is_told_and_files_follow_their_workflows() {
             "update  \"Another name\"",
             "version 2 after 1",
             "\"Some name\" -> \"Another name\"",
-            "~ f",
+            "~ node f",
             "0 to create, 1 to update",
         ] {
             assert!(plan.contains(part), "{part} is missing in {plan}");

@@ -16,8 +16,21 @@ pub const MAX_DEPTH: usize = 64;
 /// # Errors
 /// Where the text breaks a rule, with line and column.
 pub fn check_json(text: &[u8]) -> Result<(), serde_json::Error> {
+    check(text, MAX_DEPTH)
+}
+
+/// As [`check_json`], for documents of workflows: around a definition they are up to three levels deeper than what it
+/// was saved in. How deep a definition itself may be is for its validation to say.
+///
+/// # Errors
+/// As [`check_json`].
+pub fn check_documents(text: &[u8]) -> Result<(), serde_json::Error> {
+    check(text, MAX_DEPTH + 3)
+}
+
+fn check(text: &[u8], max: usize) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    Guard { depth: 0 }.deserialize(&mut deserializer)?;
+    Guard { depth: 0, max }.deserialize(&mut deserializer)?;
     deserializer.end()
 }
 
@@ -43,14 +56,16 @@ const TOO_DEEP: &str = "nested more than";
 #[derive(Clone, Copy)]
 struct Guard {
     depth: usize,
+    max: usize,
 }
 
 impl Guard {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
-        if self.depth >= MAX_DEPTH {
-            return Err(E::custom(format_args!("{TOO_DEEP} {MAX_DEPTH} deep")));
+        let Self { depth, max } = self;
+        if depth >= max {
+            return Err(E::custom(format_args!("{TOO_DEEP} {max} deep")));
         }
-        Ok(Self { depth: self.depth + 1 })
+        Ok(Self { depth: depth + 1, max })
     }
 }
 

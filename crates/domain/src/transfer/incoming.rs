@@ -6,7 +6,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{FORMAT, FORMAT_VERSION, MAX_LABELS, MAX_VERSIONS, checksum, compact};
+use super::{FORMAT, FORMAT_VERSION, MAX_LABELS, MAX_VERSIONS, checksum, compact, depth};
+use crate::guard::MAX_DEPTH;
 use crate::validation::{self, Catalogue, Code, Diagnostic};
 use crate::{Definition, naming};
 
@@ -216,26 +217,21 @@ fn check_sum(json: &str) -> Result<(), Box<Diagnostic>> {
 }
 
 impl Incoming {
-    /// The pointer to its definition.
-    #[must_use]
-    pub fn definition_pointer(&self) -> &'static str {
-        if self.form == Form::Plain { "" } else { "/definition" }
-    }
-
     /// Everything that is wrong, or looks wrong, with it, errors first. Pointers lead into what it was read from.
     #[must_use]
     pub fn diagnose(&self, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
         let mut found = self.misfits();
-        let below = |mut diagnostic: Diagnostic, prefix: &str| {
-            diagnostic.below(prefix);
-            diagnostic
+        let mut add = |definition: &Definition, of_it: Vec<Diagnostic>, place: &str| {
+            found.extend(too_deep(definition).into_iter().chain(of_it).map(|mut one| {
+                one.below(place);
+                one
+            }));
         };
-        let of_definition = validation::diagnose(&self.definition, catalogue);
-        found.extend(of_definition.into_iter().map(|one| below(one, self.definition_pointer())));
+        let place = if self.form == Form::Plain { "" } else { "/definition" };
+        add(&self.definition, validation::diagnose(&self.definition, catalogue), place);
         for (index, version) in self.versions.iter().enumerate() {
-            let prefix = format!("/versions/{index}/definition");
-            let of_version = validation::validate(&version.definition, catalogue);
-            found.extend(of_version.into_iter().map(|one| below(one, &prefix)));
+            let place = format!("/versions/{index}/definition");
+            add(&version.definition, validation::validate(&version.definition, catalogue), &place);
         }
         found.sort_by_key(Diagnostic::severity);
         found
@@ -305,6 +301,14 @@ const NUMBERS: &str =
     "The versions must come in order, each with the number after the one before, from 1 on.";
 const LABEL: &str = "A label must be a small letter, then small letters, digits, _ and -, 64 at most, not draft or \
     latest, and stand once.";
+
+/// That a definition is deeper than one level below what can be saved, which is where a save has it.
+fn too_deep(definition: &Definition) -> Option<Diagnostic> {
+    (depth(&definition.to_json()) >= MAX_DEPTH).then(|| {
+        let message = format!("The definition is nested more than {} deep. Flatten it.", MAX_DEPTH - 1);
+        Diagnostic::new(Code::JsonTooDeep, "", message)
+    })
+}
 
 fn fits(text: &str) -> bool {
     !text.contains(char::is_control)

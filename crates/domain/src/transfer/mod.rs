@@ -6,7 +6,7 @@ mod text;
 
 pub use document::{Document, DocumentLabel, DocumentVersion};
 pub use incoming::{Form, Incoming, IncomingLabel, IncomingVersion, form, read};
-pub use text::{compact, pretty};
+pub use text::{compact, depth, pretty};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};

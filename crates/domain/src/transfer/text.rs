@@ -47,6 +47,21 @@ pub fn pretty(json: &str) -> String {
     out
 }
 
+/// How deep objects and lists of a JSON text are nested.
+#[must_use]
+pub fn depth(json: &str) -> usize {
+    let (mut texts, mut depth, mut deepest) = (Texts::default(), 0_usize, 0);
+    for c in json.chars().filter(|c| !texts.holds(*c)) {
+        match c {
+            '{' | '[' => depth += 1,
+            '}' | ']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 fn new_line(out: &mut String, depth: usize) {
     out.push('\n');
     out.extend(std::iter::repeat_n("  ", depth));
@@ -89,5 +104,6 @@ mod tests {
         assert_eq!((compact(json).as_str(), compact(laid_out).as_str()), (compacted, compacted));
         assert_eq!(pretty(laid_out), laid_out);
         assert_eq!(pretty("7"), "7\n");
+        assert_eq!((depth(json), depth("7"), depth("[\"[[\"]")), (3, 0, 1));
     }
 }

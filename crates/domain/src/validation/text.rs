@@ -15,14 +15,11 @@ const MAX_WORKFLOW_NAME: usize = 255;
 /// `text`.
 #[must_use]
 pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    if let Some(document) = std::str::from_utf8(text).ok().filter(|text| is_document(text)) {
+        return of_document(document, catalogue);
+    }
     if let Err(error) = guard::check_json(text) {
         return vec![refused(&error)];
-    }
-    if let Some(document) = std::str::from_utf8(text).ok().filter(|text| is_document(text)) {
-        return match transfer::read(document) {
-            Ok(incoming) => incoming.diagnose(catalogue),
-            Err(misfit) => vec![*misfit],
-        };
     }
     let body: Value = match serde_json::from_slice(text) {
         Ok(body) => body,
@@ -47,6 +44,16 @@ pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> 
         Err(misshapen) => found.push(*misshapen),
     }
     found
+}
+
+fn of_document(document: &str, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    if let Err(error) = guard::check_documents(document.as_bytes()) {
+        return vec![refused(&error)];
+    }
+    match transfer::read(document) {
+        Ok(incoming) => incoming.diagnose(catalogue),
+        Err(misfit) => vec![*misfit],
+    }
 }
 
 fn is_document(text: &str) -> bool {

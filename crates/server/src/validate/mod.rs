@@ -66,7 +66,8 @@ impl Report {
             }
         };
         let found = diagnose_json(&bytes, &Builtin::default());
-        let refusal = guard::check_json(&bytes).err();
+        let is_refused = found.first().is_some_and(|first| first.pointer.is_empty());
+        let refusal = is_refused.then(|| guard::check_json(&bytes).err()).flatten();
         let source = Source::new(String::from_utf8_lossy(&bytes).into_owned());
         let found = match refusal {
             // There are no pointers into what can't be parsed.

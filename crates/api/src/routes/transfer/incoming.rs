@@ -30,7 +30,7 @@ pub(super) struct Taken {
 
 /// The workflows in a body; `name` is for those without one.
 pub(super) fn take(body: &[u8], name: Option<&str>) -> Result<Vec<Taken>, Problem> {
-    guard::check_json(body).map_err(|error| refused(&error))?;
+    guard::check_documents(body).map_err(|error| refused(&error))?;
     let (mut taken, mut wrong) = (Vec::new(), Vec::new());
     for (place, json) in parts(body)? {
         match one(&json) {
@@ -72,8 +72,8 @@ fn parts(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
         let detail = format!("This list has more than {MAX_IMPORT} items. Import the others on their own.");
         return Err(Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("", "length", detail)]));
     }
-    let part = |(index, part): (usize, &Box<RawValue>)| (format!("/{index}"), part.get().to_owned());
-    Ok(parts.iter().enumerate().map(part).collect())
+    let places = (0..parts.len()).map(|index| format!("/{index}"));
+    Ok(places.zip(parts.iter().map(|part| part.get().to_owned())).collect())
 }
 
 /// A workflow and what looks wrong with it, or what is wrong with it.
