@@ -385,6 +385,8 @@ async fn files_with_errors_change_nothing() {
     assert!(ended.stdout.contains("Keep one of them."), "{ended:?}");
     let out = folder();
     assert!(done(sluice("export", out.path(), &store, &[])).contains("0 files written"));
+    let ended = sluice("export", files.path(), &Store::new(Kind::Sqlite).await, &["--prune"]);
+    assert!(ended.code == Some(1) && ended.stderr.contains("--database-url"), "{ended:?}");
     let ended = sluice("import", &files.path().join("missing"), &store, &[]);
     assert!(ended.code == Some(1) && ended.stderr.contains("missing"), "{ended:?}");
 }

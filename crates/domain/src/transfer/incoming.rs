@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{FORMAT, FORMAT_VERSION, MAX_LABELS, MAX_VERSIONS, checksum, compact, depth};
 use crate::guard::MAX_DEPTH;
-use crate::validation::{self, Catalogue, Code, Diagnostic};
+use crate::validation::{self, Catalogue, Code, Diagnostic, MAX_DIAGNOSTICS};
 use crate::{Definition, naming};
 
 /// What a workflow that comes in is written as.
@@ -217,23 +217,33 @@ fn check_sum(json: &str) -> Result<(), Box<Diagnostic>> {
 }
 
 impl Incoming {
-    /// Everything that is wrong, or looks wrong, with it, errors first. Pointers lead into what it was read from.
+    /// Everything that is wrong, or looks wrong, with it, errors first, as many as validation lists.
+    /// Pointers lead into what it was read from.
     #[must_use]
     pub fn diagnose(&self, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
         let mut found = self.misfits();
-        let mut add = |definition: &Definition, of_it: Vec<Diagnostic>, place: &str| {
+        let add = |found: &mut Vec<_>, definition: &Definition, of_it: Vec<Diagnostic>, place: &str| {
             found.extend(too_deep(definition).into_iter().chain(of_it).map(|mut one| {
                 one.below(place);
                 one
             }));
         };
         let place = if self.form == Form::Plain { "" } else { "/definition" };
-        add(&self.definition, validation::diagnose(&self.definition, catalogue), place);
+        add(&mut found, &self.definition, validation::diagnose(&self.definition, catalogue), place);
         for (index, version) in self.versions.iter().enumerate() {
             let place = format!("/versions/{index}/definition");
-            add(&version.definition, validation::validate(&version.definition, catalogue), &place);
+            add(
+                &mut found,
+                &version.definition,
+                validation::validate(&version.definition, catalogue),
+                &place,
+            );
+            if found.len() > MAX_DIAGNOSTICS {
+                break;
+            }
         }
         found.sort_by_key(Diagnostic::severity);
+        validation::cut(&mut found);
         found
     }
 

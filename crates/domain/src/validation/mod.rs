@@ -76,7 +76,8 @@ pub fn diagnose(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagn
     found
 }
 
-fn cut(found: &mut Vec<Diagnostic>) {
+/// Keeps the first [`MAX_DIAGNOSTICS`], and says so.
+pub(crate) fn cut(found: &mut Vec<Diagnostic>) {
     if found.len() > MAX_DIAGNOSTICS {
         found.truncate(MAX_DIAGNOSTICS);
         let message =

@@ -9,9 +9,14 @@ use uuid::Uuid;
 
 use super::{Failure, counted, files, on_database, say};
 use crate::cli::ExportArgs;
+use crate::serve;
 
 /// Writes every workflow of the database into a folder.
 pub(crate) fn export(args: &ExportArgs) -> Result<ExitCode, Failure> {
+    // A wrong URL shall not look like a database whose workflows are all gone.
+    if serve::options(&args.database).names_a_new_file() {
+        return Err("there is no such database file; name another one with --database-url".into());
+    }
     std::fs::create_dir_all(&args.folder)
         .map_err(|error| format!("can't make the folder {}: {error}", args.folder.display()))?;
     on_database(&args.database, async |database| all(database, args).await)?;
