@@ -50,6 +50,7 @@ openapi: ## Write openapi/openapi.json anew from the code
 
 fuzz: ## Feed random definitions to everything that takes them, for FUZZ_SECONDS (600)
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-fuzz
+	mkdir -p fuzz/corpus/definition
 	RUSTC_BOOTSTRAP=1 cargo fuzz run definition --dev --sanitizer none fuzz/corpus/definition fuzz/seeds -- \
 		-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=200 -timeout=10 -max_len=65536 -dict=fuzz/definition.dict
 

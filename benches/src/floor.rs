@@ -134,7 +134,7 @@ async fn write_run(State(floor): Shared, _body: Bytes) -> Result<Json<Uuid>, (St
     let id = sluice_engine::clock::new_id();
     let mut record = record.clone();
     record.id = id;
-    let commit = Commit { record, first: 0, events: log.clone(), rows: Vec::new() };
+    let commit = Commit { record, first: 0, events: log.clone(), rows: Vec::new(), remembered: None };
     floor.store.commit(commit).await.map_err(failed)?;
     Ok(Json(id))
 }

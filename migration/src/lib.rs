@@ -11,6 +11,7 @@ mod m20261124_000004_batches;
 mod m20261124_000005_unfinished_rows;
 mod m20261125_000006_batch_counts;
 mod m20261125_000007_labels;
+mod m20261125_000009_idempotency_keys;
 
 /// All steps, in the order in which they are taken.
 #[derive(Debug)]
@@ -27,6 +28,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261124_000005_unfinished_rows::Migration),
             Box::new(m20261125_000006_batch_counts::Migration),
             Box::new(m20261125_000007_labels::Migration),
+            Box::new(m20261125_000009_idempotency_keys::Migration),
         ]
     }
 }

@@ -233,6 +233,10 @@ impl App {
         self.send(self.request(Method::PUT, path).json(body)).await
     }
 
+    pub(crate) async fn post_with(&self, path: &str, body: &Value, name: &str, value: &str) -> Answer {
+        self.send(self.request(Method::POST, path).header(name, value).json(body)).await
+    }
+
     /// A call with a header and a body.
     pub(crate) async fn put_with(&self, path: &str, body: &Value, name: &str, value: &str) -> Answer {
         self.send(self.request(Method::PUT, path).header(name, value.as_bytes()).json(body)).await

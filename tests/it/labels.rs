@@ -15,7 +15,7 @@ on_both_stores!(
     what_is_no_label_is_refused,
 );
 
-/// A workflow that gives `value`, whose node has a router's place for more.
+/// A workflow whose node `f` gives `value`.
 fn giving(value: i64) -> Value {
     workflow("giving", vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
 }
@@ -139,7 +139,8 @@ async fn a_duplicate_can_start_from_a_version_or_a_label(app: App) {
 async fn what_is_no_label_is_refused(app: App) {
     let id = three_versions(&app).await;
     for name in ["draft", "latest", "Big", "9", "-a", "a%20b", &"a".repeat(65)] {
-        app.put(&format!("/wf/{id}/labels/{name}/"), &json!({"version": 1})).await.problem(404);
+        app.put(&format!("/wf/{id}/labels/{name}/"), &json!({"version": 1})).await.problem(422);
+        app.delete(&format!("/wf/{id}/labels/{name}/")).await.problem(404);
     }
     let path = format!("/wf/{id}/labels/production/");
     app.put(&path, &json!({"version": 4})).await.problem(404);

@@ -22,6 +22,7 @@ mod durability;
 mod events;
 mod examples;
 mod failpoints;
+mod idempotency;
 mod labels;
 mod loops;
 mod openapi;

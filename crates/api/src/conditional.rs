@@ -9,10 +9,12 @@ use axum::response::{IntoResponse, Response};
 use headers::{ETag, Header, IfMatch, IfNoneMatch};
 use serde::Serialize;
 use sluice_domain::{Definition, versioning};
+use sluice_engine::KeptAnswer;
 use sluice_persistence::{Condition, Pin, Saving, WorkflowRow, WriteError};
 use uuid::Uuid;
 
 use crate::AppState;
+use crate::once::kept;
 use crate::problem::{Changed, Kind, Problem};
 use crate::refusal::Resource;
 
@@ -33,6 +35,14 @@ impl<T> Tagged<T> {
     /// `etag` is the opaque part of the tag, without quotes.
     pub(crate) fn new(etag: String, answer: T) -> Self {
         Self { etag, answer }
+    }
+
+    /// The answer, to be kept for a request that is sent again.
+    pub(crate) fn kept(&self) -> Option<KeptAnswer>
+    where
+        T: Serialize,
+    {
+        kept(&[(header::ETAG, quoted(&self.etag))], &self.answer)
     }
 
     /// 304 without the answer for a client that has it already.
@@ -103,11 +113,13 @@ impl Edit {
             Some(number) => state.db.pinned_version(id, &Pin::Number(number)).await.ok().flatten(),
             None => None,
         };
-        let diff = seen.and_then(|seen| {
-            let before: Definition = serde_json::from_str(&seen.definition).ok()?;
-            let after: Definition = serde_json::from_str(&current.definition).ok()?;
+        let after = current.definition.clone();
+        let compare = move || {
+            let before: Definition = serde_json::from_str(&seen?.definition).ok()?;
+            let after: Definition = serde_json::from_str(&after).ok()?;
             serde_json::to_value(versioning::diff(&before, &after, false)).ok()
-        });
+        };
+        let diff = tokio::task::spawn_blocking(compare).await.ok().flatten();
         changed(&current, diff)
     }
 }

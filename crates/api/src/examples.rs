@@ -335,9 +335,12 @@ fn detail(kind: Kind) -> &'static str {
             "The workflow has no label \"staging\". See them with GET /wf/{workflow_id}/labels/."
         }
         Kind::LabelProtected => "The label \"production\" is protected: saving doesn't move it.",
+        Kind::TooManyLabels => "A workflow has at most 100 labels. Delete one that nobody uses.",
         Kind::NoEarlierVersion => "The label \"production\" has stood nowhere else.",
         Kind::PreconditionFailed => "The workflow has changed since you read it. Read it again.",
         Kind::NotAcceptable => "A difference is given as JSON, as a JSON Patch or as plain text.",
+        Kind::RequestInProgress => "A request with this Idempotency-Key is being carried out.",
+        Kind::KeyReused => "This Idempotency-Key belongs to another request.",
         Kind::NameTaken => "Another workflow has this name. Choose another one.",
         Kind::MethodNotAllowed => "This path doesn't take this method. The header Allow says which it takes.",
         Kind::BadRequest => "The form breaks off or can't be read. Send it again.",

@@ -13,6 +13,7 @@ mod examples;
 mod extract;
 mod files;
 mod form;
+mod once;
 mod openapi;
 mod paced;
 mod problem;

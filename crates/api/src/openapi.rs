@@ -1,13 +1,17 @@
 //! The OpenAPI document: ours from the first line on, so that no default of a library comes into it.
 
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Schema, ServerBuilder,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Required, Schema,
+    ServerBuilder,
 };
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::{IntoResponses as _, PartialSchema, ToSchema};
 
 use crate::problem::ProblemBody;
+use crate::responses::KeyProblems;
 
 const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs them so that nothing is lost, and \
     holds them at a gate until a person opens it.\n\nEvery path is served at the root and under `/api`, with and \
@@ -61,18 +65,45 @@ pub(crate) fn base() -> OpenApi {
         .build()
 }
 
-/// Says of bodies that may be left out just that, and not that they may be `null`.
+/// Says what holds of every POST.
 pub(crate) fn finish(document: &mut OpenApi) {
-    let operations = document.paths.paths.values_mut().filter_map(|item| item.post.as_mut());
-    for operation in operations {
-        let Some(RefOr::T(body)) = &mut operation.request_body else { continue };
-        for content in body.content.values_mut() {
-            let RefOr::T(content) = content else { continue };
-            if let Some(RefOr::T(Schema::OneOf(either))) = &content.schema {
-                let named = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
-                content.schema = named.or_else(|| content.schema.clone());
-            }
+    for operation in document.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        name_optional_body(operation);
+        take_key(operation);
+    }
+}
+
+/// Says of a body that may be left out just that, and not that it may be `null`.
+fn name_optional_body(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        if let Some(RefOr::T(Schema::OneOf(either))) = &content.schema {
+            let named = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+            content.schema = named.or_else(|| content.schema.clone());
         }
+    }
+}
+
+/// Says that a call can be carried out once, and what comes of keys that don't fit.
+fn take_key(operation: &mut Operation) {
+    let key = ObjectBuilder::new()
+        .schema_type(Type::String)
+        .min_length(Some(1))
+        .max_length(Some(255))
+        .pattern(Some("^[\\x21-\\x7e]+$"));
+    let parameter = ParameterBuilder::new()
+        .name("Idempotency-Key")
+        .parameter_in(ParameterIn::Header)
+        .required(Required::False)
+        .description(Some(
+            "A key of the client's choice, such as a UUID, by which this request is carried out once: sent again within \
+             24 hours it gets the first answer again, with the header `Idempotency-Replayed`.",
+        ))
+        .schema(Some(key));
+    operation.parameters.get_or_insert_default().push(parameter.build().into());
+    for (status, response) in KeyProblems::responses() {
+        operation.responses.responses.entry(status).or_insert(response);
     }
 }
 

@@ -92,10 +92,16 @@ kinds! {
     LabelNotFound = NOT_FOUND "label-not-found" "Label not found",
     /// Saving doesn't move the label.
     LabelProtected = CONFLICT "label-protected" "The label is protected",
+    /// The workflow has as many labels as are taken.
+    TooManyLabels = CONFLICT "too-many-labels" "Too many labels",
     /// The label stood nowhere else.
     NoEarlierVersion = CONFLICT "no-earlier-version" "There is no version before",
     /// The workflow is not what the client takes it for.
     PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "The workflow has changed",
+    /// The same request is being carried out.
+    RequestInProgress = CONFLICT "request-in-progress" "The request is being carried out",
+    /// The key belongs to another request.
+    KeyReused = UNPROCESSABLE_ENTITY "key-reused" "The Idempotency-Key belongs to another request",
     /// The name belongs to another workflow.
     NameTaken = CONFLICT "name-taken" "The name is taken",
     /// The body or a file is larger than the server takes.

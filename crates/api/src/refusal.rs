@@ -1,6 +1,7 @@
 //! The one place where what the store and the engine refuse becomes a problem.
 
-use sluice_domain::run::Refusal;
+use sluice_domain::run::{PlanError, Refusal};
+use sluice_domain::validation::Code;
 use sluice_engine::{EngineError, StoreError};
 use sluice_persistence::WriteError;
 
@@ -50,7 +51,14 @@ impl Resource {
                 );
                 Problem::new(Kind::UnknownEventId, detail)
             }
-            EngineError::Unrunnable(reason) => Problem::new(Kind::Unrunnable, reason.to_string()),
+            EngineError::Unrunnable(reason) => {
+                let code = match reason {
+                    PlanError::Cycle => Code::Cycle,
+                    PlanError::TooDeep => Code::NestingTooDeep,
+                };
+                let item = ProblemItem::new("/definition", code.as_str(), reason.to_string());
+                Problem::invalid(Kind::Unrunnable, vec![item])
+            }
             EngineError::Draining => Problem::new(
                 Kind::Draining,
                 "The server is stopping and takes no new work. Try again in a moment.",
@@ -76,9 +84,15 @@ impl Resource {
                     "The label {name:?} is protected: saving doesn't move it. Move it with PUT on the label itself."
                 ),
             ),
+            WriteError::TooManyLabels(most) => Problem::new(
+                Kind::TooManyLabels,
+                format!("A workflow has at most {most} labels. Delete one that nobody uses."),
+            ),
             WriteError::NoEarlier(name) => Problem::new(
                 Kind::NoEarlierVersion,
-                format!("The label {name:?} has stood nowhere else, so there is nothing to go back to."),
+                format!(
+                    "The label {name:?} has stood nowhere else since it was set, so there is nothing to go back to."
+                ),
             ),
             WriteError::Store(error) => error.into(),
         }

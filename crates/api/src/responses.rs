@@ -98,11 +98,19 @@ problems! {
     }
     /// What saving under a label can answer.
     LabelProtected {
-        LabelProtected: "The label is protected: saving doesn't move it.",
+        LabelProtected: "The label is protected, or there are too many.",
     }
     /// What changing a workflow in part can answer.
     PatchProblems {
         NameTaken: "Another workflow has this name.",
+    }
+    /// What a request with a key can answer.
+    KeyProblems {
+        BadRequest: "A header can't be read.",
+        RequestTimeout: "The body came too slowly, or stopped.",
+        TooLarge: "The body is larger than the server takes.",
+        RequestInProgress: "A request with this `Idempotency-Key` is being carried out.",
+        KeyReused: "The `Idempotency-Key` belongs to another request.",
     }
     /// What comparing versions can answer.
     DiffProblems {
@@ -116,6 +124,11 @@ problems! {
     /// What every call on a label can answer.
     LabelMissing {
         LabelNotFound: "There is no such workflow or label.",
+    }
+    /// What setting a label can answer.
+    TooManyLabels {
+        TooManyLabels: "The workflow has as many labels as are taken.",
+        InvalidQuery: "The label or the body does not fit; `errors` lists every problem.",
     }
     /// What rolling a label back can answer.
     NoEarlierVersion {

@@ -17,7 +17,7 @@ use crate::routes::{
     catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, transfer,
     validation, versions, workflows,
 };
-use crate::{AppState, edge, openapi};
+use crate::{AppState, edge, once, openapi};
 
 /// Every call of the contract with its place in the document.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -89,11 +89,13 @@ pub fn app(state: AppState) -> Router {
     let document = serde_json::to_string_pretty(&document).unwrap_or_default();
     let document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.clone()) };
     let settings = Arc::clone(&state.settings);
+    let keyed = state.clone();
     let routed = router
         .with_state(state)
         .route("/openapi.json", get(document))
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
+        .layer(axum::middleware::from_fn_with_state(keyed, once::once))
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(axum::middleware::from_fn_with_state(settings, edge::edge));
     // A path is rewritten before it is routed, so this layer is around the router and not in it.

@@ -6,6 +6,7 @@ use sluice_engine::Engine;
 use sluice_persistence::Database;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::once::InProgress;
 use crate::problem::{Kind, Problem};
 
 /// What every handler works with.
@@ -19,6 +20,8 @@ pub struct AppState {
     pub settings: Arc<Settings>,
     /// The places of event streams that are open at the same time.
     streams: Arc<Semaphore>,
+    /// The keys of requests that are being carried out once.
+    pub(crate) in_progress: InProgress,
 }
 
 impl AppState {
@@ -26,7 +29,7 @@ impl AppState {
     #[must_use]
     pub fn new(db: Database, engine: Engine, settings: Settings) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_event_streams.min(Semaphore::MAX_PERMITS)));
-        Self { db, engine, settings: Arc::new(settings), streams }
+        Self { db, engine, settings: Arc::new(settings), streams, in_progress: InProgress::default() }
     }
 
     /// A place for one more event stream.

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::dispatcher::Wake;
 use crate::engine::{record, uninterrupted};
 use crate::feed::Rows;
-use crate::{Engine, EngineError, RunRecord, Snapshot, StartRun, StoreError};
+use crate::{Engine, EngineError, Remember, RunRecord, Snapshot, StartRun, StoreError};
 
 /// How many rows are read at once.
 const PAGE: u64 = 1_000;
@@ -34,6 +34,8 @@ pub struct StartBatch {
     pub mini_batch_size: u32,
     /// The dataset that the rows were taken from.
     pub dataset_id: Option<Uuid>,
+    /// What is kept for a client that asks again.
+    pub remember: Option<Remember<Snapshot>>,
 }
 
 impl Engine {
@@ -47,11 +49,12 @@ impl Engine {
         }
         let engine = self.clone();
         uninterrupted(async move {
-            let StartBatch { workflow_id, version_id, rows, mini_batch_size, dataset_id } = start;
+            let StartBatch { workflow_id, version_id, rows, mini_batch_size, dataset_id, remember } = start;
             let record = RunRecord { dataset_id, ..record(workflow_id, version_id, "batch".to_owned()) };
             let batch = Batch { rows: rows.len() as u64, mini_batch_size };
             let mut driver = engine.new_driver(record).await?;
             driver.rows = rows;
+            driver.remember = remember;
             let (snapshot, _) = engine.first(driver, vec![Input::StartBatch(batch)]).await?;
             engine.dispatch(snapshot.record.id, workflow_id);
             Ok(snapshot)
@@ -121,6 +124,7 @@ impl Engine {
             parent_run_id: Some(batch.id),
             batch_row: Some(row),
             run_type: batch.run_type.clone(),
+            remember: None,
         };
         match self.run_start(start).await {
             // It was begun already, or the batch was deleted: the next look tells.
@@ -139,7 +143,7 @@ impl Engine {
             if rows.is_empty() {
                 return Ok(());
             }
-            let cancel = |row| async move { (row, self.run_cancel(row).await) };
+            let cancel = |row| async move { (row, self.run_cancel(row, None).await) };
             let canceled: Vec<_> = stream::iter(rows).map(cancel).buffer_unordered(CANCELS).collect().await;
             for (row, canceled) in canceled {
                 match canceled {

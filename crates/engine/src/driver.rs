@@ -11,7 +11,7 @@ use crate::feed::Journal;
 use crate::partial::decide_aside;
 use crate::places::Place;
 use crate::work::{Tools, Work};
-use crate::{Commit, CommitError, EngineError, RunRecord, StoreError};
+use crate::{Commit, CommitError, EngineError, Remember, RunRecord, StoreError};
 
 /// How long a driver waits for a store that gives no answer: at first, and at the most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -28,6 +28,8 @@ pub(crate) struct Driver {
     pub(crate) wake: Option<Arc<Wake>>,
     /// The rows of a batch that is about to begin.
     pub(crate) rows: Vec<String>,
+    /// What is kept with the first commit for a client that asks again.
+    pub(crate) remember: Option<Remember<Snapshot>>,
     /// What the run is to be told next.
     inbox: VecDeque<Input>,
     work: Work,
@@ -69,6 +71,7 @@ impl Driver {
             place: None,
             wake: None,
             rows: Vec::new(),
+            remember: None,
             inbox: VecDeque::new(),
             work,
         }
@@ -96,7 +99,8 @@ impl Driver {
         if self.place.is_some() {
             step.join(self.decide(vec![Input::Advance])?);
         }
-        if let Some(commit) = step.commit {
+        if let Some(mut commit) = step.commit {
+            commit.remembered = self.remember.take().map(|remember| remember.of(&accepted));
             self.journal.commit(commit).await?;
         }
         self.act(step.actions, step.has_more);
@@ -201,6 +205,7 @@ impl Driver {
                 first,
                 events,
                 rows: std::mem::take(&mut self.rows),
+                remembered: None,
             });
         }
         Ok(step)

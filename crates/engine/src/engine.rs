@@ -18,8 +18,8 @@ use crate::places::{Place, Places, Turn};
 use crate::plans::Plans;
 use crate::work::Tools;
 use crate::{
-    Commit, CommitError, EngineError, Executors, Rerun, RunRecord, RunStore, StoreError, StoredRun, clock,
-    partial,
+    Commit, CommitError, EngineError, Executors, Remember, Rerun, RunRecord, RunStore, StoreError, StoredRun,
+    clock, partial,
 };
 
 /// How many unfinished runs are read at once at the start.
@@ -62,6 +62,8 @@ pub struct StartRun {
     pub batch_row: Option<i64>,
     /// What the client calls this kind of run.
     pub run_type: String,
+    /// What is kept for a client that asks again.
+    pub remember: Option<Remember<Snapshot>>,
 }
 
 /// A run at one moment.
@@ -169,6 +171,29 @@ impl Engine {
         }
     }
 
+    /// Waits until a run that was started before ends, waits for a person, or `deadline` has passed.
+    ///
+    /// # Errors
+    /// When there is no such run, or the store gives no answer.
+    pub async fn run_await(&self, run_id: Uuid, deadline: Duration) -> Result<Snapshot, EngineError> {
+        let mut follow = self.run_follow(run_id, 0).await?;
+        let settled = async {
+            while follow.next().await?.is_some() {
+                let status = self.load(run_id).await?.state.status;
+                if status.is_terminal() || status == RunStatus::Paused {
+                    break;
+                }
+            }
+            Ok::<(), EngineError>(())
+        };
+        tokio::select! {
+            settled = settled => settled?,
+            () = tokio::time::sleep(deadline) => {}
+            () = self.drained() => {}
+        }
+        self.load(run_id).await
+    }
+
     /// Waits until the server stops and has given requests the time to end.
     async fn drained(&self) {
         self.0.draining.cancelled().await;
@@ -184,10 +209,12 @@ impl Engine {
         run_id: Uuid,
         node_id: Option<String>,
         decision: PauseDecision,
+        remember: Option<Remember<Snapshot>>,
     ) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         uninterrupted(async move {
-            let snapshot = engine.tell(run_id, &Input::Settle(node_id, decision)).await?;
+            let settle = Input::Settle(node_id, decision);
+            let snapshot = engine.tell_once(run_id, &settle, remember.as_ref()).await?;
             engine.dispatch(run_id, snapshot.record.workflow_id);
             Ok(snapshot)
         })
@@ -199,7 +226,11 @@ impl Engine {
     /// # Errors
     /// When there is no such run, it has not failed or is a row of a batch that was canceled, or the store
     /// gives no answer.
-    pub async fn run_retry(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
+    pub async fn run_retry(
+        &self,
+        run_id: Uuid,
+        remember: Option<Remember<Snapshot>>,
+    ) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         uninterrupted(async move {
             let record = engine.load(run_id).await?.record;
@@ -208,7 +239,7 @@ impl Engine {
             {
                 return Err(Refusal::BatchCanceled.into());
             }
-            let snapshot = engine.tell(run_id, &Input::Retry).await?;
+            let snapshot = engine.tell_once(run_id, &Input::Retry, remember.as_ref()).await?;
             engine.dispatch(run_id, snapshot.record.workflow_id);
             Ok(snapshot)
         })
@@ -236,10 +267,14 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such run or it has ended, or the store gives no answer.
-    pub async fn run_cancel(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {
+    pub async fn run_cancel(
+        &self,
+        run_id: Uuid,
+        remember: Option<Remember<Snapshot>>,
+    ) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         uninterrupted(async move {
-            let snapshot = engine.tell(run_id, &Input::Cancel).await?;
+            let snapshot = engine.tell_once(run_id, &Input::Cancel, remember.as_ref()).await?;
             engine.0.dispatcher.wake(run_id);
             Ok(snapshot)
         })
@@ -325,9 +360,11 @@ impl Engine {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
-        let StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row, run_type } = start;
+        let StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row, run_type, remember } =
+            start;
         let record = RunRecord { parent_run_id, batch_row, ..record(workflow_id, version_id, run_type) };
         let mut driver = self.new_driver(record).await?;
+        driver.remember = remember;
         driver.place = self.0.runs.try_take(workflow_id);
         driver.wake = Some(self.0.dispatcher.reserve(driver.record.id));
         let inputs = [Input::Start(Arc::new(inputs))].into_iter().chain(reused.map(Input::Reuse));
@@ -476,6 +513,16 @@ impl Engine {
 
     /// Tells a run something from outside of its driver, however often its log grows meanwhile.
     pub(crate) async fn tell(&self, run_id: Uuid, input: &Input) -> Result<Snapshot, EngineError> {
+        self.tell_once(run_id, input, None).await
+    }
+
+    /// As [`Self::tell`]; what is to be remembered of it is kept with it.
+    async fn tell_once(
+        &self,
+        run_id: Uuid,
+        input: &Input,
+        remember: Option<&Remember<Snapshot>>,
+    ) -> Result<Snapshot, EngineError> {
         loop {
             let StoredRun { record, log } =
                 self.0.journal.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
@@ -486,8 +533,13 @@ impl Engine {
                 return Ok(snapshot);
             }
             snapshot.record = of_state(&snapshot.record, &snapshot.state);
-            let commit =
-                Commit { record: snapshot.record.clone(), first, events: decision.events, rows: Vec::new() };
+            let commit = Commit {
+                record: snapshot.record.clone(),
+                first,
+                events: decision.events,
+                rows: Vec::new(),
+                remembered: remember.map(|remember| remember.of(&snapshot)),
+            };
             match self.0.journal.commit(commit).await {
                 Ok(()) => return Ok(snapshot),
                 // Each round that is lost was won by somebody else: this comes to an end.

@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 use sluice_domain::run::{Plan, Reused};
 use uuid::Uuid;
 
-use crate::{EngineError, Snapshot, StartRun};
+use crate::{EngineError, Remember, Snapshot, StartRun};
 
 /// A run that is to be made from another one.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct Rerun {
     pub from_node: Option<String>,
     /// {input node id: {field: value}}, in place of those of the other one.
     pub inputs: Map<String, Value>,
+    /// What is kept for a client that asks again.
+    pub remember: Option<Remember<Snapshot>>,
 }
 
 impl Rerun {
@@ -48,6 +50,7 @@ impl Rerun {
             parent_run_id: Some(self.run_id),
             batch_row: None,
             run_type: old.record.run_type.clone(),
+            remember: self.remember,
         };
         Ok((start, reused))
     }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
-use sluice_engine::{StoreError, clock};
+use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
 use crate::entity::{dataset, dataset_row};
@@ -62,8 +62,12 @@ impl Database {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn dataset_create(&self, new: NewDataset) -> Result<DatasetRow, WriteError> {
-        self.writer().change(Create(new)).await
+    pub async fn dataset_create(
+        &self,
+        new: NewDataset,
+        remember: Option<Remember<DatasetRow>>,
+    ) -> Result<DatasetRow, WriteError> {
+        self.writer().change_once(Create(new), remember).await
     }
 
     /// A dataset; none when there is no such dataset.

@@ -112,6 +112,9 @@ pub enum WriteError {
     /// The label is protected.
     #[error("the label {0:?} is protected")]
     Protected(String),
+    /// The workflow has as many labels as are taken.
+    #[error("there are {0} labels")]
+    TooManyLabels(u64),
     /// The label has stood nowhere else before.
     #[error("the label {0:?} has no version before")]
     NoEarlier(String),

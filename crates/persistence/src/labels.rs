@@ -2,16 +2,19 @@
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
+    QueryOrder, QuerySelect, Set,
 };
-use sluice_engine::{StoreError, clock};
+use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
 use crate::entity::{label, label_move, workflow_version};
 use crate::error::{Fault, store_error};
 use crate::writer::Change;
 use crate::{Database, LabelMoveRow, LabelRow, Page, Pin, VersionRow, WriteError};
+
+/// The most labels of a workflow.
+const MAX_LABELS: u64 = 100;
 
 impl Database {
     /// Sets a label, or moves it, to a version. `is_protected` says whether saving never moves it from now on;
@@ -23,7 +26,7 @@ impl Database {
         &self,
         workflow_id: Uuid,
         name: String,
-        version: Pin,
+        version: i32,
         is_protected: Option<bool>,
         by: Option<String>,
     ) -> Result<LabelRow, WriteError> {
@@ -39,8 +42,9 @@ impl Database {
         workflow_id: Uuid,
         name: String,
         by: Option<String>,
+        remember: Option<Remember<LabelRow>>,
     ) -> Result<LabelRow, WriteError> {
-        self.writer().change(Rollback { workflow_id, name, by }).await
+        self.writer().change_once(Rollback { workflow_id, name, by }, remember).await
     }
 
     /// Takes a label away. Its history stays.
@@ -122,7 +126,7 @@ impl Database {
 struct SetLabel {
     workflow_id: Uuid,
     name: String,
-    version: Pin,
+    version: i32,
     is_protected: Option<bool>,
     by: Option<String>,
 }
@@ -145,16 +149,11 @@ impl Change for SetLabel {
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelRow, Fault> {
         let Self { workflow_id, name, version, is_protected, by } = self;
         let latest = latest(tx, *workflow_id).await?.ok_or(WriteError::NotFound)?;
-        let number = match version {
-            Pin::Latest => latest,
-            Pin::Number(number) if (1..=latest).contains(number) => *number,
-            Pin::Number(number) => return Err(WriteError::NoVersion(*number).into()),
-            Pin::Label(other) => {
-                let other = find(tx, *workflow_id, other).await?;
-                other.ok_or_else(|| WriteError::NoLabel(name.clone()))?.version
-            }
-        };
-        Ok(point(tx, (*workflow_id, name), number, *is_protected, by.as_deref()).await?)
+        if !(1..=latest).contains(version) {
+            return Err(WriteError::NoVersion(*version).into());
+        }
+        check_room(tx, *workflow_id, name).await?;
+        Ok(point(tx, (*workflow_id, name), *version, *is_protected, by.as_deref()).await?)
     }
 }
 
@@ -199,8 +198,19 @@ pub(crate) async fn check_movable(
 ) -> Result<(), Fault> {
     match find(tx, workflow_id, name).await? {
         Some(label) if label.is_protected => Err(WriteError::Protected(name.to_owned()).into()),
-        _ => Ok(()),
+        Some(_) => Ok(()),
+        None => check_room(tx, workflow_id, name).await,
     }
+}
+
+/// Refuses a new label beyond [`MAX_LABELS`].
+async fn check_room(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> Result<(), Fault> {
+    use label::Column::{Name, WorkflowId};
+    let others = label::Entity::find().filter(WorkflowId.eq(workflow_id)).filter(Name.ne(name));
+    if others.count(tx).await? >= MAX_LABELS {
+        return Err(WriteError::TooManyLabels(MAX_LABELS).into());
+    }
+    Ok(())
 }
 
 /// Lets a label stand for a version, and keeps that in its history if it stood elsewhere.

@@ -20,6 +20,7 @@ mod options;
 mod pause_events;
 mod probe;
 mod reader;
+mod remembered;
 mod rows;
 mod run_store;
 mod runs;

@@ -222,7 +222,8 @@ pub(crate) async fn save(
         tags: new.tags.as_deref().map_or_else(|| current.tags.clone(), listed),
         ..current.clone()
     };
-    let row = if row == current { row } else { keep(tx, row, new, saving).await? };
+    let is_drawn_anew = row.definition != current.definition;
+    let row = if row == current { row } else { keep(tx, row, new, saving, is_drawn_anew).await? };
     if let Some(label) = &saving.label {
         labels::point(tx, (row.id, label), row.version, None, saving.by.as_deref()).await?;
     }
@@ -234,6 +235,7 @@ async fn keep(
     row: WorkflowRow,
     new: &NewWorkflow,
     saving: &Saving,
+    is_drawn_anew: bool,
 ) -> Result<WorkflowRow, DbErr> {
     let now = clock::now();
     let latest = latest(tx, row.id).await?;
@@ -242,7 +244,8 @@ async fn keep(
     let row = WorkflowRow { updated_at: now, version: number, ..row };
     write(tx, &row).await?;
     match latest.filter(|_| !is_version) {
-        Some(latest) => refresh_layout(tx, latest.id, &row.definition, now).await?,
+        Some(latest) if is_drawn_anew => refresh_layout(tx, latest.id, &row.definition, now).await?,
+        Some(_) => {}
         None => {
             let model = version_model((row.id, number), new, saving, now);
             workflow_version::Entity::insert(model).exec_without_returning(tx).await?;

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Select};
-use sluice_engine::StoreError;
+use sluice_engine::{Remember, StoreError};
 use uuid::Uuid;
 
 use crate::direct;
@@ -24,8 +24,12 @@ impl Database {
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn workflow_create(&self, new: NewWorkflow) -> Result<WorkflowRow, StoreError> {
-        self.writer().create(new).await.map_err(|error| match error {
+    pub async fn workflow_create(
+        &self,
+        new: NewWorkflow,
+        remember: Option<Remember<WorkflowRow>>,
+    ) -> Result<WorkflowRow, StoreError> {
+        self.writer().create(new, remember).await.map_err(|error| match error {
             WriteError::Store(error) => error,
             // Not an answer that creating gives.
             other => StoreError::Failed(Box::new(other)),
@@ -86,8 +90,9 @@ impl Database {
         id: Uuid,
         number: i32,
         saving: Saving,
+        remember: Option<Remember<WorkflowRow>>,
     ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change(Restore(id, number, saving)).await
+        self.writer().change_once(Restore(id, number, saving), remember).await
     }
 
     /// Makes a copy of a workflow, as it is or as a version of it was, with a name, an id and a version 1 of its own.
@@ -95,8 +100,13 @@ impl Database {
     /// # Errors
     ///
     /// When there is no such workflow, version or label, or when the store fails.
-    pub async fn workflow_duplicate(&self, id: Uuid, pin: Pin) -> Result<WorkflowRow, WriteError> {
-        self.writer().change(Duplicate(id, pin)).await
+    pub async fn workflow_duplicate(
+        &self,
+        id: Uuid,
+        pin: Pin,
+        remember: Option<Remember<WorkflowRow>>,
+    ) -> Result<WorkflowRow, WriteError> {
+        self.writer().change_once(Duplicate(id, pin), remember).await
     }
 
     /// Deletes a workflow, its versions and its runs with their logs.

@@ -59,6 +59,7 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     sluice_api::sweep_files(&database, &args.data_dir).await?;
     engine.recover().await?;
 
+    tokio::spawn(forget_answers(database.clone()));
     let handle = Handle::new();
     tokio::spawn(stop_on_signal(handle.clone(), engine.clone(), drain));
     let app = sluice_api::app(AppState::new(database.clone(), engine.clone(), settings(&args)?));
@@ -132,6 +133,17 @@ fn python_pool(args: &PythonArgs, workers: usize) -> Result<Pool, Failure> {
     let limits = Limits { memory_bytes: args.python_memory_mib * 1024 * 1024, ..Limits::default() };
     let config = PoolConfig::current_exe(["python-worker"])?;
     Ok(Pool::new(PoolConfig { workers, limits, ..config }))
+}
+
+/// Forgets, every hour, the answers that were kept for requests that are sent again.
+async fn forget_answers(database: Database) {
+    let mut hours = tokio::time::interval(Duration::from_secs(3_600));
+    loop {
+        hours.tick().await;
+        if let Err(error) = database.forget_old_answers().await {
+            tracing::debug!(%error, "old answers are forgotten later");
+        }
+    }
 }
 
 /// Drains at the first SIGTERM or Ctrl-C: nothing new runs, what is open is answered. Ends the program

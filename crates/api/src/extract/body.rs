@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use sluice_domain::guard;
 use sluice_domain::validation::Code;
 use utoipa::ToSchema;
-use validator::Validate;
+use validator::{Validate, ValidationErrors};
 
 use super::shape;
 use crate::AppState;
@@ -31,7 +31,7 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
         if bytes.is_empty() {
             return Err(Problem::new(Kind::InvalidJson, "The request has no body. Send a JSON object."));
         }
@@ -49,7 +49,7 @@ impl FromRequest<AppState> for JsonText {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
         check_media_type(&parts.headers)?;
         Ok(Self(bytes))
     }
@@ -63,7 +63,7 @@ where
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read(&parts.headers, body, state.settings.max_body_bytes).await?;
+        let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
         if bytes.is_empty() {
             return parse(b"{}".to_vec()).await.map(Self);
         }
@@ -92,7 +92,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// The whole body, if it is small enough.
-async fn read(headers: &HeaderMap, mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read_body(headers: &HeaderMap, mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     let mut bytes = Vec::with_capacity(announced.unwrap_or_default().min(max));
     let mut size = 0;
@@ -137,13 +137,25 @@ fn parse_now<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]) -> Result<
         Ok(_) if !is_object => ProblemItem::new("", "type", "This must be an object."),
         Ok(value) => match value.validate() {
             Ok(()) => return Ok(value),
-            Err(error) => ProblemItem::new("", "invalid", error.to_string()),
+            Err(errors) => misfit(&errors),
         },
         Err(_) => located::<T>(bytes),
     };
     // Parsing stops at the first problem, so the schema of the document is asked for all of them.
     let errors = serde_json::from_slice(bytes).map(|body| shape::problems::<T>(&body)).unwrap_or_default();
     Err(Problem::invalid(Kind::InvalidBody, if errors.is_empty() { vec![wrong] } else { errors }))
+}
+
+/// What a check of a field found that the schema doesn't say.
+fn misfit(errors: &ValidationErrors) -> ProblemItem {
+    let fields = errors.field_errors();
+    match fields.iter().find_map(|(name, found)| Some((name, found.first()?))) {
+        Some((name, error)) => {
+            let detail = error.message.clone().unwrap_or_else(|| "This doesn't fit.".into());
+            ProblemItem::new(format!("/{name}"), &error.code, detail)
+        }
+        None => ProblemItem::new("", "invalid", "The body doesn't fit. Compare it with /openapi.json."),
+    }
 }
 
 /// What the parser stopped at: answered when the schema has nothing to say.

@@ -1,10 +1,11 @@
 use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::Method;
 use axum::http::request::Parts;
 use sluice_domain::naming::is_label;
 use sluice_persistence::Pin;
 use uuid::Uuid;
 
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::{Resource, no_label};
 
 /// The id of a workflow, from the path.
@@ -64,7 +65,14 @@ impl<S: Send + Sync> FromRequestParts<S> for LabelName {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = param(parts, state, "label").await.unwrap_or_default();
-        if is_label(&text) { Ok(Self(text)) } else { Err(no_label(&shown(&text))) }
+        if is_label(&text) {
+            return Ok(Self(text));
+        }
+        if parts.method != Method::PUT {
+            return Err(no_label(&shown(&text)));
+        }
+        let detail = "A label is a small letter, then small letters, digits, _ and -, 64 at most, and not draft or latest.";
+        Err(Problem::invalid(Kind::InvalidQuery, vec![ProblemItem::new("/label", "format", detail)]))
     }
 }
 
@@ -113,7 +121,10 @@ pub(crate) fn parse_pin(text: &str) -> Option<Pin> {
     match text {
         "draft" | "latest" => Some(Pin::Latest),
         label if is_label(label) => Some(Pin::Label(label.to_owned())),
-        number => number.parse().ok().filter(|number| *number > 0).map(Pin::Number),
+        number if number.starts_with(|c: char| ('1'..='9').contains(&c)) => {
+            number.parse().ok().map(Pin::Number)
+        }
+        _ => None,
     }
 }
 

@@ -13,6 +13,7 @@ use super::runs::Run;
 use super::runs::read::listed;
 use crate::extract::{DatasetId, FromQuery, Query, Reader, media_type};
 use crate::form::Form;
+use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{DatasetMissing, QueryProblems, ServerProblems, UploadProblems};
@@ -111,6 +112,7 @@ pub(crate) struct Deleted {
 pub(crate) async fn dataset_upload(
     State(state): State<AppState>,
     Query(query): Query<DatasetQuery>,
+    once: Once,
     request: Request,
 ) -> Result<Answer<Dataset>, Problem> {
     if media_type(request.headers()).as_deref() != Some("multipart/form-data") {
@@ -131,7 +133,8 @@ pub(crate) async fn dataset_upload(
         rows,
         is_text: table.is_text,
     };
-    let dataset = state.db.dataset_create(new).await.map_err(|error| Resource::Dataset.write(error))?;
+    let keep = once.keep(|row: &DatasetRow| kept(&[], &Dataset::from(row.clone())));
+    let dataset = state.db.dataset_create(new, keep).await.map_err(|error| Resource::Dataset.write(error))?;
     Ok(Answer(dataset.into()))
 }
 

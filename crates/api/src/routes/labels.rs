@@ -4,17 +4,18 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use sluice_persistence::{LabelMoveRow, LabelRow, Pin};
+use sluice_persistence::{LabelMoveRow, LabelRow};
 use utoipa::ToSchema;
 use validator::Validate;
 
 use super::PageQuery;
 use crate::extract::{Json, LabelName, Query, WorkflowId};
+use crate::once::{Once, kept};
 use crate::problem::Problem;
 use crate::refusal::{Resource, no_label};
 use crate::responses::{
-    BodyProblems, LabelMissing, NoEarlierVersion, QueryProblems, ServerProblems, VersionMissing,
-    WorkflowMissing,
+    BodyProblems, LabelMissing, NoEarlierVersion, QueryProblems, ServerProblems, TooManyLabels,
+    VersionMissing, WorkflowMissing,
 };
 use crate::time::Timestamp;
 use crate::{AppState, examples};
@@ -116,7 +117,7 @@ pub(crate) async fn label_list(
     request_body(content = LabelRequest, description = "Where it shall stand.", example = json!(examples::label_request())),
     responses(
         (status = 200, description = "The label.", body = Label, example = json!(examples::label())),
-        VersionMissing, BodyProblems, ServerProblems,
+        VersionMissing, BodyProblems, TooManyLabels, ServerProblems,
     )
 )]
 pub(crate) async fn label_set(
@@ -126,7 +127,7 @@ pub(crate) async fn label_set(
     Json(request): Json<LabelRequest>,
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
-    let set = state.db.label_set(id, name, Pin::Number(version), protected, None).await;
+    let set = state.db.label_set(id, name, version, protected, None).await;
     set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }
 
@@ -168,8 +169,10 @@ pub(crate) async fn label_rollback(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
+    once: Once,
 ) -> Result<Answer<Label>, Problem> {
-    let moved = state.db.label_rollback(id, name, None).await;
+    let keep = once.keep(|row: &LabelRow| kept(&[], &Label::from(row.clone())));
+    let moved = state.db.label_rollback(id, name, None, keep).await;
     moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }
 

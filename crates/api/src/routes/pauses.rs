@@ -15,9 +15,11 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
+use super::runs::again::keep_change;
 use super::runs::{Run, detail_of, run_view};
 use super::{PageQuery, readable, stored_json};
 use crate::extract::{Json, Query, RunId, no_control_characters};
+use crate::once::Once;
 use crate::problem::Problem;
 use crate::refusal::Resource;
 use crate::responses::{BodyProblems, NoOpenPause, QueryProblems, RunMissing, ServerProblems};
@@ -219,6 +221,7 @@ pub(crate) async fn pause_history(
 pub(crate) async fn pause_settle(
     State(state): State<AppState>,
     RunId(id): RunId,
+    once: Once,
     request: Result<Json<ResumeRunRequest>, Problem>,
 ) -> Result<Answer<Run>, Problem> {
     let Json(request) = match request {
@@ -226,7 +229,8 @@ pub(crate) async fn pause_settle(
         Err(problem) => return Err(detail_of(&state, id).await.err().unwrap_or(problem)),
     };
     let (node_id, decision) = request.into();
-    let settled = state.engine.run_settle(id, node_id, decision).await;
+    let remember = keep_change(&state, id, &once).await?;
+    let settled = state.engine.run_settle(id, node_id, decision, remember).await;
     let snapshot = settled.map_err(|error| Resource::Run.engine(error))?;
     let version = state.db.version(snapshot.record.version_id).await?;
     run_view(&snapshot, version).map(Answer)

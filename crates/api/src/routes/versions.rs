@@ -19,6 +19,7 @@ use super::workflows::{SaveQuery, Workflow};
 use super::{PageQuery, readable, stored_json};
 use crate::conditional::{Edit, Known, Tagged};
 use crate::extract::{DiffVersions, FromQuery, Query, Reader, VersionPin, WorkflowId, parse_id};
+use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::{Resource, no_label, no_version};
 use crate::responses::{
@@ -183,10 +184,11 @@ pub(crate) async fn version_restore(
     VersionPin(pin): VersionPin,
     Query(query): Query<SaveQuery>,
     edit: Edit,
+    once: Once,
 ) -> Result<Tagged<Workflow>, Problem> {
     let version = pinned(&state, id, &pin).await?.version;
     let saving = Saving { label: query.label, ..edit.saving.clone() };
-    match state.db.version_restore(id, version, saving).await {
+    match state.db.version_restore(id, version, saving, once.keep(Workflow::kept)).await {
         Ok(row) => Workflow::tagged(row),
         Err(error) => Err(edit.refused(&state, id, error).await),
     }
@@ -258,7 +260,7 @@ impl DiffForm {
         let wanted = accept.split(',').map(|kind| kind.split(';').next().unwrap_or(kind).trim());
         let form = |kind: &str| match kind {
             "application/json-patch+json" => Some(Self::Patch),
-            "text/plain" => Some(Self::Text),
+            "text/plain" | "text/*" => Some(Self::Text),
             "" | "*/*" | "application/*" | "application/json" => Some(Self::Json),
             _ => None,
         };
@@ -302,11 +304,11 @@ pub(crate) struct DrawQuery {
 impl FromQuery for DrawQuery {
     fn from_query(reader: &mut Reader) -> Self {
         let format = reader.word("format", "mermaid, dot, svg").map(|Format(format)| format);
-        Self {
-            format: format.unwrap_or(Drawing::Svg),
-            version: reader.pin("version"),
-            run: reader.text("run"),
+        let (version, run) = (reader.pin("version"), reader.text("run"));
+        if version.is_some() && run.is_some() {
+            reader.conflict("version", "run");
         }
+        Self { format: format.unwrap_or(Drawing::Svg), version, run }
     }
 }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sluice_domain::graph::{self, Definition, SpurType};
 use sluice_domain::{naming, validation, versioning};
-use sluice_engine::{EngineError, RunStore};
+use sluice_engine::{EngineError, KeptAnswer, RunStore};
 use sluice_nodes::Builtin;
 use sluice_persistence::{Accepted, Details, NewWorkflow, Saving, WorkflowRow, WriteError};
 use utoipa::{IntoParams, ToSchema};
@@ -18,6 +18,7 @@ use validator::Validate;
 use super::{PageQuery, PinQuery, readable, stored_json};
 use crate::conditional::{Edit, Known, Tagged};
 use crate::extract::{FromQuery, Json, LARGE, Query, Reader, WorkflowId, no_control_characters};
+use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{
@@ -87,7 +88,8 @@ fn tags_fit(tags: &[String]) -> Result<(), validator::ValidationError> {
     let fits = |tag: &String| (1..=64).contains(&tag.chars().count()) && !tag.contains(char::is_control);
     let mut seen = std::collections::HashSet::new();
     let fit = tags.len() <= 50 && tags.iter().all(|tag| fits(tag) && seen.insert(tag));
-    if fit { Ok(()) } else { Err(validator::ValidationError::new("tags")) }
+    let wanted = "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
+    if fit { Ok(()) } else { Err(validator::ValidationError::new("tags").with_message(wanted.into())) }
 }
 
 /// What saving does beside.
@@ -156,6 +158,11 @@ impl TryFrom<WorkflowRow> for Workflow {
 }
 
 impl Workflow {
+    /// The answer about a workflow, to be kept for a request that is sent again.
+    pub(crate) fn kept(row: &WorkflowRow) -> Option<KeptAnswer> {
+        Self::tagged(row.clone()).ok()?.kept()
+    }
+
     /// The workflow with its entity tag.
     pub(crate) fn tagged(row: WorkflowRow) -> Result<Tagged<Self>, Problem> {
         let etag = row.etag();
@@ -221,9 +228,11 @@ fn item(diagnostic: validation::Diagnostic) -> ProblemItem {
 )]
 pub(crate) async fn workflow_create(
     State(state): State<AppState>,
+    once: Once,
     Json(request): Json<WorkflowCreateRequest>,
 ) -> Result<Tagged<Workflow>, Problem> {
-    Workflow::tagged(state.db.workflow_create(request.accept().await?).await?)
+    let new = request.accept().await?;
+    Workflow::tagged(state.db.workflow_create(new, once.keep(Workflow::kept)).await?)
 }
 
 /// List workflows.
@@ -370,6 +379,8 @@ impl WorkflowPatch {
                 vec![ProblemItem::new("/description", "length", detail)],
             ));
         }
+        // Nothing is the empty text, as in a workflow that was saved without a description.
+        let description = description.map(|text| Some(text.unwrap_or_default()));
         Ok(Details { name, description, tags })
     }
 }
@@ -460,7 +471,7 @@ pub(crate) async fn workflow_delete(
         }
     }
     for run in state.db.unfinished_runs(id).await? {
-        match state.engine.run_cancel(run).await {
+        match state.engine.run_cancel(run, None).await {
             // A run that ended or vanished meanwhile needs no canceling.
             Ok(_) | Err(EngineError::NotFound | EngineError::Refused(_)) => {}
             Err(error) => return Err(Resource::Run.engine(error)),
@@ -498,8 +509,9 @@ pub(crate) async fn workflow_duplicate(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     Query(PinQuery(pin)): Query<PinQuery>,
+    once: Once,
 ) -> Result<Tagged<Workflow>, Problem> {
-    let copy = state.db.workflow_duplicate(id, pin).await;
+    let copy = state.db.workflow_duplicate(id, pin, once.keep(Workflow::kept)).await;
     Workflow::tagged(copy.map_err(|error| Resource::Workflow.write(error))?)
 }
 

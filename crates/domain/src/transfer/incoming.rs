@@ -120,16 +120,19 @@ pub fn form(json: &str) -> Option<Form> {
         format: Option<IgnoredAny>,
         name: Option<IgnoredAny>,
         definition: Option<IgnoredAny>,
+        nodes: Option<IgnoredAny>,
+        links: Option<IgnoredAny>,
     }
     // A list would pass for an object whose members come in order.
     if !json.trim_start().starts_with('{') {
         return None;
     }
-    let Members { format, name, definition } = serde_json::from_str(json).ok()?;
-    Some(match (format, name.or(definition)) {
-        (Some(_), _) => Form::Document,
-        (None, Some(_)) => Form::Request,
-        (None, None) => Form::Plain,
+    let Members { format, name, definition, nodes, links } = serde_json::from_str(json).ok()?;
+    Some(match (format, definition, nodes.or(links), name) {
+        (Some(_), ..) => Form::Document,
+        (None, Some(_), ..) => Form::Request,
+        (None, None, None, Some(_)) => Form::Request,
+        (None, None, ..) => Form::Plain,
     })
 }
 
@@ -284,7 +287,7 @@ impl Incoming {
 
     fn labels_that_misfit(&self, misfit: &mut impl FnMut(String, &str)) {
         if self.labels.len() > MAX_LABELS {
-            misfit("/labels".to_owned(), "There are more than 1000 labels. Leave some out.");
+            misfit("/labels".to_owned(), "There are more than 100 labels. Leave some out.");
         }
         let numbers: HashSet<i32> = self.versions.iter().map(|version| version.version).collect();
         let mut names = HashSet::new();

@@ -18,7 +18,7 @@ pub const FORMAT_VERSION: u32 = 1;
 /// The most versions of a document.
 pub const MAX_VERSIONS: usize = 1_000;
 /// The most labels of a document.
-pub const MAX_LABELS: usize = 1_000;
+pub const MAX_LABELS: usize = 100;
 
 /// The checksum of a document: the SHA-256 of its RFC 8785 canonical JSON without the member `checksum`.
 fn checksum(mut document: Value) -> String {

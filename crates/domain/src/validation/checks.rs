@@ -1,9 +1,10 @@
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
 
 use super::{
-    Catalogue, Code, Diagnostic, MAX_LINKS, MAX_NAME, MAX_NODES, chatbot, cycles, nearest, pointer_step,
+    Catalogue, Code, Diagnostic, MAX_DIAGNOSTICS, MAX_LINKS, MAX_NAME, MAX_NODES, chatbot, cycles, nearest,
+    pointer_step,
 };
 use crate::graph::{Level, Outline, node_type};
 use crate::run::MAX_NESTING;
@@ -21,6 +22,9 @@ impl<'c> Checker<'c> {
     }
 
     fn report(&mut self, code: Code, pointer: String, node: Option<&str>, message: String) {
+        if self.is_full() {
+            return;
+        }
         let found = Diagnostic::new(code, pointer, message);
         self.found.push(match node {
             Some(id) => found.of_node(id),
@@ -28,7 +32,15 @@ impl<'c> Checker<'c> {
         });
     }
 
+    /// Whether one more has been found than is told of.
+    fn is_full(&self) -> bool {
+        self.found.len() > MAX_DIAGNOSTICS
+    }
+
     fn report_link(&mut self, code: Code, pointer: String, link: usize, node: Option<&str>, message: String) {
+        if self.is_full() {
+            return;
+        }
         let found = Diagnostic::new(code, pointer, message).of_link(link);
         self.found.push(match node {
             Some(id) => found.of_node(id),
@@ -121,7 +133,7 @@ impl<'c> Checker<'c> {
     fn links(&mut self, definition: &Definition, outline: &Outline<'_>, prefix: &str) {
         let catalogue = self.catalogue;
         // Of routers alone, by index: a large graph has many links and few routers.
-        let mut routes: HashMap<usize, Vec<String>> = HashMap::new();
+        let mut routes: HashMap<usize, Routes> = HashMap::new();
         for (index, (link, (source, target))) in definition.links.iter().zip(&outline.ends).enumerate() {
             let ends = [
                 (source, Code::LinkSourceUnknown, "source_id", "begins", &link.source_id),
@@ -138,8 +150,8 @@ impl<'c> Checker<'c> {
             if source.node_type != node_type::ROUTER {
                 continue;
             }
-            let routes = routes.entry(place).or_insert_with(|| catalogue.routes(source).unwrap_or_default());
-            if let Some((code, message)) = route_problem(source, link.source_handle.as_deref(), routes) {
+            let routes = routes.entry(place).or_insert_with(|| Routes::of(catalogue, source));
+            if let Some((code, message)) = routes.problem(&source.id, link.source_handle.as_deref()) {
                 let pointer = format!("{prefix}/links/{index}/source_handle");
                 self.report_link(code, pointer, index, Some(&source.id), message);
             }
@@ -249,19 +261,51 @@ fn below(inner: impl Iterator<Item = (String, Vec<String>)>) -> Vec<String> {
     inner.flat_map(|(step, found)| found.into_iter().map(move |rest| format!("/{step}{rest}"))).collect()
 }
 
-/// What is wrong with leaving the router `source` by `handle`.
-fn route_problem(source: &Node, handle: Option<&str>, routes: &[String]) -> Option<(Code, String)> {
-    let id = &source.id;
-    let known = routes.join(", ");
-    match handle.filter(|handle| !handle.is_empty()) {
-        None => Some((
-            Code::RouterLinkWithoutHandle,
-            format!("The link leaves the router \"{id}\" by no route. Set source_handle to one of: {known}."),
-        )),
-        Some(handle) if !routes.iter().any(|route| route == handle) => Some((
-            Code::RouterLinkUnknownRoute,
-            format!("The router \"{id}\" has no route \"{handle}\". Set source_handle to one of: {known}."),
-        )),
-        Some(_) => None,
+/// The routes of a router.
+struct Routes {
+    names: HashSet<String>,
+    /// The first of them, for sentences.
+    shown: String,
+}
+
+impl Routes {
+    fn of(catalogue: &dyn Catalogue, router: &Node) -> Self {
+        const SHOWN: usize = 10;
+        let names = catalogue.routes(router).unwrap_or_default();
+        let mut shown = names.iter().take(SHOWN).map(|name| shortened(name)).collect::<Vec<_>>().join(", ");
+        if names.len() > SHOWN {
+            shown.push_str(", …");
+        }
+        Self { names: names.into_iter().collect(), shown }
     }
+
+    /// What is wrong with leaving the router `id` by `handle`.
+    fn problem(&self, id: &str, handle: Option<&str>) -> Option<(Code, String)> {
+        let shown = &self.shown;
+        match handle.filter(|handle| !handle.is_empty()) {
+            None => Some((
+                Code::RouterLinkWithoutHandle,
+                format!(
+                    "The link leaves the router \"{id}\" by no route. Set source_handle to one of: {shown}."
+                ),
+            )),
+            Some(handle) if !self.names.contains(handle) => Some((
+                Code::RouterLinkUnknownRoute,
+                format!(
+                    "The router \"{id}\" has no route \"{}\". Set source_handle to one of: {shown}.",
+                    shortened(handle)
+                ),
+            )),
+            Some(_) => None,
+        }
+    }
+}
+
+/// As much of a name as a sentence has room for.
+fn shortened(name: &str) -> String {
+    const LONGEST: usize = 100;
+    if name.chars().count() <= LONGEST {
+        return name.to_owned();
+    }
+    name.chars().take(LONGEST).chain(['…']).collect()
 }

@@ -58,22 +58,29 @@ pub trait Catalogue {
 /// reaches, a loop without a body) is no problem.
 #[must_use]
 pub fn validate(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
-    let mut checker = checks::Checker::new(catalogue);
-    checker.definition(definition, "", 0);
-    checker.found
+    let mut found = errors(definition, catalogue);
+    cut(&mut found);
+    found
 }
 
 /// Finds the errors of `definition`, as [`validate`] does, and after them what merely looks wrong. At most
 /// [`MAX_DIAGNOSTICS`] are listed.
 #[must_use]
 pub fn diagnose(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
-    let mut found = validate(definition, catalogue);
+    let mut found = errors(definition, catalogue);
     let is_bounded = definition.nodes.len() <= MAX_NODES && definition.links.len() <= MAX_LINKS;
     if is_bounded && found.len() <= MAX_DIAGNOSTICS {
         found.extend(lint::lint(definition, catalogue));
     }
     cut(&mut found);
     found
+}
+
+/// The errors, or one more than is told of.
+fn errors(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    let mut checker = checks::Checker::new(catalogue);
+    checker.definition(definition, "", 0);
+    checker.found
 }
 
 /// Keeps the first [`MAX_DIAGNOSTICS`], and says so.

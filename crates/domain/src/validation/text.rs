@@ -25,7 +25,9 @@ pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> 
         Ok(body) => body,
         Err(error) => return vec![refused(&error)],
     };
-    let is_request = body.get("definition").is_some();
+    let has = |field: &str| body.get(field).is_some();
+    // A request without a definition asks for the default one.
+    let is_request = has("definition") || (has("name") && !has("nodes") && !has("links"));
     let mut found = if is_request { name(&body) } else { Vec::new() };
     drop(body);
     let (prefix, read) = match is_request {

@@ -15,7 +15,11 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::Definition;
-use crate::graph::node_type;
+use crate::Node;
+use crate::graph::{RawObject, node_type};
+
+/// Where the config of a loop has its body.
+const BODY: &str = "subworkflow";
 
 /// Fields of a definition or a node that don't execute.
 const LAYOUT: [&str; 3] = ["coordinates", "dimensions", "test_inputs"];
@@ -40,8 +44,12 @@ pub fn with_layout_of(mut kept: Definition, new: &Definition) -> Definition {
     for (node, drawn) in kept.nodes.iter_mut().zip(&new.nodes) {
         node.coordinates = drawn.coordinates;
         node.dimensions = drawn.dimensions;
-        if let (Some(body), Some(drawn)) = (node.subworkflow.take(), &drawn.subworkflow) {
-            node.subworkflow = Some(Box::new(with_layout_of(*body, drawn)));
+        if let Some(drawn_body) = &drawn.subworkflow {
+            let body = node.subworkflow.take();
+            node.subworkflow = body.map(|body| Box::new(with_layout_of(*body, drawn_body)));
+        }
+        if node.node_type == node_type::FOR_LOOP && node.config.get() != drawn.config.get() {
+            draw_body(node, drawn);
         }
     }
     kept
@@ -59,6 +67,20 @@ fn executable(definition: &Definition) -> Value {
     value
 }
 
+/// Draws the body in the config of a loop anew.
+fn draw_body(node: &mut Node, drawn: &Node) {
+    let body_of = |node: &Node| {
+        let mut config = node.config.to_map();
+        let body = config.remove(BODY).and_then(|body| serde_json::from_value::<Definition>(body).ok());
+        body.map(|body| (config, body))
+    };
+    let (Some((mut config, kept)), Some((_, new))) = (body_of(node), body_of(drawn)) else { return };
+    if let Ok(body) = serde_json::to_value(with_layout_of(kept, &new)) {
+        config.insert(BODY.to_owned(), body);
+        node.config = RawObject::from_map(&config);
+    }
+}
+
 fn strip_layout(definition: &mut Value) {
     let Value::Object(fields) = definition else { return };
     fields.retain(|name, _| !LAYOUT.contains(&name.as_str()));
@@ -71,7 +93,7 @@ fn strip_layout(definition: &mut Value) {
             strip_layout(subworkflow);
         }
         if let Some(config) = node.get_mut("config").filter(|_| is_loop)
-            && let Some(subworkflow) = config.get_mut("subworkflow")
+            && let Some(subworkflow) = config.get_mut(BODY)
         {
             strip_layout(subworkflow);
         }

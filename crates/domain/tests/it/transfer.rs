@@ -74,6 +74,7 @@ fn forms_are_told_apart() {
         (r#"{"name": "n"}"#, Some(Form::Request)),
         (r#"{"definition": {}}"#, Some(Form::Request)),
         (r#" {"nodes": [], "links": []}"#, Some(Form::Plain)),
+        (r#"{"name": "n", "nodes": [], "links": []}"#, Some(Form::Plain)),
         ("[]", None),
         ("7", None),
         ("{", None),

@@ -3,6 +3,7 @@
 pub(crate) mod batch_row;
 pub(crate) mod dataset;
 pub(crate) mod dataset_row;
+pub(crate) mod idempotency_key;
 pub(crate) mod label;
 pub(crate) mod label_move;
 pub(crate) mod pause_event;

@@ -7,16 +7,16 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use serde::de::IgnoredAny;
-use sluice_engine::{Commit, CommitError, RunRecord, StoreError};
+use sluice_engine::{Commit, CommitError, Remembered, RunRecord, StoreError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::BATCH;
 use crate::PauseNews;
-use crate::batches;
 use crate::direct::Tx;
 use crate::entity::{pause_event, run, run_log};
 use crate::error::{is_foreign_key_violation, is_unique_violation, store_error};
+use crate::{batches, remembered};
 
 /// How many variables a statement of SQLite takes; PostgreSQL takes more.
 const MAX_VARIABLES: usize = 32_766;
@@ -35,6 +35,7 @@ pub(super) struct RunCommit {
     pauses: Vec<String>,
     /// The rows of a batch that begins.
     rows: Vec<String>,
+    remembered: Option<Remembered>,
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
@@ -43,7 +44,7 @@ impl RunCommit {
         commit: Commit,
         reply: oneshot::Sender<Result<(), CommitError>>,
     ) -> Result<Self, CommitError> {
-        let Commit { record, first, events, rows } = commit;
+        let Commit { record, first, events, rows, remembered } = commit;
         let failed = |reason: &str| StoreError::Failed(reason.into());
         if events.is_empty() {
             // Its row would stand where the next commit's belongs.
@@ -56,7 +57,7 @@ impl RunCommit {
         let pauses =
             pauses.map(|news| serde_json::to_string(&news)).collect::<Result<_, _>>().map_err(unwritable)?;
         let events = serde_json::to_string(&events).map_err(unwritable)?;
-        Ok(Self { record, first, count, events, pauses, rows, reply })
+        Ok(Self { record, first, count, events, pauses, rows, remembered, reply })
     }
 
     /// Whether it can share a transaction with the commits before it, of which `ends` says where they leave
@@ -91,6 +92,9 @@ pub(super) async fn insert(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), Db
     tx.execute(&run_log::Entity::insert_many(commits.iter().map(|commit| log_row(commit)))).await?;
     for commit in commits.iter().filter(|commit| !commit.rows.is_empty()) {
         batches::insert_rows(tx, commit.record.id, &commit.rows).await?;
+    }
+    for commit in commits {
+        remembered::keep(tx, commit.remembered.as_ref()).await?;
     }
     insert_pauses(tx, commits).await
 }

@@ -2,24 +2,30 @@
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
-use sluice_engine::StoreError;
+use sluice_engine::{Remember, StoreError};
 use tokio::sync::oneshot;
 
 use super::work::Work;
 use crate::direct::Tx;
+use crate::remembered;
 use crate::workflow_changes::create_all;
 use crate::{NewWorkflow, WorkflowRow, WriteError};
 
 /// A new workflow and the caller who waits for it.
 pub(super) struct Creation {
     new: NewWorkflow,
+    remember: Option<Remember<WorkflowRow>>,
     created: Option<WorkflowRow>,
     reply: oneshot::Sender<Result<WorkflowRow, WriteError>>,
 }
 
 impl Creation {
-    pub(super) fn new(new: NewWorkflow, reply: oneshot::Sender<Result<WorkflowRow, WriteError>>) -> Self {
-        Self { new, created: None, reply }
+    pub(super) fn new(
+        new: NewWorkflow,
+        remember: Option<Remember<WorkflowRow>>,
+        reply: oneshot::Sender<Result<WorkflowRow, WriteError>>,
+    ) -> Self {
+        Self { new, remember, created: None, reply }
     }
 }
 
@@ -31,6 +37,8 @@ pub(super) async fn insert(tx: &Tx<'_>, mut creations: Vec<&mut Creation>) -> Re
     let all: Vec<&NewWorkflow> = creations.iter().map(|creation| &creation.new).collect();
     let created = create_all(tx, &all).await?;
     for (creation, created) in creations.iter_mut().zip(created) {
+        let remembered = creation.remember.as_ref().map(|remember| remember.of(&created));
+        remembered::keep(tx, remembered.as_ref()).await?;
         creation.created = Some(created);
     }
     Ok(())

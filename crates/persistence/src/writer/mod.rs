@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sea_orm::DatabaseConnection;
-use sluice_engine::{Commit, CommitError, StoreError};
+use sluice_engine::{Commit, CommitError, Remember, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -78,9 +78,13 @@ impl Writer {
     }
 
     /// Creates a workflow.
-    pub(crate) async fn create(&self, new: NewWorkflow) -> Result<WorkflowRow, WriteError> {
+    pub(crate) async fn create(
+        &self,
+        new: NewWorkflow,
+        remember: Option<Remember<WorkflowRow>>,
+    ) -> Result<WorkflowRow, WriteError> {
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Create(Box::new(Creation::new(new, reply)))).await?;
+        self.send(Job::Create(Box::new(Creation::new(new, remember, reply)))).await?;
         self.answered(answer).await?
     }
 
@@ -89,6 +93,18 @@ impl Writer {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Work(Box::new(Waiting::new(change, reply)))).await?;
         self.answered(answer).await?
+    }
+
+    /// Makes a change; what is to be remembered of it is kept with it.
+    pub(crate) async fn change_once<C: Change>(
+        &self,
+        change: C,
+        remember: Option<Remember<C::Output>>,
+    ) -> Result<C::Output, WriteError>
+    where
+        C::Output: Sync,
+    {
+        self.change(work::Once(change, remember)).await
     }
 
     /// Lets the writer finish what waits. What comes later is refused.

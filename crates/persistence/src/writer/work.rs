@@ -2,11 +2,12 @@
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
-use sluice_engine::StoreError;
+use sluice_engine::{Remember, StoreError};
 use tokio::sync::oneshot;
 
-use crate::WriteError;
+use crate::direct::Tx;
 use crate::error::Fault;
+use crate::{WriteError, remembered};
 
 /// A change of the database. It can be made again when its transaction was lost.
 pub(crate) trait Change: Send + Sync + 'static {
@@ -15,6 +16,24 @@ pub(crate) trait Change: Send + Sync + 'static {
 
     /// Makes the change. [`Fault::Refused`] only before anything is written: others share the transaction.
     fn apply(&self, tx: &DatabaseTransaction) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
+}
+
+/// A change with what is to be remembered of it.
+pub(super) struct Once<C: Change>(pub(super) C, pub(super) Option<Remember<C::Output>>);
+
+impl<C: Change> Change for Once<C>
+where
+    C::Output: Sync,
+{
+    type Output = C::Output;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
+        let Self(change, remember) = self;
+        let made = change.apply(tx).await?;
+        let remembered = remember.as_ref().map(|remember| remember.of(&made));
+        remembered::keep(&Tx::Orm(tx), remembered.as_ref()).await?;
+        Ok(made)
+    }
 }
 
 /// A change whose type is forgotten, so that different ones can wait in one queue.

@@ -19,7 +19,7 @@ on_both_stores!(
 
 async fn reopening_keeps_everything(place: &Place) {
     let db = place.open().await;
-    let made = db.workflow_create(new("W", "h")).await.unwrap();
+    let made = db.workflow_create(new("W", "h"), None).await.unwrap();
     let run = start(&db, &made).await;
     db.commit(run.clone()).await.unwrap();
     let versions = db.versions(made.id, ALL).await.unwrap();
@@ -52,7 +52,7 @@ async fn a_second_server_is_refused(place: &Place) {
         assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
         assert!(error.to_string().starts_with("Another sluice owns the database"), "{error}");
     }
-    db.workflow_create(new("W", "h")).await.unwrap();
+    db.workflow_create(new("W", "h"), None).await.unwrap();
     db.close().await;
     place.open().await.close().await;
 }
@@ -82,7 +82,8 @@ async fn migrating_names_the_steps(place: &Place) {
             "m20261124_000004_batches",
             "m20261124_000005_unfinished_rows",
             "m20261125_000006_batch_counts",
-            "m20261125_000007_labels"
+            "m20261125_000007_labels",
+            "m20261125_000009_idempotency_keys"
         ]
     );
     assert!(Database::migrate(place.options()).await.unwrap().is_empty());
@@ -95,7 +96,7 @@ async fn after_closing_nothing_works(place: &Place) {
     // What was asked for before is finished.
     let creates = (0..20).map(|n| {
         let db = db.clone();
-        tokio::spawn(async move { db.workflow_create(new(&format!("W{n}"), "h")).await })
+        tokio::spawn(async move { db.workflow_create(new(&format!("W{n}"), "h"), None).await })
     });
     let creates: Vec<_> = creates.collect();
     tokio::task::yield_now().await;
@@ -180,7 +181,7 @@ async fn a_link_leads_to_the_same_lock() {
 async fn closing_empties_the_log_of_sqlite() {
     let place = Place::sqlite();
     let db = place.open().await;
-    db.workflow_create(new("W", "h")).await.unwrap();
+    db.workflow_create(new("W", "h"), None).await.unwrap();
     db.close().await;
     let wal = place.folder.as_ref().unwrap().path().join("sluice.db-wal");
     assert!(fs::metadata(wal).map_or(0, |wal| wal.len()) == 0);
@@ -190,14 +191,14 @@ async fn closing_empties_the_log_of_sqlite() {
 async fn a_broken_connection_is_replaced() {
     let place = Place::postgres().await;
     let db = place.open().await;
-    db.workflow_create(new("before", "h")).await.unwrap();
+    db.workflow_create(new("before", "h"), None).await.unwrap();
     let raw = place.raw().await;
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     raw.execute_unprepared(sql).await.unwrap();
     let mut answers = Vec::new();
     for n in 0..3 {
-        answers.push(db.workflow_create(new(&format!("after {n}"), "h")).await);
+        answers.push(db.workflow_create(new(&format!("after {n}"), "h"), None).await);
     }
     for answer in &answers {
         assert!(matches!(answer, Ok(_) | Err(StoreError::Unavailable(_))), "{answer:?}");
@@ -219,10 +220,10 @@ async fn servers_that_share_exclude_one_that_doesnt() {
     let error = Database::open(place.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
     // Both write: names and versions stay right.
-    let id = one.workflow_create(new("W", "h")).await.unwrap().id;
+    let id = one.workflow_create(new("W", "h"), None).await.unwrap().id;
     let creates = (0..64).map(|n| {
         let db = if n % 2 == 0 { &one } else { &two };
-        async move { db.workflow_create(new("W", "h")).await }
+        async move { db.workflow_create(new("W", "h"), None).await }
     });
     let saves = (0..32).map(|n| {
         let db = if n % 2 == 0 { &one } else { &two };

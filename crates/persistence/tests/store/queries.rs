@@ -31,8 +31,8 @@ async fn ids(db: &Database, filter: RunFilter) -> Vec<Uuid> {
 
 async fn filters_fit(place: &Place) {
     let db = place.open().await;
-    let one = db.workflow_create(new("One", "h")).await.unwrap();
-    let two = db.workflow_create(new("Two", "h")).await.unwrap();
+    let one = db.workflow_create(new("One", "h"), None).await.unwrap();
+    let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
     let noon = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
     let plain = put(&db, start(&db, &one).await, |c| c.record.start_time = noon).await;
     let half = noon + Duration::milliseconds(500);
@@ -72,7 +72,7 @@ async fn filters_fit(place: &Place) {
 
 async fn a_detail_has_everything(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h1")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h1"), None).await.unwrap();
     let first = start(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
     db.workflow_update(workflow.id, new("W", "h2"), Saving::default()).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_detail_has_everything(place: &Place) {
 
 async fn an_unreadable_run_is_left_out(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let good = put(&db, start(&db, &workflow).await, |_| {}).await;
     put(&db, start(&db, &workflow).await, |c| c.record.run_type = "bad".to_owned()).await;
     let sql = "UPDATE run_log SET events = 'x' WHERE run_id IN (SELECT id FROM runs WHERE run_type = 'bad')";
@@ -97,7 +97,7 @@ async fn an_unreadable_run_is_left_out(place: &Place) {
 
 async fn driven_runs_come_in_pages(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let mut driven = Vec::new();
     for n in 0..12 {
         let status = [RunStatus::Pending, RunStatus::Running, RunStatus::Paused, RunStatus::Failed][n % 4];
@@ -121,8 +121,8 @@ async fn driven_runs_come_in_pages(place: &Place) {
 
 async fn unfinished_runs_of_a_workflow(place: &Place) {
     let db = place.open().await;
-    let one = db.workflow_create(new("One", "h")).await.unwrap();
-    let two = db.workflow_create(new("Two", "h")).await.unwrap();
+    let one = db.workflow_create(new("One", "h"), None).await.unwrap();
+    let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
     let mut unfinished = Vec::new();
     for status in [RunStatus::Paused, RunStatus::Running, RunStatus::Completed, RunStatus::Canceled] {
         let id = put(&db, start(&db, &one).await, |c| c.record.status = status).await;

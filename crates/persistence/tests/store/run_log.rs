@@ -19,7 +19,7 @@ on_both_stores!(
 
 async fn what_is_committed_is_there(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let first = start(&db, &workflow).await;
     let id = first.record.id;
     assert!(db.run(id).await.unwrap().is_none());
@@ -47,7 +47,7 @@ async fn what_is_committed_is_there(place: &Place) {
 
 async fn one_of_several_writers_wins(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let first = start(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
     let answers = join_all((0..64).map(|_| db.commit(completed(&first.record, 1)))).await;
@@ -62,7 +62,7 @@ async fn one_of_several_writers_wins(place: &Place) {
 
 async fn a_place_that_is_taken_is_a_conflict(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let first = start(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
     db.commit(completed(&first.record, 1)).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_place_that_is_taken_is_a_conflict(place: &Place) {
 
 async fn one_bad_commit_spoils_no_other(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let taken = start(&db, &workflow).await;
     db.commit(taken.clone()).await.unwrap();
     let orphan = started(clock::new_id(), clock::new_id());
@@ -89,7 +89,7 @@ async fn one_bad_commit_spoils_no_other(place: &Place) {
     }
     commits[17] = taken;
     commits[31] = orphan;
-    let create = db.workflow_create(new("W", "h"));
+    let create = db.workflow_create(new("W", "h"), None);
     let (answers, created) = tokio::join!(join_all(commits.iter().map(|c| db.commit(c.clone()))), create);
     assert_eq!(created.unwrap().name, "W (2)");
     for (n, answer) in answers.iter().enumerate() {
@@ -106,7 +106,7 @@ async fn one_bad_commit_spoils_no_other(place: &Place) {
 
 async fn commits_of_one_run_in_one_batch(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     for _ in 0..20 {
         let first = start(&db, &workflow).await;
         let second = completed(&first.record, 1);
@@ -121,7 +121,7 @@ async fn commits_of_one_run_in_one_batch(place: &Place) {
 
 async fn a_log_with_a_gap_is_unreadable(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let first = start(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
     db.commit(completed(&first.record, 1)).await.unwrap();
@@ -137,7 +137,7 @@ async fn a_log_with_a_gap_is_unreadable(place: &Place) {
 
 async fn a_caller_may_go_away(place: &Place) {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     for n in 0..50 {
         let first = start(&db, &workflow).await;
         let id = first.record.id;

@@ -140,6 +140,7 @@ pub(crate) fn started(workflow_id: Uuid, version_id: Uuid) -> Commit {
         first: 0,
         events: vec![Event::RunStarted { inputs: Arc::default(), at }],
         rows: Vec::new(),
+        remembered: None,
     }
 }
 
@@ -148,5 +149,5 @@ pub(crate) fn completed(record: &RunRecord, first: u64) -> Commit {
     let at = clock::now();
     let record = RunRecord { status: RunStatus::Completed, end_time: Some(at), ..record.clone() };
     let events = vec![Event::RunResumed { at }, Event::RunCompleted { at }];
-    Commit { record, first, events, rows: Vec::new() }
+    Commit { record, first, events, rows: Vec::new(), remembered: None }
 }

@@ -30,7 +30,7 @@ async fn commits_a_second() {
 /// Durable commits a second: each caller starts runs and ends them, one after the other.
 async fn measure(place: &Place, callers: usize, time: Duration) -> f64 {
     let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h")).await.unwrap();
+    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let version = start(&db, &workflow).await.record.version_id;
     let began = Instant::now();
     let tasks = (0..callers).map(|_| {

@@ -25,7 +25,7 @@ on_both_stores!(
 
 async fn a_new_workflow_has_version_1(place: &Place) {
     let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     assert_eq!(made.name, "Orders");
     assert_eq!(made.created_at, made.updated_at);
     assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), made);
@@ -47,7 +47,7 @@ async fn a_new_workflow_has_version_1(place: &Place) {
 
 async fn many_creates_of_one_name_all_succeed(place: &Place) {
     let db = place.open().await;
-    let made = join_all((0..64).map(|_| db.workflow_create(new("Orders", "h")))).await;
+    let made = join_all((0..64).map(|_| db.workflow_create(new("Orders", "h"), None))).await;
     let names: HashSet<String> = made.into_iter().map(|made| made.unwrap().name).collect();
     assert_eq!(names.len(), 64);
     assert!(names.contains("Orders") && names.contains("Orders (2)") && names.contains("Orders (64)"));
@@ -57,7 +57,7 @@ async fn many_creates_of_one_name_all_succeed(place: &Place) {
 
 async fn many_updates_make_versions_without_gaps(place: &Place) {
     let db = place.open().await;
-    let id = db.workflow_create(new("Orders", "h")).await.unwrap().id;
+    let id = db.workflow_create(new("Orders", "h"), None).await.unwrap().id;
     let saves = (0..64).map(|n| db.workflow_update(id, new("Orders", &format!("h{n}")), Saving::default()));
     assert!(join_all(saves).await.iter().all(Result::is_ok));
     let versions = db.versions(id, ALL).await.unwrap().unwrap();
@@ -70,7 +70,7 @@ async fn many_updates_make_versions_without_gaps(place: &Place) {
 
 async fn the_same_hash_makes_no_version(place: &Place) {
     let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     let mut moved = new("Renamed", "h1");
     moved.definition = accepted("h1", 99);
     let saved = db.workflow_update(made.id, moved, Saving::default()).await.unwrap();
@@ -87,7 +87,7 @@ async fn the_same_hash_makes_no_version(place: &Place) {
 
 async fn going_back_makes_a_version(place: &Place) {
     let db = place.open().await;
-    let id = db.workflow_create(new("Orders", "h1")).await.unwrap().id;
+    let id = db.workflow_create(new("Orders", "h1"), None).await.unwrap().id;
     for hash in ["h2", "h1"] {
         db.workflow_update(id, new("Orders", hash), Saving::default()).await.unwrap();
     }
@@ -99,8 +99,8 @@ async fn going_back_makes_a_version(place: &Place) {
 
 async fn names_stay_unique(place: &Place) {
     let db = place.open().await;
-    let one = db.workflow_create(new("One", "h")).await.unwrap();
-    let two = db.workflow_create(new("Two", "h")).await.unwrap();
+    let one = db.workflow_create(new("One", "h"), None).await.unwrap();
+    let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
     assert!(matches!(
         db.workflow_update(two.id, new("One", "h"), Saving::default()).await,
         Err(WriteError::NameTaken)
@@ -116,7 +116,7 @@ async fn names_stay_unique(place: &Place) {
         db.workflow_reset(nobody, accepted("h", 0), Saving::default()).await,
         Err(WriteError::NotFound)
     ));
-    assert!(matches!(db.workflow_duplicate(nobody, Pin::Latest).await, Err(WriteError::NotFound)));
+    assert!(matches!(db.workflow_duplicate(nobody, Pin::Latest, None).await, Err(WriteError::NotFound)));
     assert!(matches!(db.workflow_delete(nobody, Saving::default()).await, Err(WriteError::NotFound)));
     // Refusals among successes, in one batch: nobody is taken along.
     let saves = (0..64).map(|n| {
@@ -130,11 +130,11 @@ async fn names_stay_unique(place: &Place) {
 
 async fn a_copy_has_its_own_life(place: &Place) {
     let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     db.workflow_update(made.id, new("Orders", "h2"), Saving::default()).await.unwrap();
     db.commit(start(&db, &made).await).await.unwrap();
-    let copy = db.workflow_duplicate(made.id, Pin::Latest).await.unwrap();
-    let again = db.workflow_duplicate(made.id, Pin::Latest).await.unwrap();
+    let copy = db.workflow_duplicate(made.id, Pin::Latest, None).await.unwrap();
+    let again = db.workflow_duplicate(made.id, Pin::Latest, None).await.unwrap();
     assert_eq!((copy.name.as_str(), again.name.as_str()), ("Orders (Copy)", "Orders (Copy) (2)"));
     assert_eq!(copy.description, made.description);
     assert_eq!(copy.definition, accepted("h2", 0).json);
@@ -149,7 +149,7 @@ async fn a_copy_has_its_own_life(place: &Place) {
 
 async fn deleting_leaves_nothing(place: &Place) {
     let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     let first = start(&db, &made).await;
     db.commit(first.clone()).await.unwrap();
     db.workflow_update(made.id, new("Orders", "h2"), Saving::default()).await.unwrap();
@@ -172,7 +172,7 @@ async fn deleting_leaves_nothing(place: &Place) {
 
 async fn reset_keeps_the_name(place: &Place) {
     let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1")).await.unwrap();
+    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     let reset = db.workflow_reset(made.id, accepted("h0", 0), Saving::default()).await.unwrap();
     assert_eq!((&reset.name, &reset.description), (&made.name, &made.description));
     assert_eq!(reset.definition, accepted("h0", 0).json);
@@ -182,20 +182,20 @@ async fn reset_keeps_the_name(place: &Place) {
 
 async fn an_unreadable_workflow_is_left_out(place: &Place) {
     let db = place.open().await;
-    let good = db.workflow_create(new("Good", "h")).await.unwrap();
+    let good = db.workflow_create(new("Good", "h"), None).await.unwrap();
     let raw = place.raw().await;
     let mut bad = Vec::new();
     for (n, json) in ["", "[]", "[[],[]]", "{\"nodes\":[]}", "{\"nodes\":{},\"links\":[]}"].iter().enumerate()
     {
-        let made = db.workflow_create(new(&format!("Bad {n}"), "h")).await.unwrap();
+        let made = db.workflow_create(new(&format!("Bad {n}"), "h"), None).await.unwrap();
         let sql = format!("UPDATE workflows SET definition = '{json}' WHERE name = 'Bad {n}'");
         raw.execute_unprepared(&sql).await.unwrap();
         bad.push(made.id);
     }
     if place.folder.is_some() {
         // Only SQLite keeps these.
-        db.workflow_create(new("Bad time", "h")).await.unwrap();
-        db.workflow_create(new("Bad id", "h")).await.unwrap();
+        db.workflow_create(new("Bad time", "h"), None).await.unwrap();
+        db.workflow_create(new("Bad id", "h"), None).await.unwrap();
         let sql = "UPDATE workflows SET created_at = 'yesterday' WHERE name = 'Bad time';
                    PRAGMA foreign_keys = OFF; UPDATE workflows SET id = 'x' WHERE name = 'Bad id'";
         raw.execute_unprepared(sql).await.unwrap();
@@ -213,7 +213,7 @@ async fn pages_and_ids(place: &Place) {
     let db = place.open().await;
     let mut ids = Vec::new();
     for n in 0..5 {
-        ids.push(db.workflow_create(new(&format!("W{n}"), "h")).await.unwrap().id);
+        ids.push(db.workflow_create(new(&format!("W{n}"), "h"), None).await.unwrap().id);
     }
     let mut seen = Vec::new();
     for number in 1..=4 {

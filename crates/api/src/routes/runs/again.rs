@@ -3,7 +3,8 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;
-use sluice_engine::{Rerun, Snapshot};
+use sluice_domain::run::RunState;
+use sluice_engine::{Remember, Rerun, Snapshot};
 use sluice_persistence::RunDetail;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -13,6 +14,7 @@ use super::start::Objects;
 use super::view::{Run, run_view};
 use super::{detail_of, start};
 use crate::extract::{OptionalJson, RunId};
+use crate::once::Once;
 use crate::problem::{Kind, Problem};
 use crate::refusal::Resource;
 use crate::responses::{BodyProblems, RerunProblems, RunMissing, RunNotFailed, ServerProblems};
@@ -53,6 +55,7 @@ pub(crate) struct RerunRequest {
 pub(crate) async fn run_rerun(
     State(state): State<AppState>,
     RunId(run_id): RunId,
+    once: Once,
     request: Result<OptionalJson<RerunRequest>, Problem>,
 ) -> Result<Answer<Run>, Problem> {
     // Whatever is wrong with the body: a run that is not there comes first.
@@ -64,7 +67,9 @@ pub(crate) async fn run_rerun(
     };
     let inputs = inputs.unwrap_or_default().into_map();
     let inputs = files::store_data_uris(&state.settings.data_dir, record.workflow_id, inputs).await?;
-    let begun = state.engine.run_rerun(Rerun { run_id, version_id, from_node, inputs }).await;
+    let version = state.db.version(version_id.unwrap_or(record.version_id)).await?;
+    let remember = version.as_ref().and_then(|version| start::keep_answer(&once, version));
+    let begun = state.engine.run_rerun(Rerun { run_id, version_id, from_node, inputs, remember }).await;
     let snapshot = start::started(&state, record.workflow_id, Resource::Run, begun).await?;
     viewed(&state, &snapshot).await
 }
@@ -93,9 +98,26 @@ async fn version_id(state: &AppState, workflow_id: Uuid, number: i32) -> Result<
 pub(crate) async fn run_retry(
     State(state): State<AppState>,
     RunId(id): RunId,
+    once: Once,
 ) -> Result<Answer<Run>, Problem> {
-    let snapshot = state.engine.run_retry(id).await.map_err(|error| Resource::Run.engine(error))?;
+    let remember = keep_change(&state, id, &once).await?;
+    let snapshot = state.engine.run_retry(id, remember).await.map_err(|error| Resource::Run.engine(error))?;
     viewed(&state, &snapshot).await
+}
+
+/// Keeps the answer about a run that is there with a change of it.
+pub(crate) async fn keep_change(
+    state: &AppState,
+    id: Uuid,
+    once: &Once,
+) -> Result<Option<Remember<Snapshot>>, Problem> {
+    if !once.has_key() {
+        return Ok(None);
+    }
+    let RunDetail { version, log, .. } = detail_of(state, id).await?;
+    // The answer about a batch tells how far its rows are, which is not known before.
+    let is_batch = RunState::from_log(log.iter().take(1)).batch.is_some();
+    Ok(if is_batch { None } else { start::keep_answer(once, &version) })
 }
 
 async fn viewed(state: &AppState, snapshot: &Snapshot) -> Result<Answer<Run>, Problem> {

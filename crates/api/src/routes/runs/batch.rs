@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sluice_domain::Definition;
 use sluice_domain::graph::node_type;
-use sluice_engine::{StartBatch, StoreError};
+use sluice_engine::{Snapshot, StartBatch, StoreError};
 use sluice_persistence::VersionRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,6 +15,7 @@ use validator::Validate;
 use super::view::{Run, run_view};
 use crate::extract::{Json, Query, WorkflowId, media_type};
 use crate::form::Form;
+use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{BatchProblems, ServerProblems};
@@ -87,6 +88,7 @@ pub(crate) async fn batch_start(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     Query(PinQuery(pin)): Query<PinQuery>,
+    once: Once,
     request: Request,
 ) -> Result<Answer<Run>, Problem> {
     let version = pinned(&state, id, &pin).await?;
@@ -94,7 +96,14 @@ pub(crate) async fn batch_start(
     let Source { table, mini_batch_size, dataset_id } = source(&state, request).await?;
     let rows = tokio::task::block_in_place(|| inputs_of(&version, table))?;
     let total = rows.len() as u64;
-    let start = StartBatch { workflow_id: id, version_id, rows, mini_batch_size, dataset_id };
+    let remember = {
+        let version = version.clone();
+        once.keep(move |batch: &Snapshot| {
+            let run = run_view(batch, Some(version.clone())).ok()?;
+            kept(&[], &run.with_rows(total, Default::default()))
+        })
+    };
+    let start = StartBatch { workflow_id: id, version_id, rows, mini_batch_size, dataset_id, remember };
     let snapshot = state.engine.batch_start(start).await.map_err(|error| Resource::Workflow.engine(error))?;
     Ok(Answer(run_view(&snapshot, Some(version))?.with_rows(total, Default::default())))
 }

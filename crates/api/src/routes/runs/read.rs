@@ -7,9 +7,11 @@ use sluice_domain::run::RunStatus;
 use sluice_persistence::{Page, RunFilter};
 use utoipa::IntoParams;
 
+use super::again::keep_change;
 use super::view::{Run, run_view};
 use super::{detail_of, detail_view};
 use crate::extract::{FromQuery, Query, Reader, RunId, WorkflowId};
+use crate::once::Once;
 use crate::problem::Problem;
 use crate::refusal::Resource;
 use crate::responses::{EndedRun, QueryProblems, RunMissing, ServerProblems, WorkflowMissing};
@@ -174,8 +176,11 @@ pub(crate) async fn run_status(
 pub(crate) async fn run_cancel(
     State(state): State<AppState>,
     RunId(id): RunId,
+    once: Once,
 ) -> Result<Answer<Run>, Problem> {
-    let snapshot = state.engine.run_cancel(id).await.map_err(|error| Resource::Run.engine(error))?;
+    let remember = keep_change(&state, id, &once).await?;
+    let snapshot =
+        state.engine.run_cancel(id, remember).await.map_err(|error| Resource::Run.engine(error))?;
     let version = state.db.version(snapshot.record.version_id).await?;
     super::with_rows(&state, &snapshot, run_view(&snapshot, version)?).await.map(Answer)
 }

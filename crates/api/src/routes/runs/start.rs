@@ -11,14 +11,15 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 use sluice_domain::run::RunStatus;
-use sluice_engine::{EngineError, PartialRun, Snapshot, StartRun};
-use sluice_persistence::Pin;
+use sluice_engine::{EngineError, PartialRun, Remember, Snapshot, StartRun};
+use sluice_persistence::{Pin, VersionRow};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
 use super::view::{self, Run, run_view};
 use crate::extract::{FromQuery, Json, OptionalJson, Query, Reader, WorkflowId};
+use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem};
 use crate::refusal::Resource;
 use crate::responses::{BodyProblems, FailedRun, PartialProblems, ServerProblems, VersionMissing};
@@ -123,11 +124,12 @@ async fn accepted(
     (workflow_id, version_id): (Uuid, Uuid),
     request: StartRunRequest,
     run_type: String,
+    remember: Option<Remember<Snapshot>>,
 ) -> Result<StartRun, Problem> {
     let StartRunRequest { initial_inputs, parent_run_id, files } = request;
     let inputs = with_files(initial_inputs.unwrap_or_default().0, files.unwrap_or_default());
     let inputs = files::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
-    Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row: None, run_type })
+    Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row: None, run_type, remember })
 }
 
 /// What came of a start. When the workflow was deleted meanwhile, its files that the start has stored go too.
@@ -149,6 +151,31 @@ async fn version_id(state: &AppState, workflow_id: Uuid, pin: &Pin) -> Result<Uu
         return pinned(state, workflow_id, pin).await.map(|version| version.id);
     }
     state.db.latest_version_id(workflow_id).await?.ok_or_else(|| Resource::Workflow.missing())
+}
+
+/// Starts a run and waits for it; for the one that an earlier try of the same request has started, if it has.
+async fn awaited(
+    state: &AppState,
+    id: Uuid,
+    (query, pin): (StartQuery, Pin),
+    once: &Once,
+    request: Result<OptionalJson<StartRunRequest>, Problem>,
+) -> Result<Snapshot, Problem> {
+    let wait = query.wait(state.settings.run_wait);
+    if let Some(run) = once.started() {
+        return state.engine.run_await(run, wait).await.map_err(|error| Resource::Run.engine(error));
+    }
+    let OptionalJson(request) = found_first(state, id, request).await?;
+    let version_id = version_id(state, id, &pin).await?;
+    let start = accepted(state, (id, version_id), request, query.run_type, once.keep_started()).await?;
+    let waited = state.engine.run_wait(start, wait).await;
+    started(state, id, Resource::Workflow, waited).await
+}
+
+/// Keeps the answer about a run with the change of it.
+pub(super) fn keep_answer(once: &Once, version: &VersionRow) -> Option<Remember<Snapshot>> {
+    let version = version.clone();
+    once.keep(move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
 }
 
 /// Puts the paths of a node's files beside its other inputs.
@@ -199,14 +226,10 @@ pub(crate) async fn run_outputs(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
+    once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
-    let wait = query.wait(state.settings.run_wait);
-    let OptionalJson(request) = found_first(&state, id, request).await?;
-    let version_id = version_id(&state, id, &pin).await?;
-    let start = accepted(&state, (id, version_id), request, query.run_type).await?;
-    let waited = state.engine.run_wait(start, wait).await;
-    let snapshot = started(&state, id, Resource::Workflow, waited).await?;
+    let snapshot = awaited(&state, id, (query, pin), &once, request).await?;
     match snapshot.state.status {
         RunStatus::Completed | RunStatus::Canceled => {
             Ok(Answer(snapshot.state.outputs_by_id(&snapshot.plan)).into_response())
@@ -247,9 +270,10 @@ pub(crate) async fn run_wait(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
+    once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
-    waited_for(state, id, (query, pin), request).await
+    waited_for(state, id, (query, pin), once, request).await
 }
 
 /// Runs and answers the run: 200 when it has ended, 202 otherwise.
@@ -257,15 +281,11 @@ async fn waited_for(
     state: AppState,
     id: Uuid,
     (query, pin): (StartQuery, Pin),
+    once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
-    let wait = query.wait(state.settings.run_wait);
-    let OptionalJson(request) = found_first(&state, id, request).await?;
-    let version = pinned(&state, id, &pin).await?;
-    let start = accepted(&state, (id, version.id), request, query.run_type).await?;
-    let waited = state.engine.run_wait(start, wait).await;
-    let snapshot = started(&state, id, Resource::Workflow, waited).await?;
-    let run = run_view(&snapshot, Some(version))?;
+    let snapshot = awaited(&state, id, (query, pin), &once, request).await?;
+    let run = viewed(&state, &snapshot).await?;
     let has_ended = snapshot.state.status.is_terminal();
     Ok(if has_ended { Answer(run).into_response() } else { unfinished(run) })
 }
@@ -294,14 +314,16 @@ pub(crate) async fn run_start(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
+    once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
     if query.wait_seconds.is_some() {
-        return waited_for(state, id, (query, pin), request).await;
+        return waited_for(state, id, (query, pin), once, request).await;
     }
     let OptionalJson(request) = found_first(&state, id, request).await?;
     let version = pinned(&state, id, &pin).await?;
-    let start = accepted(&state, (id, version.id), request, query.run_type).await?;
+    let keep = keep_answer(&once, &version);
+    let start = accepted(&state, (id, version.id), request, query.run_type, keep).await?;
     let begun = state.engine.run_start(start).await;
     let snapshot = started(&state, id, Resource::Workflow, begun).await?;
     Ok(Answer(run_view(&snapshot, Some(version))?).into_response())

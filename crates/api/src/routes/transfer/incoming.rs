@@ -106,6 +106,9 @@ fn problems(json: &str, found: Vec<validation::Diagnostic>) -> Vec<ProblemItem> 
 }
 
 fn misshapes(json: &str) -> Vec<ProblemItem> {
+    if json.len() > shape::MAX_BODY {
+        return Vec::new();
+    }
     let body: Value = serde_json::from_str(json).unwrap_or_default();
     match transfer::form(json) {
         Some(Form::Document) => shape::problems::<WorkflowDocument>(&body),

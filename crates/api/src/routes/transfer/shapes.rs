@@ -43,7 +43,7 @@ pub(crate) struct WorkflowDocument {
     #[schema(required = false, nullable = true, max_items = 1_000)]
     versions: Option<Vec<DocumentVersion>>,
     /// Names that stand for versions of the document. Taken over where the workflow is new.
-    #[schema(required = false, nullable = true, max_items = 1_000)]
+    #[schema(required = false, nullable = true, max_items = 100)]
     labels: Option<Vec<DocumentLabel>>,
 }
 

@@ -51,7 +51,16 @@ impl Linter<'_> {
             return;
         }
         let outline = Outline::of(definition);
-        let facts: Vec<Facts> = definition.nodes.iter().map(|node| self.catalogue.facts(node)).collect();
+        let mut findings = 0;
+        let facts = definition.nodes.iter().map(|node| {
+            let mut facts = self.catalogue.facts(node);
+            if findings > MAX_DIAGNOSTICS {
+                facts.findings = Vec::new();
+            }
+            findings += facts.findings.len();
+            facts
+        });
+        let facts: Vec<Facts> = facts.collect();
         self.findings(definition, &facts, prefix);
         let bodies = bodies(&outline);
         for level in &outline.levels {
@@ -77,6 +86,9 @@ impl Linter<'_> {
 
     fn findings(&mut self, definition: &Definition, facts: &[Facts], prefix: &str) {
         for (index, (node, facts)) in definition.nodes.iter().zip(facts).enumerate() {
+            if self.found.len() > MAX_DIAGNOSTICS {
+                return;
+            }
             for finding in &facts.findings {
                 let pointer = format!("{prefix}/nodes/{index}/config{}", finding.pointer);
                 let found = Diagnostic::new(finding.code, pointer, finding.message.as_str());

@@ -1,0 +1,111 @@
+//! What clients that ask again with the same key are told.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+};
+use sluice_engine::{Remembered, StoreError, clock};
+
+use crate::direct::Tx;
+use crate::entity::idempotency_key as entity;
+use crate::error::{Fault, store_error};
+use crate::writer::Change;
+use crate::{Database, WriteError};
+
+/// How many answers are forgotten in one transaction: others wait for it.
+const FORGOTTEN_AT_ONCE: u64 = 500;
+/// How long an answer is kept.
+const KEPT: TimeDelta = TimeDelta::hours(24);
+
+impl Database {
+    /// What was asked for with this key in the last 24 hours, and answered.
+    ///
+    /// # Errors
+    /// When the store fails or the row can't be read.
+    pub async fn remembered(&self, key: &str) -> Result<Option<Remembered>, StoreError> {
+        let select = entity::Entity::find_by_id(key).filter(entity::Column::CreatedAt.gte(oldest()));
+        let Some(row) = select.one(self.readers()).await.map_err(store_error)? else { return Ok(None) };
+        let answer = row.answer.as_deref().map(serde_json::from_str).transpose();
+        let answer = answer.map_err(|error| StoreError::Unreadable {
+            table: "idempotency_keys",
+            id: "?".to_owned(),
+            what: error.to_string(),
+        })?;
+        Ok(Some(Remembered { key: row.key, request_hash: row.request_hash, run_id: row.run_id, answer }))
+    }
+
+    /// Keeps the answer to a request, in place of what was kept under its key.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn remember(&self, remembered: Remembered) -> Result<(), WriteError> {
+        self.writer().change(Keep(remembered)).await
+    }
+
+    /// Forgets what nobody is told any more.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn forget_old_answers(&self) -> Result<(), WriteError> {
+        while self.writer().change(Forget).await? == FORGOTTEN_AT_ONCE {}
+        Ok(())
+    }
+}
+
+struct Keep(Remembered);
+
+struct Forget;
+
+impl Change for Keep {
+    type Output = ();
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+        Ok(keep(&Tx::Orm(tx), Some(&self.0)).await?)
+    }
+}
+
+impl Change for Forget {
+    type Output = u64;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<u64, Fault> {
+        let old: Vec<String> = entity::Entity::find()
+            .select_only()
+            .column(entity::Column::Key)
+            .filter(entity::Column::CreatedAt.lt(oldest()))
+            .order_by_asc(entity::Column::CreatedAt)
+            .limit(FORGOTTEN_AT_ONCE)
+            .into_tuple()
+            .all(tx)
+            .await?;
+        let forget = entity::Entity::delete_many().filter(entity::Column::Key.is_in(old));
+        Ok(forget.exec(tx).await?.rows_affected)
+    }
+}
+
+/// Keeps what is to be remembered of a change, with the change.
+pub(crate) async fn keep(tx: &Tx<'_>, remembered: Option<&Remembered>) -> Result<(), DbErr> {
+    let Some(Remembered { key, request_hash, run_id, answer }) = remembered else { return Ok(()) };
+    let answer = answer.as_ref().map(serde_json::to_string).transpose();
+    let model = entity::ActiveModel {
+        key: Set(key.clone()),
+        request_hash: Set(request_hash.clone()),
+        run_id: Set(*run_id),
+        answer: Set(answer.map_err(|error| DbErr::Json(error.to_string()))?),
+        created_at: Set(clock::now()),
+    };
+    // What is there already is older than a day, or lacks the answer.
+    let over = OnConflict::column(entity::Column::Key)
+        .update_columns([
+            entity::Column::RequestHash,
+            entity::Column::RunId,
+            entity::Column::Answer,
+            entity::Column::CreatedAt,
+        ])
+        .to_owned();
+    tx.execute(&entity::Entity::insert(model).on_conflict(over)).await
+}
+
+fn oldest() -> DateTime<Utc> {
+    clock::now() - KEPT
+}
