@@ -29,4 +29,5 @@ mod time;
 pub use files::sweep_files;
 pub use openapi::openapi;
 pub use router::app;
+pub use routes::validation::diagnose;
 pub use state::{AppState, Settings};

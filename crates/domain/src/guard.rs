@@ -1,16 +1,20 @@
 //! What every JSON text from outside must be before it is taken in: the same rules on every store.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 /// The deepest nesting of objects and lists that is accepted.
 pub const MAX_DEPTH: usize = 64;
 
-/// Accepts a JSON text of at most [`MAX_DEPTH`] levels whose numbers are finite doubles, whose strings
+/// The most values that are accepted: objects, lists, texts, numbers. Each takes many times its text in memory.
+pub const MAX_VALUES: usize = 1_000_000;
+
+/// Accepts a JSON text of at most [`MAX_DEPTH`] levels and [`MAX_VALUES`] values whose numbers are finite doubles, whose strings
 /// are Unicode without U+0000 (PostgreSQL stores none) and whose objects name no key twice (RFC 7493).
 ///
 /// # Errors
@@ -30,7 +34,8 @@ pub fn check_documents(text: &[u8]) -> Result<(), serde_json::Error> {
 
 fn check(text: &[u8], max: usize) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    Guard { depth: 0, max }.deserialize(&mut deserializer)?;
+    let left = Cell::new(MAX_VALUES);
+    Guard { depth: 0, max, left: &left }.deserialize(&mut deserializer)?;
     deserializer.end()
 }
 
@@ -39,7 +44,7 @@ fn check(text: &[u8], max: usize) -> Result<(), serde_json::Error> {
 pub enum Refusal {
     /// It is nested too deep.
     TooDeep,
-    /// It holds a key twice, or U+0000, or a key that is reserved.
+    /// It holds a key twice, or U+0000, or a key that is reserved, or too many values.
     Unfit,
 }
 
@@ -54,30 +59,35 @@ pub fn refusal(error: &serde_json::Error) -> Option<Refusal> {
 const TOO_DEEP: &str = "nested more than";
 
 #[derive(Clone, Copy)]
-struct Guard {
+struct Guard<'g> {
     depth: usize,
     max: usize,
+    /// How many more values may come.
+    left: &'g Cell<usize>,
 }
 
-impl Guard {
+impl Guard<'_> {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
-        let Self { depth, max } = self;
+        let Self { depth, max, .. } = self;
         if depth >= max {
             return Err(E::custom(format_args!("{TOO_DEEP} {max} deep")));
         }
-        Ok(Self { depth: depth + 1, max })
+        Ok(Self { depth: depth + 1, ..self })
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Guard {
+impl<'de> DeserializeSeed<'de> for Guard<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        let left = self.left.get().checked_sub(1);
+        let left = left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?;
+        self.left.set(left);
         deserializer.deserialize_any(self)
     }
 }
 
-impl<'de> Visitor<'de> for Guard {
+impl<'de> Visitor<'de> for Guard<'_> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

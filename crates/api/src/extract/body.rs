@@ -142,7 +142,8 @@ fn parse_now<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]) -> Result<
         Err(_) => located::<T>(bytes),
     };
     // Parsing stops at the first problem, so the schema of the document is asked for all of them.
-    let errors = serde_json::from_slice(bytes).map(|body| shape::problems::<T>(&body)).unwrap_or_default();
+    let all = (bytes.len() <= shape::MAX_BODY).then(|| serde_json::from_slice(bytes));
+    let errors = all.and_then(Result::ok).map(|body| shape::problems::<T>(&body)).unwrap_or_default();
     Err(Problem::invalid(Kind::InvalidBody, if errors.is_empty() { vec![wrong] } else { errors }))
 }
 

@@ -13,8 +13,11 @@ use utoipa::ToSchema;
 
 use crate::problem::ProblemItem;
 
+/// The longest body of which every problem is told; of a longer one the first is.
+pub(crate) const MAX_BODY: usize = 1 << 20;
+
 /// The most problems that one answer lists.
-const MAX_PROBLEMS: usize = 100;
+pub(crate) const MAX_PROBLEMS: usize = 100;
 
 static COMPONENTS: LazyLock<Value> = LazyLock::new(|| {
     let document = serde_json::to_value(crate::openapi()).unwrap_or_default();
@@ -51,6 +54,9 @@ fn validator(name: &str) -> Option<Arc<Validator>> {
 }
 
 fn collect(error: &ValidationError<'_>, found: &mut Vec<ProblemItem>) {
+    if found.len() >= MAX_PROBLEMS {
+        return;
+    }
     let at = error.instance_path().as_str().to_owned();
     let mut report = |pointer: String, code: &str, detail: String| {
         let item = ProblemItem::new(pointer, code, detail);
@@ -99,6 +105,12 @@ fn collect(error: &ValidationError<'_>, found: &mut Vec<ProblemItem>) {
         }
         ValidationErrorKind::Format { format } => {
             report(at, "format", format!("This must be a {format}, but it is {}.", shown(error.instance())));
+        }
+        ValidationErrorKind::AdditionalProperties { unexpected } => {
+            for name in unexpected {
+                let place = format!("{at}/{}", pointer_step(name));
+                report(place, "unknown", format!("There is no field {name:?} here. Leave it out."));
+            }
         }
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
             alternatives(error, context, found);

@@ -132,7 +132,7 @@ pub(crate) async fn workflow_validate(JsonText(text): JsonText) -> Result<Answer
 }
 
 fn judge(text: &[u8]) -> Result<Validation, Problem> {
-    let mut found = validation::diagnose_json(text, &Builtin::default());
+    let found = diagnose(text);
     match found.first() {
         Some(first) if first.code == Code::JsonSyntax => {
             return Err(Problem::new(Kind::InvalidJson, first.message.as_str()));
@@ -143,11 +143,20 @@ fn judge(text: &[u8]) -> Result<Validation, Problem> {
         }
         _ => {}
     }
-    if found.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid) {
-        every_misshape(text, &mut found);
-    }
     let valid = found.iter().all(|diagnostic| diagnostic.severity() != validation::Severity::Error);
     Ok(Validation { valid, diagnostics: found.into_iter().map(Diagnostic::from).collect() })
+}
+
+/// Everything that is wrong, or looks wrong, with the definition that `text` holds, by itself or in a create request:
+/// what `POST /wf/validate/` tells. Pointers lead into `text`.
+#[must_use]
+pub fn diagnose(text: &[u8]) -> Vec<validation::Diagnostic> {
+    let mut found = validation::diagnose_json(text, &Builtin::default());
+    let is_misshapen = found.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid);
+    if is_misshapen && text.len() <= shape::MAX_BODY {
+        every_misshape(text, &mut found);
+    }
+    found
 }
 
 /// Parsing stops at the first part of another form; the schema of the document knows them all.
@@ -161,9 +170,15 @@ fn every_misshape(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
     if all.is_empty() {
         return;
     }
+    let is_cut = all.len() >= shape::MAX_PROBLEMS;
     found.retain(|diagnostic| diagnostic.code != Code::ShapeInvalid || diagnostic.pointer == "/name");
     found.extend(all.into_iter().map(|item| {
         let pointer = format!("{prefix}{}", item.pointer);
         validation::Diagnostic::new(Code::ShapeInvalid, pointer, item.detail)
     }));
+    if is_cut {
+        let message =
+            format!("At most {} of these are listed. Mend some, and ask again.", shape::MAX_PROBLEMS);
+        found.push(validation::Diagnostic::new(Code::DiagnosticsCut, "", message));
+    }
 }

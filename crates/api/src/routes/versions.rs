@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use axum::http::{HeaderMap, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -252,37 +252,53 @@ enum DiffForm {
 }
 
 impl DiffForm {
-    /// The first of the wanted ones that there is; weights don't count.
+    /// The one that is wanted most (RFC 9110, 12.5.1); of several, the first.
     fn of(headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
             return Ok(Self::Json);
         };
-        let wanted = accept.split(',').map(|kind| kind.split(';').next().unwrap_or(kind).trim());
-        let form = |kind: &str| match kind {
-            "application/json-patch+json" => Some(Self::Patch),
-            "text/plain" | "text/*" => Some(Self::Text),
-            "" | "*/*" | "application/*" | "application/json" => Some(Self::Json),
-            _ => None,
+        let accept = accept.to_ascii_lowercase();
+        let wanted = accept.split(',').filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let form = Self::named(parts.next().unwrap_or_default())?;
+            let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+            Some((form, weight.unwrap_or(1.0)))
+        });
+        let better = |best: Option<(Self, f32)>, (form, weight): (Self, f32)| match best {
+            Some((_, most)) if most >= weight => best,
+            _ => Some((form, weight)),
         };
-        wanted.map(form).find_map(|form| form).ok_or_else(|| {
+        let best = wanted.filter(|(_, weight)| *weight > 0.0).fold(None, better);
+        best.map(|(form, _)| form).ok_or_else(|| {
             let detail =
                 "A difference is given as application/json, application/json-patch+json or text/plain.";
             Problem::new(Kind::NotAcceptable, detail)
         })
     }
 
+    fn named(kind: &str) -> Option<Self> {
+        match kind {
+            "application/json-patch+json" => Some(Self::Patch),
+            "text/plain" | "text/*" => Some(Self::Text),
+            "" | "*/*" | "application/*" | "application/json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
     fn compare(self, before: &VersionRow, after: &VersionRow, layout: bool) -> Result<Response, Problem> {
         let read =
             |row: &VersionRow| serde_json::from_str::<Definition>(&row.definition).map_err(Problem::internal);
         let (before, after) = (read(before)?, read(after)?);
-        Ok(match self {
+        let mut answer = match self {
             Self::Json => Answer(versioning::diff(&before, &after, layout)).into_response(),
             Self::Text => versioning::diff(&before, &after, layout).to_text().into_response(),
             Self::Patch => {
                 let patch = Answer(versioning::patch(&before, &after, layout));
                 ([(header::CONTENT_TYPE, "application/json-patch+json")], patch).into_response()
             }
-        })
+        };
+        answer.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+        Ok(answer)
     }
 }
 

@@ -65,6 +65,9 @@ impl<'c> Checker<'c> {
             self.level(level, prefix);
         }
         for (index, node) in definition.nodes.iter().enumerate() {
+            if self.is_full() {
+                return;
+            }
             let bodies = depth + outline.around(index).take(MAX_NESTING + 1).count();
             self.node(node, &format!("{prefix}/nodes/{index}"), bodies);
         }

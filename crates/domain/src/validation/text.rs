@@ -15,6 +15,10 @@ const MAX_WORKFLOW_NAME: usize = 255;
 /// `text`.
 #[must_use]
 pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    if text.starts_with(b"\xef\xbb\xbf") {
+        let message = "The text begins with a byte order mark, which JSON doesn't have. Save it without one.";
+        return vec![Diagnostic::new(Code::JsonSyntax, "", message)];
+    }
     if let Some(document) = std::str::from_utf8(text).ok().filter(|text| is_document(text)) {
         return of_document(document, catalogue);
     }

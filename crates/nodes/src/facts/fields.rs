@@ -44,7 +44,11 @@ fn of_schema(schema: &Value, depth: usize) -> Option<Fields> {
         return None;
     }
     let properties = schema.get("properties")?.as_object().filter(|properties| !properties.is_empty())?;
-    Some(Fields(properties.iter().map(|(name, inner)| (name.clone(), of_schema(inner, depth + 1))).collect()))
+    let described = properties.iter().map(|(name, inner)| (name.clone(), of_schema(inner, depth + 1)));
+    // What is required is there, described or not.
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let required = required.filter_map(Value::as_str).filter(|name| !properties.contains_key(*name));
+    Some(Fields(described.chain(required.map(|name| (name.to_owned(), None))).collect()))
 }
 
 /// The fields of fixed values.

@@ -19,11 +19,14 @@ use crate::{json_schema, known};
 const OUTPUT_SCHEMA: &str = "output_schema";
 const OUTPUT_JSON_SCHEMA: &str = "output_json_schema";
 
+/// The field of an input under which files come.
+const FILES: &str = "files";
+
 /// What the config of `node` says.
 pub(crate) fn of(node: &Node) -> Facts {
     let config = node.config.to_map();
     let mut facts = match node.node_type.as_str() {
-        node_type::INPUT => Facts { gives: fields::declared(&config), ..Facts::default() },
+        node_type::INPUT => Facts { gives: with_files(fields::declared(&config)), ..Facts::default() },
         node_type::OUTPUT => output(&config),
         node_type::ROUTER => router(&config),
         node_type::FOR_LOOP => for_loop(&config),
@@ -41,6 +44,17 @@ pub(crate) fn of(node: &Node) -> Facts {
     }
     facts.findings.extend(schema(node, &config));
     facts
+}
+
+/// What an input declares, and the files that come with a run.
+fn with_files(declared: Gives) -> Gives {
+    match declared {
+        Gives::Fields(Fields(mut fields)) => {
+            fields.entry(FILES.to_owned()).or_insert(None);
+            Gives::Fields(Fields(fields))
+        }
+        other => other,
+    }
 }
 
 /// The paths of a config field that is {name: path}.
@@ -105,13 +119,16 @@ fn by_name(name: &str, config: &Map<String, Value>) -> Facts {
     }
 }
 
-/// An `output_json_schema` that is no JSON Schema. That of an input node which enforces it is an error already.
+/// An `output_json_schema` that is no JSON Schema; that of an input node which enforces it, also one that can't be
+/// checked.
 fn schema(node: &Node, config: &Map<String, Value>) -> Option<Finding> {
+    let schema = config.get(OUTPUT_JSON_SCHEMA)?;
     let is_enforced = config.get("enforce_schema") == Some(&Value::Bool(true));
-    if node.node_type == node_type::INPUT && is_enforced {
-        return None;
-    }
-    let problem = json_schema::problem(config.get(OUTPUT_JSON_SCHEMA)?)?;
+    let problem = if node.node_type == node_type::INPUT && is_enforced {
+        json_schema::compile(&serde_json::from_value(schema.clone()).ok()?).err()?
+    } else {
+        json_schema::problem(schema)?
+    };
     let pointer = format!("/{OUTPUT_JSON_SCHEMA}");
     Some(Finding { code: Code::SchemaInvalid, pointer, message: problem, help: None })
 }

@@ -36,7 +36,7 @@ fn walk(value: &Value, at: &str, found: &mut Vec<Reference>) {
 /// The paths that begin the expressions of a template.
 fn paths(text: &str) -> impl Iterator<Item = &str> {
     // Statements can set names of their own; which names are nodes is unknown then.
-    let is_plain = text.len() <= MAX_BYTES && !text.contains("{%");
+    let is_plain = text.len() <= MAX_BYTES && !text.contains("{%") && !text.contains("{#");
     let expressions = text.split("{{").skip(1).filter(move |_| is_plain);
     expressions.filter_map(|rest| path(rest.split_once("}}")?.0))
 }

@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use sluice_domain::guard;
-use sluice_domain::validation::{Diagnostic, Severity, diagnose_json};
-use sluice_nodes::Builtin;
+use sluice_domain::validation::{Diagnostic, Severity};
 
 use crate::cli::ReportFormat;
 use source::{Place, Source};
@@ -65,7 +64,7 @@ impl Report {
                 return Self { file: name, source: Source::default(), found: Vec::new(), unreadable };
             }
         };
-        let found = diagnose_json(&bytes, &Builtin::default());
+        let found = sluice_api::diagnose(&bytes);
         let is_refused = found.first().is_some_and(|first| first.pointer.is_empty());
         let refusal = is_refused.then(|| guard::check_json(&bytes).err()).flatten();
         let source = Source::new(String::from_utf8_lossy(&bytes).into_owned());

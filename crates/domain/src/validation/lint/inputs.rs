@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 use super::View;
 use crate::SpurType;
 use crate::graph::node_type;
@@ -18,22 +20,21 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     let index = view.level.nodes[input].0;
-    let words: HashSet<&str> = view
-        .definition
-        .nodes
-        .iter()
-        .enumerate()
-        .filter(|(at, _)| *at != index)
-        .flat_map(|(_, node)| {
-            words(node.config.get()).chain(
-                node.subworkflow
-                    .iter()
-                    .flat_map(|body| body.nodes.iter().flat_map(|inner| words(inner.config.get()))),
-            )
-        })
+    let mut words = HashSet::new();
+    let others = view.definition.nodes.iter().enumerate().filter(|(at, _)| *at != index);
+    for (_, node) in others {
+        gather(&Value::Object(node.config.to_map()), &mut words);
+        for inner in node.subworkflow.iter().flat_map(|body| &body.nodes) {
+            gather(&Value::Object(inner.config.to_map()), &mut words);
+        }
+    }
+    // Files come with every input that has some.
+    let mut unused: Vec<&String> = fields
+        .0
+        .keys()
+        .filter(|field| *field != "files")
+        .filter(|field| self::words(field).any(|word| !words.contains(word)))
         .collect();
-    let mut unused: Vec<&String> =
-        fields.0.keys().filter(|field| self::words(field).any(|word| !words.contains(word))).collect();
     unused.sort();
     for field in unused {
         let message =
@@ -73,14 +74,22 @@ fn is_taken_whole(view: &View<'_>, input: usize) -> bool {
     false
 }
 
+/// The words of all texts of a config, also of its keys.
+fn gather(value: &Value, found: &mut HashSet<String>) {
+    match value {
+        Value::String(text) => found.extend(words(text).map(str::to_owned)),
+        Value::Array(items) => items.iter().for_each(|item| gather(item, found)),
+        Value::Object(fields) => {
+            for (key, field) in fields {
+                found.extend(words(key).map(str::to_owned));
+                gather(field, found);
+            }
+        }
+        _ => {}
+    }
+}
+
 /// The words of a text: names as they stand in paths, templates and code.
 fn words(text: &str) -> impl Iterator<Item = &str> {
-    // In JSON a line break is written as `\n`, whose n is no part of the word that follows.
-    let plain = text.split('\\').enumerate().map(|(at, part)| {
-        let skipped = if at == 0 { 0 } else { part.chars().next().map_or(0, char::len_utf8) };
-        &part[skipped..]
-    });
-    plain
-        .flat_map(|part| part.split(|c: char| c != '_' && !c.is_alphanumeric()))
-        .filter(|word| !word.is_empty())
+    text.split(|c: char| c != '_' && !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }
