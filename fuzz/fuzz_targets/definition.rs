@@ -13,7 +13,8 @@ fuzz_target!(|text: &[u8]| {
     let found = diagnose_json(text, &kinds);
     assert!(found.len() <= MAX_DIAGNOSTICS + 2);
     if guard::check_json(text).is_err() {
-        assert!(!found.is_empty());
+        // A document may be a little deeper than what it was saved in.
+        assert!(!found.is_empty() || guard::check_documents(text).is_ok());
         return;
     }
     let Ok(mut definition) = serde_json::from_slice::<Definition>(text) else { return };

@@ -109,6 +109,17 @@ pub(crate) fn version() -> Value {
         "note": "The first draft.", "created_by": null})
 }
 
+pub(crate) fn document() -> Value {
+    json!({"format": "sluice/workflow", "format_version": 1, "id": WORKFLOW_ID, "name": "Approve a note",
+        "description": "A person reads the note first.", "tags": ["notes"], "definition": definition(),
+        "definition_hash": null, "checksum": null, "versions": [], "labels": []})
+}
+
+pub(crate) fn imported() -> Value {
+    json!({"results": [{"action": "update", "id": WORKFLOW_ID, "name": "Approve a note", "version": 2, "diff": diff(),
+        "diagnostics": []}]})
+}
+
 pub(crate) fn output_variables() -> Value {
     json!([{"node_id": "output_node", "variable_name": "note", "prefixed_variable": "output_node-note"}])
 }

@@ -56,6 +56,11 @@ problems! {
     WorkflowMissing {
         WorkflowNotFound: "There is no such workflow.",
     }
+    /// What an export can answer.
+    ExportProblems {
+        TooLarge: "There is too much to be told at once.",
+        BadRequest: "A header can't be read.",
+    }
     /// What every call on a run can answer.
     RunMissing {
         RunNotFound: "There is no such run.",

@@ -14,8 +14,8 @@ use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::routes::{
-    catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, validation,
-    versions, workflow_list, workflows,
+    catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, transfer,
+    validation, versions, workflow_list, workflows,
 };
 use crate::{AppState, edge, once, openapi};
 
@@ -24,6 +24,8 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     let mut routes = OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(workflows::workflow_create, workflow_list::workflow_list))
         .routes(routes!(validation::workflow_validate))
+        .routes(routes!(transfer::workflow_import))
+        .routes(routes!(transfer::workflow_export))
         .routes(routes!(
             workflows::workflow_get,
             workflows::workflow_update,

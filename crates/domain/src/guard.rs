@@ -20,9 +20,22 @@ pub const MAX_VALUES: usize = 1_000_000;
 /// # Errors
 /// Where the text breaks a rule, with line and column.
 pub fn check_json(text: &[u8]) -> Result<(), serde_json::Error> {
+    check(text, MAX_DEPTH)
+}
+
+/// As [`check_json`], for documents of workflows: around a definition they are up to three levels deeper than what it
+/// was saved in. How deep a definition itself may be is for its validation to say.
+///
+/// # Errors
+/// As [`check_json`].
+pub fn check_documents(text: &[u8]) -> Result<(), serde_json::Error> {
+    check(text, MAX_DEPTH + 3)
+}
+
+fn check(text: &[u8], max: usize) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     let left = Cell::new(MAX_VALUES);
-    Guard { depth: 0, left: &left }.deserialize(&mut deserializer)?;
+    Guard { depth: 0, max, left: &left }.deserialize(&mut deserializer)?;
     deserializer.end()
 }
 
@@ -48,16 +61,18 @@ const TOO_DEEP: &str = "nested more than";
 #[derive(Clone, Copy)]
 struct Guard<'g> {
     depth: usize,
+    max: usize,
     /// How many more values may come.
     left: &'g Cell<usize>,
 }
 
 impl Guard<'_> {
     fn deeper<E: de::Error>(self) -> Result<Self, E> {
-        if self.depth >= MAX_DEPTH {
-            return Err(E::custom(format_args!("{TOO_DEEP} {MAX_DEPTH} deep")));
+        let Self { depth, max, .. } = self;
+        if depth >= max {
+            return Err(E::custom(format_args!("{TOO_DEEP} {max} deep")));
         }
-        Ok(Self { depth: self.depth + 1, ..self })
+        Ok(Self { depth: depth + 1, ..self })
     }
 }
 

@@ -8,6 +8,7 @@ pub mod guard;
 pub mod naming;
 pub mod pause;
 pub mod run;
+pub mod transfer;
 pub mod validation;
 pub mod versioning;
 

@@ -22,6 +22,17 @@ pub fn copy_of(name: &str) -> String {
     with_suffix(name, " (Copy)")
 }
 
+/// Whether a text can name a label of versions: a small letter, then small letters, digits, `_` and `-`, 64 at most;
+/// `draft` and `latest` stand for something else.
+#[must_use]
+pub fn is_label(text: &str) -> bool {
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(fits)
+        && text.len() <= 64
+        && !["draft", "latest"].contains(&text)
+}
+
 fn with_suffix(base: &str, suffix: &str) -> String {
     let room = MAX_NAME.saturating_sub(suffix.chars().count());
     base.chars().take(room).chain(suffix.chars()).collect()

@@ -26,6 +26,7 @@ mod rows;
 mod run_store;
 mod runs;
 mod schema;
+mod transfer;
 mod types;
 mod words;
 mod workflow_changes;
@@ -38,6 +39,7 @@ pub use error::{OpenError, WriteError};
 pub use lists::{Between, ListQuery, Listed, Part, RunOrder, VersionOrder, WorkflowFilter, WorkflowOrder};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};
+pub use transfer::{Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
 pub use types::{
     Accepted, Condition, Details, LabelMoveRow, LabelRow, NewWorkflow, Page, Pin, RunDetail, RunFilter,
     Saving, VersionRow, WorkflowRow,

@@ -31,6 +31,12 @@ impl Options {
         let readers = if url.starts_with("sqlite:") { 4 } else { 8 };
         Self { url, readers, exclusive: true, max_bytes: None }
     }
+
+    /// Whether the URL names a file that isn't there: opening it makes an empty database.
+    #[must_use]
+    pub fn names_a_new_file(&self) -> bool {
+        matches!(Target::parse(&self.url), Ok(Target::Sqlite { path }) if !path.exists())
+    }
 }
 
 impl std::fmt::Debug for Options {

@@ -194,7 +194,10 @@ fn first_row(new: &NewWorkflow, now: DateTime<Utc>) -> WorkflowRow {
 }
 
 /// Those of the wanted names that other workflows have.
-async fn taken_of(tx: &Tx<'_>, wanted: impl IntoIterator<Item = String>) -> Result<HashSet<String>, DbErr> {
+pub(crate) async fn taken_of(
+    tx: &Tx<'_>,
+    wanted: impl IntoIterator<Item = String>,
+) -> Result<HashSet<String>, DbErr> {
     let taken = workflow::Entity::find()
         .select_only()
         .column(workflow::Column::Name)
@@ -204,7 +207,7 @@ async fn taken_of(tx: &Tx<'_>, wanted: impl IntoIterator<Item = String>) -> Resu
 
 /// Keeps `new` in place of `current`. What executes in another way is a version; what is the same altogether changes
 /// nothing.
-async fn save(
+pub(crate) async fn save(
     tx: &DatabaseTransaction,
     current: WorkflowRow,
     new: &NewWorkflow,
@@ -277,7 +280,7 @@ fn with_definition(current: &WorkflowRow, definition: Accepted) -> NewWorkflow {
 }
 
 /// Words as they are stored.
-fn listed(tags: &[String]) -> String {
+pub(crate) fn listed(tags: &[String]) -> String {
     serde_json::to_string(tags).unwrap_or_else(|_| "[]".to_owned())
 }
 
@@ -331,7 +334,7 @@ async fn latest(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<La
     Ok(found.map(|(id, number, hash)| Latest { id, number, hash }))
 }
 
-fn version_model(
+pub(crate) fn version_model(
     (workflow_id, number): (Uuid, i32),
     new: &NewWorkflow,
     saving: &Saving,
@@ -382,7 +385,7 @@ async fn refresh_layout(
 }
 
 /// The workflow that has this name.
-async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, DbErr> {
+pub(crate) async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, DbErr> {
     workflow::Entity::find()
         .select_only()
         .column(workflow::Column::Id)
@@ -395,7 +398,7 @@ async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, 
 /// The first name with a number that nobody has, also none of `others`, which are about to be written. The
 /// numbers are doubled until one is free, then the last taken one is approached by halves: the thousandth copy
 /// looks twenty times, not a thousand.
-async fn free_name(tx: &Tx<'_>, wanted: &str, others: &HashSet<String>) -> Result<String, DbErr> {
+pub(crate) async fn free_name(tx: &Tx<'_>, wanted: &str, others: &HashSet<String>) -> Result<String, DbErr> {
     let is_free = async |number| -> Result<bool, DbErr> {
         let name = naming::candidate(wanted, number);
         Ok(!others.contains(&name) && taken_of(tx, [name]).await?.is_empty())

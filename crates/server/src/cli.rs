@@ -30,11 +30,57 @@ pub(crate) enum Command {
         #[arg(long, value_enum, default_value_t = ReportFormat::Text)]
         format: ReportFormat,
     },
+    /// Write every workflow of the database into a folder, a file for each, to be kept in git. Only files whose
+    /// workflow has changed are written. No server may run on the database.
+    Export(ExportArgs),
+    /// Bring the workflows of a folder into the database. Prints what would change; changes it with --yes, all of it
+    /// or nothing. No server may run on the database.
+    Import(ImportArgs),
     /// Print the OpenAPI document.
     Openapi,
     /// Run Python of workflows on behalf of a server; started by it.
     #[command(hide = true)]
     PythonWorker,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArgs {
+    /// The folder; made when it is missing.
+    pub(crate) folder: PathBuf,
+    /// Also write the versions of each workflow, the latest 1,000, and their labels.
+    #[arg(long)]
+    pub(crate) versions: bool,
+    /// Delete the files of workflows that the database doesn't have.
+    #[arg(long)]
+    pub(crate) prune: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArgs {
+    /// The folder: its JSON files are documents of an export, bodies of a create request, or definitions.
+    pub(crate) folder: PathBuf,
+    /// What is done with workflows that are there already.
+    #[arg(long, value_enum, default_value_t = ImportModeArg::Update)]
+    pub(crate) mode: ImportModeArg,
+    /// Change nothing, as without --yes.
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Change what the plan says.
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+/// What an import does with workflows that are there already.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ImportModeArg {
+    /// Leave them alone: every file becomes a new workflow.
+    Create,
+    /// Update them: the one with the id of the file, or else the one with its name.
+    Update,
 }
 
 /// How diagnostics of files are printed.

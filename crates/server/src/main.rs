@@ -4,6 +4,7 @@ mod cli;
 mod connections;
 mod log;
 mod serve;
+mod transfer;
 mod validate;
 
 use std::io::Write;
@@ -25,6 +26,8 @@ fn main() -> ExitCode {
         Command::Serve(args) => done(serve::serve(*args)),
         Command::Migrate(args) => done(serve::migrate(args)),
         Command::Validate { files, format } => validate::validate(&files, format),
+        Command::Export(args) => ended(transfer::export(&args)),
+        Command::Import(args) => ended(transfer::import(&args)),
         Command::Openapi => done(openapi()),
         Command::PythonWorker => sluice_python::worker_main(),
     }
@@ -36,9 +39,16 @@ fn openapi() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-/// Ends the program; a failure is told in one sentence, with its causes.
 fn done(result: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
+    ended(result.map(|()| ExitCode::SUCCESS))
+}
+
+/// Ends the program; a failure is told in one sentence, with its causes.
+fn ended(result: Result<ExitCode, Box<dyn std::error::Error>>) -> ExitCode {
+    let error = match result {
+        Ok(code) => return code,
+        Err(error) => error,
+    };
     let mut sentence = error.to_string();
     let mut cause = error.source();
     while let Some(deeper) = cause {

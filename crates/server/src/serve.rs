@@ -31,7 +31,7 @@ pub(crate) fn migrate(args: DatabaseArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn options(args: &DatabaseArgs) -> sluice_persistence::Options {
+pub(crate) fn options(args: &DatabaseArgs) -> sluice_persistence::Options {
     let options = sluice_persistence::Options::new(args.database_url.clone());
     sluice_persistence::Options { max_bytes: args.sqlite_max_bytes, ..options }
 }

@@ -172,7 +172,7 @@ fn located<T: DeserializeOwned>(bytes: &[u8]) -> ProblemItem {
 }
 
 /// A text that is no JSON, or JSON that no store keeps.
-fn refused(error: &serde_json::Error) -> Problem {
+pub(crate) fn refused(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);

@@ -7,10 +7,9 @@ mod path;
 mod query;
 pub(crate) mod shape;
 
-pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type, read_body};
+pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type, read_body, refused};
 pub(crate) use path::{
-    DatasetId, DiffVersions, LabelName, OutputFileId, RunId, VersionPin, WorkflowId, is_label, parse_id,
-    parse_pin,
+    DatasetId, DiffVersions, LabelName, OutputFileId, RunId, VersionPin, WorkflowId, parse_id, parse_pin,
 };
 pub(crate) use query::{FromQuery, MAX_PAGE, Query, Reader};
 

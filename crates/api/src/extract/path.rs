@@ -1,6 +1,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::Method;
 use axum::http::request::Parts;
+use sluice_domain::naming::is_label;
 use sluice_persistence::Pin;
 use uuid::Uuid;
 
@@ -125,15 +126,6 @@ pub(crate) fn parse_pin(text: &str) -> Option<Pin> {
         }
         _ => None,
     }
-}
-
-/// Whether a text can name a label: a small letter, then small letters, digits, `_` and `-`, 64 at most.
-pub(crate) fn is_label(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
-    text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(fits)
-        && text.len() <= 64
-        && !["draft", "latest"].contains(&text)
 }
 
 async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<String> {

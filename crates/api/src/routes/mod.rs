@@ -20,6 +20,7 @@ pub(crate) mod output_files;
 pub(crate) mod pause_events;
 pub(crate) mod pauses;
 pub(crate) mod runs;
+pub(crate) mod transfer;
 pub(crate) mod validation;
 pub(crate) mod versions;
 pub(crate) mod workflow_list;

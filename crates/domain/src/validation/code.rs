@@ -96,6 +96,8 @@ codes! {
     ShapeInvalid = "shape_invalid" Error,
     /// An id, a title or a name is longer than the server takes.
     TextTooLong = "text_too_long" Error,
+    /// An exported document is not what it was when its checksum was made.
+    ChecksumMismatch = "checksum_mismatch" Error,
     /// There are more diagnostics than are listed.
     DiagnosticsCut = "diagnostics_cut" Info,
     /// No path leads from the input node of its level to a node.

@@ -70,8 +70,14 @@ impl Diagnostic {
         self.code.severity()
     }
 
-    /// Moves it to where the definition stands in a larger text.
-    pub(super) fn below(&mut self, prefix: &str) {
+    /// Whether what it is of can't be saved.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.severity() == Severity::Error
+    }
+
+    /// Moves it to where what it is of stands in a larger text.
+    pub fn below(&mut self, prefix: &str) {
         self.pointer.insert_str(0, prefix);
         self.related.iter_mut().for_each(|other| other.pointer.insert_str(0, prefix));
     }

@@ -15,6 +15,7 @@ pub use diagnostic::{Diagnostic, Related};
 pub use facts::{Facts, Fields, Finding, Gives, Reference, Scope};
 pub use near::nearest;
 pub use text::diagnose_json;
+pub(crate) use text::parse;
 
 use crate::{Definition, Node};
 
@@ -82,7 +83,8 @@ fn errors(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic>
     checker.found
 }
 
-fn cut(found: &mut Vec<Diagnostic>) {
+/// Keeps the first [`MAX_DIAGNOSTICS`], and says so.
+pub(crate) fn cut(found: &mut Vec<Diagnostic>) {
     if found.len() > MAX_DIAGNOSTICS {
         found.truncate(MAX_DIAGNOSTICS);
         let message =

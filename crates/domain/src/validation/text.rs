@@ -4,18 +4,23 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use super::{Catalogue, Code, Diagnostic, diagnose, pointer_step};
+use crate::transfer::{self, Form};
 use crate::{Definition, guard};
 
 /// The most characters of a workflow's name.
 const MAX_WORKFLOW_NAME: usize = 255;
 
 /// Everything that is wrong, or looks wrong, with the definition that `text` holds: by itself, or in the
-/// field `definition` of an object, as in the body of a create request. Pointers lead into `text`.
+/// field `definition` of an object, as in the body of a create request, or as an exported document. Pointers lead into
+/// `text`.
 #[must_use]
 pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
     if text.starts_with(b"\xef\xbb\xbf") {
         let message = "The text begins with a byte order mark, which JSON doesn't have. Save it without one.";
         return vec![Diagnostic::new(Code::JsonSyntax, "", message)];
+    }
+    if let Some(document) = std::str::from_utf8(text).ok().filter(|text| is_document(text)) {
+        return of_document(document, catalogue);
     }
     if let Err(error) = guard::check_json(text) {
         return vec![refused(&error)];
@@ -30,8 +35,8 @@ pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> 
     let mut found = if is_request { name(&body) } else { Vec::new() };
     drop(body);
     let (prefix, read) = match is_request {
-        true => ("/definition", read::<Request>(text).map(|request| request.definition.unwrap_or_default())),
-        false => ("", read::<Definition>(text)),
+        true => ("/definition", parse::<Request>(text).map(|request| request.definition.unwrap_or_default())),
+        false => ("", parse::<Definition>(text)),
     };
     match read {
         Ok(mut definition) => {
@@ -45,6 +50,20 @@ pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> 
         Err(misshapen) => found.push(*misshapen),
     }
     found
+}
+
+fn of_document(document: &str, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    if let Err(error) = guard::check_documents(document.as_bytes()) {
+        return vec![refused(&error)];
+    }
+    match transfer::read(document) {
+        Ok(incoming) => incoming.diagnose(catalogue),
+        Err(misfit) => vec![*misfit],
+    }
+}
+
+fn is_document(text: &str) -> bool {
+    transfer::form(text) == Some(Form::Document)
 }
 
 /// As much of a create request as holds a definition.
@@ -85,7 +104,8 @@ fn refused(error: &serde_json::Error) -> Diagnostic {
     Diagnostic::new(code, "", message)
 }
 
-fn read<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Box<Diagnostic>> {
+/// A part of a workflow, or where the text has another form.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &[u8]) -> Result<T, Box<Diagnostic>> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
     serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         let pointer: String = error.path().iter().filter_map(step).collect();

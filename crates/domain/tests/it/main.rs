@@ -5,5 +5,6 @@ mod draw;
 mod graph;
 mod kinds;
 mod run;
+mod transfer;
 mod validation;
 mod versioning;

@@ -102,6 +102,7 @@ fn each_code_has_a_case() {
         Code::JsonSyntax,
         Code::JsonTooDeep,
         Code::JsonRefused,
+        Code::ChecksumMismatch,
         Code::ShapeInvalid,
     ];
     for code in Code::ALL.iter().filter(|code| code.severity() == Severity::Error) {

@@ -31,15 +31,27 @@ struct Report {
 /// Prints everything that is wrong, or looks wrong, with the files.
 pub(crate) fn validate(files: &[PathBuf], format: ReportFormat) -> ExitCode {
     let reports: Vec<Report> = files.iter().map(|file| Report::of(file)).collect();
+    print(&reports, format);
+    if reports.iter().all(Report::is_valid) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether no file has errors. Prints everything that is wrong, or looks wrong, with those that have some.
+pub(crate) fn is_fit(files: &[PathBuf]) -> bool {
+    let mut reports: Vec<Report> = files.iter().map(|file| Report::of(file)).collect();
+    reports.retain(|report| !report.is_valid());
+    print(&reports, ReportFormat::Text);
+    reports.is_empty()
+}
+
+fn print(reports: &[Report], format: ReportFormat) {
     let is_styled = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let text = match format {
-        ReportFormat::Text => text::write(&reports, is_styled),
-        ReportFormat::Json => json::write(&reports),
-        ReportFormat::Sarif => sarif::write(&reports),
+        ReportFormat::Text => text::write(reports, is_styled),
+        ReportFormat::Json => json::write(reports),
+        ReportFormat::Sarif => sarif::write(reports),
     };
     // A closed pipe takes nothing more; the exit code still tells.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
-    if reports.iter().all(Report::is_valid) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 impl Report {
@@ -53,7 +65,8 @@ impl Report {
             }
         };
         let found = sluice_api::diagnose(&bytes);
-        let refusal = guard::check_json(&bytes).err();
+        let is_refused = found.first().is_some_and(|first| first.pointer.is_empty());
+        let refusal = is_refused.then(|| guard::check_json(&bytes).err()).flatten();
         let source = Source::new(String::from_utf8_lossy(&bytes).into_owned());
         let found = match refusal {
             // There are no pointers into what can't be parsed.

@@ -1,0 +1,257 @@
+//! Workflows on the move: exported as one document, and imported, one or many at once.
+
+mod incoming;
+mod shapes;
+
+use std::str::FromStr;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::Response;
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sluice_domain::{Definition, versioning};
+use sluice_engine::StoreError;
+use sluice_persistence::{ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+
+use super::validation::Diagnostic;
+use crate::conditional::{Known, Tagged};
+use crate::extract::{FromQuery, JsonText, Query, Reader, WorkflowId};
+use crate::problem::{Kind, Problem, ProblemItem};
+use crate::refusal::Resource;
+use crate::responses::{
+    BodyProblems, DefinitionProblems, ExportProblems, QueryProblems, ServerProblems, WorkflowMissing,
+};
+use crate::{AppState, examples, schema};
+use incoming::Taken;
+use shapes::{ImportRequest, WorkflowDocument};
+
+/// The most workflows of one import.
+pub(crate) const MAX_IMPORT: usize = 100;
+
+/// What an export holds.
+#[derive(Clone, Copy, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ExportQuery {
+    /// Whether it also holds the versions, the latest 1,000 of them, and their labels.
+    #[param(default = false, required = false)]
+    versions: bool,
+}
+
+impl FromQuery for ExportQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        Self { versions: reader.flag("versions", false) }
+    }
+}
+
+/// What an import does with workflows that are there already: `create` leaves them alone, everything imported is new;
+/// `update` updates them; `dry_run` tells what `update` would do, and does nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    /// Everything is new.
+    Create,
+    /// What is there is updated.
+    Update,
+    /// Nothing is written.
+    DryRun,
+}
+
+impl FromStr for Mode {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text {
+            "create" => Ok(Self::Create),
+            "update" => Ok(Self::Update),
+            "dry_run" => Ok(Self::DryRun),
+            _ => Err(()),
+        }
+    }
+}
+
+/// How workflows are imported.
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct ImportQuery {
+    /// What is done with workflows that are there already; `create` when absent.
+    #[param(inline, required = false)]
+    mode: Mode,
+    /// The name of a workflow that comes without one, as a definition alone does.
+    #[param(required = false, min_length = 1, max_length = 64)]
+    name: Option<String>,
+}
+
+impl FromQuery for ImportQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        let mode = reader.word("mode", "create, update, dry_run").unwrap_or(Mode::Create);
+        Self { mode, name: reader.text("name") }
+    }
+}
+
+/// What an import did, or would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ImportAnswer {
+    /// One for each workflow, in the order of the body.
+    #[schema(max_items = 100)]
+    results: Vec<ImportResult>,
+}
+
+/// What an import did with one workflow, or would do.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ImportResult {
+    /// What it did.
+    action: Action,
+    /// The id of the workflow; null when `dry_run` would create it.
+    #[schema(required = true)]
+    id: Option<Uuid>,
+    /// What it is called.
+    name: String,
+    /// The number of its latest version.
+    #[schema(minimum = 1)]
+    version: i32,
+    /// Of an update: what differs in the definition.
+    #[schema(value_type = Option<schema::DefinitionDiff>, required = true)]
+    diff: Option<versioning::Diff>,
+    /// What looks wrong with it.
+    diagnostics: Vec<Diagnostic>,
+}
+
+/// What is done with a workflow: `create` it is new, `update` it replaces what is there, `unchanged` the same is there.
+#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ImportAction)]
+pub(crate) enum Action {
+    /// It is new.
+    Create,
+    /// It replaces what is there.
+    Update,
+    /// The same is there.
+    Unchanged,
+}
+
+impl From<ImportAction> for Action {
+    fn from(action: ImportAction) -> Self {
+        match action {
+            ImportAction::Create => Self::Create,
+            ImportAction::Update => Self::Update,
+            ImportAction::Unchanged => Self::Unchanged,
+        }
+    }
+}
+
+/// Export a workflow.
+///
+/// One document with all that a workflow is, for another server or for git; its `checksum` tells whether it arrived
+/// whole. importWorkflows takes it.
+#[utoipa::path(
+    get, path = "/wf/{workflow_id}/export/", tag = "workflows", operation_id = "exportWorkflow",
+    params(
+        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the client has."),
+        ExportQuery,
+    ),
+    responses(
+        (status = 200, description = "The document.",
+            headers(("ETag" = String, description = "What tells this state from any other.")),
+            body = WorkflowDocument, example = json!(examples::document())),
+        (status = 304, description = "The client has it already."),
+        WorkflowMissing, ExportProblems, QueryProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_export(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    Query(query): Query<ExportQuery>,
+    known: Known,
+) -> Result<Response, Problem> {
+    let found = state.db.workflow_document(id, query.versions).await.map_err(|error| match error {
+        StoreError::PageTooLarge(bytes) => {
+            let detail = format!("The versions hold more than {bytes} bytes. Export without ?versions=true.");
+            Problem::new(Kind::TooLarge, detail)
+        }
+        other => other.into(),
+    })?;
+    let (row, document) = found.ok_or_else(|| Resource::Workflow.missing())?;
+    let document = document.sealed();
+    // Labels move without a change of the workflow.
+    let etag = match document.checksum() {
+        Some(checksum) if query.versions => format!("{}-{}", row.version, checksum.replace(':', "-")),
+        _ => row.etag(),
+    };
+    let json = RawValue::from_string(document.to_json()).map_err(Problem::internal)?;
+    Ok(Tagged::new(etag, json).unless_known(&known))
+}
+
+/// Import workflows.
+///
+/// Takes a document of exportWorkflow, what createWorkflow takes, a definition alone, or a list of these, up to 100:
+/// all are imported, or none. With `create` each is a new workflow, its name made unique; versions and labels of a
+/// document come with it. With `update` the workflow with the document's id is updated, or else the one with its name;
+/// where there is neither, it is created and keeps its id. An update saves as updateWorkflow does. Every problem of every
+/// workflow is told, with the codes of createWorkflow and `checksum_mismatch`.
+#[utoipa::path(
+    post, path = "/wf/import/", tag = "workflows", operation_id = "importWorkflows",
+    params(ImportQuery),
+    request_body(content = ImportRequest, description = "The workflow, or a list of them.", example = json!(examples::document())),
+    responses(
+        (status = 200, description = "What was done.", body = ImportAnswer, example = json!(examples::imported())),
+        BodyProblems, DefinitionProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_import(
+    State(state): State<AppState>,
+    Query(query): Query<ImportQuery>,
+    JsonText(text): JsonText,
+) -> Result<Answer<ImportAnswer>, Problem> {
+    let ImportQuery { mode, name } = query;
+    let taken = aside(move || incoming::take(&text, name.as_deref())).await?;
+    let places: Vec<String> = taken.iter().map(|one| one.place.clone()).collect();
+    let (imports, found): (Vec<_>, Vec<_>) =
+        taken.into_iter().map(|Taken { import, diagnostics, .. }| (import, diagnostics)).unzip();
+    let done = match mode {
+        Mode::Create => state.db.import(imports, ImportMode::Create).await,
+        Mode::Update => state.db.import(imports, ImportMode::Update).await,
+        Mode::DryRun => Ok(state.db.import_plan(&imports, ImportMode::Update).await?),
+    };
+    let done = done.map_err(|error| Resource::Workflow.write(error))?;
+    let done = done.map_err(|refused| refusals(&refused, &places))?;
+    let results = aside(move || done.into_iter().zip(found).map(result).collect()).await;
+    Ok(Answer(ImportAnswer { results }))
+}
+
+/// Work that may take a while, in which others shall not wait.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+fn result((imported, diagnostics): (Imported, Vec<Diagnostic>)) -> ImportResult {
+    let Imported { action, id, name, version, before, after } = imported;
+    let diff = before.filter(|_| action == ImportAction::Update).and_then(|before| {
+        let before: Definition = serde_json::from_str(&before.definition).ok()?;
+        let after: Definition = serde_json::from_str(&after.definition.json).ok()?;
+        Some(versioning::diff(&before, &after, false))
+    });
+    ImportResult { action: action.into(), id, name, version, diff, diagnostics }
+}
+
+fn refusals(refused: &[ImportRefused], places: &[String]) -> Problem {
+    let item = |ImportRefused { index, refusal }: &ImportRefused| {
+        let place = places.get(*index).map_or("", String::as_str);
+        match refusal {
+            ImportRefusal::NameTaken => {
+                let detail = "Another workflow has this name. Choose another one, or rename that one first.";
+                ProblemItem::new(format!("{place}/name"), "name_taken", detail)
+            }
+            ImportRefusal::Twice => {
+                let detail =
+                    "The import holds this workflow twice, by its id or its name. Leave one of them out.";
+                ProblemItem::new(place, "duplicate", detail)
+            }
+        }
+    };
+    Problem::invalid(Kind::InvalidBody, refused.iter().map(item).collect())
+}

@@ -1,0 +1,335 @@
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{FORMAT, FORMAT_VERSION, MAX_LABELS, MAX_VERSIONS, checksum, compact, depth};
+use crate::guard::MAX_DEPTH;
+use crate::validation::{self, Catalogue, Code, Diagnostic, MAX_DIAGNOSTICS};
+use crate::{Definition, naming};
+
+/// What a workflow that comes in is written as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A document, as an export gives it.
+    Document,
+    /// The body of a create request.
+    Request,
+    /// A definition alone.
+    Plain,
+}
+
+/// A workflow that comes in.
+#[derive(Clone, Debug)]
+pub struct Incoming {
+    /// What it is written as.
+    pub form: Form,
+    /// The id that it had where it comes from.
+    pub id: Option<Uuid>,
+    /// What people call it; none when nothing is said of it.
+    pub name: Option<String>,
+    /// What it is for; none when nothing is said of it.
+    pub description: Option<Option<String>>,
+    /// The words that it is filed under; none when nothing is said of them.
+    pub tags: Option<Vec<String>>,
+    /// What it does, in its stored form.
+    pub definition: Definition,
+    /// Its history, the earliest version first.
+    pub versions: Vec<IncomingVersion>,
+    /// Names that stand for versions.
+    pub labels: Vec<IncomingLabel>,
+}
+
+/// A version of a workflow that comes in.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IncomingVersion {
+    /// Its number.
+    pub version: i32,
+    /// The name that the workflow had.
+    pub name: String,
+    /// The description that the workflow had.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// What the workflow did, in its stored form.
+    pub definition: Definition,
+    /// What the change was for that made it.
+    #[serde(default)]
+    pub note: Option<String>,
+    /// Who made it.
+    #[serde(default)]
+    pub created_by: Option<String>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+}
+
+/// A label of a workflow that comes in.
+#[derive(Clone, Debug, Deserialize)]
+pub struct IncomingLabel {
+    /// The label.
+    pub label: String,
+    /// The number of the version that it stands for.
+    pub version: i32,
+    /// Whether saving never moves it.
+    #[serde(default)]
+    pub protected: bool,
+}
+
+#[derive(Deserialize)]
+struct Document {
+    format: String,
+    format_version: u32,
+    #[serde(default)]
+    id: Option<Uuid>,
+    name: String,
+    #[serde(default, deserialize_with = "present")]
+    description: Option<Option<String>>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    definition: Definition,
+    #[serde(default)]
+    versions: Option<Vec<IncomingVersion>>,
+    #[serde(default)]
+    labels: Option<Vec<IncomingLabel>>,
+}
+
+#[derive(Deserialize)]
+struct Request {
+    #[serde(default)]
+    name: Option<String>,
+    #[serde(default)]
+    description: Option<String>,
+    #[serde(default)]
+    tags: Option<Vec<String>>,
+    #[serde(default)]
+    definition: Option<Definition>,
+}
+
+/// A member that is there, be it null.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
+}
+
+/// What a JSON text is written as; none when it is no object.
+#[must_use]
+pub fn form(json: &str) -> Option<Form> {
+    #[derive(Deserialize)]
+    struct Members {
+        format: Option<IgnoredAny>,
+        name: Option<IgnoredAny>,
+        definition: Option<IgnoredAny>,
+        nodes: Option<IgnoredAny>,
+        links: Option<IgnoredAny>,
+    }
+    // A list would pass for an object whose members come in order.
+    if !json.trim_start().starts_with('{') {
+        return None;
+    }
+    let Members { format, name, definition, nodes, links } = serde_json::from_str(json).ok()?;
+    Some(match (format, definition, nodes.or(links), name) {
+        (Some(_), ..) => Form::Document,
+        (None, Some(_), ..) => Form::Request,
+        (None, None, None, Some(_)) => Form::Request,
+        (None, None, ..) => Form::Plain,
+    })
+}
+
+/// Reads a workflow from a JSON text that the guard has passed. Pointers lead into `json`.
+///
+/// # Errors
+/// Where the text has another form than workflows have, or another content than its checksum says.
+pub fn read(json: &str) -> Result<Incoming, Box<Diagnostic>> {
+    let misfit = |message: &str| Box::new(Diagnostic::new(Code::ShapeInvalid, "", message));
+    let form = form(json).ok_or_else(|| misfit("A workflow must be an object."))?;
+    // White space within a config would be stored with it, and make a change of what is none.
+    let json = compact(json);
+    let mut incoming = match form {
+        Form::Document => {
+            check_sum(&json)?;
+            of_document(validation::parse(json.as_bytes())?)?
+        }
+        Form::Request => of_request(validation::parse(json.as_bytes())?),
+        Form::Plain => plain(validation::parse(json.as_bytes())?),
+    };
+    incoming.definition.normalise();
+    incoming.definition = incoming.definition.or_default();
+    incoming.versions.iter_mut().for_each(|version| version.definition.normalise());
+    Ok(incoming)
+}
+
+fn plain(definition: Definition) -> Incoming {
+    Incoming {
+        form: Form::Plain,
+        id: None,
+        name: None,
+        description: None,
+        tags: None,
+        definition,
+        versions: Vec::new(),
+        labels: Vec::new(),
+    }
+}
+
+fn of_request(request: Request) -> Incoming {
+    let Request { name, description, tags, definition } = request;
+    let name = name.map(|name| if name.trim().is_empty() { naming::UNTITLED.to_owned() } else { name });
+    let described = description.map(Some);
+    Incoming {
+        form: Form::Request,
+        name,
+        description: described,
+        tags,
+        ..plain(definition.unwrap_or_default())
+    }
+}
+
+fn of_document(document: Document) -> Result<Incoming, Box<Diagnostic>> {
+    let misfit =
+        |pointer: &str, message: String| Box::new(Diagnostic::new(Code::ShapeInvalid, pointer, message));
+    let Document { format, format_version, id, name, description, tags, definition, versions, labels } =
+        document;
+    if format != FORMAT {
+        return Err(misfit("/format", format!("The format must be {FORMAT:?}.")));
+    }
+    if format_version != FORMAT_VERSION {
+        let message = format!(
+            "The document has the form {format_version}, this release reads {FORMAT_VERSION}. Upgrade sluice."
+        );
+        return Err(misfit("/format_version", message));
+    }
+    let (versions, labels) = (versions.unwrap_or_default(), labels.unwrap_or_default());
+    let (form, name) = (Form::Document, Some(name));
+    Ok(Incoming { form, id, name, description, tags, versions, labels, ..plain(definition) })
+}
+
+/// Whether a document holds what it held when its checksum was made.
+fn check_sum(json: &str) -> Result<(), Box<Diagnostic>> {
+    let document: Value = serde_json::from_str(json).unwrap_or_default();
+    let stated = match document.get("checksum") {
+        None | Some(Value::Null) => return Ok(()),
+        Some(stated) => stated.clone(),
+    };
+    if stated == checksum(document) {
+        return Ok(());
+    }
+    let message = "The document is not what it was when its checksum was made. Export it again; if it was changed on \
+        purpose, take the member checksum out.";
+    Err(Box::new(Diagnostic::new(Code::ChecksumMismatch, "/checksum", message)))
+}
+
+impl Incoming {
+    /// Everything that is wrong, or looks wrong, with it, errors first, as many as validation lists.
+    /// Pointers lead into what it was read from.
+    #[must_use]
+    pub fn diagnose(&self, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+        let mut found = self.misfits();
+        let add = |found: &mut Vec<_>, definition: &Definition, of_it: Vec<Diagnostic>, place: &str| {
+            found.extend(too_deep(definition).into_iter().chain(of_it).map(|mut one| {
+                one.below(place);
+                one
+            }));
+        };
+        let place = if self.form == Form::Plain { "" } else { "/definition" };
+        add(&mut found, &self.definition, validation::diagnose(&self.definition, catalogue), place);
+        for (index, version) in self.versions.iter().enumerate() {
+            let place = format!("/versions/{index}/definition");
+            add(
+                &mut found,
+                &version.definition,
+                validation::validate(&version.definition, catalogue),
+                &place,
+            );
+            if found.len() > MAX_DIAGNOSTICS {
+                break;
+            }
+        }
+        found.sort_by_key(Diagnostic::severity);
+        validation::cut(&mut found);
+        found
+    }
+
+    /// What doesn't fit beside the definitions. Pointers lead into what it was read from.
+    #[must_use]
+    pub fn misfits(&self) -> Vec<Diagnostic> {
+        let mut found = Vec::new();
+        let mut misfit = |pointer: String, message: &str| {
+            found.push(Diagnostic::new(Code::ShapeInvalid, pointer, message))
+        };
+        let in_one_line = |name: &str| (1..=naming::MAX_NAME).contains(&name.chars().count()) && fits(name);
+        if self.name.as_deref().is_some_and(|name| !in_one_line(name)) {
+            misfit("/name".to_owned(), NAME);
+        }
+        let described = self.description.iter().flatten();
+        if described.into_iter().any(|text| text.chars().count() > 65_536) {
+            misfit("/description".to_owned(), "This is longer than 65536 characters. Shorten it.");
+        }
+        if self.tags.as_deref().is_some_and(|tags| !tags_fit(tags)) {
+            misfit("/tags".to_owned(), TAGS);
+        }
+        if self.versions.len() > MAX_VERSIONS {
+            misfit("/versions".to_owned(), "There are more than 1000 versions. Leave the earliest out.");
+        }
+        let first = self.versions.first().map_or(1, |version| i64::from(version.version));
+        for (number, (index, version)) in (first..).zip(self.versions.iter().enumerate()) {
+            if i64::from(version.version) != number || !(1..=MAX_NUMBER).contains(&number) {
+                misfit(format!("/versions/{index}/version"), NUMBERS);
+                break;
+            }
+            if !in_one_line(&version.name) {
+                misfit(format!("/versions/{index}/name"), NAME);
+            }
+        }
+        self.labels_that_misfit(&mut misfit);
+        found
+    }
+
+    fn labels_that_misfit(&self, misfit: &mut impl FnMut(String, &str)) {
+        if self.labels.len() > MAX_LABELS {
+            misfit("/labels".to_owned(), "There are more than 100 labels. Leave some out.");
+        }
+        let numbers: HashSet<i32> = self.versions.iter().map(|version| version.version).collect();
+        let mut names = HashSet::new();
+        for (index, label) in self.labels.iter().enumerate() {
+            if !naming::is_label(&label.label) || !names.insert(label.label.as_str()) {
+                misfit(format!("/labels/{index}/label"), LABEL);
+            }
+            if !numbers.contains(&label.version) {
+                misfit(
+                    format!("/labels/{index}/version"),
+                    "There is no such version in the document. Add it, or leave the label out.",
+                );
+            }
+        }
+    }
+}
+
+/// The highest number of a version: there must be room for those to come.
+const MAX_NUMBER: i64 = 1_000_000_000;
+const NAME: &str = "A name must have 1 to 255 characters without control characters.";
+const TAGS: &str =
+    "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
+const NUMBERS: &str =
+    "The versions must come in order, each with the number after the one before, from 1 on.";
+const LABEL: &str = "A label must be a small letter, then small letters, digits, _ and -, 64 at most, not draft or \
+    latest, and stand once.";
+
+/// That a definition is deeper than one level below what can be saved, which is where a save has it.
+fn too_deep(definition: &Definition) -> Option<Diagnostic> {
+    (depth(&definition.to_json()) >= MAX_DEPTH).then(|| {
+        let message = format!("The definition is nested more than {} deep. Flatten it.", MAX_DEPTH - 1);
+        Diagnostic::new(Code::JsonTooDeep, "", message)
+    })
+}
+
+fn fits(text: &str) -> bool {
+    !text.contains(char::is_control)
+}
+
+fn tags_fit(tags: &[String]) -> bool {
+    let mut seen = HashSet::new();
+    let are_fit =
+        tags.iter().all(|tag| (1..=64).contains(&tag.chars().count()) && fits(tag) && seen.insert(tag));
+    tags.len() <= 50 && are_fit
+}

@@ -1,0 +1,141 @@
+use proptest::prelude::*;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+use sluice_domain::transfer::{Document, DocumentLabel, DocumentVersion, Form, compact, form, pretty, read};
+use sluice_domain::validation::Code;
+use uuid::Uuid;
+
+use crate::kinds::TestKinds;
+
+const DEFINITION: &str = r#"{"nodes":[{"id":"in","title":"in","parent_id":null,"node_type":"InputNode","config":{"z":1.0,"a":[]},"coordinates":null,"dimensions":null,"subworkflow":null}],"links":[],"test_inputs":[],"spur_type":"workflow"}"#;
+
+fn raw() -> Box<RawValue> {
+    RawValue::from_string(DEFINITION.to_owned()).unwrap()
+}
+
+fn document() -> Document {
+    let version = DocumentVersion {
+        version: 1,
+        name: "n".to_owned(),
+        description: None,
+        definition: raw(),
+        definition_hash: "h".to_owned(),
+        note: Some("first".to_owned()),
+        created_by: None,
+        created_at: "2026-11-23T21:35:02.663234Z".to_owned(),
+    };
+    let label = DocumentLabel { label: "production".to_owned(), version: 1, protected: true };
+    let told = ("n".to_owned(), Some("d".to_owned()));
+    Document::new(Uuid::from_u128(7), told, vec!["t".to_owned()], raw(), "h".to_owned())
+        .with_versions(vec![version], vec![label])
+}
+
+#[test]
+fn what_is_written_is_read() {
+    for json in [document().to_json(), document().sealed().to_json(), document().to_file()] {
+        let incoming = read(&json).unwrap();
+        assert_eq!(incoming.form, Form::Document);
+        assert_eq!((incoming.id, incoming.name.as_deref()), (Some(Uuid::from_u128(7)), Some("n")));
+        assert_eq!(
+            (incoming.description, incoming.tags),
+            (Some(Some("d".to_owned())), Some(vec!["t".to_owned()]))
+        );
+        assert_eq!(incoming.definition.to_json(), DEFINITION, "to the letter");
+        assert_eq!(incoming.versions[0].definition.to_json(), DEFINITION);
+        assert_eq!(incoming.versions[0].note.as_deref(), Some("first"));
+        assert!(incoming.labels[0].protected);
+    }
+}
+
+#[test]
+fn a_checksum_holds_what_it_was_made_of_in_any_layout() {
+    let sealed = document().sealed().to_json();
+    assert!(read(&pretty(&sealed)).is_ok());
+    let mut members: Value = serde_json::from_str(&sealed).unwrap();
+    let mut reversed = serde_json::Map::new();
+    reversed.extend(members.as_object().unwrap().clone().into_iter().rev());
+    assert!(read(&Value::Object(reversed).to_string()).is_ok());
+    for (pointer, value) in
+        [("/name", json!("m")), ("/versions/0/note", json!(null)), ("/checksum", json!("sha256:"))]
+    {
+        let mut changed = members.clone();
+        *changed.pointer_mut(pointer).unwrap() = value;
+        assert_eq!(read(&changed.to_string()).unwrap_err().code, Code::ChecksumMismatch, "{pointer}");
+    }
+    members["checksum"] = Value::Null;
+    members["name"] = json!("m");
+    assert!(read(&members.to_string()).is_ok());
+}
+
+#[test]
+fn forms_are_told_apart() {
+    for (json, wanted) in [
+        (r#"{"format": 1}"#, Some(Form::Document)),
+        (r#"{"name": "n"}"#, Some(Form::Request)),
+        (r#"{"definition": {}}"#, Some(Form::Request)),
+        (r#" {"nodes": [], "links": []}"#, Some(Form::Plain)),
+        (r#"{"name": "n", "nodes": [], "links": []}"#, Some(Form::Plain)),
+        ("[]", None),
+        ("7", None),
+        ("{", None),
+    ] {
+        assert_eq!(form(json), wanted, "{json}");
+    }
+}
+
+#[test]
+fn versions_are_numbered_without_a_gap() {
+    let mut members: Value = serde_json::from_str(&document().to_file()).unwrap();
+    let first = members["versions"][0].clone();
+    for (numbers, is_fit) in [
+        (vec![1, 2, 3], true),
+        (vec![7, 8], true),
+        (vec![2, 1], false),
+        (vec![1, 3], false),
+        (vec![0], false),
+        (vec![-1, 0], false),
+        (vec![i32::MAX, i32::MAX], false),
+    ] {
+        let version = |number: &i32| {
+            let mut version = first.clone();
+            version["version"] = json!(number);
+            version
+        };
+        members["versions"] = numbers.iter().map(version).collect();
+        members["labels"] = json!([]);
+        let found = read(&members.to_string()).unwrap().diagnose(&TestKinds);
+        assert_eq!(
+            found.iter().all(|one| !one.pointer.ends_with("/version")),
+            is_fit,
+            "{numbers:?}: {found:?}"
+        );
+    }
+}
+
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        any::<i64>().prop_map(Value::from),
+        ".*".prop_map(Value::from),
+    ];
+    leaf.prop_recursive(4, 40, 5, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
+            prop::collection::vec((".*", inner), 0..5)
+                .prop_map(|members| Value::Object(members.into_iter().collect())),
+        ]
+    })
+}
+
+proptest! {
+    #[test]
+    fn layout_changes_nothing(value in value()) {
+        let (short, long) = (value.to_string(), pretty(&value.to_string()));
+        prop_assert_eq!(compact(&long), short.as_str());
+        prop_assert_eq!(compact(&format!("{value:#}")), short);
+        prop_assert_eq!(pretty(&long), long.as_str());
+        prop_assert_eq!(serde_json::from_str::<Value>(&long).unwrap(), value);
+    }
+}

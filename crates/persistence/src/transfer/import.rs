@@ -1,0 +1,182 @@
+//! Into the store: everything of an import, or nothing.
+
+use chrono::{DateTime, Utc};
+use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set};
+use sluice_engine::{StoreError, clock};
+use uuid::Uuid;
+
+use super::plan::{Import, ImportAction, ImportMode, ImportRefused, Imported, Step, plan};
+use crate::direct::Tx;
+use crate::entity::{workflow, workflow_version};
+use crate::error::{Fault, store_error};
+use crate::workflow_changes::{listed, save, version_model};
+use crate::writer::Change;
+use crate::{Database, NewWorkflow, Saving, WorkflowRow, WriteError, labels, words};
+
+/// How many versions are written in one statement: far below what a statement takes.
+const VERSIONS: usize = 100;
+/// What a version says that an import made.
+const NOTE: &str = "Imported.";
+
+impl Database {
+    /// Imports workflows, in one transaction. Inside are everything that was refused: then nothing has changed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn import(
+        &self,
+        imports: Vec<Import>,
+        mode: ImportMode,
+    ) -> Result<Result<Vec<Imported>, Vec<ImportRefused>>, WriteError> {
+        self.writer().change(All(imports, mode)).await
+    }
+
+    /// What [`Self::import`] would do.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn import_plan(
+        &self,
+        imports: &[Import],
+        mode: ImportMode,
+    ) -> Result<Result<Vec<Imported>, Vec<ImportRefused>>, StoreError> {
+        let tx = self.snapshot().await?;
+        let planned = plan(&tx, imports, mode).await.map_err(store_error)?;
+        Ok(planned.map(|steps| steps.into_iter().zip(imports).map(would).collect()))
+    }
+}
+
+/// All workflows of an import.
+struct All(Vec<Import>, ImportMode);
+
+impl Change for All {
+    type Output = Result<Vec<Imported>, Vec<ImportRefused>>;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
+        let Self(imports, mode) = self;
+        let steps = match plan(tx, imports, *mode).await? {
+            Ok(steps) => steps,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        let mut done = Vec::with_capacity(steps.len());
+        for (step, import) in steps.into_iter().zip(imports) {
+            done.push(take(tx, step, import, *mode).await?);
+        }
+        Ok(Ok(done))
+    }
+}
+
+/// What a step would come to.
+fn would((step, import): (Step, &Import)) -> Imported {
+    let Step { before, after, is_same } = step;
+    let (action, version) = match &before {
+        None => (ImportAction::Create, import.latest_number()),
+        Some(before) if is_same => (ImportAction::Unchanged, before.version),
+        Some(before) => {
+            let is_version = !has_hash(&before.definition, &after.definition.hash);
+            (ImportAction::Update, before.version.saturating_add(i32::from(is_version)))
+        }
+    };
+    let (id, name) = (before.as_ref().map(|before| before.id), after.name.clone());
+    Imported { action, id, name, version, before, after }
+}
+
+/// Whether a stored definition executes as the hash says.
+fn has_hash(definition: &str, hash: &str) -> bool {
+    let read = serde_json::from_str(definition);
+    read.is_ok_and(|definition| sluice_domain::versioning::definition_hash(&definition) == hash)
+}
+
+async fn take(
+    tx: &DatabaseTransaction,
+    step: Step,
+    import: &Import,
+    mode: ImportMode,
+) -> Result<Imported, Fault> {
+    let Step { before, after, is_same } = step;
+    let (action, row) = match &before {
+        None => (ImportAction::Create, create(tx, &after, import, mode).await?),
+        Some(before) if is_same => (ImportAction::Unchanged, before.clone()),
+        Some(before) => {
+            let saving = Saving { note: Some(NOTE.to_owned()), ..Saving::default() };
+            (ImportAction::Update, save(tx, before.clone(), &after, &saving).await?)
+        }
+    };
+    Ok(Imported { action, id: Some(row.id), name: row.name, version: row.version, before, after })
+}
+
+/// A new workflow with its history. It keeps the id that it had elsewhere, unless everything shall be new.
+async fn create(
+    tx: &DatabaseTransaction,
+    new: &NewWorkflow,
+    import: &Import,
+    mode: ImportMode,
+) -> Result<WorkflowRow, DbErr> {
+    let now = clock::now();
+    let kept = import.id.filter(|_| mode == ImportMode::Update);
+    let kept = kept.and_then(|id| Some((id, made_at(id).filter(|made| *made <= now)?)));
+    let (id, made) = kept.unwrap_or_else(|| (clock::new_id(), now));
+    let row = WorkflowRow {
+        id,
+        name: new.name.clone(),
+        description: new.description.clone(),
+        definition: new.definition.json.clone(),
+        created_at: made,
+        updated_at: now,
+        tags: listed(new.tags.as_deref().unwrap_or_default()),
+        version: import.latest_number(),
+    };
+    let model = workflow::ActiveModel {
+        id: Set(row.id),
+        name: Set(row.name.clone()),
+        description: Set(row.description.clone()),
+        definition: Set(row.definition.clone()),
+        created_at: Set(made),
+        updated_at: Set(now),
+        tags: Set(row.tags.clone()),
+        version: Set(row.version),
+    };
+    workflow::Entity::insert(model).exec_without_returning(tx).await?;
+    words::insert(&Tx::Orm(tx), std::slice::from_ref(&row)).await?;
+    for some in versions(&row, new, import, now).chunks(VERSIONS) {
+        Tx::Orm(tx).execute(&workflow_version::Entity::insert_many(some.to_vec())).await?;
+    }
+    for label in &import.labels {
+        labels::point(tx, (row.id, &label.label), label.version, Some(label.protected), None).await?;
+    }
+    Ok(row)
+}
+
+/// When a workflow with this id was made: ids of version 7 tell it, and lists rely on that. Other ids are not kept.
+fn made_at(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = (id.get_version_num() == 7).then(|| id.get_timestamp())??.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
+/// The versions of a new workflow: those that it brings, and one more where it executes in another way than the last.
+fn versions(
+    row: &WorkflowRow,
+    new: &NewWorkflow,
+    import: &Import,
+    now: DateTime<Utc>,
+) -> Vec<workflow_version::ActiveModel> {
+    let brought = import.versions.iter().map(|(version, definition)| workflow_version::ActiveModel {
+        id: Set(clock::new_id()),
+        workflow_id: Set(row.id),
+        version: Set(version.version),
+        name: Set(version.name.clone()),
+        description: Set(version.description.clone()),
+        definition: Set(definition.json.clone()),
+        definition_hash: Set(definition.hash.clone()),
+        created_at: Set(version.created_at),
+        updated_at: Set(version.created_at),
+        note: Set(version.note.clone()),
+        created_by: Set(version.created_by.clone()),
+    });
+    let mut all: Vec<_> = brought.collect();
+    let is_last = import.versions.last().is_some_and(|(last, _)| last.version == row.version);
+    if !is_last {
+        all.push(version_model((row.id, row.version), new, &Saving::default(), now));
+    }
+    all
+}

@@ -1,0 +1,403 @@
+//! Workflows on the move: `/wf/{id}/export/`, `/wf/import/`, `sluice export` and `sluice import`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::app::{App, id_of, ids, on_both_stores};
+use crate::graphs::*;
+use crate::process::{self, Ended};
+use crate::store::{Kind, Store};
+
+on_both_stores!(
+    an_export_is_whole_and_tagged,
+    a_workflow_moves_with_its_history,
+    a_dry_run_tells_what_an_update_does,
+    every_form_is_imported,
+    every_problem_of_every_workflow_is_told_and_nothing_is_written,
+    what_an_import_cannot_do_is_refused,
+    what_can_be_saved_can_be_moved,
+);
+
+fn giving(name: &str, value: i64) -> Value {
+    workflow(name, vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
+}
+
+async fn export(app: &App, id: &str) -> Value {
+    app.get(&format!("/wf/{id}/export/")).await.ok()
+}
+
+async fn import(app: &App, query: &str, body: &Value) -> Value {
+    app.post(&format!("/wf/import/{query}"), body).await.ok()["results"].take()
+}
+
+async fn count(app: &App) -> usize {
+    ids(&app.get("/wf/?page_size=100").await.ok()).len()
+}
+
+/// A workflow of three versions with two labels.
+async fn with_history(app: &App) -> String {
+    let id = app.create(&giving("moving", 1)).await;
+    app.put_with(&format!("/wf/{id}/"), &giving("moving", 2), "x-change-note", "two").await.ok();
+    app.put(&format!("/wf/{id}/"), &giving("moving", 3)).await.ok();
+    let protected = json!({"version": 1, "protected": true});
+    app.put(&format!("/wf/{id}/labels/production/"), &protected).await.ok();
+    app.put(&format!("/wf/{id}/labels/staging/"), &json!({"version": 3})).await.ok();
+    id
+}
+
+async fn an_export_is_whole_and_tagged(app: App) {
+    let id = with_history(&app).await;
+    let kept = app.get(&format!("/wf/{id}/")).await;
+    let answer = app.get(&format!("/wf/{id}/export/")).await;
+    assert_eq!(answer.headers["etag"], kept.headers["etag"]);
+    let (kept, document) = (kept.ok(), answer.ok());
+    assert_eq!((&document["format"], &document["format_version"]), (&json!("sluice/workflow"), &json!(1)));
+    for member in ["id", "name", "description", "tags", "definition"] {
+        assert_eq!(document[member], kept[member], "{member}");
+    }
+    let version = app.get(&format!("/wf/{id}/versions/3/")).await.ok();
+    assert_eq!(document["definition_hash"], version["definition_hash"]);
+    assert!(document["checksum"].as_str().is_some_and(|sum| sum.len() == 71 && sum.starts_with("sha256:")));
+    assert!(document.get("versions").is_none() && document.get("labels").is_none(), "{document}");
+
+    let path = format!("/wf/{id}/export/?versions=true");
+    let answer = app.get(&path).await;
+    let etag = answer.headers["etag"].to_str().expect("a text").to_owned();
+    let document = answer.ok();
+    let numbers: Vec<_> =
+        document["versions"].as_array().expect("a list").iter().map(|v| v["version"].clone()).collect();
+    assert_eq!(numbers, [1, 2, 3]);
+    assert_eq!(document["versions"][1]["note"], "two");
+    assert_eq!(document["labels"][0], json!({"label": "production", "version": 1, "protected": true}));
+    assert_eq!(app.with_header(Method::GET, &path, "if-none-match", &etag).await.status, 304);
+    app.put(&format!("/wf/{id}/labels/staging/"), &json!({"version": 2})).await.ok();
+    assert_eq!(
+        app.with_header(Method::GET, &path, "if-none-match", &etag).await.status,
+        200,
+        "a label moved"
+    );
+    app.get("/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/export/").await.problem(404);
+    app.get(&format!("/wf/{id}/export/?versions=maybe")).await.problem(422);
+}
+
+async fn a_workflow_moves_with_its_history(app: App) {
+    let id = with_history(&app).await;
+    let path = format!("/wf/{id}/export/?versions=true");
+    let text = app.get(&path).await.text;
+    let document: Value = serde_json::from_str(&text).expect("JSON");
+    app.delete(&format!("/wf/{id}/")).await;
+
+    let results = import(&app, "?mode=update", &document).await;
+    assert_eq!((&results[0]["action"], &results[0]["id"]), (&json!("create"), &json!(id)));
+    assert_eq!((&results[0]["version"], &results[0]["diff"]), (&json!(3), &Value::Null));
+    assert_eq!(app.get(&path).await.text, text, "nothing is lost on the way");
+    assert_eq!(import(&app, "?mode=update", &document).await[0]["action"], "unchanged");
+    let outputs = app.post(&format!("/wf/{id}/run/?label=production"), &run_body("hi")).await.ok();
+    assert_eq!(outputs["f"]["out"], 1, "old versions run");
+
+    let copy = import(&app, "", &document).await;
+    assert_eq!((&copy[0]["action"], &copy[0]["name"]), (&json!("create"), &json!("moving (2)")));
+    assert_ne!(copy[0]["id"], json!(id));
+    let copied = app.get(&format!("/wf/{}/export/?versions=true", id_of(&copy[0]))).await.ok();
+    assert_eq!((&copied["versions"], &copied["labels"]), (&document["versions"], &document["labels"]));
+
+    // What executes in another way than the last version is one more.
+    let mut changed = document.clone();
+    changed["checksum"] = Value::Null;
+    changed["definition"]["nodes"][1]["config"]["values"]["out"] = json!(4);
+    let results = import(&app, "", &changed).await;
+    assert_eq!((&results[0]["version"], &results[0]["name"]), (&json!(4), &json!("moving (3)")));
+}
+
+async fn a_dry_run_tells_what_an_update_does(app: App) {
+    let id = app.create(&giving("by id", 1)).await;
+    app.create(&giving("by name", 1)).await;
+    let mut renamed = export(&app, &id).await;
+    renamed["name"] = json!("renamed");
+    renamed["checksum"] = Value::Null;
+    let body = json!([renamed, giving("by name", 2), giving("new", 3)]);
+    let planned = import(&app, "?mode=dry_run", &body).await;
+    let actions = |results: &Value| {
+        let results = results.as_array().expect("a list").iter();
+        results.map(|one| (one["action"].clone(), one["version"].clone())).collect::<Vec<_>>()
+    };
+    let wanted = [("update", 1), ("update", 2), ("create", 1)].map(|(a, v)| (json!(a), json!(v)));
+    assert_eq!(actions(&planned), wanted);
+    assert_eq!(planned[2]["id"], Value::Null);
+    assert_eq!(planned[1]["diff"]["nodes"]["changed"][0]["node_id"], "f");
+    assert_eq!(count(&app).await, 2, "nothing was written");
+    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok()["name"], "by id");
+
+    let mut done = import(&app, "?mode=update", &body).await;
+    assert!(done[2]["id"].is_string());
+    done[2]["id"] = Value::Null;
+    assert_eq!(done, planned);
+    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok()["name"], "renamed");
+    let version = app.get(&format!("/wf/{}/versions/2/", id_of(&done[1]))).await.ok();
+    assert_eq!(version["note"], "Imported.");
+    let again = import(&app, "?mode=update", &body).await;
+    assert!(again.as_array().expect("a list").iter().all(|one| one["action"] == "unchanged"), "{again}");
+}
+
+async fn every_form_is_imported(app: App) {
+    let plain = giving("x", 1)["definition"].clone();
+    assert_eq!(import(&app, "", &plain).await[0]["name"], "Untitled Workflow");
+    assert_eq!(import(&app, "?name=Called", &plain).await[0]["name"], "Called");
+    assert_eq!(import(&app, "?mode=update&name=Called", &plain).await[0]["action"], "unchanged");
+    assert_eq!(import(&app, "?mode=update", &plain).await[0]["action"], "create", "nobody is meant");
+    let request = giving("a request", 1);
+    assert_eq!(import(&app, "", &request).await[0]["name"], "a request");
+    assert_eq!(import(&app, "", &json!([])).await, json!([]));
+    let all = import(&app, "", &json!([plain, request])).await;
+    assert_eq!(
+        (&all[0]["name"], &all[1]["name"]),
+        (&json!("Untitled Workflow (3)"), &json!("a request (2)"))
+    );
+    let lonely = workflow("lonely", vec![input(), fixed("f", json!({}))], vec![]);
+    let warned = import(&app, "", &json!([request, lonely])).await;
+    assert_eq!(warned[1]["diagnostics"][0]["code"], "node_unreachable");
+    assert_eq!(warned[1]["diagnostics"][0]["pointer"], "/1/definition/nodes/1");
+}
+
+async fn every_problem_of_every_workflow_is_told_and_nothing_is_written(app: App) {
+    let id = with_history(&app).await;
+    let mut changed = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
+    changed["description"] = json!("changed on its way");
+    let mut wrong = changed.clone();
+    wrong["checksum"] = Value::Null;
+    wrong["versions"][1]["definition"]["nodes"][1]["node_type"] = json!("Nope");
+    wrong["labels"][0]["version"] = json!(9);
+    let unknown = workflow("w", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]);
+    let misshapen = json!({"name": 3, "definition": {"nodes": [{"id": 1}], "links": []}});
+    let body = json!([giving("fine", 1), changed, wrong, unknown, misshapen, 7]);
+    for mode in ["create", "update", "dry_run"] {
+        let problem = app.post(&format!("/wf/import/?mode={mode}"), &body).await.problem(422);
+        let found: Vec<(String, String)> = problem["errors"]
+            .as_array()
+            .expect("a list")
+            .iter()
+            .map(|e| {
+                (e["pointer"].as_str().expect("a text").into(), e["code"].as_str().expect("a text").into())
+            })
+            .collect();
+        for (pointer, code) in [
+            ("/1/checksum", "checksum_mismatch"),
+            ("/2/versions/1/definition/nodes/1/node_type", "node_type_unknown"),
+            ("/2/labels/0/version", "shape_invalid"),
+            ("/3/definition/nodes/1/node_type", "node_type_unknown"),
+            ("/4/name", "type"),
+            ("/4/definition/nodes/0/id", "type"),
+            ("/4/definition/nodes/0/node_type", "missing"),
+            ("/5", "type"),
+        ] {
+            assert!(found.contains(&(pointer.to_owned(), code.to_owned())), "{pointer} {code}: {found:?}");
+        }
+        assert!(found.iter().all(|(pointer, _)| !pointer.starts_with("/0")), "{found:?}");
+    }
+    // The same as a save tells.
+    for body in [&unknown, &misshapen] {
+        let saved = app.post("/wf/", body).await.problem(422);
+        let imported = app.post("/wf/import/", body).await.problem(422);
+        assert_eq!(imported["errors"], saved["errors"]);
+        assert_eq!(imported["type"], saved["type"]);
+    }
+    assert_eq!(count(&app).await, 1);
+}
+
+async fn what_an_import_cannot_do_is_refused(app: App) {
+    let (one, two) = (app.create(&giving("one", 1)).await, app.create(&giving("two", 1)).await);
+    let mut taken = export(&app, &one).await;
+    taken["name"] = json!("two");
+    taken["checksum"] = Value::Null;
+    assert_eq!(app.post("/wf/import/?mode=update", &json!([taken])).await.pointers(), ["/0/name"]);
+    let document = export(&app, &two).await;
+    let twice = json!([giving("new", 1), document, giving("two", 5)]);
+    assert_eq!(app.post("/wf/import/?mode=update", &twice).await.pointers(), ["/2"]);
+    assert_eq!(count(&app).await, 2, "all or nothing");
+    let new = json!([giving("new", 1), giving("new", 2)]);
+    assert_eq!(app.post("/wf/import/?mode=dry_run", &new).await.pointers(), ["/1"]);
+    let many = Value::Array(vec![giving("many", 1); 101]);
+    assert_eq!(app.post("/wf/import/", &many).await.pointers(), [""]);
+    assert_eq!(app.post("/wf/import/?mode=replace", &new).await.pointers(), ["/mode"]);
+    let mut newer = document.clone();
+    (newer["format_version"], newer["checksum"]) = (json!(2), Value::Null);
+    assert_eq!(app.post("/wf/import/", &newer).await.pointers(), ["/format_version"]);
+    for (field, value, pointer) in [
+        ("name", json!("x".repeat(256)), "/name"),
+        ("tags", json!(["a", "a"]), "/tags"),
+        ("id", json!("no id"), "/id"),
+        (
+            "versions",
+            json!([{"version": 0, "name": "n", "definition": document["definition"], "created_at": "2026-01-01T00:00:00Z"}]),
+            "/versions/0/version",
+        ),
+    ] {
+        let mut wrong = document.clone();
+        (wrong[field], wrong["checksum"]) = (value, Value::Null);
+        assert_eq!(app.post("/wf/import/", &wrong).await.pointers(), [pointer]);
+    }
+    app.raw(Method::POST, "/wf/import/", "application/json", "{").await.problem(400);
+}
+
+fn deep(levels: usize) -> Value {
+    let nested = (0..levels).fold(json!(1), |inner, _| json!([inner]));
+    workflow("deep", vec![input(), fixed("f", json!({"out": nested}))], chain(&["input_node", "f"]))
+}
+
+async fn what_can_be_saved_can_be_moved(app: App) {
+    // The definition, its nodes, the node, its config and its values are around it, and the body.
+    let id = app.create(&deep(58)).await;
+    app.post("/wf/", &deep(59)).await.problem(422);
+    let document = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
+    assert_eq!(import(&app, "?mode=update", &json!([document])).await[0]["action"], "unchanged");
+    assert_eq!(import(&app, "", &json!([document])).await[0]["action"], "create");
+    let problem = app.post("/wf/import/", &json!([deep(59)])).await.problem(422);
+    assert_eq!(problem["errors"][0]["code"], "json_too_deep", "{problem}");
+    assert_eq!(problem["errors"][0]["pointer"], "/0/definition");
+}
+
+fn sluice(command: &str, folder: &Path, store: &Store, more: &[&str]) -> Ended {
+    let folder = folder.display().to_string();
+    let mut arguments = vec![command, &folder, "--database-url", &store.url, "--log", "error"];
+    arguments.extend(more);
+    process::run(&arguments, &[])
+}
+
+fn done(ended: Ended) -> String {
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    ended.stdout
+}
+
+/// Every file of a folder with its text.
+fn contents(folder: &Path) -> BTreeMap<String, String> {
+    let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
+    let text = |path: &Path| std::fs::read_to_string(path).expect("a text");
+    files
+        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), text(&path)))
+        .collect()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+#[tokio::test]
+async fn files_go_through_databases_unchanged() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let (source, first, second) = (folder(), folder(), folder());
+    for path in [root.join("examples"), root.join("tests/fixtures")] {
+        for file in std::fs::read_dir(path).expect("a folder").map(|file| file.expect("a file").path()) {
+            if file.extension().is_some_and(|extension| extension == "json") {
+                std::fs::copy(&file, source.path().join(file.file_name().expect("a name"))).expect("a copy");
+            }
+        }
+    }
+    let odd = r#"{"name": "Odd / Ünd", "definition": {"nodes": [{"id": "input_node", "node_type": "InputNode",
+        "config": {"output_schema": {"z": "string", "a": "string"}}}, {"id": "s", "node_type": "StaticValueNode",
+        "config": {"values": {"b": 1.0,  "a": 1e2, "ü\u00e4 {[\" : ": [ ], "n": {"x": -0.0}}}}], "links": []}}"#;
+    std::fs::write(source.path().join("odd.json"), odd).expect("a file");
+
+    let (here, there) = (Store::new(Kind::Sqlite).await, Store::new(Kind::Sqlite).await);
+    let plan = done(sluice("import", source.path(), &here, &[]));
+    assert!(plan.contains("7 to create, 0 to update, 0 unchanged."), "{plan}");
+    assert!(plan.contains("Nothing was changed; run again with --yes."), "{plan}");
+    done(sluice("import", source.path(), &here, &["--yes"]));
+    let again = done(sluice("import", source.path(), &here, &["--yes"]));
+    assert!(again.contains("0 to create, 0 to update, 7 unchanged."), "{again}");
+
+    let out = done(sluice("export", first.path(), &here, &["--versions"]));
+    assert!(out.contains("7 files written, 0 unchanged."), "{out}");
+    let files = contents(first.path());
+    let odd = files.iter().find(|(name, _)| name.starts_with("odd-nd.")).expect("its file").1;
+    for part in ["\"b\": 1.0,\n", "\"a\": 1e2,\n", "\"ü\\u00e4 {[\\\" : \": [],\n", "\"x\": -0.0\n"] {
+        assert!(odd.contains(part), "{part} is missing in {odd}");
+    }
+    assert!(files.values().all(|text| text.starts_with("{\n  \"format\"") && text.ends_with("}\n")));
+    let out = done(sluice("export", first.path(), &here, &["--versions"]));
+    assert!(out.contains("0 files written, 7 unchanged."), "{out}");
+
+    let out = done(sluice("import", first.path(), &there, &["--yes"]));
+    assert!(out.contains("Done: 7 workflows imported."), "{out}");
+    done(sluice("export", second.path(), &there, &["--versions"]));
+    assert_eq!(contents(second.path()), files);
+    assert!(done(sluice("import", first.path(), &there, &["--yes"])).contains("Nothing to do"));
+}
+
+#[tokio::test]
+async fn a_plan_is_told_and_files_follow_their_workflows() {
+    let (files, store) = (folder(), Store::new(Kind::Sqlite).await);
+    std::fs::write(files.path().join("w.json"), giving("Some name", 1).to_string()).expect("a file");
+    done(sluice("import", files.path(), &store, &["--yes"]));
+    std::fs::remove_file(files.path().join("w.json")).expect("a file");
+    done(sluice("export", files.path(), &store, &[]));
+    let (name, text) = contents(files.path()).pop_first().expect("a file");
+    assert!(name.starts_with("some-name."), "{name}");
+    assert!(!text.contains("checksum") && !text.contains("definition_hash"), "{text}");
+
+    let changed = text.replace("\"out\": 1", "\"out\": 2").replace("Some name", "Another name");
+    std::fs::write(files.path().join(&name), changed).expect("a file");
+    for _ in 0..2 {
+        let plan = done(sluice("import", files.path(), &store, &["--dry-run"]));
+        for part in [
+            "update  \"Another name\"",
+            "version 2 after 1",
+            "\"Some name\" -> \"Another name\"",
+            "~ node f",
+            "0 to create, 1 to update",
+        ] {
+            assert!(plan.contains(part), "{part} is missing in {plan}");
+        }
+    }
+    done(sluice("import", files.path(), &store, &["--yes"]));
+    let out = done(sluice("export", files.path(), &store, &[]));
+    assert!(out.contains("renamed"), "{out}");
+    let (renamed, _) = contents(files.path()).pop_first().expect("a file");
+    assert_eq!(renamed, name.replace("some-name", "another-name"));
+    assert_eq!(contents(files.path()).len(), 1);
+
+    std::fs::write(files.path().join("notes.json"), "[]").expect("a file");
+    store.execute("DELETE FROM workflows").await;
+    assert!(done(sluice("export", files.path(), &store, &[])).contains("--prune"));
+    assert_eq!(contents(files.path()).len(), 2, "told, not deleted");
+    done(sluice("export", files.path(), &store, &["--prune"]));
+    assert_eq!(contents(files.path()).into_keys().collect::<Vec<_>>(), ["notes.json"], "not ours");
+}
+
+#[tokio::test]
+async fn files_with_errors_change_nothing() {
+    let (files, store) = (folder(), Store::new(Kind::Sqlite).await);
+    let write = |name: &str, value: &Value| {
+        std::fs::write(files.path().join(name), value.to_string()).expect("a file");
+    };
+    write("fine.json", &giving("fine", 1));
+    write("bad.json", &workflow("w", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]));
+    let ended = sluice("import", files.path(), &store, &["--yes"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    for part in ["bad.json", "error[node_type_unknown]", "/definition/nodes/1/node_type", "1 error"] {
+        assert!(ended.stdout.contains(part), "{part} is missing in {}", ended.stdout);
+    }
+    write("bad.json", &giving("fine", 2));
+    let ended = sluice("import", files.path(), &store, &["--yes"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stdout.contains("Keep one of them."), "{ended:?}");
+    let out = folder();
+    assert!(done(sluice("export", out.path(), &store, &[])).contains("0 files written"));
+    let ended = sluice("export", files.path(), &Store::new(Kind::Sqlite).await, &["--prune"]);
+    assert!(ended.code == Some(1) && ended.stderr.contains("--database-url"), "{ended:?}");
+    let ended = sluice("import", &files.path().join("missing"), &store, &[]);
+    assert!(ended.code == Some(1) && ended.stderr.contains("missing"), "{ended:?}");
+}
+
+async fn a_running_server_is_named(app: App) {
+    let files = folder();
+    for command in ["export", "import"] {
+        let ended = sluice(command, files.path(), &app.store, &[]);
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        assert!(ended.stderr.contains("POST /wf/import/"), "{ended:?}");
+    }
+}
+
+on_both_stores!(a_running_server_is_named);
