@@ -69,6 +69,10 @@ async fn every_post_is_carried_out_once(app: App) {
     let before = count(&app, "/run/?parent_only=false&page_size=100").await;
     twice(&app, &format!("/run/{run}/rerun/"), &json!({}), "rerun").await;
     assert_eq!(count(&app, "/run/?parent_only=false&page_size=100").await, before + 1);
+    let document = app.get(&format!("/wf/{workflow}/export/")).await.ok();
+    let before = count(&app, "/wf/").await;
+    twice(&app, "/wf/import/", &document, "import").await;
+    assert_eq!(count(&app, "/wf/").await, before + 1);
     let part = json!({"node_id": "a", "initial_inputs": {"input_node": {"x": "hi"}}});
     twice(&app, &format!("/wf/{workflow}/run_partial/"), &part, "partial").await;
 }

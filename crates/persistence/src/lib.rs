@@ -39,7 +39,7 @@ pub use error::{OpenError, WriteError};
 pub use lists::{Between, ListQuery, Listed, Part, RunOrder, VersionOrder, WorkflowFilter, WorkflowOrder};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};
-pub use transfer::{Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
+pub use transfer::{Import, ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
 pub use types::{
     Accepted, Condition, Details, LabelMoveRow, LabelRow, NewWorkflow, Page, Pin, RunDetail, RunFilter,
     Saving, VersionRow, WorkflowRow,

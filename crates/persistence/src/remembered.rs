@@ -91,6 +91,10 @@ impl Change for Forget {
 /// Keeps what is to be remembered of a change, with the change.
 pub(crate) async fn keep(tx: &Tx<'_>, remembered: Option<&Remembered>) -> Result<(), DbErr> {
     let Some(Remembered { key, request_hash, run_id, answer }) = remembered else { return Ok(()) };
+    if run_id.is_none() && answer.is_none() {
+        // What was refused can be sent again, corrected.
+        return Ok(());
+    }
     let answer = answer.as_ref().map(serde_json::to_string).transpose();
     let model = entity::ActiveModel {
         key: Set(key.clone()),

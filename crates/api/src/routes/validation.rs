@@ -40,7 +40,7 @@ pub(crate) struct Validation {
 }
 
 /// One thing that is wrong, or looks wrong.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Diagnostic)]
 pub(crate) struct Diagnostic {
     /// What kind of problem: a word that keeps its meaning for ever. docs/diagnostics has a page for each.
@@ -71,7 +71,7 @@ pub(crate) struct Diagnostic {
 
 /// How much a diagnostic weighs: an `error` can't be saved, a `warning` hardly does what its author wants,
 /// an `info` may be left out.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum DiagnosticSeverity {
     /// It can't be saved.
@@ -83,7 +83,7 @@ pub(crate) enum DiagnosticSeverity {
 }
 
 /// Another place that has to do with a diagnostic.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct RelatedPlace {
     /// Where, as an RFC 6901 pointer into the body.
     pointer: String,

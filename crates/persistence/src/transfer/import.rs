@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set};
-use sluice_engine::{StoreError, clock};
+use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
 use super::plan::{Import, ImportAction, ImportMode, ImportRefused, Imported, Step, plan};
@@ -18,6 +18,9 @@ const VERSIONS: usize = 100;
 /// What a version says that an import made.
 const NOTE: &str = "Imported.";
 
+/// What came of every workflow of an import, or everything that was refused.
+pub type ImportOutcome = Result<Vec<Imported>, Vec<ImportRefused>>;
+
 impl Database {
     /// Imports workflows, in one transaction. Inside are everything that was refused: then nothing has changed.
     ///
@@ -27,8 +30,9 @@ impl Database {
         &self,
         imports: Vec<Import>,
         mode: ImportMode,
-    ) -> Result<Result<Vec<Imported>, Vec<ImportRefused>>, WriteError> {
-        self.writer().change(All(imports, mode)).await
+        remember: Option<Remember<ImportOutcome>>,
+    ) -> Result<ImportOutcome, WriteError> {
+        self.writer().change_once(All(imports, mode), remember).await
     }
 
     /// What [`Self::import`] would do.
@@ -39,7 +43,7 @@ impl Database {
         &self,
         imports: &[Import],
         mode: ImportMode,
-    ) -> Result<Result<Vec<Imported>, Vec<ImportRefused>>, StoreError> {
+    ) -> Result<ImportOutcome, StoreError> {
         let tx = self.snapshot().await?;
         let planned = plan(&tx, imports, mode).await.map_err(store_error)?;
         Ok(planned.map(|steps| steps.into_iter().zip(imports).map(would).collect()))
@@ -50,7 +54,7 @@ impl Database {
 struct All(Vec<Import>, ImportMode);
 
 impl Change for All {
-    type Output = Result<Vec<Imported>, Vec<ImportRefused>>;
+    type Output = ImportOutcome;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
         let Self(imports, mode) = self;

@@ -4,4 +4,5 @@ mod export;
 mod import;
 mod plan;
 
+pub use import::ImportOutcome;
 pub use plan::{Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};

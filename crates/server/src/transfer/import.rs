@@ -66,7 +66,7 @@ async fn planned(
         say("Nothing was changed; run again with --yes.");
         return Ok(ExitCode::SUCCESS);
     }
-    match database.import(imports, mode).await? {
+    match database.import(imports, mode, None).await? {
         Ok(done) => {
             let changed = done.iter().filter(|one| one.action != ImportAction::Unchanged).count();
             say(&format!("Done: {} imported.", counted(changed, "workflow")));

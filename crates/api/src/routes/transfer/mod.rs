@@ -12,13 +12,14 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 use sluice_domain::{Definition, versioning};
 use sluice_engine::StoreError;
-use sluice_persistence::{ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
+use sluice_persistence::{ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::validation::Diagnostic;
 use crate::conditional::{Known, Tagged};
 use crate::extract::{FromQuery, JsonText, Query, Reader, WorkflowId};
+use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{
@@ -204,6 +205,7 @@ pub(crate) async fn workflow_export(
 pub(crate) async fn workflow_import(
     State(state): State<AppState>,
     Query(query): Query<ImportQuery>,
+    once: Once,
     JsonText(text): JsonText,
 ) -> Result<Answer<ImportAnswer>, Problem> {
     let ImportQuery { mode, name } = query;
@@ -211,9 +213,16 @@ pub(crate) async fn workflow_import(
     let places: Vec<String> = taken.iter().map(|one| one.place.clone()).collect();
     let (imports, found): (Vec<_>, Vec<_>) =
         taken.into_iter().map(|Taken { import, diagnostics, .. }| (import, diagnostics)).unzip();
+    let keep = {
+        let found = found.clone();
+        once.keep(move |done: &ImportOutcome| {
+            let done = done.as_ref().ok()?.iter().cloned();
+            kept(&[], &ImportAnswer { results: done.zip(found.clone()).map(result).collect() })
+        })
+    };
     let done = match mode {
-        Mode::Create => state.db.import(imports, ImportMode::Create).await,
-        Mode::Update => state.db.import(imports, ImportMode::Update).await,
+        Mode::Create => state.db.import(imports, ImportMode::Create, keep).await,
+        Mode::Update => state.db.import(imports, ImportMode::Update, keep).await,
         Mode::DryRun => Ok(state.db.import_plan(&imports, ImportMode::Update).await?),
     };
     let done = done.map_err(|error| Resource::Workflow.write(error))?;
