@@ -1,7 +1,9 @@
 //! Rows of batches, and how far they are.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
-use sea_orm::{ColumnTrait, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait as _, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+};
 use sluice_domain::run::RunStatus;
 use sluice_engine::{BatchCounts, StoreError};
 use uuid::Uuid;
@@ -9,7 +11,7 @@ use uuid::Uuid;
 use crate::direct::Tx;
 use crate::entity::{batch_row, run};
 use crate::error::store_error;
-use crate::{Database, RunDetail, RunFilter};
+use crate::{Database, RunDetail, RunFilter, rows};
 
 /// How many rows are written in one statement.
 const CHUNK: usize = 1_000;
@@ -112,7 +114,9 @@ pub(crate) async fn unfinished(
             None => Expr::exists(canceled_parent()),
         })
         .limit(limit);
-    select.into_tuple().all(db.readers()).await.map_err(store_error)
+    let statement = rows::walking(&select, db.readers().get_database_backend(), "runs_unfinished_rows");
+    let found = db.readers().query_all_raw(statement).await.map_err(store_error)?;
+    found.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>().map_err(store_error)
 }
 
 /// The batch of a row, if it was canceled. Looked up for each row: there are few that have not ended.

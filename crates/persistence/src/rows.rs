@@ -2,7 +2,8 @@
 
 use futures_util::TryStreamExt as _;
 use sea_orm::{
-    ConnectionTrait, DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select, StreamTrait,
+    ConnectionTrait, DbBackend, DbErr, EntityTrait, FromQueryResult, QueryResult, QueryTrait, Select,
+    Statement, StreamTrait,
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -28,6 +29,17 @@ pub(crate) async fn find<E: EntityTrait>(
     select: Select<E>,
 ) -> Result<Vec<QueryResult>, DbErr> {
     db.query_all(select.as_query()).await
+}
+
+/// A query of runs that SQLite answers by walking this index. It has no figures about its tables, and would take an
+/// index of all runs that stand somewhere for one of the few that have not ended.
+pub(crate) fn walking(select: &impl QueryTrait, backend: DbBackend, index: &str) -> Statement {
+    let mut statement = select.build(backend);
+    if backend == DbBackend::Sqlite {
+        let walked = format!("FROM \"runs\" INDEXED BY \"{index}\"");
+        statement.sql = statement.sql.replacen("FROM \"runs\"", &walked, 1).into();
+    }
+    statement
 }
 
 /// What a query finds, one row read after the other, until it is more than [`MAX_PAGE_BYTES`] as `size` tells.

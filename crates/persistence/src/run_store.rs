@@ -3,7 +3,8 @@
 use async_trait::async_trait;
 use sea_orm::sea_query::{Expr, ExprTrait as _, SubQueryStatement};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait as _, EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait as _,
+    ColumnTrait, ConnectionTrait as _, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait as _,
 };
 use sluice_domain::run::Event;
 use sluice_engine::{BatchCounts, Commit, CommitError, RunStore, StoreError, StoredRun};
@@ -94,7 +95,11 @@ impl RunStore for Database {
         if let Some(after) = after {
             select = select.filter(run::Column::Id.gt(after));
         }
-        select.into_tuple().all(self.readers()).await.map_err(store_error)
+        let backend = self.readers().get_database_backend();
+        let statement = rows::walking(&select, backend, "runs_driven");
+        let found = self.readers().query_all_raw(statement).await.map_err(store_error)?;
+        let ids = found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)));
+        ids.collect::<Result<_, DbErr>>().map_err(store_error)
     }
 
     async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<Uuid>, StoreError> {
