@@ -401,3 +401,21 @@ async fn a_running_server_is_named(app: App) {
 }
 
 on_both_stores!(a_running_server_is_named);
+
+#[tokio::test]
+async fn a_history_that_no_store_could_read_back_is_refused() {
+    let app = App::start(Kind::Sqlite).await;
+    let id = app.create(&plain("plain")).await;
+    let mut document = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
+    document.as_object_mut().expect("a document").remove("checksum");
+    document["versions"][0]["created_at"] = json!("0000-01-01T00:00:00Z");
+    document["versions"][0]["note"] = json!("x".repeat(1_001));
+    let pointers = app.post("/wf/import/", &document).await.pointers();
+    assert_eq!(pointers, ["/versions/0/note", "/versions/0/created_at"]);
+    // A blank name stands for no workflow that is there.
+    let untitled = id_of(&app.post("/wf/", &json!({"name": ""})).await.ok());
+    let blank = json!({"name": "", "definition": plain("x")["definition"]});
+    let done = app.post("/wf/import/?mode=update", &blank).await.ok();
+    assert_eq!(done["results"][0]["action"], "create");
+    assert_ne!(done["results"][0]["id"], json!(untitled));
+}

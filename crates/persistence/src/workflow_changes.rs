@@ -160,16 +160,7 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<
         taken.insert(name.clone());
         let new = NewWorkflow { name, ..(*new).clone() };
         let row = first_row(&new, now);
-        workflows.push(workflow::ActiveModel {
-            id: Set(row.id),
-            name: Set(row.name.clone()),
-            description: Set(row.description.clone()),
-            definition: Set(row.definition.clone()),
-            created_at: Set(now),
-            updated_at: Set(now),
-            tags: Set(row.tags.clone()),
-            version: Set(row.version),
-        });
+        workflows.push(workflow_model(&row));
         versions.push(version_model((row.id, row.version), &new, &Saving::default(), now));
         created.push(row);
     }
@@ -252,6 +243,20 @@ async fn keep(
         }
     }
     Ok(row)
+}
+
+/// A new workflow, as its table has it.
+pub(crate) fn workflow_model(row: &WorkflowRow) -> workflow::ActiveModel {
+    workflow::ActiveModel {
+        id: Set(row.id),
+        name: Set(row.name.clone()),
+        description: Set(row.description.clone()),
+        definition: Set(row.definition.clone()),
+        created_at: Set(row.created_at),
+        updated_at: Set(row.updated_at),
+        tags: Set(row.tags.clone()),
+        version: Set(row.version),
+    }
 }
 
 /// Writes a workflow that is there already, and what it is found by.

@@ -1,6 +1,6 @@
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -174,7 +174,8 @@ fn plain(definition: Definition) -> Incoming {
 
 fn of_request(request: Request) -> Incoming {
     let Request { name, description, tags, definition } = request;
-    let name = name.map(|name| if name.trim().is_empty() { naming::UNTITLED.to_owned() } else { name });
+    // A blank name is none: it stands for no workflow that is there already.
+    let name = name.filter(|name| !name.trim().is_empty());
     let described = description.map(Some);
     Incoming {
         form: Form::Request,
@@ -279,6 +280,20 @@ impl Incoming {
             }
             if !in_one_line(&version.name) {
                 misfit(format!("/versions/{index}/name"), NAME);
+            }
+            let is_longer =
+                |text: &Option<String>, most| text.as_ref().is_some_and(|t| t.chars().count() > most);
+            let texts = [
+                ("description", is_longer(&version.description, 65_536)),
+                ("note", is_longer(&version.note, 1_000)),
+                ("created_by", is_longer(&version.created_by, naming::MAX_NAME)),
+            ];
+            for (field, _) in texts.into_iter().filter(|(_, is_too_long)| *is_too_long) {
+                misfit(format!("/versions/{index}/{field}"), "This is too long. Shorten it.");
+            }
+            // SQLite keeps times as text, which has room for four digits of a year.
+            if !(1..=9999).contains(&version.created_at.year()) {
+                misfit(format!("/versions/{index}/created_at"), "The year must be from 1 to 9999.");
             }
         }
         self.labels_that_misfit(&mut misfit);

@@ -9,7 +9,7 @@ use super::plan::{Import, ImportAction, ImportMode, ImportRefused, Imported, Ste
 use crate::direct::Tx;
 use crate::entity::{workflow, workflow_version};
 use crate::error::{Fault, store_error};
-use crate::workflow_changes::{listed, save, version_model};
+use crate::workflow_changes::{listed, save, version_model, workflow_model};
 use crate::writer::Change;
 use crate::{Database, NewWorkflow, Saving, WorkflowRow, WriteError, labels, words};
 
@@ -130,17 +130,7 @@ async fn create(
         tags: listed(new.tags.as_deref().unwrap_or_default()),
         version: import.latest_number(),
     };
-    let model = workflow::ActiveModel {
-        id: Set(row.id),
-        name: Set(row.name.clone()),
-        description: Set(row.description.clone()),
-        definition: Set(row.definition.clone()),
-        created_at: Set(made),
-        updated_at: Set(now),
-        tags: Set(row.tags.clone()),
-        version: Set(row.version),
-    };
-    workflow::Entity::insert(model).exec_without_returning(tx).await?;
+    workflow::Entity::insert(workflow_model(&row)).exec_without_returning(tx).await?;
     words::insert(&Tx::Orm(tx), std::slice::from_ref(&row)).await?;
     for some in versions(&row, new, import, now).chunks(VERSIONS) {
         Tx::Orm(tx).execute(&workflow_version::Entity::insert_many(some.to_vec())).await?;

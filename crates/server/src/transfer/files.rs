@@ -1,7 +1,7 @@
 //! The files of a folder that hold workflows.
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -57,8 +57,11 @@ fn slug(name: &str) -> String {
 
 /// Writes a file so that it is either as it was or as it shall be.
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
-    let temporary = path.with_extension("json.new");
-    std::fs::write(&temporary, text)?;
+    let temporary = path.with_extension(format!("json.{}.new", std::process::id()));
+    // Never through a link, or over a file, that is there already.
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
     std::fs::rename(&temporary, path)
 }
 
