@@ -37,7 +37,7 @@ pub(crate) fn walking(select: &impl QueryTrait, backend: DbBackend, index: &str)
     let mut statement = select.build(backend);
     if backend == DbBackend::Sqlite {
         let walked = format!("FROM \"runs\" INDEXED BY \"{index}\"");
-        statement.sql = statement.sql.replacen("FROM \"runs\"", &walked, 1).into();
+        statement.sql = statement.sql.replacen("FROM \"runs\"", &walked, 1);
     }
     statement
 }
