@@ -13,6 +13,7 @@ use sluice_engine::clock;
 use uuid::Uuid;
 
 use crate::Settings;
+use crate::operations::Operations;
 use crate::paced::{Late, Paced};
 use crate::problem::{Kind, MEDIA_TYPE, Problem};
 
@@ -55,24 +56,36 @@ const MAX_HEADERS: usize = 64 << 10;
 /// The most bytes of the path and query of a request.
 const MAX_URI: usize = 8 << 10;
 
+/// What the outermost layer works with.
+#[derive(Clone)]
+pub(crate) struct Edge {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) operations: Operations,
+}
+
 /// Gives every request an id, writes problems out and logs.
-pub(crate) async fn edge(State(settings): State<Arc<Settings>>, request: Request, next: Next) -> Response {
+pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
     let method = request.method().clone();
     // The pattern and not the path: no id of a client comes into the log.
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("-", MatchedPath::as_str);
+    let operation = edge.operations.find(&method, request.extensions()).cloned();
+    if let Some(operation) = &operation {
+        request.extensions_mut().insert(Arc::clone(operation));
+    }
     let response = match too_long(&request) {
         Some(problem) => problem.into_response(),
-        None => in_time(request, next, &settings).await,
+        None => in_time(request, next, &edge.settings).await,
     };
     let mut response = written_out(response, &method, path, &id);
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }
     if !QUIET.contains(&path) {
-        log(&method, path, response.status(), started.elapsed(), &id);
+        let operation = operation.as_ref().map_or("-", |operation| operation.id.as_str());
+        log((&method, path, operation), response.status(), started.elapsed(), &id);
     }
     response
 }
@@ -109,9 +122,9 @@ async fn in_time(request: Request, next: Next, settings: &Settings) -> Response 
     response
 }
 
-fn log(method: &Method, path: &str, status: StatusCode, took: Duration, id: &RequestId) {
+fn log((method, path, operation): (&Method, &str, &str), status: StatusCode, took: Duration, id: &RequestId) {
     let (status, took_ms) = (status.as_u16(), took.as_micros() as f64 / 1000.0);
-    tracing::info!(%method, path, status, took_ms, request_id = id.0, "request");
+    tracing::info!(%method, path, operation, status, took_ms, request_id = id.0, "request");
 }
 
 /// The answer with its problem as body; whatever refuses without a problem gets one.

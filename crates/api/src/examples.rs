@@ -340,6 +340,14 @@ fn detail(kind: Kind) -> &'static str {
         Kind::PreconditionFailed => "The workflow has changed since you read it. Read it again.",
         Kind::NotAcceptable => "A difference is given as JSON, as a JSON Patch or as plain text.",
         Kind::RequestInProgress => "A request with this Idempotency-Key is being carried out.",
+        Kind::Unauthenticated => {
+            "Send an API key in the header Authorization, as `Bearer KEY`, or in X-API-Key."
+        }
+        Kind::ScopeMissing => "The key \"ci\" lacks the scope runs:write, which this call needs.",
+        Kind::TooManyRequests => "The key \"ci\" has made as many calls as it may. Go on in 1 s.",
+        Kind::NotYourself => {
+            "The key \"ci\" may not decide for \"grace\". Leave user_id out, or use a key that may act for others."
+        }
         Kind::KeyReused => "This Idempotency-Key belongs to another request.",
         Kind::NameTaken => "Another workflow has this name. Choose another one.",
         Kind::MethodNotAllowed => "This path doesn't take this method. The header Allow says which it takes.",

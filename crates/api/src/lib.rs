@@ -16,6 +16,7 @@ mod form;
 mod lists;
 mod once;
 mod openapi;
+mod operations;
 mod paced;
 mod problem;
 mod refusal;

@@ -1,8 +1,10 @@
 //! The OpenAPI document: ours from the first line on, so that no default of a library comes into it.
 
-use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::security::SecurityRequirement;
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
     ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Required, Schema,
@@ -11,8 +13,9 @@ use utoipa::openapi::{
 use utoipa::{IntoResponses as _, PartialSchema, ToSchema};
 
 use crate::lists;
+use crate::operations;
 use crate::problem::ProblemBody;
-use crate::responses::KeyProblems;
+use crate::responses::{AccessProblems, KeyProblems};
 
 const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs them so that nothing is lost, and \
     holds them at a gate until a person opens it.\n\nEvery path is served at the root and under `/api`, with and \
@@ -52,28 +55,57 @@ pub(crate) fn base() -> OpenApi {
     let server = |url: &str, what: &str| ServerBuilder::new().url(url).description(Some(what)).build();
     let mut schemas = Vec::new();
     ProblemBody::schemas(&mut schemas);
-    let components = ComponentsBuilder::new()
+    let mut components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .schema(ProblemBody::name(), ProblemBody::schema())
         .build();
+    components.add_security_schemes_from_iter(security_schemes());
     OpenApiBuilder::new()
         .info(info)
         .tags(Some(TAGS.iter().map(tag).collect::<Vec<_>>()))
         .servers(Some([server("/", "This server."), server("/api", "This server, below /api.")]))
-        // No call asks who the caller is: that is said, not left out.
-        .security(Some(Vec::<SecurityRequirement>::new()))
         .components(Some(components))
         .build()
 }
 
-/// Says what holds of every POST, and of lists, with which headers they come.
+/// The ways in which a key is sent.
+fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
+    let mut bearer = Http::new(HttpAuthScheme::Bearer);
+    bearer.description = Some(
+        "An API key, made with `sluice keys create`. A call asks for the scope that is named with it. A server that \
+         has no keys takes calls without one, from its own machine alone."
+            .to_owned(),
+    );
+    let header = ApiKeyValue::with_description("X-API-Key", "The same key, in a header of its own.");
+    [("bearer", SecurityScheme::Http(bearer)), ("apiKey", SecurityScheme::ApiKey(ApiKey::Header(header)))]
+}
+
+/// Says what holds of every call, of every POST, and of lists, with which headers they come.
 pub(crate) fn finish(document: &mut OpenApi) {
+    for item in document.paths.paths.values_mut() {
+        for (method, operation) in operations::methods_mut(item) {
+            ask_for_key(&method, operation);
+        }
+    }
     for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
         lists::declare_headers(operation);
     }
     for operation in document.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
         name_optional_body(operation);
         take_key(operation);
+    }
+}
+
+/// Says which scope a key needs for a call, and what comes of keys that don't fit.
+fn ask_for_key(method: &HttpMethod, operation: &mut Operation) {
+    let Some(scope) = operations::scope(method, operation) else {
+        operation.security = Some(Vec::new());
+        return;
+    };
+    operation.security =
+        Some(["bearer", "apiKey"].map(|scheme| SecurityRequirement::new(scheme, [scope.name()])).into());
+    for (status, response) in AccessProblems::responses() {
+        operation.responses.responses.entry(status).or_insert(response);
     }
 }
 

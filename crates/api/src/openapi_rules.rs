@@ -40,7 +40,7 @@ fn the_document_is_ours() {
     assert_eq!(info["license"]["name"], "MIT OR Apache-2.0");
     assert!(info.get("contact").is_none(), "{info}");
     assert!(has_text(info, "description"));
-    assert_eq!(document["security"], serde_json::json!([]));
+    assert!(document.get("security").is_none(), "every call says itself what it asks for");
     let tags: Vec<_> =
         document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
     assert_eq!(tags, TAGS.map(|(name, _)| name));

@@ -66,6 +66,16 @@ kinds! {
     RunNotFailed = BAD_REQUEST "run-not-failed" "The run has not failed",
     /// The definition can't be made ready to run.
     Unrunnable = BAD_REQUEST "unrunnable" "The workflow can't be run",
+    /// The call needs a key, and has none that is known.
+    Unauthenticated = UNAUTHORIZED "unauthenticated" "No valid API key",
+    /// The key isn't for this call.
+    ScopeMissing = FORBIDDEN "scope-missing" "The API key lacks a scope",
+    /// A web page of somewhere else made the call.
+    CrossSite = FORBIDDEN "cross-site" "The call comes from another site",
+    /// The key may not act for this person.
+    NotYourself = FORBIDDEN "not-yourself" "The API key may not act for others",
+    /// The key has made more calls than it may.
+    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "Too many requests",
     /// There is no such workflow.
     WorkflowNotFound = NOT_FOUND "workflow-not-found" "Workflow not found",
     /// There is no such run.
@@ -256,6 +266,9 @@ impl Problem {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         if is_for_later(self.kind.status()) {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        if self.kind == Kind::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sluice\""));
         }
         let etag =
             self.changed.as_ref().and_then(|changed| HeaderValue::from_str(&changed.current_etag).ok());

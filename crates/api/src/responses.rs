@@ -40,6 +40,12 @@ problems! {
         Internal: "The server failed; its log says why, under the id of the request.",
         StoreUnavailable: "The store can't be reached, or the server is stopping.",
     }
+    /// What every call that asks for a key can answer.
+    AccessProblems {
+        Unauthenticated: "No API key is sent, or none that is known.",
+        ScopeMissing: "The API key lacks the scope of the call.",
+        TooManyRequests: "The API key has made as many calls as it may, for now.",
+    }
     /// What every call with a JSON body can answer.
     BodyProblems {
         InvalidJson: "The body is not JSON.",

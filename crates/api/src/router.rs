@@ -13,6 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::operations::Operations;
 use crate::routes::{
     catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, transfer,
     validation, versions, workflow_list, workflows,
@@ -86,9 +87,10 @@ fn batches() -> OpenApiRouter<AppState> {
 /// The whole interface, ready to be served.
 pub fn app(state: AppState) -> Router {
     let (router, document) = routes().split_for_parts();
+    let operations = Operations::of(&document);
     let document = serde_json::to_string_pretty(&document).unwrap_or_default();
     let document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.clone()) };
-    let settings = Arc::clone(&state.settings);
+    let edge = edge::Edge { settings: Arc::clone(&state.settings), operations };
     let keyed = state.clone();
     let routed = router
         .with_state(state)
@@ -97,7 +99,7 @@ pub fn app(state: AppState) -> Router {
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
         .layer(axum::middleware::from_fn_with_state(keyed, once::once))
         .layer(CatchPanicLayer::custom(edge::panicked))
-        .layer(axum::middleware::from_fn_with_state(settings, edge::edge));
+        .layer(axum::middleware::from_fn_with_state(edge, edge::edge));
     // A path is rewritten before it is routed, so this layer is around the router and not in it.
     Router::new().fallback_service(MapRequestLayer::new(edge::rewritten).layer(routed))
 }

@@ -3,6 +3,7 @@
 //! This crate is pure: it reads no clock, no random source, no file and no network. Time and ids are
 //! passed in, so that everything here can be tested by its inputs and outputs alone.
 
+pub mod access;
 pub mod graph;
 pub mod guard;
 pub mod naming;
