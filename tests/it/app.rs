@@ -212,6 +212,33 @@ impl App {
         self.send(self.request(method, path).header(name, value)).await
     }
 
+    /// A call without a body, with headers, of which one may come twice.
+    pub(crate) async fn with_headers(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, String)],
+    ) -> Answer {
+        let request = self.request(method, path);
+        self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, value))).await
+    }
+
+    pub(crate) async fn post_with_headers(
+        &self,
+        path: &str,
+        body: &Value,
+        headers: &[(&str, String)],
+    ) -> Answer {
+        let request = self.request(Method::POST, path).json(body);
+        self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, value))).await
+    }
+
+    /// A call with an API key.
+    pub(crate) async fn keyed(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
+        let request = self.request(method, path).bearer_auth(key);
+        self.send(body.into_iter().fold(request, |request, body| request.json(body))).await
+    }
+
     /// An answer that is still being read.
     pub(crate) async fn stream(&self, path: &str, last_event_id: Option<u64>) -> reqwest::Response {
         let mut request = self.request(Method::GET, path);

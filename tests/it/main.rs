@@ -11,6 +11,7 @@ mod saving;
 mod sse;
 mod store;
 
+mod access;
 mod again;
 mod batches;
 mod bounds;

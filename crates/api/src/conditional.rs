@@ -14,6 +14,7 @@ use sluice_persistence::{Condition, Pin, Saving, WorkflowRow, WriteError};
 use uuid::Uuid;
 
 use crate::AppState;
+use crate::access::Caller;
 use crate::once::kept;
 use crate::problem::{Changed, Kind, Problem};
 use crate::refusal::Resource;
@@ -100,7 +101,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Edit {
                 quoted(etag).parse().is_ok_and(|etag: ETag| wanted.precondition_passes(&etag))
             })
         });
-        let saving = Saving { condition, note: note(&parts.headers)?, ..Saving::default() };
+        let by = parts.extensions.get::<Caller>().and_then(Caller::name).map(str::to_owned);
+        let saving = Saving { condition, note: note(&parts.headers)?, by, ..Saving::default() };
         Ok(Self { saving, seen: seen(&parts.headers) })
     }
 }

@@ -13,6 +13,8 @@ use sluice_engine::clock;
 use uuid::Uuid;
 
 use crate::Settings;
+use crate::access::Caller;
+use crate::headers;
 use crate::operations::Operations;
 use crate::paced::{Late, Paced};
 use crate::problem::{Kind, MEDIA_TYPE, Problem};
@@ -75,17 +77,19 @@ pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: N
     if let Some(operation) = &operation {
         request.extensions_mut().insert(Arc::clone(operation));
     }
-    let response = match too_long(&request) {
+    let mut response = match too_long(&request) {
         Some(problem) => problem.into_response(),
         None => in_time(request, next, &edge.settings).await,
     };
+    let caller = response.extensions_mut().remove::<Caller>().unwrap_or_default();
     let mut response = written_out(response, &method, path, &id);
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }
+    headers::harden(response.headers_mut(), path);
     if !QUIET.contains(&path) {
         let operation = operation.as_ref().map_or("-", |operation| operation.id.as_str());
-        log((&method, path, operation), response.status(), started.elapsed(), &id);
+        log((&method, path, operation), response.status(), started.elapsed(), (&id, &caller));
     }
     response
 }
@@ -122,9 +126,15 @@ async fn in_time(request: Request, next: Next, settings: &Settings) -> Response 
     response
 }
 
-fn log((method, path, operation): (&Method, &str, &str), status: StatusCode, took: Duration, id: &RequestId) {
+fn log(
+    (method, path, operation): (&Method, &str, &str),
+    status: StatusCode,
+    took: Duration,
+    (id, caller): (&RequestId, &Caller),
+) {
+    let key = caller.name().unwrap_or("-");
     let (status, took_ms) = (status.as_u16(), took.as_micros() as f64 / 1000.0);
-    tracing::info!(%method, path, operation, status, took_ms, request_id = id.0, "request");
+    tracing::info!(%method, path, operation, status, took_ms, key, request_id = id.0, "request");
 }
 
 /// The answer with its problem as body; whatever refuses without a problem gets one.
@@ -142,12 +152,15 @@ fn written_out(mut response: Response, method: &Method, path: &str, id: &Request
             tracing::debug!(%method, path, request_id, cause, "{title}");
         }
     }
-    let closes = response.headers_mut().remove(header::CONNECTION);
-    let mut response = problem.respond(id.instance());
-    if let Some(closes) = closes {
-        response.headers_mut().insert(header::CONNECTION, closes);
+    let mut written = problem.respond(id.instance());
+    // What layers below have added, but for what described another body.
+    let told = std::mem::take(response.headers_mut());
+    for (name, value) in
+        told.iter().filter(|(name, _)| ![header::CONTENT_TYPE, header::CONTENT_LENGTH].contains(name))
+    {
+        written.headers_mut().entry(name).or_insert_with(|| value.clone());
     }
-    response
+    written
 }
 
 /// What a path takes.

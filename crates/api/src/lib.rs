@@ -7,12 +7,14 @@
 //! - [`openapi`] is its document;
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
+mod access;
 mod conditional;
 mod edge;
 mod examples;
 mod extract;
 mod files;
 mod form;
+mod headers;
 mod lists;
 mod once;
 mod openapi;
@@ -32,4 +34,4 @@ pub use files::sweep_files;
 pub use openapi::openapi;
 pub use router::app;
 pub use routes::validation::diagnose;
-pub use state::{AppState, Settings};
+pub use state::{Admission, AppState, Settings};

@@ -18,7 +18,7 @@ use crate::routes::{
     catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, transfer,
     validation, versions, workflow_list, workflows,
 };
-use crate::{AppState, edge, once, openapi};
+use crate::{AppState, access, edge, headers, once, openapi};
 
 /// Every call of the contract with its place in the document.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -91,15 +91,19 @@ pub fn app(state: AppState) -> Router {
     let document = serde_json::to_string_pretty(&document).unwrap_or_default();
     let document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.clone()) };
     let edge = edge::Edge { settings: Arc::clone(&state.settings), operations };
+    let origins = state.settings.cors_origins.clone();
     let keyed = state.clone();
     let routed = router
         .with_state(state)
         .route("/openapi.json", get(document))
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
-        .layer(axum::middleware::from_fn_with_state(keyed, once::once))
+        .layer(axum::middleware::from_fn_with_state(keyed.clone(), once::once))
+        .layer(axum::middleware::from_fn_with_state(keyed, access::access))
         .layer(CatchPanicLayer::custom(edge::panicked))
         .layer(axum::middleware::from_fn_with_state(edge, edge::edge));
     // A path is rewritten before it is routed, so this layer is around the router and not in it.
-    Router::new().fallback_service(MapRequestLayer::new(edge::rewritten).layer(routed))
+    let rewritten = MapRequestLayer::new(edge::rewritten).layer(routed);
+    let app = Router::new().fallback_service(rewritten);
+    if origins.is_empty() { app } else { app.layer(headers::cors(&origins)) }
 }

@@ -6,6 +6,7 @@ use sluice_engine::Engine;
 use sluice_persistence::Database;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::access::Access;
 use crate::once::InProgress;
 use crate::problem::{Kind, Problem};
 
@@ -22,6 +23,8 @@ pub struct AppState {
     streams: Arc<Semaphore>,
     /// The keys of requests that are being carried out once.
     pub(crate) in_progress: InProgress,
+    /// What is known of API keys.
+    pub(crate) access: Access,
 }
 
 impl AppState {
@@ -29,7 +32,8 @@ impl AppState {
     #[must_use]
     pub fn new(db: Database, engine: Engine, settings: Settings) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_event_streams.min(Semaphore::MAX_PERMITS)));
-        Self { db, engine, settings: Arc::new(settings), streams, in_progress: InProgress::default() }
+        let access = Access::new(settings.max_calls_per_second);
+        Self { db, engine, settings: Arc::new(settings), streams, in_progress: InProgress::default(), access }
     }
 
     /// A place for one more event stream.
@@ -60,6 +64,21 @@ pub struct Settings {
     pub body_pause: Duration,
     /// The most event streams that are open at the same time.
     pub max_event_streams: usize,
+    /// Who may call.
+    pub admission: Admission,
+    /// The most calls a second with one API key; 0: as many as it likes.
+    pub max_calls_per_second: u32,
+    /// The web sites that browsers may call from, as `https://app.example`.
+    pub cors_origins: Vec<String>,
+}
+
+/// Who may call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Whoever has an API key. As long as there are no keys at all: whoever is on the server's machine.
+    Keys,
+    /// Everyone, whatever keys there are.
+    Everyone,
 }
 
 impl Settings {
@@ -75,6 +94,9 @@ impl Settings {
             max_batch_rows: 10_000,
             body_pause: Duration::from_secs(30),
             max_event_streams: 1_000,
+            admission: Admission::Keys,
+            max_calls_per_second: 1_000,
+            cors_origins: Vec::new(),
         }
     }
 }

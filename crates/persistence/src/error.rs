@@ -67,6 +67,14 @@ pub enum OpenError {
         /// The first step that this release doesn't know.
         migration: String,
     },
+    /// The server that runs has an older schema.
+    #[error(
+        "The server on {place} is of an older release, whose schema lacks what is asked for. Upgrade it first."
+    )]
+    OlderServer {
+        /// The database.
+        place: String,
+    },
     /// The SQLite in this binary can lose data.
     #[error("This binary contains SQLite {found}; at least 3.51.3 is needed, earlier ones can lose data.")]
     SqliteTooOld {
@@ -244,4 +252,29 @@ fn code(error: &DbErr) -> Option<String> {
 pub(crate) fn is_not_a_database(error: &DbErr) -> bool {
     // CORRUPT and NOTADB.
     code(error).is_some_and(|code| matches!(sqlite_kind(&code), 11 | 26))
+}
+
+/// Why an API key was not made or revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The name doesn't fit.
+    #[error("a name has 1 to {0} characters, none of them a control character")]
+    Name(usize),
+    /// Another key has or had the name.
+    #[error(
+        "there is a key {0:?} already, or was one; names are not used again, because the audit log keeps them"
+    )]
+    NameTaken(String),
+    /// The key would open nothing.
+    #[error("name at least one --scope")]
+    NoScope,
+    /// There is no such key.
+    #[error("there is no key {0:?}; `sluice keys list` shows those there are")]
+    Unknown(String),
+    /// The system has no random numbers.
+    #[error("the system gave no random numbers: {0}")]
+    NoChance(String),
+    /// The store failed.
+    #[error(transparent)]
+    Store(StoreError),
 }

@@ -14,6 +14,7 @@ mod datasets;
 mod direct;
 mod entity;
 mod error;
+mod keys;
 mod labels;
 mod lists;
 mod lock;
@@ -35,7 +36,8 @@ mod writer;
 
 pub use database::Database;
 pub use datasets::{DatasetRow, NewDataset};
-pub use error::{OpenError, WriteError};
+pub use error::{KeyError, OpenError, WriteError};
+pub use keys::{ApiKey, Keys, NewKey, PresentedKey};
 pub use lists::{Between, ListQuery, Listed, Part, RunOrder, VersionOrder, WorkflowFilter, WorkflowOrder};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};

@@ -75,6 +75,11 @@ async fn no_other_tables(db: &DatabaseConnection) -> Result<(), Misfit> {
     }
 }
 
+/// Whether no step is missing.
+pub(crate) async fn is_current(db: &DatabaseConnection) -> Result<bool, DbErr> {
+    Ok(Migrator::get_pending_migrations_read_only(db).await?.is_empty())
+}
+
 /// Takes the missing steps; says which.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let missing = Migrator::get_pending_migrations_read_only(db).await?;

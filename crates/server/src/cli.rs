@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sluice_domain::access::Scope;
 
 /// A workflow server: stores, validates, versions and runs workflows, and holds them at a gate until a
 /// person opens it.
@@ -36,11 +37,63 @@ pub(crate) enum Command {
     /// Bring the workflows of a folder into the database. Prints what would change; changes it with --yes, all of it
     /// or nothing. No server may run on the database.
     Import(ImportArgs),
+    /// Make, list and revoke API keys. A server that runs on the database learns of it within a second.
+    #[command(subcommand)]
+    Keys(KeysCommand),
     /// Print the OpenAPI document.
     Openapi,
     /// Run Python of workflows on behalf of a server; started by it.
     #[command(hide = true)]
     PythonWorker,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysCommand {
+    /// Make a key and print it. It is shown this once: only a hash of it is kept.
+    Create(CreateKeyArgs),
+    /// List the keys, without their secrets.
+    List {
+        /// How to print them.
+        #[arg(long, value_enum, default_value_t = ListFormat::Text)]
+        format: ListFormat,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+    /// Revoke a key, for good.
+    Revoke {
+        /// Its name, or its public part.
+        key: String,
+        #[command(flatten)]
+        database: DatabaseArgs,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct CreateKeyArgs {
+    /// What approvals, versions and the audit log name it by. No other key can ever have it.
+    #[arg(long)]
+    pub(crate) name: String,
+    /// What it opens: workflows:read, workflows:write, runs:read, runs:write, approvals:read, approvals:write, or
+    /// admin, which is all of them and the audit log.
+    #[arg(long = "scope", required = true, value_delimiter = ',')]
+    pub(crate) scopes: Vec<Scope>,
+    /// Let it decide on pauses in other names than its own.
+    #[arg(long)]
+    pub(crate) for_others: bool,
+    /// After how many days it is no longer taken. Without this it has no end.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub(crate) expires_in_days: Option<u32>,
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+}
+
+/// How a list is printed.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people.
+    Text,
+    /// A JSON array.
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +152,8 @@ pub(crate) struct ServeArgs {
     /// Where to listen.
     #[arg(long, env = "SLUICE_LISTEN", default_value = "127.0.0.1:8080")]
     pub(crate) listen: SocketAddr,
+    #[command(flatten)]
+    pub(crate) access: AccessArgs,
     #[command(flatten)]
     pub(crate) database: DatabaseArgs,
     /// Where uploaded files are kept.
@@ -176,6 +231,34 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 fn at_least_one() -> clap::builder::RangedU64ValueParser {
     clap::builder::RangedU64ValueParser::new().range(1..)
+}
+
+/// Who may call.
+#[derive(Debug, Args)]
+pub(crate) struct AccessArgs {
+    /// Take calls without an API key, whatever keys there are and wherever they come from. Without this a server
+    /// without keys listens on a loopback address alone.
+    #[arg(long, env = "SLUICE_INSECURE_NO_AUTH")]
+    pub(crate) insecure_no_auth: bool,
+    /// How many calls a second are taken with one API key. 0: as many as come.
+    #[arg(long, env = "SLUICE_MAX_CALLS_PER_SECOND", default_value_t = 1_000)]
+    pub(crate) max_calls_per_second: u32,
+    /// A web site whose pages may call from a browser, as https://app.example; may be given more than once, or with
+    /// commas in between. None: no other site's.
+    #[arg(long = "cors-origin", env = "SLUICE_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
+    pub(crate) cors_origins: Vec<String>,
+}
+
+/// An origin as browsers write it (RFC 6454): scheme, host and port, and nothing behind.
+fn origin(text: &str) -> Result<String, String> {
+    let (scheme, host) = text.split_once("://").unwrap_or_default();
+    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+    if !["http", "https"].contains(&scheme) || host.is_empty() || !host.chars().all(is_plain) {
+        return Err(
+            "it must be https://HOST or http://HOST:PORT, in small letters, with nothing behind".to_owned()
+        );
+    }
+    Ok(text.to_owned())
 }
 
 /// What connections may do.

@@ -2,6 +2,7 @@
 
 mod cli;
 mod connections;
+mod keys;
 mod log;
 mod serve;
 mod transfer;
@@ -28,6 +29,7 @@ fn main() -> ExitCode {
         Command::Validate { files, format } => validate::validate(&files, format),
         Command::Export(args) => ended(transfer::export(&args)),
         Command::Import(args) => ended(transfer::import(&args)),
+        Command::Keys(command) => done(keys::keys(&command)),
         Command::Openapi => done(openapi()),
         Command::PythonWorker => sluice_python::worker_main(),
     }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum_server::Handle;
-use sluice_api::{AppState, Settings};
+use sluice_api::{Admission, AppState, Settings};
 use sluice_engine::{Engine, Executors};
 use sluice_nodes::Policies;
 use sluice_persistence::Database;
@@ -43,6 +43,7 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     std::fs::create_dir_all(&args.data_dir)
         .map_err(|error| format!("can't make the folder {}: {error}", args.data_dir.display()))?;
     let database = Database::open(options(&args.database)).await?;
+    check_access(&args, &database).await?;
     let workers = python_workers(&args.python);
     let python = python_pool(&args.python, workers)?;
     let drain = Duration::from_secs(args.drain_seconds);
@@ -73,6 +74,24 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A server that anyone on the network can reach asks for keys, or was told not to.
+async fn check_access(args: &ServeArgs, database: &Database) -> Result<(), Failure> {
+    if args.access.insecure_no_auth {
+        tracing::warn!("everyone who reaches {} may do everything: --insecure-no-auth", args.listen);
+        return Ok(());
+    }
+    if args.listen.ip().is_loopback() || database.has_api_keys().await? {
+        return Ok(());
+    }
+    let problem = format!(
+        "{} can be reached from other machines, and there is no API key. Make one with `sluice keys create --name \
+         admin --scope admin` on the same database, or listen on 127.0.0.1, or let everyone do everything with \
+         --insecure-no-auth.",
+        args.listen
+    );
+    Err(problem.into())
+}
+
 /// The server of HTTP. HTTP/1 alone: without TLS no client needs HTTP/2, and one way in has one set of limits.
 fn listening(
     listener: TcpListener,
@@ -96,6 +115,9 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
         max_upload_files: args.max_upload_files,
         run_wait: Duration::from_secs(args.run_wait_seconds),
         max_event_streams: args.max_event_streams,
+        admission: if args.access.insecure_no_auth { Admission::Everyone } else { Admission::Keys },
+        max_calls_per_second: args.access.max_calls_per_second,
+        cors_origins: args.access.cors_origins.clone(),
         max_batch_rows: args.max_batch_rows,
         body_pause: Duration::try_from_secs_f64(args.connections.body_timeout_seconds)?,
     })

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use super::PageQuery;
+use crate::access::Caller;
 use crate::extract::{Json, LabelName, Query, WorkflowId};
 use crate::once::{Once, kept};
 use crate::problem::Problem;
@@ -124,10 +125,11 @@ pub(crate) async fn label_set(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
+    caller: Caller,
     Json(request): Json<LabelRequest>,
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
-    let set = state.db.label_set(id, name, version, protected, None).await;
+    let set = state.db.label_set(id, name, version, protected, caller.into_name()).await;
     set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }
 
@@ -169,10 +171,11 @@ pub(crate) async fn label_rollback(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
+    caller: Caller,
     once: Once,
 ) -> Result<Answer<Label>, Problem> {
     let keep = once.keep(|row: &LabelRow| kept(&[], &Label::from(row.clone())));
-    let moved = state.db.label_rollback(id, name, None, keep).await;
+    let moved = state.db.label_rollback(id, name, caller.into_name(), keep).await;
     moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }
 

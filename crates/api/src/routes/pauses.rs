@@ -19,6 +19,7 @@ use super::runs::again::keep_change;
 use super::runs::read::{RunFilterQuery, SearchQuery, counted};
 use super::runs::{Run, detail_of, run_view};
 use super::{readable, stored_json};
+use crate::access::Caller;
 use crate::extract::{Json, Query, RunId, no_control_characters};
 use crate::lists::{ListAnswer, ListQuery};
 use crate::once::Once;
@@ -214,7 +215,8 @@ pub(crate) async fn pause_history(
 /// Settle a pause.
 ///
 /// Settles the pause at `node_id`, or without one the oldest open pause, and lets the run go on. Of several
-/// calls at once exactly one wins. What was answered survives a crash.
+/// calls at once exactly one wins. What was answered survives a crash. With an API key `user_id` is the key's own name,
+/// unless the key may act for others.
 #[utoipa::path(
     post, path = "/wf/process_pause_action/{run_id}/", tag = "pauses", operation_id = "processPauseAction",
     params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
@@ -227,6 +229,7 @@ pub(crate) async fn pause_history(
 pub(crate) async fn pause_settle(
     State(state): State<AppState>,
     RunId(id): RunId,
+    caller: Caller,
     once: Once,
     request: Result<Json<ResumeRunRequest>, Problem>,
 ) -> Result<Answer<Run>, Problem> {
@@ -234,7 +237,8 @@ pub(crate) async fn pause_settle(
         Ok(request) => request,
         Err(problem) => return Err(detail_of(&state, id).await.err().unwrap_or(problem)),
     };
-    let (node_id, decision) = request.into();
+    let (node_id, decision): (_, PauseDecision) = request.into();
+    caller.acts_for(&decision.user_id)?;
     let remember = keep_change(&state, id, &once).await?;
     let settled = state.engine.run_settle(id, node_id, decision, remember).await;
     let snapshot = settled.map_err(|error| Resource::Run.engine(error))?;
