@@ -77,6 +77,12 @@ async fn a_rerun_may_run_another_version(app: App) {
     let repaired = rerun(&app, &id_of(&first), &json!({"from_node": "b", "version": 2})).await;
     assert_eq!(repaired["outputs"]["output_node"], json!({"y": "xab"}));
     assert_eq!(repaired["workflow_version"]["version"], 2);
+    app.put(&format!("/wf/{workflow}/labels/live/"), &json!({"version": 2})).await.ok();
+    for pin in ["label=live", "version=2", "version=live"] {
+        let path = format!("/run/{}/rerun/?{pin}", id_of(&first));
+        let again = app.post(&path, &json!({"from_node": "b"})).await.ok();
+        assert_eq!(again["workflow_version"]["version"], 2, "{pin}");
+    }
     assert_eq!(task(&repaired, "a")["reused"], true);
 }
 
@@ -86,12 +92,18 @@ async fn a_rerun_says_what_it_cannot_do(app: App) {
     let path = format!("/run/{run}/rerun/");
     for (body, word) in [
         (json!({"from_node": "c"}), "\"c\""),
-        (json!({"version": 7}), "version 7"),
         (json!({"from_node": "b", "inputs": {"input_node": {"x": "new"}}}), "input_node"),
     ] {
         let problem = app.post(&path, &body).await.problem(400);
         assert!(problem["detail"].as_str().expect("a text").contains(word), "{problem:#}");
     }
+    for (path, word) in [("?version=7", "version 7"), ("?label=nope", "\"nope\"")] {
+        let problem = app.post(&format!("/run/{run}/rerun/{path}"), &json!({})).await.problem(404);
+        assert!(problem["detail"].as_str().expect("a text").contains(word), "{problem:#}");
+    }
+    app.post(&path, &json!({"version": 7})).await.problem(404);
+    let twice = app.post(&format!("{path}?version=1"), &json!({"version": 1})).await;
+    assert_eq!(twice.pointers(), ["/version"]);
     assert_eq!(
         app.post(&path, &json!({"inputs": {"input_node": 3}})).await.pointers(),
         ["/inputs/input_node"]

@@ -292,6 +292,10 @@ impl App {
         self.send(self.request(Method::POST, path).multipart(form)).await
     }
 
+    pub(crate) async fn keyed_form(&self, path: &str, form: Form, key: &str) -> Answer {
+        self.send(self.request(Method::POST, path).header("idempotency-key", key).multipart(form)).await
+    }
+
     /// A call whose body is no JSON that we could build.
     pub(crate) async fn raw(
         &self,

@@ -7,6 +7,7 @@ use crate::graphs::*;
 use crate::store::Kind;
 
 on_both_stores!(
+    a_list_stands_for_no_object,
     outputs_that_nest_too_deep_fail_their_node,
     a_list_that_is_too_large_says_so,
     a_part_that_takes_too_long_is_given_up,
@@ -98,4 +99,30 @@ async fn a_list_is_no_object() {
     let workflow = app.create(&plain("plain")).await;
     let inputs: Map<String, Value> = Map::from_iter([("input_node".to_owned(), json!({"x": "hi"}))]);
     app.post(&format!("/wf/{workflow}/start_run/"), &json!([inputs])).await.problem(422);
+}
+
+/// What serde derives would take the members of a struct as a list, in their order.
+async fn a_list_stands_for_no_object(app: App) {
+    let node = json!(["a", "a", null, "InputNode", {}]);
+    let good = plain("plain")["definition"].clone();
+    for (pointer, bad) in [
+        ("/definition/nodes/0", json!({"nodes": [node], "links": []})),
+        ("/definition/links/0", json!({"nodes": good["nodes"], "links": [["input_node", "output_node"]]})),
+        ("/definition", json!([good["nodes"], []])),
+    ] {
+        let body = json!({"name": "listed", "definition": bad});
+        assert_eq!(app.post("/wf/", &body).await.pointers(), [pointer]);
+        let found = app.post("/wf/validate/", &body).await.ok();
+        assert_eq!(
+            (&found["valid"], &found["diagnostics"][0]["pointer"]),
+            (&json!(false), &json!(pointer)),
+            "{found}"
+        );
+        app.post("/wf/import/", &body).await.problem(422);
+    }
+    let mut document =
+        app.get(&format!("/wf/{}/export/?versions=true", app.create(&plain("plain")).await)).await.ok();
+    document["versions"] = json!([[1, "plain", null, good, null, null, "2026-01-01T00:00:00Z"]]);
+    app.post("/wf/import/", &document).await.problem(422);
+    assert_eq!(app.get("/wf/").await.ok().as_array().expect("a list").len(), 1);
 }

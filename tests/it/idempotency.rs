@@ -2,6 +2,7 @@
 
 use futures_util::future::join;
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App, eventually, id_of, on_both_stores};
@@ -17,6 +18,8 @@ on_both_stores!(
     a_run_that_was_waited_for_is_found_again,
     what_failed_can_be_sent_again,
     what_is_no_key_is_refused,
+    a_form_is_known_by_what_is_in_it,
+    a_failed_run_that_is_told_again_is_told_as_such,
 );
 
 async fn keyed(app: &App, path: &str, body: &Value, key: &str) -> Answer {
@@ -184,6 +187,48 @@ async fn what_is_no_key_is_refused(app: App) {
     for key in ["", "a b", &"x".repeat(256)] {
         keyed(&app, "/wf/", &plain("plain"), key).await.problem(400);
     }
+    let two = [("idempotency-key", "a".to_owned()), ("idempotency-key", "b".to_owned())];
+    app.post_with_headers("/wf/", &plain("plain"), &two).await.problem(400);
     // Elsewhere it means nothing.
     app.with_header(Method::GET, "/wf/", "idempotency-key", "a b").await.ok();
+}
+
+async fn a_form_is_known_by_what_is_in_it(app: App) {
+    let workflow = app.create(&plain("plain")).await;
+    // Each form has a boundary of its own.
+    let files = |content: &'static str, name: &'static str| {
+        let form = Form::new().text("workflow_id", workflow.clone()).text("node_id", "input_node");
+        form.part("files", Part::text(content).file_name(name))
+    };
+    let upload = async |form, key| app.keyed_form("/wf/upload_test_files/", form, key).await;
+    let first = upload(files("one", "a.txt"), "files").await;
+    let again = upload(files("one", "a.txt"), "files").await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(first.ok(), again.ok());
+    for other in [files("two", "a.txt"), files("one", "b.txt"), files("one", "a.txt").text("more", "x")] {
+        let problem = upload(other, "files").await.problem(422);
+        assert_eq!(problem["type"], "/problems/key-reused");
+    }
+    let rows = |content: &'static str| Form::new().part("file", Part::text(content).file_name("rows.csv"));
+    let dataset = async |form, key| app.keyed_form("/ds/?name=rows", form, key).await;
+    let first = dataset(rows("x\n1\n"), "rows").await.ok();
+    assert_eq!(dataset(rows("x\n1\n"), "rows").await.ok(), first);
+    dataset(rows("x\n2\n"), "rows").await.problem(422);
+    assert_eq!(count(&app, "/ds/").await, 1);
+    let batch = async |form| app.keyed_form(&format!("/wf/{workflow}/start_batch_run/"), form, "batch").await;
+    let first = id_of(&batch(rows("x\n1\n")).await.ok());
+    assert_eq!(id_of(&batch(rows("x\n1\n")).await.ok()), first);
+    batch(rows("x\n1\n2\n")).await.problem(422);
+}
+
+async fn a_failed_run_that_is_told_again_is_told_as_such(app: App) {
+    let workflow = app.create(&after_input("failing", failing("p"))).await;
+    let path = format!("/wf/{workflow}/run/");
+    let first = keyed(&app, &path, &run_body("hi"), "k").await;
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    let run = first.problem(424)["run_id"].clone();
+    let second = keyed(&app, &path, &run_body("hi"), "k").await;
+    assert_eq!(second.headers["idempotency-replayed"], "true");
+    assert_eq!(second.problem(424)["run_id"], run);
+    assert_eq!(count(&app, "/run/").await, 1);
 }

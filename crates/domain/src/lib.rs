@@ -7,6 +7,7 @@ pub mod access;
 pub mod graph;
 pub mod guard;
 pub mod naming;
+mod object;
 pub mod pause;
 pub mod run;
 pub mod transfer;

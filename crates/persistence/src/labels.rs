@@ -3,7 +3,7 @@
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    QueryOrder, QuerySelect, QueryTrait as _, Set,
 };
 use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
@@ -108,18 +108,20 @@ impl Database {
         workflow_id: Uuid,
         pin: &Pin,
     ) -> Result<Option<VersionRow>, StoreError> {
-        let number = match pin {
+        use workflow_version::Column::{Version, WorkflowId};
+        let versions = workflow_version::Entity::find().filter(WorkflowId.eq(workflow_id));
+        let select = match pin {
             Pin::Latest => return self.latest_version(workflow_id).await,
-            Pin::Number(number) => *number,
-            Pin::Label(name) => match find(self.readers(), workflow_id, name).await.map_err(store_error)? {
-                Some(label) => label.version,
-                None => return Ok(None),
-            },
+            Pin::Number(number) => versions.filter(Version.eq(*number)),
+            Pin::Label(name) => {
+                let stands_at = label::Entity::find_by_id((workflow_id, name.clone()))
+                    .select_only()
+                    .column(label::Column::Version)
+                    .into_query();
+                versions.filter(Version.in_subquery(stands_at))
+            }
         };
-        match self.version_id(workflow_id, number).await? {
-            Some(id) => self.version(id).await,
-            None => Ok(None),
-        }
+        self.one_version(select).await
     }
 }
 

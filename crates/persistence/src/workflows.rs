@@ -244,22 +244,6 @@ impl Database {
         self.one_version(select).await
     }
 
-    /// The id of the version `number` of a workflow; none when there is no such version.
-    ///
-    /// # Errors
-    /// When the store gives no answer.
-    pub async fn version_id(&self, workflow_id: Uuid, number: i32) -> Result<Option<Uuid>, StoreError> {
-        workflow_version::Entity::find()
-            .select_only()
-            .column(workflow_version::Column::Id)
-            .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
-            .filter(workflow_version::Column::Version.eq(number))
-            .into_tuple()
-            .one(self.readers())
-            .await
-            .map_err(store_error)
-    }
-
     /// A version; none when there is no such version.
     ///
     /// # Errors
@@ -269,7 +253,7 @@ impl Database {
         self.one_version(workflow_version::Entity::find_by_id(version_id)).await
     }
 
-    async fn one_version(
+    pub(crate) async fn one_version(
         &self,
         select: Select<workflow_version::Entity>,
     ) -> Result<Option<VersionRow>, StoreError> {

@@ -44,9 +44,16 @@ impl FromQuery for PageQuery {
     }
 }
 
-/// Which version of a workflow is meant; without either parameter, the latest.
+/// Which version of a workflow is meant, if any is named.
 #[derive(Clone, Debug)]
-pub(crate) struct PinQuery(pub(crate) Pin);
+pub(crate) struct PinQuery(pub(crate) Option<Pin>);
+
+impl PinQuery {
+    /// The one that is named, or else the latest.
+    pub(crate) fn or_latest(self) -> Pin {
+        self.0.unwrap_or(Pin::Latest)
+    }
+}
 
 impl IntoParams for PinQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
@@ -76,11 +83,9 @@ impl FromQuery for PinQuery {
         match (reader.pin("version"), reader.label("label")) {
             (Some(_), Some(_)) => {
                 reader.conflict("version", "label");
-                Self(Pin::Latest)
+                Self(None)
             }
-            (Some(pin), None) => Self(pin),
-            (None, Some(label)) => Self(Pin::Label(label)),
-            (None, None) => Self(Pin::Latest),
+            (pin, label) => Self(pin.or(label.map(Pin::Label))),
         }
     }
 }

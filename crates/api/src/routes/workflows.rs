@@ -489,10 +489,10 @@ pub(crate) async fn workflow_delete(
 pub(crate) async fn workflow_duplicate(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(PinQuery(pin)): Query<PinQuery>,
+    Query(pin): Query<PinQuery>,
     once: Once,
 ) -> Result<Tagged<Workflow>, Problem> {
-    let copy = state.db.workflow_duplicate(id, pin, once.keep(Workflow::kept)).await;
+    let copy = state.db.workflow_duplicate(id, pin.or_latest(), once.keep(Workflow::kept)).await;
     Workflow::tagged(copy.map_err(|error| Resource::Workflow.write(error))?)
 }
 

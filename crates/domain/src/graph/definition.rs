@@ -1,9 +1,11 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RawObject;
+use crate::object::from_objects;
 
 /// A workflow as clients describe it: nodes, and links along which outputs flow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Definition {
     /// The nodes, in the order that lists and outputs follow.
     pub nodes: Vec<Node>,
@@ -19,6 +21,7 @@ pub struct Definition {
 
 /// One step of a workflow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Node {
     /// The name that links use; unique within its definition.
     pub id: String,
@@ -46,6 +49,7 @@ pub struct Node {
 
 /// A link: the output of the source flows to the target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Link {
     /// The id of the node that gives.
     pub source_id: String,
@@ -61,6 +65,7 @@ pub struct Link {
 
 /// A place on an editor's canvas, in its own units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Coordinates {
     /// To the right.
     pub x: f64,
@@ -70,12 +75,15 @@ pub struct Coordinates {
 
 /// A size on an editor's canvas, in its own units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(remote = "Self")]
 pub struct Dimensions {
     /// From left to right.
     pub width: f64,
     /// From top to bottom.
     pub height: f64,
 }
+
+from_objects!(read and write Definition, Node, Link, Coordinates, Dimensions);
 
 /// The kind of a workflow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

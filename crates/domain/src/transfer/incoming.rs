@@ -6,6 +6,8 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::object::from_objects;
+
 use super::{FORMAT, FORMAT_VERSION, MAX_LABELS, MAX_VERSIONS, checksum, compact, depth};
 use crate::guard::MAX_DEPTH;
 use crate::validation::{self, Catalogue, Code, Diagnostic, MAX_DIAGNOSTICS};
@@ -45,6 +47,7 @@ pub struct Incoming {
 
 /// A version of a workflow that comes in.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(remote = "Self")]
 pub struct IncomingVersion {
     /// Its number.
     pub version: i32,
@@ -67,6 +70,7 @@ pub struct IncomingVersion {
 
 /// A label of a workflow that comes in.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(remote = "Self")]
 pub struct IncomingLabel {
     /// The label.
     pub label: String,
@@ -76,6 +80,8 @@ pub struct IncomingLabel {
     #[serde(default)]
     pub protected: bool,
 }
+
+from_objects!(read IncomingVersion, IncomingLabel);
 
 #[derive(Deserialize)]
 struct Document {

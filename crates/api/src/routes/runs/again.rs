@@ -5,7 +5,7 @@ use axum::extract::State;
 use serde::Deserialize;
 use sluice_domain::run::RunState;
 use sluice_engine::{Remember, Rerun, Snapshot};
-use sluice_persistence::RunDetail;
+use sluice_persistence::{Pin, RunDetail};
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
@@ -13,11 +13,13 @@ use validator::Validate;
 use super::start::Objects;
 use super::view::{Run, run_view};
 use super::{detail_of, start};
-use crate::extract::{OptionalJson, RunId};
+use crate::extract::{OptionalJson, Query, RunId};
 use crate::once::Once;
-use crate::problem::{Kind, Problem};
+use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{BodyProblems, RerunProblems, RunMissing, RunNotFailed, ServerProblems};
+use crate::routes::PinQuery;
+use crate::routes::versions::pinned;
 use crate::{AppState, examples, files};
 
 /// What a new run takes over from the one that it is made from.
@@ -32,7 +34,7 @@ pub(crate) struct RerunRequest {
     #[serde(default)]
     #[schema(value_type = Option<HashMap<String, HashMap<String, Value>>>, required = false, nullable = true)]
     inputs: Option<Objects>,
-    /// The version of the workflow to run. Without it the version of the other run.
+    /// The version of the workflow to run. Without it, and without one in the query, the version of the other run.
     #[serde(default)]
     #[schema(required = false, nullable = true, minimum = 1)]
     version: Option<i32>,
@@ -44,7 +46,10 @@ pub(crate) struct RerunRequest {
 /// node in the middle: what the nodes before it gave is taken over. Answers at once, as startRun does.
 #[utoipa::path(
     post, path = "/run/{run_id}/rerun/", tag = "runs", operation_id = "rerunRun",
-    params(("run_id" = String, Path, description = "The id of the run to make a new one from.", example = json!(examples::RUN_ID))),
+    params(
+        ("run_id" = String, Path, description = "The id of the run to make a new one from.", example = json!(examples::RUN_ID)),
+        PinQuery,
+    ),
     request_body(content = Option<RerunRequest>, description = "What the new run takes over; nothing is needed.",
         example = json!(examples::rerun())),
     responses(
@@ -55,32 +60,30 @@ pub(crate) struct RerunRequest {
 pub(crate) async fn run_rerun(
     State(state): State<AppState>,
     RunId(run_id): RunId,
+    Query(pin): Query<PinQuery>,
     once: Once,
     request: Result<OptionalJson<RerunRequest>, Problem>,
 ) -> Result<Answer<Run>, Problem> {
     // Whatever is wrong with the body: a run that is not there comes first.
     let RunDetail { record, .. } = detail_of(&state, run_id).await?;
     let OptionalJson(RerunRequest { from_node, inputs, version }) = request?;
-    let version_id = match version {
-        Some(number) => Some(version_id(&state, record.workflow_id, number).await?),
-        None => None,
+    let version_id = match (version.map(Pin::Number), pin.0) {
+        (Some(_), Some(_)) => return Err(named_twice()),
+        (None, None) => None,
+        (Some(pin), None) | (None, Some(pin)) => Some(pinned(&state, record.workflow_id, &pin).await?.id),
     };
     let inputs = inputs.unwrap_or_default().into_map();
     let inputs = files::store_data_uris(&state.settings.data_dir, record.workflow_id, inputs).await?;
     let version = state.db.version(version_id.unwrap_or(record.version_id)).await?;
-    let remember = version.as_ref().and_then(|version| start::keep_answer(&once, version));
+    let remember = version.as_ref().and_then(|version| start::keep_run(&once, version));
     let begun = state.engine.run_rerun(Rerun { run_id, version_id, from_node, inputs, remember }).await;
     let snapshot = start::started(&state, record.workflow_id, Resource::Run, begun).await?;
     viewed(&state, &snapshot).await
 }
 
-async fn version_id(state: &AppState, workflow_id: Uuid, number: i32) -> Result<Uuid, Problem> {
-    state.db.version_id(workflow_id, number).await?.ok_or_else(|| {
-        let detail = format!(
-            "The workflow has no version {number}. List its versions with GET /wf/{{workflow_id}}/versions/."
-        );
-        Problem::new(Kind::RerunRefused, detail)
-    })
+fn named_twice() -> Problem {
+    let detail = "The version is named in the query too. Name it once.";
+    Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("/version", "conflict", detail)])
 }
 
 /// Retry a failed run.
@@ -117,7 +120,7 @@ pub(crate) async fn keep_change(
     let RunDetail { version, log, .. } = detail_of(state, id).await?;
     // The answer about a batch tells how far its rows are, which is not known before.
     let is_batch = RunState::from_log(log.iter().take(1)).batch.is_some();
-    Ok(if is_batch { None } else { start::keep_answer(once, &version) })
+    Ok(if is_batch { None } else { start::keep_run(once, &version) })
 }
 
 async fn viewed(state: &AppState, snapshot: &Snapshot) -> Result<Answer<Run>, Problem> {

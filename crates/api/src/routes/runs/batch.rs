@@ -87,11 +87,11 @@ struct Source {
 pub(crate) async fn batch_start(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(PinQuery(pin)): Query<PinQuery>,
+    Query(pin): Query<PinQuery>,
     once: Once,
     request: Request,
 ) -> Result<Answer<Run>, Problem> {
-    let version = pinned(&state, id, &pin).await?;
+    let version = pinned(&state, id, &pin.or_latest()).await?;
     let version_id = version.id;
     let Source { table, mini_batch_size, dataset_id } = source(&state, request).await?;
     let rows = tokio::task::block_in_place(|| inputs_of(&version, table))?;

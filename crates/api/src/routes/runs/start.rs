@@ -157,7 +157,7 @@ async fn version_id(state: &AppState, workflow_id: Uuid, pin: &Pin) -> Result<Uu
 async fn awaited(
     state: &AppState,
     id: Uuid,
-    (query, pin): (StartQuery, Pin),
+    (query, pin): (StartQuery, PinQuery),
     once: &Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Snapshot, Problem> {
@@ -166,14 +166,14 @@ async fn awaited(
         return state.engine.run_await(run, wait).await.map_err(|error| Resource::Run.engine(error));
     }
     let OptionalJson(request) = found_first(state, id, request).await?;
-    let version_id = version_id(state, id, &pin).await?;
-    let start = accepted(state, (id, version_id), request, query.run_type, once.keep_started()).await?;
+    let version_id = version_id(state, id, &pin.or_latest()).await?;
+    let start = accepted(state, (id, version_id), request, query.run_type, once.note_run()).await?;
     let waited = state.engine.run_wait(start, wait).await;
     started(state, id, Resource::Workflow, waited).await
 }
 
 /// Keeps the answer about a run with the change of it.
-pub(super) fn keep_answer(once: &Once, version: &VersionRow) -> Option<Remember<Snapshot>> {
+pub(super) fn keep_run(once: &Once, version: &VersionRow) -> Option<Remember<Snapshot>> {
     let version = version.clone();
     once.keep(move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
 }
@@ -225,7 +225,7 @@ fn unfinished(run: Run) -> Response {
 pub(crate) async fn run_outputs(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
+    Query((query, pin)): Query<(StartQuery, PinQuery)>,
     once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
@@ -269,7 +269,7 @@ fn failed(snapshot: &Snapshot) -> Problem {
 pub(crate) async fn run_wait(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
+    Query((query, pin)): Query<(StartQuery, PinQuery)>,
     once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
@@ -280,7 +280,7 @@ pub(crate) async fn run_wait(
 async fn waited_for(
     state: AppState,
     id: Uuid,
-    (query, pin): (StartQuery, Pin),
+    (query, pin): (StartQuery, PinQuery),
     once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
@@ -313,7 +313,7 @@ async fn waited_for(
 pub(crate) async fn run_start(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query((query, PinQuery(pin))): Query<(StartQuery, PinQuery)>,
+    Query((query, pin)): Query<(StartQuery, PinQuery)>,
     once: Once,
     request: Result<OptionalJson<StartRunRequest>, Problem>,
 ) -> Result<Response, Problem> {
@@ -321,8 +321,8 @@ pub(crate) async fn run_start(
         return waited_for(state, id, (query, pin), once, request).await;
     }
     let OptionalJson(request) = found_first(&state, id, request).await?;
-    let version = pinned(&state, id, &pin).await?;
-    let keep = keep_answer(&once, &version);
+    let version = pinned(&state, id, &pin.or_latest()).await?;
+    let keep = keep_run(&once, &version);
     let start = accepted(&state, (id, version.id), request, query.run_type, keep).await?;
     let begun = state.engine.run_start(start).await;
     let snapshot = started(&state, id, Resource::Workflow, begun).await?;
@@ -348,11 +348,11 @@ pub(crate) async fn run_start(
 pub(crate) async fn run_partial(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(PinQuery(pin)): Query<PinQuery>,
+    Query(pin): Query<PinQuery>,
     request: Result<Json<PartialRunRequest>, Problem>,
 ) -> Result<Answer<Map<String, Value>>, Problem> {
     let Json(request) = found_first(&state, id, request).await?;
-    let version_id = version_id(&state, id, &pin).await?;
+    let version_id = version_id(&state, id, &pin.or_latest()).await?;
     let outputs =
         state.engine.run_partial(request.into_partial(id, version_id), state.settings.run_wait).await;
     outputs.map(Answer).map_err(|error| Resource::Workflow.engine(error))

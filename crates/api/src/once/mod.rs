@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::body::Body;
@@ -14,13 +15,15 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 use sluice_engine::{KeptAnswer, Remember, Remembered, Snapshot};
 use uuid::Uuid;
 
+mod asked;
+
+use asked::Asked;
+
 use crate::AppState;
 use crate::access::Caller;
-use crate::extract::{media_type, read_body};
 use crate::problem::{Kind, Problem};
 
 /// The key of a request that is to be carried out once.
@@ -42,19 +45,34 @@ pub(crate) struct InProgress(Arc<Mutex<HashSet<String>>>);
 impl InProgress {
     fn claim(&self, key: &str) -> Option<Place> {
         let is_new = lock(&self.0).insert(key.to_owned());
-        is_new.then(|| Place { keys: Arc::clone(&self.0), key: key.to_owned() })
+        is_new.then(|| Place {
+            keys: Arc::clone(&self.0),
+            key: key.to_owned(),
+            given_up: AtomicBool::default(),
+        })
     }
 }
 
-/// A key that is in use until this is dropped.
+/// A key that is in use until this is given up or dropped.
+#[derive(Debug)]
 struct Place {
     keys: Arc<Mutex<HashSet<String>>>,
     key: String,
+    given_up: AtomicBool,
+}
+
+impl Place {
+    fn give_up(&self) {
+        // Once: after that it may be another request's.
+        if !self.given_up.swap(true, Ordering::AcqRel) {
+            lock(&self.keys).remove(&self.key);
+        }
+    }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        lock(&self.keys).remove(&self.key);
+        self.give_up();
     }
 }
 
@@ -64,8 +82,10 @@ pub(crate) struct Once(Option<Arc<Claim>>);
 
 #[derive(Debug)]
 struct Claim {
-    key: String,
-    request_hash: String,
+    /// Held by the change as well, which may still come when its request was told that the store gave no answer: until
+    /// then the same request is in progress.
+    place: Place,
+    asked: Asked,
     /// The run that an earlier try of this request has started, and for which it gave no answer yet.
     started: Option<Uuid>,
     /// The answer that is kept with the change.
@@ -94,8 +114,8 @@ impl Once {
         }))
     }
 
-    /// Keeps which run was started, with its start: the answer comes when the run has ended.
-    pub(crate) fn keep_started(&self) -> Option<Remember<Snapshot>> {
+    /// Notes which run was started, with its start: the answer is kept when the run has ended.
+    pub(crate) fn note_run(&self) -> Option<Remember<Snapshot>> {
         let claim = Arc::clone(self.0.as_ref()?);
         Some(Remember::new(move |started: &Snapshot| claim.remembered(Some(started.record.id), None)))
     }
@@ -113,7 +133,7 @@ impl Once {
 
 impl Claim {
     fn remembered(&self, run_id: Option<Uuid>, answer: Option<KeptAnswer>) -> Remembered {
-        Remembered { key: self.key.clone(), request_hash: self.request_hash.clone(), run_id, answer }
+        Remembered { key: self.place.key.clone(), request_hash: self.asked.hash(), run_id, answer }
     }
 }
 
@@ -126,10 +146,13 @@ pub(crate) fn kept(headers: &[(HeaderName, String)], answer: &impl Serialize) ->
 
 /// Carries a POST with a key out once.
 pub(crate) async fn once(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let key = request.headers().get(KEY).filter(|_| request.method() == Method::POST).cloned();
-    let Some(key) = key else { return next.run(request).await };
+    let keys = request.headers().get_all(KEY);
+    let keys: Vec<HeaderValue> = keys.iter().filter(|_| request.method() == Method::POST).cloned().collect();
+    if keys.is_empty() {
+        return next.run(request).await;
+    }
     // Whoever asked may go: the key is in use until the request is carried out all the same.
-    let carried_out = tokio::spawn(async move { carried_out(&state, &key, request, next).await });
+    let carried_out = tokio::spawn(async move { carried_out(&state, &keys, request, next).await });
     match carried_out.await {
         Ok(answer) => answer.unwrap_or_else(Problem::into_response),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
@@ -138,21 +161,26 @@ pub(crate) async fn once(State(state): State<AppState>, request: Request, next: 
 
 async fn carried_out(
     state: &AppState,
-    key: &HeaderValue,
+    keys: &[HeaderValue],
     request: Request,
     next: Next,
 ) -> Result<Response, Problem> {
+    let [key] = keys else {
+        let detail = "There is more than one header Idempotency-Key. Send it once.";
+        return Err(Problem::new(Kind::BadRequest, detail));
+    };
     // What one API key asked for is not told to another. No key has a space in it.
     let caller = request.extensions().get::<Caller>().and_then(Caller::id);
     let key = caller.map_or_else(|| checked(key), |id| Ok(format!("{id} {}", checked(key)?)))?;
-    let _place = state.in_progress.claim(&key).ok_or_else(|| {
+    let place = state.in_progress.claim(&key).ok_or_else(|| {
         let detail =
             "A request with this Idempotency-Key is being carried out. Send it again when that is answered.";
         Problem::new(Kind::RequestInProgress, detail)
     })?;
-    let (request, request_hash) = hashed(state, request).await?;
-    let started = match state.db.remembered(&key).await? {
-        Some(before) if before.request_hash != request_hash => {
+    let before = state.db.remembered(&key).await?;
+    let (request, asked) = Asked::of(state, request, before.is_some()).await?;
+    let started = match before {
+        Some(before) if before.request_hash != asked.hash() => {
             let detail =
                 "This Idempotency-Key belongs to another request. Give each request a key of its own.";
             return Err(Problem::new(Kind::KeyReused, detail));
@@ -161,11 +189,18 @@ async fn carried_out(
         Some(before) => before.run_id,
         None => None,
     };
-    let claim = Arc::new(Claim { key, request_hash, started, kept: Mutex::default() });
+    let claim = Arc::new(Claim { place, asked, started, kept: Mutex::default() });
     let (mut parts, body) = request.into_parts();
     parts.extensions.insert(Once(Some(Arc::clone(&claim))));
     let response = next.run(Request::from_parts(parts, body)).await;
-    settled(state, &claim, response).await
+    let mut response = settled(state, &claim, response).await?;
+    if started.is_some() {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    if !response.status().is_server_error() {
+        claim.place.give_up();
+    }
+    Ok(response)
 }
 
 /// The response, its answer kept.
@@ -224,26 +259,31 @@ fn checked(key: &HeaderValue) -> Result<String, Problem> {
     })
 }
 
-/// The request, and the SHA-256 (hex) of its path, query and body. Of a form, whose text is another each time that it
-/// is sent, path and query alone.
-async fn hashed(state: &AppState, request: Request) -> Result<(Request, String), Problem> {
-    let mut hash = Sha256::new();
-    let asked = request.uri().path_and_query().map_or("", |asked| asked.as_str());
-    hash.update(asked.len().to_le_bytes());
-    hash.update(asked);
-    let is_form = media_type(request.headers()).as_deref() == Some("multipart/form-data");
-    let request = if is_form {
-        request
-    } else {
-        let (parts, body) = request.into_parts();
-        let body = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
-        hash.update(&body);
-        Request::from_parts(parts, Body::from(body))
-    };
-    Ok((request, hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
+/// Nothing can panic halfway through a change.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Nothing can panic halfway through a change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_in_use_as_long_as_the_change_may_come() {
+        let keys = InProgress::default();
+        let place = keys.claim("k").unwrap();
+        let claim = Claim { place, asked: Asked::default(), started: None, kept: Mutex::default() };
+        let once = Once(Some(Arc::new(claim)));
+        // What waits in the queue of the writer.
+        let change = once.keep(|()| None);
+        drop(once);
+        assert!(keys.claim("k").is_none());
+        drop(change);
+        let next = keys.claim("k").unwrap();
+        next.give_up();
+        let after = keys.claim("k").unwrap();
+        drop(next);
+        assert!(keys.claim("k").is_none());
+        drop(after);
+    }
 }
