@@ -233,7 +233,7 @@ async fn hashed(state: &AppState, request: Request) -> Result<(Request, String),
         request
     } else {
         let (parts, body) = request.into_parts();
-        let body = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
+        let body = read_body(&parts.headers, body, state.settings.max_body_on(parts.uri.path())).await?;
         hash.update(&body);
         Request::from_parts(parts, Body::from(body))
     };
