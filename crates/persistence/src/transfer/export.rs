@@ -43,12 +43,13 @@ impl Database {
         Ok(Some((row, document)))
     }
 
-    /// The ids of all workflows, oldest first.
+    /// The ids and names of all workflows, oldest first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn workflow_ids(&self) -> Result<Vec<Uuid>, StoreError> {
-        let select = workflow::Entity::find().select_only().column(workflow::Column::Id);
+    pub async fn workflow_names(&self) -> Result<Vec<(Uuid, String)>, StoreError> {
+        let select = workflow::Entity::find().select_only();
+        let select = select.columns([workflow::Column::Id, workflow::Column::Name]);
         let select = select.order_by_asc(workflow::Column::Id);
         select.into_tuple().all(self.readers()).await.map_err(store_error)
     }

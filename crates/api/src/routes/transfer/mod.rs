@@ -176,8 +176,8 @@ pub(crate) async fn workflow_export(
     })?;
     let (row, document) = found.ok_or_else(|| Resource::Workflow.missing())?;
     let most = state.settings.max_import_bytes;
-    let (checksum, json) =
-        aside(move || written(&document.sealed(), most)).await?.ok_or_else(|| too_large(most, query))?;
+    let written = aside(move || Written::of(document.sealed(), most)).await?;
+    let Written { checksum, json } = written.ok_or_else(|| too_large(most, query))?;
     // Labels move without a change of the workflow.
     let etag = match checksum {
         Some(checksum) if query.versions => format!("{}-{}", row.version, checksum.replace(':', "-")),
@@ -186,14 +186,22 @@ pub(crate) async fn workflow_export(
     Ok(Tagged::new(etag, json).unless_known(&known))
 }
 
-/// The checksum and the text of a document; none when it is more than an import takes.
-fn written(document: &Document, most: usize) -> Result<Option<(Option<String>, Box<RawValue>)>, Problem> {
-    let json = document.to_json();
-    if json.len() > most || guard::check_documents(json.as_bytes()).is_err() {
-        return Ok(None);
+/// A document as it is answered.
+struct Written {
+    checksum: Option<String>,
+    json: Box<RawValue>,
+}
+
+impl Written {
+    /// None when it is more than an import takes.
+    fn of(document: Document, most: usize) -> Result<Option<Self>, Problem> {
+        let (checksum, json) = (document.checksum().map(str::to_owned), document.to_json());
+        drop(document);
+        if json.len() > most || guard::check_documents(json.as_bytes()).is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Self { checksum, json: RawValue::from_string(json).map_err(Problem::internal)? }))
     }
-    let checksum = document.checksum().map(str::to_owned);
-    Ok(Some((checksum, RawValue::from_string(json).map_err(Problem::internal)?)))
 }
 
 fn too_large(bytes: usize, query: ExportQuery) -> Problem {
