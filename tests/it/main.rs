@@ -38,6 +38,7 @@ mod routers;
 mod rude_clients;
 mod runs;
 mod transfer;
+mod transfer_files;
 mod uploads;
 mod validation;
 mod versions;

@@ -1,15 +1,11 @@
-//! Workflows on the move: `/wf/{id}/export/`, `/wf/import/`, `sluice export` and `sluice import`.
-
-use std::collections::BTreeMap;
-use std::path::Path;
+//! Workflows on the move: `/wf/{id}/export/` and `/wf/import/`.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::app::{App, id_of, ids, on_both_stores};
 use crate::graphs::*;
-use crate::process::{self, Ended};
-use crate::store::{Kind, Store};
+use crate::store::Kind;
 
 on_both_stores!(
     an_export_is_whole_and_tagged,
@@ -19,9 +15,11 @@ on_both_stores!(
     every_problem_of_every_workflow_is_told_and_nothing_is_written,
     what_an_import_cannot_do_is_refused,
     what_can_be_saved_can_be_moved,
+    names_are_swapped,
+    a_kept_answer_tells_what_was_done,
 );
 
-fn giving(name: &str, value: i64) -> Value {
+pub(crate) fn giving(name: &str, value: i64) -> Value {
     workflow(name, vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
 }
 
@@ -259,149 +257,6 @@ async fn what_can_be_saved_can_be_moved(app: App) {
     assert_eq!(problem["errors"][0]["pointer"], "/0/definition");
 }
 
-fn sluice(command: &str, folder: &Path, store: &Store, more: &[&str]) -> Ended {
-    let folder = folder.display().to_string();
-    let mut arguments = vec![command, &folder, "--database-url", &store.url, "--log", "error"];
-    arguments.extend(more);
-    process::run(&arguments, &[])
-}
-
-fn done(ended: Ended) -> String {
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    ended.stdout
-}
-
-/// Every file of a folder with its text.
-fn contents(folder: &Path) -> BTreeMap<String, String> {
-    let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
-    let text = |path: &Path| std::fs::read_to_string(path).expect("a text");
-    files
-        .map(|path| (path.file_name().expect("a name").to_string_lossy().into_owned(), text(&path)))
-        .collect()
-}
-
-fn folder() -> tempfile::TempDir {
-    tempfile::tempdir().expect("a temporary folder")
-}
-
-#[tokio::test]
-async fn files_go_through_databases_unchanged() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let (source, first, second) = (folder(), folder(), folder());
-    for path in [root.join("examples"), root.join("tests/fixtures")] {
-        for file in std::fs::read_dir(path).expect("a folder").map(|file| file.expect("a file").path()) {
-            if file.extension().is_some_and(|extension| extension == "json") {
-                std::fs::copy(&file, source.path().join(file.file_name().expect("a name"))).expect("a copy");
-            }
-        }
-    }
-    let odd = r#"{"name": "Odd / Ünd", "definition": {"nodes": [{"id": "input_node", "node_type": "InputNode",
-        "config": {"output_schema": {"z": "string", "a": "string"}}}, {"id": "s", "node_type": "StaticValueNode",
-        "config": {"values": {"b": 1.0,  "a": 1e2, "ü\u00e4 {[\" : ": [ ], "n": {"x": -0.0}}}}], "links": []}}"#;
-    std::fs::write(source.path().join("odd.json"), odd).expect("a file");
-
-    let (here, there) = (Store::new(Kind::Sqlite).await, Store::new(Kind::Sqlite).await);
-    let plan = done(sluice("import", source.path(), &here, &[]));
-    assert!(plan.contains("7 to create, 0 to update, 0 unchanged."), "{plan}");
-    assert!(plan.contains("Nothing was changed; run again with --yes."), "{plan}");
-    done(sluice("import", source.path(), &here, &["--yes"]));
-    let again = done(sluice("import", source.path(), &here, &["--yes"]));
-    assert!(again.contains("0 to create, 0 to update, 7 unchanged."), "{again}");
-
-    let out = done(sluice("export", first.path(), &here, &["--versions"]));
-    assert!(out.contains("7 files written, 0 unchanged."), "{out}");
-    let files = contents(first.path());
-    let odd = files.iter().find(|(name, _)| name.starts_with("odd-nd.")).expect("its file").1;
-    for part in ["\"b\": 1.0,\n", "\"a\": 1e2,\n", "\"ü\\u00e4 {[\\\" : \": [],\n", "\"x\": -0.0\n"] {
-        assert!(odd.contains(part), "{part} is missing in {odd}");
-    }
-    assert!(files.values().all(|text| text.starts_with("{\n  \"format\"") && text.ends_with("}\n")));
-    let out = done(sluice("export", first.path(), &here, &["--versions"]));
-    assert!(out.contains("0 files written, 7 unchanged."), "{out}");
-
-    let out = done(sluice("import", first.path(), &there, &["--yes"]));
-    assert!(out.contains("Done: 7 workflows imported."), "{out}");
-    done(sluice("export", second.path(), &there, &["--versions"]));
-    assert_eq!(contents(second.path()), files);
-    assert!(done(sluice("import", first.path(), &there, &["--yes"])).contains("Nothing to do"));
-}
-
-#[tokio::test]
-async fn a_plan_is_told_and_files_follow_their_workflows() {
-    let (files, store) = (folder(), Store::new(Kind::Sqlite).await);
-    std::fs::write(files.path().join("w.json"), giving("Some name", 1).to_string()).expect("a file");
-    done(sluice("import", files.path(), &store, &["--yes"]));
-    std::fs::remove_file(files.path().join("w.json")).expect("a file");
-    done(sluice("export", files.path(), &store, &[]));
-    let (name, text) = contents(files.path()).pop_first().expect("a file");
-    assert!(name.starts_with("some-name."), "{name}");
-    assert!(!text.contains("checksum") && !text.contains("definition_hash"), "{text}");
-
-    let changed = text.replace("\"out\": 1", "\"out\": 2").replace("Some name", "Another name");
-    std::fs::write(files.path().join(&name), changed).expect("a file");
-    for _ in 0..2 {
-        let plan = done(sluice("import", files.path(), &store, &["--dry-run"]));
-        for part in [
-            "update  \"Another name\"",
-            "version 2 after 1",
-            "\"Some name\" -> \"Another name\"",
-            "~ node f",
-            "0 to create, 1 to update",
-        ] {
-            assert!(plan.contains(part), "{part} is missing in {plan}");
-        }
-    }
-    done(sluice("import", files.path(), &store, &["--yes"]));
-    let out = done(sluice("export", files.path(), &store, &[]));
-    assert!(out.contains("renamed"), "{out}");
-    let (renamed, _) = contents(files.path()).pop_first().expect("a file");
-    assert_eq!(renamed, name.replace("some-name", "another-name"));
-    assert_eq!(contents(files.path()).len(), 1);
-
-    std::fs::write(files.path().join("notes.json"), "[]").expect("a file");
-    store.execute("DELETE FROM workflows").await;
-    assert!(done(sluice("export", files.path(), &store, &[])).contains("--prune"));
-    assert_eq!(contents(files.path()).len(), 2, "told, not deleted");
-    done(sluice("export", files.path(), &store, &["--prune"]));
-    assert_eq!(contents(files.path()).into_keys().collect::<Vec<_>>(), ["notes.json"], "not ours");
-}
-
-#[tokio::test]
-async fn files_with_errors_change_nothing() {
-    let (files, store) = (folder(), Store::new(Kind::Sqlite).await);
-    let write = |name: &str, value: &Value| {
-        std::fs::write(files.path().join(name), value.to_string()).expect("a file");
-    };
-    write("fine.json", &giving("fine", 1));
-    write("bad.json", &workflow("w", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]));
-    let ended = sluice("import", files.path(), &store, &["--yes"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    for part in ["bad.json", "error[node_type_unknown]", "/definition/nodes/1/node_type", "1 error"] {
-        assert!(ended.stdout.contains(part), "{part} is missing in {}", ended.stdout);
-    }
-    write("bad.json", &giving("fine", 2));
-    let ended = sluice("import", files.path(), &store, &["--yes"]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stdout.contains("Keep one of them."), "{ended:?}");
-    let out = folder();
-    assert!(done(sluice("export", out.path(), &store, &[])).contains("0 files written"));
-    let ended = sluice("export", files.path(), &Store::new(Kind::Sqlite).await, &["--prune"]);
-    assert!(ended.code == Some(1) && ended.stderr.contains("--database-url"), "{ended:?}");
-    let ended = sluice("import", &files.path().join("missing"), &store, &[]);
-    assert!(ended.code == Some(1) && ended.stderr.contains("missing"), "{ended:?}");
-}
-
-async fn a_running_server_is_named(app: App) {
-    let files = folder();
-    for command in ["export", "import"] {
-        let ended = sluice(command, files.path(), &app.store, &[]);
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(ended.stderr.contains("POST /wf/import/"), "{ended:?}");
-    }
-}
-
-on_both_stores!(a_running_server_is_named);
-
 #[tokio::test]
 async fn a_history_that_no_store_could_read_back_is_refused() {
     let app = App::start(Kind::Sqlite).await;
@@ -418,4 +273,102 @@ async fn a_history_that_no_store_could_read_back_is_refused() {
     let done = app.post("/wf/import/?mode=update", &blank).await.ok();
     assert_eq!(done["results"][0]["action"], "create");
     assert_ne!(done["results"][0]["id"], json!(untitled));
+}
+
+async fn names_are_swapped(app: App) {
+    let mut moved = Vec::new();
+    for (name, after) in [("a", "b"), ("b", "c"), ("c", "a"), ("d", "e")] {
+        let id = app.create(&giving(name, 1)).await;
+        let mut document = export(&app, &id).await;
+        (document["name"], document["checksum"]) = (json!(after), Value::Null);
+        moved.push(document);
+    }
+    // One that is new takes a name that the import frees; one without a name takes one that stays free.
+    moved.push(giving("d", 7));
+    moved.push(giving("x", 8)["definition"].clone());
+    let body = Value::Array(moved.clone());
+    let planned = import(&app, "?mode=dry_run", &body).await;
+    let done = import(&app, "?mode=update", &body).await;
+    for results in [&planned, &done] {
+        let told = results.as_array().expect("a list").iter();
+        let told: Vec<_> = told.map(|one| (one["action"].clone(), one["name"].clone())).collect();
+        let wanted = [("update", "b"), ("update", "c"), ("update", "a"), ("update", "e")];
+        let wanted = wanted.into_iter().chain([("create", "d"), ("create", "Untitled Workflow")]);
+        assert_eq!(told, wanted.map(|(action, name)| (json!(action), json!(name))).collect::<Vec<_>>());
+    }
+    for document in &moved[..4] {
+        let id = document["id"].as_str().expect("an id");
+        assert_eq!(app.get(&format!("/wf/{id}/")).await.ok()["name"], document["name"]);
+        let found = app.get(&format!("/wf/?q={}", document["name"].as_str().expect("a name"))).await.ok();
+        assert_eq!(ids(&found), [id], "it is found by its new name");
+    }
+    moved.pop();
+    let again = import(&app, "?mode=update", &Value::Array(moved.clone())).await;
+    assert!(again.as_array().expect("a list").iter().all(|one| one["action"] == "unchanged"), "{again}");
+    // A name that stays with its workflow is nobody else's.
+    moved[1]["name"] = json!("b");
+    assert_eq!(app.post("/wf/import/?mode=update", &Value::Array(moved)).await.pointers(), ["/1"]);
+}
+
+async fn a_kept_answer_tells_what_was_done(app: App) {
+    app.create(&giving("kept", 1)).await;
+    let body = json!([giving("kept", 2), giving("new", 1)]);
+    let path = "/wf/import/?mode=update";
+    let first = app.post_with(path, &body, "idempotency-key", "imported-once").await;
+    let again = app.post_with(path, &body, "idempotency-key", "imported-once").await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    let (first, again) = (first.ok(), again.ok());
+    assert_eq!(first, again);
+    assert_eq!(first["results"][0]["diff"]["nodes"]["changed"][0]["node_id"], "f");
+    assert_eq!(count(&app).await, 2);
+}
+
+/// A workflow whose definition has about this many values, one of them a text of this length.
+fn large(values: usize, text: usize, last: i64) -> Value {
+    let mut list = vec![json!(0); values];
+    list.extend([json!("x".repeat(text)), json!(last)]);
+    workflow("large", vec![input(), fixed("f", json!({"out": list}))], chain(&["input_node", "f"]))
+}
+
+#[tokio::test]
+async fn what_is_exported_is_imported_however_large() {
+    let app = App::start(Kind::Sqlite).await;
+    let id = app.create(&large(400_000, 3_000_000, 1)).await;
+    for last in 2..=3 {
+        app.put(&format!("/wf/{id}/"), &large(400_000, 3_000_000, last)).await.ok();
+    }
+    let path = format!("/wf/{id}/export/?versions=true");
+    let text = app.get(&path).await.text;
+    assert!(text.len() > 8 << 20, "more bytes, and more values, than other bodies may have: {}", text.len());
+    app.delete(&format!("/wf/{id}/")).await;
+    let put = |path| app.raw(Method::POST, path, "application/json", text.as_str());
+    assert_eq!(put("/wf/import/?mode=dry_run").await.ok()["results"][0]["action"], "create");
+    let done = put("/wf/import/?mode=update").await.ok();
+    assert_eq!((&done["results"][0]["version"], &done["results"][0]["id"]), (&json!(3), &json!(id)));
+    assert!(app.get(&path).await.text == text, "nothing is lost on the way");
+    put("/wf/").await.problem(413);
+}
+
+#[tokio::test]
+async fn what_is_too_large_to_be_imported_is_not_exported() {
+    let app = App::start_with(Kind::Sqlite, &[("SLUICE_MAX_IMPORT_BYTES", "4000")]).await;
+    let id = app.create(&large(500, 1, 1)).await;
+    let document = export(&app, &id).await;
+    assert_eq!(import(&app, "?mode=update", &document).await[0]["action"], "unchanged");
+    for last in 2..=4 {
+        app.put(&format!("/wf/{id}/"), &large(500, 1, last)).await.ok();
+    }
+    let problem = app.get(&format!("/wf/{id}/export/?versions=true")).await.problem(413);
+    assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("?versions=true")), "{problem}");
+    let body = giving(&"x".repeat(200), 1).to_string() + &" ".repeat(4_000);
+    for key in [None, Some("too-large-once")] {
+        let answer = match key {
+            None => app.raw(Method::POST, "/wf/import/", "application/json", body.as_str()).await,
+            Some(key) => {
+                let padded = json!([giving(&"x".repeat(200), 1), "y".repeat(4_000)]);
+                app.post_with("/wf/import/", &padded, "idempotency-key", key).await
+            }
+        };
+        answer.problem(413);
+    }
 }

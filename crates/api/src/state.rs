@@ -45,6 +45,9 @@ impl AppState {
     }
 }
 
+/// Where imports go, which have a limit of their own.
+const IMPORT: &str = "/wf/import/";
+
 /// The limits and folders of a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -52,6 +55,8 @@ pub struct Settings {
     pub data_dir: PathBuf,
     /// The largest JSON body that is taken.
     pub max_body_bytes: usize,
+    /// The largest import that is taken, and the largest document that is exported.
+    pub max_import_bytes: usize,
     /// The largest file that is taken.
     pub max_upload_bytes: u64,
     /// The most files that one upload may hold.
@@ -88,6 +93,7 @@ impl Settings {
         Self {
             data_dir: data_dir.into(),
             max_body_bytes: 8 << 20,
+            max_import_bytes: 32 << 20,
             max_upload_bytes: 64 << 20,
             max_upload_files: 20,
             run_wait: Duration::from_secs(600),
@@ -98,5 +104,9 @@ impl Settings {
             max_calls_per_second: 1_000,
             cors_origins: Vec::new(),
         }
+    }
+    /// The largest JSON body that is taken on a path.
+    pub(crate) fn max_body_on(&self, path: &str) -> usize {
+        if path == IMPORT { self.max_import_bytes } else { self.max_body_bytes }
     }
 }

@@ -14,28 +14,37 @@ pub const MAX_DEPTH: usize = 64;
 /// The most values that are accepted: objects, lists, texts, numbers. Each takes many times its text in memory.
 pub const MAX_VALUES: usize = 1_000_000;
 
+/// The most values of a definition in a document. What is stored names every member of its nodes and links, also those
+/// that were left out when it was saved, so it has more values than what [`MAX_VALUES`] was asked of.
+pub const MAX_DEFINITION_VALUES: usize = 4 * MAX_VALUES;
+
 /// Accepts a JSON text of at most [`MAX_DEPTH`] levels and [`MAX_VALUES`] values whose numbers are finite doubles, whose strings
 /// are Unicode without U+0000 (PostgreSQL stores none) and whose objects name no key twice (RFC 7493).
 ///
 /// # Errors
 /// Where the text breaks a rule, with line and column.
 pub fn check_json(text: &[u8]) -> Result<(), serde_json::Error> {
-    check(text, MAX_DEPTH)
+    check(
+        text,
+        Guard { depth: 0, max: MAX_DEPTH, most: MAX_VALUES, left: &Cell::new(MAX_VALUES), part: Part::Inner },
+    )
 }
 
 /// As [`check_json`], for documents of workflows: around a definition they are up to three levels deeper than what it
-/// was saved in. How deep a definition itself may be is for its validation to say.
+/// was saved in, and each workflow, and each definition of its history, may have [`MAX_DEFINITION_VALUES`] values. How
+/// deep a definition itself may be is for its validation to say. How many there are is bounded by their size alone:
+/// they are looked into one after the other.
 ///
 /// # Errors
 /// As [`check_json`].
 pub fn check_documents(text: &[u8]) -> Result<(), serde_json::Error> {
-    check(text, MAX_DEPTH + 3)
+    let most = MAX_DEFINITION_VALUES;
+    check(text, Guard { depth: 0, max: MAX_DEPTH + 3, most, left: &Cell::new(most), part: Part::Body })
 }
 
-fn check(text: &[u8], max: usize) -> Result<(), serde_json::Error> {
+fn check(text: &[u8], guard: Guard<'_>) -> Result<(), serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let left = Cell::new(MAX_VALUES);
-    Guard { depth: 0, max, left: &left }.deserialize(&mut deserializer)?;
+    guard.deserialize(&mut deserializer)?;
     deserializer.end()
 }
 
@@ -62,8 +71,49 @@ const TOO_DEEP: &str = "nested more than";
 struct Guard<'g> {
     depth: usize,
     max: usize,
+    /// How many values may come at all.
+    most: usize,
     /// How many more values may come.
     left: &'g Cell<usize>,
+    /// What is looked into.
+    part: Part,
+}
+
+/// The parts of documents whose values are counted on their own, and what they are found in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    /// All of it: a workflow, or a list of them.
+    Body,
+    /// A workflow.
+    Workflow,
+    /// The history of a workflow.
+    History,
+    /// A version of a workflow.
+    Version,
+    /// Anything else.
+    Inner,
+}
+
+impl Part {
+    /// What the items of a list are.
+    fn item(self) -> Self {
+        match self {
+            Self::Body => Self::Workflow,
+            Self::History => Self::Version,
+            _ => Self::Inner,
+        }
+    }
+
+    /// What a member of an object is.
+    fn member(self, key: &str) -> Self {
+        let is_workflow = matches!(self, Self::Body | Self::Workflow);
+        if is_workflow && key == "versions" { Self::History } else { Self::Inner }
+    }
+
+    /// Whether a member of an object is a definition.
+    fn has_definition(self, key: &str) -> bool {
+        matches!(self, Self::Body | Self::Workflow | Self::Version) && key == "definition"
+    }
 }
 
 impl Guard<'_> {
@@ -81,7 +131,7 @@ impl<'de> DeserializeSeed<'de> for Guard<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let left = self.left.get().checked_sub(1);
-        let left = left.ok_or_else(|| D::Error::custom(format_args!("more than {MAX_VALUES} values")))?;
+        let left = left.ok_or_else(|| D::Error::custom(format_args!("more than {} values", self.most)))?;
         self.left.set(left);
         deserializer.deserialize_any(self)
     }
@@ -119,9 +169,14 @@ impl<'de> Visitor<'de> for Guard<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let inner = self.deeper()?;
-        while items.next_element_seed(inner)?.is_some() {}
-        Ok(())
+        let inner = Self { part: self.part.item(), ..self.deeper()? };
+        loop {
+            let own = Cell::new(self.most);
+            let item = if inner.part == Part::Workflow { Guard { left: &own, ..inner } } else { inner };
+            if items.next_element_seed(item)?.is_none() {
+                return Ok(());
+            }
+        }
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
@@ -131,7 +186,9 @@ impl<'de> Visitor<'de> for Guard<'_> {
             if seen.contains(&key) {
                 return Err(de::Error::custom(format_args!("the key {key:?} stands twice in one object")));
             }
-            fields.next_value_seed(inner)?;
+            let own = Cell::new(self.most);
+            let left = if self.part.has_definition(&key) { &own } else { inner.left };
+            fields.next_value_seed(Guard { left, part: self.part.member(&key), ..inner })?;
             seen.insert(key);
         }
         Ok(())

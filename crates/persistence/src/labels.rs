@@ -5,9 +5,11 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
     QueryOrder, QuerySelect, QueryTrait as _, Set,
 };
+use sluice_domain::transfer::IncomingLabel;
 use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
+use crate::direct::Tx;
 use crate::entity::{label, label_move, workflow_version};
 use crate::error::{Fault, store_error};
 use crate::writer::Change;
@@ -258,13 +260,43 @@ pub(crate) async fn point(
     Ok(label)
 }
 
+/// Sets the labels of a workflow that is new, in two statements however many there are.
+pub(crate) async fn insert(tx: &Tx<'_>, workflow_id: Uuid, labels: &[IncomingLabel]) -> Result<(), DbErr> {
+    if labels.is_empty() {
+        return Ok(());
+    }
+    let now = clock::now();
+    let set = labels.iter().map(|IncomingLabel { label, version, protected }| label::ActiveModel {
+        workflow_id: Set(workflow_id),
+        name: Set(label.clone()),
+        version: Set(*version),
+        is_protected: Set(*protected),
+        created_at: Set(now),
+        updated_at: Set(now),
+    });
+    let moves = labels.iter().map(|IncomingLabel { label, version, .. }| {
+        move_model((workflow_id, label), (None, Some(*version)), None)
+    });
+    tx.execute(&label::Entity::insert_many(set)).await?;
+    tx.execute(&label_move::Entity::insert_many(moves)).await
+}
+
 async fn note(
     tx: &DatabaseTransaction,
+    label: (Uuid, &str),
+    versions: (Option<i32>, Option<i32>),
+    by: Option<&str>,
+) -> Result<(), DbErr> {
+    let model = move_model(label, versions, by);
+    label_move::Entity::insert(model).exec_without_returning(tx).await.map(drop)
+}
+
+fn move_model(
     (workflow_id, name): (Uuid, &str),
     (from, to): (Option<i32>, Option<i32>),
     by: Option<&str>,
-) -> Result<(), DbErr> {
-    let model = label_move::ActiveModel {
+) -> label_move::ActiveModel {
+    label_move::ActiveModel {
         id: Set(clock::new_id()),
         workflow_id: Set(workflow_id),
         name: Set(name.to_owned()),
@@ -272,8 +304,7 @@ async fn note(
         to_version: Set(to),
         moved_at: Set(clock::now()),
         moved_by: Set(by.map(str::to_owned)),
-    };
-    label_move::Entity::insert(model).exec_without_returning(tx).await.map(drop)
+    }
 }
 
 async fn existing(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> Result<LabelRow, Fault> {

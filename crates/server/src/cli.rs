@@ -103,7 +103,7 @@ pub(crate) struct ExportArgs {
     /// Also write the versions of each workflow, the latest 1,000, and their labels.
     #[arg(long)]
     pub(crate) versions: bool,
-    /// Delete the files of workflows that the database doesn't have.
+    /// Delete the files of workflows that the database doesn't have. Nothing else is ever deleted.
     #[arg(long)]
     pub(crate) prune: bool,
     #[command(flatten)]
@@ -120,7 +120,7 @@ pub(crate) struct ImportArgs {
     /// Change nothing, as without --yes.
     #[arg(long, conflicts_with = "yes")]
     pub(crate) dry_run: bool,
-    /// Change what the plan says.
+    /// Change what the plan says. Makes the database when it is missing.
     #[arg(long)]
     pub(crate) yes: bool,
     #[command(flatten)]
@@ -159,9 +159,12 @@ pub(crate) struct ServeArgs {
     /// Where uploaded files are kept.
     #[arg(long, env = "SLUICE_DATA_DIR", default_value = "./data")]
     pub(crate) data_dir: PathBuf,
-    /// The most bytes of a request body; uploads have their own limit.
+    /// The most bytes of a request body; imports and uploads have their own limits.
     #[arg(long, env = "SLUICE_MAX_BODY_BYTES", default_value_t = 8 * 1024 * 1024)]
     pub(crate) max_body_bytes: usize,
+    /// The most bytes of an import, and of a document that is exported.
+    #[arg(long, env = "SLUICE_MAX_IMPORT_BYTES", default_value_t = 32 * 1024 * 1024)]
+    pub(crate) max_import_bytes: usize,
     /// The most bytes of one uploaded file.
     #[arg(long, env = "SLUICE_MAX_UPLOAD_BYTES", default_value_t = 64 * 1024 * 1024)]
     pub(crate) max_upload_bytes: u64,

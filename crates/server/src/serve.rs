@@ -111,6 +111,7 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
     Ok(Settings {
         data_dir: args.data_dir.clone(),
         max_body_bytes: args.max_body_bytes,
+        max_import_bytes: args.max_import_bytes,
         max_upload_bytes: args.max_upload_bytes,
         max_upload_files: args.max_upload_files,
         run_wait: Duration::from_secs(args.run_wait_seconds),

@@ -49,7 +49,7 @@ impl FromRequest<AppState> for JsonText {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         let (parts, body) = request.into_parts();
-        let bytes = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
+        let bytes = read_body(&parts.headers, body, state.settings.max_body_on(parts.uri.path())).await?;
         check_media_type(&parts.headers)?;
         Ok(Self(bytes))
     }

@@ -41,7 +41,7 @@ impl Asked {
         let asked = Self(Arc::new(Mutex::new(reading)));
         let (parts, body) = request.into_parts();
         if !is_form {
-            let body = read_body(&parts.headers, body, state.settings.max_body_bytes).await?;
+            let body = read_body(&parts.headers, body, state.settings.max_body_on(parts.uri.path())).await?;
             lock(&asked.0).all(&body);
             return Ok((Request::from_parts(parts, Body::from(body)), asked));
         }

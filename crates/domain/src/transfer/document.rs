@@ -91,7 +91,7 @@ impl Document {
     #[must_use]
     pub fn sealed(self) -> Self {
         let open = Self { checksum: None, ..self };
-        let checksum = serde_json::from_str(&open.to_json()).ok().map(checksum);
+        let checksum = checksum(&open.to_json()).ok();
         Self { checksum, ..open }
     }
 

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sluice_domain::guard::{MAX_DEPTH, check_json};
+use sluice_domain::guard::{MAX_DEFINITION_VALUES, MAX_DEPTH, MAX_VALUES, check_documents, check_json};
 use sluice_domain::run::dig;
 use sluice_domain::versioning::definition_hash;
 use sluice_domain::{Definition, SpurType, naming};
@@ -108,6 +108,29 @@ fn the_guard_names_each_kind_of_bad_text() {
         r#"{"$serde_json::private::RawValue":"1"}"#,
     ] {
         assert!(check_json(bad.as_bytes()).is_err(), "{bad} was taken");
+    }
+}
+
+#[test]
+fn values_of_documents_are_counted_for_each_workflow_and_definition() {
+    let list = |values: usize| format!("[{}0]", "0,".repeat(values - 1));
+    let (half, most) = (list(MAX_VALUES / 2), list(MAX_DEFINITION_VALUES - 1));
+    assert!(check_json(format!("[{half},{half}]").as_bytes()).is_err());
+    for fine in [
+        format!(
+            "{{\"definition\":{most},\"versions\":[{{\"definition\":{most}}},{{\"definition\":{most}}}]}}"
+        ),
+        format!("[{{\"definition\":{most}}},{{\"nodes\":{half},\"links\":{half}}},{{\"nodes\":{half}}}]"),
+    ] {
+        assert!(check_documents(fine.as_bytes()).is_ok());
+    }
+    for bad in [
+        format!("{{\"definition\":[{most}]}}"),
+        format!("[{{\"definition\":{{\"definition\":{most},\"b\":{half}}}}}]"),
+        format!("{{\"versions\":[{{\"note\":{most}}}]}}"),
+        format!("{{\"tags\":{most},\"definition\":0}}"),
+    ] {
+        assert!(check_documents(bad.as_bytes()).is_err());
     }
 }
 

@@ -1,7 +1,9 @@
 //! Out of the store.
 
 use chrono::SecondsFormat;
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+};
 use serde_json::value::RawValue;
 use sluice_domain::transfer::{Document, DocumentLabel, DocumentVersion, MAX_VERSIONS};
 use sluice_engine::StoreError;
@@ -36,33 +38,39 @@ impl Database {
             versions.reverse();
             let first = versions.first().map_or(1, |version| version.version);
             let labels = labels(&tx, id, first).await?;
-            let versions = versions.into_iter().map(version).collect::<Result<_, _>>()?;
             document = document.with_versions(versions, labels);
         }
         Ok(Some((row, document)))
     }
 
-    /// The ids of all workflows, oldest first.
+    /// The ids and names of all workflows, oldest first.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn workflow_ids(&self) -> Result<Vec<Uuid>, StoreError> {
-        let select = workflow::Entity::find().select_only().column(workflow::Column::Id);
+    pub async fn workflow_names(&self) -> Result<Vec<(Uuid, String)>, StoreError> {
+        let select = workflow::Entity::find().select_only();
+        let select = select.columns([workflow::Column::Id, workflow::Column::Name]);
         let select = select.order_by_asc(workflow::Column::Id);
         select.into_tuple().all(self.readers()).await.map_err(store_error)
     }
 }
 
 /// The latest versions, the highest first. One that can't be read would leave a gap, so it is an error.
-async fn versions(tx: &DatabaseTransaction, id: Uuid, most: usize) -> Result<Vec<VersionRow>, StoreError> {
+async fn versions(
+    tx: &DatabaseTransaction,
+    id: Uuid,
+    most: usize,
+) -> Result<Vec<DocumentVersion>, StoreError> {
     let select = workflow_version::Entity::find()
         .filter(workflow_version::Column::WorkflowId.eq(id))
         .order_by_desc(workflow_version::Column::Version)
         .limit(most as u64);
-    let size = |version: &Result<VersionRow, StoreError>| {
-        version.as_ref().map_or(0, |version| version.definition.len())
+    let size = |version: &Result<DocumentVersion, StoreError>| {
+        let told = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        version.as_ref().map_or(0, |version| version.definition.get().len() + told(&version.description))
     };
-    let found = rows::within_page(tx, &select, |row| Ok(rows::version(row)), size).await?;
+    let read = |row: &QueryResult| Ok(rows::version(row).and_then(version));
+    let found = rows::within_page(tx, &select, read, size).await?;
     found.into_iter().collect()
 }
 

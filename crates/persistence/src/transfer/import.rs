@@ -1,7 +1,10 @@
 //! Into the store: everything of an import, or nothing.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait, Set};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Set};
 use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
@@ -62,12 +65,30 @@ impl Change for All {
             Ok(steps) => steps,
             Err(refused) => return Ok(Err(refused)),
         };
+        make_way(tx, &steps).await?;
         let mut done = Vec::with_capacity(steps.len());
         for (step, import) in steps.into_iter().zip(imports) {
             done.push(take(tx, step, import, *mode).await?);
         }
         Ok(Ok(done))
     }
+}
+
+/// Takes names away that others of the import get, so that names can be swapped in any order. Nobody but this
+/// transaction sees what stands in for them, and no workflow is called so: names have no control characters.
+async fn make_way(tx: &DatabaseTransaction, steps: &[Step]) -> Result<(), DbErr> {
+    let wanted: HashSet<&str> = steps.iter().map(|step| step.after.name.as_str()).collect();
+    let befores = steps.iter().filter_map(|step| Some((step.before.as_ref()?, &step.after.name)));
+    for (before, after) in befores {
+        if before.name != *after && wanted.contains(before.name.as_str()) {
+            workflow::Entity::update_many()
+                .col_expr(workflow::Column::Name, Expr::value(format!("\u{1}{}", before.id)))
+                .filter(workflow::Column::Id.eq(before.id))
+                .exec(tx)
+                .await?;
+        }
+    }
+    Ok(())
 }
 
 /// What a step would come to.
@@ -135,9 +156,7 @@ async fn create(
     for some in versions(&row, new, import, now).chunks(VERSIONS) {
         Tx::Orm(tx).execute(&workflow_version::Entity::insert_many(some.to_vec())).await?;
     }
-    for label in &import.labels {
-        labels::point(tx, (row.id, &label.label), label.version, Some(label.protected), None).await?;
-    }
+    labels::insert(&Tx::Orm(tx), row.id, &import.labels).await?;
     Ok(row)
 }
 

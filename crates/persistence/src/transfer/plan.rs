@@ -141,82 +141,132 @@ impl Import {
     }
 }
 
-/// What an import comes to, in its order, or everything that keeps it from being made.
+/// What an import comes to, in its order, or everything that keeps it from being made. Who is meant is settled first,
+/// then who is called what: a name is free when the import takes it from the workflow that has it.
 pub(super) async fn plan(
     tx: &DatabaseTransaction,
     imports: &[Import],
     mode: ImportMode,
 ) -> Result<Result<Vec<Step>, Vec<ImportRefused>>, DbErr> {
-    let mut planned = Planned::default();
-    for (index, import) in imports.iter().enumerate() {
-        let refusal = match before(tx, import, mode).await? {
-            Some(before) => planned.update(tx, import.over(before)).await?,
-            None => planned.create(tx, import, mode).await?,
-        };
-        planned.refused.extend(refusal.map(|refusal| ImportRefused { index, refusal }));
+    let mut planned = Planned { steps: imports.iter().map(|_| None).collect(), ..Planned::default() };
+    if mode == ImportMode::Update {
+        planned.updates(tx, imports).await?;
     }
-    Ok(if planned.refused.is_empty() { Ok(planned.steps) } else { Err(planned.refused) })
+    planned.creations(tx, imports, mode).await?;
+    if planned.refused.is_empty() {
+        return Ok(Ok(planned.steps.into_iter().flatten().collect()));
+    }
+    planned.refused.sort_by_key(|refused| refused.index);
+    Ok(Err(planned.refused))
 }
 
 /// A plan that is being made.
 #[derive(Default)]
 struct Planned {
-    steps: Vec<Step>,
+    /// One for each import, once it is known.
+    steps: Vec<Option<Step>>,
     refused: Vec<ImportRefused>,
-    ids: HashSet<Uuid>,
+    /// The names that workflows have after the import.
     names: HashSet<String>,
 }
 
 impl Planned {
-    async fn update(&mut self, tx: &DatabaseTransaction, step: Step) -> Result<Option<ImportRefusal>, DbErr> {
-        let id = step.before.as_ref().map(|before| before.id);
-        let owner = owner_of(tx, &step.after.name).await?;
-        if owner.is_some() && owner != id {
-            return Ok(Some(ImportRefusal::NameTaken));
-        }
-        let is_first = id.is_none_or(|id| self.ids.insert(id)) && self.names.insert(step.after.name.clone());
-        self.steps.push(step);
-        Ok((!is_first).then_some(ImportRefusal::Twice))
+    fn refuse(&mut self, index: usize, refusal: ImportRefusal) {
+        self.refused.push(ImportRefused { index, refusal });
     }
 
-    async fn create(
-        &mut self,
-        tx: &DatabaseTransaction,
-        import: &Import,
-        mode: ImportMode,
-    ) -> Result<Option<ImportRefusal>, DbErr> {
-        let wanted = import.name.as_deref().unwrap_or(naming::UNTITLED);
-        if mode == ImportMode::Update {
-            let is_named_twice = import.name.is_some() && self.names.contains(wanted);
-            if is_named_twice || import.id.is_some_and(|id| !self.ids.insert(id)) {
-                return Ok(Some(ImportRefusal::Twice));
+    fn is_refused(&self, index: usize) -> bool {
+        self.refused.iter().any(|refused| refused.index == index)
+    }
+
+    /// Plans what is done with workflows that are there.
+    async fn updates(&mut self, tx: &DatabaseTransaction, imports: &[Import]) -> Result<(), DbErr> {
+        let mut ids = HashSet::new();
+        for (index, import) in imports.iter().enumerate() {
+            let Some(id) = import.id else { continue };
+            if !ids.insert(id) {
+                self.refuse(index, ImportRefusal::Twice);
+            } else if let Some(model) = workflow::Entity::find_by_id(id).one(tx).await? {
+                self.steps[index] = Some(import.over(rows::of_workflow(model)));
             }
         }
-        let mut name = naming::candidate(wanted, 1);
-        if self.names.contains(&name) || !taken_of(&Tx::Orm(tx), [name.clone()]).await?.is_empty() {
-            name = free_name(&Tx::Orm(tx), wanted, &self.names).await?;
+        // Who is meant by an id keeps it: by a name is meant who has it, and isn't meant by an id.
+        let by_id: HashSet<Uuid> = self.befores().map(|(_, before)| before.id).collect();
+        let mut by_name = HashSet::new();
+        for (index, import) in imports.iter().enumerate() {
+            let is_open = self.steps[index].is_none() && !self.is_refused(index);
+            let Some(name) = import.name.as_ref().filter(|_| is_open) else { continue };
+            let Some(owner) = owner_of(tx, name).await?.filter(|owner| !by_id.contains(owner)) else {
+                continue;
+            };
+            if !by_name.insert(owner) {
+                self.refuse(index, ImportRefusal::Twice);
+            } else if let Some(model) = workflow::Entity::find_by_id(owner).one(tx).await? {
+                self.steps[index] = Some(import.over(rows::of_workflow(model)));
+            }
         }
-        self.names.insert(name.clone());
-        self.steps.push(Step { before: None, after: import.new_workflow(name), is_same: false });
-        Ok(None)
+        self.check_names(tx).await
     }
-}
 
-/// The workflow that an import is meant for.
-async fn before(
-    tx: &DatabaseTransaction,
-    import: &Import,
-    mode: ImportMode,
-) -> Result<Option<WorkflowRow>, DbErr> {
-    if mode == ImportMode::Create {
-        return Ok(None);
+    /// The workflows that are updated, with their places.
+    fn befores(&self) -> impl Iterator<Item = (usize, &WorkflowRow)> {
+        let steps = self.steps.iter().enumerate();
+        steps.filter_map(|(index, step)| Some((index, step.as_ref()?.before.as_ref()?)))
     }
-    if let Some(id) = import.id
-        && let Some(model) = workflow::Entity::find_by_id(id).one(tx).await?
-    {
-        return Ok(Some(rows::of_workflow(model)));
+
+    /// Refuses updates that take a name which is not free.
+    async fn check_names(&mut self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        let updated: HashSet<Uuid> = self.befores().map(|(_, before)| before.id).collect();
+        let mut refused = Vec::new();
+        for (index, step) in self.steps.iter().enumerate() {
+            let Some(Step { before: Some(before), after, .. }) = step else { continue };
+            if before.name != after.name {
+                let owner = owner_of(tx, &after.name).await?;
+                if owner.is_some_and(|owner| !updated.contains(&owner)) {
+                    refused.push((index, ImportRefusal::NameTaken));
+                    continue;
+                }
+            }
+            if !self.names.insert(after.name.clone()) {
+                refused.push((index, ImportRefusal::Twice));
+            }
+        }
+        refused.into_iter().for_each(|(index, refusal)| self.refuse(index, refusal));
+        Ok(())
     }
-    let Some(name) = &import.name else { return Ok(None) };
-    let Some(id) = owner_of(tx, name).await? else { return Ok(None) };
-    Ok(workflow::Entity::find_by_id(id).one(tx).await?.map(rows::of_workflow))
+
+    /// Plans what is new: first what has to be called as it is, then what gets any name that is free.
+    async fn creations(
+        &mut self,
+        tx: &DatabaseTransaction,
+        imports: &[Import],
+        mode: ImportMode,
+    ) -> Result<(), DbErr> {
+        let freed: HashSet<String> = self.befores().map(|(_, before)| before.name.clone()).collect();
+        let is_fixed = |import: &Import| mode == ImportMode::Update && import.name.is_some();
+        let order = (0..imports.len()).filter(|index| is_fixed(&imports[*index]));
+        let order = order.chain((0..imports.len()).filter(|index| !is_fixed(&imports[*index])));
+        for index in order.collect::<Vec<_>>() {
+            if self.steps[index].is_some() || self.is_refused(index) {
+                continue;
+            }
+            let import = &imports[index];
+            let wanted = import.name.as_deref().unwrap_or(naming::UNTITLED);
+            let mut name = naming::candidate(wanted, 1);
+            if is_fixed(import) && self.names.contains(&name) {
+                self.refuse(index, ImportRefusal::Twice);
+                continue;
+            }
+            let is_freed = freed.contains(&name) && is_fixed(import);
+            let is_taken =
+                async || taken_of(&Tx::Orm(tx), [name.clone()]).await.map(|taken| !taken.is_empty());
+            if self.names.contains(&name) || !is_freed && is_taken().await? {
+                name = free_name(&Tx::Orm(tx), wanted, &self.names).await?;
+            }
+            self.names.insert(name.clone());
+            let after = import.new_workflow(name);
+            self.steps[index] = Some(Step { before: None, after, is_same: false });
+        }
+        Ok(())
+    }
 }

@@ -1,11 +1,14 @@
 //! The files of a folder that hold workflows.
 
 use std::collections::HashSet;
+use std::fs::{DirEntry, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sluice_domain::transfer::FORMAT;
+use serde::de::IgnoredAny;
+use sluice_domain::guard;
+use sluice_domain::transfer::{self, Form};
 use uuid::Uuid;
 
 /// The most characters of a name in the name of a file.
@@ -25,26 +28,76 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-/// The id of the workflow whose document a text is.
-pub(super) fn id_in(text: &str) -> Option<Uuid> {
+/// The names of everything in a folder, in small letters.
+pub(super) fn entries(folder: &Path) -> io::Result<HashSet<String>> {
+    let name = |entry: io::Result<DirEntry>| Ok(entry?.file_name().to_string_lossy().to_lowercase());
+    std::fs::read_dir(folder)?.map(name).collect()
+}
+
+/// Whom a file stands for.
+pub(super) struct Identity {
+    /// The id of the workflow whose document it is.
+    pub(super) id: Option<Uuid>,
+    /// What it calls the workflow; a definition alone goes by the name of its file.
+    pub(super) name: Option<String>,
+}
+
+/// Whom a file stands for; none when it holds no workflow.
+pub(super) fn identity(path: &Path) -> Option<Identity> {
+    let text = std::fs::read_to_string(path).ok()?;
+    guard::check_documents(text.as_bytes()).ok()?;
+    match transfer::form(&text)? {
+        Form::Document => of_document(&text),
+        // Other tools keep objects with a name too: only what is a workflow beyond doubt counts.
+        Form::Request | Form::Plain if !has_definition(&text) => None,
+        Form::Request => Some(Identity { id: None, name: transfer::read(&text).ok()?.name }),
+        Form::Plain => {
+            transfer::read(&text).ok()?;
+            Some(Identity { id: None, name: Some(path.file_stem()?.to_str()?.to_owned()) })
+        }
+    }
+}
+
+fn of_document(text: &str) -> Option<Identity> {
     #[derive(Deserialize)]
     struct Head {
         format: String,
-        id: Uuid,
+        #[serde(default)]
+        id: Option<Uuid>,
+        name: String,
     }
-    let head: Head = serde_json::from_str(text).ok()?;
-    (head.format == FORMAT).then_some(head.id)
+    let Head { format, id, name } = serde_json::from_str(text).ok()?;
+    (format == transfer::FORMAT).then_some(Identity { id, name: Some(name) })
 }
 
-/// A name for the file of a workflow that none of `taken` is. It begins with the name, for people, and ends with the end
-/// of the id, so that it is another workflow's under no circumstances; the beginning of an id is a time, and the same
-/// for workflows that were created together.
-pub(super) fn name(workflow: &str, id: Uuid, taken: &mut HashSet<String>) -> String {
-    let (slug, id) = (slug(workflow), id.simple().to_string());
-    let short = format!("{slug}.{}.json", id.get(24..).unwrap_or(&id));
-    let name = if taken.contains(&short) { format!("{slug}.{id}.json") } else { short };
-    taken.insert(name.clone());
-    name
+fn has_definition(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Members {
+        definition: Option<IgnoredAny>,
+        nodes: Option<IgnoredAny>,
+    }
+    serde_json::from_str(text).is_ok_and(|Members { definition, nodes }| definition.or(nodes).is_some())
+}
+
+/// The names that the file of a workflow may have, the nicer one first. It begins with the name, for people, and ends
+/// with the end of the id, so that it is hardly ever another workflow's; the beginning of an id is a time, and the same
+/// for workflows that were created together. The second is another workflow's under no circumstances. None of them
+/// have capital letters, which some file systems don't tell from small ones.
+pub(super) fn names(workflow: &str, id: Uuid) -> [String; 2] {
+    let slug = slug(workflow);
+    endings(id).map(|ending| format!("{slug}{ending}"))
+}
+
+/// Whether an export has given a file its name, after any name of the workflow.
+pub(super) fn is_given(file: &str, id: Uuid) -> bool {
+    let is_of_slug =
+        |start: &str| start.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    endings(id).iter().any(|ending| file.strip_suffix(ending.as_str()).is_some_and(is_of_slug))
+}
+
+fn endings(id: Uuid) -> [String; 2] {
+    let id = id.simple().to_string();
+    [format!(".{}.json", id.get(24..).unwrap_or(&id)), format!(".{id}.json")]
 }
 
 /// A name in small letters, digits and dashes.
@@ -59,10 +112,15 @@ fn slug(name: &str) -> String {
 pub(super) fn write(path: &Path, text: &str) -> io::Result<()> {
     let temporary = path.with_extension(format!("json.{}.new", std::process::id()));
     // Never through a link, or over a file, that is there already.
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+    let file = OpenOptions::new().write(true).create_new(true).open(&temporary)?;
+    let written = filled(file, text).and_then(|()| std::fs::rename(&temporary, path));
+    // What can't be finished is not left lying about.
+    written.inspect_err(|_| drop(std::fs::remove_file(&temporary)))
+}
+
+fn filled(mut file: File, text: &str) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    std::fs::rename(&temporary, path)
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -71,12 +129,14 @@ mod tests {
 
     #[test]
     fn names_are_plain_and_told_apart() {
-        let mut taken = HashSet::new();
         let id = Uuid::try_parse("019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01").unwrap();
-        let other = Uuid::try_parse("119aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01").unwrap();
-        assert_eq!(name("Approve: a  note / Ünd ../x", id, &mut taken), "approve-a-note-nd-x.8c6b7e01.json");
-        assert_eq!(name("日本", id, &mut taken), "workflow.8c6b7e01.json");
-        assert_eq!(name("-", other, &mut taken), format!("workflow.{}.json", other.simple()));
-        assert_eq!(name(&"ab ".repeat(99), id, &mut taken).len(), 59 + ".8c6b7e01.json".len());
+        let full = format!("workflow.{}.json", id.simple());
+        assert_eq!(names("Approve: a  note / Ünd ../x", id)[0], "approve-a-note-nd-x.8c6b7e01.json");
+        assert_eq!(names("日本", id), ["workflow.8c6b7e01.json".to_owned(), full.clone()]);
+        assert_eq!(names(&"ab ".repeat(99), id)[0].len(), 59 + ".8c6b7e01.json".len());
+        assert!(is_given("approve-a-note.8c6b7e01.json", id) && is_given(&full, id));
+        for other in ["Approve.8c6b7e01.json", "a.b.8c6b7e01.json", "approve.json", "approve.8c6b7e02.json"] {
+            assert!(!is_given(other, id), "{other}");
+        }
     }
 }

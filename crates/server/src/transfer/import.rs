@@ -8,15 +8,23 @@ use sluice_persistence::{
     Database, Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported,
 };
 
-use super::{Failure, counted, files, on_database, say};
+use super::{Failure, counted, files, on_database, say, shown};
 use crate::cli::{ImportArgs, ImportModeArg};
-use crate::validate;
+use crate::{serve, validate};
 
 /// Prints the plan of an import, and carries it out if that was asked for.
 pub(crate) fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
+    // What only makes a plan makes no database.
+    if !args.yes && serve::options(&args.database).names_a_new_file() {
+        let advice = "name another one with --database-url, or make it with sluice migrate or --yes";
+        return Err(format!("there is no such database file; {advice}").into());
+    }
     let paths = files::list(&args.folder)
-        .map_err(|error| format!("can't read the folder {}: {error}", args.folder.display()))?;
-    let Some(imports) = read(&paths)? else { return Ok(ExitCode::FAILURE) };
+        .map_err(|error| format!("can't read the folder {}: {error}", shown(&args.folder)))?;
+    let Some(imports) = read(&paths)? else {
+        say("Nothing was changed.");
+        return Ok(ExitCode::FAILURE);
+    };
     let mode = match args.mode {
         ImportModeArg::Create => ImportMode::Create,
         ImportModeArg::Update => ImportMode::Update,
@@ -26,23 +34,35 @@ pub(crate) fn import(args: &ImportArgs) -> Result<ExitCode, Failure> {
 
 /// What the files hold; none when something is wrong with one of them, which is told then.
 fn read(paths: &[PathBuf]) -> Result<Option<Vec<Import>>, Failure> {
-    if !validate::is_fit(paths) {
+    let misnamed = paths.iter().filter(|path| stem(path).is_none());
+    let told = misnamed.map(|path| {
+        say(&format!("error: {}: {MISNAMED}", shown(path)));
+    });
+    if told.count() > 0 {
         return Ok(None);
     }
+    let Some(texts) = validate::fit(paths) else { return Ok(None) };
     let mut imports = Vec::with_capacity(paths.len());
-    for path in paths {
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| format!("can't read {}: {error}", path.display()))?;
+    for (path, text) in paths.iter().zip(texts) {
         let mut incoming = transfer::read(&text)
-            .map_err(|wrong| format!("{} at {:?}: {}", path.display(), wrong.pointer, wrong.message))?;
-        if let Some(wrong) = incoming.misfits().first() {
-            return Err(format!("{} at {:?}: {}", path.display(), wrong.pointer, wrong.message).into());
-        }
+            .map_err(|wrong| format!("{} at {:?}: {}", shown(path), wrong.pointer, wrong.message))?;
         // A definition alone goes by the name of its file.
-        incoming.name = incoming.name.or_else(|| Some(path.file_stem()?.to_string_lossy().into_owned()));
+        incoming.name = incoming.name.or_else(|| stem(path).map(str::to_owned));
+        if let Some(wrong) = incoming.misfits().first() {
+            return Err(format!("{} at {:?}: {}", shown(path), wrong.pointer, wrong.message).into());
+        }
         imports.push(incoming.into());
     }
     Ok(Some(imports))
+}
+
+const MISNAMED: &str =
+    "The name of the file must be readable text (UTF-8) without control characters. Rename it.";
+
+/// What a file calls the workflow in it that has no name; none when that is no name for one.
+fn stem(path: &Path) -> Option<&str> {
+    let stem = path.file_stem()?.to_str()?;
+    (!stem.trim().is_empty() && !stem.contains(char::is_control)).then_some(stem)
 }
 
 async fn planned(
@@ -86,7 +106,7 @@ fn refusals(refused: &[ImportRefused], paths: &[PathBuf]) -> ExitCode {
                 "Another file holds this workflow too, by its id or its name. Keep one of them."
             }
         };
-        let path = paths.get(*index).map(|path| path.display().to_string()).unwrap_or_default();
+        let path = paths.get(*index).map(|path| shown(path)).unwrap_or_default();
         say(&format!("error: {path}: {why}"));
     }
     say("Nothing was changed.");
@@ -112,7 +132,7 @@ fn tell(plan: &[Imported], paths: &[PathBuf]) {
 }
 
 fn titled(one: &Imported, path: &Path) -> String {
-    format!("{:?} from {}", one.name, path.display())
+    format!("{:?} from {}", one.name, shown(path))
 }
 
 fn update(one: &Imported, path: &Path) {

@@ -5,6 +5,7 @@ mod files;
 mod import;
 
 use std::io::Write;
+use std::path::Path;
 
 use sluice_persistence::{Database, OpenError};
 
@@ -41,6 +42,12 @@ fn on_database<T>(
         database.close().await;
         done
     })
+}
+
+/// A path as it is shown: what its name holds shall not steer a terminal.
+fn shown(path: &Path) -> String {
+    let plain = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
+    path.display().to_string().chars().map(plain).collect()
 }
 
 /// Prints a line; a closed pipe takes nothing more.

@@ -35,12 +35,18 @@ pub(crate) fn validate(files: &[PathBuf], format: ReportFormat) -> ExitCode {
     if reports.iter().all(Report::is_valid) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Whether no file has errors. Prints everything that is wrong, or looks wrong, with those that have some.
-pub(crate) fn is_fit(files: &[PathBuf]) -> bool {
-    let mut reports: Vec<Report> = files.iter().map(|file| Report::of(file)).collect();
-    reports.retain(|report| !report.is_valid());
-    print(&reports, ReportFormat::Text);
-    reports.is_empty()
+/// What the files hold; none when one of them has errors. Prints everything that is wrong, or looks wrong, with those
+/// that have some.
+pub(crate) fn fit(files: &[PathBuf]) -> Option<Vec<String>> {
+    let (mut texts, mut unfit) = (Vec::new(), Vec::new());
+    for report in files.iter().map(|file| Report::of(file)) {
+        match report.is_valid() {
+            true => texts.push(report.source.text),
+            false => unfit.push(report),
+        }
+    }
+    print(&unfit, ReportFormat::Text);
+    unfit.is_empty().then_some(texts)
 }
 
 fn print(reports: &[Report], format: ReportFormat) {
@@ -66,7 +72,7 @@ impl Report {
         };
         let found = sluice_api::diagnose(&bytes);
         let is_refused = found.first().is_some_and(|first| first.pointer.is_empty());
-        let refusal = is_refused.then(|| guard::check_json(&bytes).err()).flatten();
+        let refusal = is_refused.then(|| guard::check_documents(&bytes).err()).flatten();
         let source = Source::new(String::from_utf8_lossy(&bytes).into_owned());
         let found = match refusal {
             // There are no pointers into what can't be parsed.

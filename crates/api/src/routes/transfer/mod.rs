@@ -4,13 +4,15 @@ mod incoming;
 mod shapes;
 
 use std::str::FromStr;
+use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sluice_domain::{Definition, versioning};
+use sluice_domain::transfer::Document;
+use sluice_domain::{Definition, guard, versioning};
 use sluice_engine::StoreError;
 use sluice_persistence::{ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
 use utoipa::{IntoParams, ToSchema};
@@ -169,21 +171,48 @@ pub(crate) async fn workflow_export(
     known: Known,
 ) -> Result<Response, Problem> {
     let found = state.db.workflow_document(id, query.versions).await.map_err(|error| match error {
-        StoreError::PageTooLarge(bytes) => {
-            let detail = format!("The versions hold more than {bytes} bytes. Export without ?versions=true.");
-            Problem::new(Kind::TooLarge, detail)
-        }
+        StoreError::PageTooLarge(bytes) => too_large(bytes, query),
         other => other.into(),
     })?;
     let (row, document) = found.ok_or_else(|| Resource::Workflow.missing())?;
-    let document = document.sealed();
+    let most = state.settings.max_import_bytes;
+    let written = aside(move || Written::of(document.sealed(), most)).await?;
+    let Written { checksum, json } = written.ok_or_else(|| too_large(most, query))?;
     // Labels move without a change of the workflow.
-    let etag = match document.checksum() {
+    let etag = match checksum {
         Some(checksum) if query.versions => format!("{}-{}", row.version, checksum.replace(':', "-")),
         _ => row.etag(),
     };
-    let json = RawValue::from_string(document.to_json()).map_err(Problem::internal)?;
     Ok(Tagged::new(etag, json).unless_known(&known))
+}
+
+/// A document as it is answered.
+struct Written {
+    checksum: Option<String>,
+    json: Box<RawValue>,
+}
+
+impl Written {
+    /// None when it is more than an import takes.
+    fn of(document: Document, most: usize) -> Result<Option<Self>, Problem> {
+        let (checksum, json) = (document.checksum().map(str::to_owned), document.to_json());
+        drop(document);
+        if json.len() > most || guard::check_documents(json.as_bytes()).is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Self { checksum, json: RawValue::from_string(json).map_err(Problem::internal)? }))
+    }
+}
+
+fn too_large(bytes: usize, query: ExportQuery) -> Problem {
+    let advice = match query.versions {
+        true => "Export without ?versions=true, or with sluice export.",
+        false => "Export with sluice export.",
+    };
+    Problem::new(
+        Kind::TooLarge,
+        format!("The document has more than the {bytes} bytes that an import takes. {advice}"),
+    )
 }
 
 /// Import workflows.
@@ -213,38 +242,83 @@ pub(crate) async fn workflow_import(
     let places: Vec<String> = taken.iter().map(|one| one.place.clone()).collect();
     let (imports, found): (Vec<_>, Vec<_>) =
         taken.into_iter().map(|Taken { import, diagnostics, .. }| (import, diagnostics)).unzip();
+    // What differs is found before the change is made: everybody else who writes would wait for it.
+    let (imports, planned) = match mode {
+        Mode::Create => (imports, None),
+        Mode::Update | Mode::DryRun => {
+            let planned = state.db.import_plan(&imports, ImportMode::Update).await?;
+            (imports, Some(planned.map_err(|refused| refusals(&refused, &places))?))
+        }
+    };
+    let (planned, foreseen) = aside(move || {
+        let foreseen = planned.iter().flatten().map(Foreseen::of).collect::<Vec<_>>();
+        (planned, foreseen)
+    })
+    .await;
+    let answer = Arc::new(Answering { found, foreseen });
     let keep = {
-        let found = found.clone();
-        once.keep(move |done: &ImportOutcome| {
-            let done = done.as_ref().ok()?.iter().cloned();
-            kept(&[], &ImportAnswer { results: done.zip(found.clone()).map(result).collect() })
-        })
+        let answer = Arc::clone(&answer);
+        once.keep(move |done: &ImportOutcome| kept(&[], &answer.to(done.as_ref().ok()?)))
     };
     let done = match mode {
         Mode::Create => state.db.import(imports, ImportMode::Create, keep).await,
         Mode::Update => state.db.import(imports, ImportMode::Update, keep).await,
-        Mode::DryRun => Ok(state.db.import_plan(&imports, ImportMode::Update).await?),
+        Mode::DryRun => Ok(Ok(planned.unwrap_or_default())),
     };
     let done = done.map_err(|error| Resource::Workflow.write(error))?;
     let done = done.map_err(|refused| refusals(&refused, &places))?;
-    let results = aside(move || done.into_iter().zip(found).map(result).collect()).await;
-    Ok(Answer(ImportAnswer { results }))
+    Ok(Answer(aside(move || answer.to(&done)).await))
+}
+
+/// What is known of an answer before the import is made.
+struct Answering {
+    found: Vec<Vec<Diagnostic>>,
+    /// Of each workflow, unless all are new.
+    foreseen: Vec<Foreseen>,
+}
+
+/// What an update comes to if nobody else saves the workflow before.
+struct Foreseen {
+    /// The definition that is replaced.
+    before: Option<String>,
+    diff: Option<versioning::Diff>,
+}
+
+impl Foreseen {
+    fn of(planned: &Imported) -> Self {
+        let before = planned.before.as_ref().map(|before| before.definition.clone());
+        Self { before, diff: difference(planned) }
+    }
+}
+
+impl Answering {
+    fn to(&self, done: &[Imported]) -> ImportAnswer {
+        let mut foreseen = self.foreseen.iter();
+        let result = |(one, diagnostics): (&Imported, &Vec<Diagnostic>)| {
+            let before = one.before.as_ref().map(|before| &before.definition);
+            let diff = match foreseen.next() {
+                Some(foreseen) if foreseen.before.as_ref() == before => foreseen.diff.clone(),
+                _ => difference(one),
+            };
+            let Imported { action, id, name, version, .. } = one;
+            let (action, name, diagnostics) = ((*action).into(), name.clone(), diagnostics.clone());
+            ImportResult { action, id: *id, name, version: *version, diff, diagnostics }
+        };
+        ImportAnswer { results: done.iter().zip(&self.found).map(result).collect() }
+    }
+}
+
+/// What an update changes in the definition.
+fn difference(imported: &Imported) -> Option<versioning::Diff> {
+    let before = imported.before.as_ref().filter(|_| imported.action == ImportAction::Update)?;
+    let read = |json: &str| serde_json::from_str::<Definition>(json).ok();
+    Some(versioning::diff(&read(&before.definition)?, &read(&imported.after.definition.json)?, false))
 }
 
 /// Work that may take a while, in which others shall not wait.
 async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     let done = tokio::task::spawn_blocking(work).await;
     done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-}
-
-fn result((imported, diagnostics): (Imported, Vec<Diagnostic>)) -> ImportResult {
-    let Imported { action, id, name, version, before, after } = imported;
-    let diff = before.filter(|_| action == ImportAction::Update).and_then(|before| {
-        let before: Definition = serde_json::from_str(&before.definition).ok()?;
-        let after: Definition = serde_json::from_str(&after.definition.json).ok()?;
-        Some(versioning::diff(&before, &after, false))
-    });
-    ImportResult { action: action.into(), id, name, version, diff, diagnostics }
 }
 
 fn refusals(refused: &[ImportRefused], places: &[String]) -> Problem {
