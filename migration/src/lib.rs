@@ -13,6 +13,7 @@ mod m20261125_000006_batch_counts;
 mod m20261125_000007_labels;
 mod m20261125_000008_lists;
 mod m20261125_000009_idempotency_keys;
+mod m20261125_000010_words;
 
 /// All steps, in the order in which they are taken.
 #[derive(Debug)]
@@ -31,6 +32,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_labels::Migration),
             Box::new(m20261125_000008_lists::Migration),
             Box::new(m20261125_000009_idempotency_keys::Migration),
+            Box::new(m20261125_000010_words::Migration),
         ]
     }
 }

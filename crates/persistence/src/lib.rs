@@ -14,6 +14,7 @@ mod datasets;
 mod direct;
 mod entity;
 mod error;
+mod found_by;
 mod labels;
 mod lists;
 mod lock;
@@ -36,7 +37,9 @@ mod writer;
 pub use database::Database;
 pub use datasets::{DatasetRow, NewDataset};
 pub use error::{OpenError, WriteError};
-pub use lists::{Between, ListQuery, Listed, Part, RunOrder, VersionOrder, WorkflowFilter, WorkflowOrder};
+pub use lists::{
+    Between, ListQuery, Listed, Part, RunOrder, VersionFilter, VersionOrder, WorkflowFilter, WorkflowOrder,
+};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};
 pub use transfer::{Import, ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};

@@ -6,6 +6,7 @@
 
 mod lists;
 mod opening;
+mod plans;
 mod queries;
 mod run_log;
 mod support;

@@ -84,7 +84,8 @@ async fn migrating_names_the_steps(place: &Place) {
             "m20261125_000006_batch_counts",
             "m20261125_000007_labels",
             "m20261125_000008_lists",
-            "m20261125_000009_idempotency_keys"
+            "m20261125_000009_idempotency_keys",
+            "m20261125_000010_words"
         ]
     );
     assert!(Database::migrate(place.options()).await.unwrap().is_empty());
