@@ -21,7 +21,9 @@ use crate::{
 const WITH_OPEN_PAUSE: &str = "has_open_pause";
 
 /// A run that stands for a batch: clients may call other runs so too.
-const HAS_ROWS: &str = "EXISTS (SELECT 1 FROM batch_rows WHERE batch_rows.run_id = runs.id)";
+/// One row is looked up for each run: PostgreSQL makes a join with all rows of all batches of an `EXISTS`.
+const HAS_ROWS: &str =
+    "(SELECT batch_rows.run_id FROM batch_rows WHERE batch_rows.run_id = runs.id LIMIT 1) IS NOT NULL";
 
 impl Database {
     /// A run with its log and version; none when there is no such run.

@@ -1,10 +1,9 @@
 //! Lists: what they find, where their parts begin, and that no list looks at every row.
 
-use sluice_domain::run::RunStatus;
-use sluice_engine::{RunStore as _, StoreError, clock};
+use sluice_engine::{RunStore as _, StoreError};
 use sluice_persistence::{
-    Accepted, Between, Database, Details, ListQuery, NewWorkflow, Page, Part, RunFilter, RunOrder, Saving,
-    Search, VersionOrder, WorkflowFilter, WorkflowOrder,
+    Accepted, Between, Database, Details, NewWorkflow, Page, Part, RunFilter, RunOrder, Saving, Search,
+    VersionOrder, WorkflowFilter, WorkflowOrder,
 };
 use uuid::Uuid;
 
@@ -119,13 +118,13 @@ async fn a_part_is_not_too_large(place: &Place) {
 
 async fn runs_are_found_by_their_workflow(place: &Place) {
     let db = place.open().await;
-    let one = db.workflow_create(described("Orders", "bills", &["shop"]), None).await.unwrap();
+    let one = db.workflow_create(described("Orders", "bills of the shop", &["shop"]), None).await.unwrap();
     let two = db.workflow_create(described("Bills", "orders", &[]), None).await.unwrap();
     for workflow in [&one, &two] {
         db.commit(start(&db, workflow).await).await.unwrap();
     }
     for filter in [
-        RunFilter { search: search("ord"), ..RunFilter::default() },
+        RunFilter { search: search("bills shop"), ..RunFilter::default() },
         RunFilter { tag: Some("shop".to_owned()), ..RunFilter::default() },
     ] {
         let found = db.runs(filter.clone(), ALL).await.unwrap().rows;

@@ -11,4 +11,5 @@ mod queries;
 mod run_log;
 mod support;
 mod throughput;
+mod words;
 mod workflows;
