@@ -1,4 +1,4 @@
-//! Lists: what they find, where their parts begin, and that no list looks at every row.
+//! Lists: what they find, and where their parts begin.
 
 use sluice_engine::{RunStore as _, StoreError};
 use sluice_persistence::{

@@ -154,59 +154,73 @@ fn other_cases(id: Uuid) -> Vec<Case> {
     cases
 }
 
-/// Puts workflows and runs in, behind the back of the store, and has it look at them. Gives the id of a workflow.
-async fn fill(place: &Place) -> Uuid {
-    let db = place.raw().await;
-    let backend = db.get_database_backend();
-    let uuid = |id: Uuid| match backend {
-        DbBackend::Postgres => format!("'{id}'"),
-        _ => format!("X'{}'", id.simple()),
-    };
-    let bytes = |text: &str| {
-        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-        if backend == DbBackend::Postgres { format!("'\\x{hex}'") } else { format!("X'{hex}'") }
-    };
-    let shown = |time: DateTime<Utc>| format!("'{}'", time.to_rfc3339_opts(SecondsFormat::AutoSi, false));
-    let mut tables: [(&str, Vec<String>); 7] = [
-        ("workflows (id, name, definition, created_at, updated_at, tags, version, has_words)", vec![]),
-        ("workflow_tags (tag, workflow_id)", vec![]),
-        ("workflow_words (word, workflow_id, is_of_name)", vec![]),
-        (
+/// Rows to be put in, written as the store writes them.
+struct Filling {
+    is_postgres: bool,
+    /// By their table and its columns, in the order in which they can be put in.
+    tables: [(&'static str, Vec<String>); 7],
+}
+
+const WORKFLOW: usize = 0;
+const TAG: usize = 1;
+const WORD: usize = 2;
+const VERSION: usize = 3;
+const VERSION_WORD: usize = 4;
+const RUN: usize = 5;
+const BATCH_ROW: usize = 6;
+
+impl Filling {
+    fn new(is_postgres: bool) -> Self {
+        let tables = [
+            "workflows (id, name, definition, created_at, updated_at, tags, version, has_words)",
+            "workflow_tags (tag, workflow_id)",
+            "workflow_words (word, workflow_id, is_of_name)",
             "workflow_versions (id, workflow_id, version, name, definition, definition_hash, created_at, updated_at)",
-            vec![],
-        ),
-        ("version_words (workflow_id, word, version)", vec![]),
-        (
+            "version_words (workflow_id, word, version)",
             "runs (id, workflow_id, version_id, parent_run_id, run_type, status, start_time, has_open_pause)",
-            vec![],
-        ),
-        ("batch_rows (run_id, row, inputs)", vec![]),
-    ];
-    let long = format!("{{{}}}", " ".repeat(500));
-    let mut first_versions = Vec::new();
-    for n in 0..WORKFLOWS {
-        let (id, when) = made(n, WORKFLOWS);
-        let (shown, when) = (uuid(id), shown(when));
-        tables[0].1.push(format!("{shown}, 'W{n}', '{long}', {when}, {when}, '[]', 1, TRUE"));
-        tables[1].1.push(format!("'t{}', {shown}", n % 200));
-        for k in 0..4 {
-            let word = bytes(&format!("w{}", (n * 7 + k * 131) % 997));
-            tables[2].1.push(format!("{word}, {shown}, TRUE"));
-        }
-        for version in 1..=if n == 7 { 500 } else { 2 } {
-            let id = clock::new_id();
-            tables[3].1.push(format!("{}, {shown}, {version}, 'W', '{{}}', 'h', {when}, {when}", uuid(id)));
-            tables[4].1.push(format!("{shown}, {}, {version}", bytes(&format!("w{}", version % 97))));
-            if version == 1 {
-                first_versions.push((shown.clone(), id));
-            }
-        }
+            "batch_rows (run_id, row, inputs)",
+        ];
+        Self { is_postgres, tables: tables.map(|table| (table, Vec::new())) }
     }
-    for n in 0..RUNS {
-        let (workflow, version) = &first_versions[n * 31 % WORKFLOWS];
+
+    fn add(&mut self, table: usize, row: String) {
+        self.tables[table].1.push(row);
+    }
+
+    fn uuid(&self, id: Uuid) -> String {
+        if self.is_postgres { format!("'{id}'") } else { format!("X'{}'", id.simple()) }
+    }
+
+    fn bytes(&self, text: &str) -> String {
+        let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
+        if self.is_postgres { format!("'\\x{hex}'") } else { format!("X'{hex}'") }
+    }
+
+    /// Gives its id and that of its first version.
+    fn add_workflow(&mut self, n: usize) -> (Uuid, Uuid) {
+        let (id, when) = made(n, WORKFLOWS);
+        let (own, when, long) = (self.uuid(id), shown(when), " ".repeat(500));
+        self.add(WORKFLOW, format!("{own}, 'W{n}', '{{{long}}}', {when}, {when}, '[]', 1, TRUE"));
+        self.add(TAG, format!("'t{}', {own}", n % 200));
+        for k in 0..4 {
+            let word = self.bytes(&format!("w{}", (n * 7 + k * 131) % 997));
+            self.add(WORD, format!("{word}, {own}, TRUE"));
+        }
+        let versions = [clock::new_id(), clock::new_id()];
+        for (number, version) in versions.into_iter().enumerate() {
+            let (version, word) = (self.uuid(version), self.bytes(&format!("w{}", n % 97)));
+            self.add(VERSION, format!("{version}, {own}, {number}, 'W', '{{}}', 'h', {when}, {when}"));
+            self.add(VERSION_WORD, format!("{own}, {word}, {number}"));
+        }
+        (id, versions[0])
+    }
+
+    fn add_run(&mut self, n: usize, (workflow, version): (Uuid, Uuid)) {
         let (id, when) = made(n, RUNS);
-        let is_paused = n % 999 == 0;
+        let (id, workflow, version, when) =
+            (self.uuid(id), self.uuid(workflow), self.uuid(version), shown(when));
         // What is looked for is rare.
+        let is_paused = n.is_multiple_of(999);
         let status = match n % 100 {
             _ if is_paused => "PAUSED",
             17 => "FAILED",
@@ -218,27 +232,34 @@ async fn fill(place: &Place) -> Uuid {
             _ => "interactive",
         };
         if run_type == "batch" {
-            tables[6].1.extend((0..9).map(|row| format!("{}, {row}, '{{}}'", uuid(id))));
+            (0..9).for_each(|row| self.add(BATCH_ROW, format!("{id}, {row}, '{{}}'")));
         }
-        let parent = if n % 10 == 0 { uuid(*version) } else { "NULL".to_owned() };
-        tables[5].1.push(format!(
-            "{}, {workflow}, {}, {parent}, '{run_type}', '{status}', {}, {is_paused}",
-            uuid(id),
-            uuid(*version),
-            shown(when)
-        ));
+        let parent = if n.is_multiple_of(10) { &version } else { "NULL" };
+        let row =
+            format!("{id}, {workflow}, {version}, {parent}, '{run_type}', '{status}', {when}, {is_paused}");
+        self.add(RUN, row);
     }
-    for (table, rows) in tables {
+}
+
+fn shown(time: DateTime<Utc>) -> String {
+    format!("'{}'", time.to_rfc3339_opts(SecondsFormat::AutoSi, false))
+}
+
+/// Puts workflows and runs in, behind the back of the store.
+async fn fill(place: &Place) {
+    let db = place.raw().await;
+    let mut filling = Filling::new(db.get_database_backend() == DbBackend::Postgres);
+    let workflows: Vec<_> = (0..WORKFLOWS).map(|n| filling.add_workflow(n)).collect();
+    for n in 0..RUNS {
+        filling.add_run(n, workflows[n * 31 % WORKFLOWS]);
+    }
+    for (table, rows) in filling.tables {
         for rows in rows.chunks(500) {
-            let mut sql = format!("INSERT INTO {table} VALUES ");
-            for (n, row) in rows.iter().enumerate() {
-                write!(sql, "{}({row})", if n == 0 { "" } else { "," }).unwrap();
-            }
-            db.execute_unprepared(&sql).await.unwrap();
+            let rows: Vec<String> = rows.iter().map(|row| format!("({row})")).collect();
+            db.execute_unprepared(&format!("INSERT INTO {table} VALUES {}", rows.join(", "))).await.unwrap();
         }
     }
     db.close().await.unwrap();
-    first_versions[7].1
 }
 
 /// Whether a step of a plan goes through all rows of a table, or through all that an index has.
