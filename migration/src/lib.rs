@@ -13,6 +13,7 @@ mod m20261125_000006_batch_counts;
 mod m20261125_000007_labels;
 mod m20261125_000008_lists;
 mod m20261125_000009_idempotency_keys;
+mod m20261125_000010_words;
 mod m20261125_000011_keys;
 
 /// All steps, in the order in which they are taken.
@@ -32,6 +33,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000007_labels::Migration),
             Box::new(m20261125_000008_lists::Migration),
             Box::new(m20261125_000009_idempotency_keys::Migration),
+            Box::new(m20261125_000010_words::Migration),
             Box::new(m20261125_000011_keys::Migration),
         ]
     }

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use crate::app::{Answer, App, id_of, ids, on_both_stores};
@@ -14,7 +16,9 @@ on_both_stores!(
     links_and_counts_say_where_the_list_goes_on,
     workflows_are_found_by_words_tags_and_times,
     runs_are_found_by_what_they_are_and_by_their_workflow,
+    versions_are_found_by_words_and_times,
     what_does_not_fit_is_refused,
+    forged_cursors_break_nothing,
 );
 
 fn header(answer: &Answer, name: &str) -> Option<String> {
@@ -149,6 +153,11 @@ async fn links_and_counts_say_where_the_list_goes_on(app: App) {
     assert_eq!(ids(&second.ok()), made[2..4]);
     assert_eq!(ids(&app.get(&format!("/wf/{}", links["prev"])).await.ok()), made[..2]);
     assert_eq!(ids(&app.get(&format!("/wf/{}", links["first"])).await.ok()), made[..2]);
+    // A page is one however its name is written, and a link has nothing that a header or a URI can't hold.
+    let odd = app.get("/wf/?p%61ge=2&page_size=2&q=w&tag=%3e%22&tag2=>%C3%A9").await;
+    assert_eq!(self::links(&odd)["first"], "?page_size=2&q=w&tag=%3e%22&tag2=%3E%C3%A9");
+    let odd = self::links(&app.get("/wf/?p%61ge=2&page_size=2&q=w").await);
+    assert_eq!(ids(&app.get(&format!("/wf/{}", odd["next"])).await.ok()), made[4..]);
     // The way is the same below /api and without the slash.
     for path in ["/wf/", "/api/wf", "/api/wf/"] {
         assert_eq!(ids(&app.get(&format!("{path}{}", links["next"])).await.ok()), made[4..]);
@@ -195,6 +204,7 @@ async fn workflows_are_found_by_words_tags_and_times(app: App) {
 async fn runs_are_found_by_what_they_are_and_by_their_workflow(app: App) {
     let mut tagged = gated("Orders of today");
     tagged["tags"] = json!(["shop"]);
+    tagged["description"] = json!("For the cafe\u{301}");
     let paused = app.start_to_pause(&tagged).await;
     let plain = app.create(&plain("Bills")).await;
     let done = id_of(&app.run(&plain, &run_body("x")).await);
@@ -206,8 +216,8 @@ async fn runs_are_found_by_what_they_are_and_by_their_workflow(app: App) {
         ("status=COMPLETED&run_type=nightly&parent_only=false", vec![&nightly]),
         ("q=bill", vec![&nightly, &done]),
         ("q=orders", vec![&paused]),
-        // The description is not its name.
-        ("q=d", vec![]),
+        ("q=CAF%C3%89+today", vec![&paused]),
+        ("q=today+bill", vec![]),
         ("tag=shop", vec![&paused]),
         ("end_date=2000-01-01", vec![]),
         ("start_date=2000-01-01&end_date=2100-01-01&q=bill&sort=start_time", vec![&done, &nightly]),
@@ -225,6 +235,41 @@ async fn runs_are_found_by_what_they_are_and_by_their_workflow(app: App) {
     {
         let found = app.get(&format!("/wf/paused_workflows/?{query}")).await.ok();
         assert_eq!(found.as_array().map(Vec::len), Some(expected), "{query}");
+    }
+}
+
+async fn versions_are_found_by_words_and_times(app: App) {
+    let named = |n: i32, description: &str| {
+        let mut workflow = after_input("versions", fixed("f", json!({"n": n})));
+        workflow["description"] = json!(description);
+        workflow
+    };
+    let id = app.create(&named(0, "the first")).await;
+    app.put(&format!("/wf/{id}/"), &named(1, "the gate")).await.ok();
+    app.put(&format!("/wf/{id}/"), &named(2, "the gate again")).await.ok();
+    let path = format!("/wf/{id}/versions/");
+    let all = app.get(&path).await.ok();
+    let second = all[1]["created_at"].as_str().expect("a time").to_owned();
+    for (query, expected) in [
+        ("q=gat".to_owned(), vec![3, 2]),
+        ("q=GATE+again".to_owned(), vec![3]),
+        ("q=versions&sort=version".to_owned(), vec![1, 2, 3]),
+        ("q=nothing".to_owned(), vec![]),
+        (format!("created_after={second}&created_before={second}"), vec![2]),
+        (format!("created_before={second}&q=first"), vec![1]),
+        ("created_after=2100-01-01".to_owned(), vec![]),
+    ] {
+        let answer = app.get(&format!("{path}?{query}&count=true")).await;
+        let total = header(&answer, "x-total-count");
+        let found = answer.ok();
+        let found = found.as_array().expect("a list").iter().map(|version| version["version"].as_i64());
+        assert_eq!(found.flatten().collect::<Vec<_>>(), expected, "{query}");
+        assert_eq!(total, Some(expected.len().to_string()), "{query}");
+    }
+    let seen = walk(&app, &path, "q=gate&page_size=1", async |_| {}).await;
+    assert_eq!(seen.len(), 2, "links keep the filters");
+    for (query, pointer) in [("q=%21", "/q"), ("created_after=x", "/created_after")] {
+        assert_eq!(app.get(&format!("{path}?{query}")).await.pointers(), [pointer], "{query}");
     }
 }
 
@@ -264,4 +309,35 @@ async fn what_does_not_fit_is_refused(app: App) {
     app.get("/wf/00000000-0000-7000-8000-000000000000/versions/?count=true&cursor=LXZlcnNpb24KMw")
         .await
         .problem(404);
+}
+
+async fn forged_cursors_break_nothing(app: App) {
+    let id = app.create(&json!({"name": "w"})).await;
+    let some = "00000000-0000-7000-8000-000000000000";
+    for (path, sort, key, is_read) in [
+        ("/wf/", "name", "a\0b".to_owned(), false),
+        ("/wf/", "name", "x".repeat(2_000), false),
+        ("/wf/", "name", "a' OR 1=1 --%_\n\u{1f}".to_owned(), true),
+        ("/wf/", "name", String::new(), true),
+        ("/wf/", "updated_at", format!("{}.{some}", i64::MAX), false),
+        ("/wf/", "updated_at", format!("{}.{some}", -62_000_000_000_000_000_i64), true),
+        ("/wf/", "updated_at", format!("{}.{some}", 8_000_000_000_000_000_000_i64), true),
+        ("/wf/", "updated_at", format!("5{some}"), false),
+        ("/wf/", "-created_at", "7".to_owned(), false),
+        ("/run/", "-start_time", "7".to_owned(), false),
+        ("/run/", "-start_time", some.to_owned(), true),
+        (&format!("/wf/{id}/versions/"), "-version", i64::MAX.to_string(), false),
+        (&format!("/wf/{id}/versions/"), "-version", i32::MIN.to_string(), true),
+    ] {
+        let cursor = BASE64_URL_SAFE_NO_PAD.encode(format!("{sort}\n{key}"));
+        let answer = app.get(&format!("{path}?sort={sort}&cursor={cursor}")).await;
+        if is_read {
+            answer.ok();
+        } else {
+            assert_eq!(answer.pointers(), ["/cursor"], "{path} {sort} {key}");
+        }
+    }
+    // Behind the last of a kind there is nothing; other filters begin at the same place.
+    let cursor = header(&app.get("/wf/?page_size=1&sort=name").await, "x-next-cursor").expect("a cursor");
+    assert_eq!(app.get(&format!("/wf/?sort=name&q=w&cursor={cursor}")).await.ok(), json!([]));
 }

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::DateTime;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use sluice_persistence::{Part, RunOrder, VersionOrder, WorkflowOrder};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
@@ -40,7 +41,8 @@ impl Sorted for WorkflowOrder {
         &["-created_at", "created_at", "name", "-name", "updated_at", "-updated_at"];
 
     fn behind(by: &str, key: Option<&str>) -> Option<Self> {
-        let name = |text: &str| (!text.contains(char::is_control)).then(|| text.to_owned());
+        // PostgreSQL takes no NUL in a text.
+        let name = |text: &str| (!text.contains('\0')).then(|| text.to_owned());
         let saved = |text: &str| {
             let (micros, id) = text.split_once('.')?;
             Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
@@ -167,19 +169,40 @@ fn by(sort: &str) -> &str {
     sort.trim_start_matches('-')
 }
 
+/// What a query of a URI has to be written without (RFC 3986, 3.4), and a link besides. What is encoded already stays so.
+const UNSAFE: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'#')
+    .add(b'<')
+    .add(b'>')
+    .add(b'[')
+    .add(b'\\')
+    .add(b']')
+    .add(b'^')
+    .add(b'`')
+    .add(b'{')
+    .add(b'|')
+    .add(b'}');
+
 /// The parameters that every part of a list has, as they were sent.
-fn kept(query: &str) -> Vec<&str> {
-    let is_place = |pair: &str| ["page", "cursor"].contains(&pair.split('=').next().unwrap_or_default());
-    query.split('&').filter(|pair| !pair.is_empty() && !is_place(pair)).collect()
+fn kept(query: &str) -> Vec<String> {
+    let is_place = |pair: &&str| {
+        let name = pair.split('=').next().unwrap_or_default();
+        ["page", "cursor"].contains(&&*percent_decode_str(name).decode_utf8_lossy())
+    };
+    let pairs = query.split('&').filter(|pair| !pair.is_empty() && !is_place(pair));
+    pairs.map(|pair| utf8_percent_encode(pair, UNSAFE).to_string()).collect()
 }
 
 /// A link to another part, relative to the list.
-fn link(kept: &[&str], place: &str, rel: &str) -> String {
-    let pairs: Vec<&str> = kept.iter().copied().chain([place]).filter(|pair| !pair.is_empty()).collect();
+fn link(kept: &[String], place: &str, rel: &str) -> String {
+    let pairs: Vec<&str> =
+        kept.iter().map(String::as_str).chain([place]).filter(|pair| !pair.is_empty()).collect();
     format!("<?{}>; rel=\"{rel}\"", pairs.join("&"))
 }
 
-/// Sets a header; what was sent in a query may be what no header can hold, and then it is left out.
+/// Sets a header.
 fn insert(headers: &mut HeaderMap, name: HeaderName, value: String) {
     if let Ok(value) = HeaderValue::try_from(value) {
         headers.insert(name, value);
@@ -265,6 +288,8 @@ mod tests {
             links("page=3&q=a%20b&count=true", None),
             "<?q=a%20b&count=true&page=2>; rel=\"prev\", <?q=a%20b&count=true>; rel=\"first\""
         );
+        // A place is taken out however it is written, and what no header and no link can hold is encoded.
+        assert_eq!(kept("p%61ge=3&q=é\">+x&&tag=%3e&%63ursor=x"), ["q=%C3%A9%22%3E+x", "tag=%3e"]);
         let next = Some(WorkflowOrder::Name(Some("Orders".to_owned())));
         assert_eq!(links("sort=name", next), "<?sort=name&cursor=bmFtZQpPcmRlcnM>; rel=\"next\"");
     }

@@ -14,6 +14,7 @@ mod datasets;
 mod direct;
 mod entity;
 mod error;
+mod found_by;
 mod keys;
 mod labels;
 mod lists;
@@ -38,7 +39,9 @@ pub use database::Database;
 pub use datasets::{DatasetRow, NewDataset};
 pub use error::{KeyError, OpenError, WriteError};
 pub use keys::{ApiKey, Keys, NewKey, PresentedKey};
-pub use lists::{Between, ListQuery, Listed, Part, RunOrder, VersionOrder, WorkflowFilter, WorkflowOrder};
+pub use lists::{
+    Between, ListQuery, Listed, Part, RunOrder, VersionFilter, VersionOrder, WorkflowFilter, WorkflowOrder,
+};
 pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};
 pub use transfer::{Import, ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};

@@ -89,6 +89,23 @@ pub struct WorkflowFilter {
     pub updated: Between,
 }
 
+/// Which versions of a workflow a list shall have: those that fit everything that is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VersionFilter {
+    /// The workflow.
+    pub workflow_id: Uuid,
+    /// Versions with these words in note, name or description.
+    pub search: Option<Search>,
+    /// When they were made.
+    pub created: Between,
+}
+
+impl From<Uuid> for VersionFilter {
+    fn from(workflow_id: Uuid) -> Self {
+        Self { workflow_id, search: None, created: Between::default() }
+    }
+}
+
 /// A list that is asked for.
 #[derive(Clone, Debug)]
 pub enum ListQuery {
@@ -97,33 +114,54 @@ pub enum ListQuery {
     /// Runs.
     Runs(RunFilter, Part<RunOrder>),
     /// Versions of a workflow.
-    Versions(Uuid, Part<VersionOrder>),
+    Versions(VersionFilter, Part<VersionOrder>),
+}
+
+impl ListQuery {
+    fn rows(&self, backend: DbBackend) -> Statement {
+        match self {
+            Self::Workflows(filter, part) => workflows::select(filter.clone(), part).build(backend),
+            Self::Runs(filter, part) => runs::select(filter.clone(), part).build(backend),
+            Self::Versions(filter, part) => workflows::select_versions(filter, part).build(backend),
+        }
+    }
+
+    fn count(&self, backend: DbBackend) -> Statement {
+        match self {
+            Self::Workflows(filter, _) => workflows::select_count(filter.clone()).build(backend),
+            Self::Runs(filter, _) => runs::select_count(filter.clone()).build(backend),
+            Self::Versions(filter, _) => workflows::select_version_count(filter).build(backend),
+        }
+    }
 }
 
 impl Database {
-    /// How the store would find the rows of a list, a line a step, if its tables were large. For those who change
-    /// lists or indexes, and for the test of them.
+    /// How the store finds the rows of a list, a line a step. For those who change lists or indexes, and for the
+    /// test of them.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn plan(&self, query: ListQuery) -> Result<Vec<String>, StoreError> {
-        let tx = self.snapshot().await?;
-        let backend = ConnectionTrait::get_database_backend(&tx);
-        let statement = match query {
-            ListQuery::Workflows(filter, part) => workflows::select(filter, &part).build(backend),
-            ListQuery::Runs(filter, part) => runs::select(filter, &part).build(backend),
-            ListQuery::Versions(id, part) => workflows::select_versions(id, &part).build(backend),
-        };
-        let (explain, column) = match backend {
-            DbBackend::Postgres => {
-                tx.execute_unprepared("SET LOCAL enable_seqscan = off").await.map_err(store_error)?;
-                ("EXPLAIN", 0)
-            }
+    pub async fn plan(&self, query: &ListQuery) -> Result<Vec<String>, StoreError> {
+        self.explain(query.rows(ConnectionTrait::get_database_backend(self.readers()))).await
+    }
+
+    /// As [`Self::plan`], of counting them.
+    ///
+    /// # Errors
+    ///
+    /// When the store fails.
+    pub async fn count_plan(&self, query: &ListQuery) -> Result<Vec<String>, StoreError> {
+        self.explain(query.count(ConnectionTrait::get_database_backend(self.readers()))).await
+    }
+
+    async fn explain(&self, statement: Statement) -> Result<Vec<String>, StoreError> {
+        let (explain, column) = match statement.db_backend {
+            DbBackend::Postgres => ("EXPLAIN", 0),
             _ => ("EXPLAIN QUERY PLAN", 3),
         };
         let statement = Statement { sql: format!("{explain} {}", statement.sql), ..statement };
-        let steps = tx.query_all_raw(statement).await.map_err(store_error)?;
+        let steps = self.readers().query_all_raw(statement).await.map_err(store_error)?;
         steps.iter().map(|step| step.try_get_by_index(column).map_err(store_error)).collect()
     }
 }
@@ -165,14 +203,17 @@ pub(crate) async fn read<E: EntityTrait, T, O>(
     Ok(Listed { rows, next: last.filter(|_| found >= page.limit()) })
 }
 
-/// How many rows a query finds.
+/// A query for how many rows another finds.
+pub(crate) fn counting<E: EntityTrait>(select: Select<E>, column: E::Column) -> Select<E> {
+    select.select_only().column_as(column.count(), "count")
+}
+
+/// How many rows there are, as [`counting`] asks.
 pub(crate) async fn count<E: EntityTrait>(
     db: &impl ConnectionTrait,
-    select: Select<E>,
-    column: E::Column,
+    counting: Select<E>,
 ) -> Result<u64, StoreError> {
-    let select = select.select_only().column_as(column.count(), "count");
-    let found: Option<i64> = select.into_tuple().one(db).await.map_err(store_error)?;
+    let found: Option<i64> = counting.into_tuple().one(db).await.map_err(store_error)?;
     Ok(found.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
 }
 

@@ -13,13 +13,17 @@ use uuid::Uuid;
 use crate::entity::{run, run_log, workflow_version};
 use crate::error::store_error;
 use crate::words::tagged;
-use crate::{Between, Database, Listed, Part, RunDetail, RunFilter, RunOrder, VersionRow, lists, rows};
+use crate::{
+    Between, Database, Listed, Part, RunDetail, RunFilter, RunOrder, Search, VersionRow, lists, rows,
+};
 
 /// The runs that wait for a person, in the words of the index that holds them.
 const WITH_OPEN_PAUSE: &str = "has_open_pause";
 
 /// A run that stands for a batch: clients may call other runs so too.
-const HAS_ROWS: &str = "EXISTS (SELECT 1 FROM batch_rows WHERE batch_rows.run_id = runs.id)";
+/// One row is looked up for each run: PostgreSQL makes a join with all rows of all batches of an `EXISTS`.
+const HAS_ROWS: &str =
+    "(SELECT batch_rows.run_id FROM batch_rows WHERE batch_rows.run_id = runs.id LIMIT 1) IS NOT NULL";
 
 impl Database {
     /// A run with its log and version; none when there is no such run.
@@ -64,7 +68,7 @@ impl Database {
     ///
     /// When the store fails.
     pub async fn run_count(&self, filter: RunFilter) -> Result<u64, StoreError> {
-        lists::count(self.readers(), filtered(filter), run::Column::Id).await
+        lists::count(self.readers(), select_count(filter)).await
     }
 }
 
@@ -136,6 +140,11 @@ pub(crate) fn select(filter: RunFilter, part: &Part<RunOrder>) -> Select<run::En
     lists::placed(select, part, &[run::Column::Id], part.order.0.map(|id| vec![id.into()]))
 }
 
+/// How many runs a list has in all.
+pub(crate) fn select_count(filter: RunFilter) -> Select<run::Entity> {
+    lists::counting(filtered(filter), run::Column::Id)
+}
+
 fn filtered(filter: RunFilter) -> Select<run::Entity> {
     let mut select = of_found_workflows(run::Entity::find(), &filter);
     if let Some(workflow_id) = filter.workflow_id {
@@ -171,7 +180,7 @@ fn filtered(filter: RunFilter) -> Select<run::Entity> {
 /// Only runs of workflows that are looked for.
 fn of_found_workflows(mut select: Select<run::Entity>, filter: &RunFilter) -> Select<run::Entity> {
     let column = || run::Column::WorkflowId.into_expr();
-    let by_words = filter.search.iter().flat_map(|search| search.workflows(true));
+    let by_words = filter.search.iter().flat_map(Search::workflows);
     for found in by_words.chain(filter.tag.as_deref().map(tagged)) {
         let workflow = match filter.has_open_pause {
             // The few that wait are all looked at: not a column, so that no index of all runs comes before theirs.

@@ -4,7 +4,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
 use sluice_migration::Migrator;
 use sluice_migration::migration::{MigratorTrait, SchemaManager};
 
-use crate::OpenError;
+use crate::{OpenError, found_by};
 
 /// Where the names of the steps taken are kept.
 const STEPS: &str = "seaql_migrations";
@@ -80,13 +80,17 @@ pub(crate) async fn is_current(db: &DatabaseConnection) -> Result<bool, DbErr> {
     Ok(Migrator::get_pending_migrations_read_only(db).await?.is_empty())
 }
 
-/// Takes the missing steps; says which.
+/// Takes the missing steps, and writes what they need of rows that are there already; says which.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
     let missing = Migrator::get_pending_migrations_read_only(db).await?;
     let names: Vec<String> = missing.iter().map(|step| step.name().to_owned()).collect();
     if !names.is_empty() {
         Migrator::up(db, None).await?;
         tracing::info!(steps = names.len(), "the schema is up to date");
+    }
+    let workflows = found_by::make_up(db).await?;
+    if workflows > 0 {
+        tracing::info!(workflows, "old workflows are found by their words as well");
     }
     Ok(names)
 }

@@ -215,7 +215,7 @@ pub struct RunDetail {
 pub struct RunFilter {
     /// Runs of this workflow.
     pub workflow_id: Option<Uuid>,
-    /// Runs of workflows with these words in their names.
+    /// Runs of workflows with these words in name or description.
     pub search: Option<Search>,
     /// Runs of workflows that are filed under this.
     pub tag: Option<String>,

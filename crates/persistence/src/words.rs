@@ -1,14 +1,14 @@
-//! What workflows are found by: their tags, and the words of their names and descriptions.
+//! How workflows, their runs and their versions are looked for: by tags, and by how words begin.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use sea_orm::ColumnTrait as _;
 use sea_orm::sea_query::{Query, SelectStatement};
-use sea_orm::{ActiveModelTrait, ColumnTrait, DbErr, EntityTrait, QueryFilter, Set};
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
 use uuid::Uuid;
 
-use crate::WorkflowRow;
-use crate::direct::Tx;
-use crate::entity::{workflow_tag, workflow_word};
+use crate::entity::{version_word, workflow_tag, workflow_word};
 
 /// How many words may be looked for: each is a join.
 const MAX_SEARCH: usize = 8;
@@ -16,8 +16,6 @@ const MAX_SEARCH: usize = 8;
 const MAX_WORDS: usize = 200;
 /// How many characters of a word are kept.
 const MAX_WORD: usize = 64;
-/// How many rows are written in one statement: far fewer than it can take values.
-const CHUNK: usize = 1_000;
 
 /// Words to look for: each has to be the beginning of a word.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,18 +29,29 @@ impl Search {
         (1..=MAX_SEARCH).contains(&words.len()).then_some(Self(words))
     }
 
-    /// For each word, the workflows that have one that begins so; `in_name`: in their names.
-    pub(crate) fn workflows(&self, in_name: bool) -> impl Iterator<Item = SelectStatement> {
-        self.0.iter().map(move |word| {
+    /// For each word, the workflows that have one that begins so.
+    pub(crate) fn workflows(&self) -> impl Iterator<Item = SelectStatement> {
+        self.0.iter().map(|word| {
             let mut select = Query::select();
             select
                 .column(workflow_word::Column::WorkflowId)
                 .from(workflow_word::Entity)
                 .and_where(workflow_word::Column::Word.gte(word.as_bytes()))
                 .and_where(workflow_word::Column::Word.lt(end(word)));
-            if in_name {
-                select.and_where(workflow_word::Column::IsOfName.eq(true));
-            }
+            select
+        })
+    }
+
+    /// For each word, the numbers of the versions of a workflow that have one that begins so.
+    pub(crate) fn versions(&self, workflow_id: Uuid) -> impl Iterator<Item = SelectStatement> {
+        self.0.iter().map(move |word| {
+            let mut select = Query::select();
+            select
+                .column(version_word::Column::Version)
+                .from(version_word::Entity)
+                .and_where(version_word::Column::WorkflowId.eq(workflow_id))
+                .and_where(version_word::Column::Word.gte(word.as_bytes()))
+                .and_where(version_word::Column::Word.lt(end(word)));
             select
         })
     }
@@ -62,79 +71,44 @@ pub(crate) fn tagged(tag: &str) -> SelectStatement {
     Query::select()
         .column(workflow_tag::Column::WorkflowId)
         .from(workflow_tag::Entity)
-        .and_where(workflow_tag::Column::Tag.eq(tag))
+        .and_where(workflow_tag::Column::Tag.eq(tag_of(tag)))
         .take()
 }
 
-/// The words of a text, in small letters.
+/// The words of a text, folded. What marks a letter belongs to its word.
 fn words(text: &str) -> impl Iterator<Item = String> {
-    text.split(|letter: char| !letter.is_alphanumeric())
-        .filter(|word| !word.is_empty())
-        .map(|word| word.chars().flat_map(char::to_lowercase).take(MAX_WORD).collect())
+    let folded = folded(text);
+    let words: Vec<String> = folded
+        .split(|letter: char| !letter.is_alphanumeric() && !is_combining_mark(letter))
+        .filter(|word| word.contains(char::is_alphanumeric))
+        .map(|word| word.chars().take(MAX_WORD).collect())
+        .collect();
+    words.into_iter()
 }
 
-/// The words of a workflow, and whether the name has them.
-fn words_of(row: &WorkflowRow) -> BTreeMap<String, bool> {
-    let of_name = words(&row.name).map(|word| (word, true));
-    let description = row.description.as_deref().unwrap_or_default();
+/// A text so that two that say the same are the same: however their letters are put together (NFKC), large or
+/// small. By way of the large letters, which some that differ when small share: `ß` and `ss`, `σ` and `ς`.
+fn folded(text: &str) -> String {
+    text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
+}
+
+/// A tag as it is looked for: the same however its letters are put together.
+pub(crate) fn tag_of(text: &str) -> String {
+    text.nfc().collect()
+}
+
+/// The first different words of texts, each with the number of the first text that has it.
+pub(crate) fn words_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeMap<String, usize> {
+    let all =
+        texts.into_iter().enumerate().flat_map(|(number, text)| words(text).map(move |word| (word, number)));
     let mut found = BTreeMap::new();
-    for (word, is_of_name) in of_name.chain(words(description).map(|word| (word, false))) {
-        found.entry(word).or_insert(is_of_name);
+    for (word, number) in all {
+        found.entry(word).or_insert(number);
         if found.len() == MAX_WORDS {
             break;
         }
     }
     found
-}
-
-fn word_models(row: &WorkflowRow) -> Vec<workflow_word::ActiveModel> {
-    let model = |(word, is_of_name): (String, bool)| workflow_word::ActiveModel {
-        word: Set(word.into_bytes()),
-        workflow_id: Set(row.id),
-        is_of_name: Set(is_of_name),
-    };
-    words_of(row).into_iter().map(model).collect()
-}
-
-fn tag_models(row: &WorkflowRow) -> Vec<workflow_tag::ActiveModel> {
-    let tags: BTreeSet<String> = serde_json::from_str(&row.tags).unwrap_or_default();
-    let model = |tag| workflow_tag::ActiveModel { tag: Set(tag), workflow_id: Set(row.id) };
-    tags.into_iter().map(model).collect()
-}
-
-/// Writes what new workflows are found by.
-pub(crate) async fn insert(tx: &Tx<'_>, rows: &[WorkflowRow]) -> Result<(), DbErr> {
-    insert_all(tx, rows.iter().flat_map(word_models).collect()).await?;
-    insert_all(tx, rows.iter().flat_map(tag_models).collect()).await
-}
-
-/// Writes what a workflow is found by that was `before`, as far as it has changed.
-pub(crate) async fn replace(tx: &Tx<'_>, before: &WorkflowRow, row: &WorkflowRow) -> Result<(), DbErr> {
-    if (&before.name, &before.description) != (&row.name, &row.description) {
-        delete_words(tx, row.id).await?;
-        insert_all(tx, word_models(row)).await?;
-    }
-    if before.tags != row.tags {
-        let old = workflow_tag::Entity::delete_many();
-        tx.execute(&old.filter(workflow_tag::Column::WorkflowId.eq(row.id))).await?;
-        insert_all(tx, tag_models(row)).await?;
-    }
-    Ok(())
-}
-
-async fn delete_words(tx: &Tx<'_>, workflow_id: Uuid) -> Result<(), DbErr> {
-    let old = workflow_word::Entity::delete_many();
-    tx.execute(&old.filter(workflow_word::Column::WorkflowId.eq(workflow_id))).await
-}
-
-/// Writes rows in as few statements as they fit.
-async fn insert_all<A: ActiveModelTrait>(tx: &Tx<'_>, mut models: Vec<A>) -> Result<(), DbErr> {
-    while !models.is_empty() {
-        let rest = models.split_off(models.len().min(CHUNK));
-        tx.execute(&A::Entity::insert_many(models)).await?;
-        models = rest;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -148,6 +122,26 @@ mod tests {
         assert_eq!(words(&"x".repeat(100)).map(|word| word.len()).collect::<Vec<_>>(), [MAX_WORD]);
         assert!(Search::new(" -- ").is_none());
         assert!(Search::new("a b c d e f g h a").is_some() && Search::new("a b c d e f g h i").is_none());
+    }
+
+    #[test]
+    fn what_says_the_same_is_the_same() {
+        for (one, other) in [
+            ("Caf\u{e9}", "CAFE\u{301}"),
+            ("\u{fb01}le", "FILE"),
+            ("Ｏｒｄｅｒ", "order"),
+            ("Straße", "STRASSE"),
+            ("ΟΔΟΣ", "οδος"),
+            ("οδός", "ΟΔΌΣ"),
+            ("\u{1e9b}\u{323}", "\u{1e69}"),
+        ] {
+            let (one, other): (Vec<_>, Vec<_>) = (words(one).collect(), words(other).collect());
+            assert_eq!((one.len(), &one), (1, &other));
+        }
+        // Marks that stand for themselves don't end a word, and are none.
+        assert_eq!(words("हिन्दी ภาษาที่ x\u{334}y \u{301}").count(), 3);
+        assert_eq!(Search::new("E\u{301}"), Search::new("é"));
+        assert_eq!(tag_of("e\u{301}"), "é");
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::entity::{workflow, workflow_version};
 use crate::error::Fault;
 use crate::writer::Change;
 use crate::{Accepted, Details, NewWorkflow, Pin, Saving, WorkflowRow, WriteError};
-use crate::{labels, rows, words};
+use crate::{found_by, labels, rows};
 
 /// Replaces name, description and definition.
 pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow, pub(crate) Saving);
@@ -165,8 +165,8 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<
         created.push(row);
     }
     tx.execute(&workflow::Entity::insert_many(workflows)).await?;
-    tx.execute(&workflow_version::Entity::insert_many(versions)).await?;
-    words::insert(tx, &created).await?;
+    found_by::insert_versions(tx, versions).await?;
+    found_by::insert(tx, &created).await?;
     Ok(created)
 }
 
@@ -239,7 +239,7 @@ async fn keep(
         Some(_) => {}
         None => {
             let model = version_model((row.id, number), new, saving, now);
-            workflow_version::Entity::insert(model).exec_without_returning(tx).await?;
+            found_by::insert_versions(&Tx::Orm(tx), vec![model]).await?;
         }
     }
     Ok(row)
@@ -256,6 +256,8 @@ pub(crate) fn workflow_model(row: &WorkflowRow) -> workflow::ActiveModel {
         updated_at: Set(row.updated_at),
         tags: Set(row.tags.clone()),
         version: Set(row.version),
+        // Whoever writes it writes them too.
+        has_words: Set(true),
     }
 }
 
@@ -271,7 +273,7 @@ async fn write(tx: &DatabaseTransaction, before: &WorkflowRow, row: &WorkflowRow
         ..Default::default()
     };
     workflow::Entity::update_many().set(model).filter(workflow::Column::Id.eq(row.id)).exec(tx).await?;
-    words::replace(&Tx::Orm(tx), before, row).await
+    found_by::replace(&Tx::Orm(tx), before, row).await
 }
 
 /// What a workflow says with another definition.

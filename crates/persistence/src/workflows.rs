@@ -14,8 +14,8 @@ use crate::error::store_error;
 use crate::words::tagged;
 use crate::workflow_changes::{Delete, Duplicate, Patch, Reset, Restore, Update};
 use crate::{
-    Accepted, Database, Details, Listed, NewWorkflow, Part, Pin, Saving, VersionOrder, VersionRow,
-    WorkflowFilter, WorkflowOrder, WorkflowRow, WriteError, lists, rows,
+    Accepted, Between, Database, Details, Listed, NewWorkflow, Part, Pin, Saving, VersionFilter,
+    VersionOrder, VersionRow, WorkflowFilter, WorkflowOrder, WorkflowRow, WriteError, lists, rows,
 };
 
 /// How many ids are asked about in one query: far below what a statement takes.
@@ -155,7 +155,7 @@ impl Database {
     ///
     /// When the store fails.
     pub async fn workflow_count(&self, filter: WorkflowFilter) -> Result<u64, StoreError> {
-        lists::count(self.readers(), filtered(filter), workflow::Column::Id).await
+        lists::count(self.readers(), select_count(filter)).await
     }
 
     /// Which of these ids are workflows.
@@ -186,29 +186,27 @@ impl Database {
     /// When the store fails, or the part is too large.
     pub async fn versions(
         &self,
-        workflow_id: Uuid,
+        filter: impl Into<VersionFilter>,
         part: impl Into<Part<VersionOrder>>,
     ) -> Result<Option<Listed<VersionRow, VersionOrder>>, StoreError> {
-        let part = part.into();
-        let select = select_versions(workflow_id, &part);
+        let (filter, part) = (filter.into(), part.into());
+        let select = select_versions(&filter, &part);
         let size = |row: &VersionRow| row.definition.len() + row.description.as_ref().map_or(0, String::len);
         let key = |row: &QueryResult| Some(VersionOrder(Some(row.try_get("", "version").ok()?)));
         let found = lists::read(self.readers(), &select, part.page, (rows::version, size), key).await?;
-        if found.rows.is_empty() && self.existing_workflows(&[workflow_id]).await?.is_empty() {
+        if found.rows.is_empty() && self.existing_workflows(&[filter.workflow_id]).await?.is_empty() {
             return Ok(None);
         }
         Ok(Some(found))
     }
 
-    /// How many versions a workflow has.
+    /// How many versions fit a filter.
     ///
     /// # Errors
     ///
     /// When the store fails.
-    pub async fn version_count(&self, workflow_id: Uuid) -> Result<u64, StoreError> {
-        let select =
-            workflow_version::Entity::find().filter(workflow_version::Column::WorkflowId.eq(workflow_id));
-        lists::count(self.readers(), select, workflow_version::Column::Id).await
+    pub async fn version_count(&self, filter: impl Into<VersionFilter>) -> Result<u64, StoreError> {
+        lists::count(self.readers(), select_version_count(&filter.into())).await
     }
 
     /// The id of the version that a new run of the workflow is pinned to; none when there is no such
@@ -293,12 +291,17 @@ fn place(row: &QueryResult, order: &WorkflowOrder) -> Option<WorkflowOrder> {
     })
 }
 
+/// How many workflows a list has in all.
+pub(crate) fn select_count(filter: WorkflowFilter) -> Select<workflow::Entity> {
+    lists::counting(filtered(filter), workflow::Column::Id)
+}
+
 fn filtered(filter: WorkflowFilter) -> Select<workflow::Entity> {
     use workflow::Column::{CreatedAt, Id, UpdatedAt};
     let WorkflowFilter { search, tag, created, updated } = filter;
     let mut select = lists::made_within(workflow::Entity::find(), CreatedAt, Id, created);
     select = lists::within(select, UpdatedAt, updated);
-    for found in search.iter().flat_map(|search| search.workflows(false)) {
+    for found in search.iter().flat_map(|search| search.workflows()) {
         select = select.filter(Id.in_subquery(found));
     }
     select.apply_if(tag, |select, tag| select.filter(Id.in_subquery(tagged(&tag))))
@@ -306,10 +309,30 @@ fn filtered(filter: WorkflowFilter) -> Select<workflow::Entity> {
 
 /// The versions of a part of a list.
 pub(crate) fn select_versions(
-    workflow_id: Uuid,
+    filter: &VersionFilter,
     part: &Part<VersionOrder>,
 ) -> Select<workflow_version::Entity> {
-    use workflow_version::Column::{Version, WorkflowId};
-    let select = workflow_version::Entity::find().filter(WorkflowId.eq(workflow_id));
-    lists::placed(select, part, &[Version], part.order.0.map(|number| vec![number.into()]))
+    let after = part.order.0.map(|number| vec![number.into()]);
+    lists::placed(filtered_versions(filter), part, &[workflow_version::Column::Version], after)
+}
+
+/// How many versions a list has in all.
+pub(crate) fn select_version_count(filter: &VersionFilter) -> Select<workflow_version::Entity> {
+    lists::counting(filtered_versions(filter), workflow_version::Column::Id)
+}
+
+fn filtered_versions(filter: &VersionFilter) -> Select<workflow_version::Entity> {
+    use workflow_version::Column::{CreatedAt, Version, WorkflowId};
+    let VersionFilter { workflow_id, search, created } = filter;
+    let of_workflow = || workflow_version::Entity::find().filter(WorkflowId.eq(*workflow_id));
+    let mut select = of_workflow();
+    for found in search.iter().flat_map(|search| search.versions(*workflow_id)) {
+        select = select.filter(Version.in_subquery(found));
+    }
+    if *created != Between::default() {
+        // Its own index turns times into numbers: it stands before the definitions, which may be long.
+        let made = lists::within(of_workflow(), CreatedAt, *created).select_only().column(Version);
+        select = select.filter(Version.in_subquery(made.into_query()));
+    }
+    select
 }

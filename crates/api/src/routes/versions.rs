@@ -6,12 +6,13 @@ use axum::Json as Answer;
 use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sluice_domain::graph::{Drawing, draw, state_key};
 use sluice_domain::run::TaskStatus;
 use sluice_domain::{Definition, versioning};
-use sluice_persistence::{Pin, Saving, VersionOrder, VersionRow};
+use sluice_persistence::{Between, Pin, Saving, Search, VersionFilter, VersionOrder, VersionRow};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -93,6 +94,39 @@ impl TryFrom<VersionRow> for WorkflowVersion {
     }
 }
 
+/// Which versions.
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct VersionQuery {
+    /// Only versions whose note, name or description has, for each word of this, one that begins with it: 8 words at
+    /// most. Small and capital letters are the same.
+    #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
+    q: Option<Search>,
+    /// Only versions that were made at this time or later. Without an offset it is UTC; a date is its midnight.
+    #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
+    created_after: Option<DateTime<Utc>>,
+    /// Only versions that were made at this time or before.
+    #[param(value_type = String, example = "2026-11-30", required = false)]
+    created_before: Option<DateTime<Utc>>,
+}
+
+impl FromQuery for VersionQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        Self {
+            q: reader.search("q"),
+            created_after: reader.time("created_after"),
+            created_before: reader.time("created_before"),
+        }
+    }
+}
+
+impl VersionQuery {
+    fn of(self, workflow_id: Uuid) -> VersionFilter {
+        let created = Between { from: self.created_after, to: self.created_before };
+        VersionFilter { workflow_id, search: self.q, created }
+    }
+}
+
 /// List the versions of a workflow.
 ///
 /// The highest number first, unless `sort` says otherwise.
@@ -100,7 +134,7 @@ impl TryFrom<VersionRow> for WorkflowVersion {
     get, path = "/wf/{workflow_id}/versions/", tag = "versions", operation_id = "listVersions",
     params(
         ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ListQuery<VersionOrder>,
+        ListQuery<VersionOrder>, VersionQuery,
     ),
     responses(
         (status = 200, description = "The versions of the page.", body = Vec<WorkflowVersion>, example = json!([examples::version()])),
@@ -110,11 +144,13 @@ impl TryFrom<VersionRow> for WorkflowVersion {
 pub(crate) async fn version_list(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-    Query(list): Query<ListQuery<VersionOrder>>,
+    Query((list, query)): Query<(ListQuery<VersionOrder>, VersionQuery)>,
     sent: RawQuery,
 ) -> Result<ListAnswer<WorkflowVersion>, Problem> {
-    let found = state.db.versions(id, list.part()).await?.ok_or_else(|| Resource::Workflow.missing())?;
-    let total = if list.count { Some(state.db.version_count(id).await?) } else { None };
+    let filter = query.of(id);
+    let found = state.db.versions(filter.clone(), list.part()).await?;
+    let found = found.ok_or_else(|| Resource::Workflow.missing())?;
+    let total = if list.count { Some(state.db.version_count(filter).await?) } else { None };
     let headers = list.headers(&sent, found.next, total);
     Ok((headers, Answer(readable(found.rows.into_iter().map(WorkflowVersion::try_from))?)))
 }

@@ -11,6 +11,7 @@ pub(crate) mod pause_event;
 pub(crate) mod probe;
 pub(crate) mod run;
 pub(crate) mod run_log;
+pub(crate) mod version_word;
 pub(crate) mod workflow;
 pub(crate) mod workflow_tag;
 pub(crate) mod workflow_version;

@@ -19,6 +19,8 @@ pub(crate) struct Model {
     #[sea_orm(column_type = "Text")]
     pub(crate) tags: String,
     pub(crate) version: i32,
+    /// Whether it has the words and tags that it is found by, and its versions theirs.
+    pub(crate) has_words: bool,
 }
 
 /// No query joins this table.

@@ -6,12 +6,12 @@ use sea_orm::entity::prelude::*;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "workflow_words")]
 pub(crate) struct Model {
-    /// In small letters, as UTF-8.
+    /// Folded, as UTF-8.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Blob")]
     pub(crate) word: Vec<u8>,
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) workflow_id: Uuid,
-    /// Whether the name has it, and not the description alone.
+    /// Whether the name has it, and not the description alone: the release before this one asks for it.
     pub(crate) is_of_name: bool,
 }
 

@@ -14,7 +14,7 @@ use crate::entity::{workflow, workflow_version};
 use crate::error::{Fault, store_error};
 use crate::workflow_changes::{listed, save, version_model, workflow_model};
 use crate::writer::Change;
-use crate::{Database, NewWorkflow, Saving, WorkflowRow, WriteError, labels, words};
+use crate::{Database, NewWorkflow, Saving, WorkflowRow, WriteError, found_by, labels};
 
 /// How many versions are written in one statement: far below what a statement takes.
 const VERSIONS: usize = 100;
@@ -152,9 +152,9 @@ async fn create(
         version: import.latest_number(),
     };
     workflow::Entity::insert(workflow_model(&row)).exec_without_returning(tx).await?;
-    words::insert(&Tx::Orm(tx), std::slice::from_ref(&row)).await?;
+    found_by::insert(&Tx::Orm(tx), std::slice::from_ref(&row)).await?;
     for some in versions(&row, new, import, now).chunks(VERSIONS) {
-        Tx::Orm(tx).execute(&workflow_version::Entity::insert_many(some.to_vec())).await?;
+        found_by::insert_versions(&Tx::Orm(tx), some.to_vec()).await?;
     }
     labels::insert(&Tx::Orm(tx), row.id, &import.labels).await?;
     Ok(row)

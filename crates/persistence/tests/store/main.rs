@@ -6,8 +6,10 @@
 
 mod lists;
 mod opening;
+mod plans;
 mod queries;
 mod run_log;
 mod support;
 mod throughput;
+mod words;
 mod workflows;

@@ -85,6 +85,7 @@ async fn migrating_names_the_steps(place: &Place) {
             "m20261125_000007_labels",
             "m20261125_000008_lists",
             "m20261125_000009_idempotency_keys",
+            "m20261125_000010_words",
             "m20261125_000011_keys"
         ]
     );

@@ -61,8 +61,8 @@ impl From<RunFilterQuery> for RunFilter {
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SearchQuery {
-    /// Only runs of workflows whose name has, for each word of this, one that begins with it: 8 words at
-    /// most. Small and capital letters are the same.
+    /// Only runs of workflows whose name or description has, for each word of this, one that begins with it: 8 words
+    /// at most. Small and capital letters are the same.
     #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
     q: Option<Search>,
     /// Only runs of workflows that are filed under this tag.
