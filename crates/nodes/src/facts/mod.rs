@@ -138,7 +138,8 @@ fn by_name(name: &str, config: &Map<String, Value>) -> Facts {
 fn variables(config: &Map<String, Value>) -> Vec<Reference> {
     let uses_history = config.get("enable_message_history") == Some(&Value::Bool(true));
     let history = config.get("message_history_variable").and_then(Value::as_str);
-    let history = history.filter(|path| uses_history && !path.is_empty());
+    // Without a dot it may be a field of whatever arrives.
+    let history = history.filter(|path| uses_history && path.contains('.'));
     let mut found: Vec<Reference> =
         history.map(|path| Reference::field("/message_history_variable", path)).into_iter().collect();
     found.extend(paths_in(config, "url_variables"));

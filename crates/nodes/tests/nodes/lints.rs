@@ -324,6 +324,7 @@ fn variables_of_models_name_outputs() {
     assert_eq!(codes(history(true, "in.texts")), [at("message_history_variable")]);
     assert_eq!(codes(history(true, "in.text")), []);
     assert_eq!(codes(history(false, "in.texts")), []);
+    assert_eq!(codes(history(true, "message_history")), []);
     assert_eq!(codes(json!({"url_variables": {"image": "in.picture"}})), [at("url_variables/image")]);
     assert_eq!(codes(json!({"user_message": "{{ x | default(\"in.picture\") }}"})), []);
     assert_eq!(codes(json!({"user_message": "{{ 'in.picture' }} {{ in.text }}"})), []);
