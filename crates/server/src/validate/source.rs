@@ -83,7 +83,7 @@ impl Source {
 impl Map<'_> {
     /// The place of what a pointer leads to; of what is around it where it isn't there.
     pub(super) fn find(&self, pointer: &str) -> Place {
-        self.placed(pointer, |value, name| shown(value, name))
+        self.placed(pointer, shown)
     }
 
     /// The place of the name of what a pointer leads to.
