@@ -188,6 +188,34 @@ fn validate_draws_diagnostics_beside_the_source() {
 }
 
 #[test]
+fn places_are_those_of_editors() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Characters of several bytes, UTF-16 units and columns, lines as Windows ends them, and a key whose value is long.
+    let text =
+        WARNED.replace('ä', "👍宽").replace("{\"valeus\": {}}", "{\"valeus\": \"on\"}").replace('\n', "\r\n");
+    let warned = file(folder.path(), "warned.json", &text);
+    let drawn = succeeds(validate(&[&warned]));
+    for part in ["--> ", "warned.json:4:61", "\"👍宽\"", "{\"valeus\": \"on\"}", " ^^^^^^^^\n"] {
+        assert!(drawn.contains(part), "{part} is missing in {drawn}");
+    }
+    assert!(!drawn.contains(['\r', '␍']), "{drawn}");
+    let run = |format: &str| -> serde_json::Value {
+        let ended = process::run(&["validate", "--format", format, &warned.display().to_string()], &[]);
+        serde_json::from_str(&ended.stdout).expect("JSON")
+    };
+    let found = run("json")["files"][0]["diagnostics"][0].clone();
+    assert_eq!((&found["line"], &found["column"]), (&json!(4), &json!(61)));
+    let run = run("sarif")["runs"][0].clone();
+    assert_eq!(run["columnKind"], "utf16CodeUnits");
+    let region = &run["results"][0]["locations"][0]["physicalLocation"]["region"];
+    assert_eq!(*region, json!({"startLine": 4, "startColumn": 62, "endLine": 4, "endColumn": 70}));
+    // What the parser says of the place counts the same.
+    let broken = file(folder.path(), "broken.json", "{\r\n\"👍宽\": nope}\r\n");
+    let drawn = validate(&[&broken]).text();
+    assert!(drawn.contains("broken.json:2:8") && drawn.contains("(line 2, column 8)"), "{drawn}");
+}
+
+#[test]
 fn validate_prints_json_and_sarif() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let warned = file(folder.path(), "warned.json", WARNED);

@@ -17,6 +17,7 @@ on_both_stores!(
     text_that_no_store_keeps_is_refused,
     names_and_descriptions_are_bounded,
     validation_tells_everything_and_saves_nothing,
+    what_is_valid_is_saved_and_nothing_else,
     validation_takes_any_json,
     validation_refuses_what_is_no_json_or_too_much,
 );
@@ -311,12 +312,112 @@ async fn validation_tells_everything_and_saves_nothing(app: App) {
     assert_eq!(answer["diagnostics"][0]["link_index"], 0);
 }
 
+/// Create requests that are fit beside a few members, each of which may be fit or not.
+fn requests() -> Vec<Value> {
+    let tags = |count: usize| Value::from((0..count).map(|i| format!("t{i}")).collect::<Vec<_>>());
+    let long = |count: usize| json!("ü".repeat(count));
+    let broken = definition(vec![input(), fixed("a", json!({}))], vec![link("a", "gone")]);
+    let members: [(&str, Vec<Value>); 4] = [
+        (
+            "name",
+            vec![
+                json!("fit"),
+                json!(""),
+                json!("  "),
+                json!("\n"),
+                json!("a\u{7}b"),
+                json!(null),
+                json!(7),
+                long(255),
+                long(256),
+            ],
+        ),
+        (
+            "description",
+            vec![json!(null), json!(""), json!("a\nb"), json!(["text"]), long(65_536), long(65_537)],
+        ),
+        (
+            "tags",
+            vec![
+                json!(null),
+                tags(50),
+                tags(51),
+                json!(["a", "a"]),
+                json!([""]),
+                json!(["a\tb"]),
+                json!([3]),
+                json!("a"),
+                json!([long(64)]),
+                json!([long(65)]),
+            ],
+        ),
+        (
+            "definition",
+            vec![
+                json!(null),
+                json!({"nodes": [], "links": []}),
+                json!({"nodes": []}),
+                json!([[], []]),
+                json!("text"),
+                plain("")["definition"].clone(),
+                broken,
+                json!({"nodes": [{"id": "in", "node_type": "InputNode"}], "links": [], "spur_type": "chatbot"}),
+                json!({"nodes": [{"id": "in", "node_type": "InputNode"}], "links": [], "spur_type": "x"}),
+            ],
+        ),
+    ];
+    let mut all = vec![json!({"definition": plain("")["definition"]})];
+    for (one, values) in &members {
+        for value in values {
+            let mut body = json!({"name": "fit", "definition": plain("")["definition"]});
+            body[one] = value.clone();
+            all.push(body.clone());
+            // With something else that is unfit, and something unknown.
+            for (other, _) in members.iter().filter(|(other, _)| other != one) {
+                let mut body = body.clone();
+                body[other] = json!(3);
+                body["more"] = json!([value]);
+                all.push(body);
+            }
+        }
+    }
+    all
+}
+
+async fn what_is_valid_is_saved_and_nothing_else(app: App) {
+    for body in requests() {
+        let (valid, found) = validated(&app, &body).await;
+        let saved = app.post("/wf/", &body).await;
+        let shown = format!("{:.300}: {found:?}, {:.300}", body.to_string(), saved.text);
+        assert_eq!(valid, saved.status == 200, "{shown}");
+        if valid {
+            continue;
+        }
+        // The same places; beside the definition's own codes a save tells more closely what doesn't fit.
+        let mut told: Vec<String> = found.iter().filter(|d| d.1 == "error").map(|d| d.2.clone()).collect();
+        let problem = saved.problem(422);
+        let refused = problem["errors"].as_array().expect("errors");
+        for error in refused {
+            let (pointer, code) = (error["pointer"].as_str().expect("a pointer"), &error["code"]);
+            assert!(told.iter().any(|told| told == pointer), "{pointer}: {shown}");
+            if problem["type"].as_str().is_some_and(|kind| kind.ends_with("definition")) {
+                assert!(found.iter().any(|d| d.2 == pointer && d.0 == *code), "{code}: {shown}");
+            }
+        }
+        told.dedup();
+        assert!(told.len() >= refused.len(), "{shown}");
+    }
+}
+
 async fn validation_takes_any_json(app: App) {
     for (body, pointers) in [
         (json!([]), vec![""]),
         (json!("text"), vec![""]),
         (json!({}), vec!["/nodes", "/links"]),
-        (json!({"definition": 3}), vec!["/definition"]),
+        (json!([[], []]), vec![""]),
+        (json!({"definition": 3}), vec!["/definition", "/name"]),
+        (json!({"definition": null}), vec!["/name"]),
+        (json!({"name": null}), vec!["/name"]),
         (json!({"nodes": [{"id": 1}], "links": []}), vec!["/nodes/0/id", "/nodes/0/node_type"]),
         (json!({"name": 3, "definition": {"nodes": {}, "links": []}}), vec!["/name", "/definition/nodes"]),
     ] {

@@ -166,6 +166,11 @@ impl Problem {
         Self { kind, detail: detail.into(), errors: Vec::new(), run: None, changed: None, cause: None }
     }
 
+    /// The problems of single places.
+    pub(crate) fn into_errors(self) -> Vec<ProblemItem> {
+        self.errors
+    }
+
     /// A body or query with these problems.
     pub(crate) fn invalid(kind: Kind, errors: Vec<ProblemItem>) -> Self {
         let detail = match errors.as_slice() {

@@ -129,7 +129,8 @@ where
     parsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-fn parse_now<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
+/// The value that a JSON text holds, or every problem with it.
+pub(crate) fn parse_now<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
     guard::check_json(bytes).map_err(|error| refused(&error))?;
     // A list would pass for an object whose fields come in order.
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');

@@ -7,7 +7,7 @@ mod path;
 mod query;
 pub(crate) mod shape;
 
-pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type, read_body, refused};
+pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type, parse_now, read_body, refused};
 pub(crate) use path::{
     DatasetId, DiffVersions, LabelName, OutputFileId, RunId, VersionPin, WorkflowId, parse_id, parse_pin,
 };

@@ -1,15 +1,19 @@
 //! Validation: everything that is wrong, or looks wrong, with a definition, without saving it.
 
+use std::collections::HashSet;
+
 use axum::Json as Answer;
 use serde::Serialize;
 use serde_json::Value;
+use sluice_domain::transfer::{self, Form};
 use sluice_domain::validation::{self, Code};
 use sluice_nodes::Builtin;
 use utoipa::openapi::{OneOfBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
+use super::transfer::WorkflowDocument;
 use super::workflows::WorkflowCreateRequest;
-use crate::extract::{JsonText, shape};
+use crate::extract::{JsonText, parse_now, shape};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::responses::{BodyProblems, ServerProblems};
 use crate::{examples, schema};
@@ -132,23 +136,26 @@ pub(crate) async fn workflow_validate(JsonText(text): JsonText) -> Result<Answer
 }
 
 fn judge(text: &[u8]) -> Result<Validation, Problem> {
-    let found = diagnose(text);
+    let mut found = diagnose(text);
     match found.first() {
         Some(first) if first.code == Code::JsonSyntax => {
             return Err(Problem::new(Kind::InvalidJson, first.message.as_str()));
         }
-        Some(first) if first.code == Code::JsonTooDeep => {
+        Some(first) if first.code == Code::JsonTooDeep && first.pointer.is_empty() => {
             let item = ProblemItem::new("", first.code.as_str(), first.message.as_str());
             return Err(Problem::invalid(Kind::InvalidBody, vec![item]));
         }
         _ => {}
     }
+    if form(text) == Form::Request {
+        refused_at_save(text, &mut found);
+    }
     let valid = found.iter().all(|diagnostic| diagnostic.severity() != validation::Severity::Error);
     Ok(Validation { valid, diagnostics: found.into_iter().map(Diagnostic::from).collect() })
 }
 
-/// Everything that is wrong, or looks wrong, with the definition that `text` holds, by itself or in a create request:
-/// what `POST /wf/validate/` tells. Pointers lead into `text`.
+/// Everything that is wrong, or looks wrong, with the definition that `text` holds, by itself, in a create request, or
+/// in an exported document. Pointers lead into `text`. A file may leave the name out, which an import then makes up.
 #[must_use]
 pub fn diagnose(text: &[u8]) -> Vec<validation::Diagnostic> {
     let mut found = validation::diagnose_json(text, &Builtin::default());
@@ -159,26 +166,50 @@ pub fn diagnose(text: &[u8]) -> Vec<validation::Diagnostic> {
     found
 }
 
-/// Parsing stops at the first part of another form; the schema of the document knows them all.
+/// What the body of a request holds, as far as a save goes by it.
+fn form(text: &[u8]) -> Form {
+    let text = std::str::from_utf8(text).unwrap_or_default();
+    transfer::form(text).unwrap_or(Form::Plain)
+}
+
+/// Parsing stops at the first part of another form; the schemas of the document know them all.
 fn every_misshape(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
     let Ok(body) = serde_json::from_slice::<Value>(text) else { return };
-    let (prefix, definition) = match body.get("definition") {
-        Some(definition) => ("/definition", definition),
-        None => ("", &body),
+    let all = match form(text) {
+        Form::Document => shape::problems::<WorkflowDocument>(&body),
+        Form::Request => shape::problems::<WorkflowCreateRequest>(&body),
+        Form::Plain => shape::problems::<schema::WorkflowDefinition>(&body),
     };
-    let all = shape::problems::<schema::WorkflowDefinition>(definition);
+    let is_nameless = body.get("name").is_none_or(Value::is_null);
+    let all: Vec<ProblemItem> =
+        all.into_iter().filter(|item| !(is_nameless && item.pointer == "/name")).collect();
     if all.is_empty() {
         return;
     }
+    // What stopped the parsing is among them.
+    let is_checked = |pointer: &str| ["/name", "/tags"].contains(&pointer);
+    found.retain(|one| one.code != Code::ShapeInvalid || is_checked(&one.pointer));
     let is_cut = all.len() >= shape::MAX_PROBLEMS;
-    found.retain(|diagnostic| diagnostic.code != Code::ShapeInvalid || diagnostic.pointer == "/name");
-    found.extend(all.into_iter().map(|item| {
-        let pointer = format!("{prefix}{}", item.pointer);
-        validation::Diagnostic::new(Code::ShapeInvalid, pointer, item.detail)
-    }));
+    add(all, found);
     if is_cut {
         let message =
             format!("At most {} of these are listed. Mend some, and ask again.", shape::MAX_PROBLEMS);
         found.push(validation::Diagnostic::new(Code::DiagnosticsCut, "", message));
     }
+}
+
+/// What a save would refuse a request for beside its definition.
+fn refused_at_save(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
+    let Err(problem) = parse_now::<WorkflowCreateRequest>(text) else { return };
+    let is_beside = |item: &ProblemItem| !item.pointer.starts_with("/definition");
+    add(problem.into_errors().into_iter().filter(is_beside).collect(), found);
+    found.sort_by_key(validation::Diagnostic::severity);
+    validation::cut(found);
+}
+
+/// Adds what is told of no place yet.
+fn add(items: Vec<ProblemItem>, found: &mut Vec<validation::Diagnostic>) {
+    let told: HashSet<String> = found.iter().map(|one| one.pointer.clone()).collect();
+    let new = items.into_iter().filter(|item| !told.contains(&item.pointer));
+    found.extend(new.map(|item| validation::Diagnostic::new(Code::ShapeInvalid, item.pointer, item.detail)));
 }

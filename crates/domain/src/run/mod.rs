@@ -30,5 +30,6 @@ pub use state::{Attempt, Batch, Frame, RunState, TaskState};
 pub use status::{RunStatus, TaskStatus};
 pub use task_path::{Scope, TaskPath};
 pub use timeline::TimelineTask;
+pub(crate) use values::LOOP_HISTORY;
 pub use values::dig;
 pub use view::{Outputs, TaskView};

@@ -10,7 +10,7 @@ use super::plan::{Arrival, Behaviour, Inputs, LoopPlan, Plan};
 use super::{CancelReason, Frame, RunState, Scope, TaskPath, TaskStatus};
 
 /// The key under which an iteration's input node finds the outputs of the iterations before it.
-const LOOP_HISTORY: &str = "loop_history";
+pub(crate) const LOOP_HISTORY: &str = "loop_history";
 
 /// What arrives at a node whose predecessors have all ended.
 pub(super) enum Arrived {

@@ -121,24 +121,36 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> R
 /// What a JSON text is written as; none when it is no object.
 #[must_use]
 pub fn form(json: &str) -> Option<Form> {
-    #[derive(Deserialize)]
+    /// Whether a member is there, be it null.
+    #[derive(Default)]
+    struct There(bool);
+
+    impl<'de> Deserialize<'de> for There {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            IgnoredAny::deserialize(deserializer).map(|_| Self(true))
+        }
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
     struct Members {
         format: Option<IgnoredAny>,
-        name: Option<IgnoredAny>,
-        definition: Option<IgnoredAny>,
-        nodes: Option<IgnoredAny>,
-        links: Option<IgnoredAny>,
+        name: There,
+        definition: There,
+        nodes: There,
+        links: There,
     }
     // A list would pass for an object whose members come in order.
     if !json.trim_start().starts_with('{') {
         return None;
     }
     let Members { format, name, definition, nodes, links } = serde_json::from_str(json).ok()?;
-    Some(match (format, definition, nodes.or(links), name) {
-        (Some(_), ..) => Form::Document,
-        (None, Some(_), ..) => Form::Request,
-        (None, None, None, Some(_)) => Form::Request,
-        (None, None, ..) => Form::Plain,
+    // A request without a definition asks for the default one.
+    let is_request = definition.0 || (name.0 && !nodes.0 && !links.0);
+    Some(match format {
+        Some(_) => Form::Document,
+        None if is_request => Form::Request,
+        None => Form::Plain,
     })
 }
 
@@ -261,17 +273,13 @@ impl Incoming {
     /// What doesn't fit beside the definitions. Pointers lead into what it was read from.
     #[must_use]
     pub fn misfits(&self) -> Vec<Diagnostic> {
-        let mut found = Vec::new();
+        let mut found = self.too_long();
         let mut misfit = |pointer: String, message: &str| {
             found.push(Diagnostic::new(Code::ShapeInvalid, pointer, message))
         };
         let in_one_line = |name: &str| (1..=naming::MAX_NAME).contains(&name.chars().count()) && fits(name);
-        if self.name.as_deref().is_some_and(|name| !in_one_line(name)) {
+        if self.name.as_deref().is_some_and(|name| name.is_empty() || !fits(name)) {
             misfit("/name".to_owned(), NAME);
-        }
-        let described = self.description.iter().flatten();
-        if described.into_iter().any(|text| text.chars().count() > 65_536) {
-            misfit("/description".to_owned(), "This is longer than 65536 characters. Shorten it.");
         }
         if self.tags.as_deref().is_some_and(|tags| !tags_fit(tags)) {
             misfit("/tags".to_owned(), TAGS);
@@ -291,7 +299,7 @@ impl Incoming {
             let is_longer =
                 |text: &Option<String>, most| text.as_ref().is_some_and(|t| t.chars().count() > most);
             let texts = [
-                ("description", is_longer(&version.description, 65_536)),
+                ("description", is_longer(&version.description, MAX_DESCRIPTION)),
                 ("note", is_longer(&version.note, 1_000)),
                 ("created_by", is_longer(&version.created_by, naming::MAX_NAME)),
             ];
@@ -305,6 +313,22 @@ impl Incoming {
         }
         self.labels_that_misfit(&mut misfit);
         found
+    }
+
+    /// What is longer than the server takes beside the definition.
+    fn too_long(&self) -> Vec<Diagnostic> {
+        let described = self.description.as_ref().and_then(Option::as_deref);
+        let texts =
+            [("name", self.name.as_deref(), naming::MAX_NAME), ("description", described, MAX_DESCRIPTION)];
+        let long = |(_, text, most): &(&str, Option<&str>, usize)| {
+            // Most texts are short, whatever their characters.
+            text.is_some_and(|text| text.len() > *most && text.chars().count() > *most)
+        };
+        let told = |(field, _, most): (&str, _, usize)| {
+            let message = format!("The {field} is longer than {most} characters. Shorten it.");
+            Diagnostic::new(Code::TextTooLong, format!("/{field}"), message)
+        };
+        texts.into_iter().filter(long).map(told).collect()
     }
 
     fn labels_that_misfit(&self, misfit: &mut impl FnMut(String, &str)) {
@@ -329,6 +353,8 @@ impl Incoming {
 
 /// The highest number of a version: there must be room for those to come.
 const MAX_NUMBER: i64 = 1_000_000_000;
+/// The most characters of a description.
+const MAX_DESCRIPTION: usize = 65_536;
 const NAME: &str = "A name must have 1 to 255 characters without control characters.";
 const TAGS: &str =
     "tags must be at most 50 different texts of 1 to 64 characters without control characters.";

@@ -202,7 +202,9 @@ impl<'c> Checker<'c> {
                 let message = format!(
                     "The {field} is longer than {MAX_NAME} characters. Shorten it; a config takes more."
                 );
-                self.report(Code::TextTooLong, format!("{at}/{field}"), None, message);
+                // An id that is too long names no node.
+                let node = (field != "id").then_some(node.id.as_str());
+                self.report(Code::TextTooLong, format!("{at}/{field}"), node, message);
             }
         }
     }

@@ -94,7 +94,7 @@ codes! {
     JsonRefused = "json_refused" Error,
     /// A part of the JSON has another form than definitions have.
     ShapeInvalid = "shape_invalid" Error,
-    /// An id, a title or a name is longer than the server takes.
+    /// An id, a title, a name or a description is longer than the server takes.
     TextTooLong = "text_too_long" Error,
     /// An exported document is not what it was when its checksum was made.
     ChecksumMismatch = "checksum_mismatch" Error,

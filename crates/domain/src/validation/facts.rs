@@ -20,6 +20,10 @@ pub struct Facts {
     pub is_gate: bool,
     /// Whether the node runs as long as one predecessor gave something.
     pub takes_any: bool,
+    /// What the body of a loop is given in the first place; none when that is not known.
+    pub feeds: Option<Fields>,
+    /// Pairs of routes that are never open together.
+    pub exclusive: Vec<(String, String)>,
     /// What the kind itself has to say about the config.
     pub findings: Vec<Finding>,
 }
@@ -31,6 +35,22 @@ pub struct Reference {
     pub pointer: String,
     /// The dotted path: the title of a node and fields of its output.
     pub path: String,
+    /// Whether it names a node alone, by its title, its id, or as `id|title`.
+    pub is_node: bool,
+}
+
+impl Reference {
+    /// A dotted path at a place.
+    #[must_use]
+    pub fn field(pointer: impl Into<String>, path: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), path: path.into(), is_node: false }
+    }
+
+    /// The title or the id of a node at a place, or both as `id|title`.
+    #[must_use]
+    pub fn node(pointer: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), path: name.into(), is_node: true }
+    }
 }
 
 /// Which nodes the references of a config can name.

@@ -84,7 +84,7 @@ fn errors(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic>
 }
 
 /// Keeps the first [`MAX_DIAGNOSTICS`], and says so.
-pub(crate) fn cut(found: &mut Vec<Diagnostic>) {
+pub fn cut(found: &mut Vec<Diagnostic>) {
     if found.len() > MAX_DIAGNOSTICS {
         found.truncate(MAX_DIAGNOSTICS);
         let message =

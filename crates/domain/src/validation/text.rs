@@ -1,14 +1,10 @@
 //! From the text of a request or a file to its diagnostics.
 
-use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use super::{Catalogue, Code, Diagnostic, diagnose, pointer_step};
+use super::{Catalogue, Code, Diagnostic, pointer_step};
+use crate::guard;
 use crate::transfer::{self, Form};
-use crate::{Definition, guard};
-
-/// The most characters of a workflow's name.
-const MAX_WORKFLOW_NAME: usize = 255;
 
 /// Everything that is wrong, or looks wrong, with the definition that `text` holds: by itself, or in the
 /// field `definition` of an object, as in the body of a create request, or as an exported document. Pointers lead into
@@ -19,77 +15,23 @@ pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> 
         let message = "The text begins with a byte order mark, which JSON doesn't have. Save it without one.";
         return vec![Diagnostic::new(Code::JsonSyntax, "", message)];
     }
-    if let Some(document) = std::str::from_utf8(text).ok().filter(|text| is_document(text)) {
-        return of_document(document, catalogue);
-    }
-    if let Err(error) = guard::check_json(text) {
-        return vec![refused(&error)];
-    }
-    let body: Value = match serde_json::from_slice(text) {
-        Ok(body) => body,
-        Err(error) => return vec![refused(&error)],
+    let json = std::str::from_utf8(text).unwrap_or_default();
+    let guarded = match transfer::form(json) {
+        Some(Form::Document) => guard::check_documents(text),
+        _ => guard::check_json(text),
     };
-    let has = |field: &str| body.get(field).is_some();
-    // A request without a definition asks for the default one.
-    let is_request = has("definition") || (has("name") && !has("nodes") && !has("links"));
-    let mut found = if is_request { name(&body) } else { Vec::new() };
-    drop(body);
-    let (prefix, read) = match is_request {
-        true => ("/definition", parse::<Request>(text).map(|request| request.definition.unwrap_or_default())),
-        false => ("", parse::<Definition>(text)),
-    };
-    match read {
-        Ok(mut definition) => {
-            definition.normalise();
-            let of_definition = diagnose(&definition.or_default(), catalogue);
-            found.extend(of_definition.into_iter().map(|mut diagnostic| {
-                diagnostic.below(prefix);
-                diagnostic
-            }));
-        }
-        Err(misshapen) => found.push(*misshapen),
+    if let Err(error) = guarded {
+        return vec![refused(text, &error)];
     }
-    found
-}
-
-fn of_document(document: &str, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
-    if let Err(error) = guard::check_documents(document.as_bytes()) {
-        return vec![refused(&error)];
-    }
-    match transfer::read(document) {
+    match transfer::read(json) {
         Ok(incoming) => incoming.diagnose(catalogue),
         Err(misfit) => vec![*misfit],
     }
 }
 
-fn is_document(text: &str) -> bool {
-    transfer::form(text) == Some(Form::Document)
-}
-
-/// As much of a create request as holds a definition.
-#[derive(serde::Deserialize)]
-struct Request {
-    definition: Option<Definition>,
-}
-
-/// What is wrong with the name of a workflow.
-fn name(body: &Value) -> Vec<Diagnostic> {
-    let found = match body.get("name") {
-        Some(Value::String(name)) if name.chars().count() > MAX_WORKFLOW_NAME => {
-            let message = format!("The name is longer than {MAX_WORKFLOW_NAME} characters. Shorten it.");
-            Some(Diagnostic::new(Code::TextTooLong, "/name", message))
-        }
-        None | Some(Value::String(_)) => None,
-        Some(_) => {
-            Some(Diagnostic::new(Code::ShapeInvalid, "/name", "The name is no text. Put it in quotes."))
-        }
-    };
-    found.into_iter().collect()
-}
-
 /// A text that is no JSON, or JSON that no store keeps.
-fn refused(error: &serde_json::Error) -> Diagnostic {
-    let place = format!("line {}, column {}", error.line(), error.column());
+fn refused(text: &[u8], error: &serde_json::Error) -> Diagnostic {
+    let place = format!("line {}, column {}", error.line(), column(text, error));
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);
     let (code, message) = match guard::refusal(error) {
@@ -102,6 +44,13 @@ fn refused(error: &serde_json::Error) -> Diagnostic {
         }
     };
     Diagnostic::new(code, "", message)
+}
+
+/// The column of an error in characters, as people count them; the parser counts bytes.
+fn column(text: &[u8], error: &serde_json::Error) -> usize {
+    let line = text.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let before = line.get(..error.column().saturating_sub(1)).unwrap_or(line);
+    String::from_utf8_lossy(before).chars().count() + 1
 }
 
 /// A part of a workflow, or where the text has another form.

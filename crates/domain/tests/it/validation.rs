@@ -125,6 +125,10 @@ fn long_names_are_refused() {
     for (length, wanted) in [(MAX_NAME, vec![]), (MAX_NAME + 1, vec!["/nodes/1/id", "/nodes/1/title"])] {
         let name = "ä".repeat(length);
         let node = json!({"id": name, "title": name, "node_type": "Echo"});
+        let titled = json!({"id": "b", "title": name, "node_type": "Echo"});
+        let of_titled = found(json!({"nodes": [input(), titled], "links": []}));
+        assert!(of_titled.iter().all(|(.., node)| node.as_deref() == Some("b")), "{of_titled:?}");
+        assert_eq!(of_titled.is_empty(), wanted.is_empty());
         let found = found(json!({"nodes": [input(), node], "links": []}));
         let pointers: Vec<&str> = found.iter().map(|(_, pointer, _)| pointer.as_str()).collect();
         assert_eq!(pointers, wanted);

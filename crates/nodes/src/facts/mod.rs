@@ -2,6 +2,7 @@
 
 mod fields;
 mod keys;
+mod python;
 mod routes;
 mod templates;
 
@@ -31,7 +32,7 @@ pub(crate) fn of(node: &Node) -> Facts {
         node_type::ROUTER => router(&config),
         node_type::FOR_LOOP => for_loop(&config),
         "StaticValueNode" => Facts { gives: fields::of_values(config.get("values")), ..Facts::default() },
-        "CoalesceNode" => Facts { gives: Gives::OneArrival, takes_any: true, ..Facts::default() },
+        "CoalesceNode" => coalesce(&config),
         "MergeNode" => Facts { gives: Gives::Arrivals, ..Facts::default() },
         <HumanIntervention as crate::builtin::NodeKind>::NAME => {
             Facts { gives: Gives::ArrivalsAndMore, is_gate: true, ..Facts::default() }
@@ -62,7 +63,7 @@ fn paths_in(config: &Map<String, Value>, field: &str) -> Vec<Reference> {
     let entries = config.get(field).and_then(Value::as_object).into_iter().flatten();
     let path = |(name, path): (&String, &Value)| {
         let path = path.as_str().filter(|path| !path.is_empty())?;
-        Some(Reference { pointer: format!("/{field}/{}", pointer_step(name)), path: path.to_owned() })
+        Some(Reference::field(format!("/{field}/{}", pointer_step(name)), path))
     };
     entries.filter_map(path).collect()
 }
@@ -80,9 +81,18 @@ fn output(config: &Map<String, Value>) -> Facts {
     Facts { references: paths_in(config, "output_map"), gives, takes_all, ..Facts::default() }
 }
 
+fn coalesce(config: &Map<String, Value>) -> Facts {
+    let preferences = config.get("preferences").and_then(Value::as_array).into_iter().flatten().enumerate();
+    let names = preferences.filter_map(|(index, name)| Some((index, name.as_str()?)));
+    let references = names.filter(|(_, name)| !name.is_empty());
+    let references = references.map(|(index, name)| Reference::node(format!("/preferences/{index}"), name));
+    Facts { references: references.collect(), gives: Gives::OneArrival, takes_any: true, ..Facts::default() }
+}
+
 fn router(config: &Map<String, Value>) -> Facts {
     let (references, findings) = routes::look(config);
-    Facts { references, gives: Gives::Arrivals, findings, ..Facts::default() }
+    let exclusive = routes::exclusive(config);
+    Facts { references, gives: Gives::Arrivals, findings, exclusive, ..Facts::default() }
 }
 
 fn for_loop(config: &Map<String, Value>) -> Facts {
@@ -94,7 +104,8 @@ fn for_loop(config: &Map<String, Value>) -> Facts {
         keys_of(nodes.iter().find(is_output)?.get("config")?.as_object()?, "output_map")
     });
     let takes_all = references.is_empty();
-    Facts { references, gives: Gives::Body(output), takes_all, ..Facts::default() }
+    let feeds = keys_of(config, "input_map");
+    Facts { references, gives: Gives::Body(output), takes_all, feeds, ..Facts::default() }
 }
 
 fn python(config: &Map<String, Value>) -> Facts {
@@ -103,20 +114,36 @@ fn python(config: &Map<String, Value>) -> Facts {
     let gives = declared.map_or(Gives::Unknown, |declared| {
         Gives::Fields(Fields(declared.keys().map(|name| (name.clone(), None)).collect()))
     });
-    Facts { gives, takes_all: templates::takes_all(code), ..Facts::default() }
+    let references = python::references(code);
+    Facts { references, gives, takes_all: python::takes_all(code), ..Facts::default() }
 }
 
 /// Kinds that are known by name: what they declare, and the templates in their texts.
 fn by_name(name: &str, config: &Map<String, Value>) -> Facts {
     let is_llm = known::is_llm(name);
+    let mut references = templates::references(config);
+    references.extend(variables(config));
     Facts {
-        references: templates::references(config),
+        references,
         gives: fields::declared(config),
         scope: Scope::Upstream,
         takes_all: !is_llm,
         acts: !is_llm,
         ..Facts::default()
     }
+}
+
+/// The configs of models that name an output without braces: that of earlier messages, where it is used, and those of
+/// images and the like.
+fn variables(config: &Map<String, Value>) -> Vec<Reference> {
+    let uses_history = config.get("enable_message_history") == Some(&Value::Bool(true));
+    let history = config.get("message_history_variable").and_then(Value::as_str);
+    // Without a dot it may be a field of whatever arrives.
+    let history = history.filter(|path| uses_history && path.contains('.'));
+    let mut found: Vec<Reference> =
+        history.map(|path| Reference::field("/message_history_variable", path)).into_iter().collect();
+    found.extend(paths_in(config, "url_variables"));
+    found
 }
 
 /// An `output_json_schema` that is no JSON Schema; that of an input node which enforces it, also one that can't be

@@ -11,6 +11,9 @@ use crate::wording::quoted;
 /// How many conditions of a route are looked into.
 const MAX_CONDITIONS: usize = 16;
 
+/// How many routes are compared with each other.
+const MAX_ROUTES: usize = 32;
+
 /// The variables of the routes in a config, and what is wrong with their conditions.
 pub(super) fn look(config: &Map<String, Value>) -> (Vec<Reference>, Vec<Finding>) {
     let (mut references, mut findings) = (Vec::new(), Vec::new());
@@ -23,7 +26,7 @@ pub(super) fn look(config: &Map<String, Value>) -> (Vec<Reference>, Vec<Finding>
                 condition.get("variable").and_then(Value::as_str).filter(|path| !path.is_empty())
             {
                 let pointer = format!("{at}/conditions/{index}/variable");
-                references.push(Reference { pointer, path: path.to_owned() });
+                references.push(Reference::field(pointer, path));
             }
         }
         let pointer = format!("{at}/conditions");
@@ -49,13 +52,45 @@ pub(super) fn look(config: &Map<String, Value>) -> (Vec<Reference>, Vec<Finding>
     (references, findings)
 }
 
+/// Pairs of routes that no input opens together.
+pub(super) fn exclusive(config: &Map<String, Value>) -> Vec<(String, String)> {
+    let routes = config.get("route_map").and_then(Value::as_object).into_iter().flatten();
+    let routes = routes.filter_map(|(name, route)| {
+        let conditions = route.get("conditions")?.as_array()?;
+        let is_bounded = !conditions.is_empty() && conditions.len() <= MAX_CONDITIONS;
+        is_bounded.then(|| (name, ways(conditions)))
+    });
+    let routes: Vec<_> = routes.take(MAX_ROUTES).collect();
+    let clash = |one: &[Way<'_>], other: &[Way<'_>]| {
+        one.iter().flatten().all(|one| other.iter().flatten().all(|other| excludes(one, other)))
+    };
+    let mut found = Vec::new();
+    for (at, (name, one)) in routes.iter().enumerate() {
+        let later = routes[at + 1..].iter().filter(|(_, other)| clash(one, other));
+        found.extend(later.map(|(other, _)| ((*name).clone(), (*other).clone())));
+    }
+    found
+}
+
+/// Whether conditions that hold together never hold with others that do.
+fn excludes(one: &[&Value], other: &[&Value]) -> bool {
+    one.iter().any(|a| other.iter().any(|b| contradiction(a, b).is_some()))
+}
+
+/// Conditions that hold together, or why they never do.
+type Way<'c> = Result<Vec<&'c Value>, String>;
+
 /// Why no input makes the conditions hold.
 fn never(conditions: &[Value]) -> Option<String> {
     if conditions.is_empty() || conditions.len() > MAX_CONDITIONS {
         return None;
     }
-    // Read from left to right, each OR begins another way in which they can hold, and each AND narrows all.
-    let mut ways: Vec<Result<Vec<&Value>, String>> = Vec::new();
+    ways(conditions).into_iter().map(Result::err).collect::<Option<Vec<String>>>()?.into_iter().next()
+}
+
+/// The ways in which conditions can hold: read from left to right, each OR begins another one, and each AND narrows all.
+fn ways(conditions: &[Value]) -> Vec<Way<'_>> {
+    let mut ways: Vec<Way<'_>> = Vec::new();
     for (index, condition) in conditions.iter().enumerate() {
         let junction = condition.get("logicalOperator").and_then(Value::as_str).unwrap_or_default();
         if index == 0 || junction.eq_ignore_ascii_case("or") {
@@ -66,11 +101,11 @@ fn never(conditions: &[Value]) -> Option<String> {
             ways.iter_mut().for_each(|way| narrow(way, condition));
         }
     }
-    ways.into_iter().map(Result::err).collect::<Option<Vec<String>>>()?.into_iter().next()
+    ways
 }
 
 /// Adds a condition to those that hold together; what holds never says why.
-fn narrow<'c>(way: &mut Result<Vec<&'c Value>, String>, condition: &'c Value) {
+fn narrow<'c>(way: &mut Way<'c>, condition: &'c Value) {
     let Ok(together) = way else { return };
     let why = alone(condition).or_else(|| together.iter().find_map(|other| contradiction(other, condition)));
     match why {
@@ -112,7 +147,9 @@ fn contradiction(one: &Value, other: &Value) -> Option<String> {
         let numbers = float(&a).zip(float(&b));
         match (operator(one), operator(other)) {
             ("equals", "equals") => text(&a) != text(&b),
+            ("equals", "contains") => !text(&a).contains(&text(&b)),
             ("equals", "starts_with") => !text(&a).starts_with(&text(&b)),
+            ("equals", "not_starts_with") => text(&a).starts_with(&text(&b)),
             ("starts_with", "not_starts_with") => text(&a).starts_with(&text(&b)),
             ("is_empty", "is_not_empty") => true,
             ("number_equals", "number_equals") => numbers.is_some_and(|(a, b)| a != b),

@@ -18,7 +18,8 @@ pub(crate) struct Coalesce;
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct CoalesceConfig {
-    /// The titles or ids of the nodes to be preferred, the best first. Others follow in the order of links.
+    /// The titles or ids of the nodes to be preferred, or both as `id|title`, the best first. Others follow in the order
+    /// of links.
     preferences: Vec<String>,
 }
 
@@ -34,8 +35,10 @@ impl NodeKind for Coalesce {
 impl Compute for CoalesceConfig {
     fn compute(&self, inputs: &Inputs) -> Result<Value, String> {
         let by_id = |id: &str| inputs.0.iter().find(|arrival| &*arrival.node_id == id).map(|a| &*a.value);
-        let mut preferred =
-            self.preferences.iter().filter_map(|name| inputs.get(name).or_else(|| by_id(name)));
+        // PySpur's editor writes both.
+        let by_both = |name: &str| by_id(name.split_once('|')?.0);
+        let named = |name: &String| inputs.get(name).or_else(|| by_id(name)).or_else(|| by_both(name));
+        let mut preferred = self.preferences.iter().filter_map(named);
         let first = preferred.next().or_else(|| inputs.0.first().map(|arrival| &*arrival.value));
         Ok(first.cloned().unwrap_or(Value::Null))
     }

@@ -52,8 +52,17 @@ fn a_merge_gives_everything_by_label() {
 fn a_coalesce_follows_preferences_then_links() {
     // One node's title is the id of another: the title, under which things arrive, counts first.
     let arrivals = [("A", "a", json!({"v": 1})), ("B", "b", json!({"v": 2})), ("a", "c", json!({"v": 3}))];
-    let cases: [(&[&str], i64); 6] =
-        [(&[], 1), (&["B"], 2), (&["b"], 2), (&["a"], 3), (&["gone", "c"], 3), (&["gone"], 1)];
+    let cases: [(&[&str], i64); 8] = [
+        (&[], 1),
+        (&["B"], 2),
+        (&["b"], 2),
+        (&["a"], 3),
+        (&["gone", "c"], 3),
+        (&["gone"], 1),
+        // As PySpur's editor writes them: the id counts, whatever the title was then.
+        (&["gone|B", "b|B"], 2),
+        (&["c|old title"], 3),
+    ];
     for (preferences, expected) in cases {
         let output = compute("CoalesceNode", &json!({"preferences": preferences}), &arrivals);
         assert_eq!(output, json!({"v": expected}), "{preferences:?}");

@@ -200,3 +200,133 @@ fn nested_keys_are_known_too() {
     let by_name = n("s", "SlackNotifyNode", json!({"chanel": "x"}));
     assert_eq!(warnings(&[input(), by_name], &[("in", "s")]), []);
 }
+
+/// Which of the nodes are gates whose decline leaves nothing.
+fn declined(nodes: &[Value], links: &[(&str, &str, Option<&str>)]) -> Vec<String> {
+    let links: Vec<Value> = links
+        .iter()
+        .map(|(a, b, route)| json!({"source_id": a, "target_id": b, "source_handle": route}))
+        .collect();
+    let text = json!({"nodes": nodes, "links": links}).to_string();
+    let found = diagnose_json(text.as_bytes(), &Builtin::default()).into_iter();
+    found.filter(|d| d.code == Code::GateDeclineNoOutput).filter_map(|d| d.node_id).collect()
+}
+
+#[test]
+fn a_gate_behind_one_of_two_ways_leaves_nothing_where_only_one_is_open() {
+    let is =
+        |value: &str| json!({"conditions": [{"variable": "in.text", "operator": "equals", "value": value}]});
+    let has = |value: &str| json!({"conditions": [{"variable": "in.text", "operator": "contains", "value": value}]});
+    let router = |a: Value, b: Value| n("r", "RouterNode", json!({"route_map": {"yes": a, "no": b}}));
+    let gate = |id: &str| n(id, "HumanInterventionNode", json!({}));
+    let fixed = |id: &str| n(id, "StaticValueNode", json!({"values": {"a": 1}}));
+    let coalesce = || n("c", "CoalesceNode", json!({}));
+    let (yes, no) = (Some("yes"), Some("no"));
+    // Two leaves, one of them behind the gate.
+    let apart = [("in", "r", None), ("r", "g", yes), ("r", "s", no)];
+    let nodes = |router: Value| [input(), router, gate("g"), fixed("s")];
+    assert_eq!(declined(&nodes(router(is("a"), is("b"))), &apart), ["g"]);
+    assert!(declined(&nodes(router(has("a"), has("b"))), &apart).is_empty(), "both can be open");
+    assert!(declined(&nodes(router(is("a"), is("a"))), &apart).is_empty(), "both are open");
+    // The ways come together again: what comes by the other one doesn't come then.
+    let joined = [("in", "r", None), ("r", "g", yes), ("r", "s", no), ("g", "c", None), ("s", "c", None)];
+    let nodes = |router: Value| [input(), router, gate("g"), fixed("s"), coalesce()];
+    assert_eq!(declined(&nodes(router(is("a"), is("b"))), &joined), ["g"]);
+    assert!(declined(&nodes(router(has("b"), is("b"))), &joined).is_empty());
+    // The gate may be reached past the router, or a leaf doesn't go by it.
+    let past = [("in", "r", None), ("r", "c", yes), ("in", "c", None), ("c", "g", None), ("r", "s", no)];
+    assert!(declined(&nodes(router(is("a"), is("b"))), &past).is_empty());
+    let beside = [("in", "r", None), ("r", "g", yes), ("r", "c", no), ("in", "s", None)];
+    assert!(declined(&nodes(router(is("a"), is("b"))), &beside).is_empty());
+    // A gate on each way, and a gate before the router.
+    let each = [input(), router(is("a"), is("b")), gate("g"), gate("h")];
+    assert_eq!(declined(&each, &[("in", "r", None), ("r", "g", yes), ("r", "h", no)]), ["g", "h"]);
+    let before = [("in", "g", None), ("g", "r", None), ("r", "s", yes), ("r", "h", no)];
+    assert_eq!(
+        declined(&[input(), router(is("a"), is("b")), gate("g"), fixed("s"), fixed("h")], &before),
+        ["g"]
+    );
+}
+
+#[test]
+fn preferences_name_what_arrives() {
+    let codes = |preferences: Value| -> Vec<(Code, String)> {
+        let mut titled = n("id_a", "StaticValueNode", json!({"values": {"x": 1}}));
+        titled["title"] = "a".into();
+        let far = n("far", "StaticValueNode", json!({"values": {"x": 1}}));
+        let nodes = [input(), titled, far, n("c", "CoalesceNode", json!({"preferences": preferences}))];
+        let found = warnings(&nodes, &[("in", "id_a"), ("in", "far"), ("id_a", "c"), ("in", "c")]);
+        found.into_iter().filter(|(code, _)| code.as_str().starts_with("reference")).collect()
+    };
+    assert_eq!(codes(json!(["a", "in"])), []);
+    assert_eq!(codes(json!(["id_a", "id_a|a", "in|old title"])), []);
+    let at = |index: usize| format!("/nodes/3/config/preferences/{index}");
+    assert_eq!(codes(json!(["a", "far"])), [(Code::ReferenceNotUpstream, at(1))]);
+    assert_eq!(codes(json!(["far|far"])), [(Code::ReferenceNotUpstream, at(0))]);
+    assert_eq!(
+        codes(json!(["b", "in.text"])),
+        [(Code::ReferenceNodeUnknown, at(0)), (Code::ReferenceNodeUnknown, at(1))]
+    );
+}
+
+#[test]
+fn code_names_what_arrives() {
+    let codes = |code: &str| path(&[n("p", "PythonFuncNode", json!({"code": code}))], "p.x");
+    assert_eq!(codes("return {'x': input_model.in.text}"), []);
+    assert_eq!(codes("return {'x': input_model.in.txt}"), [Code::ReferenceFieldUnknown]);
+    assert_eq!(codes("return {'x': input_model['inn'].text}"), [Code::ReferenceNodeUnknown]);
+    assert_eq!(codes("return {'x': input_model.out.x}"), [Code::ReferenceNotUpstream]);
+    assert_eq!(codes("# input_model.inn.text\nreturn {'x': 'input_model.inn.text'}"), []);
+}
+
+#[test]
+fn inputs_of_bodies_are_known_where_all_that_comes_is() {
+    let found = |to: &str, map: Value, given: Value, children: bool| -> Vec<Code> {
+        let (start, end) =
+            (n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": given})));
+        let step = n("s", "PythonFuncNode", json!({"code": format!("return {{'r': input_model.i.{to}}}")}));
+        let mut inner = vec![start, step, end];
+        let links = json!([{"source_id": "i", "target_id": "s"}, {"source_id": "s", "target_id": "o"}]);
+        let mut config = json!({"input_map": map, "num_iterations": 2});
+        let mut nodes = vec![input()];
+        let mut all = vec![json!({"source_id": "in", "target_id": "l"})];
+        if children {
+            inner.iter_mut().for_each(|node| node["parent_id"] = "l".into());
+            all.extend(links.as_array().unwrap().clone());
+        } else {
+            config["subworkflow"] = json!({"nodes": std::mem::take(&mut inner), "links": links});
+        }
+        nodes.push(n("l", "ForLoopNode", config));
+        nodes.extend(inner);
+        let text = json!({"nodes": nodes, "links": all}).to_string();
+        diagnose_json(text.as_bytes(), &Builtin::default()).into_iter().map(|d| d.code).collect()
+    };
+    let map = || json!({"v": "in.text"});
+    for children in [false, true] {
+        for to in ["v", "r", "loop_history.s"] {
+            assert_eq!(found(to, map(), json!({"r": "s.r"}), children), [], "{to}");
+        }
+        assert_eq!(found("w", map(), json!({"r": "s.r"}), children), [Code::ReferenceFieldUnknown]);
+        // All that arrives passes, and what the output node gives isn't told.
+        assert_eq!(found("w", json!({}), json!({"r": "s.r"}), children), []);
+        assert_eq!(found("w", map(), json!({}), children), []);
+    }
+}
+
+#[test]
+fn variables_of_models_name_outputs() {
+    let codes = |config: Value| -> Vec<(Code, String)> {
+        warnings(&[input(), n("m", "SingleLLMCallNode", config)], &[("in", "m")])
+    };
+    let at = |field: &str| (Code::ReferenceFieldUnknown, format!("/nodes/1/config/{field}"));
+    let history =
+        |uses: bool, path: &str| json!({"enable_message_history": uses, "message_history_variable": path});
+    assert_eq!(codes(history(true, "in.texts")), [at("message_history_variable")]);
+    assert_eq!(codes(history(true, "in.text")), []);
+    assert_eq!(codes(history(false, "in.texts")), []);
+    assert_eq!(codes(history(true, "message_history")), []);
+    assert_eq!(codes(json!({"url_variables": {"image": "in.picture"}})), [at("url_variables/image")]);
+    assert_eq!(codes(json!({"user_message": "{{ x | default(\"in.picture\") }}"})), []);
+    assert_eq!(codes(json!({"user_message": "{{ 'in.picture' }} {{ in.text }}"})), []);
+    assert_eq!(codes(json!({"user_message": "{{ 'a' ~ in.picture }}"})), [at("user_message")]);
+}

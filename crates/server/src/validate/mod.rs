@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use sluice_domain::guard;
-use sluice_domain::validation::{Diagnostic, Severity};
+use sluice_domain::validation::{Code, Diagnostic, Severity};
 
 use crate::cli::ReportFormat;
 use source::{Place, Source};
@@ -99,7 +99,11 @@ fn placed(source: &Source, found: Vec<Diagnostic>) -> Vec<(Diagnostic, Place, Ve
     let map = source.map();
     let all = found.into_iter().map(|diagnostic| {
         let related = diagnostic.related.iter().map(|other| map.find(&other.pointer)).collect();
-        let place = map.find(&diagnostic.pointer);
+        let place = match diagnostic.code {
+            // What is wrong is that it is there, whatever it holds.
+            Code::ConfigKeyUnknown | Code::InputUnused => map.find_name(&diagnostic.pointer),
+            _ => map.find(&diagnostic.pointer),
+        };
         (diagnostic, place, related)
     });
     all.collect()

@@ -26,7 +26,7 @@ pub(super) fn write(reports: &[Report]) -> String {
         "version": "2.1.0",
         "runs": [{
             "tool": {"driver": driver},
-            "columnKind": "unicodeCodePoints",
+            "columnKind": "utf16CodeUnits",
             "invocations": [{
                 "executionSuccessful": unreadable.is_empty(),
                 "toolExecutionNotifications": unreadable,
@@ -79,9 +79,9 @@ fn location(report: &Report, pointer: &str, place: Place) -> Value {
             "artifactLocation": {"uri": uri(&report.file)},
             "region": {
                 "startLine": place.line,
-                "startColumn": place.column,
+                "startColumn": place.utf16.0,
                 "endLine": place.line,
-                "endColumn": place.end_column,
+                "endColumn": place.utf16.1,
             },
         },
         "logicalLocations": [{"fullyQualifiedName": pointer}],

@@ -25,6 +25,8 @@ pub(super) struct Place {
     pub(super) column: usize,
     /// The column after its last character.
     pub(super) end_column: usize,
+    /// The column of its first character, from 1, and the one after its last, in UTF-16 units.
+    pub(super) utf16: (usize, usize),
 }
 
 /// Where the parts of a JSON text stand.
@@ -60,29 +62,43 @@ impl Source {
         let line = self.lines.partition_point(|begin| *begin <= start).max(1);
         let (begin, line_end) = self.line(line);
         let end = self.text.ceil_char_boundary(end).min(line_end).max(start);
-        let column = self.text.get(begin..start).map_or(1, |before| before.chars().count() + 1);
-        let end_column = column + self.text.get(start..end).map_or(0, |part| part.chars().count());
-        Place { start, end, line, column, end_column }
+        let before = self.text.get(begin..start).unwrap_or_default();
+        let part = self.text.get(start..end).unwrap_or_default();
+        let column = before.chars().count() + 1;
+        let first = before.encode_utf16().count() + 1;
+        let utf16 = (first, first + part.encode_utf16().count());
+        Place { start, end, line, column, end_column: column + part.chars().count(), utf16 }
     }
 
     /// Where a line, from 1, begins and ends, without its break.
     pub(super) fn line(&self, line: usize) -> (usize, usize) {
         let begin = self.lines.get(line - 1).copied().unwrap_or(self.text.len());
         let end = self.lines.get(line).map_or(self.text.len(), |next| next - 1);
-        (begin, end)
+        // What ends lines on Windows ends them.
+        let ends = |line: &str| line.ends_with('\r') && end > begin;
+        (begin, end - usize::from(self.text.get(begin..end).is_some_and(ends)))
     }
 }
 
 impl Map<'_> {
     /// The place of what a pointer leads to; of what is around it where it isn't there.
     pub(super) fn find(&self, pointer: &str) -> Place {
+        self.placed(pointer, shown)
+    }
+
+    /// The place of the name of what a pointer leads to.
+    pub(super) fn find_name(&self, pointer: &str) -> Place {
+        self.placed(pointer, |value, name| name.unwrap_or_else(|| shown(value, name)))
+    }
+
+    fn placed(&self, pointer: &str, range: impl Fn(&Value<'_>, Option<Range>) -> Range) -> Place {
         let Some(root) = &self.root else { return self.source.place(0, 1) };
         let (mut value, mut name) = (root, None);
         for step in pointer.split('/').skip(1) {
             let Some((inner, its_name)) = below(value, step) else { break };
             (value, name) = (inner, its_name);
         }
-        let range = shown(value, name);
+        let range = range(value, name);
         self.source.place(range.start, range.end)
     }
 }
@@ -138,7 +154,24 @@ mod tests {
         assert_eq!(source.at(99, 1).start, text.len());
         assert_eq!(
             Source::new(String::new()).at(1, 0),
-            Place { line: 1, column: 1, end_column: 1, ..Place::default() }
+            Place { line: 1, column: 1, end_column: 1, utf16: (1, 1), ..Place::default() }
         );
+    }
+
+    #[test]
+    fn columns_are_counted_in_characters_and_in_utf_16() {
+        let text = "{\"👍🏽 宽\": {\"key\": 7},\r\n\"b\": \"x\"\r\n}";
+        let source = Source::new(text.to_owned());
+        let place = source.map().find_name("/👍🏽 宽/key");
+        assert_eq!(&text[place.start..place.end], "\"key\"");
+        assert_eq!((place.line, place.column, place.end_column, place.utf16), (1, 11, 16, (13, 18)));
+        let value = source.map().find("/👍🏽 宽/key");
+        assert_eq!((&text[value.start..value.end], value.column), ("7", 18));
+        // The break of a line belongs to no line.
+        let (begin, end) = source.line(1);
+        assert_eq!(&text[begin..end], "{\"👍🏽 宽\": {\"key\": 7},");
+        let (begin, end) = source.line(3);
+        assert_eq!(&text[begin..end], "}");
+        assert_eq!(source.at(2, 9).line, 2);
     }
 }

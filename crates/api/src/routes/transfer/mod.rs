@@ -29,7 +29,8 @@ use crate::responses::{
 };
 use crate::{AppState, examples, schema};
 use incoming::Taken;
-use shapes::{ImportRequest, WorkflowDocument};
+use shapes::ImportRequest;
+pub(crate) use shapes::WorkflowDocument;
 
 /// The most workflows of one import.
 pub(crate) const MAX_IMPORT: usize = 100;

@@ -9,7 +9,7 @@ mod titles;
 
 use std::collections::HashMap;
 
-use super::{Catalogue, Diagnostic, Facts, MAX_DIAGNOSTICS};
+use super::{Catalogue, Diagnostic, Facts, Fields, MAX_DIAGNOSTICS};
 use crate::Definition;
 use crate::graph::{Level, Outline, node_type};
 use crate::run::MAX_NESTING;
@@ -17,7 +17,7 @@ use crate::run::MAX_NESTING;
 /// Finds what looks wrong in `definition` and in the bodies that it holds.
 pub(super) fn lint(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
     let mut linter = Linter { catalogue, found: Vec::new() };
-    linter.definition(definition, "", 0);
+    linter.definition(definition, "", 0, None);
     linter.found
 }
 
@@ -39,6 +39,8 @@ struct View<'v> {
     prefix: &'v str,
     /// Whether the level is the body of a loop.
     is_body: bool,
+    /// What the loop gives its body in the first place, where that is known.
+    feeds: Option<&'v Fields>,
     /// For every node of the level the places of those that lead into it, each once, in the order of links.
     sources: Vec<Vec<usize>>,
     /// For every node of the level the places of those that it leads into.
@@ -46,7 +48,8 @@ struct View<'v> {
 }
 
 impl Linter<'_> {
-    fn definition(&mut self, definition: &Definition, prefix: &str, depth: usize) {
+    /// Looks into a definition, which the loop around it feeds so.
+    fn definition(&mut self, definition: &Definition, prefix: &str, depth: usize, feeds: Option<&Fields>) {
         if depth > MAX_NESTING {
             return;
         }
@@ -68,7 +71,12 @@ impl Linter<'_> {
             if level.parent.is_some_and(|parent| parent.node_type != node_type::FOR_LOOP) {
                 continue;
             }
-            let view = View::of(definition, &outline, level, &facts, &bodies, prefix, is_body);
+            let mut view = View::of(definition, &outline, level, &facts, &bodies, prefix);
+            view.is_body = is_body;
+            view.feeds = match level.parent.map(|parent| outline.place(&parent.id)) {
+                Some(parent) => parent.and_then(|parent| facts[parent].feeds.as_ref()),
+                None => feeds,
+            };
             self.level(&view);
         }
         for (index, node) in definition.nodes.iter().enumerate() {
@@ -76,10 +84,12 @@ impl Linter<'_> {
                 return;
             }
             if let Some(body) = self.catalogue.body(node) {
-                self.definition(&body, &format!("{prefix}/nodes/{index}/config/subworkflow"), depth + 1);
+                let place = format!("{prefix}/nodes/{index}/config/subworkflow");
+                self.definition(&body, &place, depth + 1, facts[index].feeds.as_ref());
             }
             if let Some(body) = &node.subworkflow {
-                self.definition(body, &format!("{prefix}/nodes/{index}/subworkflow"), depth + 1);
+                let place = format!("{prefix}/nodes/{index}/subworkflow");
+                self.definition(body, &place, depth + 1, facts[index].feeds.as_ref());
             }
         }
     }
@@ -122,7 +132,6 @@ impl<'v> View<'v> {
         facts: &'v [Facts],
         bodies: &'v HashMap<usize, usize>,
         prefix: &'v str,
-        is_body: bool,
     ) -> Self {
         let (mut sources, mut targets) =
             (vec![Vec::new(); level.nodes.len()], vec![Vec::new(); level.nodes.len()]);
@@ -130,7 +139,9 @@ impl<'v> View<'v> {
             sources[link.target].push(link.source);
             targets[link.source].push(link.target);
         }
-        let mut view = Self { definition, outline, level, facts, bodies, prefix, is_body, sources, targets };
+        let (is_body, feeds) = (false, None);
+        let mut view =
+            Self { definition, outline, level, facts, bodies, prefix, is_body, feeds, sources, targets };
         view.sources.iter_mut().for_each(each_once);
         view
     }

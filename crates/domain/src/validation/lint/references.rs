@@ -5,7 +5,8 @@ use std::collections::{HashMap, HashSet};
 use super::View;
 use super::paths::{Missing, first, missing, named};
 use crate::graph::node_type;
-use crate::validation::{Code, Diagnostic, Facts, Gives, MAX_DIAGNOSTICS, Reference, Scope, nearest};
+use crate::run::LOOP_HISTORY;
+use crate::validation::{Code, Diagnostic, Facts, Fields, Gives, MAX_DIAGNOSTICS, Reference, Scope, nearest};
 
 /// The longest path that is looked into.
 const MAX_PATH: usize = 300;
@@ -19,7 +20,8 @@ const MAX_NAMES: usize = 1_000;
 const LISTED: usize = 10;
 
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
-    let mut resolver = Resolver { view, arrivals: HashMap::new(), titles: None, steps: 0, work: MAX_WORK };
+    let mut resolver =
+        Resolver { view, arrivals: HashMap::new(), titles: None, body_input: None, steps: 0, work: MAX_WORK };
     for place in 0..view.level.nodes.len() {
         let facts = view.facts(place);
         // What nothing is linked to yet is unfinished.
@@ -42,6 +44,8 @@ struct Resolver<'r, 'v> {
     arrivals: HashMap<usize, HashMap<&'v str, usize>>,
     /// The places of the level by title, once they are asked for.
     titles: Option<HashMap<&'v str, usize>>,
+    /// What is known of the input of the level, once it is asked for, where the level is a body.
+    body_input: Option<Option<Fields>>,
     /// How many nodes this path may still be followed through.
     steps: usize,
     /// How much may still be done.
@@ -57,6 +61,9 @@ impl<'v> Resolver<'_, 'v> {
     ) -> Option<Diagnostic> {
         let path = reference.path.as_str();
         self.spend(cost(path));
+        if reference.is_node {
+            return self.judge_node(place, reference);
+        }
         let arriving = named(self.arrivals(place), path);
         let known = arriving.or_else(|| {
             let upstream = upstream?;
@@ -67,6 +74,34 @@ impl<'v> Resolver<'_, 'v> {
         let missing = self.field(source, rest)?;
         self.spend(missing.known.len());
         Some(self.no_field(place, source, reference, &missing))
+    }
+
+    /// What a config calls a node of the arrivals, by title or by id.
+    fn judge_node(&mut self, place: usize, reference: &Reference) -> Option<Diagnostic> {
+        let view = self.view;
+        let name = reference.path.as_str();
+        self.spend(view.sources[place].len());
+        let id = name.split_once('|').map_or(name, |(id, _)| id);
+        let has_id = |source: &usize| [name, id].contains(&view.level.nodes[*source].1.id.as_str());
+        let arrives = self.arrivals(place).contains_key(name) || view.sources[place].iter().any(has_id);
+        if arrives {
+            return None;
+        }
+        let other = match self.titles().get(name) {
+            Some(other) => Some(*other),
+            None => self.by_id(name).or_else(|| self.by_id(id)),
+        };
+        Some(match other {
+            Some(other) => self.not_upstream(place, reference, other),
+            None => self.unknown(place, reference, name),
+        })
+    }
+
+    /// The node of the level that has an id.
+    fn by_id(&self, id: &str) -> Option<usize> {
+        let view = self.view;
+        let index = view.outline.place(id)?;
+        view.level.nodes.binary_search_by_key(&index, |(index, _)| *index).ok()
     }
 
     fn spend(&mut self, work: usize) {
@@ -136,7 +171,7 @@ impl<'v> Resolver<'_, 'v> {
         let view = self.view;
         // The input of a body holds more than it declares: what the loop lays over it, and its history.
         if view.is_body && view.level.nodes[place].1.node_type == node_type::INPUT {
-            return None;
+            return missing(self.body_input(place).as_ref()?, path);
         }
         match &view.facts(place).gives {
             Gives::Unknown => None,
@@ -165,6 +200,25 @@ impl<'v> Resolver<'_, 'v> {
         }
     }
 
+    /// What the input node of a body gives: what the loop feeds it, and from the second iteration on what the one before
+    /// gave. What it declares doesn't count as missing either.
+    fn body_input(&mut self, place: usize) -> &Option<Fields> {
+        let view = self.view;
+        self.body_input.get_or_insert_with(|| {
+            let mut all = view.feeds?.clone();
+            let output = view.of_type(node_type::OUTPUT).next()?;
+            let Gives::Fields(laid_over) = &view.facts(output).gives else { return None };
+            let declared = match &view.facts(place).gives {
+                Gives::Fields(declared) => Some(declared),
+                _ => None,
+            };
+            let more = declared.into_iter().chain([laid_over]).flat_map(|fields| fields.0.keys());
+            all.0.extend(more.map(|name| (name.clone(), None)));
+            all.0.insert(LOOP_HISTORY.to_owned(), None);
+            Some(all)
+        })
+    }
+
     /// What is known of the output node among the children of a node.
     fn body_output(&self, place: usize) -> Option<&'v Facts> {
         let view = self.view;
@@ -175,26 +229,38 @@ impl<'v> Resolver<'_, 'v> {
 
     /// What the path names doesn't arrive.
     fn not_there(&mut self, place: usize, reference: &Reference) -> Diagnostic {
-        let view = self.view;
-        let (path, at) = (reference.path.as_str(), format!("/config{}", reference.pointer));
-        if let Some((other, _)) = named(self.titles(), path) {
-            let name = view.title(other);
-            let message = format!(
-                "\"{path}\" refers to \"{name}\", whose output doesn't come to this node. Link \"{name}\" to it, or \
-                 refer to a node that leads here."
-            );
-            let here = view.about(Code::ReferenceNotUpstream, place, &at, message);
-            return here.related_to(view.pointer(other), "This is the node that is referred to.");
+        match named(self.titles(), &reference.path) {
+            Some((other, _)) => self.not_upstream(place, reference, other),
+            None => self.unknown(place, reference, first(&reference.path)),
         }
-        let name = first(path);
+    }
+
+    /// The node `other`, which is referred to, doesn't lead here.
+    fn not_upstream(&self, place: usize, reference: &Reference, other: usize) -> Diagnostic {
+        let view = self.view;
+        let (path, name) = (&reference.path, view.title(other));
+        let message = format!(
+            "\"{path}\" refers to \"{name}\", whose output doesn't come to this node. Link \"{name}\" to it, or \
+             refer to a node that leads here."
+        );
+        let at = format!("/config{}", reference.pointer);
+        let here = view.about(Code::ReferenceNotUpstream, place, &at, message);
+        here.related_to(view.pointer(other), "This is the node that is referred to.")
+    }
+
+    /// No node of the level is called `name`.
+    fn unknown(&mut self, place: usize, reference: &Reference, name: &str) -> Diagnostic {
+        let view = self.view;
         let known = self.arriving(place);
         let by_id = view.sources[place].iter().find(|source| view.level.nodes[**source].1.id == name);
         let meant = by_id.map(|source| view.title(*source)).or_else(|| nearest(name, known.iter().copied()));
         let message = format!(
-            "\"{path}\" refers to \"{name}\", but no node at this level has this title. What arrives here: {}.",
+            "\"{}\" refers to \"{name}\", but no node at this level has this title. What arrives here: {}.",
+            reference.path,
             listed(&known)
         );
         let help = meant.map(|meant| format!("Did you mean \"{meant}\"?"));
+        let at = format!("/config{}", reference.pointer);
         view.about(Code::ReferenceNodeUnknown, place, &at, message).with_help(help)
     }
 
