@@ -49,8 +49,8 @@ pub(crate) fn rude(args: &Args) -> Result<Row, Failure> {
 fn be_rude(address: SocketAddr, path: &str, over: &AtomicBool) {
     let half_body =
         String::from_utf8_lossy(&request("POST", "/wf/", &"{".repeat(999))).replace(&"{".repeat(998), "");
-    let unread = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").repeat(100);
-    let ways = ["", "GET / HTTP/1.1\r\nhost: x\r\n", &half_body, &unread];
+    let unread = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").repeat(100);
+    let ways = ["", "GET / HTTP/1.1\r\nhost: localhost\r\n", &half_body, &unread];
     let mut open: Vec<Option<TcpStream>> = (0..RUDE).map(|_| None).collect();
     while !over.load(Ordering::Relaxed) {
         for (number, place) in open.iter_mut().enumerate() {

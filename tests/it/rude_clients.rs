@@ -48,19 +48,19 @@ async fn send(app: &App, text: &str) -> TcpStream {
 
 fn post(path: &str, kind: &str, length: usize, begin: &str) -> String {
     format!(
-        "POST {path} HTTP/1.1\r\nhost: x\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{begin}"
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\ncontent-length: {length}\r\n\r\n{begin}"
     )
 }
 
 #[tokio::test]
 async fn heads_that_do_not_come_are_closed() {
     let app = app().await;
-    for begin in ["", "G", "GET /wf/ HTTP/1.1\r\nhost: x\r\n", "GET /wf/ HTTP/1.1\r\nhost: x\r\nx-a: "] {
+    for begin in ["", "G", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\n", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\nx-a: "] {
         let mut stream = send(&app, begin).await;
         until_closed(&mut stream).await;
     }
     // Between two requests too.
-    let mut idle = send(&app, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let mut idle = send(&app, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(until_closed(&mut idle).await.starts_with("HTTP/1.1 200"));
 }
 
@@ -73,7 +73,7 @@ async fn bodies_that_stop_are_answered_and_closed() {
         post("/wf/", "application/json", 1_000, ""),
         post("/wf/", "application/json", 1_000, "{\"name\": \"half"),
         post("/wf/upload_test_files/", form, 10_000, begun),
-        "POST /wf/ HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n\
+        "POST /wf/ HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n\
          4\r\n{\"na\r\n"
             .to_owned(),
     ] {
@@ -114,7 +114,7 @@ async fn who_does_not_read_loses_the_connection() {
     // A place for the client of the test alone, and it gives it back after each request.
     let app = App::start_with(Kind::Sqlite, &settings).await;
     let big = app.create(&after_input("big", fixed("f", json!({"text": "x".repeat(4 << 20)})))).await;
-    let get = format!("GET /wf/{big}/ HTTP/1.1\r\nhost: x\r\n\r\n");
+    let get = format!("GET /wf/{big}/ HTTP/1.1\r\nhost: localhost\r\n\r\n");
     // Several answers: more than the system keeps for a client that doesn't read.
     let deaf = eventually("a connection that is served", async || {
         let mut stream = send(&app, &get.repeat(8)).await;

@@ -233,13 +233,13 @@ async fn admitted(state: &AppState, request: &Parts) -> Result<(Caller, Told), (
     if state.settings.admission == Admission::Everyone {
         return Ok((Caller::default(), Told::new()));
     }
+    let operation = request.extensions.get::<Arc<Operation>>();
+    if is_open(request, operation) {
+        return Ok((Caller::default(), Told::new()));
+    }
     let access = &state.access;
     if !access.asks_for_keys(&state.db).await.map_err(alone)? {
         same_site(request).map_err(alone)?;
-        return Ok((Caller::default(), Told::new()));
-    }
-    let operation = request.extensions.get::<Arc<Operation>>();
-    if is_open(request, operation) {
         return Ok((Caller::default(), Told::new()));
     }
     let key = access.key_of(&state.db, &request.headers).await.map_err(alone)?;
