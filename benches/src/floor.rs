@@ -15,7 +15,7 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, DatabaseConnection, Set};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sluice_engine::{Commit, RunStore as _, StoredRun};
+use sluice_engine::{Commit, Kept, RunStore as _, StoredRun};
 use sluice_persistence::{Database, Options};
 
 use crate::Failure;
@@ -134,7 +134,7 @@ async fn write_run(State(floor): Shared, _body: Bytes) -> Result<Json<Uuid>, (St
     let id = sluice_engine::clock::new_id();
     let mut record = record.clone();
     record.id = id;
-    let commit = Commit { record, first: 0, events: log.clone(), rows: Vec::new(), remembered: None };
+    let commit = Commit { record, first: 0, events: log.clone(), rows: Vec::new(), kept: Kept::default() };
     floor.store.commit(commit).await.map_err(failed)?;
     Ok(Json(id))
 }

@@ -15,6 +15,7 @@ mod m20261125_000008_lists;
 mod m20261125_000009_idempotency_keys;
 mod m20261125_000010_words;
 mod m20261125_000011_keys;
+mod m20261125_000012_audit;
 
 /// All steps, in the order in which they are taken.
 #[derive(Debug)]
@@ -35,6 +36,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261125_000009_idempotency_keys::Migration),
             Box::new(m20261125_000010_words::Migration),
             Box::new(m20261125_000011_keys::Migration),
+            Box::new(m20261125_000012_audit::Migration),
         ]
     }
 }

@@ -93,17 +93,17 @@ const CALLS: &[(&str, &[&str])] = &[
     ),
     ("approvals:read", &["listPausedWorkflows", "followPausedWorkflows", "listPauseHistory"]),
     ("approvals:write", &["processPauseAction"]),
-    ("admin", &[]),
+    ("admin", &["listAudit"]),
 ];
 
 /// A command that runs beside the server, while connections go on being looked after.
-async fn command(arguments: &[&str]) -> Ended {
+pub(crate) async fn command(arguments: &[&str]) -> Ended {
     let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
     tokio::task::spawn_blocking(move || process::run(&arguments, &[])).await.expect("a command")
 }
 
 /// Makes a key beside the server.
-async fn make_key(store: &Store, name: &str, scopes: &str, more: &[&str]) -> String {
+pub(crate) async fn make_key(store: &Store, name: &str, scopes: &str, more: &[&str]) -> String {
     let arguments = ["keys", "create", "--name", name, "--scope", scopes, "--database-url", &store.url];
     let made = command(&[&arguments[..], more].concat()).await;
     assert_eq!(made.code, Some(0), "{made:?}");
@@ -111,7 +111,7 @@ async fn make_key(store: &Store, name: &str, scopes: &str, more: &[&str]) -> Str
 }
 
 /// Waits until the server asks for keys.
-async fn locked(app: &App) {
+pub(crate) async fn locked(app: &App) {
     eventually("keys to be asked for", async || (app.get("/wf/").await.status == 401).then_some(())).await;
 }
 

@@ -13,6 +13,7 @@ mod store;
 
 mod access;
 mod again;
+mod audit;
 mod batches;
 mod bounds;
 mod catalogue;

@@ -55,7 +55,9 @@ fn post(path: &str, kind: &str, length: usize, begin: &str) -> String {
 #[tokio::test]
 async fn heads_that_do_not_come_are_closed() {
     let app = app().await;
-    for begin in ["", "G", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\n", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\nx-a: "] {
+    for begin in
+        ["", "G", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\n", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\nx-a: "]
+    {
         let mut stream = send(&app, begin).await;
         until_closed(&mut stream).await;
     }

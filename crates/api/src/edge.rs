@@ -31,8 +31,8 @@ const QUIET: [&str; 2] = ["/healthz", "/readyz"];
 const BARE: [&str; 4] = ["/docs", "/openapi.json", "/healthz", "/readyz"];
 
 /// The id of a request: the client's, when it is harmless, else a new one.
-#[derive(Clone, Debug)]
-struct RequestId(String);
+#[derive(Clone, Debug, Default)]
+pub(crate) struct RequestId(String);
 
 impl RequestId {
     fn of(headers: &HeaderMap) -> Self {
@@ -42,6 +42,11 @@ impl RequestId {
         };
         let given = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(token);
         Self(given.map_or_else(|| clock::new_id().to_string(), str::to_owned))
+    }
+
+    /// The id, as it stands in the header `x-request-id`.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
     }
 
     /// The request as a URI reference.
@@ -74,6 +79,7 @@ pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: N
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("-", MatchedPath::as_str);
     let operation = edge.operations.find(&method, request.extensions()).cloned();
+    request.extensions_mut().insert(id.clone());
     if let Some(operation) = &operation {
         request.extensions_mut().insert(Arc::clone(operation));
     }

@@ -286,6 +286,13 @@ pub(crate) fn node_types() -> Value {
         "has_fixed_output": false, "category": "Input/Output", "logo": null}]})
 }
 
+pub(crate) fn audit_entry() -> Value {
+    json!({"id": "019aa2b5-3d21-7e90-b7c5-0d1e2f3a4b06", "at": "2026-11-23T09:15:00.000000Z", "actor": "ci",
+        "operation": "updateWorkflow", "request_id": "019aa2b5-3d21-7e90-b7c5-0d1e2f3a4b05", "subject": "workflow",
+        "subject_id": WORKFLOW_ID, "before": "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        "after": "60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752"})
+}
+
 /// A problem of this kind as clients see it.
 pub(crate) fn problem(kind: Kind) -> Value {
     use crate::refusal::Resource;

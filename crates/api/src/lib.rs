@@ -8,6 +8,7 @@
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
 mod access;
+mod audit;
 mod conditional;
 mod edge;
 mod examples;

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use sluice_persistence::{Part, RunOrder, VersionOrder, WorkflowOrder};
+use sluice_persistence::{AuditOrder, Part, RunOrder, VersionOrder, WorkflowOrder};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -84,6 +84,18 @@ impl Sorted for VersionOrder {
 
     fn key(&self) -> Option<String> {
         self.0.map(|number| number.to_string())
+    }
+}
+
+impl Sorted for AuditOrder {
+    const SORTS: &'static [&'static str] = &["-at", "at"];
+
+    fn behind(_: &str, key: Option<&str>) -> Option<Self> {
+        read(key, id).map(Self)
+    }
+
+    fn key(&self) -> Option<String> {
+        self.0.map(|id| id.to_string())
     }
 }
 

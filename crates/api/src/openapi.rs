@@ -22,7 +22,7 @@ const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs
     without the slash at its end. Times are RFC 3339 in UTC; ids are opaque. Every answer carries the request's id \
     in `x-request-id`; every problem is `application/problem+json` (RFC 9457).";
 
-pub(crate) const TAGS: [(&str, &str); 8] = [
+pub(crate) const TAGS: [(&str, &str); 9] = [
     ("workflows", "Workflows: create, read, replace, copy and delete them."),
     ("versions", "Versions: every saved change of what executes, kept for ever."),
     ("runs", "Runs: start workflows, wait for them, look at them, cancel them."),
@@ -30,6 +30,7 @@ pub(crate) const TAGS: [(&str, &str); 8] = [
     ("batches", "Batches: one run a row, datasets of rows, and files of what the rows gave."),
     ("files", "Files: uploads that inputs of runs refer to."),
     ("catalogue", "The catalogue: the kinds of nodes and their configuration."),
+    ("audit", "The audit log: who has changed what, and when."),
     ("health", "Health: whether the server and its store answer."),
 ];
 

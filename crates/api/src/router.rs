@@ -15,7 +15,7 @@ use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::operations::Operations;
 use crate::routes::{
-    catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, transfer,
+    audit, catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, transfer,
     validation, versions, workflow_list, workflows,
 };
 use crate::{AppState, access, edge, headers, once, openapi};
@@ -65,6 +65,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(pauses::pause_settle))
         .merge(files::router())
         .routes(routes!(catalogue::node_type_list))
+        .routes(routes!(audit::audit_list))
         .routes(routes!(health::health))
         .routes(routes!(health::readiness));
     openapi::finish(routes.get_openapi_mut());

@@ -11,7 +11,7 @@ use crate::feed::Journal;
 use crate::partial::decide_aside;
 use crate::places::Place;
 use crate::work::{Tools, Work};
-use crate::{Commit, CommitError, EngineError, Remember, RunRecord, StoreError};
+use crate::{Commit, CommitError, EngineError, Kept, Remember, RunRecord, StoreError};
 
 /// How long a driver waits for a store that gives no answer: at first, and at the most.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
@@ -100,7 +100,7 @@ impl Driver {
             step.join(self.decide(vec![Input::Advance])?);
         }
         if let Some(mut commit) = step.commit {
-            commit.remembered = self.remember.take().map(|remember| remember.of(&accepted));
+            commit.kept = self.remember.take().map(|remember| remember.of(&accepted)).unwrap_or_default();
             self.journal.commit(commit).await?;
         }
         self.act(step.actions, step.has_more);
@@ -205,7 +205,7 @@ impl Driver {
                 first,
                 events,
                 rows: std::mem::take(&mut self.rows),
-                remembered: None,
+                kept: Kept::default(),
             });
         }
         Ok(step)

@@ -538,7 +538,7 @@ impl Engine {
                 first,
                 events: decision.events,
                 rows: Vec::new(),
-                remembered: remember.map(|remember| remember.of(&snapshot)),
+                kept: remember.map(|remember| remember.of(&snapshot)).unwrap_or_default(),
             };
             match self.0.journal.commit(commit).await {
                 Ok(()) => return Ok(snapshot),

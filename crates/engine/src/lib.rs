@@ -26,6 +26,6 @@ pub use error::EngineError;
 pub use execute::Executors;
 pub use follow::{Follow, Followed};
 pub use partial::PartialRun;
-pub use remember::{KeptAnswer, Remember, Remembered};
+pub use remember::{AuditEntry, Kept, KeptAnswer, Remember, Remembered};
 pub use rerun::Rerun;
 pub use store::{BatchCounts, Commit, CommitError, RunRecord, RunStore, StoreError, StoredRun};

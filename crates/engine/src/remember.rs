@@ -1,4 +1,4 @@
-//! What is kept with a change for a client that asks for it again.
+//! What is kept with a change: the answer for a client that asks again, and what the audit log says of it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,19 +30,47 @@ pub struct KeptAnswer {
     pub body: String,
 }
 
-/// Makes what is to be remembered of a change from what the change made, before it is durable: both are kept in one
+/// What the audit log says of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// The name of the API key; none on a server without keys.
+    pub actor: Option<String>,
+    /// The name of the call in the OpenAPI document.
+    pub operation: String,
+    /// The id of the request.
+    pub request_id: String,
+    /// What kind of thing has changed: `workflow`, `label`, `run`, `dataset`, `file` or `key`.
+    pub subject: &'static str,
+    /// Which one: its id.
+    pub subject_id: String,
+    /// What it was before: the hash of a definition, the number of a version, or a status. None: it was not there.
+    pub before: Option<String>,
+    /// What it is now. None: it is gone.
+    pub after: Option<String>,
+}
+
+/// What is kept with a change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// For a client that asks again.
+    pub answer: Option<Remembered>,
+    /// For the audit log.
+    pub audit: Vec<AuditEntry>,
+}
+
+/// Makes what is to be kept with a change from what the change made, before it is durable: all of it is kept in one
 /// transaction.
-pub struct Remember<T>(Arc<dyn Fn(&T) -> Remembered + Send + Sync>);
+pub struct Remember<T>(Arc<dyn Fn(&T) -> Kept + Send + Sync>);
 
 impl<T> Remember<T> {
     /// Remembers what `make` makes.
-    pub fn new(make: impl Fn(&T) -> Remembered + Send + Sync + 'static) -> Self {
+    pub fn new(make: impl Fn(&T) -> Kept + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }
 
-    /// What is to be remembered of `made`.
+    /// What is to be kept with `made`.
     #[must_use]
-    pub fn of(&self, made: &T) -> Remembered {
+    pub fn of(&self, made: &T) -> Kept {
         (self.0)(made)
     }
 }

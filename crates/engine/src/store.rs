@@ -3,7 +3,7 @@ use chrono::{DateTime, Utc};
 use sluice_domain::run::{Event, RunStatus};
 use uuid::Uuid;
 
-use crate::Remembered;
+use crate::Kept;
 
 /// What lists and filters need of a run; everything but the first eight fields follows from its log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,8 +43,8 @@ pub struct Commit {
     pub events: Vec<Event>,
     /// The rows of a batch that begins: the inputs of each, as JSON.
     pub rows: Vec<String>,
-    /// What is kept for a client that asks again.
-    pub remembered: Option<Remembered>,
+    /// What is kept with it.
+    pub kept: Kept,
 }
 
 /// How far the rows of a batch are. A row that has not begun is no run yet.

@@ -121,8 +121,8 @@ impl Database {
     /// # Errors
     ///
     /// [`WriteError::NotFound`] when there is no such dataset; otherwise when the store fails.
-    pub async fn dataset_delete(&self, id: Uuid) -> Result<(), WriteError> {
-        self.writer().change(Delete(id)).await
+    pub async fn dataset_delete(&self, id: Uuid, remember: Option<Remember<()>>) -> Result<(), WriteError> {
+        self.writer().change_once(Delete(id), remember).await
     }
 }
 

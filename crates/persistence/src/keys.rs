@@ -4,15 +4,17 @@
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, EntityTrait, ExprTrait as _, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, ExprTrait as _, QueryFilter,
+    QueryOrder, QuerySelect, Set, TransactionTrait as _,
 };
 use sha2::{Digest as _, Sha256};
 use sluice_domain::access::Scope;
-use sluice_engine::{StoreError, clock};
+use sluice_engine::{AuditEntry, StoreError, clock};
 use subtle::ConstantTimeEq as _;
 
+use crate::audit;
 use crate::connect::{self, Use};
+use crate::direct::Tx;
 use crate::entity::api_key as entity;
 use crate::error::{Fault, is_constraint_violation, store_error};
 use crate::options::Target;
@@ -200,11 +202,15 @@ impl Keys {
         };
         let text = format!("{PREFIX}{}_{secret}", row.id);
         let model: entity::ActiveModel = row.clone().into();
-        match entity::Entity::insert(model).exec_without_returning(&self.0).await {
-            Ok(_) => Ok((text, row.into())),
-            Err(error) if is_constraint_violation(&error) => Err(KeyError::NameTaken(row.name)),
-            Err(error) => Err(KeyError::Store(store_error(error))),
+        let tx = self.0.begin().await.map_err(failed)?;
+        match entity::Entity::insert(model).exec_without_returning(&tx).await {
+            Ok(_) => {}
+            Err(error) if is_constraint_violation(&error) => return Err(KeyError::NameTaken(row.name)),
+            Err(error) => return Err(failed(error)),
         }
+        note(&tx, "keys create", &row, (None, Some(row.scopes.clone()))).await?;
+        tx.commit().await.map_err(failed)?;
+        Ok((text, row.into()))
     }
 
     /// Every key, the oldest first.
@@ -223,16 +229,21 @@ impl Keys {
     /// When there is no such key, or the store fails.
     pub async fn revoke(&self, key: &str) -> Result<ApiKey, KeyError> {
         use entity::Column::{Id, Name, RevokedAt};
-        let failed = |error| KeyError::Store(store_error(error));
         let named = Id.eq(key).or(Name.eq(key));
-        entity::Entity::update_many()
+        let tx = self.0.begin().await.map_err(failed)?;
+        let revoked = entity::Entity::update_many()
             .set(entity::ActiveModel { revoked_at: Set(Some(clock::now())), ..Default::default() })
             .filter(named.clone().and(RevokedAt.is_null()))
-            .exec(&self.0)
+            .exec(&tx)
             .await
             .map_err(failed)?;
-        let found = entity::Entity::find().filter(named).one(&self.0).await.map_err(failed)?;
-        found.map(ApiKey::from).ok_or_else(|| KeyError::Unknown(key.to_owned()))
+        let found = entity::Entity::find().filter(named).one(&tx).await.map_err(failed)?;
+        let found = found.ok_or_else(|| KeyError::Unknown(key.to_owned()))?;
+        if revoked.rows_affected > 0 {
+            note(&tx, "keys revoke", &found, (Some(found.scopes.clone()), None)).await?;
+        }
+        tx.commit().await.map_err(failed)?;
+        Ok(found.into())
     }
 
     /// Closes the connection.
@@ -241,6 +252,29 @@ impl Keys {
             tracing::debug!(%error, "the connection was not closed in good order");
         }
     }
+}
+
+fn failed(error: DbErr) -> KeyError {
+    KeyError::Store(store_error(error))
+}
+
+/// Writes into the audit log what a command did to a key.
+async fn note(
+    tx: &DatabaseTransaction,
+    operation: &str,
+    key: &entity::Model,
+    (before, after): (Option<String>, Option<String>),
+) -> Result<(), KeyError> {
+    let entry = AuditEntry {
+        actor: None,
+        operation: operation.to_owned(),
+        request_id: clock::new_id().to_string(),
+        subject: "key",
+        subject_id: key.id.clone(),
+        before,
+        after,
+    };
+    audit::insert(&Tx::Orm(tx), &[&entry]).await.map_err(failed)
 }
 
 impl From<entity::Model> for ApiKey {

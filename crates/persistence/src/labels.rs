@@ -13,7 +13,7 @@ use crate::direct::Tx;
 use crate::entity::{label, label_move, workflow_version};
 use crate::error::{Fault, store_error};
 use crate::writer::Change;
-use crate::{Database, LabelMoveRow, LabelRow, Page, Pin, VersionRow, WriteError};
+use crate::{Database, LabelMoveRow, LabelMoved, LabelRow, Page, Pin, VersionRow, WriteError};
 
 /// The most labels of a workflow.
 const MAX_LABELS: u64 = 100;
@@ -30,9 +30,10 @@ impl Database {
         name: String,
         version: i32,
         is_protected: Option<bool>,
-        by: Option<String>,
+        (by, remember): (Option<String>, Option<Remember<LabelMoved>>),
     ) -> Result<LabelRow, WriteError> {
-        self.writer().change(SetLabel { workflow_id, name, version, is_protected, by }).await
+        let set = SetLabel { workflow_id, name, version, is_protected, by };
+        self.writer().change_once(set, remember).await.map(|moved| moved.label)
     }
 
     /// Moves a label to where it stood before its last move.
@@ -44,9 +45,10 @@ impl Database {
         workflow_id: Uuid,
         name: String,
         by: Option<String>,
-        remember: Option<Remember<LabelRow>>,
+        remember: Option<Remember<LabelMoved>>,
     ) -> Result<LabelRow, WriteError> {
-        self.writer().change_once(Rollback { workflow_id, name, by }, remember).await
+        let rollback = Rollback { workflow_id, name, by };
+        self.writer().change_once(rollback, remember).await.map(|moved| moved.label)
     }
 
     /// Takes a label away. Its history stays.
@@ -58,8 +60,9 @@ impl Database {
         workflow_id: Uuid,
         name: String,
         by: Option<String>,
+        remember: Option<Remember<i32>>,
     ) -> Result<(), WriteError> {
-        self.writer().change(DropLabel { workflow_id, name, by }).await
+        self.writer().change_once(DropLabel { workflow_id, name, by }, remember).await.map(drop)
     }
 
     /// The labels of a workflow by name; none when there is no such workflow.
@@ -148,9 +151,9 @@ struct DropLabel {
 }
 
 impl Change for SetLabel {
-    type Output = LabelRow;
+    type Output = LabelMoved;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelRow, Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelMoved, Fault> {
         let Self { workflow_id, name, version, is_protected, by } = self;
         let latest = latest(tx, *workflow_id).await?.ok_or(WriteError::NotFound)?;
         if !(1..=latest).contains(version) {
@@ -162,9 +165,9 @@ impl Change for SetLabel {
 }
 
 impl Change for Rollback {
-    type Output = LabelRow;
+    type Output = LabelMoved;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelRow, Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelMoved, Fault> {
         let Self { workflow_id, name, by } = self;
         existing(tx, *workflow_id, name).await?;
         let last = moves(*workflow_id, name).limit(1).one(tx).await?;
@@ -175,13 +178,15 @@ impl Change for Rollback {
 }
 
 impl Change for DropLabel {
-    type Output = ();
+    /// The version for which it stood.
+    type Output = i32;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<i32, Fault> {
         let Self { workflow_id, name, by } = self;
         let label = existing(tx, *workflow_id, name).await?;
         label::Entity::delete_by_id((*workflow_id, name.clone())).exec(tx).await?;
-        Ok(note(tx, (*workflow_id, name), (Some(label.version), None), by.as_deref()).await?)
+        note(tx, (*workflow_id, name), (Some(label.version), None), by.as_deref()).await?;
+        Ok(label.version)
     }
 }
 
@@ -224,7 +229,7 @@ pub(crate) async fn point(
     version: i32,
     is_protected: Option<bool>,
     by: Option<&str>,
-) -> Result<LabelRow, DbErr> {
+) -> Result<LabelMoved, DbErr> {
     let before = find(tx, workflow_id, name).await?;
     let now = clock::now();
     let was_protected = before.as_ref().is_some_and(|label| label.is_protected);
@@ -239,7 +244,7 @@ pub(crate) async fn point(
         .as_ref()
         .filter(|before| (before.version, before.is_protected) == (label.version, label.is_protected))
     {
-        return Ok(before.clone());
+        return Ok(LabelMoved { from: Some(before.version), label: before.clone() });
     }
     let model = label::ActiveModel {
         workflow_id: Set(workflow_id),
@@ -257,7 +262,7 @@ pub(crate) async fn point(
     if from != Some(version) {
         note(tx, (workflow_id, name), (from, Some(version)), by).await?;
     }
-    Ok(label)
+    Ok(LabelMoved { label, from })
 }
 
 /// Sets the labels of a workflow that is new, in two statements however many there are.

@@ -7,6 +7,7 @@
 use libsqlite3_sys as _;
 
 mod advisory;
+mod audit;
 mod batches;
 mod connect;
 mod database;
@@ -35,6 +36,7 @@ mod workflow_changes;
 mod workflows;
 mod writer;
 
+pub use audit::{AuditFilter, AuditOrder, AuditRow};
 pub use database::Database;
 pub use datasets::{DatasetRow, NewDataset};
 pub use error::{KeyError, OpenError, WriteError};
@@ -46,7 +48,7 @@ pub use options::Options;
 pub use pause_events::{PauseEvent, PauseNews};
 pub use transfer::{Import, ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
 pub use types::{
-    Accepted, Condition, Details, LabelMoveRow, LabelRow, NewWorkflow, Page, Pin, RunDetail, RunFilter,
-    Saving, VersionRow, WorkflowRow,
+    Accepted, Condition, Details, LabelMoveRow, LabelMoved, LabelRow, NewWorkflow, Page, Pin, RunDetail,
+    RunFilter, Saved, Saving, VersionRow, WorkflowRow,
 };
 pub use words::Search;

@@ -5,13 +5,13 @@ use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
 };
-use sluice_engine::{Remembered, StoreError, clock};
+use sluice_engine::{Kept, Remembered, StoreError, clock};
 
 use crate::direct::Tx;
 use crate::entity::idempotency_key as entity;
 use crate::error::{Fault, store_error};
 use crate::writer::Change;
-use crate::{Database, WriteError};
+use crate::{Database, WriteError, audit};
 
 /// How many answers are forgotten in one transaction: others wait for it.
 const FORGOTTEN_AT_ONCE: u64 = 500;
@@ -65,7 +65,7 @@ impl Change for Keep {
     type Output = ();
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
-        Ok(keep(&Tx::Orm(tx), Some(&self.0)).await?)
+        Ok(keep_answer(&Tx::Orm(tx), &self.0).await?)
     }
 }
 
@@ -88,9 +88,20 @@ impl Change for Forget {
     }
 }
 
-/// Keeps what is to be remembered of a change, with the change.
-pub(crate) async fn keep(tx: &Tx<'_>, remembered: Option<&Remembered>) -> Result<(), DbErr> {
-    let Some(Remembered { key, request_hash, run_id, answer }) = remembered else { return Ok(()) };
+/// Keeps what is to be kept with changes.
+pub(crate) async fn keep<'a>(tx: &Tx<'_>, kept: impl Iterator<Item = &'a Kept>) -> Result<(), DbErr> {
+    let mut entries = Vec::new();
+    for Kept { answer, audit } in kept {
+        if let Some(remembered) = answer {
+            keep_answer(tx, remembered).await?;
+        }
+        entries.extend(audit);
+    }
+    audit::insert(tx, &entries).await
+}
+
+async fn keep_answer(tx: &Tx<'_>, remembered: &Remembered) -> Result<(), DbErr> {
+    let Remembered { key, request_hash, run_id, answer } = remembered;
     if run_id.is_none() && answer.is_none() {
         // What was refused can be sent again, corrected.
         return Ok(());

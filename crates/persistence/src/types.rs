@@ -31,6 +31,8 @@ pub struct NewWorkflow {
     pub definition: Accepted,
     /// The words that it is filed under; none: those that it has.
     pub tags: Option<Vec<String>>,
+    /// Who makes it, when that is known.
+    pub by: Option<String>,
 }
 
 /// What comes with a change of a workflow.
@@ -44,6 +46,35 @@ pub struct Saving {
     pub by: Option<String>,
     /// The label that is to stand for what is saved.
     pub label: Option<String>,
+}
+
+/// A label that was moved, or stayed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelMoved {
+    /// The label as it is now.
+    pub label: LabelRow,
+    /// The version for which it stood before.
+    pub from: Option<i32>,
+}
+
+/// A workflow as it was saved, and the hashes of its definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Saved {
+    /// The workflow.
+    pub row: WorkflowRow,
+    /// Whether it is another than before.
+    pub changed: bool,
+    /// The hash before; none for a workflow that is new, or whose definition was not looked at.
+    pub before: Option<String>,
+    /// The hash now; none when the definition was not looked at.
+    pub after: Option<String>,
+}
+
+impl Saved {
+    /// A workflow whose definition was not looked at.
+    pub(crate) fn beside(row: WorkflowRow, changed: bool) -> Self {
+        Self { row, changed, before: None, after: None }
+    }
 }
 
 /// What is said about a workflow beside what it does; none: as it is.

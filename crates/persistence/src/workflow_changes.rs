@@ -15,7 +15,7 @@ use crate::direct::Tx;
 use crate::entity::{workflow, workflow_version};
 use crate::error::Fault;
 use crate::writer::Change;
-use crate::{Accepted, Details, NewWorkflow, Pin, Saving, WorkflowRow, WriteError};
+use crate::{Accepted, Details, NewWorkflow, Pin, Saved, Saving, WorkflowRow, WriteError};
 use crate::{found_by, labels, rows};
 
 /// Replaces name, description and definition.
@@ -31,15 +31,15 @@ pub(crate) struct Restore(pub(crate) Uuid, pub(crate) i32, pub(crate) Saving);
 pub(crate) struct Patch(pub(crate) Uuid, pub(crate) Details, pub(crate) Saving);
 
 /// Makes a copy.
-pub(crate) struct Duplicate(pub(crate) Uuid, pub(crate) Pin);
+pub(crate) struct Duplicate(pub(crate) Uuid, pub(crate) Pin, pub(crate) Option<String>);
 
 /// Deletes a workflow and all that belongs to it.
 pub(crate) struct Delete(pub(crate) Uuid, pub(crate) Saving);
 
 impl Change for Update {
-    type Output = WorkflowRow;
+    type Output = Saved;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
         let Self(id, new, saving) = self;
         let current = current(tx, *id, saving).await?;
         check_name(tx, *id, &new.name).await?;
@@ -48,9 +48,9 @@ impl Change for Update {
 }
 
 impl Change for Reset {
-    type Output = WorkflowRow;
+    type Output = Saved;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
         let Self(id, definition, saving) = self;
         let current = current(tx, *id, saving).await?;
         let new = with_definition(&current, definition.clone());
@@ -59,9 +59,9 @@ impl Change for Reset {
 }
 
 impl Change for Restore {
-    type Output = WorkflowRow;
+    type Output = Saved;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
         let Self(id, number, saving) = self;
         let current = current(tx, *id, saving).await?;
         let version = version(tx, *id, *number).await?;
@@ -73,9 +73,9 @@ impl Change for Restore {
 }
 
 impl Change for Patch {
-    type Output = WorkflowRow;
+    type Output = Saved;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
         let Self(id, details, saving) = self;
         let current = current(tx, *id, saving).await?;
         let Details { name, description, tags } = details.clone();
@@ -87,19 +87,19 @@ impl Change for Patch {
         };
         check_name(tx, *id, &row.name).await?;
         if row == current {
-            return Ok(current);
+            return Ok(Saved::beside(current, false));
         }
         let row = WorkflowRow { updated_at: clock::now(), ..row };
         write(tx, &current, &row).await?;
-        Ok(row)
+        Ok(Saved::beside(row, true))
     }
 }
 
 impl Change for Duplicate {
-    type Output = WorkflowRow;
+    type Output = Saved;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<WorkflowRow, Fault> {
-        let Self(id, pin) = self;
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
+        let Self(id, pin, by) = self;
         let original = current(tx, *id, &Saving::default()).await?;
         let definition = match pin {
             Pin::Latest => {
@@ -120,25 +120,29 @@ impl Change for Duplicate {
             description: original.description,
             definition,
             tags,
+            by: by.clone(),
         };
-        create(tx, &new).await
+        let row = create(tx, &new).await?;
+        Ok(Saved { row, changed: true, before: None, after: Some(new.definition.hash) })
     }
 }
 
 impl Change for Delete {
-    type Output = ();
+    /// The hash of the definition that is gone.
+    type Output = Option<String>;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Option<String>, Fault> {
         let Self(id, saving) = self;
         if saving.condition.is_some() {
             current(tx, *id, saving).await?;
         }
+        let last = latest(tx, *id).await?;
         // Versions, runs and logs go with it: foreign keys cascade.
         let deleted = workflow::Entity::delete_by_id(*id).exec(tx).await?;
         if deleted.rows_affected == 0 {
             return Err(WriteError::NotFound.into());
         }
-        Ok(())
+        Ok(last.map(|last| last.hash))
     }
 }
 
@@ -161,7 +165,8 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<
         let new = NewWorkflow { name, ..(*new).clone() };
         let row = first_row(&new, now);
         workflows.push(workflow_model(&row));
-        versions.push(version_model((row.id, row.version), &new, &Saving::default(), now));
+        let saving = Saving { by: new.by.clone(), ..Saving::default() };
+        versions.push(version_model((row.id, row.version), &new, &saving, now));
         created.push(row);
     }
     tx.execute(&workflow::Entity::insert_many(workflows)).await?;
@@ -203,7 +208,7 @@ pub(crate) async fn save(
     current: WorkflowRow,
     new: &NewWorkflow,
     saving: &Saving,
-) -> Result<WorkflowRow, Fault> {
+) -> Result<Saved, Fault> {
     if let Some(label) = &saving.label {
         labels::check_movable(tx, current.id, label).await?;
     }
@@ -214,11 +219,15 @@ pub(crate) async fn save(
         tags: new.tags.as_deref().map_or_else(|| current.tags.clone(), listed),
         ..current.clone()
     };
-    let row = if row == current { row } else { keep(tx, (&current, row), new, saving).await? };
+    let saved = if row == current {
+        Saved::beside(row, false)
+    } else {
+        keep(tx, (&current, row), new, saving).await?
+    };
     if let Some(label) = &saving.label {
-        labels::point(tx, (row.id, label), row.version, None, saving.by.as_deref()).await?;
+        labels::point(tx, (saved.row.id, label), saved.row.version, None, saving.by.as_deref()).await?;
     }
-    Ok(row)
+    Ok(saved)
 }
 
 async fn keep(
@@ -226,7 +235,7 @@ async fn keep(
     (before, row): (&WorkflowRow, WorkflowRow),
     new: &NewWorkflow,
     saving: &Saving,
-) -> Result<WorkflowRow, DbErr> {
+) -> Result<Saved, DbErr> {
     let now = clock::now();
     let latest = latest(tx, row.id).await?;
     let is_version = latest.as_ref().is_none_or(|latest| latest.hash != new.definition.hash);
@@ -234,6 +243,7 @@ async fn keep(
     let row = WorkflowRow { updated_at: now, version: number, ..row };
     write(tx, before, &row).await?;
     let is_drawn_anew = row.definition != before.definition;
+    let hash = latest.as_ref().map(|latest| latest.hash.clone());
     match latest.filter(|_| !is_version) {
         Some(latest) if is_drawn_anew => refresh_layout(tx, latest.id, &row.definition, now).await?,
         Some(_) => {}
@@ -242,7 +252,7 @@ async fn keep(
             found_by::insert_versions(&Tx::Orm(tx), vec![model]).await?;
         }
     }
-    Ok(row)
+    Ok(Saved { row, changed: true, before: hash, after: Some(new.definition.hash.clone()) })
 }
 
 /// A new workflow, as its table has it.
@@ -283,6 +293,7 @@ fn with_definition(current: &WorkflowRow, definition: Accepted) -> NewWorkflow {
         description: current.description.clone(),
         definition,
         tags: None,
+        by: None,
     }
 }
 

@@ -14,7 +14,7 @@ use crate::error::store_error;
 use crate::words::tagged;
 use crate::workflow_changes::{Delete, Duplicate, Patch, Reset, Restore, Update};
 use crate::{
-    Accepted, Between, Database, Details, Listed, NewWorkflow, Part, Pin, Saving, VersionFilter,
+    Accepted, Between, Database, Details, Listed, NewWorkflow, Part, Pin, Saved, Saving, VersionFilter,
     VersionOrder, VersionRow, WorkflowFilter, WorkflowOrder, WorkflowRow, WriteError, lists, rows,
 };
 
@@ -30,7 +30,7 @@ impl Database {
     pub async fn workflow_create(
         &self,
         new: NewWorkflow,
-        remember: Option<Remember<WorkflowRow>>,
+        remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, StoreError> {
         self.writer().create(new, remember).await.map_err(|error| match error {
             WriteError::Store(error) => error,
@@ -51,8 +51,9 @@ impl Database {
         id: Uuid,
         new: NewWorkflow,
         saving: Saving,
+        remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change(Update(id, new, saving)).await
+        self.writer().change_once(Update(id, new, saving), remember).await.map(|saved| saved.row)
     }
 
     /// Replaces what is said about a workflow beside its definition. Makes no version.
@@ -65,8 +66,9 @@ impl Database {
         id: Uuid,
         details: Details,
         saving: Saving,
+        remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change(Patch(id, details, saving)).await
+        self.writer().change_once(Patch(id, details, saving), remember).await.map(|saved| saved.row)
     }
 
     /// Replaces the definition alone. Makes a version if what executes has changed.
@@ -79,8 +81,9 @@ impl Database {
         id: Uuid,
         definition: Accepted,
         saving: Saving,
+        remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change(Reset(id, definition, saving)).await
+        self.writer().change_once(Reset(id, definition, saving), remember).await.map(|saved| saved.row)
     }
 
     /// Puts the definition of a version back. Makes a version if what executes has changed.
@@ -93,9 +96,9 @@ impl Database {
         id: Uuid,
         number: i32,
         saving: Saving,
-        remember: Option<Remember<WorkflowRow>>,
+        remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Restore(id, number, saving), remember).await
+        self.writer().change_once(Restore(id, number, saving), remember).await.map(|saved| saved.row)
     }
 
     /// Makes a copy of a workflow, as it is or as a version of it was, with a name, an id and a version 1 of its own.
@@ -107,9 +110,10 @@ impl Database {
         &self,
         id: Uuid,
         pin: Pin,
-        remember: Option<Remember<WorkflowRow>>,
+        by: Option<String>,
+        remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Duplicate(id, pin), remember).await
+        self.writer().change_once(Duplicate(id, pin, by), remember).await.map(|saved| saved.row)
     }
 
     /// Deletes a workflow, its versions and its runs with their logs.
@@ -117,8 +121,13 @@ impl Database {
     /// # Errors
     ///
     /// When there is no such workflow, when the condition of `saving` doesn't hold, or when the store fails.
-    pub async fn workflow_delete(&self, id: Uuid, saving: Saving) -> Result<(), WriteError> {
-        self.writer().change(Delete(id, saving)).await
+    pub async fn workflow_delete(
+        &self,
+        id: Uuid,
+        saving: Saving,
+        remember: Option<Remember<Option<String>>>,
+    ) -> Result<(), WriteError> {
+        self.writer().change_once(Delete(id, saving), remember).await.map(drop)
     }
 
     /// A workflow; none when there is no such workflow.

@@ -187,9 +187,14 @@ impl Reader {
 
     /// A short text without control characters.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
-        let wanted = format!("1 to {MAX_TEXT} characters without control characters");
+        self.text_up_to(MAX_TEXT, name)
+    }
+
+    /// A text of at most `max` characters.
+    pub(crate) fn text_up_to(&mut self, max: usize, name: &str) -> Option<String> {
+        let wanted = format!("1 to {max} characters without control characters");
         self.read(name, "length", &wanted, |text| {
-            let fits = (1..=MAX_TEXT).contains(&text.chars().count()) && !text.contains(char::is_control);
+            let fits = (1..=max).contains(&text.chars().count()) && !text.contains(char::is_control);
             fits.then(|| text.to_owned())
         })
     }

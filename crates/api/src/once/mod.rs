@@ -15,7 +15,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
 use serde::Serialize;
-use sluice_engine::{KeptAnswer, Remember, Remembered, Snapshot};
+use sluice_engine::{AuditEntry, Kept, KeptAnswer, Remember, Remembered, Snapshot};
 use uuid::Uuid;
 
 mod asked;
@@ -24,6 +24,7 @@ use asked::Asked;
 
 use crate::AppState;
 use crate::access::Caller;
+use crate::audit::{self, Changed, Origin};
 use crate::problem::{Kind, Problem};
 
 /// The key of a request that is to be carried out once.
@@ -76,12 +77,15 @@ impl Drop for Place {
     }
 }
 
-/// What a handler knows of the key of its request; nothing, when it has none.
+/// What a handler keeps with the change that it makes: the answer, if its request has a key, and what the audit log says.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Once(Option<Arc<Claim>>);
+pub(crate) struct Once {
+    claim: Option<Arc<Claim>>,
+    origin: Origin,
+}
 
 #[derive(Debug)]
-struct Claim {
+pub(crate) struct Claim {
     /// Held by the change as well, which may still come when its request was told that the store gave no answer: until
     /// then the same request is in progress.
     place: Place,
@@ -96,38 +100,76 @@ impl<S: Send + Sync> FromRequestParts<S> for Once {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(parts.extensions.get().cloned().unwrap_or_default())
+        Ok(Self { claim: parts.extensions.get().cloned(), origin: Origin::of(&parts.extensions) })
     }
 }
 
 impl Once {
-    /// Keeps the answer that `answer` makes with the change that it tells of.
+    /// Keeps the answer that `answer` makes with the change that it tells of, and what `changed` says of it.
     pub(crate) fn keep<T>(
         &self,
+        changed: impl Fn(&T) -> Vec<Changed> + Send + Sync + 'static,
         answer: impl Fn(&T) -> Option<KeptAnswer> + Send + Sync + 'static,
     ) -> Option<Remember<T>> {
-        let claim = Arc::clone(self.0.as_ref()?);
+        let Self { claim, origin } = self.clone();
         Some(Remember::new(move |made| {
-            let answer = answer(made);
-            lock(&claim.kept).clone_from(&answer);
-            claim.remembered(None, answer)
+            let answer = claim.as_ref().and_then(|claim| {
+                let answer = answer(made)?;
+                lock(&claim.kept).clone_from(&Some(answer.clone()));
+                Some(claim.remembered(None, Some(answer)))
+            });
+            Kept { answer, audit: origin.entries(changed(made)) }
         }))
+    }
+
+    /// Keeps what `changed` says of a change. Its answer, if the request has a key, is kept after it.
+    pub(crate) fn tell<T>(
+        &self,
+        changed: impl Fn(&T) -> Vec<Changed> + Send + Sync + 'static,
+    ) -> Option<Remember<T>> {
+        let origin = self.origin.clone();
+        Some(Remember::new(move |made| Kept { answer: None, audit: origin.entries(changed(made)) }))
+    }
+
+    /// Keeps the answer that `answer` makes of a run that starts. A run has a log of its own: the audit log says who
+    /// started it, where that is known.
+    pub(crate) fn keep_start(
+        &self,
+        answer: impl Fn(&Snapshot) -> Option<KeptAnswer> + Send + Sync + 'static,
+    ) -> Option<Remember<Snapshot>> {
+        if self.claim.is_none() && !self.origin.is_known() {
+            return None;
+        }
+        let is_known = self.origin.is_known();
+        self.keep(move |run| if is_known { audit::run(run) } else { Vec::new() }, answer)
     }
 
     /// Notes which run was started, with its start: the answer is kept when the run has ended.
     pub(crate) fn note_run(&self) -> Option<Remember<Snapshot>> {
-        let claim = Arc::clone(self.0.as_ref()?);
-        Some(Remember::new(move |started: &Snapshot| claim.remembered(Some(started.record.id), None)))
+        let Self { claim, origin } = self.clone();
+        if claim.is_none() && !origin.is_known() {
+            return None;
+        }
+        Some(Remember::new(move |started: &Snapshot| {
+            let answer = claim.as_ref().map(|claim| claim.remembered(Some(started.record.id), None));
+            let changed = if origin.is_known() { audit::run(started) } else { Vec::new() };
+            Kept { answer, audit: origin.entries(changed) }
+        }))
+    }
+
+    /// The entries of the audit log of a change that has no transaction.
+    pub(crate) fn entries(&self, changed: Vec<Changed>) -> Vec<AuditEntry> {
+        self.origin.entries(changed)
     }
 
     /// Whether the request has a key.
     pub(crate) fn has_key(&self) -> bool {
-        self.0.is_some()
+        self.claim.is_some()
     }
 
     /// The run that an earlier try of this request has started.
     pub(crate) fn started(&self) -> Option<Uuid> {
-        self.0.as_ref()?.started
+        self.claim.as_ref()?.started
     }
 }
 
@@ -191,7 +233,7 @@ async fn carried_out(
     };
     let claim = Arc::new(Claim { place, asked, started, kept: Mutex::default() });
     let (mut parts, body) = request.into_parts();
-    parts.extensions.insert(Once(Some(Arc::clone(&claim))));
+    parts.extensions.insert(Arc::clone(&claim));
     let response = next.run(Request::from_parts(parts, body)).await;
     let mut response = settled(state, &claim, response).await?;
     if started.is_some() {
@@ -273,9 +315,9 @@ mod tests {
         let keys = InProgress::default();
         let place = keys.claim("k").unwrap();
         let claim = Claim { place, asked: Asked::default(), started: None, kept: Mutex::default() };
-        let once = Once(Some(Arc::new(claim)));
+        let once = Once { claim: Some(Arc::new(claim)), origin: Origin::default() };
         // What waits in the queue of the writer.
-        let change = once.keep(|()| None);
+        let change = once.keep(|()| Vec::new(), |()| None);
         drop(once);
         assert!(keys.claim("k").is_none());
         drop(change);

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::PageQuery;
 use super::runs::Run;
 use super::runs::read::views;
+use crate::audit::Changed;
 use crate::extract::{DatasetId, FromQuery, Query, Reader, media_type};
 use crate::form::Form;
 use crate::once::{Once, kept};
@@ -133,7 +134,10 @@ pub(crate) async fn dataset_upload(
         rows,
         is_text: table.is_text,
     };
-    let keep = once.keep(|row: &DatasetRow| kept(&[], &Dataset::from(row.clone())));
+    let keep = once.keep(
+        |row: &DatasetRow| vec![Changed::made("dataset", row.id)],
+        |row| kept(&[], &Dataset::from(row.clone())),
+    );
     let dataset = state.db.dataset_create(new, keep).await.map_err(|error| Resource::Dataset.write(error))?;
     Ok(Answer(dataset.into()))
 }
@@ -237,7 +241,9 @@ pub(crate) async fn dataset_run_list(
 pub(crate) async fn dataset_delete(
     State(state): State<AppState>,
     DatasetId(id): DatasetId,
+    once: Once,
 ) -> Result<Answer<Deleted>, Problem> {
-    state.db.dataset_delete(id).await.map_err(|error| Resource::Dataset.write(error))?;
+    let tell = once.tell(move |()| vec![Changed::made("dataset", id)]);
+    state.db.dataset_delete(id, tell).await.map_err(|error| Resource::Dataset.write(error))?;
     Ok(Answer(Deleted { message: "Dataset deleted" }))
 }

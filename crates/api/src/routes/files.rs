@@ -14,8 +14,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use crate::audit::Changed;
 use crate::extract::{media_type, parse_id};
 use crate::files::{self, Limits, Upload};
+use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{ServerProblems, UploadProblems, WorkflowMissing};
@@ -68,6 +70,7 @@ struct Form {
 )]
 pub(crate) async fn test_file_upload(
     State(state): State<AppState>,
+    once: Once,
     request: Request,
 ) -> Result<Answer<HashMap<String, Vec<String>>>, Problem> {
     let (workflow_id, node_id, upload) = received(&state, request).await?.complete()?;
@@ -79,6 +82,11 @@ pub(crate) async fn test_file_upload(
             files::remove_folders(&state.settings.data_dir, workflow_id).await;
         }
         return Err(problem);
+    }
+    let entries = once.entries(paths.iter().map(|path| Changed::made("file", path)).collect());
+    // The files are there: that is answered even when the store can't take down who brought them.
+    if let Err(error) = state.db.audit_append(entries).await {
+        tracing::warn!(%error, "an upload is not in the audit log");
     }
     Ok(Answer(HashMap::from([(node_id, paths)])))
 }

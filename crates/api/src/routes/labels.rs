@@ -10,6 +10,7 @@ use validator::Validate;
 
 use super::PageQuery;
 use crate::access::Caller;
+use crate::audit;
 use crate::extract::{Json, LabelName, Query, WorkflowId};
 use crate::once::{Once, kept};
 use crate::problem::Problem;
@@ -126,10 +127,12 @@ pub(crate) async fn label_set(
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
     caller: Caller,
+    once: Once,
     Json(request): Json<LabelRequest>,
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
-    let set = state.db.label_set(id, name, version, protected, caller.into_name()).await;
+    let tell = once.tell(audit::label(id, &name));
+    let set = state.db.label_set(id, name, version, protected, (caller.into_name(), tell)).await;
     set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }
 
@@ -148,8 +151,11 @@ pub(crate) async fn label_delete(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
+    caller: Caller,
+    once: Once,
 ) -> Result<StatusCode, Problem> {
-    let deleted = state.db.label_delete(id, name, None).await;
+    let tell = once.tell(audit::unlabeled(id, &name));
+    let deleted = state.db.label_delete(id, name, caller.into_name(), tell).await;
     deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| Resource::Workflow.write(error))
 }
 
@@ -174,7 +180,7 @@ pub(crate) async fn label_rollback(
     caller: Caller,
     once: Once,
 ) -> Result<Answer<Label>, Problem> {
-    let keep = once.keep(|row: &LabelRow| kept(&[], &Label::from(row.clone())));
+    let keep = once.keep(audit::label(id, &name), |moved| kept(&[], &Label::from(moved.label.clone())));
     let moved = state.db.label_rollback(id, name, caller.into_name(), keep).await;
     moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }

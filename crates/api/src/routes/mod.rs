@@ -11,6 +11,7 @@ use utoipa::openapi::schema::{ObjectBuilder, Type};
 use crate::extract::{FromQuery, MAX_PAGE, Reader};
 use crate::problem::{Kind, Problem};
 
+pub(crate) mod audit;
 pub(crate) mod catalogue;
 pub(crate) mod datasets;
 pub(crate) mod files;

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::workflows::{SaveQuery, Workflow};
 use super::{readable, stored_json};
+use crate::audit;
 use crate::conditional::{Edit, Known, Tagged};
 use crate::extract::{DiffVersions, FromQuery, Query, Reader, VersionPin, WorkflowId, parse_id};
 use crate::lists::{ListAnswer, ListQuery};
@@ -228,7 +229,11 @@ pub(crate) async fn version_restore(
 ) -> Result<Tagged<Workflow>, Problem> {
     let version = pinned(&state, id, &pin).await?.version;
     let saving = Saving { label: query.label, ..edit.saving.clone() };
-    match state.db.version_restore(id, version, saving, once.keep(Workflow::kept)).await {
+    match state
+        .db
+        .version_restore(id, version, saving, once.keep(audit::workflow, |saved| Workflow::kept(&saved.row)))
+        .await
+    {
         Ok(row) => Workflow::tagged(row),
         Err(error) => Err(edit.refused(&state, id, error).await),
     }

@@ -16,6 +16,8 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::{PinQuery, stored_json};
+use crate::access::Caller;
+use crate::audit;
 use crate::conditional::{Edit, Known, Tagged};
 use crate::extract::{FromQuery, Json, LARGE, Query, Reader, WorkflowId, no_control_characters};
 use crate::once::Once;
@@ -176,7 +178,13 @@ impl WorkflowCreateRequest {
         let Self { name, description, definition, tags } = self;
         let name = if name.trim().is_empty() { naming::UNTITLED.to_owned() } else { name };
         let definition = checked(definition.unwrap_or_default()).await?;
-        Ok(NewWorkflow { name, description: Some(description.unwrap_or_default()), definition, tags })
+        Ok(NewWorkflow {
+            name,
+            description: Some(description.unwrap_or_default()),
+            definition,
+            tags,
+            by: None,
+        })
     }
 }
 
@@ -228,11 +236,14 @@ fn item(diagnostic: validation::Diagnostic) -> ProblemItem {
 )]
 pub(crate) async fn workflow_create(
     State(state): State<AppState>,
+    caller: Caller,
     once: Once,
     Json(request): Json<WorkflowCreateRequest>,
 ) -> Result<Tagged<Workflow>, Problem> {
     let new = request.accept().await?;
-    Workflow::tagged(state.db.workflow_create(new, once.keep(Workflow::kept)).await?)
+    let new = NewWorkflow { by: caller.into_name(), ..new };
+    let keep = once.keep(audit::workflow, |saved| Workflow::kept(&saved.row));
+    Workflow::tagged(state.db.workflow_create(new, keep).await?)
 }
 
 /// Get a workflow.
@@ -286,6 +297,7 @@ pub(crate) async fn workflow_update(
     WorkflowId(id): WorkflowId,
     Query(query): Query<SaveQuery>,
     edit: Edit,
+    once: Once,
     request: Result<Json<WorkflowCreateRequest>, Problem>,
 ) -> Result<Tagged<Workflow>, Problem> {
     let replaced = match request {
@@ -295,7 +307,7 @@ pub(crate) async fn workflow_update(
     };
     let replaced = found_first(&state, id, replaced).await?;
     let saving = Saving { label: query.label, ..edit.saving.clone() };
-    let saved = state.db.workflow_update(id, replaced, saving).await;
+    let saved = state.db.workflow_update(id, replaced, saving, once.tell(audit::workflow)).await;
     answered(&state, id, &edit, saved).await
 }
 
@@ -336,11 +348,12 @@ pub(crate) async fn workflow_patch(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     edit: Edit,
+    once: Once,
     request: Result<Json<WorkflowPatch>, Problem>,
 ) -> Result<Tagged<Workflow>, Problem> {
     let details = request.and_then(|Json(patch)| patch.accept());
     let details = found_first(&state, id, details).await?;
-    let saved = state.db.workflow_patch(id, details, edit.saving.clone()).await;
+    let saved = state.db.workflow_patch(id, details, edit.saving.clone(), once.tell(audit::workflow)).await;
     answered(&state, id, &edit, saved).await
 }
 
@@ -407,11 +420,12 @@ pub(crate) async fn workflow_reset(
     WorkflowId(id): WorkflowId,
     Query(query): Query<SaveQuery>,
     edit: Edit,
+    once: Once,
 ) -> Result<Tagged<Workflow>, Problem> {
     let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
     let default = checked(Definition::default_for(spur_type(&row.definition))).await?;
     let saving = Saving { label: query.label, ..edit.saving.clone() };
-    let saved = state.db.workflow_reset(id, default, saving).await;
+    let saved = state.db.workflow_reset(id, default, saving, once.tell(audit::workflow)).await;
     answered(&state, id, &edit, saved).await
 }
 
@@ -443,6 +457,7 @@ pub(crate) async fn workflow_delete(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     edit: Edit,
+    once: Once,
 ) -> Result<StatusCode, Problem> {
     // Checked again with the deletion; here, before runs are canceled for nothing.
     if let Some(condition) = &edit.saving.condition {
@@ -459,7 +474,7 @@ pub(crate) async fn workflow_delete(
         }
     }
     files::mark_deleted(&state.settings.data_dir, id).await?;
-    let deleted = state.db.workflow_delete(id, edit.saving.clone()).await;
+    let deleted = state.db.workflow_delete(id, edit.saving.clone(), once.tell(audit::deleted(id))).await;
     if matches!(deleted, Ok(()) | Err(WriteError::NotFound)) {
         files::remove_folders(&state.settings.data_dir, id).await;
     }
@@ -490,9 +505,11 @@ pub(crate) async fn workflow_duplicate(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     Query(pin): Query<PinQuery>,
+    caller: Caller,
     once: Once,
 ) -> Result<Tagged<Workflow>, Problem> {
-    let copy = state.db.workflow_duplicate(id, pin.or_latest(), once.keep(Workflow::kept)).await;
+    let keep = once.keep(audit::workflow, |saved| Workflow::kept(&saved.row));
+    let copy = state.db.workflow_duplicate(id, pin.or_latest(), caller.into_name(), keep).await;
     Workflow::tagged(copy.map_err(|error| Resource::Workflow.write(error))?)
 }
 

@@ -1,6 +1,7 @@
 //! What the tables are: one file a table. Only this crate sees them; rows become other types at its edge.
 
 pub(crate) mod api_key;
+pub(crate) mod audit_entry;
 pub(crate) mod batch_row;
 pub(crate) mod dataset;
 pub(crate) mod dataset_row;

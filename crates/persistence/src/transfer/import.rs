@@ -123,8 +123,8 @@ async fn take(
         None => (ImportAction::Create, create(tx, &after, import, mode).await?),
         Some(before) if is_same => (ImportAction::Unchanged, before.clone()),
         Some(before) => {
-            let saving = Saving { note: Some(NOTE.to_owned()), ..Saving::default() };
-            (ImportAction::Update, save(tx, before.clone(), &after, &saving).await?)
+            let saving = Saving { note: Some(NOTE.to_owned()), by: import.by.clone(), ..Saving::default() };
+            (ImportAction::Update, save(tx, before.clone(), &after, &saving).await?.row)
         }
     };
     Ok(Imported { action, id: Some(row.id), name: row.name, version: row.version, before, after })

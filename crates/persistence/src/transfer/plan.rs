@@ -23,6 +23,8 @@ pub struct Import {
     pub(super) definition: Accepted,
     pub(super) versions: Vec<(IncomingVersion, Accepted)>,
     pub(super) labels: Vec<IncomingLabel>,
+    /// Who imports it.
+    pub(super) by: Option<String>,
 }
 
 /// What an import does with workflows that are there already.
@@ -92,7 +94,7 @@ impl From<Incoming> for Import {
             (version, definition)
         });
         let versions = versions.collect();
-        Self { id, name, description, tags, definition: accepted(&definition), versions, labels }
+        Self { id, name, description, tags, definition: accepted(&definition), versions, labels, by: None }
     }
 }
 
@@ -105,10 +107,17 @@ pub(super) struct Step {
 }
 
 impl Import {
+    /// The same, with the name of who imports it.
+    #[must_use]
+    pub fn by(self, by: Option<String>) -> Self {
+        Self { by, ..self }
+    }
+
     /// What a new workflow says.
     fn new_workflow(&self, name: String) -> NewWorkflow {
         let description = self.description.clone().unwrap_or_else(|| Some(String::new()));
-        NewWorkflow { name, description, definition: self.definition.clone(), tags: self.tags.clone() }
+        let (definition, tags) = (self.definition.clone(), self.tags.clone());
+        NewWorkflow { name, description, definition, tags, by: self.by.clone() }
     }
 
     /// What a workflow says that this is laid over.
@@ -127,6 +136,7 @@ impl Import {
             description: self.description.clone().unwrap_or_else(|| before.description.clone()),
             definition,
             tags: self.tags.clone(),
+            by: self.by.clone(),
         };
         let is_same = (&after.name, &after.description, &after.definition.json)
             == (&before.name, &before.description, &before.definition)

@@ -7,7 +7,7 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use serde::de::IgnoredAny;
-use sluice_engine::{Commit, CommitError, Remembered, RunRecord, StoreError};
+use sluice_engine::{Commit, CommitError, Kept, RunRecord, StoreError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -35,7 +35,7 @@ pub(super) struct RunCommit {
     pauses: Vec<String>,
     /// The rows of a batch that begins.
     rows: Vec<String>,
-    remembered: Option<Remembered>,
+    kept: Kept,
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
@@ -44,7 +44,7 @@ impl RunCommit {
         commit: Commit,
         reply: oneshot::Sender<Result<(), CommitError>>,
     ) -> Result<Self, CommitError> {
-        let Commit { record, first, events, rows, remembered } = commit;
+        let Commit { record, first, events, rows, kept } = commit;
         let failed = |reason: &str| StoreError::Failed(reason.into());
         if events.is_empty() {
             // Its row would stand where the next commit's belongs.
@@ -57,7 +57,7 @@ impl RunCommit {
         let pauses =
             pauses.map(|news| serde_json::to_string(&news)).collect::<Result<_, _>>().map_err(unwritable)?;
         let events = serde_json::to_string(&events).map_err(unwritable)?;
-        Ok(Self { record, first, count, events, pauses, rows, remembered, reply })
+        Ok(Self { record, first, count, events, pauses, rows, kept, reply })
     }
 
     /// Whether it can share a transaction with the commits before it, of which `ends` says where they leave
@@ -93,9 +93,7 @@ pub(super) async fn insert(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), Db
     for commit in commits.iter().filter(|commit| !commit.rows.is_empty()) {
         batches::insert_rows(tx, commit.record.id, &commit.rows).await?;
     }
-    for commit in commits {
-        remembered::keep(tx, commit.remembered.as_ref()).await?;
-    }
+    remembered::keep(tx, commits.iter().map(|commit| &commit.kept)).await?;
     insert_pauses(tx, commits).await
 }
 

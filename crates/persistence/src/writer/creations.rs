@@ -9,12 +9,12 @@ use super::work::Work;
 use crate::direct::Tx;
 use crate::remembered;
 use crate::workflow_changes::create_all;
-use crate::{NewWorkflow, WorkflowRow, WriteError};
+use crate::{NewWorkflow, Saved, WorkflowRow, WriteError};
 
 /// A new workflow and the caller who waits for it.
 pub(super) struct Creation {
     new: NewWorkflow,
-    remember: Option<Remember<WorkflowRow>>,
+    remember: Option<Remember<Saved>>,
     created: Option<WorkflowRow>,
     reply: oneshot::Sender<Result<WorkflowRow, WriteError>>,
 }
@@ -22,7 +22,7 @@ pub(super) struct Creation {
 impl Creation {
     pub(super) fn new(
         new: NewWorkflow,
-        remember: Option<Remember<WorkflowRow>>,
+        remember: Option<Remember<Saved>>,
         reply: oneshot::Sender<Result<WorkflowRow, WriteError>>,
     ) -> Self {
         Self { new, remember, created: None, reply }
@@ -36,12 +36,14 @@ pub(super) async fn insert(tx: &Tx<'_>, mut creations: Vec<&mut Creation>) -> Re
     }
     let all: Vec<&NewWorkflow> = creations.iter().map(|creation| &creation.new).collect();
     let created = create_all(tx, &all).await?;
-    for (creation, created) in creations.iter_mut().zip(created) {
-        let remembered = creation.remember.as_ref().map(|remember| remember.of(&created));
-        remembered::keep(tx, remembered.as_ref()).await?;
-        creation.created = Some(created);
+    let mut kept = Vec::new();
+    for (creation, row) in creations.iter_mut().zip(created) {
+        let saved =
+            Saved { row, changed: true, before: None, after: Some(creation.new.definition.hash.clone()) };
+        kept.extend(creation.remember.as_ref().map(|remember| remember.of(&saved)));
+        creation.created = Some(saved.row);
     }
-    Ok(())
+    remembered::keep(tx, kept.iter()).await
 }
 
 impl Work for Creation {

@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::direct::Direct;
-use crate::{NewWorkflow, WorkflowRow, WriteError};
+use crate::{NewWorkflow, Saved, WorkflowRow, WriteError};
 use commits::RunCommit;
 use creations::Creation;
 pub(crate) use work::Change;
@@ -81,7 +81,7 @@ impl Writer {
     pub(crate) async fn create(
         &self,
         new: NewWorkflow,
-        remember: Option<Remember<WorkflowRow>>,
+        remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, WriteError> {
         let (reply, answer) = oneshot::channel();
         self.send(Job::Create(Box::new(Creation::new(new, remember, reply)))).await?;

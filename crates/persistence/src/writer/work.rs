@@ -18,7 +18,7 @@ pub(crate) trait Change: Send + Sync + 'static {
     fn apply(&self, tx: &DatabaseTransaction) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
 }
 
-/// A change with what is to be remembered of it.
+/// A change with what is to be kept with it.
 pub(super) struct Once<C: Change>(pub(super) C, pub(super) Option<Remember<C::Output>>);
 
 impl<C: Change> Change for Once<C>
@@ -30,8 +30,8 @@ where
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
         let Self(change, remember) = self;
         let made = change.apply(tx).await?;
-        let remembered = remember.as_ref().map(|remember| remember.of(&made));
-        remembered::keep(&Tx::Orm(tx), remembered.as_ref()).await?;
+        let kept = remember.as_ref().map(|remember| remember.of(&made));
+        remembered::keep(&Tx::Orm(tx), kept.iter()).await?;
         Ok(made)
     }
 }

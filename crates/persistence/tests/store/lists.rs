@@ -63,22 +63,22 @@ async fn workflows_are_found_by_words_and_tags(place: &Place) {
     // What is said about a workflow changes, and so does what it is found by.
     let renamed =
         Details { name: Some("Zebra".to_owned()), tags: Some(vec!["b".to_owned()]), description: None };
-    db.workflow_patch(orders.id, renamed, Saving::default()).await.unwrap();
+    db.workflow_patch(orders.id, renamed, Saving::default(), None).await.unwrap();
     assert_eq!(found(&db, "order").await, ["Invoices"]);
     assert_eq!(
         (found(&db, "zeb").await, found(&db, "shop").await),
         (vec!["Zebra".to_owned()], vec!["Zebra".to_owned()])
     );
     assert_eq!((tagged(&db, "a").await, tagged(&db, "b").await), (vec![], vec!["Zebra".to_owned()]));
-    db.workflow_update(orders.id, described("Yak", "", &[]), Saving::default()).await.unwrap();
+    db.workflow_update(orders.id, described("Yak", "", &[]), Saving::default(), None).await.unwrap();
     assert_eq!((found(&db, "zebra").await, found(&db, "yak").await), (vec![], vec!["Yak".to_owned()]));
     assert!(tagged(&db, "b").await.is_empty());
 
     // A copy is found as well; what is deleted leaves nothing.
-    let copy = db.workflow_duplicate(orders.id, sluice_persistence::Pin::Latest, None).await.unwrap();
+    let copy = db.workflow_duplicate(orders.id, sluice_persistence::Pin::Latest, None, None).await.unwrap();
     assert_eq!(found(&db, "yak").await, ["Yak (Copy)", "Yak"]);
     for id in [copy.id, orders.id] {
-        db.workflow_delete(id, Saving::default()).await.unwrap();
+        db.workflow_delete(id, Saving::default(), None).await.unwrap();
     }
     assert!(found(&db, "yak").await.is_empty());
     assert_eq!((place.count("workflow_tags").await, place.count("workflow_words").await), (1, 5));
@@ -107,7 +107,7 @@ async fn a_part_is_not_too_large(place: &Place) {
     db.workflow_create(second, None).await.unwrap();
     let all = db.workflows(WorkflowFilter::default(), ALL).await;
     assert!(matches!(all, Err(StoreError::PageTooLarge(_))), "both do not fit");
-    db.workflow_update(first.id, large("3"), Saving::default()).await.unwrap();
+    db.workflow_update(first.id, large("3"), Saving::default(), None).await.unwrap();
     let all = db.versions(first.id, ALL).await;
     assert!(matches!(all, Err(StoreError::PageTooLarge(_))), "both do not fit");
     let one = Page { number: 2, size: 1 };
@@ -138,7 +138,7 @@ async fn times_are_a_filter(place: &Place) {
     let db = place.open().await;
     let one = db.workflow_create(new("One", "h"), None).await.unwrap();
     let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
-    let saved = db.workflow_update(one.id, new("One again", "h"), Saving::default()).await.unwrap();
+    let saved = db.workflow_update(one.id, new("One again", "h"), Saving::default(), None).await.unwrap();
     let at = |time| Between { from: Some(time), to: Some(time) };
     let created = WorkflowFilter { created: at(one.created_at), ..WorkflowFilter::default() };
     assert_eq!(names(&db, created).await, ["One again"]);
@@ -174,8 +174,8 @@ async fn parts_follow_each_other_in_every_order(place: &Place) {
         all.push(db.workflow_create(new(&format!("W{n}"), "h"), None).await.unwrap());
     }
     // Saved in one group, so that some may have the same time.
-    let saves =
-        [3, 0, 4].map(|n: usize| db.workflow_update(all[n].id, new(&all[n].name, "h2"), Saving::default()));
+    let saves = [3, 0, 4]
+        .map(|n: usize| db.workflow_update(all[n].id, new(&all[n].name, "h2"), Saving::default(), None));
     futures_util::future::join_all(saves).await;
     let all = db.workflows(WorkflowFilter::default(), ALL).await.unwrap().rows;
     for order in [WorkflowOrder::Created(None), WorkflowOrder::Name(None), WorkflowOrder::Updated(None)] {
@@ -198,7 +198,8 @@ async fn parts_follow_each_other_in_every_order(place: &Place) {
 
 async fn versions_and_runs_follow_too(db: &Database, id: Uuid) {
     for n in 0..7 {
-        let workflow = db.workflow_update(id, new("W", &format!("v{n}")), Saving::default()).await.unwrap();
+        let workflow =
+            db.workflow_update(id, new("W", &format!("v{n}")), Saving::default(), None).await.unwrap();
         db.commit(start(db, &workflow).await).await.unwrap();
     }
     for ascending in [true, false] {

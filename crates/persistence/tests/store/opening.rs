@@ -86,7 +86,8 @@ async fn migrating_names_the_steps(place: &Place) {
             "m20261125_000008_lists",
             "m20261125_000009_idempotency_keys",
             "m20261125_000010_words",
-            "m20261125_000011_keys"
+            "m20261125_000011_keys",
+            "m20261125_000012_audit",
         ]
     );
     assert!(Database::migrate(place.options()).await.unwrap().is_empty());
@@ -115,7 +116,7 @@ async fn after_closing_nothing_works(place: &Place) {
     assert_eq!(place.count("workflows").await, made);
     assert!(matches!(other.ping().await, Err(StoreError::Unavailable(_))));
     assert!(matches!(other.workflows(WorkflowFilter::default(), ALL).await, Err(StoreError::Unavailable(_))));
-    let refused = other.workflow_delete(sluice_engine::clock::new_id(), Saving::default()).await;
+    let refused = other.workflow_delete(sluice_engine::clock::new_id(), Saving::default(), None).await;
     assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))));
     other.close().await;
 }
@@ -230,7 +231,7 @@ async fn servers_that_share_exclude_one_that_doesnt() {
     });
     let saves = (0..32).map(|n| {
         let db = if n % 2 == 0 { &one } else { &two };
-        async move { db.workflow_update(id, new("W", &format!("h{n}")), Saving::default()).await }
+        async move { db.workflow_update(id, new("W", &format!("h{n}")), Saving::default(), None).await }
     });
     let (created, saved) =
         tokio::join!(futures_util::future::join_all(creates), futures_util::future::join_all(saves));

@@ -82,7 +82,7 @@ async fn a_detail_has_everything(place: &Place) {
     let workflow = db.workflow_create(new("W", "h1"), None).await.unwrap();
     let first = start(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
-    db.workflow_update(workflow.id, new("W", "h2"), Saving::default()).await.unwrap();
+    db.workflow_update(workflow.id, new("W", "h2"), Saving::default(), None).await.unwrap();
     let detail = db.run_detail(first.record.id).await.unwrap().unwrap();
     assert_eq!((&detail.record, &detail.log), (&first.record, &first.events));
     assert_eq!((detail.version.version, detail.version.definition_hash.as_str()), (1, "h1"));

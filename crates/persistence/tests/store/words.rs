@@ -103,7 +103,7 @@ async fn what_an_older_release_saved_is_found(place: &Place) {
     let db = place.open().await;
     assert_eq!(found(&db, "café").await.len(), 119);
     assert_eq!((tagged(&db, "t1").await.len(), tagged(&db, "x").await.len()), (60, 0));
-    db.workflow_delete(ids[5], Saving::default()).await.unwrap();
+    db.workflow_delete(ids[5], Saving::default(), None).await.unwrap();
     assert_eq!(place.count("version_words").await, 119 * 3);
     db.close().await;
 }
@@ -150,7 +150,7 @@ async fn versions_are_found_by_words_and_times(place: &Place) {
         let saving = Saving { note: Some(note.to_owned()), ..Saving::default() };
         let definition = accepted(&format!("h{n}"), 0);
         let bills = NewWorkflow { definition, ..described("Bills", "of today", &[]) };
-        db.workflow_update(id, bills, saving).await.unwrap();
+        db.workflow_update(id, bills, saving, None).await.unwrap();
     }
     for (text, expected) in [
         ("today", vec![3, 2, 1]),

@@ -66,7 +66,8 @@ async fn many_creates_of_one_name_all_succeed(place: &Place) {
 async fn many_updates_make_versions_without_gaps(place: &Place) {
     let db = place.open().await;
     let id = db.workflow_create(new("Orders", "h"), None).await.unwrap().id;
-    let saves = (0..64).map(|n| db.workflow_update(id, new("Orders", &format!("h{n}")), Saving::default()));
+    let saves =
+        (0..64).map(|n| db.workflow_update(id, new("Orders", &format!("h{n}")), Saving::default(), None));
     assert!(join_all(saves).await.iter().all(Result::is_ok));
     let versions = db.versions(id, ALL).await.unwrap().unwrap().rows;
     let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
@@ -81,7 +82,7 @@ async fn the_same_hash_makes_no_version(place: &Place) {
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     let mut moved = new("Renamed", "h1");
     moved.definition = accepted("h1", 99);
-    let saved = db.workflow_update(made.id, moved, Saving::default()).await.unwrap();
+    let saved = db.workflow_update(made.id, moved, Saving::default(), None).await.unwrap();
     assert_eq!((saved.name.as_str(), saved.created_at), ("Renamed", made.created_at));
     assert!(saved.updated_at > made.updated_at);
     assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), saved);
@@ -97,7 +98,7 @@ async fn going_back_makes_a_version(place: &Place) {
     let db = place.open().await;
     let id = db.workflow_create(new("Orders", "h1"), None).await.unwrap().id;
     for hash in ["h2", "h1"] {
-        db.workflow_update(id, new("Orders", hash), Saving::default()).await.unwrap();
+        db.workflow_update(id, new("Orders", hash), Saving::default(), None).await.unwrap();
     }
     let versions = db.versions(id, ALL).await.unwrap().unwrap().rows;
     let seen: Vec<_> = versions.iter().map(|v| (v.version, v.definition_hash.as_str())).collect();
@@ -110,26 +111,29 @@ async fn names_stay_unique(place: &Place) {
     let one = db.workflow_create(new("One", "h"), None).await.unwrap();
     let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
     assert!(matches!(
-        db.workflow_update(two.id, new("One", "h"), Saving::default()).await,
+        db.workflow_update(two.id, new("One", "h"), Saving::default(), None).await,
         Err(WriteError::NameTaken)
     ));
     assert_eq!(db.workflow(two.id).await.unwrap().unwrap(), two);
-    assert!(db.workflow_update(one.id, new("One", "h"), Saving::default()).await.is_ok());
+    assert!(db.workflow_update(one.id, new("One", "h"), Saving::default(), None).await.is_ok());
     let nobody = clock::new_id();
     assert!(matches!(
-        db.workflow_update(nobody, new("X", "h"), Saving::default()).await,
+        db.workflow_update(nobody, new("X", "h"), Saving::default(), None).await,
         Err(WriteError::NotFound)
     ));
     assert!(matches!(
-        db.workflow_reset(nobody, accepted("h", 0), Saving::default()).await,
+        db.workflow_reset(nobody, accepted("h", 0), Saving::default(), None).await,
         Err(WriteError::NotFound)
     ));
-    assert!(matches!(db.workflow_duplicate(nobody, Pin::Latest, None).await, Err(WriteError::NotFound)));
-    assert!(matches!(db.workflow_delete(nobody, Saving::default()).await, Err(WriteError::NotFound)));
+    assert!(matches!(
+        db.workflow_duplicate(nobody, Pin::Latest, None, None).await,
+        Err(WriteError::NotFound)
+    ));
+    assert!(matches!(db.workflow_delete(nobody, Saving::default(), None).await, Err(WriteError::NotFound)));
     // Refusals among successes, in one batch: nobody is taken along.
     let saves = (0..64).map(|n| {
         let name = if n % 2 == 0 { "One".to_owned() } else { format!("Two {n}") };
-        db.workflow_update(two.id, new(&name, &format!("h{n}")), Saving::default())
+        db.workflow_update(two.id, new(&name, &format!("h{n}")), Saving::default(), None)
     });
     let (done, refused): (Vec<_>, Vec<_>) = join_all(saves).await.into_iter().partition(Result::is_ok);
     assert_eq!((done.len(), refused.len()), (32, 32));
@@ -139,10 +143,10 @@ async fn names_stay_unique(place: &Place) {
 async fn a_copy_has_its_own_life(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
-    db.workflow_update(made.id, new("Orders", "h2"), Saving::default()).await.unwrap();
+    db.workflow_update(made.id, new("Orders", "h2"), Saving::default(), None).await.unwrap();
     db.commit(start(&db, &made).await).await.unwrap();
-    let copy = db.workflow_duplicate(made.id, Pin::Latest, None).await.unwrap();
-    let again = db.workflow_duplicate(made.id, Pin::Latest, None).await.unwrap();
+    let copy = db.workflow_duplicate(made.id, Pin::Latest, None, None).await.unwrap();
+    let again = db.workflow_duplicate(made.id, Pin::Latest, None, None).await.unwrap();
     assert_eq!((copy.name.as_str(), again.name.as_str()), ("Orders (Copy)", "Orders (Copy) (2)"));
     assert_eq!(copy.description, made.description);
     assert_eq!(copy.definition, accepted("h2", 0).json);
@@ -150,7 +154,7 @@ async fn a_copy_has_its_own_life(place: &Place) {
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].version, versions[0].definition_hash.as_str()), (1, "h2"));
     assert!(db.unfinished_runs(copy.id).await.unwrap().is_empty());
-    db.workflow_delete(made.id, Saving::default()).await.unwrap();
+    db.workflow_delete(made.id, Saving::default(), None).await.unwrap();
     assert_eq!(db.workflow(copy.id).await.unwrap().unwrap(), copy);
     db.close().await;
 }
@@ -160,12 +164,12 @@ async fn deleting_leaves_nothing(place: &Place) {
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     let first = start(&db, &made).await;
     db.commit(first.clone()).await.unwrap();
-    db.workflow_update(made.id, new("Orders", "h2"), Saving::default()).await.unwrap();
+    db.workflow_update(made.id, new("Orders", "h2"), Saving::default(), None).await.unwrap();
     db.commit(start(&db, &made).await).await.unwrap();
     for (table, rows) in [("workflows", 1), ("workflow_versions", 2), ("runs", 2), ("run_log", 2)] {
         assert_eq!(place.count(table).await, rows, "{table}");
     }
-    db.workflow_delete(made.id, Saving::default()).await.unwrap();
+    db.workflow_delete(made.id, Saving::default(), None).await.unwrap();
     for table in ["workflows", "workflow_versions", "runs", "run_log"] {
         assert_eq!(place.count(table).await, 0, "{table}");
     }
@@ -181,7 +185,7 @@ async fn deleting_leaves_nothing(place: &Place) {
 async fn reset_keeps_the_name(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
-    let reset = db.workflow_reset(made.id, accepted("h0", 0), Saving::default()).await.unwrap();
+    let reset = db.workflow_reset(made.id, accepted("h0", 0), Saving::default(), None).await.unwrap();
     assert_eq!((&reset.name, &reset.description), (&made.name, &made.description));
     assert_eq!(reset.definition, accepted("h0", 0).json);
     assert_eq!(db.versions(made.id, ALL).await.unwrap().unwrap().rows.len(), 2);
@@ -212,7 +216,7 @@ async fn an_unreadable_workflow_is_left_out(place: &Place) {
     let error = db.workflow(bad[0]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreadable { table: "workflows", .. }), "{error:?}");
     // Saving repairs it.
-    db.workflow_update(bad[0], new("Repaired", "h2"), Saving::default()).await.unwrap();
+    db.workflow_update(bad[0], new("Repaired", "h2"), Saving::default(), None).await.unwrap();
     assert_eq!(all(&db).await.len(), 2);
     db.close().await;
 }

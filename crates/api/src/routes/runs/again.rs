@@ -13,8 +13,9 @@ use validator::Validate;
 use super::start::Objects;
 use super::view::{Run, run_view};
 use super::{detail_of, start};
+use crate::audit;
 use crate::extract::{OptionalJson, Query, RunId};
-use crate::once::Once;
+use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{BodyProblems, RerunProblems, RunMissing, RunNotFailed, ServerProblems};
@@ -115,12 +116,16 @@ pub(crate) async fn keep_change(
     once: &Once,
 ) -> Result<Option<Remember<Snapshot>>, Problem> {
     if !once.has_key() {
-        return Ok(None);
+        return Ok(once.tell(audit::run));
     }
     let RunDetail { version, log, .. } = detail_of(state, id).await?;
     // The answer about a batch tells how far its rows are, which is not known before.
     let is_batch = RunState::from_log(log.iter().take(1)).batch.is_some();
-    Ok(if is_batch { None } else { start::keep_run(once, &version) })
+    Ok(if is_batch {
+        once.tell(audit::run)
+    } else {
+        once.keep(audit::run, move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
+    })
 }
 
 async fn viewed(state: &AppState, snapshot: &Snapshot) -> Result<Answer<Run>, Problem> {

@@ -98,7 +98,7 @@ pub(crate) async fn batch_start(
     let total = rows.len() as u64;
     let remember = {
         let version = version.clone();
-        once.keep(move |batch: &Snapshot| {
+        once.keep_start(move |batch: &Snapshot| {
             let run = run_view(batch, Some(version.clone())).ok()?;
             kept(&[], &run.with_rows(total, Default::default()))
         })

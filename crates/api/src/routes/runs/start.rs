@@ -175,7 +175,7 @@ async fn awaited(
 /// Keeps the answer about a run with the change of it.
 pub(super) fn keep_run(once: &Once, version: &VersionRow) -> Option<Remember<Snapshot>> {
     let version = version.clone();
-    once.keep(move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
+    once.keep_start(move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
 }
 
 /// Puts the paths of a node's files beside its other inputs.

@@ -19,6 +19,8 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::validation::Diagnostic;
+use crate::access::Caller;
+use crate::audit;
 use crate::conditional::{Known, Tagged};
 use crate::extract::{FromQuery, JsonText, Query, Reader, WorkflowId};
 use crate::once::{Once, kept};
@@ -235,14 +237,17 @@ fn too_large(bytes: usize, query: ExportQuery) -> Problem {
 pub(crate) async fn workflow_import(
     State(state): State<AppState>,
     Query(query): Query<ImportQuery>,
+    caller: Caller,
     once: Once,
     JsonText(text): JsonText,
 ) -> Result<Answer<ImportAnswer>, Problem> {
     let ImportQuery { mode, name } = query;
     let taken = aside(move || incoming::take(&text, name.as_deref())).await?;
     let places: Vec<String> = taken.iter().map(|one| one.place.clone()).collect();
-    let (imports, found): (Vec<_>, Vec<_>) =
-        taken.into_iter().map(|Taken { import, diagnostics, .. }| (import, diagnostics)).unzip();
+    let (imports, found): (Vec<_>, Vec<_>) = taken
+        .into_iter()
+        .map(|Taken { import, diagnostics, .. }| (import.by(caller.name().map(str::to_owned)), diagnostics))
+        .unzip();
     // What differs is found before the change is made: everybody else who writes would wait for it.
     let (imports, planned) = match mode {
         Mode::Create => (imports, None),
@@ -259,7 +264,7 @@ pub(crate) async fn workflow_import(
     let answer = Arc::new(Answering { found, foreseen });
     let keep = {
         let answer = Arc::clone(&answer);
-        once.keep(move |done: &ImportOutcome| kept(&[], &answer.to(done.as_ref().ok()?)))
+        once.keep(audit::imported, move |done: &ImportOutcome| kept(&[], &answer.to(done.as_ref().ok()?)))
     };
     let done = match mode {
         Mode::Create => state.db.import(imports, ImportMode::Create, keep).await,

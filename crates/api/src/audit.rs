@@ -1,0 +1,109 @@
+//! What the audit log says of a change that a request makes.
+
+use std::sync::Arc;
+
+use axum::http::Extensions;
+use sluice_engine::{AuditEntry, Snapshot};
+use sluice_persistence::{ImportAction, ImportOutcome, LabelMoved, Saved};
+use uuid::Uuid;
+
+use crate::access::Caller;
+use crate::edge::RequestId;
+use crate::operations::Operation;
+
+/// What has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Changed {
+    subject: &'static str,
+    subject_id: String,
+    before: Option<String>,
+    after: Option<String>,
+}
+
+impl Changed {
+    /// Something new, or something whose state says nothing.
+    pub(crate) fn made(subject: &'static str, id: impl ToString) -> Self {
+        Self { subject, subject_id: id.to_string(), before: None, after: None }
+    }
+}
+
+/// Who makes a request, and which.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Origin {
+    caller: Caller,
+    operation: Option<Arc<Operation>>,
+    request: RequestId,
+}
+
+impl Origin {
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        Self {
+            caller: extensions.get().cloned().unwrap_or_default(),
+            operation: extensions.get().cloned(),
+            request: extensions.get().cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Whether it is known who makes it.
+    pub(crate) fn is_known(&self) -> bool {
+        self.caller.name().is_some()
+    }
+
+    /// The entries of a change.
+    pub(crate) fn entries(&self, changes: Vec<Changed>) -> Vec<AuditEntry> {
+        let entry = |Changed { subject, subject_id, before, after }| AuditEntry {
+            actor: self.caller.name().map(str::to_owned),
+            operation: self.operation.as_ref().map_or_else(String::new, |operation| operation.id.clone()),
+            request_id: self.request.as_str().to_owned(),
+            subject,
+            subject_id,
+            before,
+            after,
+        };
+        changes.into_iter().map(entry).collect()
+    }
+}
+
+/// A workflow that was saved, with the hashes of its definition; nothing when saving changed nothing.
+pub(crate) fn workflow(saved: &Saved) -> Vec<Changed> {
+    let Saved { row, changed, before, after } = saved;
+    let (before, after) = (before.clone(), after.clone());
+    let change = Changed { subject: "workflow", subject_id: row.id.to_string(), before, after };
+    changed.then_some(change).into_iter().collect()
+}
+
+/// A workflow that was deleted.
+pub(crate) fn deleted(id: Uuid) -> impl Fn(&Option<String>) -> Vec<Changed> {
+    move |before| vec![Changed { before: before.clone(), ..Changed::made("workflow", id) }]
+}
+
+/// The workflows of an import.
+pub(crate) fn imported(outcome: &ImportOutcome) -> Vec<Changed> {
+    let done = outcome.iter().flatten().filter(|one| one.action != ImportAction::Unchanged);
+    done.filter_map(|one| {
+        let after = Some(one.after.definition.hash.clone());
+        Some(Changed { after, ..Changed::made("workflow", one.id?) })
+    })
+    .collect()
+}
+
+/// A label that was moved, with the versions for which it stood and stands.
+pub(crate) fn label(workflow_id: Uuid, name: &str) -> impl Fn(&LabelMoved) -> Vec<Changed> + use<> {
+    let id = format!("{workflow_id}/{name}");
+    move |LabelMoved { label, from }| {
+        let (before, after) = (from.map(|from| from.to_string()), Some(label.version.to_string()));
+        vec![Changed { before, after, ..Changed::made("label", &id) }]
+    }
+}
+
+/// A label that was deleted.
+pub(crate) fn unlabeled(workflow_id: Uuid, name: &str) -> impl Fn(&i32) -> Vec<Changed> + use<> {
+    let id = format!("{workflow_id}/{name}");
+    move |from| vec![Changed { before: Some(from.to_string()), ..Changed::made("label", &id) }]
+}
+
+/// A run, with the status that the change gave it.
+pub(crate) fn run(snapshot: &Snapshot) -> Vec<Changed> {
+    let after = Some(snapshot.record.status.as_str().to_owned());
+    vec![Changed { after, ..Changed::made("run", snapshot.record.id) }]
+}
