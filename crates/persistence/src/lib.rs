@@ -9,6 +9,7 @@ use libsqlite3_sys as _;
 mod advisory;
 mod batches;
 mod connect;
+mod copies;
 mod database;
 mod datasets;
 mod direct;
@@ -33,6 +34,7 @@ mod workflow_changes;
 mod workflows;
 mod writer;
 
+pub use copies::{Replacing, Snapshot, SqliteFile};
 pub use database::Database;
 pub use datasets::{DatasetRow, NewDataset};
 pub use error::{OpenError, WriteError};
