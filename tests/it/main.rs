@@ -19,6 +19,7 @@ mod catalogue;
 mod cli;
 mod concurrency;
 mod crashes;
+mod deploy;
 mod durability;
 mod events;
 mod examples;
