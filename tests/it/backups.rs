@@ -238,6 +238,31 @@ async fn a_backup_that_dies_leaves_nothing_under_its_name() {
     treasure.is_at(server_at(&file).await).await;
 }
 
+#[tokio::test]
+async fn a_server_that_was_killed_can_be_backed_up() {
+    let mut app = App::start(Kind::Sqlite).await;
+    let run = app.start_to_pause(&gated("g")).await;
+    app.kill9().await;
+    let place = Place::of(&app.store);
+    let wal = std::fs::metadata(place.database().with_extension("db-wal")).expect("a log");
+    assert!(wal.len() > 0, "what it did stands in the log alone");
+    let (folder, file) = folder();
+    // A folder of a backup that is being made, and one of a backup that was killed, whatever its name was.
+    let (live, dead) = (folder.path().join(".sluice-backup-live"), folder.path().join(".sluice-backup-dead"));
+    for unfinished in [&live, &dead] {
+        std::fs::create_dir(unfinished).expect("a folder");
+        std::fs::write(unfinished.join("archive"), "half").expect("a file");
+    }
+    let lock = std::fs::File::open(&live).expect("a folder");
+    lock.try_lock().expect("the lock");
+    done(place.run("backup", &file, &[]));
+    assert_eq!(names(folder.path()), [".sluice-backup-live", "backup.tar"]);
+    let restored = App::start_on(server_at(&file).await, &[]).await;
+    restored.run_until(&run, "PAUSED").await;
+    app.boot().await;
+    app.run_until(&run, "PAUSED").await;
+}
+
 /// A place with what a backup holds.
 async fn server_at(file: &Path) -> Store {
     let store = Store::new(Kind::Sqlite).await;

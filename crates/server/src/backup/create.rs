@@ -1,6 +1,6 @@
 //! `sluice backup`.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::archive::{FORMAT, Hashed, Manifest, Part, Sums, VERSION, is_plain};
 use super::{BackupArgs, Failure, about, folder_of, reach, say, sync_folder, wait};
 
-/// How the names of folders end in which a backup is being written.
-const UNFINISHED: &str = ".unfinished";
+/// How the names of folders begin in which a backup is being written.
+const UNFINISHED: &str = ".sluice-backup-";
 
 /// Writes the database and the files of its workflows into one file.
 pub(crate) fn backup(args: &BackupArgs) -> Result<ExitCode, Failure> {
@@ -160,7 +160,7 @@ impl Writer {
 }
 
 /// A folder beside the file, in which it is written. It goes when it is dropped; when the process dies before, the next
-/// backup to the same file removes it.
+/// backup into the same folder removes it.
 struct Staging {
     folder: TempDir,
     // Never read: it tells others that this one is in use.
@@ -169,11 +169,9 @@ struct Staging {
 
 impl Staging {
     fn beside(file: &Path) -> io::Result<Self> {
-        let name = file.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-        let prefix: OsString = [OsStr::new("."), name, OsStr::new(".")].into_iter().collect();
         let parent = folder_of(file);
-        remove_abandoned(parent, &prefix)?;
-        let folder = tempfile::Builder::new().prefix(&prefix).suffix(UNFINISHED).tempdir_in(parent)?;
+        remove_abandoned(parent)?;
+        let folder = tempfile::Builder::new().prefix(UNFINISHED).tempdir_in(parent)?;
         let lock = File::open(folder.path())?;
         lock.try_lock()?;
         Ok(Self { folder, _lock: lock })
@@ -181,17 +179,12 @@ impl Staging {
 }
 
 /// Removes the folders that dead processes left behind.
-fn remove_abandoned(parent: &Path, prefix: &OsStr) -> io::Result<()> {
+fn remove_abandoned(parent: &Path) -> io::Result<()> {
     for entry in fs::read_dir(parent)? {
         let entry = entry?;
-        let (name, path) = (entry.file_name(), entry.path());
-        let bytes = name.as_encoded_bytes();
-        if bytes.starts_with(prefix.as_encoded_bytes())
-            && bytes.ends_with(UNFINISHED.as_bytes())
-            && entry.file_type()?.is_dir()
-            && File::open(&path)?.try_lock().is_ok()
-        {
-            fs::remove_dir_all(path)?;
+        let is_unfinished = entry.file_name().as_encoded_bytes().starts_with(UNFINISHED.as_bytes());
+        if is_unfinished && entry.file_type()?.is_dir() && File::open(entry.path())?.try_lock().is_ok() {
+            fs::remove_dir_all(entry.path())?;
         }
     }
     Ok(())

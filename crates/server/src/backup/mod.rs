@@ -92,7 +92,7 @@ fn folder_of(path: &Path) -> &Path {
 }
 
 /// An error with what it was about.
-fn about(what: &str, path: &Path) -> impl Fn(io::Error) -> Failure {
+fn about(what: &str, path: &Path) -> impl Fn(io::Error) -> Failure + use<> {
     let what = format!("can't {what} {}", path.display());
     move |error| format!("{what}: {error}").into()
 }

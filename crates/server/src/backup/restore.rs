@@ -24,11 +24,12 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<ExitCode, Failure> {
     };
     let backup = File::open(&args.file).map_err(about("read", &args.file))?;
     let data_dir = &args.place.data_dir;
+    let failed = about("replace", target.path());
     let place = target.replace()?;
     if !args.force && !place.was_cut_off() {
         refuse_what_is_there(&place, data_dir)?;
     }
-    let unpacked = Unpacked { database: place.incoming()?, files: data_dir.join(UNPACKED) };
+    let unpacked = Unpacked { database: place.incoming().map_err(&failed)?, files: data_dir.join(UNPACKED) };
     let (manifest, sums) = unpacked.fill(backup, &args.file)?;
     let snapshot = wait(place.check())?.map_err(|error| match error {
         OpenError::NewerSchema { .. } => {
@@ -38,11 +39,11 @@ pub(crate) fn restore(args: &RestoreArgs) -> Result<ExitCode, Failure> {
         error => Failure::from(error),
     })?;
     reach("restore_unpacked");
-    place.commit()?;
+    place.commit().map_err(&failed)?;
     reach("restore_committed");
     unpacked.put_files(data_dir).map_err(about("write into", data_dir))?;
     reach("restore_files");
-    place.finish()?;
+    place.finish().map_err(failed)?;
     let (workflows, files, at) = (snapshot.workflows.len(), sums.files(), manifest.made_at);
     say(&format!("Restored what was there at {at}: workflows: {workflows}, files: {files}."));
     Ok(ExitCode::SUCCESS)
