@@ -464,6 +464,38 @@ async fn a_backup_can_be_looked_at_with_common_tools() {
 }
 
 #[tokio::test]
+async fn a_backup_of_a_newer_release_is_refused() {
+    let (source, treasure) = ended("w", 0).await;
+    let place = Place::of(&source);
+    let (folder, file) = folder();
+    done(place.run("backup", &file, &[]));
+    let sh = |shell: &str| {
+        let ran =
+            Command::new("sh").args(["-ec", shell]).current_dir(folder.path()).output().expect("a shell");
+        assert!(ran.status.success(), "{ran:?}");
+    };
+    // Packed anew by other tools: once as it was, and once with a step of the schema that is to come.
+    sh("tar -xf backup.tar; cut -c 67- SHA256SUMS > names");
+    let pack = "cat names | xargs -d '\n' sha256sum > SHA256SUMS
+        tar -cf again.tar manifest.json database.sqlite $(grep ^files/ names) SHA256SUMS";
+    sh(pack);
+    let again = folder.path().join("again.tar");
+    let store = server_at(&again).await;
+    let unpacked = format!("sqlite://{}", folder.path().join("database.sqlite").display());
+    let step = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m99999999_000001_later', 0)";
+    Store::at(Kind::Sqlite, unpacked).execute(step).await;
+    sh(pack);
+    let new = Store::new(Kind::Sqlite).await;
+    refused(Place::of(&new).run("restore", &again, &[]), 1, "which is newer");
+    let target = Place::of(&new);
+    let left = files_below(target.database().parent().expect("a folder"));
+    assert_eq!(left, ["sluice.db.lock"], "nothing else is left");
+    source.execute(step).await;
+    refused(place.run("backup", &folder.path().join("x.tar"), &[]), 1, "newer sluice");
+    treasure.is_at(store).await;
+}
+
+#[tokio::test]
 async fn postgres_is_left_to_its_own_tools() {
     let (folder, file) = folder();
     let url = "postgres://user:secret@127.0.0.1:1/x".to_owned();

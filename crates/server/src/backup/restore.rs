@@ -65,7 +65,7 @@ fn refuse_what_is_there(place: &Replacing, data_dir: &Path) -> Result<(), Failur
     Ok(())
 }
 
-/// Where a backup is unpacked.
+/// Where a backup is unpacked. What is still there when it is dropped is removed.
 struct Unpacked {
     database: PathBuf,
     files: PathBuf,
@@ -78,11 +78,6 @@ impl Unpacked {
         fs::create_dir_all(&self.files).map_err(about("make the folder", &self.files))?;
         let damaged = |what: String| format!("{} {what}; nothing was changed", file.display());
         let filled = self.unpack(backup).and_then(|filled| Ok(self.make_durable().map(|()| filled)?));
-        if filled.is_err() {
-            // The next restore would remove it too.
-            let _ = remove_folder(&self.files);
-            let _ = fs::remove_file(&self.database);
-        }
         filled.map_err(|wrong| match wrong {
             Wrong::Backup(what) => damaged(what).into(),
             Wrong::Io(error) => damaged(format!("can't be unpacked: {error}")).into(),
@@ -142,6 +137,14 @@ impl Unpacked {
         sync_folder(data_dir)?;
         // The data folder itself may be new.
         sync_folder(folder_of(data_dir))
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // What can't be removed now is removed by the next restore.
+        let _ = remove_folder(&self.files);
+        let _ = fs::remove_file(&self.database);
     }
 }
 
