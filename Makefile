@@ -7,7 +7,7 @@ TESTED := --features sluice/failpoints
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-crash bench lint deny openapi fuzz clean nextest
+.PHONY: help run build test test-crash test-deb deb bench lint deny openapi fuzz clean nextest
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +27,14 @@ test-crash: nextest ## The long form of the crash tests: 100 kills on SQLite and
 	cargo build --locked --bin sluice $(TESTED)
 	SLUICE_CRASH_KILLS=$${SLUICE_CRASH_KILLS:-100} scripts/with-postgres.sh cargo nextest run --locked --workspace \
 		$(TESTED) --profile long -E 'test(crashes::)' --no-capture
+
+deb: build ## Pack the release binary as a Debian package: target/debian
+	scripts/deb.sh release
+
+test-deb: ## Pack a debug build, install it in a layer over this machine, and let it serve; needs root
+	cargo build --locked --bin sluice
+	scripts/deb.sh debug
+	scripts/test-deb.sh
 
 bench: ## Measure the release build beside floors (benches/README.md)
 	cargo build --locked --release -p sluice -p sluice-bench

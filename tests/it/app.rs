@@ -157,6 +157,12 @@ impl App {
         self.store.wait_until_released().await;
     }
 
+    /// SIGTERM, and what is left.
+    pub(crate) async fn end(mut self) -> Store {
+        self.terminate().await;
+        self.store
+    }
+
     pub(crate) async fn crash_and_restart(&mut self) {
         self.kill9().await;
         self.boot().await;

@@ -66,6 +66,17 @@ fn command<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> Command {
     command
 }
 
+/// Runs the binary to its end, or kills it after `life`: SIGKILL. Whether it came to its end.
+pub(crate) fn run_for<S: AsRef<OsStr>>(args: &[S], life: Duration) -> bool {
+    let mut child =
+        command(args, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
+    std::thread::sleep(life);
+    let ended = child.try_wait().expect("the state of the child").is_some();
+    child.kill().ok();
+    child.wait().expect("the child ends");
+    ended
+}
+
 /// Runs the binary to its end.
 pub(crate) fn run<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> Ended {
     let mut child = command(args, env).spawn().expect("the binary starts");

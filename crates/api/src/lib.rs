@@ -31,7 +31,7 @@ mod state;
 mod table;
 mod time;
 
-pub use files::sweep_files;
+pub use files::{FILE_FOLDERS, sweep_files};
 pub use openapi::openapi;
 pub use router::app;
 pub use routes::validation::diagnose;

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 
 use crate::advisory;
 use crate::connect::{self, Use};
+use crate::copies;
 use crate::direct::Direct;
 use crate::error::{is_not_a_database, store_error};
 use crate::lock::FileLock;
@@ -159,6 +160,9 @@ struct Opened {
 async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, OpenError> {
     let exists = looks_like_sqlite(path)?;
     let lock = FileLock::take(path)?;
+    if copies::replacement_of(path).exists() {
+        return Err(OpenError::HalfReplaced { path: path.to_owned() });
+    }
     let place = path.display().to_string();
     let failed = |source: DbErr| {
         if is_not_a_database(&source) {
@@ -258,7 +262,7 @@ async fn tidy_up(write: &DatabaseConnection) {
     }
 }
 
-async fn close_connection(db: &DatabaseConnection) {
+pub(crate) async fn close_connection(db: &DatabaseConnection) {
     if let Err(error) = db.close_by_ref().await {
         tracing::warn!(%error, "a connection could not be closed");
     }

@@ -46,6 +46,15 @@ pub enum OpenError {
         /// What SQLite says of it.
         what: String,
     },
+    /// Another database was being put in its place, and that was cut off.
+    #[error(
+        "A restore into {} was cut off before its end. Run sluice restore again: what is there is not whole.",
+        path.display()
+    )]
+    HalfReplaced {
+        /// The file.
+        path: PathBuf,
+    },
     /// The database is another program's.
     #[error("{place} holds the tables of another program. It was left as it is; use another database.")]
     Foreign {

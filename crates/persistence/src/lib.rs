@@ -10,6 +10,7 @@ mod advisory;
 mod audit;
 mod batches;
 mod connect;
+mod copies;
 mod database;
 mod datasets;
 mod direct;
@@ -37,6 +38,7 @@ mod workflows;
 mod writer;
 
 pub use audit::{AuditFilter, AuditOrder, AuditRow};
+pub use copies::{Replacing, Snapshot, SqliteFile};
 pub use database::Database;
 pub use datasets::{DatasetRow, NewDataset};
 pub use error::{KeyError, OpenError, WriteError};

@@ -55,6 +55,13 @@ pub(crate) async fn check(db: &DatabaseConnection) -> Result<(), Misfit> {
     Ok(())
 }
 
+/// The last step that was taken.
+pub(crate) async fn last_step(db: &DatabaseConnection) -> Result<String, DbErr> {
+    let sql = format!("SELECT version FROM {STEPS} ORDER BY version DESC LIMIT 1");
+    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
+    row.ok_or_else(|| DbErr::RecordNotFound("a step of the schema".to_owned()))?.try_get("", "version")
+}
+
 /// Looks at every page of an SQLite file.
 pub(crate) async fn quick_check(db: &DatabaseConnection) -> Result<(), Misfit> {
     let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA quick_check(1)");

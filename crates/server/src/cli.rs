@@ -2,7 +2,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use sluice_domain::access::Scope;
+
+use crate::backup::{BackupArgs, RestoreArgs};
+use crate::health::HealthArgs;
+use crate::manual::ManArgs;
 
 /// A workflow server: stores, validates, versions and runs workflows, and holds them at a gate until a
 /// person opens it.
@@ -40,8 +45,21 @@ pub(crate) enum Command {
     /// Make, list and revoke API keys. A server that runs on the database learns of it within a second.
     #[command(subcommand)]
     Keys(KeysCommand),
+    /// Write all of a server on SQLite, its database and its files, into one file. A server may be running.
+    Backup(BackupArgs),
+    /// Put what `sluice backup` wrote into an empty place. No server may be running there.
+    Restore(RestoreArgs),
+    /// Ask a running server whether it is well: exit code 0 or 1. For health checks of containers.
+    Health(HealthArgs),
     /// Print the OpenAPI document.
     Openapi,
+    /// Print the completions of this command line for a shell.
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Print the manual page, or write the pages of all commands.
+    Man(ManArgs),
     /// Run Python of workflows on behalf of a server; started by it.
     #[command(hide = true)]
     PythonWorker,
@@ -223,7 +241,7 @@ pub(crate) struct WorkArgs {
 }
 
 /// A time in seconds that a clock can count: up to a thousand years.
-fn seconds(text: &str) -> Result<f64, String> {
+pub(crate) fn seconds(text: &str) -> Result<f64, String> {
     let seconds: f64 = text.parse().map_err(|_| "it must be a number of seconds".to_owned())?;
     let range = 0.0..=3.2e10;
     range

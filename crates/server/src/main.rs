@@ -1,9 +1,13 @@
 //! `sluice`: reads the configuration, wires the crates together and starts what was asked for.
 
+mod backup;
 mod cli;
 mod connections;
+mod health;
 mod keys;
 mod log;
+mod manual;
+mod notify;
 mod serve;
 mod transfer;
 mod validate;
@@ -30,7 +34,12 @@ fn main() -> ExitCode {
         Command::Export(args) => ended(transfer::export(&args)),
         Command::Import(args) => ended(transfer::import(&args)),
         Command::Keys(command) => done(keys::keys(&command)),
+        Command::Backup(args) => ended(backup::backup(&args)),
+        Command::Restore(args) => ended(backup::restore(&args)),
+        Command::Health(args) => ended(health::health(&args)),
         Command::Openapi => done(openapi()),
+        Command::Completions { shell } => done(manual::completions(shell)),
+        Command::Man(args) => done(manual::man(&args)),
         Command::PythonWorker => sluice_python::worker_main(),
     }
 }

@@ -12,7 +12,7 @@ use tracing::info;
 
 use crate::cli::{ConnectionArgs, DatabaseArgs, PythonArgs, ServeArgs, WorkArgs};
 use crate::connections::{self, Acceptor};
-use crate::log;
+use crate::{log, notify};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -65,7 +65,9 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     tokio::spawn(stop_on_signal(handle.clone(), engine.clone(), drain));
     let app = sluice_api::app(AppState::new(database.clone(), engine.clone(), settings(&args)?));
     info!("listening on http://{address}");
-    listening(listener, handle, &args.connections)?.serve(app.into_make_service()).await?;
+    let server = listening(listener, handle, &args.connections)?;
+    notify::ready();
+    server.serve(app.into_make_service()).await?;
 
     engine.stop().await;
     python.shutdown().await;
@@ -173,6 +175,7 @@ async fn forget_answers(database: Database) {
 /// at the second; the log of every run says where to go on.
 async fn stop_on_signal(handle: Handle<std::net::SocketAddr>, engine: Engine, drain: Duration) {
     signalled().await;
+    notify::stopping();
     info!("stopping: open requests have {} s", drain.as_secs());
     engine.drain();
     handle.graceful_shutdown(Some(drain));

@@ -25,6 +25,8 @@ use crate::problem::Problem;
 const TEST_FILES: &str = "test_files";
 /// Where the files of runs go.
 const RUN_FILES: &str = "run_files";
+/// The folders of the data folder that hold the files of workflows, each in a folder named by its id.
+pub const FILE_FOLDERS: [&str; 2] = [TEST_FILES, RUN_FILES];
 /// Where it is noted which workflows are being deleted.
 const DELETED: &str = "deleted";
 /// Where files are written before they have a place.
