@@ -36,6 +36,7 @@ mod recorded;
 mod routers;
 mod rude_clients;
 mod runs;
+mod sdks;
 mod transfer;
 mod uploads;
 mod validation;

@@ -26,6 +26,7 @@ pub mod schema;
 mod state;
 mod table;
 mod time;
+mod values;
 
 pub use files::sweep_files;
 pub use openapi::openapi;
