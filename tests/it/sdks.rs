@@ -15,9 +15,14 @@ fn root() -> PathBuf {
 
 /// Where `make sdks` puts what it installs.
 fn tools() -> PathBuf {
-    let tools = root().join(".tools/sdks");
-    assert!(tools.join("rust.stamp").exists(), "the clients are missing: run `make sdks`, or `make test`");
-    tools
+    root().join(".tools/sdks")
+}
+
+/// A server for a client that `make sdks` has made.
+async fn server_for(client: &str) -> App {
+    let is_made = tools().join(format!("{client}.stamp")).exists();
+    assert!(is_made, "there is no client for {client}: run `make sdks`, or `make test`");
+    App::start(Kind::Sqlite).await
 }
 
 /// What a program wrote, when it ended well. What it asks is the server; it has a key when the server wants one.
@@ -57,7 +62,7 @@ fn routed(shown: &str) {
 
 #[tokio::test]
 async fn typescript() {
-    let app = App::start(Kind::Sqlite).await;
+    let app = server_for("typescript").await;
     let folder = tools().join("typescript-user");
     let tsc = folder.join("node_modules/.bin/tsc");
     run(&tsc, &["-p", "tsconfig.json"], &folder, &app).await;
@@ -74,7 +79,7 @@ async fn typescript() {
 
 #[tokio::test]
 async fn python() {
-    let app = App::start(Kind::Sqlite).await;
+    let app = server_for("python").await;
     let (bin, test) = (tools().join("python-user/bin"), root().join("sdks/python/test"));
     let strict = ["--strict", "--cache-dir=/dev/null", "--no-error-summary"];
     let scratch = app.data_dir();
@@ -94,7 +99,7 @@ async fn python() {
 
 #[tokio::test]
 async fn rust() {
-    let app = App::start(Kind::Sqlite).await;
+    let app = server_for("rust").await;
     let folder = root().join("sdks/rust/test");
     let manifest = folder.join("Cargo.toml");
     std::fs::create_dir_all(folder.join("src/bin")).expect("a folder");

@@ -17,6 +17,11 @@ pub struct Fields(HashMap<String, Value>);
 #[expect(dead_code, reason = "it describes what workflows bring along")]
 pub(crate) struct FieldsByNode(HashMap<String, Fields>);
 
+/// What nodes in a loop gave, by the id of the node, in the order of the iterations.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what workflows bring along")]
+pub(crate) struct IterationsByNode(HashMap<String, Vec<Value>>);
+
 /// Paths of uploaded files, by the id of the node that they are for.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "it describes what an upload answers")]

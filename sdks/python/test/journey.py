@@ -1,10 +1,11 @@
 """What a client does in a day, against the server at SLUICE_URL: with types from end to end."""
 
+import asyncio
 import os
 from typing import TypeVar
 
 from sluice_client import AuthenticatedClient, Client
-from sluice_client.api.pauses import list_paused_workflows, process_pause_action
+from sluice_client.api.pauses import follow_paused_workflows, list_paused_workflows, process_pause_action
 from sluice_client.api.runs import follow_run, get_run, list_runs, start_run
 from sluice_client.api.workflows import (
     create_workflow,
@@ -18,6 +19,7 @@ from sluice_client.models import (
     Fields,
     FieldsByNode,
     PauseAction,
+    PauseEventType,
     Problem,
     ResumeRunRequest,
     Run,
@@ -137,6 +139,22 @@ def approvals(workflow: Workflow) -> list[Run]:
     return [declined, approved]
 
 
+async def followed(run: Run) -> list[RunEventType]:
+    """The whole stream of a run that has ended, and what comes behind it."""
+    events = [event async for event in follow_run.asyncio(str(run.id), client=client)]
+    last = events[-1].sequence
+    behind = [event async for event in follow_run.asyncio(str(run.id), client=client, last_event_id=last)]
+    assert behind == []
+    return [event.type_ for event in events]
+
+
+def streams(run: Run) -> None:
+    types = asyncio.run(followed(run))
+    assert types[0] is RunEventType.RUN_STARTED and types[-1] is RunEventType.RUN_CANCELED, types
+    first = next(follow_paused_workflows.sync(client=client, last_event_id=0))
+    assert first.type_ is PauseEventType.OPENED and first.run_id == run.id, first
+
+
 def pages() -> list[Run]:
     seen: list[Run] = []
     while page := given(list_runs.sync(client=client, page=len(seen) + 1, page_size=1)):
@@ -169,6 +187,7 @@ def main() -> None:
     workflow = given(create_workflow.sync(client=client, body=refund()))
     assert workflow.version == 1
     runs = approvals(workflow)
+    streams(runs[0])
     assert {run.id for run in pages()} == {run.id for run in runs}
     problems(workflow)
     print("the journey is done")

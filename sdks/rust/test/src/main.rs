@@ -5,9 +5,9 @@ use std::collections::HashMap;
 use serde_json::{json, Value};
 use sluice_client::apis::configuration::Configuration;
 use sluice_client::apis::{pauses_api, runs_api, workflows_api, Error};
-use sluice_client::events::follow_run;
+use sluice_client::events::{follow_paused_workflows, follow_run};
 use sluice_client::models::{
-    PauseAction, Problem, ResumeRunRequest, Run, RunEventType, RunStatus, StartRunRequest, TaskStatus,
+    ImportAction, ImportItem, ImportRequest, PauseAction, PauseEventType, Problem, ResumeRunRequest, Run, RunEventType, RunStatus, StartRunRequest, TaskStatus,
     ValidationRequest, Workflow, WorkflowCreateRequest, WorkflowPatch,
 };
 
@@ -115,6 +115,26 @@ impl Client {
         [declined, approved]
     }
 
+    /// The first pause that there ever was.
+    async fn first_pause(&self, run: &Run) {
+        let mut events = follow_paused_workflows(&self.0, Some("0")).await.expect("a stream");
+        let first = events.next().await.expect("an event").expect("the first");
+        assert_eq!((first.r#type, first.run_id), (PauseEventType::Opened, run.id));
+    }
+
+    /// Takes a workflow out and in again, as a document and in a list.
+    async fn copies(&self, workflow: &Workflow) {
+        let id = workflow.id.to_string();
+        let exported = workflows_api::export_workflow(&self.0, &id, None, None).await.expect("a document");
+        let item = ImportItem::WorkflowDocument(Box::new(exported));
+        for body in [ImportRequest::Item(item.clone()), ImportRequest::List(vec![item])] {
+            let mode = Some("create");
+            let answer = workflows_api::import_workflows(&self.0, body, mode, None, None).await;
+            let answer = answer.expect("an import");
+            assert_eq!(answer.results[0].action, ImportAction::Create);
+        }
+    }
+
     async fn pages(&self) -> Vec<Run> {
         let mut seen = Vec::new();
         for page in 1.. {
@@ -160,11 +180,13 @@ async fn main() {
     let workflow = workflow.expect("a workflow");
     assert_eq!(workflow.version, 1);
     let runs = client.approvals(&workflow).await;
+    client.first_pause(&runs[0]).await;
     let mut seen: Vec<_> = client.pages().await.into_iter().map(|run| run.id).collect();
     let mut due = runs.map(|run| run.id);
     seen.sort_unstable();
     due.sort_unstable();
     assert_eq!(seen, due);
     client.problems(&workflow).await;
+    client.copies(&workflow).await;
     println!("the journey is done");
 }

@@ -16,7 +16,7 @@ use crate::problem::{FailedNode, Problem};
 use crate::routes::versions::WorkflowVersion;
 use crate::schema;
 use crate::time::Timestamp;
-use crate::values::{Fields, FieldsByNode};
+use crate::values::{Fields, FieldsByNode, IterationsByNode};
 
 /// A run of a workflow.
 #[derive(Debug, Serialize, ToSchema)]
@@ -152,7 +152,7 @@ pub(crate) struct Task {
     #[schema(value_type = Option<schema::WorkflowDefinition>, required = true, nullable = true)]
     subworkflow: Option<LoopBody>,
     /// {node id: [output of each iteration]}, if the node is a loop.
-    #[schema(value_type = Option<HashMap<String, Vec<Value>>>, required = true, nullable = true)]
+    #[schema(value_type = Option<IterationsByNode>, required = true, nullable = true)]
     subworkflow_output: Option<Map<String, Value>>,
 }
 
