@@ -69,6 +69,7 @@ typescript() {
         if grep -rnw any dist --include='*.d.ts' | grep -vE '^[^:]+:[0-9]+:\s*(\*|/\*|//)' >&2; then
             fail "the client promises any"
         fi
+        rm -f "$tools"/sluice-client-*.tgz
         npm pack --silent --pack-destination "$tools" >/dev/null
     )
     rm -rf "$user"
@@ -77,6 +78,7 @@ typescript() {
 }
 
 python() {
+    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || fail "Python 3.11 or later is needed"
     generators
     local client=sdks/python/sluice_client
     rm -rf "$client" sdks/python/build
@@ -109,6 +111,11 @@ OpenAPI 3.1 support is still in beta.
 ModelUtils - Failed to get the schema name: null
 Could not compute datatypeWithEnum from std::path::PathBuf, null
 LINES
+
+version=$(python3 -c 'import json; print(json.load(open("openapi/openapi.json"))["info"]["version"])')
+for file in sdks/typescript/package.json sdks/python/pyproject.toml sdks/rust/Cargo.toml; do
+    grep -qE "^ *\"?version\"?( =|:) \"$version\"" "$file" || fail "$file has another version than the document, $version"
+done
 
 [ $# -gt 0 ] || set -- typescript python rust
 for client in "$@"; do
