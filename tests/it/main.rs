@@ -43,6 +43,7 @@ mod recorded;
 mod routers;
 mod rude_clients;
 mod runs;
+mod sdks;
 mod transfer;
 mod transfer_files;
 mod uploads;

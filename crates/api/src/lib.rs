@@ -30,6 +30,7 @@ pub mod schema;
 mod state;
 mod table;
 mod time;
+mod values;
 
 pub use files::{FILE_FOLDERS, sweep_files};
 pub use openapi::openapi;

@@ -184,8 +184,6 @@ pub(crate) struct AnyRefusal;
 
 impl IntoResponses for AnyRefusal {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let (_, response) =
-            problem(Kind::MethodNotAllowed, "The request does not fit, for example its method.");
-        BTreeMap::from([("4XX".to_owned(), response)])
+        [problem(Kind::MethodNotAllowed, "The path takes no such method.")].into()
     }
 }

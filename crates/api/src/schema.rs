@@ -6,6 +6,8 @@ use std::collections::HashMap;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::values::Fields;
+
 /// A workflow as a graph: nodes, and links along which outputs flow.
 #[derive(Debug, ToSchema)]
 pub struct WorkflowDefinition {
@@ -18,7 +20,7 @@ pub struct WorkflowDefinition {
     pub links: Vec<Link>,
     /// Rows of inputs that an editor keeps for trying the workflow; they don't execute.
     #[schema(required = false, nullable = true)]
-    pub test_inputs: Option<Vec<HashMap<String, Value>>>,
+    pub test_inputs: Option<Vec<Fields>>,
     /// What kind of workflow this is; `workflow` when absent or null.
     #[schema(required = false, nullable = true)]
     pub spur_type: Option<SpurType>,
@@ -135,7 +137,7 @@ pub struct PinnedDefinition {
     /// As in WorkflowDefinition.
     pub links: Vec<Link>,
     /// As in WorkflowDefinition.
-    pub test_inputs: Vec<HashMap<String, Value>>,
+    pub test_inputs: Vec<Fields>,
     /// As in WorkflowDefinition.
     pub spur_type: SpurType,
 }

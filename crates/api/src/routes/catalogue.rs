@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::examples;
 use crate::responses::AnyRefusal;
+use crate::values::NodeTypesByCategory;
 
 /// A kind of node.
 #[derive(Debug, ToSchema)]
@@ -50,7 +51,7 @@ pub(crate) struct VisualTag {
 #[utoipa::path(
     get, path = "/node/supported_types/", tag = "catalogue", operation_id = "listNodeTypes",
     responses(
-        (status = 200, description = "The kinds of nodes of each category.", body = HashMap<String, Vec<NodeType>>,
+        (status = 200, description = "The kinds of nodes of each category.", body = NodeTypesByCategory,
             example = json!(examples::node_types())),
         AnyRefusal,
     )

@@ -64,22 +64,16 @@ pub(crate) struct DatasetForm {
     /// CSV (`.csv`, the first line names the fields), JSON Lines (`.jsonl`) or a JSON list (`.json`).
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// What people call it; here or in the query.
-    #[schema(required = false, max_length = 255)]
-    name: String,
-    /// What it is; here or in the query.
-    #[schema(required = false, max_length = 65_536)]
-    description: String,
 }
 
 /// What a dataset is called.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DatasetQuery {
-    /// What people call it.
+    /// What people call it; a form's own field `name` is taken as well.
     #[param(value_type = String, min_length = 1, max_length = 255, required = false)]
     name: Option<String>,
-    /// What it is.
+    /// What it is; a form's own field `description` is taken as well.
     #[param(value_type = String, max_length = 255, required = false)]
     description: Option<String>,
 }

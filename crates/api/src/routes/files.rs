@@ -21,6 +21,7 @@ use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{ServerProblems, UploadProblems, WorkflowMissing};
+use crate::values::PathsByNode;
 use crate::{AppState, Settings, examples};
 
 /// The longest text field of a form, in bytes.
@@ -64,7 +65,7 @@ struct Form {
     request_body(content = UploadForm, content_type = "multipart/form-data", description = "The files and where they belong."),
     responses(
         (status = 200, description = "The path of every file, in the order of the form, by node id.",
-            body = HashMap<String, Vec<String>>, example = json!(examples::uploaded())),
+            body = PathsByNode, example = json!(examples::uploaded())),
         WorkflowMissing, UploadProblems, ServerProblems,
     )
 )]

@@ -21,6 +21,7 @@ use crate::problem::Problem;
 use crate::refusal::Resource;
 use crate::responses::{OutputFileMissing, QueryProblems, ServerProblems};
 use crate::time::Timestamp;
+use crate::values::Download;
 use crate::{AppState, examples};
 
 /// How many rows are read at once.
@@ -110,7 +111,7 @@ pub(crate) async fn output_file_get(
     params(("output_file_id" = String, Path, description = "The id of the file.", example = json!(examples::RUN_ID))),
     responses(
         (status = 200, description = "A line a row: {row, run_id, status, inputs, outputs by node id, error}.",
-            content_type = "application/x-ndjson", body = String, example = json!(examples::output_lines())),
+            content_type = "application/x-ndjson", body = inline(Download), example = json!(examples::output_lines())),
         OutputFileMissing, ServerProblems,
     )
 )]

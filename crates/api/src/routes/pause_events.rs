@@ -44,16 +44,19 @@ pub(crate) struct PausedWorkflowEvent {
     time: Timestamp,
     /// Of opened: what is shown to the person.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     message: Option<String>,
     /// Of settled: how.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schema::PauseAction>)]
+    #[schema(value_type = Option<schema::PauseAction>, nullable = false)]
     action: Option<PauseAction>,
     /// Of settled: who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     user_id: Option<String>,
     /// Of settled: the person's words.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     comments: Option<String>,
 }
 

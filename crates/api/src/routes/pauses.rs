@@ -27,13 +27,14 @@ use crate::problem::Problem;
 use crate::refusal::Resource;
 use crate::responses::{BodyProblems, NoOpenPause, QueryProblems, RunMissing, ServerProblems};
 use crate::time::Timestamp;
+use crate::values::Fields;
 use crate::{AppState, examples, schema};
 
 /// A person's decision on an open pause.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct ResumeRunRequest {
     /// What the person gives along; its use depends on the action.
-    #[schema(value_type = HashMap<String, Value>)]
+    #[schema(value_type = Fields)]
     inputs: Map<String, Value>,
     /// Who decides.
     #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
@@ -77,7 +78,7 @@ pub(crate) struct PauseHistory {
     #[schema(value_type = Option<schema::PauseAction>, required = true, nullable = true)]
     resume_action: Option<PauseAction>,
     /// What waits, or waited, at the gate.
-    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    #[schema(value_type = Option<Fields>, required = true, nullable = true)]
     input_data: Option<Arc<Value>>,
     /// The person's words.
     #[schema(required = true)]

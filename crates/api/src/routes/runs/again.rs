@@ -21,6 +21,7 @@ use crate::refusal::Resource;
 use crate::responses::{BodyProblems, RerunProblems, RunMissing, RunNotFailed, ServerProblems};
 use crate::routes::PinQuery;
 use crate::routes::versions::pinned;
+use crate::values::FieldsByNode;
 use crate::{AppState, examples, files};
 
 /// What a new run takes over from the one that it is made from.
@@ -33,7 +34,7 @@ pub(crate) struct RerunRequest {
     from_node: Option<String>,
     /// {input node id: {field: value}}, for input nodes that shall get something else than before.
     #[serde(default)]
-    #[schema(value_type = Option<HashMap<String, HashMap<String, Value>>>, required = false, nullable = true)]
+    #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     inputs: Option<Objects>,
     /// The version of the workflow to run. Without it, and without one in the query, the version of the other run.
     #[serde(default)]

@@ -22,6 +22,7 @@ use crate::responses::{BatchProblems, ServerProblems};
 use crate::routes::PinQuery;
 use crate::routes::versions::pinned;
 use crate::table::{self, Table};
+use crate::values::Fields;
 use crate::{AppState, examples};
 
 /// How many rows go on at the same time where nothing is said, and at most.
@@ -32,7 +33,7 @@ const MINI_BATCH: (u32, u32) = (10, 1_000);
 pub(crate) struct BatchRunRequest {
     /// The rows: each the fields of the workflow's input node, or {input node id: {field: value}}.
     #[serde(default)]
-    #[schema(value_type = Option<Vec<HashMap<String, Value>>>, required = false, nullable = true)]
+    #[schema(value_type = Option<Vec<Fields>>, required = false, nullable = true)]
     rows: Option<Vec<Map<String, Value>>>,
     /// The dataset whose rows are taken.
     #[serde(default)]

@@ -23,6 +23,7 @@ use crate::problem::{Kind, Problem};
 use crate::refusal::Resource;
 use crate::responses::{RunMissing, ServerProblems, StreamProblems};
 use crate::time::Timestamp;
+use crate::values::{Fields, FieldsByNode};
 use crate::{AppState, examples, schema};
 
 /// How often a stream says that it is still there.
@@ -44,6 +45,7 @@ pub(crate) struct RunEvent {
     time: Timestamp,
     /// The node, of events that are about one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     node_id: Option<String>,
     /// The iterations of the loops around the node, the outermost first; absent at the top.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -51,46 +53,52 @@ pub(crate) struct RunEvent {
     iterations: Vec<Iteration>,
     /// Of run_started: {input node id: {field: value}}.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<HashMap<String, Value>>)]
+    #[schema(value_type = Option<FieldsByNode>, nullable = false)]
     inputs: Option<Arc<Map<String, Value>>>,
     /// Of batch_started: how many rows there are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     rows: Option<u64>,
     /// Of task_started: the how manieth attempt, from 1.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     attempt: Option<u32>,
     /// Of task_completed and task_reused: what the node gave; of pause_opened: what waits at the gate. Absent
     /// for input nodes inside of loops.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<HashMap<String, Value>>)]
+    #[schema(value_type = Option<Fields>, nullable = false)]
     output: Option<Arc<Value>>,
     /// Of task_failed and task_retrying: what went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     error: Option<String>,
     /// Of task_failed and task_retrying: why the attempt gave nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schema::FailureKind>)]
+    #[schema(value_type = Option<schema::FailureKind>, nullable = false)]
     failure: Option<FailureKind>,
     /// Of task_retrying: when the next attempt is due.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime)]
+    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
     retry_time: Option<Timestamp>,
     /// Of task_canceled: why.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schema::CancelReason>)]
+    #[schema(value_type = Option<schema::CancelReason>, nullable = false)]
     reason: Option<CancelReason>,
     /// Of pause_opened: what is shown to the person.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     message: Option<String>,
     /// Of pause_settled: how.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schema::PauseAction>)]
+    #[schema(value_type = Option<schema::PauseAction>, nullable = false)]
     action: Option<PauseAction>,
     /// Of pause_settled: who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     user_id: Option<String>,
     /// Of pause_settled: the person's words.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     comments: Option<String>,
 }
 

@@ -26,6 +26,7 @@ use crate::responses::{BodyProblems, FailedRun, PartialProblems, ServerProblems,
 use crate::routes::PinQuery;
 use crate::routes::versions::pinned;
 use crate::routes::workflows::found_first;
+use crate::values::{FieldsByNode, PathsByNode};
 use crate::{AppState, examples, files};
 
 /// The longest time that a client may ask the server to wait.
@@ -37,7 +38,7 @@ pub(crate) struct StartRunRequest {
     /// {input node id: {field: value}}. A text that is a base64 data URI is stored as a file and replaced by
     /// its path.
     #[serde(default)]
-    #[schema(value_type = Option<HashMap<String, HashMap<String, Value>>>, required = false, nullable = true)]
+    #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     initial_inputs: Option<Objects>,
     /// The run that starts this one.
     #[serde(default)]
@@ -45,7 +46,7 @@ pub(crate) struct StartRunRequest {
     parent_run_id: Option<Uuid>,
     /// {node id: [path]}: put under the key `files` of that node's inputs.
     #[serde(default)]
-    #[schema(value_type = Option<HashMap<String, Vec<String>>>, required = false, nullable = true)]
+    #[schema(value_type = Option<PathsByNode>, required = false, nullable = true)]
     files: Option<HashMap<String, Vec<String>>>,
 }
 
@@ -60,11 +61,11 @@ pub(crate) struct PartialRunRequest {
     rerun_predecessors: Option<bool>,
     /// {input node id: {field: value}}.
     #[serde(default)]
-    #[schema(value_type = Option<HashMap<String, HashMap<String, Value>>>, required = false, nullable = true)]
+    #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     initial_inputs: Option<Objects>,
     /// {node id: output} of nodes that need not run.
     #[serde(default)]
-    #[schema(value_type = Option<HashMap<String, HashMap<String, Value>>>, required = false, nullable = true)]
+    #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     partial_outputs: Option<Objects>,
 }
 
@@ -215,7 +216,7 @@ fn unfinished(run: Run) -> Response {
         example = json!(examples::start())),
     responses(
         (status = 200, description = "The output of every node that gave one, by node id.",
-            body = HashMap<String, Value>, example = json!(examples::outputs())),
+            body = FieldsByNode, example = json!(examples::outputs())),
         (status = 202, description = "The run waits for a person, or goes on.",
             headers(("Location" = String, description = "Where to ask for the run.")),
             body = Run, example = json!(examples::paused_run())),
@@ -341,7 +342,7 @@ pub(crate) async fn run_start(
     request_body(content = PartialRunRequest, description = "The node and what it runs on.", example = json!(examples::partial())),
     responses(
         (status = 200, description = "The output of every node that gave one, by node id.",
-            body = HashMap<String, Value>, example = json!(examples::partial_outputs())),
+            body = FieldsByNode, example = json!(examples::partial_outputs())),
         VersionMissing, BodyProblems, PartialProblems, ServerProblems,
     )
 )]

@@ -16,6 +16,7 @@ use crate::problem::{FailedNode, Problem};
 use crate::routes::versions::WorkflowVersion;
 use crate::schema;
 use crate::time::Timestamp;
+use crate::values::{Fields, FieldsByNode, IterationsByNode};
 
 /// A run of a workflow.
 #[derive(Debug, Serialize, ToSchema)]
@@ -40,10 +41,10 @@ pub(crate) struct Run {
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
     /// {input node id: {field: value}}.
-    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     initial_inputs: Option<Arc<Map<String, Value>>>,
     /// {node title: output} of every node that gave one, and of every gate that something waits at.
-    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     outputs: Option<Outputs>,
     /// The work of every node.
     tasks: Vec<Task>,
@@ -60,9 +61,11 @@ pub(crate) struct Run {
     input_dataset_id: Option<Uuid>,
     /// Of a batch: how far its rows are.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     batch: Option<BatchProgress>,
     /// Of a run of a row of a batch: which row, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     batch_row: Option<i64>,
     /// Where it stands, in words.
     #[schema(required = true)]
@@ -124,10 +127,10 @@ pub(crate) struct Task {
     #[schema(value_type = schema::TaskStatus)]
     status: TaskStatus,
     /// {title of the predecessor: its output}, once it has begun.
-    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     inputs: Option<Map<String, Value>>,
     /// What it gave; of a paused gate, what waits at it.
-    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    #[schema(value_type = Option<Fields>, required = true, nullable = true)]
     outputs: Option<Value>,
     /// What went wrong.
     #[schema(required = true)]
@@ -149,7 +152,7 @@ pub(crate) struct Task {
     #[schema(value_type = Option<schema::WorkflowDefinition>, required = true, nullable = true)]
     subworkflow: Option<LoopBody>,
     /// {node id: [output of each iteration]}, if the node is a loop.
-    #[schema(value_type = Option<HashMap<String, Value>>, required = true, nullable = true)]
+    #[schema(value_type = Option<IterationsByNode>, required = true, nullable = true)]
     subworkflow_output: Option<Map<String, Value>>,
 }
 

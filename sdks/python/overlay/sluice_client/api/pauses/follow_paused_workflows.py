@@ -1,0 +1,31 @@
+"""Follow the pauses: in place of what is generated, which would take the whole stream for one event."""
+
+import json
+from collections.abc import AsyncIterator, Iterator
+
+from ...client import AuthenticatedClient, Client
+from ...events import follow, follow_async
+from ...models.paused_workflow_event import PausedWorkflowEvent
+
+PATH = "/wf/paused_workflows/events/"
+
+
+def _read(data: str) -> PausedWorkflowEvent:
+    return PausedWorkflowEvent.from_dict(json.loads(data))
+
+
+def sync(
+    *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
+) -> Iterator[PausedWorkflowEvent]:
+    """Each pause that is opened or settled, from now on or from behind `last_event_id`. Never ends by itself.
+
+    Raises `sluice_client.events.Refused` when the server gives no stream.
+    """
+    return follow(client, PATH, last_event_id, _read)
+
+
+def asyncio(
+    *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
+) -> AsyncIterator[PausedWorkflowEvent]:
+    """As `sync`, without blocking."""
+    return follow_async(client, PATH, last_event_id, _read)
