@@ -3,6 +3,9 @@
 /// The longest name of a workflow, in characters.
 pub const MAX_NAME: usize = 255;
 
+/// The longest description, in characters.
+pub const MAX_DESCRIPTION: usize = 65_536;
+
 /// The name of a workflow that was given none.
 pub const UNTITLED: &str = "Untitled Workflow";
 

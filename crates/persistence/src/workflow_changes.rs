@@ -7,7 +7,7 @@ use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
 };
-use sluice_domain::{naming, versioning};
+use sluice_domain::{SpurType, naming, versioning};
 use sluice_engine::clock;
 use uuid::Uuid;
 
@@ -21,8 +21,8 @@ use crate::{found_by, labels, rows};
 /// Replaces name, description and definition.
 pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow, pub(crate) Saving);
 
-/// Replaces the definition.
-pub(crate) struct Reset(pub(crate) Uuid, pub(crate) Accepted, pub(crate) Saving);
+/// Replaces the definition by the first one of its type.
+pub(crate) struct Reset(pub(crate) Uuid, pub(crate) Vec<(SpurType, Accepted)>, pub(crate) Saving);
 
 /// Puts the definition of a version back.
 pub(crate) struct Restore(pub(crate) Uuid, pub(crate) i32, pub(crate) Saving);
@@ -51,9 +51,12 @@ impl Change for Reset {
     type Output = Saved;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
-        let Self(id, definition, saving) = self;
+        let Self(id, defaults, saving) = self;
         let current = current(tx, *id, saving).await?;
-        let new = with_definition(&current, definition.clone());
+        let kind = SpurType::of(&current.definition);
+        let default = defaults.iter().find(|(of, _)| *of == kind).map(|(_, default)| default.clone());
+        let default = default.ok_or_else(|| DbErr::Custom(format!("no default of {kind:?}")))?;
+        let new = with_definition(&current, default);
         save(tx, current, &new, saving).await
     }
 }

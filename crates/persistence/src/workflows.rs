@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use sea_orm::{
     ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select,
 };
+use sluice_domain::SpurType;
 use sluice_engine::{Remember, StoreError};
 use uuid::Uuid;
 
@@ -71,7 +72,8 @@ impl Database {
         self.writer().change_once(Patch(id, details, saving), remember).await.map(|saved| saved.row)
     }
 
-    /// Replaces the definition alone. Makes a version if what executes has changed.
+    /// Replaces the definition alone, by the one of `defaults` that is of its type. Makes a version if what executes
+    /// has changed.
     ///
     /// # Errors
     ///
@@ -79,11 +81,11 @@ impl Database {
     pub async fn workflow_reset(
         &self,
         id: Uuid,
-        definition: Accepted,
+        defaults: Vec<(SpurType, Accepted)>,
         saving: Saving,
         remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Reset(id, definition, saving), remember).await.map(|saved| saved.row)
+        self.writer().change_once(Reset(id, defaults, saving), remember).await.map(|saved| saved.row)
     }
 
     /// Puts the definition of a version back. Makes a version if what executes has changed.

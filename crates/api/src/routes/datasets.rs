@@ -4,6 +4,7 @@ use axum::Json as Answer;
 use axum::extract::{Request, State};
 use serde::Serialize;
 use serde_json::Value;
+use sluice_domain::naming::{MAX_DESCRIPTION, MAX_NAME};
 use sluice_persistence::{DatasetRow, NewDataset, Page, RunFilter};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -21,10 +22,6 @@ use crate::responses::{DatasetMissing, QueryProblems, ServerProblems, UploadProb
 use crate::table::Table;
 use crate::time::Timestamp;
 use crate::{AppState, examples};
-
-/// The longest name and description of a dataset, in characters.
-const MAX_NAME: usize = 255;
-const MAX_DESCRIPTION: usize = 65_536;
 
 /// Rows that batches can take.
 #[derive(Debug, Serialize, ToSchema)]

@@ -7,6 +7,7 @@ use axum::response::Response;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sluice_domain::graph::{self, Definition, SpurType};
+use sluice_domain::naming::MAX_DESCRIPTION;
 use sluice_domain::{naming, validation, versioning};
 use sluice_engine::{EngineError, KeptAnswer, RunStore};
 use sluice_nodes::Builtin;
@@ -366,8 +367,12 @@ impl WorkflowPatch {
                 "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
             return Err(Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("/tags", "tags", detail)]));
         }
-        if description.as_ref().and_then(Option::as_ref).is_some_and(|text| text.chars().count() > 65_536) {
-            let detail = "This is longer than 65536 characters. Shorten it.";
+        if description
+            .as_ref()
+            .and_then(Option::as_ref)
+            .is_some_and(|text| text.chars().count() > MAX_DESCRIPTION)
+        {
+            let detail = format!("This is longer than {MAX_DESCRIPTION} characters. Shorten it.");
             return Err(Problem::invalid(
                 Kind::InvalidBody,
                 vec![ProblemItem::new("/description", "length", detail)],
@@ -422,21 +427,13 @@ pub(crate) async fn workflow_reset(
     edit: Edit,
     once: Once,
 ) -> Result<Tagged<Workflow>, Problem> {
-    let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
-    let default = checked(Definition::default_for(spur_type(&row.definition))).await?;
-    let saving = Saving { label: query.label, ..edit.saving.clone() };
-    let saved = state.db.workflow_reset(id, default, saving, once.tell(audit::workflow)).await;
-    answered(&state, id, &edit, saved).await
-}
-
-/// The type of a stored definition; of one that can't be read, the plain one, so that a reset repairs it.
-fn spur_type(definition: &str) -> SpurType {
-    #[derive(Deserialize)]
-    struct Typed {
-        #[serde(default)]
-        spur_type: SpurType,
+    let mut defaults = Vec::new();
+    for of in SpurType::ALL {
+        defaults.push((of, checked(Definition::default_for(of)).await?));
     }
-    serde_json::from_str::<Typed>(definition).map(|typed| typed.spur_type).unwrap_or_default()
+    let saving = Saving { label: query.label, ..edit.saving.clone() };
+    let saved = state.db.workflow_reset(id, defaults, saving, once.tell(audit::workflow)).await;
+    answered(&state, id, &edit, saved).await
 }
 
 /// Delete a workflow.

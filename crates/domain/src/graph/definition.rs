@@ -98,6 +98,22 @@ pub enum SpurType {
     Agent,
 }
 
+impl SpurType {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Workflow, Self::Chatbot, Self::Agent];
+
+    /// The type of a stored definition; of one that can't be read, the plain one, so that a reset repairs it.
+    #[must_use]
+    pub fn of(definition: &str) -> Self {
+        #[derive(Deserialize)]
+        struct Typed {
+            #[serde(default)]
+            spur_type: SpurType,
+        }
+        serde_json::from_str::<Typed>(definition).map(|typed| typed.spur_type).unwrap_or_default()
+    }
+}
+
 /// `null` stands for an absent field wherever a default exists.
 fn null_as_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where

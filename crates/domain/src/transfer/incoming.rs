@@ -299,7 +299,7 @@ impl Incoming {
             let is_longer =
                 |text: &Option<String>, most| text.as_ref().is_some_and(|t| t.chars().count() > most);
             let texts = [
-                ("description", is_longer(&version.description, MAX_DESCRIPTION)),
+                ("description", is_longer(&version.description, naming::MAX_DESCRIPTION)),
                 ("note", is_longer(&version.note, 1_000)),
                 ("created_by", is_longer(&version.created_by, naming::MAX_NAME)),
             ];
@@ -318,8 +318,10 @@ impl Incoming {
     /// What is longer than the server takes beside the definition.
     fn too_long(&self) -> Vec<Diagnostic> {
         let described = self.description.as_ref().and_then(Option::as_deref);
-        let texts =
-            [("name", self.name.as_deref(), naming::MAX_NAME), ("description", described, MAX_DESCRIPTION)];
+        let texts = [
+            ("name", self.name.as_deref(), naming::MAX_NAME),
+            ("description", described, naming::MAX_DESCRIPTION),
+        ];
         let long = |(_, text, most): &(&str, Option<&str>, usize)| {
             // Most texts are short, whatever their characters.
             text.is_some_and(|text| text.len() > *most && text.chars().count() > *most)
@@ -354,7 +356,6 @@ impl Incoming {
 /// The highest number of a version: there must be room for those to come.
 const MAX_NUMBER: i64 = 1_000_000_000;
 /// The most characters of a description.
-const MAX_DESCRIPTION: usize = 65_536;
 const NAME: &str = "A name must have 1 to 255 characters without control characters.";
 const TAGS: &str =
     "tags must be at most 50 different texts of 1 to 64 characters without control characters.";

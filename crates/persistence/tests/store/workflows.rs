@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait as _;
+use sluice_domain::SpurType;
 use sluice_engine::{CommitError, RunStore as _, StoreError, clock};
 use sluice_persistence::{Database, Page, Pin, Saving, WorkflowFilter, WorkflowRow, WriteError};
 
@@ -122,7 +123,8 @@ async fn names_stay_unique(place: &Place) {
         Err(WriteError::NotFound)
     ));
     assert!(matches!(
-        db.workflow_reset(nobody, accepted("h", 0), Saving::default(), None).await,
+        db.workflow_reset(nobody, vec![(SpurType::Workflow, accepted("h", 0))], Saving::default(), None)
+            .await,
         Err(WriteError::NotFound)
     ));
     assert!(matches!(
@@ -185,7 +187,10 @@ async fn deleting_leaves_nothing(place: &Place) {
 async fn reset_keeps_the_name(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
-    let reset = db.workflow_reset(made.id, accepted("h0", 0), Saving::default(), None).await.unwrap();
+    let reset = db
+        .workflow_reset(made.id, vec![(SpurType::Workflow, accepted("h0", 0))], Saving::default(), None)
+        .await
+        .unwrap();
     assert_eq!((&reset.name, &reset.description), (&made.name, &made.description));
     assert_eq!(reset.definition, accepted("h0", 0).json);
     assert_eq!(db.versions(made.id, ALL).await.unwrap().unwrap().rows.len(), 2);
