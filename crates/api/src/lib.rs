@@ -5,6 +5,7 @@
 //!
 //! - [`app`] is the whole interface as one router, ready to be served;
 //! - [`openapi`] is its document;
+//! - [`metrics_app`] are the numbers, for an address of their own;
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
 mod conditional;
@@ -14,6 +15,7 @@ mod extract;
 mod files;
 mod form;
 mod lists;
+mod metrics;
 mod once;
 mod openapi;
 mod operations;
@@ -27,8 +29,10 @@ pub mod schema;
 mod state;
 mod table;
 mod time;
+mod trace;
 
 pub use files::sweep_files;
+pub use metrics::metrics_app;
 pub use openapi::openapi;
 pub use router::app;
 pub use routes::validation::diagnose;

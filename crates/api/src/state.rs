@@ -6,6 +6,7 @@ use sluice_engine::Engine;
 use sluice_persistence::Database;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use crate::metrics::HttpMetrics;
 use crate::once::InProgress;
 use crate::problem::{Kind, Problem};
 
@@ -22,6 +23,8 @@ pub struct AppState {
     streams: Arc<Semaphore>,
     /// The keys of requests that are being carried out once.
     pub(crate) in_progress: InProgress,
+    /// The numbers of requests.
+    pub(crate) metrics: HttpMetrics,
 }
 
 impl AppState {
@@ -29,7 +32,14 @@ impl AppState {
     #[must_use]
     pub fn new(db: Database, engine: Engine, settings: Settings) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_event_streams.min(Semaphore::MAX_PERMITS)));
-        Self { db, engine, settings: Arc::new(settings), streams, in_progress: InProgress::default() }
+        Self {
+            db,
+            engine,
+            settings: Arc::new(settings),
+            streams,
+            in_progress: InProgress::default(),
+            metrics: HttpMetrics::default(),
+        }
     }
 
     /// A place for one more event stream.

@@ -17,6 +17,7 @@ mod error;
 mod labels;
 mod lists;
 mod lock;
+mod metrics;
 mod options;
 mod pause_events;
 mod probe;
