@@ -3,6 +3,7 @@
 mod cli;
 mod connections;
 mod log;
+mod observe;
 mod serve;
 mod transfer;
 mod validate;
