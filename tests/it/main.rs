@@ -4,10 +4,12 @@
 mod app;
 mod architecture;
 mod cluster;
+mod collector;
 mod graphs;
 mod process;
 mod run_log;
 mod saving;
+
 mod sse;
 mod store;
 
@@ -26,6 +28,7 @@ mod idempotency;
 mod labels;
 mod lists;
 mod loops;
+mod metrics;
 mod openapi;
 mod outages;
 mod pauses;
@@ -36,6 +39,7 @@ mod recorded;
 mod routers;
 mod rude_clients;
 mod runs;
+mod traces;
 mod transfer;
 mod uploads;
 mod validation;
