@@ -1,4 +1,6 @@
-//! What is seen from outside of how runs go: numbers and spans, both read off the events of commits.
+//! What is seen from outside of how runs go: numbers and spans, both read off the events of commits that are known to
+//! be durable. A start whose commit was kept although its answer was lost is in the store alone: then one run more ends
+//! than began.
 
 mod metrics;
 mod news;

@@ -16,7 +16,7 @@ use super::news::{Ended, How, Item, News};
 
 /// How many runs are remembered that go on; more have no spans.
 const MOST: usize = 100_000;
-/// How many runs are remembered that wait for a person; more have no links.
+/// How many runs are remembered that wait for a person, or have failed: then all are forgotten, and have no links.
 const MOST_RESTING: usize = 10_000;
 
 /// Makes spans.
@@ -93,7 +93,10 @@ impl Spans {
         let mut runs = self.runs();
         runs.open.remove(&news.run);
         let may_go_on = matches!(status, "paused" | "failed");
-        if may_go_on && runs.resting.len() < MOST_RESTING {
+        if may_go_on {
+            if runs.resting.len() >= MOST_RESTING {
+                runs.resting.clear();
+            }
             runs.resting.insert(news.run, span.span_context().clone());
         }
     }
