@@ -41,21 +41,12 @@ impl Trace {
             let context = recorded(parent, tracer, method, path);
             return Self { span: context.span().span_context().clone(), recorded: Some(context) };
         }
-        let new = clock::random_id().as_u128();
-        let span = SpanId::from_bytes(new.to_be_bytes().first_chunk().copied().unwrap_or([1; 8]));
-        let span = match parent {
-            Some(parent) => SpanContext::new(
-                parent.trace_id(),
-                span,
-                parent.trace_flags(),
-                false,
-                parent.trace_state().clone(),
-            ),
-            None => {
-                let trace = TraceId::from_bytes(clock::random_id().into_bytes());
-                SpanContext::new(trace, span, TraceFlags::default(), false, TraceState::default())
-            }
+        let (trace, flags, state) = match parent {
+            Some(parent) => (Some(parent.trace_id()), parent.trace_flags(), parent.trace_state().clone()),
+            None => (None, TraceFlags::default(), TraceState::default()),
         };
+        let (new_trace, span) = new_ids();
+        let span = SpanContext::new(trace.unwrap_or(new_trace), span, flags, false, state);
         Self { span, recorded: None }
     }
 
@@ -98,6 +89,13 @@ impl Trace {
         }
         span.end();
     }
+}
+
+/// Ids of a trace and of a span in it. One draw is enough for both: nobody records them, and a request costs little.
+fn new_ids() -> (TraceId, SpanId) {
+    let random = clock::random_id();
+    let (_, low) = random.as_u64_pair();
+    (TraceId::from_bytes(random.into_bytes()), SpanId::from_bytes(low.to_be_bytes()))
 }
 
 /// The span of a request, to be sent away. The path is the pattern: it holds no ids.
