@@ -63,6 +63,7 @@ fn the_crates_depend_on_each_other_as_drawn() {
         ("sluice-domain", &[]),
         ("sluice-python", &[]),
         ("sluice-migration", &[]),
+        ("sluice-telemetry", &[]),
         ("sluice-nodes", &["sluice-domain"]),
         ("sluice-engine", &["sluice-domain", "sluice-nodes", "sluice-python"]),
         ("sluice-persistence", &["sluice-domain", "sluice-engine", "sluice-migration"]),
@@ -76,6 +77,7 @@ fn the_crates_depend_on_each_other_as_drawn() {
                 "sluice-engine",
                 "sluice-persistence",
                 "sluice-api",
+                "sluice-telemetry",
             ],
         ),
         ("sluice-tests", &[]),
@@ -104,6 +106,7 @@ fn only_the_crate_of_a_concern_knows_its_libraries() {
         ("axum-server", &["sluice"]),
         ("sea-orm", &["sluice-persistence", "sluice-bench"]),
         ("sea-orm-migration", &["sluice-migration", "sluice-persistence"]),
+        ("opentelemetry-otlp", &["sluice-telemetry"]),
         ("clap", &["sluice", "sluice-bench"]),
     ];
     for (package, dependencies) in dependencies() {

@@ -4,10 +4,12 @@
 mod app;
 mod architecture;
 mod cluster;
+mod collector;
 mod graphs;
 mod process;
 mod run_log;
 mod saving;
+
 mod sse;
 mod store;
 
@@ -32,6 +34,7 @@ mod labels;
 mod lists;
 mod loops;
 mod manual;
+mod metrics;
 mod notify;
 mod openapi;
 mod outages;
@@ -44,6 +47,7 @@ mod routers;
 mod rude_clients;
 mod runs;
 mod sdks;
+mod traces;
 mod transfer;
 mod transfer_files;
 mod uploads;

@@ -9,15 +9,19 @@ use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, header, uri::PathAndQuery};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::FutureExt as _;
 use sluice_engine::clock;
 use uuid::Uuid;
 
 use crate::Settings;
 use crate::access::Caller;
 use crate::headers;
+use crate::metrics::Counted;
 use crate::operations::Operations;
 use crate::paced::{Late, Paced};
 use crate::problem::{Kind, MEDIA_TYPE, Problem};
+use crate::trace::Trace;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -68,6 +72,10 @@ const MAX_URI: usize = 8 << 10;
 pub(crate) struct Edge {
     pub(crate) settings: Arc<Settings>,
     pub(crate) operations: Operations,
+    /// The numbers of requests.
+    pub(crate) counted: Counted,
+    /// What makes spans, when somebody wants them.
+    pub(crate) tracer: Option<Arc<BoxedTracer>>,
 }
 
 /// Gives every request an id, writes problems out and logs.
@@ -83,19 +91,28 @@ pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: N
     if let Some(operation) = &operation {
         request.extensions_mut().insert(Arc::clone(operation));
     }
-    let mut response = match too_long(&request) {
-        Some(problem) => problem.into_response(),
-        None => in_time(request, next, &edge.settings).await,
+    let is_quiet = QUIET.contains(&path);
+    let tracer = edge.tracer.as_ref().filter(|_| !is_quiet);
+    let trace = Trace::begin(request.headers(), tracer, &method, path);
+    let mut response = match (too_long(&request), trace.context()) {
+        (Some(problem), _) => problem.into_response(),
+        (None, None) => in_time(request, next, &edge.settings).await,
+        (None, Some(context)) => in_time(request, next, &edge.settings).with_context(context.clone()).await,
     };
     let caller = response.extensions_mut().remove::<Caller>().unwrap_or_default();
-    let mut response = written_out(response, &method, path, &id);
+    let mut response = written_out(response, &method, path, &id, &trace);
     if let Ok(id) = HeaderValue::from_str(&id.0) {
         response.headers_mut().insert(REQUEST_ID.clone(), id);
     }
     headers::harden(response.headers_mut(), path);
-    if !QUIET.contains(&path) {
-        let operation = operation.as_ref().map_or("-", |operation| operation.id.as_str());
-        log((&method, path, operation), response.status(), started.elapsed(), (&id, &caller));
+    trace.answer(response.headers_mut());
+    let operation = operation.as_ref().map(|operation| operation.id.as_str());
+    let (status, took) = (response.status(), started.elapsed());
+    edge.counted.take(operation, status, took);
+    let operation = operation.unwrap_or("-");
+    trace.end(operation, &id.0, status);
+    if !is_quiet {
+        log((&method, path, operation), status, took, (&id, &caller, &trace));
     }
     response
 }
@@ -132,30 +149,39 @@ async fn in_time(request: Request, next: Next, settings: &Settings) -> Response 
     response
 }
 
+/// The one line of a request.
 fn log(
     (method, path, operation): (&Method, &str, &str),
     status: StatusCode,
     took: Duration,
-    (id, caller): (&RequestId, &Caller),
+    (id, caller, trace): (&RequestId, &Caller, &Trace),
 ) {
     let key = caller.name().unwrap_or("-");
     let (status, took_ms) = (status.as_u16(), took.as_micros() as f64 / 1000.0);
-    tracing::info!(%method, path, operation, status, took_ms, key, request_id = id.0, "request");
+    tracing::info!(
+        %method, path, operation, status, took_ms, key, request_id = id.0, trace_id = %trace.id(), "request"
+    );
 }
 
 /// The answer with its problem as body; whatever refuses without a problem gets one.
-fn written_out(mut response: Response, method: &Method, path: &str, id: &RequestId) -> Response {
+fn written_out(
+    mut response: Response,
+    method: &Method,
+    path: &str,
+    id: &RequestId,
+    trace: &Trace,
+) -> Response {
     if method == Method::OPTIONS && response.status() == StatusCode::METHOD_NOT_ALLOWED {
         return options(response);
     }
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| fallback(&response));
     let Some(problem) = problem else { return response };
     if let Some(cause) = problem.cause() {
-        let (title, request_id) = (problem.kind.title(), &id.0);
+        let (title, request_id, trace_id) = (problem.kind.title(), &id.0, trace.id());
         if problem.kind.status().is_server_error() {
-            tracing::error!(%method, path, request_id, cause, "{title}");
+            tracing::error!(%method, path, request_id, %trace_id, cause, "{title}");
         } else {
-            tracing::debug!(%method, path, request_id, cause, "{title}");
+            tracing::debug!(%method, path, request_id, %trace_id, cause, "{title}");
         }
     }
     let mut written = problem.respond(id.instance());

@@ -5,6 +5,7 @@
 //!
 //! - [`app`] is the whole interface as one router, ready to be served;
 //! - [`openapi`] is its document;
+//! - [`metrics_app`] are the numbers, for an address of their own;
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
 mod access;
@@ -17,6 +18,7 @@ mod files;
 mod form;
 mod headers;
 mod lists;
+mod metrics;
 mod once;
 mod openapi;
 mod operations;
@@ -30,9 +32,11 @@ pub mod schema;
 mod state;
 mod table;
 mod time;
+mod trace;
 mod values;
 
 pub use files::{FILE_FOLDERS, sweep_files};
+pub use metrics::metrics_app;
 pub use openapi::openapi;
 pub use router::app;
 pub use routes::validation::diagnose;

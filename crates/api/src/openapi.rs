@@ -20,7 +20,8 @@ use crate::responses::{AccessProblems, KeyProblems};
 const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs them so that nothing is lost, and \
     holds them at a gate until a person opens it.\n\nEvery path is served at the root and under `/api`, with and \
     without the slash at its end. Times are RFC 3339 in UTC; ids are opaque. Every answer carries the request's id \
-    in `x-request-id`; every problem is `application/problem+json` (RFC 9457).";
+    in `x-request-id` and \
+    its place in a trace in `traceparent` (W3C Trace Context); every problem is `application/problem+json` (RFC 9457).";
 
 pub(crate) const TAGS: [(&str, &str); 9] = [
     ("workflows", "Workflows: create, read, replace, copy and delete them."),

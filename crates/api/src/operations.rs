@@ -46,6 +46,11 @@ impl Operations {
         Self(Arc::new(paths.map(|(path, item)| (path.clone(), calls(item))).collect()))
     }
 
+    /// The names of all calls.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.values().flatten().map(|(_, call)| call.id.as_str())
+    }
+
     /// The call that a request makes; none when the document doesn't know it.
     pub(crate) fn find(&self, method: &Method, extensions: &Extensions) -> Option<&Arc<Operation>> {
         let path = extensions.get::<MatchedPath>()?;

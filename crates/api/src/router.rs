@@ -91,7 +91,12 @@ pub fn app(state: AppState) -> Router {
     let operations = Operations::of(&document);
     let document = serde_json::to_string_pretty(&document).unwrap_or_default();
     let document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.clone()) };
-    let edge = edge::Edge { settings: Arc::clone(&state.settings), operations };
+    let edge = edge::Edge {
+        settings: Arc::clone(&state.settings),
+        counted: state.metrics.of(operations.ids()),
+        tracer: state.engine.tracer().cloned(),
+        operations,
+    };
     let origins = state.settings.cors_origins.clone();
     let keyed = state.clone();
     let routed = router

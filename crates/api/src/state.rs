@@ -7,6 +7,7 @@ use sluice_persistence::Database;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::access::Access;
+use crate::metrics::HttpMetrics;
 use crate::once::InProgress;
 use crate::problem::{Kind, Problem};
 
@@ -25,6 +26,8 @@ pub struct AppState {
     pub(crate) in_progress: InProgress,
     /// What is known of API keys.
     pub(crate) access: Access,
+    /// The numbers of requests.
+    pub(crate) metrics: HttpMetrics,
 }
 
 impl AppState {
@@ -33,7 +36,15 @@ impl AppState {
     pub fn new(db: Database, engine: Engine, settings: Settings) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_event_streams.min(Semaphore::MAX_PERMITS)));
         let access = Access::new(settings.max_calls_per_second);
-        Self { db, engine, settings: Arc::new(settings), streams, in_progress: InProgress::default(), access }
+        Self {
+            db,
+            engine,
+            settings: Arc::new(settings),
+            streams,
+            in_progress: InProgress::default(),
+            access,
+            metrics: HttpMetrics::default(),
+        }
     }
 
     /// A place for one more event stream.

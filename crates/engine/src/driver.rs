@@ -101,7 +101,7 @@ impl Driver {
         }
         if let Some(mut commit) = step.commit {
             commit.kept = self.remember.take().map(|remember| remember.of(&accepted)).unwrap_or_default();
-            self.journal.commit(commit).await?;
+            self.journal.commit(commit, &self.plan, &self.state).await?;
         }
         self.act(step.actions, step.has_more);
         Ok(accepted)
@@ -120,6 +120,7 @@ impl Driver {
             Err(gone) => {
                 let reason: &dyn std::error::Error = &gone;
                 warn!(run = %self.record.id, reason, "the driver lets the run go");
+                self.journal.observer.forget(self.record.id);
                 dispatcher.let_go(self.record.id);
                 None
             }
@@ -216,13 +217,17 @@ impl Driver {
     async fn commit_patiently(&mut self, commit: Commit) -> Result<bool, EngineError> {
         let mut backoff = BACKOFF.0;
         loop {
-            match self.journal.commit(commit.clone()).await {
+            match self.journal.commit(commit.clone(), &self.plan, &self.state).await {
                 Ok(()) => return Ok(true),
                 Err(CommitError::Gone) => return Err(EngineError::NotFound),
                 Err(CommitError::Conflict) => {
                     self.reload_patiently().await?;
                     // An earlier try may have been committed although no answer came.
                     let ours = self.log_holds(&commit).await;
+                    if ours {
+                        let observer = &self.journal.observer;
+                        observer.take(&observer.news(&commit, &self.plan, &self.state));
+                    }
                     return Ok(ours);
                 }
                 Err(CommitError::Store(cause)) => self.wait(&mut backoff, &cause).await,
@@ -287,6 +292,16 @@ pub(crate) enum TellError {
     Refused(#[from] sluice_domain::run::Refusal),
     #[error(transparent)]
     Commit(#[from] CommitError),
+}
+
+impl From<TellError> for EngineError {
+    fn from(error: TellError) -> Self {
+        match error {
+            TellError::Refused(refusal) => refusal.into(),
+            TellError::Commit(CommitError::Store(error)) => error.into(),
+            TellError::Commit(CommitError::Gone | CommitError::Conflict) => Self::NotFound,
+        }
+    }
 }
 
 /// The record of a run in this state.

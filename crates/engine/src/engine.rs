@@ -2,6 +2,8 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::global::BoxedTracer;
+use opentelemetry::trace::FutureExt as _;
 use serde_json::{Map, Value};
 use sluice_domain::pause::PauseDecision;
 use sluice_domain::run::{Event, Input, Plan, Refusal, Reused, RunState, RunStatus};
@@ -14,6 +16,7 @@ use uuid::Uuid;
 use crate::dispatcher::{Dispatcher, Wake};
 use crate::driver::{Driver, TellError, of_state};
 use crate::feed::Journal;
+use crate::observe::Observer;
 use crate::places::{Place, Places, Turn};
 use crate::plans::Plans;
 use crate::work::Tools;
@@ -34,6 +37,8 @@ pub struct Options {
     pub limits: Limits,
     /// How long nodes may take and how often they are tried.
     pub policies: Policies,
+    /// What makes spans of runs and nodes; none when nobody wants them.
+    pub tracer: Option<Arc<BoxedTracer>>,
 }
 
 /// How much goes on at the same time. What is beyond waits, and is `PENDING`; workflows take turns.
@@ -96,10 +101,10 @@ impl Engine {
     /// An engine over `store`. Nothing runs before [`Self::recover`] or a start.
     #[must_use]
     pub fn new(store: Arc<dyn RunStore>, executors: Executors, options: Options) -> Self {
-        let Options { drain, limits, policies } = options;
+        let Options { drain, limits, policies, tracer } = options;
         Self(Arc::new(Inner {
             plans: Plans::new(Arc::clone(&store), policies),
-            journal: Arc::new(Journal::new(store)),
+            journal: Arc::new(Journal::new(store, Observer::new(tracer))),
             tools: Tools { executors, nodes: Places::new(limits.nodes, limits.nodes) },
             runs: Places::new(limits.runs, limits.runs_per_workflow),
             dispatcher: Dispatcher::default(),
@@ -330,6 +335,11 @@ impl Engine {
         self.0.draining.clone()
     }
 
+    /// The places of runs and of nodes.
+    pub(crate) fn places(&self) -> (&Places, &Places) {
+        (&self.0.runs, &self.0.tools.nodes)
+    }
+
     /// Lets the driver of a run go.
     pub(crate) fn let_go(&self, run: Uuid) {
         self.0.dispatcher.let_go(run);
@@ -348,6 +358,7 @@ impl Engine {
     pub async fn stop(&self) {
         self.drain();
         self.0.dispatcher.stop().await;
+        self.0.journal.observer.stop();
     }
 
     /// Commits the beginning of a run, as it was accepted and as it is then. One that need not wait for others
@@ -540,7 +551,7 @@ impl Engine {
                 rows: Vec::new(),
                 kept: remember.map(|remember| remember.of(&snapshot)).unwrap_or_default(),
             };
-            match self.0.journal.commit(commit).await {
+            match self.0.journal.commit(commit, &snapshot.plan, &snapshot.state).await {
                 Ok(()) => return Ok(snapshot),
                 // Each round that is lost was won by somebody else: this comes to an end.
                 Err(CommitError::Conflict) => {}
@@ -572,22 +583,13 @@ pub(crate) fn record(workflow_id: Uuid, version_id: Uuid, run_type: String) -> R
     }
 }
 
-impl From<TellError> for EngineError {
-    fn from(error: TellError) -> Self {
-        match error {
-            TellError::Refused(refusal) => refusal.into(),
-            TellError::Commit(CommitError::Store(error)) => error.into(),
-            TellError::Commit(CommitError::Gone | CommitError::Conflict) => Self::NotFound,
-        }
-    }
-}
-
 /// Lets `work` finish although whoever asked for it goes away: between a commit and what follows from
 /// it nothing may be dropped.
 pub(crate) async fn uninterrupted<T: Send + 'static>(
     work: impl Future<Output = Result<T, EngineError>> + Send + 'static,
 ) -> Result<T, EngineError> {
-    match tokio::spawn(work).await {
+    // In the trace of whoever asked.
+    match tokio::spawn(work.with_current_context()).await {
         Ok(result) => result,
         Err(stopped) if stopped.is_panic() => std::panic::resume_unwind(stopped.into_panic()),
         Err(_) => Err(EngineError::Draining),

@@ -5,12 +5,13 @@ use std::collections::hash_map::Entry;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use sluice_domain::run::{Event, RunStatus};
+use sluice_domain::run::{Event, Plan, RunState, RunStatus};
 use tokio::sync::{Notify, broadcast, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 use uuid::Uuid;
 
+use crate::observe::Observer;
 use crate::{Commit, CommitError, RunStore, StoreError};
 
 /// How many commits a listener may be behind. One that is further behind reads the store again.
@@ -27,6 +28,8 @@ pub(crate) struct Journal {
     batches: Mutex<HashMap<Uuid, Rows>>,
     /// Whether the store gave no answer when it was asked last.
     away: AtomicBool,
+    /// Who counts what is committed.
+    pub(crate) observer: Observer,
 }
 
 /// What a batch and its rows know of each other.
@@ -54,18 +57,26 @@ pub(crate) struct Grown {
 }
 
 impl Journal {
-    pub(crate) fn new(store: Arc<dyn RunStore>) -> Self {
+    pub(crate) fn new(store: Arc<dyn RunStore>, observer: Observer) -> Self {
         Self {
             store,
             runs: Mutex::default(),
             pauses: watch::Sender::new(0),
             batches: Mutex::default(),
             away: AtomicBool::new(false),
+            observer,
         }
     }
 
-    /// Adds events to the log of a run; they are durable when this answers, and then told.
-    pub(crate) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
+    /// Adds events to the log of a run; they are durable when this answers, and then told. `state` is the run after
+    /// them.
+    pub(crate) async fn commit(
+        &self,
+        commit: Commit,
+        plan: &Plan,
+        state: &RunState,
+    ) -> Result<(), CommitError> {
+        let news = self.observer.news(&commit, plan, state);
         let (run, first) = (commit.record.id, commit.first);
         let events: Option<Arc<[Event]>> = self.has_listeners(run).then(|| commit.events.as_slice().into());
         let is_pause =
@@ -77,6 +88,7 @@ impl Journal {
         let is_canceled = commit.record.status == RunStatus::Canceled;
         self.store.commit(commit).await?;
         self.answers();
+        self.observer.take(&news);
         if let Some(rows) = batch.and_then(|batch| self.driven_batch(batch)) {
             rows.rested.notify_one();
         }

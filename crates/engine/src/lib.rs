@@ -12,6 +12,7 @@ mod error;
 mod execute;
 mod feed;
 mod follow;
+mod observe;
 mod partial;
 mod places;
 mod plans;

@@ -34,6 +34,14 @@ struct Workflow {
     waiting: VecDeque<oneshot::Sender<Place>>,
 }
 
+/// How many places there are, and how many are taken and waited for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Count {
+    pub(crate) total: usize,
+    pub(crate) taken: usize,
+    pub(crate) waiting: usize,
+}
+
 /// A place that was taken. Dropping it gives it back.
 pub(crate) struct Place {
     /// None once there is nothing to give back.
@@ -83,6 +91,14 @@ impl Places {
         } else {
             Turn::Later(state.wait(workflow))
         }
+    }
+
+    /// How many places there are, and how many are taken and waited for.
+    pub(crate) fn count(&self) -> Count {
+        let state = self.state();
+        let waiting = state.turns.iter().filter_map(|turn| state.workflows.get(turn));
+        let waiting = waiting.map(|of| of.waiting.iter().filter(|turn| !turn.is_closed()).count()).sum();
+        Count { total: self.0.total, taken: state.taken, waiting }
     }
 
     fn hand_out(&self, state: &mut State, workflow: Uuid) -> Place {
@@ -222,7 +238,9 @@ mod tests {
         let first = places.try_take(a).expect("a place");
         let gone = queue(&places, a);
         let mut stays = queue(&places, b);
+        assert_eq!(places.count(), Count { total: 1, taken: 1, waiting: 2 });
         drop(gone);
+        assert_eq!(places.count(), Count { total: 1, taken: 1, waiting: 1 });
         drop(first);
         drop(stays.as_mut().now_or_never().expect("a place"));
         assert!(places.try_take(a).is_some());

@@ -85,6 +85,11 @@ static RUNNABLE: LazyLock<Vec<Runnable>> = LazyLock::new(|| {
     ]
 });
 
+/// The names of the kinds that this program can run.
+pub fn runnable_kinds() -> impl Iterator<Item = &'static str> {
+    RUNNABLE.iter().map(|kind| kind.name)
+}
+
 /// The kind `name`, when this program can run it.
 pub(crate) fn runnable(name: &str) -> Option<&'static Runnable> {
     RUNNABLE.iter().find(|kind| kind.name == name)

@@ -17,7 +17,7 @@ mod policy;
 pub mod python_text;
 mod wording;
 
-pub use builtin::Builtin;
+pub use builtin::{Builtin, runnable_kinds};
 pub use catalogue::{Groups, Kind, VisualTag, catalogue};
 pub use field_type::of_texts;
 pub use kinds::python_func::{PYTHON_FUNC, PythonFuncConfig, check_output};

@@ -16,6 +16,7 @@ use crate::copies;
 use crate::direct::Direct;
 use crate::error::{is_not_a_database, store_error};
 use crate::lock::FileLock;
+use crate::metrics::Metrics;
 use crate::options::Target;
 use crate::probe;
 use crate::reader::Readers;
@@ -34,6 +35,7 @@ struct Inner {
     readers: Readers,
     /// Reads what every run needs, if the store is SQLite.
     direct: Option<Direct>,
+    metrics: Metrics,
     /// What is needed for closing, once.
     closing: Mutex<Option<Closing>>,
 }
@@ -68,13 +70,15 @@ impl Database {
             Target::Sqlite { path } => Some(Direct::new(path.clone(), usage)),
             Target::Postgres { .. } => None,
         };
-        let (writer, task) =
-            Writer::spawn(opened.write.clone(), direct(Use::Write { max_bytes: options.max_bytes }));
+        let metrics = Metrics::default();
+        let writes = direct(Use::Write { max_bytes: options.max_bytes });
+        let (writer, task) = Writer::spawn(opened.write.clone(), writes, metrics.writer.clone());
         let closing = Closing { task, write: opened.write, lock: opened.lock };
         let inner = Inner {
             writer,
             readers: Readers::new(readers),
             direct: direct(Use::Read),
+            metrics,
             closing: Mutex::new(Some(closing)),
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -133,6 +137,10 @@ impl Database {
 
     pub(crate) fn direct(&self) -> Option<&Direct> {
         self.inner.direct.as_ref()
+    }
+
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.inner.metrics
     }
 
     pub(crate) fn writer(&self) -> &Writer {

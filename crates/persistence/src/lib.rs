@@ -21,6 +21,7 @@ mod keys;
 mod labels;
 mod lists;
 mod lock;
+mod metrics;
 mod options;
 mod pause_events;
 mod probe;

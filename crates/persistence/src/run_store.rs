@@ -20,7 +20,7 @@ use crate::{Database, Page};
 /// The runs that somebody must drive, in the words of the index that holds them.
 const DRIVEN: &str = "status IN ('PENDING', 'RUNNING')";
 /// The runs that have not ended, likewise.
-const UNFINISHED: &str = "status IN ('PENDING', 'RUNNING', 'PAUSED')";
+pub(crate) const UNFINISHED: &str = "status IN ('PENDING', 'RUNNING', 'PAUSED')";
 
 #[async_trait]
 impl RunStore for Database {

@@ -200,6 +200,8 @@ pub(crate) struct ServeArgs {
     pub(crate) max_event_streams: usize,
     #[command(flatten)]
     pub(crate) connections: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) observe: ObserveArgs,
     /// How long open requests are waited for when the server stops, in seconds.
     #[arg(long, env = "SLUICE_DRAIN_SECONDS", default_value_t = 10)]
     pub(crate) drain_seconds: u64,
@@ -282,8 +284,25 @@ fn origin(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// What connections may do.
+/// What is seen from outside.
 #[derive(Debug, Args)]
+pub(crate) struct ObserveArgs {
+    /// Where Prometheus finds numbers, at `/metrics`: an address of its own, and for nobody from outside, since no key
+    /// is asked for. None: nowhere.
+    #[arg(long, env = "SLUICE_METRICS_LISTEN")]
+    pub(crate) metrics_listen: Option<SocketAddr>,
+    /// Where traces are sent by OTLP over HTTP: the base address of a collector, as `http://127.0.0.1:4318`. None:
+    /// nowhere.
+    // Not shown in `--help`: an address may hold a password.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true)]
+    pub(crate) otlp_endpoint: Option<String>,
+    /// The same, as the whole address for traces.
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", hide_env_values = true)]
+    pub(crate) otlp_traces_endpoint: Option<String>,
+}
+
+/// What connections may do.
+#[derive(Clone, Debug, Args)]
 pub(crate) struct ConnectionArgs {
     /// How many connections are open at the same time. More wait.
     #[arg(long, env = "SLUICE_MAX_CONNECTIONS", default_value_t = 4_096)]

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum_server::Handle;
 use axum_server::accept::Accept;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutWriter;
+
+use crate::cli::ConnectionArgs;
 
 /// Takes connections as long as there are places for them.
 #[derive(Clone, Debug)]
@@ -105,6 +108,21 @@ pub(crate) fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
+}
+
+/// The server of HTTP. HTTP/1 alone: without TLS no client needs HTTP/2, and one way in has one set of limits.
+pub(crate) fn listening(
+    listener: TcpListener,
+    handle: Handle<SocketAddr>,
+    args: &ConnectionArgs,
+) -> Result<axum_server::Server<SocketAddr, Acceptor>, Box<dyn std::error::Error>> {
+    raise_file_limit();
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds);
+    let acceptor = Acceptor::new(args.max_connections, seconds(args.write_timeout_seconds)?);
+    let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only().acceptor(acceptor);
+    // Also the time for the first byte, and between two requests.
+    server.http_builder().http1().header_read_timeout(seconds(args.head_timeout_seconds)?);
+    Ok(server)
 }
 
 /// Lets this process open as many files and connections as the system allows it.

@@ -8,6 +8,7 @@ mod keys;
 mod log;
 mod manual;
 mod notify;
+mod observe;
 mod serve;
 mod transfer;
 mod validate;

@@ -1,4 +1,3 @@
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,11 +9,13 @@ use sluice_persistence::Database;
 use sluice_python::{Limits, Pool, PoolConfig};
 use tracing::info;
 
-use crate::cli::{ConnectionArgs, DatabaseArgs, PythonArgs, ServeArgs, WorkArgs};
-use crate::connections::{self, Acceptor};
-use crate::{log, notify};
+use crate::cli::{DatabaseArgs, PythonArgs, ServeArgs, WorkArgs};
+use crate::{connections, log, notify, observe};
 
 type Failure = Box<dyn std::error::Error>;
+
+/// How long the last spans may take on their way out.
+const LAST_SPANS: Duration = Duration::from_secs(5);
 
 /// Runs the server until it is told to stop.
 pub(crate) fn serve(args: ServeArgs) -> Result<(), Failure> {
@@ -42,6 +43,7 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     let address = listener.local_addr()?;
     std::fs::create_dir_all(&args.data_dir)
         .map_err(|error| format!("can't make the folder {}: {error}", args.data_dir.display()))?;
+    let traces = observe::traces(&args.observe)?;
     let database = Database::open(options(&args.database)).await?;
     check_access(&args, &database).await?;
     let workers = python_workers(&args.python);
@@ -55,6 +57,7 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
             drain: drain / 2,
             limits: limits(&args.work, workers),
             policies: policies(&args.work)?,
+            tracer: traces.as_ref().map(|traces| Arc::new(traces.tracer())),
         },
     );
     sluice_api::sweep_files(&database, &args.data_dir).await?;
@@ -63,15 +66,20 @@ async fn run(args: ServeArgs) -> Result<(), Failure> {
     tokio::spawn(forget_answers(database.clone()));
     let handle = Handle::new();
     tokio::spawn(stop_on_signal(handle.clone(), engine.clone(), drain));
-    let app = sluice_api::app(AppState::new(database.clone(), engine.clone(), settings(&args)?));
+    let state = AppState::new(database.clone(), engine.clone(), settings(&args)?);
+    observe::metrics(&args.observe, &args.connections, &state)?;
+    let app = sluice_api::app(state);
     info!("listening on http://{address}");
-    let server = listening(listener, handle, &args.connections)?;
+    let server = connections::listening(listener, handle, &args.connections)?;
     notify::ready();
     server.serve(app.into_make_service()).await?;
 
     engine.stop().await;
     python.shutdown().await;
     database.close().await;
+    if let Some(traces) = traces {
+        traces.stop(LAST_SPANS).await;
+    }
     info!("stopped");
     Ok(())
 }
@@ -92,21 +100,6 @@ async fn check_access(args: &ServeArgs, database: &Database) -> Result<(), Failu
         args.listen
     );
     Err(problem.into())
-}
-
-/// The server of HTTP. HTTP/1 alone: without TLS no client needs HTTP/2, and one way in has one set of limits.
-fn listening(
-    listener: TcpListener,
-    handle: Handle<std::net::SocketAddr>,
-    args: &ConnectionArgs,
-) -> Result<axum_server::Server<std::net::SocketAddr, Acceptor>, Failure> {
-    connections::raise_file_limit();
-    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds);
-    let acceptor = Acceptor::new(args.max_connections, seconds(args.write_timeout_seconds)?);
-    let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only().acceptor(acceptor);
-    // Also the time for the first byte, and between two requests.
-    server.http_builder().http1().header_read_timeout(seconds(args.head_timeout_seconds)?);
-    Ok(server)
 }
 
 fn settings(args: &ServeArgs) -> Result<Settings, Failure> {

@@ -9,7 +9,7 @@ mod work;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::DatabaseConnection;
 use sluice_engine::{Commit, CommitError, Remember, StoreError};
@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::direct::Direct;
+use crate::metrics::WriterMetrics;
 use crate::{NewWorkflow, Saved, WorkflowRow, WriteError};
 use commits::RunCommit;
 use creations::Creation;
@@ -55,18 +56,28 @@ pub(crate) struct Writer {
 impl Writer {
     /// Starts the writer, which writes through the one connection of `db`, and commits of runs and new
     /// workflows through `direct`.
-    pub(crate) fn spawn(db: DatabaseConnection, direct: Option<Direct>) -> (Self, JoinHandle<()>) {
+    pub(crate) fn spawn(
+        db: DatabaseConnection,
+        direct: Option<Direct>,
+        metrics: WriterMetrics,
+    ) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let failed = Arc::new(AtomicBool::new(false));
         // On a thread of its own, which a commit may block.
         let (runtime, told) = (Handle::current(), Arc::clone(&failed));
-        let writing = tokio::task::spawn_blocking(move || runtime.block_on(write(db, direct, jobs, told)));
+        let write = write(db, direct, jobs, told, metrics);
+        let writing = tokio::task::spawn_blocking(move || runtime.block_on(write));
         (Self { queue, failed }, writing)
     }
 
     /// Whether the store could not be written the last time.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
+    }
+
+    /// How much waits to be written.
+    pub(crate) fn queued(&self) -> usize {
+        QUEUE - self.queue.capacity()
     }
 
     /// Adds events to the log of a run.
@@ -144,6 +155,7 @@ async fn write(
     direct: Option<Direct>,
     mut jobs: mpsc::Receiver<Job>,
     failed: Arc<AtomicBool>,
+    metrics: WriterMetrics,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
     // Waits for one, then takes what is there. None are left when the queue is closed.
@@ -151,7 +163,9 @@ async fn write(
         if batch.iter().any(|job| matches!(job, Job::Stop)) {
             jobs.close();
         }
+        let (size, started) = (batch.len(), Instant::now());
         let lost = batch::write(&db, direct.as_ref(), batch.drain(..)).await;
+        metrics.take(size, started.elapsed(), lost.is_some());
         match (failed.swap(lost.is_some(), Ordering::Relaxed), lost) {
             (false, Some(error)) => {
                 tracing::error!(%error, "the store can't be written; what runs waits for it")
