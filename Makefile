@@ -43,10 +43,12 @@ deny: ## Check licences, sources and duplicates of the dependencies
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny
 	cargo deny --locked check bans licenses sources
 
-openapi: ## Write openapi/openapi.json anew from the code
+openapi: ## Write openapi/*.json anew from the code
 	cargo build --locked --bin sluice
 	target/debug/sluice openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
+	target/debug/sluice openapi --version 3.0 > openapi/openapi-3.0.json.new
+	mv openapi/openapi-3.0.json.new openapi/openapi-3.0.json
 
 fuzz: ## Feed random definitions to everything that takes them, for FUZZ_SECONDS (600)
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-fuzz

@@ -4,11 +4,12 @@
 //! calls the store or the engine, and converts; what a workflow is and how a run goes is decided elsewhere.
 //!
 //! - [`app`] is the whole interface as one router, ready to be served;
-//! - [`openapi`] is its document;
+//! - [`document`] is its OpenAPI document;
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
 mod access;
 mod conditional;
+mod document;
 mod edge;
 mod examples;
 mod extract;
@@ -30,8 +31,8 @@ mod state;
 mod table;
 mod time;
 
+pub use document::{OpenApiVersion, document, document_text};
 pub use files::sweep_files;
-pub use openapi::openapi;
 pub use router::app;
 pub use routes::validation::diagnose;
 pub use state::{Admission, AppState, Settings};

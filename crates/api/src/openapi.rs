@@ -15,7 +15,7 @@ use utoipa::{IntoResponses as _, PartialSchema, ToSchema};
 use crate::lists;
 use crate::operations;
 use crate::problem::ProblemBody;
-use crate::responses::{AccessProblems, KeyProblems};
+use crate::responses::{AccessProblems, AnyProblem, KeyProblems};
 
 const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs them so that nothing is lost, and \
     holds them at a gate until a person opens it.\n\nEvery path is served at the root and under `/api`, with and \
@@ -33,9 +33,9 @@ pub(crate) const TAGS: [(&str, &str); 8] = [
     ("health", "Health: whether the server and its store answer."),
 ];
 
-/// The whole document of the interface.
+/// The document of the interface as it is derived from the code; [`crate::document()`] is what is given out.
 #[must_use]
-pub fn openapi() -> OpenApi {
+pub(crate) fn openapi() -> OpenApi {
     crate::router::routes().into_openapi()
 }
 
@@ -85,6 +85,7 @@ pub(crate) fn finish(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         for (method, operation) in operations::methods_mut(item) {
             ask_for_key(&method, operation);
+            operation.responses.responses.extend(AnyProblem::responses());
         }
     }
     for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {

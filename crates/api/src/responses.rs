@@ -179,13 +179,15 @@ problems! {
     }
 }
 
-/// What even a call without anything to get wrong can answer.
-pub(crate) struct AnyRefusal;
+/// What any call can answer before it is looked into. Each alone would say nothing of the call that it stands at.
+pub(crate) struct AnyProblem;
 
-impl IntoResponses for AnyRefusal {
+impl IntoResponses for AnyProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let (_, response) =
-            problem(Kind::MethodNotAllowed, "The request does not fit, for example its method.");
-        BTreeMap::from([("4XX".to_owned(), response)])
+        let description = "Any other problem. Before a call is looked into: 400 and 414 for requests that can't be read \
+            or have too long a path, 403 for calls of other sites, 404 and 405 for paths and methods that are not \
+            served, 431 for headers that are too long.";
+        let (_, response) = problem(Kind::MethodNotAllowed, description);
+        BTreeMap::from([("default".to_owned(), response)])
     }
 }

@@ -2,6 +2,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use sluice_api::OpenApiVersion;
 use sluice_domain::access::Scope;
 
 /// A workflow server: stores, validates, versions and runs workflows, and holds them at a gate until a
@@ -41,10 +42,34 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Keys(KeysCommand),
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi {
+        /// The version of OpenAPI that it is written in.
+        #[arg(long, value_enum, default_value_t = DocumentVersion::Latest)]
+        version: DocumentVersion,
+    },
     /// Run Python of workflows on behalf of a server; started by it.
     #[command(hide = true)]
     PythonWorker,
+}
+
+/// The versions of OpenAPI that the document is there in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DocumentVersion {
+    /// OpenAPI 3.1.
+    #[value(name = "3.1")]
+    Latest,
+    /// OpenAPI 3.0, for generators that know nothing later.
+    #[value(name = "3.0")]
+    Older,
+}
+
+impl From<DocumentVersion> for OpenApiVersion {
+    fn from(version: DocumentVersion) -> Self {
+        match version {
+            DocumentVersion::Latest => Self::V3_1,
+            DocumentVersion::Older => Self::V3_0,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

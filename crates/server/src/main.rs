@@ -13,6 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use sluice_api::{OpenApiVersion, document_text};
 
 /// Long lists of small things, as plans and JSON are, cost half as much as with the system's allocator.
 #[global_allocator]
@@ -30,14 +31,13 @@ fn main() -> ExitCode {
         Command::Export(args) => ended(transfer::export(&args)),
         Command::Import(args) => ended(transfer::import(&args)),
         Command::Keys(command) => done(keys::keys(&command)),
-        Command::Openapi => done(openapi()),
+        Command::Openapi { version } => done(openapi(version.into())),
         Command::PythonWorker => sluice_python::worker_main(),
     }
 }
 
-fn openapi() -> Result<(), Box<dyn std::error::Error>> {
-    let document = sluice_api::openapi().to_pretty_json()?;
-    writeln!(std::io::stdout(), "{document}")?;
+fn openapi(version: OpenApiVersion) -> Result<(), Box<dyn std::error::Error>> {
+    writeln!(std::io::stdout(), "{}", document_text(version))?;
     Ok(())
 }
 

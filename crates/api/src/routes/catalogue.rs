@@ -8,7 +8,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::examples;
-use crate::responses::AnyRefusal;
 
 /// A kind of node.
 #[derive(Debug, ToSchema)]
@@ -52,7 +51,6 @@ pub(crate) struct VisualTag {
     responses(
         (status = 200, description = "The kinds of nodes of each category.", body = HashMap<String, Vec<NodeType>>,
             example = json!(examples::node_types())),
-        AnyRefusal,
     )
 )]
 pub(crate) async fn node_type_list() -> Answer<impl Serialize> {

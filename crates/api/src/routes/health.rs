@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::AppState;
 use crate::problem::Problem;
-use crate::responses::{AnyRefusal, ServerProblems};
+use crate::responses::ServerProblems;
 
 /// Whether something answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -32,7 +32,6 @@ pub(crate) enum HealthStatus {
     get, path = "/healthz", tag = "health", operation_id = "getHealth",
     responses(
         (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})),
-        AnyRefusal,
     )
 )]
 pub(crate) async fn health() -> Answer<Health> {
@@ -45,8 +44,7 @@ pub(crate) async fn health() -> Answer<Health> {
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "getReadiness",
     responses(
-        (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})),
-        AnyRefusal, ServerProblems,
+        (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})), ServerProblems,
     )
 )]
 pub(crate) async fn readiness(State(state): State<AppState>) -> Result<Answer<Health>, Problem> {
