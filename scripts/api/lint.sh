@@ -10,7 +10,7 @@ export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 # Warnings are errors.
 lint_redocly() {
     local found
-    found=$("$node/redocly" lint --config scripts/api/redocly.yaml --format json "$1" 2>/dev/null) || true
+    found=$("$node/redocly" lint --config "scripts/api/redocly$2.yaml" --format json "$1" 2>/dev/null) || true
     python3 -c '
 import json, sys
 found = json.loads(sys.argv[1])
@@ -20,9 +20,10 @@ for problem in found["problems"]:
 sys.exit(bool(found["problems"]))' "$found" || { echo "redocly refuses $1" >&2; exit 1; }
 }
 
-for document in openapi/openapi.json openapi/openapi-3.0.json; do
-    lint_redocly "$document"
-    "$node/spectral" lint --ruleset scripts/api/spectral.yaml --fail-severity hint --quiet "$document"
+for version in "" -3.0; do
+    document=openapi/openapi$version.json
+    lint_redocly "$document" "$version"
+    "$node/spectral" lint --ruleset "scripts/api/spectral$version.yaml" --fail-severity hint --quiet "$document"
     .tools/api/python/bin/openapi-spec-validator --errors all "$document" >/dev/null ||
         { echo "$document is no OpenAPI document" >&2; exit 1; }
 done

@@ -46,6 +46,10 @@ problems! {
         ScopeMissing: "The API key lacks the scope of the call.",
         TooManyRequests: "The API key has made as many calls as it may, for now.",
     }
+    /// What even a call can answer that has nothing else to get wrong.
+    HeadersRefused {
+        HeadersTooLarge: "The headers are longer than the server takes.",
+    }
     /// What every call with a JSON body can answer.
     BodyProblems {
         InvalidJson: "The body is not JSON.",

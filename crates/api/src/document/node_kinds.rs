@@ -6,7 +6,9 @@ use serde_json::{Map, Value, json};
 use sluice_nodes::{Kind, catalogue};
 
 const COMPONENTS: &str = "#/components/schemas/";
-/// Nodes of kinds that the catalogue doesn't list.
+/// Nodes of kinds that the catalogue lists.
+const KNOWN: &str = "KnownNode";
+/// Nodes of other kinds.
 const OTHER: &str = "OtherNode";
 /// What schemas of configs call a definition that isn't a workflow yet.
 const BODY: &str = "WorkflowDefinition";
@@ -35,12 +37,16 @@ pub(super) fn describe(schemas: &mut Map<String, Value>) {
         "not": {"enum": names},
     });
     schemas.insert(OTHER.to_owned(), other);
-    let every = names.iter().chain([&OTHER]).map(|name| json!({"$ref": format!("{COMPONENTS}{name}")}));
-    let node = json!({
-        "description": "One step of a workflow. `node_type` says of which kind it is, and so what its `config` holds.",
-        "oneOf": every.collect::<Vec<_>>(),
+    let reference = |name: &str| json!({"$ref": format!("{COMPONENTS}{name}")});
+    // A discriminator chooses among kinds that are named, so the others stand beside it.
+    let known = json!({
+        "description": "A node of a kind of the catalogue: `node_type` says of which, and so what its `config` holds.",
+        "oneOf": names.iter().map(|name| reference(name)).collect::<Vec<_>>(),
         "discriminator": {"propertyName": "node_type", "mapping": mapping},
     });
+    schemas.insert(KNOWN.to_owned(), known);
+    let node =
+        json!({"description": "One step of a workflow.", "oneOf": [reference(KNOWN), reference(OTHER)]});
     schemas.insert("Node".to_owned(), node);
     schemas.sort_keys();
 }

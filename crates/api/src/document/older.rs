@@ -1,6 +1,8 @@
 //! The document in OpenAPI 3.0. It says the same, in the words that there were: schemas are a subset of JSON Schema
 //! draft 5 with `nullable`, a reference stands alone, and scopes belong to OAuth.
 
+use std::collections::HashMap;
+
 use serde_json::{Map, Value, json};
 
 /// What 3.0 says of a schema; everything else is dropped or said in these words.
@@ -56,7 +58,36 @@ pub(super) fn converted(mut document: Value) -> Value {
             without_scopes(operation);
         }
     }
+    let schemas = document["components"]["schemas"].as_object();
+    let kinds = schemas.into_iter().flatten().map(|(name, schema)| {
+        (
+            format!("#/components/schemas/{name}"),
+            schema.get("type").cloned().unwrap_or_else(|| "object".into()),
+        )
+    });
+    let kinds = kinds.collect();
+    nullable_with_type(&mut document["components"]["schemas"], &kinds);
+    nullable_with_type(&mut document["paths"], &kinds);
     document
+}
+
+/// `nullable` is said of a type, so the type stands beside it, also where a reference has it.
+fn nullable_with_type(value: &mut Value, kinds: &HashMap<String, Value>) {
+    match value {
+        Value::Object(fields) => {
+            if fields.contains_key("nullable") && !fields.contains_key("type") {
+                let target =
+                    fields.get("allOf").and_then(|all| all.pointer("/0/$ref")).and_then(Value::as_str);
+                if let Some(kind) = target.and_then(|target| kinds.get(target)) {
+                    fields.insert("type".to_owned(), kind.clone());
+                }
+            }
+            let others = fields.iter_mut().filter(|(key, _)| *key != "example");
+            others.for_each(|(_, field)| nullable_with_type(field, kinds));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| nullable_with_type(item, kinds)),
+        _ => {}
+    }
 }
 
 fn members(value: &mut Value) -> impl Iterator<Item = &mut Value> {
@@ -160,27 +191,18 @@ fn types(fields: &mut Map<String, Value>) {
     let mut others: Vec<Value> = kinds.into_iter().filter(|kind| kind != "null").collect();
     match others.len() {
         // Nothing but null.
-        0 => {
-            fields.insert("enum".to_owned(), json!([null]));
-        }
-        1 => {
-            fields.insert("type".to_owned(), others.remove(0));
-        }
+        0 => fields.insert("enum".to_owned(), json!([null])),
+        1 => fields.insert("type".to_owned(), others.remove(0)),
         _ => {
-            let either: Vec<Value> =
-                others
-                    .into_iter()
-                    .map(|kind| {
-                        if kind == "array" {
-                            json!({"type": kind, "items": {}})
-                        } else {
-                            json!({"type": kind})
-                        }
-                    })
-                    .collect();
-            fields.insert("anyOf".to_owned(), either.into());
+            let of = |kind: Value| match (kind == "array", is_nullable) {
+                (true, _) => json!({"type": kind, "items": {}}),
+                (false, true) => json!({"type": kind, "nullable": true}),
+                (false, false) => json!({"type": kind}),
+            };
+            fields.insert("anyOf".to_owned(), others.into_iter().map(of).collect());
+            return;
         }
-    }
+    };
     if is_nullable {
         fields.insert("nullable".to_owned(), true.into());
     }

@@ -48,11 +48,31 @@ fn schemas_say_the_same_in_older_words() {
 }
 
 #[test]
+fn what_may_be_null_has_a_type() {
+    let schemas = json!({
+        "Size": {"type": "string", "enum": ["s", "l"]},
+        "Shirt": {"type": "object", "properties": {
+            "size": {"oneOf": [{"$ref": "#/components/schemas/Size", "description": "How large."}, {"type": "null"}]},
+            "colour": {"type": ["string", "object", "null"]},
+        }},
+    });
+    let document = converted(json!({"info": {}, "paths": {}, "components": {"schemas": schemas}}));
+    let properties = &document["components"]["schemas"]["Shirt"]["properties"];
+    let size = json!({"nullable": true, "allOf": [{"$ref": "#/components/schemas/Size"}],
+        "description": "How large.", "type": "string"});
+    assert_eq!(properties["size"], size);
+    let colour =
+        json!({"anyOf": [{"type": "string", "nullable": true}, {"type": "object", "nullable": true}]});
+    assert_eq!(properties["colour"], colour);
+}
+
+#[test]
 fn scopes_are_told_in_words() {
     let operation = json!({"description": "Does it.", "security": [{"bearer": ["runs:read"]}, {"apiKey": ["runs:read"]}]});
-    let document =
-        converted(json!({"openapi": "3.1.0", "info": {"license": {"name": "MIT", "identifier": "MIT"}},
-        "paths": {"/": {"get": operation}}}));
+    let document = converted(
+        json!({"openapi": "3.1.0", "components": {}, "info": {"license": {"name": "MIT", "identifier": "MIT"}},
+        "paths": {"/": {"get": operation}}}),
+    );
     assert_eq!(document["openapi"], "3.0.3");
     assert_eq!(document["info"]["license"], json!({"name": "MIT"}));
     let operation = &document["paths"]["/"]["get"];
