@@ -24,14 +24,14 @@ for version in "" -3.0; do
     document=openapi/openapi$version.json
     lint_redocly "$document" "$version"
     "$node/spectral" lint --ruleset "scripts/api/spectral$version.yaml" --fail-severity hint --quiet "$document"
-    .tools/api/python/bin/openapi-spec-validator --errors all "$document" >/dev/null ||
+    .tools/api/python/bin/openapi-spec-validator --subschema-errors all "$document" >/dev/null ||
         { echo "$document is no OpenAPI document" >&2; exit 1; }
 done
 
 # See "Changing the API" in CONTRIBUTING.md.
 released=$(find openapi/released -name '*.json' 2>/dev/null | sort -V | tail -n 1)
 if [ -n "$released" ]; then
-    "$node/redocly" diff --config scripts/api/redocly.yaml --fail-on major "$released" openapi/openapi.json 2>/dev/null ||
+    "$node/redocly" diff --fail-on major "$released" openapi/openapi.json 2>/dev/null ||
         { echo "clients of $released would break: see \"Changing the API\" in CONTRIBUTING.md" >&2; exit 1; }
 fi
 echo "the OpenAPI documents are in order"
