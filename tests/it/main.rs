@@ -13,6 +13,7 @@ mod store;
 
 mod access;
 mod again;
+mod answered;
 mod batches;
 mod bounds;
 mod catalogue;
@@ -29,6 +30,7 @@ mod lists;
 mod loops;
 mod openapi;
 mod outages;
+mod pasted;
 mod pauses;
 mod policies;
 mod problems;
