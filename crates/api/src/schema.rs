@@ -157,9 +157,10 @@ pub enum SpurType {
 #[derive(Debug, ToSchema)]
 pub struct Node {
     /// The name that links use; unique within its definition.
+    #[schema(min_length = 1, max_length = 1000)]
     pub id: String,
     /// The name that people see, and under which other nodes receive the output. Empty becomes the id.
-    #[schema(required = false, nullable = true)]
+    #[schema(required = false, nullable = true, max_length = 1000)]
     pub title: Option<String>,
     /// The node whose body this node belongs to.
     #[schema(required = false, nullable = true)]

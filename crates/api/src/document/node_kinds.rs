@@ -2,6 +2,8 @@
 //! `config` of each kind of the catalogue holds, chosen by `node_type`, and that there may be kinds which they don't
 //! know. The catalogue is where the schemas come from, so that a new kind is in the document by itself.
 
+use std::collections::HashSet;
+
 use serde_json::{Map, Value, json};
 use sluice_nodes::{Kind, catalogue};
 
@@ -143,17 +145,54 @@ fn lift(schema: &mut Value, name: &str) -> Map<String, Value> {
             }
             fields.insert("oneOf".to_owned(), either);
         }
-        if let Some(Value::Array(mut options)) = fields.shift_remove("enum") {
-            options.retain(|option| !option.is_null());
-            let own = format!("{name}{}", pascal(property));
-            let description = fields.get("description").cloned().unwrap_or_default();
-            lifted
-                .insert(own.clone(), json!({"type": "string", "description": description, "enum": options}));
-            *shape = json!({"oneOf": [{"$ref": format!("{COMPONENTS}{own}"), "description": description}, {"type": "null"}]});
+        if let Some(Value::Array(options)) = fields.shift_remove("enum") {
+            name_words(shape, options, format!("{name}{}", pascal(property)), &mut lifted);
+        } else {
+            name_types(shape, &pascal(property), &mut lifted);
         }
     }
     refer(schema);
     lifted
+}
+
+/// Gives words a name. Words that differ in their case alone would have the same one in many languages, and become a
+/// pattern.
+fn name_words(shape: &mut Value, mut words: Vec<Value>, name: String, lifted: &mut Map<String, Value>) {
+    words.retain(|word| !word.is_null());
+    let texts: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
+    let distinct: HashSet<String> = texts.iter().map(|text| text.to_lowercase()).collect();
+    if distinct.len() < texts.len() {
+        shape["pattern"] = format!("^({})$", texts.join("|")).into();
+        return;
+    }
+    let description = shape["description"].clone();
+    let reference = json!({"$ref": format!("{COMPONENTS}{name}"), "description": description});
+    *shape = json!({"oneOf": [reference, {"type": "null"}]});
+    lifted.insert(name, json!({"type": "string", "description": description, "enum": words}));
+}
+
+/// Gives each of several types a name.
+fn name_types(shape: &mut Value, name: &str, lifted: &mut Map<String, Value>) {
+    let Some(Value::Array(types)) = shape.get("type") else { return };
+    let types: Vec<&str> = types.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect();
+    if types.len() < 2 {
+        return;
+    }
+    let description = shape["description"].clone();
+    let mut either = Vec::new();
+    for kind in types {
+        let (name, what) = match kind {
+            "string" => (format!("{name}Text"), json!({"type": kind, "description": "As a text."})),
+            _ => {
+                let what = json!({"type": kind, "description": "As it is.", "additionalProperties": {}});
+                (format!("{name}{}", pascal(kind)), what)
+            }
+        };
+        either.push(json!({"$ref": format!("{COMPONENTS}{name}"), "description": description}));
+        lifted.insert(name, what);
+    }
+    either.push(json!({"type": "null"}));
+    *shape = json!({"oneOf": either});
 }
 
 /// Words with a description each are an enumeration.

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use sluice_domain::Node;
-use sluice_domain::validation::Catalogue as _;
+use sluice_domain::validation::{self, Catalogue as _, Code};
 use sluice_nodes::{Builtin, catalogue};
 
 use crate::{OpenApiVersion, document};
@@ -86,4 +86,27 @@ fn nodes_of_unknown_kinds_have_a_place() {
         let place = target.as_str().unwrap().trim_start_matches('#');
         assert_eq!(document.pointer(place).unwrap()["properties"]["node_type"]["enum"], json!([name]));
     }
+}
+
+#[test]
+fn texts_may_be_as_long_as_the_document_says() {
+    let document = document(OpenApiVersion::V3_1);
+    let mut checked = 0;
+    let properties = document["components"]["schemas"]["InputNode"]["properties"].as_object().unwrap();
+    for (field, shape) in properties {
+        let Some(most) = shape["maxLength"].as_u64() else { continue };
+        for (length, is_taken) in [(most, true), (most + 1, false)] {
+            let mut node = json!({"id": "a", "node_type": "InputNode"});
+            node[field] = "ä".repeat(usize::try_from(length).unwrap()).into();
+            let definition = serde_json::from_value(json!({"nodes": [node], "links": []})).unwrap();
+            let found = validation::validate(&definition, &Builtin::default());
+            assert_eq!(
+                found.iter().all(|found| found.code != Code::TextTooLong),
+                is_taken,
+                "{field} {length}"
+            );
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4, "id and title");
 }

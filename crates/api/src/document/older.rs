@@ -217,12 +217,17 @@ fn alternatives(fields: &mut Map<String, Value>) {
         if either.len() == before {
             continue;
         }
-        let left = std::mem::take(either);
-        fields.insert("nullable".to_owned(), true.into());
+        let mut left = std::mem::take(either);
         if left.len() > 1 {
+            // One of several may be null, it doesn't matter which.
+            if let Some(first) = left.first_mut().and_then(Value::as_object_mut) {
+                first.insert("nullable".to_owned(), true.into());
+                alone(first);
+            }
             fields.insert(key.to_owned(), left.into());
             continue;
         }
+        fields.insert("nullable".to_owned(), true.into());
         fields.shift_remove(key);
         for option in left {
             let Value::Object(mut option) = option else { continue };

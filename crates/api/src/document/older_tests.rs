@@ -27,7 +27,7 @@ fn schemas_say_the_same_in_older_words() {
         ),
         (
             json!({"oneOf": [{"$ref": "#/a"}, {"$ref": "#/b"}, {"type": "null"}]}),
-            json!({"nullable": true, "oneOf": [{"$ref": "#/a"}, {"$ref": "#/b"}]}),
+            json!({"oneOf": [{"nullable": true, "allOf": [{"$ref": "#/a"}]}, {"$ref": "#/b"}]}),
         ),
         (
             json!({"type": "string", "enum": ["a", null]}),
