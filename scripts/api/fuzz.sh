@@ -10,6 +10,8 @@ cd "$(dirname "$0")/../.."
 seconds=${1:-120}
 sluice=$(realpath "${SLUICE_BIN:-target/debug/sluice}")
 scripts/api/tools.sh
+tools=$PWD/.tools/api/python/bin
+rules=$PWD/scripts/api/schemathesis.toml
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sluice-fuzz.XXXXXX")
 server=
@@ -46,9 +48,9 @@ fuzz() {
         sleep 0.1
     done
     echo "== $name: http://$address, $((seconds / 2)) s"
-    .tools/api/python/bin/schemathesis \
-        --config-file scripts/api/schemathesis.toml run "$folder/openapi.json" --url "http://$address" \
-        --max-time "$((seconds / 2))" --seed "${SLUICE_FUZZ_SEED:-$RANDOM}" --no-color "$@" || {
+    # It leaves notes where it stands.
+    (cd "$folder" && "$tools/schemathesis" --config-file "$rules" run "$folder/openapi.json" \
+        --url "http://$address" --max-time "$((seconds / 2))" --seed "${SLUICE_FUZZ_SEED:-$RANDOM}" --no-color "$@") || {
         grep -E '"level":"(ERROR|WARN)"' "$log" | tail -n 20 >&2 || true
         exit 1
     }

@@ -1,5 +1,7 @@
 //! The OpenAPI document: ours from the first line on, so that no default of a library comes into it.
 
+use std::collections::BTreeMap;
+
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
@@ -7,8 +9,8 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Required, Schema,
-    ServerBuilder,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Required, Response,
+    Schema, ServerBuilder,
 };
 use utoipa::{IntoResponses as _, PartialSchema, ToSchema};
 
@@ -105,8 +107,19 @@ fn ask_for_key(method: &HttpMethod, operation: &mut Operation) {
     };
     operation.security =
         Some(["bearer", "apiKey"].map(|scheme| SecurityRequirement::new(scheme, [scope.name()])).into());
-    for (status, response) in AccessProblems::responses() {
-        operation.responses.responses.entry(status).or_insert(response);
+    also_answers(operation, AccessProblems::responses());
+}
+
+/// Says what else a call can answer. Where it answers with a status already, what that means is added.
+fn also_answers(operation: &mut Operation, others: BTreeMap<String, RefOr<Response>>) {
+    for (status, other) in others {
+        let known = operation.responses.responses.entry(status).or_insert_with(|| other.clone());
+        if let (RefOr::T(known), RefOr::T(other)) = (known, other)
+            && !known.description.contains(&other.description)
+        {
+            known.description.push(' ');
+            known.description.push_str(&other.description);
+        }
     }
 }
 
@@ -139,9 +152,7 @@ fn take_key(operation: &mut Operation) {
         ))
         .schema(Some(key));
     operation.parameters.get_or_insert_default().push(parameter.build().into());
-    for (status, response) in KeyProblems::responses() {
-        operation.responses.responses.entry(status).or_insert(response);
-    }
+    also_answers(operation, KeyProblems::responses());
 }
 
 #[cfg(test)]
