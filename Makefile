@@ -3,14 +3,19 @@
 # The program under test can be made to fail and to crash on purpose.
 TESTED := --features sluice/failpoints
 
+# Where the outside suite keeps how each call was answered.
+ANSWERED := $(CURDIR)/target/answered
+# How long calls are made from the document.
+API_FUZZ_SECONDS = 120
+
 # How long `make fuzz` goes on.
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-crash test-deb deb bench lint deny openapi sdks fuzz clean nextest
+.PHONY: help run build test test-crash test-deb test-fuzz-api deb bench lint deny openapi sdks fuzz clean nextest
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and start the server on 127.0.0.1:8080 with a SQLite file
 	cargo run --locked --release --bin sluice -- serve
@@ -20,8 +25,17 @@ build: ## Build the release binary: target/release/sluice
 
 test: nextest sdks ## Install what the tests need, then run all of them on SQLite and PostgreSQL
 	cargo build --locked --bin sluice $(TESTED)
+	scripts/api/lint.sh
 	cargo test --locked --workspace --doc $(TESTED)
-	scripts/with-postgres.sh cargo nextest run --locked --workspace $(TESTED)
+	rm -rf $(ANSWERED) && mkdir -p $(ANSWERED)
+	SLUICE_ANSWERED=$(ANSWERED) scripts/with-postgres.sh cargo nextest run --locked --workspace $(TESTED)
+	scripts/api/answered.py openapi/openapi.json $(ANSWERED)
+	SLUICE_FUZZ_SEED=1 scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
+
+test-fuzz-api: ## The long form of the calls made from the document: 30 minutes, or API_FUZZ_SECONDS
+	cargo build --locked --bin sluice $(TESTED)
+	scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
+test-fuzz-api: API_FUZZ_SECONDS = 1800
 
 test-crash: nextest ## The long form of the crash tests: 100 kills on SQLite and on PostgreSQL
 	cargo build --locked --bin sluice $(TESTED)
@@ -51,10 +65,12 @@ deny: ## Check licences, sources and duplicates of the dependencies
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny
 	cargo deny --locked check bans licenses sources
 
-openapi: ## Write openapi/openapi.json anew from the code
+openapi: ## Write openapi/*.json anew from the code
 	cargo build --locked --bin sluice
 	target/debug/sluice openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
+	target/debug/sluice openapi --version 3.0 > openapi/openapi-3.0.json.new
+	mv openapi/openapi-3.0.json.new openapi/openapi-3.0.json
 
 sdks: ## Generate the clients in sdks/ from openapi/openapi.json
 	@scripts/sdks.sh

@@ -96,7 +96,8 @@ rust() {
     generators
     command -v java >/dev/null || apt_install default-jre-headless
     rm -rf sdks/rust/src
-    quiet "$tools/rust.log" 'WARN|ERROR|Exception' openapi-generator-cli generate -i openapi/openapi.json -g rust -o sdks/rust \
+    sdks/rust/document.py openapi/openapi.json >"$tools/rust.json"
+    quiet "$tools/rust.log" 'WARN|ERROR|Exception' openapi-generator-cli generate -i "$tools/rust.json" -g rust -o sdks/rust \
         -c sdks/rust/openapi-generator.yaml
     # The two calls that would take a whole stream for one event are ours, in events.rs.
     sed -i -E 's/^pub (async fn follow_)/#[allow(dead_code)]\n\1/' sdks/rust/src/apis/{runs,pauses}_api.rs

@@ -9,6 +9,7 @@ use reqwest::multipart::Form;
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 
+use crate::answered;
 use crate::process::{DEADLINE, Process};
 use crate::store::{Kind, Store};
 
@@ -202,6 +203,9 @@ impl App {
         let answer = self.http.execute(request).await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await?;
+        if let Some((method, path)) = name.split_once(' ') {
+            answered::keep(method, path, status);
+        }
         Ok(Answer { request: name, status, headers, text })
     }
 
@@ -251,7 +255,9 @@ impl App {
         if let Some(id) = last_event_id {
             request = request.header("last-event-id", id.to_string());
         }
-        request.send().await.unwrap_or_else(|e| panic!("GET {path}: {e:?}"))
+        let answer = request.send().await.unwrap_or_else(|e| panic!("GET {path}: {e:?}"));
+        answered::keep("GET", answer.url().path(), answer.status().as_u16());
+        answer
     }
 
     pub(crate) async fn delete(&self, path: &str) -> Answer {

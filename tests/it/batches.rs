@@ -141,6 +141,7 @@ async fn a_dataset_gives_the_rows(app: App) {
     let second = app.form("/ds/", file("more.jsonl", "{\"n\": 6}\n").text("name", "more")).await.ok();
     assert_eq!(app.get("/ds/").await.ok(), json!([second, dataset]));
     assert_eq!(app.get("/ds/?page=2&page_size=1").await.ok(), json!([dataset]));
+    assert_eq!(app.get("/ds/?page=0").await.pointers(), ["/page"]);
 
     let batch = start(&app, &workflow, &json!({"dataset_id": id})).await.ok();
     assert_eq!(batch["input_dataset_id"], id);

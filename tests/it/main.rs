@@ -15,6 +15,7 @@ mod store;
 
 mod access;
 mod again;
+mod answered;
 mod audit;
 mod backups;
 mod batches;
@@ -38,6 +39,7 @@ mod metrics;
 mod notify;
 mod openapi;
 mod outages;
+mod pasted;
 mod pauses;
 mod policies;
 mod problems;

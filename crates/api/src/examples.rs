@@ -358,6 +358,7 @@ fn detail(kind: Kind) -> &'static str {
         Kind::KeyReused => "This Idempotency-Key belongs to another request.",
         Kind::NameTaken => "Another workflow has this name. Choose another one.",
         Kind::MethodNotAllowed => "This path doesn't take this method. The header Allow says which it takes.",
+        Kind::HeadersTooLarge => "The headers are longer than 65536 bytes. Send fewer, or shorter ones.",
         Kind::BadRequest => "The form breaks off or can't be read. Send it again.",
         Kind::TooLarge => "The body is larger than 8388608 bytes. Send less at once.",
         Kind::UnsupportedMediaType => {

@@ -4,13 +4,14 @@
 //! calls the store or the engine, and converts; what a workflow is and how a run goes is decided elsewhere.
 //!
 //! - [`app`] is the whole interface as one router, ready to be served;
-//! - [`openapi`] is its document;
+//! - [`document`] is its OpenAPI document;
 //! - [`metrics_app`] are the numbers, for an address of their own;
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
 mod access;
 mod audit;
 mod conditional;
+mod document;
 mod edge;
 mod examples;
 mod extract;
@@ -35,9 +36,9 @@ mod time;
 mod trace;
 mod values;
 
+pub use document::{OpenApiVersion, document, document_text};
 pub use files::{FILE_FOLDERS, sweep_files};
 pub use metrics::metrics_app;
-pub use openapi::openapi;
 pub use router::app;
 pub use routes::validation::diagnose;
 pub use state::{Admission, AppState, Settings};

@@ -1,5 +1,7 @@
 //! The OpenAPI document: ours from the first line on, so that no default of a library comes into it.
 
+use std::collections::BTreeMap;
+
 use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
@@ -7,15 +9,15 @@ use utoipa::openapi::security::{
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Required, Schema,
-    ServerBuilder,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Required, Response,
+    Schema, ServerBuilder,
 };
 use utoipa::{IntoResponses as _, PartialSchema, ToSchema};
 
 use crate::lists;
 use crate::operations;
 use crate::problem::ProblemBody;
-use crate::responses::{AccessProblems, KeyProblems};
+use crate::responses::{AccessProblems, AnyProblem, KeyProblems};
 
 const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs them so that nothing is lost, and \
     holds them at a gate until a person opens it.\n\nEvery path is served at the root and under `/api`, with and \
@@ -35,9 +37,9 @@ pub(crate) const TAGS: [(&str, &str); 9] = [
     ("health", "Health: whether the server and its store answer."),
 ];
 
-/// The whole document of the interface.
+/// The document of the interface as it is derived from the code; [`crate::document()`] is what is given out.
 #[must_use]
-pub fn openapi() -> OpenApi {
+pub(crate) fn openapi() -> OpenApi {
     crate::router::routes().into_openapi()
 }
 
@@ -87,6 +89,7 @@ pub(crate) fn finish(document: &mut OpenApi) {
     for item in document.paths.paths.values_mut() {
         for (method, operation) in operations::methods_mut(item) {
             ask_for_key(&method, operation);
+            operation.responses.responses.extend(AnyProblem::responses());
         }
     }
     for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
@@ -106,8 +109,19 @@ fn ask_for_key(method: &HttpMethod, operation: &mut Operation) {
     };
     operation.security =
         Some(["bearer", "apiKey"].map(|scheme| SecurityRequirement::new(scheme, [scope.name()])).into());
-    for (status, response) in AccessProblems::responses() {
-        operation.responses.responses.entry(status).or_insert(response);
+    also_answers(operation, AccessProblems::responses());
+}
+
+/// Says what else a call can answer. Where it answers with a status already, what that means is added.
+fn also_answers(operation: &mut Operation, others: BTreeMap<String, RefOr<Response>>) {
+    for (status, other) in others {
+        let known = operation.responses.responses.entry(status).or_insert_with(|| other.clone());
+        if let (RefOr::T(known), RefOr::T(other)) = (known, other)
+            && !known.description.contains(&other.description)
+        {
+            known.description.push(' ');
+            known.description.push_str(&other.description);
+        }
     }
 }
 
@@ -140,9 +154,7 @@ fn take_key(operation: &mut Operation) {
         ))
         .schema(Some(key));
     operation.parameters.get_or_insert_default().push(parameter.build().into());
-    for (status, response) in KeyProblems::responses() {
-        operation.responses.responses.entry(status).or_insert(response);
-    }
+    also_answers(operation, KeyProblems::responses());
 }
 
 #[cfg(test)]

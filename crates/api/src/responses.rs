@@ -46,6 +46,10 @@ problems! {
         ScopeMissing: "The API key lacks the scope of the call.",
         TooManyRequests: "The API key has made as many calls as it may, for now.",
     }
+    /// What even a call can answer that has nothing else to get wrong.
+    HeadersRefused {
+        HeadersTooLarge: "The headers are longer than the server takes.",
+    }
     /// What every call with a JSON body can answer.
     BodyProblems {
         InvalidJson: "The body is not JSON.",
@@ -179,11 +183,15 @@ problems! {
     }
 }
 
-/// What even a call without anything to get wrong can answer.
-pub(crate) struct AnyRefusal;
+/// What any call can answer before it is looked into. Each alone would say nothing of the call that it stands at.
+pub(crate) struct AnyProblem;
 
-impl IntoResponses for AnyRefusal {
+impl IntoResponses for AnyProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        [problem(Kind::MethodNotAllowed, "The path takes no such method.")].into()
+        let description = "Any other problem. Before a call is looked into: 400 and 414 for requests that can't be read \
+            or have too long a path, 403 for calls of other sites, 404 and 405 for paths and methods that are not \
+            served, 431 for headers that are too long.";
+        let (_, response) = problem(Kind::MethodNotAllowed, description);
+        BTreeMap::from([("default".to_owned(), response)])
     }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tower::{Layer, util::MapRequestLayer};
@@ -18,7 +18,7 @@ use crate::routes::{
     audit, catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, transfer,
     validation, versions, workflow_list, workflows,
 };
-use crate::{AppState, access, edge, headers, once, openapi};
+use crate::{AppState, access, document, edge, headers, once, openapi};
 
 /// Every call of the contract with its place in the document.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
@@ -89,8 +89,6 @@ fn batches() -> OpenApiRouter<AppState> {
 pub fn app(state: AppState) -> Router {
     let (router, document) = routes().split_for_parts();
     let operations = Operations::of(&document);
-    let document = serde_json::to_string_pretty(&document).unwrap_or_default();
-    let document = move || async move { ([(header::CONTENT_TYPE, "application/json")], document.clone()) };
     let edge = edge::Edge {
         settings: Arc::clone(&state.settings),
         counted: state.metrics.of(operations.ids()),
@@ -101,7 +99,7 @@ pub fn app(state: AppState) -> Router {
     let keyed = state.clone();
     let routed = router
         .with_state(state)
-        .route("/openapi.json", get(document))
+        .route("/openapi.json", get(document::served))
         .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
         .layer(axum::middleware::from_fn_with_state(keyed.clone(), once::once))

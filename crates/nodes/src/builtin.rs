@@ -61,13 +61,13 @@ impl Runnable {
         fields
     }
 
-    fn problems(&self, node: &Node) -> Vec<ConfigProblem> {
+    /// What a node with this config does, or every place where the config is wrong.
+    fn read(&self, node: &Node, server: &Policies) -> Result<LoopBody, Vec<ConfigProblem>> {
         let fields = self.fields(node);
-        let Err(first) = (self.behaviour)(fields.clone(), &Policies::default()) else { return Vec::new() };
-        // The struct decides whether a config is good. Where it isn't, the schema knows more than the one
-        // place at which reading stopped.
-        let all = self.schema.problems(fields);
-        if all.is_empty() { first } else { all }
+        let read = (self.behaviour)(fields.clone(), server);
+        // Reading stops at the first problem, and takes lists for objects; the schema sees every place.
+        let problems = self.schema.problems(fields);
+        if problems.is_empty() { read } else { Err(problems) }
     }
 }
 
@@ -105,7 +105,7 @@ impl Kinds for Builtin {
                 format!("There is no node type \"{name}\".")
             });
         };
-        (kind.behaviour)(kind.fields(node), &self.policies).unwrap_or_else(|problems| {
+        kind.read(node, &self.policies).unwrap_or_else(|problems| {
             let problems: Vec<String> =
                 problems.into_iter().map(|p| format!("{} ({})", p.message, p.pointer)).collect();
             broken(format!("The config of the node doesn't fit its kind: {}", problems.join(" ")))
@@ -123,7 +123,9 @@ impl Catalogue for Builtin {
     }
 
     fn config_problems(&self, node: &Node) -> Vec<ConfigProblem> {
-        runnable(&node.node_type).map(|kind| kind.problems(node)).unwrap_or_default()
+        runnable(&node.node_type)
+            .and_then(|kind| kind.read(node, &Policies::default()).err())
+            .unwrap_or_default()
     }
 
     fn routes(&self, node: &Node) -> Option<Vec<String>> {

@@ -24,6 +24,9 @@ pub struct Kind {
     pub visual_tag: VisualTag,
     /// Whether the kind fixes what its nodes give.
     pub has_fixed_output: bool,
+    /// Whether this program can run it. Of a kind that it can't any config is taken.
+    #[serde(skip)]
+    pub is_runnable: bool,
     /// The path of the logo of the service that it talks to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logo: Option<&'static str>,
@@ -81,6 +84,7 @@ fn entry(kind: &Listed) -> Kind {
         config: config(kind),
         visual_tag: VisualTag { acronym: kind.acronym, color: kind.color },
         has_fixed_output: kind.has_fixed_output,
+        is_runnable: runnable(kind.name).is_some(),
         logo: kind.service.map(|service| service.logo),
         category: kind.service.map(|service| service.name),
     }

@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
+use sluice_api::OpenApiVersion;
 use sluice_domain::access::Scope;
 
 use crate::backup::{BackupArgs, RestoreArgs};
@@ -52,7 +53,11 @@ pub(crate) enum Command {
     /// Ask a running server whether it is well: exit code 0 or 1. For health checks of containers.
     Health(HealthArgs),
     /// Print the OpenAPI document.
-    Openapi,
+    Openapi {
+        /// The version of OpenAPI that it is written in.
+        #[arg(long, value_enum, default_value_t = DocumentVersion::Latest)]
+        version: DocumentVersion,
+    },
     /// Print the completions of this command line for a shell.
     Completions {
         /// The shell.
@@ -63,6 +68,26 @@ pub(crate) enum Command {
     /// Run Python of workflows on behalf of a server; started by it.
     #[command(hide = true)]
     PythonWorker,
+}
+
+/// The versions of OpenAPI that the document is there in.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum DocumentVersion {
+    /// OpenAPI 3.1.
+    #[value(name = "3.1")]
+    Latest,
+    /// OpenAPI 3.0, for generators that know nothing later.
+    #[value(name = "3.0")]
+    Older,
+}
+
+impl From<DocumentVersion> for OpenApiVersion {
+    fn from(version: DocumentVersion) -> Self {
+        match version {
+            DocumentVersion::Latest => Self::V3_1,
+            DocumentVersion::Older => Self::V3_0,
+        }
+    }
 }
 
 #[derive(Debug, Subcommand)]

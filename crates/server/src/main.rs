@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
+use sluice_api::{OpenApiVersion, document_text};
 
 /// Long lists of small things, as plans and JSON are, cost half as much as with the system's allocator.
 #[global_allocator]
@@ -38,16 +39,15 @@ fn main() -> ExitCode {
         Command::Backup(args) => ended(backup::backup(&args)),
         Command::Restore(args) => ended(backup::restore(&args)),
         Command::Health(args) => ended(health::health(&args)),
-        Command::Openapi => done(openapi()),
+        Command::Openapi { version } => done(openapi(version.into())),
         Command::Completions { shell } => done(manual::completions(shell)),
         Command::Man(args) => done(manual::man(&args)),
         Command::PythonWorker => sluice_python::worker_main(),
     }
 }
 
-fn openapi() -> Result<(), Box<dyn std::error::Error>> {
-    let document = sluice_api::openapi().to_pretty_json()?;
-    writeln!(std::io::stdout(), "{document}")?;
+fn openapi(version: OpenApiVersion) -> Result<(), Box<dyn std::error::Error>> {
+    writeln!(std::io::stdout(), "{}", document_text(version))?;
     Ok(())
 }
 

@@ -20,7 +20,7 @@ pub(crate) const MAX_BODY: usize = 1 << 20;
 pub(crate) const MAX_PROBLEMS: usize = 100;
 
 static COMPONENTS: LazyLock<Value> = LazyLock::new(|| {
-    let document = serde_json::to_value(crate::openapi()).unwrap_or_default();
+    let document = serde_json::to_value(crate::openapi::openapi()).unwrap_or_default();
     document.get("components").cloned().unwrap_or_default()
 });
 

@@ -8,7 +8,6 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::examples;
-use crate::responses::AnyRefusal;
 use crate::values::NodeTypesByCategory;
 
 /// A kind of node.
@@ -53,7 +52,6 @@ pub(crate) struct VisualTag {
     responses(
         (status = 200, description = "The kinds of nodes of each category.", body = NodeTypesByCategory,
             example = json!(examples::node_types())),
-        AnyRefusal,
     )
 )]
 pub(crate) async fn node_type_list() -> Answer<impl Serialize> {

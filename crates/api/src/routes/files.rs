@@ -39,6 +39,7 @@ pub(crate) fn router() -> OpenApiRouter<AppState> {
 #[expect(dead_code, reason = "the shape of a form that is read field by field")]
 pub(crate) struct UploadForm {
     /// The workflow.
+    #[schema(format = Uuid)]
     workflow_id: String,
     /// The node whose input they are for.
     #[schema(min_length = 1, max_length = 1024)]

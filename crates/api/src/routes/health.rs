@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::AppState;
 use crate::problem::Problem;
-use crate::responses::{AnyRefusal, ServerProblems};
+use crate::responses::{HeadersRefused, ServerProblems};
 
 /// Whether something answers.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,8 +31,7 @@ pub(crate) enum HealthStatus {
 #[utoipa::path(
     get, path = "/healthz", tag = "health", operation_id = "getHealth",
     responses(
-        (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})),
-        AnyRefusal,
+        (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})), HeadersRefused,
     )
 )]
 pub(crate) async fn health() -> Answer<Health> {
@@ -45,8 +44,8 @@ pub(crate) async fn health() -> Answer<Health> {
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "getReadiness",
     responses(
-        (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})),
-        AnyRefusal, ServerProblems,
+        (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})), HeadersRefused,
+        ServerProblems,
     )
 )]
 pub(crate) async fn readiness(State(state): State<AppState>) -> Result<Answer<Health>, Problem> {

@@ -1,0 +1,81 @@
+//! The document as it is given out: the derived one, with what derives can't say, in two versions.
+
+mod node_kinds;
+mod older;
+
+use std::sync::LazyLock;
+
+use axum::http::header;
+use axum::response::IntoResponse;
+use serde_json::Value;
+
+use crate::extract::{FromQuery, Query, Reader};
+use crate::openapi::openapi;
+
+/// A version of OpenAPI.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OpenApiVersion {
+    /// 3.1, in which the document is written.
+    #[default]
+    V3_1,
+    /// 3.0, for generators that know nothing later.
+    V3_0,
+}
+
+static TEXTS: LazyLock<[String; 2]> = LazyLock::new(|| {
+    [OpenApiVersion::V3_1, OpenApiVersion::V3_0]
+        .map(|version| serde_json::to_string_pretty(&document(version)).unwrap_or_default())
+});
+
+/// The OpenAPI document.
+#[must_use]
+pub fn document(version: OpenApiVersion) -> Value {
+    let mut document = serde_json::to_value(openapi()).unwrap_or_default();
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        node_kinds::describe(schemas);
+    }
+    without_noise(&mut document["components"]);
+    without_noise(&mut document["paths"]);
+    match version {
+        OpenApiVersion::V3_1 => document,
+        OpenApiVersion::V3_0 => older::converted(document),
+    }
+}
+
+/// That the names of properties are text goes without saying.
+fn without_noise(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.shift_remove("propertyNames");
+            fields.values_mut().for_each(without_noise);
+        }
+        Value::Array(items) => items.iter_mut().for_each(without_noise),
+        _ => {}
+    }
+}
+
+/// The OpenAPI document as text, as it is served.
+#[must_use]
+pub fn document_text(version: OpenApiVersion) -> &'static str {
+    match version {
+        OpenApiVersion::V3_1 => &TEXTS[0],
+        OpenApiVersion::V3_0 => &TEXTS[1],
+    }
+}
+
+/// Which version is asked for.
+pub(crate) struct VersionQuery(OpenApiVersion);
+
+impl FromQuery for VersionQuery {
+    fn from_query(reader: &mut Reader) -> Self {
+        Self(match reader.choice("version", &["3.1", "3.0"], "3.1") {
+            "3.0" => OpenApiVersion::V3_0,
+            _ => OpenApiVersion::V3_1,
+        })
+    }
+}
+
+/// Answers with the document.
+pub(crate) async fn served(Query(VersionQuery(version)): Query<VersionQuery>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], document_text(version))
+}

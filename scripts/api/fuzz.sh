@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# Sends what the OpenAPI document allows and what it forbids to real servers, and holds their answers to it:
+#
+#     scripts/with-postgres.sh scripts/api/fuzz.sh SECONDS
+#
+# Half of the time goes to a server on SQLite without keys, half to one on PostgreSQL with a key. SLUICE_BIN is the
+# binary, target/debug/sluice if nothing is said. SLUICE_FUZZ_SEED repeats a run.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+seconds=${1:-120}
+sluice=$(realpath "${SLUICE_BIN:-target/debug/sluice}")
+scripts/api/tools.sh
+tools=$PWD/.tools/api/python/bin
+rules=$PWD/scripts/api/schemathesis.toml
+
+folder=$(mktemp -d "${TMPDIR:-/tmp}/sluice-fuzz.XXXXXX")
+server=
+stop() {
+    [ -z "$server" ] || kill "$server" 2>/dev/null || true
+    wait 2>/dev/null || true
+    server=
+}
+trap 'stop; rm -rf "$folder"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# What any call can answer would let every status pass.
+python3 - openapi/openapi.json "$folder/openapi.json" <<'PY'
+import json, sys
+document = json.load(open(sys.argv[1]))
+for item in document["paths"].values():
+    for operation in item.values():
+        operation["responses"].pop("default")
+json.dump(document, open(sys.argv[2], "w"))
+PY
+
+# fuzz NAME DATABASE_URL [SCHEMATHESIS_ARGUMENT…]
+fuzz() {
+    local name=$1 url=$2 log="$folder/$1.log"
+    shift 2
+    "$sluice" serve --listen 127.0.0.1:0 --database-url "$url" --data-dir "$folder/$name" \
+        --max-calls-per-second 0 --run-wait-seconds 1 --log-format json >"$log" 2>&1 &
+    server=$!
+    local address=
+    for _ in $(seq 600); do
+        address=$(grep -o '127\.0\.0\.1:[1-9][0-9]*' "$log" | head -n 1) && break
+        kill -0 "$server" 2>/dev/null || { cat "$log" >&2; exit 1; }
+        sleep 0.1
+    done
+    echo "== $name: http://$address, $((seconds / 2)) s"
+    # It leaves notes where it stands.
+    (cd "$folder" && "$tools/schemathesis" --config-file "$rules" run "$folder/openapi.json" \
+        --url "http://$address" --max-time "$((seconds / 2))" --seed "${SLUICE_FUZZ_SEED:-$RANDOM}" --no-color "$@") || {
+        grep -E '"level":"(ERROR|WARN)"' "$log" | tail -n 20 >&2 || true
+        exit 1
+    }
+    stop
+}
+
+# A server without keys asks for none.
+fuzz sqlite "sqlite://$folder/sluice.db" --exclude-checks ignored_auth
+if [ -n "${SLUICE_TEST_POSTGRES_URL:-}" ]; then
+    key=$("$sluice" keys create --name fuzz --scope admin --for-others --database-url "$SLUICE_TEST_POSTGRES_URL")
+    fuzz postgres "$SLUICE_TEST_POSTGRES_URL" --header "X-API-Key: $key"
+fi

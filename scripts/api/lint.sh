@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Checks the OpenAPI documents in openapi/: linters, the official schemas, and that nothing was broken since the last
+# release.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+scripts/api/tools.sh
+node=.tools/api/node/node_modules/.bin
+export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
+
+# Warnings are errors.
+lint_redocly() {
+    local found
+    found=$("$node/redocly" lint --config "scripts/api/redocly$2.yaml" --format json "$1" 2>/dev/null) || true
+    python3 -c '
+import json, sys
+found = json.loads(sys.argv[1])
+for problem in found["problems"]:
+    place = problem["location"][0].get("pointer", "")
+    print(problem["severity"], problem["ruleId"], place, problem["message"], sep="  ")
+sys.exit(bool(found["problems"]))' "$found" || { echo "redocly refuses $1" >&2; exit 1; }
+}
+
+for version in "" -3.0; do
+    document=openapi/openapi$version.json
+    lint_redocly "$document" "$version"
+    "$node/spectral" lint --ruleset "scripts/api/spectral$version.yaml" --fail-severity hint --quiet "$document"
+    .tools/api/python/bin/openapi-spec-validator --subschema-errors all "$document" >/dev/null ||
+        { echo "$document is no OpenAPI document" >&2; exit 1; }
+done
+
+# See "Changing the API" in CONTRIBUTING.md.
+released=$(find openapi/released -name '*.json' 2>/dev/null | sort -V | tail -n 1)
+if [ -n "$released" ]; then
+    "$node/redocly" diff --fail-on major "$released" openapi/openapi.json 2>/dev/null ||
+        { echo "clients of $released would break: see \"Changing the API\" in CONTRIBUTING.md" >&2; exit 1; }
+fi
+echo "the OpenAPI documents are in order"
