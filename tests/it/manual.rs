@@ -32,12 +32,15 @@ fn every_shell_completes_every_command_and_flag() {
     let serve = flags(&succeeds(process::run(&["serve", "--help"], &[])));
     assert!(serve.len() > 20, "{serve:?}");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
-        let script = succeeds(process::run(&["completions", shell], &[("SLUICE_DATABASE_URL", "secret")]));
+        let script = succeeds(process::run(
+            &["completions", shell],
+            &[("SLUICE_DATABASE_URL", "postgres://me:hunter2@host/x")],
+        ));
         for word in commands().iter().chain(&serve) {
             let word = if shell == "fish" { word.trim_start_matches('-') } else { word };
             assert!(script.contains(word), "{shell} doesn't know {word}");
         }
-        assert!(!script.contains("secret"));
+        assert!(!script.contains("hunter2"));
     }
     assert_eq!(process::run(&["completions", "tcsh"], &[]).code, Some(2));
 
@@ -55,10 +58,11 @@ fn every_command_has_a_page_with_its_flags() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let pages = folder.path().join("new");
     let name = pages.display().to_string();
-    let env = [("SLUICE_DATABASE_URL", "postgres://user:secret@host/x")];
+    let env = [("SLUICE_DATABASE_URL", "postgres://user:hunter2@host/x")];
     assert_eq!(succeeds(process::run(&["man", &name], &env)), "");
     let mut expected: BTreeSet<String> = commands().iter().map(|name| format!("sluice-{name}.1")).collect();
     expected.remove("sluice-help.1");
+    expected.extend(["create", "list", "revoke"].map(|name| format!("sluice-keys-{name}.1")));
     expected.insert("sluice.1".to_owned());
     let entries = std::fs::read_dir(&pages).expect("the folder");
     let found: BTreeSet<String> =
@@ -70,11 +74,12 @@ fn every_command_has_a_page_with_its_flags() {
             .iter()
             .fold(text.replace("\\-", "-"), |text, font| text.replace(font, " "));
         assert!(text.contains(".TH ") && text.contains(".SH SYNOPSIS"), "{page}: {text}");
-        assert!(!text.contains("secret"), "{page}");
+        assert!(!text.contains("hunter2"), "{page}");
         let Some(command) = page.strip_prefix("sluice-").and_then(|name| name.strip_suffix(".1")) else {
             continue;
         };
-        let help = succeeds(process::run(&[command, "--help"], &[]));
+        let arguments: Vec<&str> = command.split('-').chain(["--help"]).collect();
+        let help = succeeds(process::run(&arguments, &[]));
         let missing: Vec<_> = flags(&help).difference(&flags(&text)).cloned().collect();
         assert!(missing.is_empty(), "{page} says nothing of {missing:?}");
     }

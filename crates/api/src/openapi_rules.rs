@@ -135,9 +135,10 @@ fn every_answer_is_described_typed_and_shown() {
             if is_problem {
                 assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{call} {status}");
             }
-            let code: u16 = status.parse().unwrap_or_else(|_| panic!("{call}: {status} is no status"));
-            if is_problem {
-                assert_eq!(content["example"]["status"], code, "{call}");
+            // Whatever is answered beside what is told one by one.
+            if status != "default" {
+                let code: u16 = status.parse().unwrap_or_else(|_| panic!("{call}: {status} is no status"));
+                assert!(!is_problem || content["example"]["status"] == code, "{call} {status}");
             }
             assert_fits(&document, &content["schema"], &content["example"], &format!("{call} {status}"));
         }
@@ -215,7 +216,7 @@ fn nothing_is_anonymous_that_generators_stumble_over() {
 #[test]
 fn values_by_name_are_named() {
     fn walk(value: &Value, place: &str) {
-        let own = ["/Node/properties/config", "/NodeType/properties/"];
+        let own = ["/OtherNode/properties/config", "NodeConfig/properties/", "/NodeType/properties/"];
         match value {
             Value::Object(fields) => {
                 let is_free = fields.get("additionalProperties").is_some_and(Value::is_object);
