@@ -79,7 +79,7 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
     );
     let header = ApiKeyValue::with_description(
         "X-API-Key",
-        "An API key too, in a header of its own: give it in one of the two ways.",
+        "An API key, in a header of its own. It is sent in this way or as `bearer`, not in both.",
     );
     [("bearer", SecurityScheme::Http(bearer)), ("apiKey", SecurityScheme::ApiKey(ApiKey::Header(header)))]
 }
