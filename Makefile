@@ -12,7 +12,7 @@ API_FUZZ_SECONDS = 120
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test test-crash test-deb test-fuzz-api deb bench lint deny openapi sdks fuzz clean nextest
+.PHONY: help run build test test-crash test-deb test-fuzz-api deb bench lint deny openapi sdks fuzz clean nextest browser
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,7 +23,7 @@ run: ## Build and start the server on 127.0.0.1:8080 with a SQLite file
 build: ## Build the release binary: target/release/sluice
 	cargo build --locked --release --bin sluice
 
-test: nextest sdks ## Install what the tests need, then run all of them on SQLite and PostgreSQL
+test: nextest sdks browser ## Install what the tests need, then run all of them on SQLite and PostgreSQL
 	cargo build --locked --bin sluice $(TESTED)
 	scripts/api/lint.sh
 	cargo test --locked --workspace --doc $(TESTED)
@@ -86,3 +86,6 @@ clean: ## Remove everything that was built
 
 nextest:
 	@cargo nextest --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-nextest
+
+browser:
+	@scripts/browser.sh

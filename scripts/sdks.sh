@@ -14,14 +14,6 @@ mkdir -p "$tools"
 say() { echo "sdks: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
-apt_install() {
-    say "$* is missing: installing it from the distribution's packages"
-    local sudo=()
-    [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-    "${sudo[@]}" apt-get update -qq >&2
-    "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null
-}
-
 # fingerprint FILE…: of the document, of this script and of the files.
 fingerprint() { cat openapi/openapi.json scripts/sdks.sh "$@" | sha256sum; }
 
@@ -29,7 +21,7 @@ fingerprint() { cat openapi/openapi.json scripts/sdks.sh "$@" | sha256sum; }
 venv() {
     local folder=$1
     shift
-    python3 -c 'import ensurepip' 2>/dev/null || apt_install python3-venv
+    python3 -c 'import ensurepip' 2>/dev/null || scripts/apt-install.sh python3-venv
     rm -rf "$folder"
     python3 -m venv "$folder"
     "$folder/bin/pip" install -q --disable-pip-version-check "$@"
@@ -94,7 +86,7 @@ python() {
 
 rust() {
     generators
-    command -v java >/dev/null || apt_install default-jre-headless
+    command -v java >/dev/null || scripts/apt-install.sh default-jre-headless
     rm -rf sdks/rust/src
     sdks/rust/document.py openapi/openapi.json >"$tools/rust.json"
     quiet "$tools/rust.log" 'WARN|ERROR|Exception' openapi-generator-cli generate -i "$tools/rust.json" -g rust -o sdks/rust \

@@ -20,6 +20,7 @@ mod audit;
 mod backups;
 mod batches;
 mod bounds;
+mod browser;
 mod catalogue;
 mod cli;
 mod concurrency;

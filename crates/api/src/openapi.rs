@@ -80,7 +80,10 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
          has no keys takes calls without one, from its own machine alone."
             .to_owned(),
     );
-    let header = ApiKeyValue::with_description("X-API-Key", "The same key, in a header of its own.");
+    let header = ApiKeyValue::with_description(
+        "X-API-Key",
+        "An API key, in a header of its own. It is sent in this way or as `bearer`, not in both.",
+    );
     [("bearer", SecurityScheme::Http(bearer)), ("apiKey", SecurityScheme::ApiKey(ApiKey::Header(header)))]
 }
 
@@ -90,6 +93,7 @@ pub(crate) fn finish(document: &mut OpenApi) {
         for (method, operation) in operations::methods_mut(item) {
             ask_for_key(&method, operation);
             operation.responses.responses.extend(AnyProblem::responses());
+            tell_examples(operation);
         }
     }
     for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
@@ -121,6 +125,22 @@ fn also_answers(operation: &mut Operation, others: BTreeMap<String, RefOr<Respon
         {
             known.description.push(' ');
             known.description.push_str(&other.description);
+        }
+    }
+}
+
+/// Moves the example of what may be left out to its type: what stands beside it Swagger UI fills in and sends, and a list
+/// would show nothing but what an example of a filter lets through.
+fn tell_examples(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(known) = parameter else { continue };
+        let example =
+            serde_json::to_value(&*known).ok().and_then(|mut known| Some(known.get_mut("example")?.take()));
+        if !matches!(known.required, Required::True)
+            && let Some(RefOr::T(Schema::Object(object))) = &mut known.schema
+        {
+            object.examples.extend(example);
+            *known = ParameterBuilder::from(std::mem::take(known)).example(None).build();
         }
     }
 }

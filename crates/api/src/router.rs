@@ -20,49 +20,50 @@ use crate::routes::{
 };
 use crate::{AppState, access, document, edge, headers, once, openapi};
 
-/// Every call of the contract with its place in the document.
+/// Every call of the contract with its place in the document. Swagger UI shows the calls of a tag in this order: first
+/// what a person needs first.
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     let mut routes = OpenApiRouter::with_openapi(openapi::base())
         .routes(routes!(workflows::workflow_create, workflow_list::workflow_list))
         .routes(routes!(validation::workflow_validate))
-        .routes(routes!(transfer::workflow_import))
-        .routes(routes!(transfer::workflow_export))
         .routes(routes!(
             workflows::workflow_get,
             workflows::workflow_update,
             workflows::workflow_patch,
             workflows::workflow_delete
         ))
-        .routes(routes!(workflows::workflow_reset))
         .routes(routes!(workflows::workflow_duplicate))
-        .routes(routes!(workflows::output_variable_list))
+        .routes(routes!(workflows::workflow_reset))
         .routes(routes!(versions::workflow_draw))
+        .routes(routes!(workflows::output_variable_list))
+        .routes(routes!(transfer::workflow_export))
+        .routes(routes!(transfer::workflow_import))
         .routes(routes!(versions::version_list))
         .routes(routes!(versions::version_get))
-        .routes(routes!(versions::version_restore))
         .routes(routes!(versions::version_diff))
+        .routes(routes!(versions::version_restore))
         .routes(routes!(labels::label_list))
         .routes(routes!(labels::label_set, labels::label_delete))
         .routes(routes!(labels::label_rollback))
         .routes(routes!(labels::label_move_list))
-        .routes(routes!(runs::start::run_outputs))
-        .routes(routes!(runs::start::run_wait))
         .routes(routes!(runs::start::run_start))
+        .routes(routes!(runs::start::run_wait))
+        .routes(routes!(runs::start::run_outputs))
         .routes(routes!(runs::start::run_partial))
-        .merge(batches())
-        .routes(routes!(runs::read::workflow_run_list))
         .routes(routes!(runs::read::run_list))
+        .routes(routes!(runs::read::workflow_run_list))
         .routes(routes!(runs::read::run_get))
         .routes(routes!(runs::read::run_status))
-        .routes(routes!(runs::read::run_cancel))
         .routes(routes!(runs::events::run_events))
         .routes(routes!(runs::timeline::run_timeline))
+        .routes(routes!(runs::read::run_cancel))
         .routes(routes!(runs::again::run_rerun))
         .routes(routes!(runs::again::run_retry))
         .routes(routes!(pauses::paused_workflow_list))
-        .routes(routes!(pause_events::pause_events))
-        .routes(routes!(pauses::pause_history))
         .routes(routes!(pauses::pause_settle))
+        .routes(routes!(pauses::pause_history))
+        .routes(routes!(pause_events::pause_events))
+        .merge(batches())
         .merge(files::router())
         .routes(routes!(catalogue::node_type_list))
         .routes(routes!(audit::audit_list))
@@ -85,6 +86,20 @@ fn batches() -> OpenApiRouter<AppState> {
         .layer(DefaultBodyLimit::disable())
 }
 
+/// The document as pages to read and to try out: what it needs is in the binary, and what it asks is this server.
+fn swagger_ui() -> SwaggerUi {
+    let config = Config::from("/openapi.json")
+        // The document is this one: there is no need of a bar to choose another.
+        .use_base_layout()
+        // Or a server that isn't local has its document checked by a site of Swagger's.
+        .validator_url("none")
+        .default_model_expand_depth(2)
+        .default_models_expand_depth(0)
+        .show_common_extensions(true)
+        .display_request_duration(true);
+    SwaggerUi::new("/docs").config(config)
+}
+
 /// The whole interface, ready to be served.
 pub fn app(state: AppState) -> Router {
     let (router, document) = routes().split_for_parts();
@@ -100,7 +115,7 @@ pub fn app(state: AppState) -> Router {
     let routed = router
         .with_state(state)
         .route("/openapi.json", get(document::served))
-        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
+        .merge(swagger_ui())
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
         .layer(axum::middleware::from_fn_with_state(keyed.clone(), once::once))
         .layer(axum::middleware::from_fn_with_state(keyed, access::access))
