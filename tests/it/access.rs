@@ -262,7 +262,7 @@ async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
         [("x-api-key", key.clone()), ("x-api-key", other.clone())],
         [("x-api-key", key.clone()), ("authorization", format!("Bearer {other}"))],
     ] {
-        app.with_headers(Method::GET, "/wf/", &pair).await.problem(401);
+        app.with_headers(Method::GET, "/wf/", &pair, None).await.problem(401);
     }
     app.get(&format!("/wf/?api_key={key}")).await.problem(401);
     let log = app.log();
@@ -417,7 +417,7 @@ async fn an_idempotency_key_belongs_to_an_api_key(app: App) {
     locked(&app).await;
     let create = async |key: &str| {
         let headers = [("x-api-key", key.to_owned()), ("idempotency-key", "same".to_owned())];
-        id_of(&app.post_with_headers("/wf/", &gated("twice"), &headers).await.ok())
+        id_of(&app.with_headers(Method::POST, "/wf/", &headers, Some(&gated("twice"))).await.ok())
     };
     let first = create(&one).await;
     assert_eq!(create(&one).await, first);

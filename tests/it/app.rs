@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use reqwest::header::HeaderMap;
 use reqwest::multipart::Form;
-use reqwest::{Client, Method};
+use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::answered;
@@ -137,13 +137,15 @@ impl App {
         self.boot().await;
     }
 
+    /// The answer to a POST with an `Idempotency-Key`; none when the server gives none.
+    pub(crate) async fn attempt_once(&self, path: &str, key: &str, body: &Value) -> Option<Answer> {
+        let request = self.request(Method::POST, path).header("idempotency-key", key);
+        self.try_send(request.json(body)).await.ok()
+    }
+
     /// The answer; none when the server gives none.
     pub(crate) async fn attempt(&self, method: Method, path: &str, body: Option<&Value>) -> Option<Answer> {
-        let mut request = self.request(method, path);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        self.try_send(request).await.ok()
+        self.try_send(with_body(self.request(method, path), body)).await.ok()
     }
 
     pub(crate) async fn kill9(&mut self) {
@@ -222,31 +224,23 @@ impl App {
         self.send(self.request(method, path).header(name, value)).await
     }
 
-    /// A call without a body, with headers, of which one may come twice.
-    pub(crate) async fn with_headers(
+    /// A call with headers, of which one may come twice.
+    pub(crate) async fn with_headers<V: AsRef<str>>(
         &self,
         method: Method,
         path: &str,
-        headers: &[(&str, String)],
+        headers: &[(&str, V)],
+        body: Option<&Value>,
     ) -> Answer {
         let request = self.request(method, path);
-        self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, value))).await
-    }
-
-    pub(crate) async fn post_with_headers(
-        &self,
-        path: &str,
-        body: &Value,
-        headers: &[(&str, String)],
-    ) -> Answer {
-        let request = self.request(Method::POST, path).json(body);
-        self.send(headers.iter().fold(request, |request, (name, value)| request.header(*name, value))).await
+        let with = |request: RequestBuilder, (name, value): &(&str, V)| request.header(*name, value.as_ref());
+        self.send(with_body(headers.iter().fold(request, with), body)).await
     }
 
     /// A call with an API key.
     pub(crate) async fn keyed(&self, key: &str, method: Method, path: &str, body: Option<&Value>) -> Answer {
         let request = self.request(method, path).bearer_auth(key);
-        self.send(body.into_iter().fold(request, |request, body| request.json(body))).await
+        self.send(with_body(request, body)).await
     }
 
     /// An answer that is still being read.
@@ -396,6 +390,10 @@ pub(crate) fn task<'a>(run: &'a Value, node: &str) -> &'a Value {
 /// The ids of a list of objects.
 pub(crate) fn ids(list: &Value) -> Vec<String> {
     list.as_array().expect("a list").iter().map(id_of).collect()
+}
+
+fn with_body(request: RequestBuilder, body: Option<&Value>) -> RequestBuilder {
+    body.into_iter().fold(request, |request, body| request.json(body))
 }
 
 /// Asks again until there is an answer; only a server that never gives one meets the deadline.

@@ -84,6 +84,49 @@ async fn loops_of_tiny_values_stay_small() {
 }
 
 #[tokio::test]
+async fn nodes_and_pages_are_settings() {
+    let mut app = App::start(Kind::Sqlite).await;
+    let large = app.create(&merges(3)).await;
+    for n in 0..3 {
+        app.create(&plain(&format!("small {n}"))).await;
+    }
+    app.terminate().await;
+    app.set_env("SLUICE_MAX_DEFINITION_NODES", Some("3"));
+    app.set_env("SLUICE_MAX_PAGE_SIZE", Some("2"));
+    app.boot().await;
+    let refused = app.post("/wf/", &merges(3)).await.problem(422);
+    assert_eq!(refused["errors"][0]["code"], "too_many_nodes", "{refused}");
+    assert!(
+        refused["errors"][0]["detail"].as_str().is_some_and(|text| text.contains("at most 3 ")),
+        "{refused}"
+    );
+    let import = app.post("/wf/import/", &merges(3)).await.problem(422);
+    assert_eq!(import["errors"][0]["code"], "too_many_nodes", "{import}");
+    let judged = app.post("/wf/validate/", &merges(3)).await.ok();
+    assert_eq!(
+        (&judged["valid"], &judged["diagnostics"][0]["code"]),
+        (&json!(false), &json!("too_many_nodes"))
+    );
+    app.create(&merges(2)).await;
+    // What is there already stays what it is.
+    assert_eq!(app.run(&large, &run_body("hi")).await["status"], "COMPLETED");
+
+    assert_eq!(app.get("/wf/").await.ok().as_array().map(Vec::len), Some(2));
+    let page = app.get("/wf/?page_size=3").await.problem(422);
+    assert_eq!(
+        (&page["errors"][0]["pointer"], &page["errors"][0]["code"]),
+        (&json!("/page_size"), &json!("range"))
+    );
+    let document = app.get("/openapi.json").await.ok();
+    assert_eq!(document["components"]["schemas"]["WorkflowDefinition"]["properties"]["nodes"]["maxItems"], 3);
+    let parameters = document["paths"]["/wf/"]["get"]["parameters"].as_array().expect("parameters");
+    let page_size = parameters.iter().find(|one| one["name"] == "page_size").expect("page_size");
+    assert_eq!((&page_size["schema"]["maximum"], &page_size["schema"]["default"]), (&json!(2), &json!(2)));
+    let told = document["info"]["description"].as_str().expect("a text");
+    assert!(told.contains("| nodes of a definition | 3 | 422 | `--max-definition-nodes` |"), "{told}");
+}
+
+#[tokio::test]
 async fn only_batches_have_output_files() {
     let app = App::start(Kind::Sqlite).await;
     let workflow = app.create(&plain("plain")).await;

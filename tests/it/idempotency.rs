@@ -20,6 +20,7 @@ on_both_stores!(
     what_is_no_key_is_refused,
     a_form_is_known_by_what_is_in_it,
     a_failed_run_that_is_told_again_is_told_as_such,
+    the_cancel_of_a_batch_is_kept_with_it,
 );
 
 async fn keyed(app: &App, path: &str, body: &Value, key: &str) -> Answer {
@@ -188,7 +189,7 @@ async fn what_is_no_key_is_refused(app: App) {
         keyed(&app, "/wf/", &plain("plain"), key).await.problem(400);
     }
     let two = [("idempotency-key", "a".to_owned()), ("idempotency-key", "b".to_owned())];
-    app.post_with_headers("/wf/", &plain("plain"), &two).await.problem(400);
+    app.with_headers(Method::POST, "/wf/", &two, Some(&plain("plain"))).await.problem(400);
     // Elsewhere it means nothing.
     app.with_header(Method::GET, "/wf/", "idempotency-key", "a b").await.ok();
 }
@@ -231,4 +232,23 @@ async fn a_failed_run_that_is_told_again_is_told_as_such(app: App) {
     assert_eq!(second.headers["idempotency-replayed"], "true");
     assert_eq!(second.problem(424)["run_id"], run);
     assert_eq!(count(&app, "/run/").await, 1);
+}
+
+async fn the_cancel_of_a_batch_is_kept_with_it(mut app: App) {
+    let id = app.create(&gated("gated")).await;
+    let rows = json!({"rows": [{"x": "a"}, {"x": "b"}]});
+    let batch = id_of(&app.post(&format!("/wf/{id}/start_batch_run/"), &rows).await.ok());
+    let both_wait = async || (app.read_run(&batch).await["batch"]["paused"] == 2).then_some(());
+    eventually("the rows to wait", both_wait).await;
+    app.terminate().await;
+    app.set_env("FAILPOINTS", Some("append_after=1*return(abort)"));
+    app.boot().await;
+    let path = format!("/wf/cancel_workflow/{batch}/");
+    assert!(app.attempt_once(&path, "k", &json!({})).await.is_none(), "it had no answer");
+    app.set_env("FAILPOINTS", None);
+    app.revive().await;
+    let answer = twice_again(&app, &path, &json!({}), "k").await.json();
+    assert_eq!((&answer["id"], &answer["status"]), (&json!(batch), &json!("CANCELED")));
+    assert_eq!(answer["batch"]["total"], 2);
+    app.post(&path, &json!({})).await.problem(400);
 }

@@ -1,5 +1,8 @@
 //! Safe saving: entity tags, conditions, notes, merge patches; versions read, compared, restored and drawn.
 
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
 use proptest::collection::{hash_map, vec};
 use proptest::option;
 use proptest::prelude::{Just, Strategy, any, prop_oneof};
@@ -21,6 +24,9 @@ on_both_stores!(
     a_version_is_read_and_restored,
     versions_are_compared_in_three_forms,
     a_workflow_is_drawn,
+    a_condition_is_read_as_http_says,
+    of_changes_at_once_one_is_made,
+    every_state_has_a_tag_of_its_own,
 );
 
 fn giving(value: i64) -> Value {
@@ -232,4 +238,94 @@ async fn a_workflow_is_drawn(app: App) {
     app.get(&format!("{path}?format=png")).await.problem(422);
     app.get(&format!("{path}?version=7")).await.problem(404);
     app.get(&format!("{path}?run=019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01")).await.problem(404);
+}
+
+async fn a_condition_is_read_as_http_says(app: App) {
+    let made = app.post("/wf/", &giving(1)).await;
+    let path = format!("/wf/{}/", id_of(&made.json()));
+    let mut tag = etag(&made);
+    // A weak tag never matches here (RFC 9110, 13.1.1).
+    for (lines, status) in [
+        (vec![format!("W/{tag}")], 412),
+        (vec!["\"x\", \"y\"".to_owned()], 412),
+        (vec!["\"x\"".to_owned(), "W/\"y\"".to_owned()], 412),
+        (vec!["nope".to_owned()], 400),
+        (vec![tag.trim_matches('"').to_owned()], 400),
+        (vec![String::new()], 400),
+        (vec!["\"".to_owned()], 400),
+        (vec![format!("*, {tag}")], 400),
+        (vec![format!("{tag}, nope")], 400),
+    ] {
+        let headers: Vec<_> = lines.iter().map(|line| ("if-match", line.as_str())).collect();
+        let answer = app.with_headers(Method::PUT, &path, &headers, Some(&giving(2))).await;
+        assert_eq!(answer.status, status, "{lines:?}: {}", answer.text);
+        answer.problem(status);
+        assert_eq!(etag(&app.get(&path).await), tag, "{lines:?}");
+    }
+    for (value, lines) in
+        [(2, vec!["*"]), (3, vec!["\"x\", @"]), (4, vec!["\"x\"", "@"]), (5, vec!["W/\"x\",@ , \"y\""])]
+    {
+        let lines: Vec<_> = lines.iter().map(|line| line.replace('@', &tag)).collect();
+        let headers: Vec<_> = lines.iter().map(|line| ("if-match", line.as_str())).collect();
+        let saved = app.with_headers(Method::PUT, &path, &headers, Some(&giving(value))).await;
+        assert_eq!(saved.status, 200, "{lines:?}: {}", saved.text);
+        tag = etag(&saved);
+    }
+    for bad in ["nope", "", "\"", &format!("*, {tag}")] {
+        app.with_header(Method::GET, &path, "if-none-match", bad).await.problem(400);
+    }
+    let known = [("if-none-match", "\"x\""), ("if-none-match", tag.as_str())];
+    assert_eq!(app.with_headers(Method::GET, &path, &known, None).await.status, 304);
+    let nobody = "/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/";
+    app.put_with(nobody, &giving(2), "if-match", "*").await.problem(404);
+    app.with_header(Method::DELETE, nobody, "if-match", "*").await.problem(404);
+}
+
+async fn of_changes_at_once_one_is_made(app: App) {
+    for round in 0..5 {
+        let made = app.post("/wf/", &giving(1)).await;
+        let path = format!("/wf/{}/", id_of(&made.json()));
+        app.put(&path, &giving(2)).await.ok();
+        let before = app.get(&path).await;
+        let tag = etag(&before);
+        let (name, condition) = (json!({"name": format!("n{round}")}), [("if-match", tag.as_str())]);
+        let changes: [(Method, String, Value); 5] = [
+            (Method::PUT, path.clone(), giving(3)),
+            (Method::PATCH, path.clone(), name),
+            (Method::PUT, format!("{path}reset/"), Value::Null),
+            (Method::POST, format!("{path}versions/1/restore/"), Value::Null),
+            (Method::DELETE, path.clone(), Value::Null),
+        ];
+        let all = changes.iter().chain(&changes[..4]);
+        let sent =
+            all.map(|(method, path, body)| app.with_headers(method.clone(), path, &condition, Some(body)));
+        let mut statuses: Vec<u16> = join_all(sent).await.iter().map(|answer| answer.status).collect();
+        statuses.sort_unstable();
+        assert!([200, 204].contains(&statuses[0]), "{statuses:?}");
+        // Of a workflow that was deleted nothing is left to differ from.
+        let others = &statuses[1..];
+        assert!(others.iter().all(|status| [404, 412].contains(status)), "{statuses:?}");
+        app.delete(&path).await;
+    }
+}
+
+async fn every_state_has_a_tag_of_its_own(app: App) {
+    let made = app.post("/wf/", &giving(1)).await;
+    let path = format!("/wf/{}/", id_of(&made.json()));
+    let mut tags = HashSet::from([etag(&made)]);
+    let mut placed = giving(1);
+    for x in 0..20 {
+        // The layout alone: no version, and yet another answer.
+        placed["definition"]["nodes"][0]["coordinates"] = json!({"x": x, "y": 0});
+        let saved = app.put(&path, &placed).await;
+        assert!(tags.insert(etag(&saved)), "{x}");
+        assert_eq!((&saved.json()["version"], etag(&app.get(&path).await)), (&json!(1), etag(&saved)));
+        let patched = app.patch(&path, &json!({"tags": [x.to_string()]}), None).await;
+        assert!(tags.insert(etag(&patched)), "{x}");
+    }
+    let version = format!("{path}versions/1/");
+    let (before, _) =
+        (etag(&app.get(&version).await), placed["definition"]["nodes"][0]["coordinates"].take());
+    app.put(&path, &placed).await.ok();
+    assert_ne!(etag(&app.get(&version).await), before);
 }

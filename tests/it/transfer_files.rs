@@ -127,6 +127,35 @@ async fn a_plan_is_told_and_files_follow_their_workflows() {
 }
 
 #[tokio::test]
+async fn an_import_is_in_the_audit_log() {
+    let (files, store) = (folder(), empty().await);
+    for value in [1, 2, 2] {
+        std::fs::write(files.path().join("w.json"), giving("w", value).to_string()).expect("a file");
+        done(sluice("import", files.path(), &store, &["--yes"]));
+    }
+    let app = App::start_on(store, &[]).await;
+    let workflow = app.get("/wf/").await.ok()[0]["id"].clone();
+    let path = format!("/wf/{}/versions/", workflow.as_str().expect("an id"));
+    let versions = app.get(&path).await.ok();
+    let hash = |n: usize| versions[n]["definition_hash"].clone();
+    let entries = app.get("/audit/").await.ok();
+    let told: Vec<_> = entries
+        .as_array()
+        .expect("a list")
+        .iter()
+        .rev()
+        .map(|entry| {
+            assert_eq!(
+                (&entry["operation"], &entry["subject_id"], &entry["actor"]),
+                (&json!("import"), &workflow, &Value::Null)
+            );
+            (entry["before"].clone(), entry["after"].clone())
+        })
+        .collect();
+    assert_eq!(told, [(Value::Null, hash(1)), (hash(1), hash(0))], "{versions}");
+}
+
+#[tokio::test]
 async fn files_with_errors_change_nothing() {
     let (files, store) = (folder(), empty().await);
     let write = |name: &str, value: &Value| {

@@ -3,9 +3,9 @@
 use std::convert::Infallible;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
@@ -23,6 +23,7 @@ use sluice_persistence::{ApiKey, Database, PresentedKey};
 
 use crate::operations::Operation;
 use crate::problem::{Kind, Problem};
+use crate::state::lock;
 use crate::{Admission, AppState};
 
 static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -39,16 +40,16 @@ const USE_NOTED: Duration = Duration::from_secs(60);
 type Rates = RateLimiter<String, HashMapStateStore<String>, DefaultClock, StateInformationMiddleware>;
 
 /// What is known of keys, for a moment.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Access {
     keys: Cache<String, Option<Arc<ApiKey>>>,
-    /// That there was no key, a moment ago.
-    keyless: Cache<(), ()>,
+    /// Until when it is known that there is no key.
+    keyless_until: Mutex<Option<Instant>>,
     /// Once there was a key, calls without one are refused for as long as the server runs.
-    has_keys: Arc<AtomicBool>,
+    has_keys: AtomicBool,
     /// Keys whose use was noted a moment ago.
     noted: Cache<String, ()>,
-    rates: Option<Arc<Rates>>,
+    rates: Option<Rates>,
 }
 
 impl Access {
@@ -56,12 +57,12 @@ impl Access {
     pub(crate) fn new(calls_per_second: u32) -> Self {
         let rates = NonZeroU32::new(calls_per_second).map(|calls| {
             let limiter = RateLimiter::hashmap(Quota::per_second(calls));
-            Arc::new(limiter.with_middleware::<StateInformationMiddleware>())
+            limiter.with_middleware::<StateInformationMiddleware>()
         });
         Self {
             keys: Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(REMEMBERED).build(),
-            keyless: Cache::builder().max_capacity(1).time_to_live(REMEMBERED).build(),
-            has_keys: Arc::default(),
+            keyless_until: Mutex::default(),
+            has_keys: AtomicBool::default(),
             noted: Cache::builder().max_capacity(MOST_REMEMBERED).time_to_live(USE_NOTED).build(),
             rates,
         }
@@ -71,14 +72,15 @@ impl Access {
         if self.has_keys.load(Ordering::Relaxed) {
             return Ok(true);
         }
-        if self.keyless.contains_key(&()) {
+        if lock(&self.keyless_until).is_some_and(|until| Instant::now() < until) {
             return Ok(false);
         }
+        let until = Instant::now() + REMEMBERED;
         let has_keys = db.has_api_keys().await?;
         if has_keys {
             self.has_keys.store(true, Ordering::Relaxed);
         } else {
-            self.keyless.insert((), ()).await;
+            *lock(&self.keyless_until) = Some(until);
         }
         Ok(has_keys)
     }

@@ -81,8 +81,8 @@ pub(crate) fn deleted(id: Uuid) -> impl Fn(&Option<String>) -> Vec<Changed> {
 pub(crate) fn imported(outcome: &ImportOutcome) -> Vec<Changed> {
     let done = outcome.iter().flatten().filter(|one| one.action != ImportAction::Unchanged);
     done.filter_map(|one| {
-        let after = Some(one.after.definition.hash.clone());
-        Some(Changed { after, ..Changed::made("workflow", one.id?) })
+        let (before, after) = (one.before_hash.clone(), Some(one.after.definition.hash.clone()));
+        Some(Changed { before, after, ..Changed::made("workflow", one.id?) })
     })
     .collect()
 }

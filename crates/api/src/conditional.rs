@@ -136,18 +136,44 @@ fn changed(current: &WorkflowRow, diff: Option<serde_json::Value>) -> Problem {
     Problem::new(Kind::PreconditionFailed, detail).with_changed(changed)
 }
 
-/// A header of a known form; none when it isn't there.
+/// A header of entity tags; none when it isn't there.
 fn read<H: Header>(headers: &HeaderMap) -> Result<Option<H>, Problem> {
     let name: &HeaderName = H::name();
-    let mut values = headers.get_all(name).iter().peekable();
-    if values.peek().is_none() {
+    let values = headers.get_all(name);
+    let lines: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
+    if lines.is_empty() {
         return Ok(None);
     }
-    H::decode(&mut values).map(Some).map_err(|_| {
+    // The library takes what is malformed for a tag that matches nothing: its sender would look for a change.
+    let read = H::decode(&mut values.iter()).ok().filter(|_| are_tags(&lines.join(",")));
+    read.map(Some).ok_or_else(|| {
         let detail =
             format!("The header {name} must be * or entity tags in quotes, as they came in the header ETag.");
         Problem::new(Kind::BadRequest, detail)
     })
+}
+
+/// Whether a text is `*` or a list of entity tags (RFC 9110, 8.8.3 and 5.6.1).
+fn are_tags(text: &str) -> bool {
+    let space = [' ', '\t'];
+    let mut rest = text.trim_matches(space);
+    if rest == "*" {
+        return true;
+    }
+    let mut some = false;
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        if rest.is_empty() {
+            return some;
+        }
+        let opened = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"');
+        let Some((tag, after)) = opened.and_then(|tag| tag.split_once('"')) else { return false };
+        rest = after.trim_start_matches(space);
+        if tag.contains(space) || !(rest.is_empty() || rest.starts_with(',')) {
+            return false;
+        }
+        some = true;
+    }
 }
 
 fn note(headers: &HeaderMap) -> Result<Option<String>, Problem> {

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeMap;
 
-use utoipa::openapi::path::{HttpMethod, Operation, ParameterBuilder, ParameterIn};
+use sluice_domain::access::Scope;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, RefOr, Required, Response,
-    Schema, ServerBuilder,
+    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, RefOr, Required,
+    Response, Schema, ServerBuilder,
 };
-use utoipa::{IntoResponses as _, PartialSchema, ToSchema};
+use utoipa::{IntoResponses as _, OpenApi as _, PartialSchema, ToSchema};
 
 use crate::lists;
-use crate::operations;
 use crate::problem::ProblemBody;
 use crate::responses::{AccessProblems, AnyProblem, KeyProblems};
+use crate::router;
 
 const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs them so that nothing is lost, and \
     holds them at a gate until a person opens it.\n\nEvery path is served at the root and under `/api`, with and \
@@ -40,11 +41,14 @@ pub(crate) const TAGS: [(&str, &str); 9] = [
 /// The document of the interface as it is derived from the code; [`crate::document()`] is what is given out.
 #[must_use]
 pub(crate) fn openapi() -> OpenApi {
-    crate::router::routes().into_openapi()
+    let mut document = base();
+    document.merge(router::Described::openapi());
+    finish(&mut document);
+    document
 }
 
 /// The document without its paths.
-pub(crate) fn base() -> OpenApi {
+fn base() -> OpenApi {
     let license =
         LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build();
     let info = InfoBuilder::new()
@@ -88,10 +92,11 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
 }
 
 /// Says what holds of every call, of every POST, and of lists, with which headers they come.
-pub(crate) fn finish(document: &mut OpenApi) {
+fn finish(document: &mut OpenApi) {
+    let calls = router::operations();
     for item in document.paths.paths.values_mut() {
-        for (method, operation) in operations::methods_mut(item) {
-            ask_for_key(&method, operation);
+        for operation in operations_of(item) {
+            ask_for_key(calls.scope(operation.operation_id.as_deref().unwrap_or_default()), operation);
             operation.responses.responses.extend(AnyProblem::responses());
             tell_examples(operation);
         }
@@ -105,9 +110,13 @@ pub(crate) fn finish(document: &mut OpenApi) {
     }
 }
 
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+}
+
 /// Says which scope a key needs for a call, and what comes of keys that don't fit.
-fn ask_for_key(method: &HttpMethod, operation: &mut Operation) {
-    let Some(scope) = operations::scope(method, operation) else {
+fn ask_for_key(scope: Option<Scope>, operation: &mut Operation) {
+    let Some(scope) = scope else {
         operation.security = Some(Vec::new());
         return;
     };

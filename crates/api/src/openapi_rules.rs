@@ -5,12 +5,12 @@ use std::collections::HashSet;
 use serde_json::{Map, Value};
 
 use super::TAGS;
-use crate::{OpenApiVersion, document as published};
+use crate::{OpenApiVersion, Settings, document as published};
 
 const METHODS: [&str; 5] = ["get", "put", "post", "delete", "patch"];
 
 fn document() -> Value {
-    published(OpenApiVersion::V3_1)
+    published(OpenApiVersion::V3_1, &Settings::new("."))
 }
 
 fn object(value: &Value) -> &Map<String, Value> {

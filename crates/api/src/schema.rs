@@ -367,7 +367,7 @@ mod tests {
 
     #[test]
     fn the_shapes_are_those_of_the_domain() {
-        let document = crate::document(crate::OpenApiVersion::V3_1);
+        let document = crate::document(crate::OpenApiVersion::V3_1, &crate::Settings::new("."));
         let properties = |name: &str| keys(&document["components"]["schemas"][name]["properties"]);
         let written = |value: serde_json::Result<Value>| keys(&value.unwrap());
         assert_eq!(properties("OtherNode"), written(serde_json::to_value(Node::default())));

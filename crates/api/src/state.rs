@@ -1,19 +1,36 @@
+use std::ops::Deref;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use axum::body::Bytes;
+use sluice_domain::validation;
 use sluice_engine::Engine;
+use sluice_nodes::Builtin;
 use sluice_persistence::Database;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::access::Access;
+use crate::document::{OpenApiVersion, document_text};
 use crate::metrics::HttpMetrics;
 use crate::once::InProgress;
 use crate::problem::{Kind, Problem};
 
-/// What every handler works with.
+/// What every handler works with. A request is handed through several layers, each with a clone of its own: that is one
+/// count more.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Shared>);
+
+impl Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+/// What is there once in a server.
+pub struct Shared {
     /// Where workflows and runs are kept.
     pub db: Database,
     /// What drives runs.
@@ -28,6 +45,8 @@ pub struct AppState {
     pub(crate) access: Access,
     /// The numbers of requests.
     pub(crate) metrics: HttpMetrics,
+    /// The OpenAPI documents, 3.1 and 3.0, once they were asked for.
+    documents: [OnceLock<Bytes>; 2],
 }
 
 impl AppState {
@@ -36,7 +55,7 @@ impl AppState {
     pub fn new(db: Database, engine: Engine, settings: Settings) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_event_streams.min(Semaphore::MAX_PERMITS)));
         let access = Access::new(settings.max_calls_per_second);
-        Self {
+        Self(Arc::new(Shared {
             db,
             engine,
             settings: Arc::new(settings),
@@ -44,7 +63,18 @@ impl AppState {
             in_progress: InProgress::default(),
             access,
             metrics: HttpMetrics::default(),
-        }
+            documents: Default::default(),
+        }))
+    }
+
+    /// The OpenAPI document of this server.
+    pub(crate) fn document(&self, version: OpenApiVersion) -> Bytes {
+        let [newer, older] = &self.documents;
+        let kept = match version {
+            OpenApiVersion::V3_1 => newer,
+            OpenApiVersion::V3_0 => older,
+        };
+        kept.get_or_init(|| document_text(version, &self.settings).into()).clone()
     }
 
     /// A place for one more event stream.
@@ -54,6 +84,11 @@ impl AppState {
             Problem::new(Kind::TooManyStreams, detail)
         })
     }
+}
+
+/// What a mutex holds. None of ours is held where something could panic halfway through a change.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Where imports go, which have a limit of their own.
@@ -76,8 +111,16 @@ pub struct Settings {
     pub run_wait: Duration,
     /// The most rows of a dataset or a batch.
     pub max_batch_rows: usize,
+    /// The most nodes of a definition, those of its subworkflows counted apart.
+    pub max_definition_nodes: usize,
+    /// The most items of a page.
+    pub max_page_size: u64,
     /// How long the next piece of a body is waited for.
     pub body_pause: Duration,
+    /// How long the head of a request is waited for. Whoever serves the router sees to it; it stands in the document.
+    pub head_timeout: Duration,
+    /// The most connections that are open at the same time, likewise.
+    pub max_connections: usize,
     /// The most event streams that are open at the same time.
     pub max_event_streams: usize,
     /// Who may call.
@@ -109,13 +152,28 @@ impl Settings {
             max_upload_files: 20,
             run_wait: Duration::from_secs(600),
             max_batch_rows: 10_000,
+            max_definition_nodes: validation::MAX_NODES,
+            max_page_size: 100,
             body_pause: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(10),
+            max_connections: 4_096,
             max_event_streams: 1_000,
             admission: Admission::Keys,
             max_calls_per_second: 1_000,
             cors_origins: Vec::new(),
         }
     }
+
+    /// The kinds of nodes, for validation.
+    pub(crate) fn kinds(&self) -> Builtin {
+        Builtin { max_nodes: self.max_definition_nodes, ..Builtin::default() }
+    }
+
+    /// How many items a page has when nothing is said.
+    pub(crate) fn default_page_size(&self) -> u64 {
+        self.max_page_size.min(10)
+    }
+
     /// The largest JSON body that is taken on a path.
     pub(crate) fn max_body_on(&self, path: &str) -> usize {
         if path == IMPORT { self.max_import_bytes } else { self.max_body_bytes }

@@ -20,7 +20,7 @@ pub(crate) struct Plans {
 
 impl Plans {
     pub(crate) fn new(store: Arc<dyn RunStore>, policies: Policies) -> Self {
-        Self { store, kinds: Builtin { policies }, cache: Cache::new(CAPACITY) }
+        Self { store, kinds: Builtin { policies, ..Builtin::default() }, cache: Cache::new(CAPACITY) }
     }
 
     /// The plan of a version; made when nobody asked for it lately.

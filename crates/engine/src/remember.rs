@@ -6,6 +6,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::clock;
+
 /// What a client that asks again with the same key is told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
@@ -47,6 +49,19 @@ pub struct AuditEntry {
     pub before: Option<String>,
     /// What it is now. None: it is gone.
     pub after: Option<String>,
+}
+
+impl AuditEntry {
+    /// What a command of the program changed, as `keys create`: nobody's key is known then, and no request has made it.
+    #[must_use]
+    pub fn of_command(
+        command: &str,
+        (subject, subject_id): (&'static str, String),
+        (before, after): (Option<String>, Option<String>),
+    ) -> Self {
+        let request_id = clock::new_id().to_string();
+        Self { actor: None, operation: command.to_owned(), request_id, subject, subject_id, before, after }
+    }
 }
 
 /// What is kept with a change.

@@ -4,17 +4,25 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody};
-use sluice_domain::validation::{Catalogue, ConfigProblem, Facts};
+use sluice_domain::validation::{Catalogue, ConfigProblem, Facts, MAX_NODES};
 use sluice_domain::{Definition, Node};
 
 use crate::config::{self, Config, ConfigSchema};
 use crate::{Policies, facts, kinds, known};
 
 /// The kinds of nodes that this program comes with.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Builtin {
     /// What nodes that work outside of the log get of the server.
     pub policies: Policies,
+    /// See [`Catalogue::max_nodes`].
+    pub max_nodes: usize,
+}
+
+impl Default for Builtin {
+    fn default() -> Self {
+        Self { policies: Policies::default(), max_nodes: MAX_NODES }
+    }
 }
 
 /// A kind that this program can run.
@@ -118,6 +126,10 @@ fn broken(sentence: String) -> LoopBody {
 }
 
 impl Catalogue for Builtin {
+    fn max_nodes(&self) -> usize {
+        self.max_nodes
+    }
+
     fn names(&self) -> Vec<&'static str> {
         known::NAMES.to_vec()
     }

@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, Query
 use uuid::Uuid;
 
 use crate::connect::{self, Use};
-use crate::entity::{run, run_log, workflow_version};
+use crate::entity::{run, run_log, workflow, workflow_version};
 
 /// How many prepared statements a connection keeps: one a table, and for each number of rows that is written at once.
 const STATEMENTS: usize = 128;
@@ -210,6 +210,21 @@ fn optional_time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<DateTim
 fn parsed(text: &str) -> rusqlite::Result<DateTime<Utc>> {
     DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|error| {
         rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+    })
+}
+
+/// A row of `workflows`.
+pub(crate) fn workflow(row: &Row<'_>) -> rusqlite::Result<workflow::Model> {
+    Ok(workflow::Model {
+        id: id(row, "id")?,
+        name: row.get("name")?,
+        description: row.get("description")?,
+        definition: row.get("definition")?,
+        created_at: time(row, "created_at")?,
+        updated_at: time(row, "updated_at")?,
+        tags: row.get("tags")?,
+        version: row.get("version")?,
+        has_words: row.get("has_words")?,
     })
 }
 

@@ -263,17 +263,9 @@ async fn note(
     tx: &DatabaseTransaction,
     operation: &str,
     key: &entity::Model,
-    (before, after): (Option<String>, Option<String>),
+    states: (Option<String>, Option<String>),
 ) -> Result<(), KeyError> {
-    let entry = AuditEntry {
-        actor: None,
-        operation: operation.to_owned(),
-        request_id: clock::new_id().to_string(),
-        subject: "key",
-        subject_id: key.id.clone(),
-        before,
-        after,
-    };
+    let entry = AuditEntry::of_command(operation, ("key", key.id.clone()), states);
     audit::insert(&Tx::Orm(tx), &[&entry]).await.map_err(failed)
 }
 

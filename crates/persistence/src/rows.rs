@@ -82,7 +82,10 @@ pub(crate) fn readable<T>(rows: impl IntoIterator<Item = Result<T, StoreError>>)
 }
 
 pub(crate) fn workflow(row: &QueryResult) -> Result<WorkflowRow, StoreError> {
-    let row: workflow::Model = read(row, "", WORKFLOWS)?;
+    readable_workflow(read(row, "", WORKFLOWS)?)
+}
+
+pub(crate) fn readable_workflow(row: workflow::Model) -> Result<WorkflowRow, StoreError> {
     check_definition(&row.definition, WORKFLOWS, row.id)?;
     Ok(of_workflow(row))
 }

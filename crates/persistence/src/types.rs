@@ -173,12 +173,14 @@ pub struct WorkflowRow {
 
 impl WorkflowRow {
     /// What tells this state of the workflow from any other: the number of its latest version, a dash, and 32 hex
-    /// digits of the SHA-256 of all that an answer shows. The opaque part of an entity tag (RFC 9110, 8.8.3).
+    /// digits of a SHA-256. The opaque part of an entity tag (RFC 9110, 8.8.3). The definition, which may be large, is
+    /// not read for it: each change of it comes with a later `updated_at`.
     #[must_use]
     pub fn etag(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
         let saved = self.updated_at.to_rfc3339();
-        etag(self.version, [&self.name, description, &self.definition, &self.tags, &saved])
+        let id = self.id.to_string();
+        etag(self.version, [&id, &self.name, description, &self.tags, &saved])
     }
 }
 
@@ -226,7 +228,8 @@ impl VersionRow {
     pub fn etag(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
         let saved = self.updated_at.to_rfc3339();
-        etag(self.version, [&self.name, description, &self.definition, &self.definition_hash, &saved])
+        let id = self.id.to_string();
+        etag(self.version, [&id, &self.name, description, &self.definition_hash, &saved])
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
@@ -92,7 +92,7 @@ impl Change for Patch {
         if row == current {
             return Ok(Saved::beside(current, false));
         }
-        let row = WorkflowRow { updated_at: clock::now(), ..row };
+        let row = WorkflowRow { updated_at: after(current.updated_at), ..row };
         write(tx, &current, &row).await?;
         Ok(Saved::beside(row, true))
     }
@@ -233,13 +233,18 @@ pub(crate) async fn save(
     Ok(saved)
 }
 
+/// Now, and later than `before` also where the clock was put back: entity tags tell states apart by their time.
+fn after(before: DateTime<Utc>) -> DateTime<Utc> {
+    clock::now().max(before + TimeDelta::microseconds(1))
+}
+
 async fn keep(
     tx: &DatabaseTransaction,
     (before, row): (&WorkflowRow, WorkflowRow),
     new: &NewWorkflow,
     saving: &Saving,
 ) -> Result<Saved, DbErr> {
-    let now = clock::now();
+    let now = after(before.updated_at);
     let latest = latest(tx, row.id).await?;
     let is_version = latest.as_ref().is_none_or(|latest| latest.hash != new.definition.hash);
     let number = latest.as_ref().map_or(0, |latest| latest.number).saturating_add(i32::from(is_version));

@@ -138,8 +138,11 @@ impl Database {
     ///
     /// When the store fails or the row can't be read.
     pub async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRow>, StoreError> {
-        let found =
-            rows::find(self.readers(), workflow::Entity::find_by_id(id)).await.map_err(store_error)?;
+        let select = workflow::Entity::find_by_id(id);
+        if let Some(found) = self.direct().and_then(|direct| direct.read(&select, direct::workflow)) {
+            return found.into_iter().next().map(rows::readable_workflow).transpose();
+        }
+        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
         found.first().map(rows::workflow).transpose()
     }
 

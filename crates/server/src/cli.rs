@@ -217,6 +217,12 @@ pub(crate) struct ServeArgs {
     /// The most rows of a dataset or a batch.
     #[arg(long, env = "SLUICE_MAX_BATCH_ROWS", default_value_t = 10_000)]
     pub(crate) max_batch_rows: usize,
+    /// The most nodes of a definition that is saved; its subworkflows are counted apart.
+    #[arg(long, env = "SLUICE_MAX_DEFINITION_NODES", default_value_t = 100_000, value_parser = clap::value_parser!(u64).range(1..=100_000))]
+    pub(crate) max_definition_nodes: u64,
+    /// The most items of a page of a list.
+    #[arg(long, env = "SLUICE_MAX_PAGE_SIZE", default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    pub(crate) max_page_size: u64,
     /// How long a request waits for its run before it is answered with the run as it is, in seconds.
     #[arg(long, env = "SLUICE_RUN_WAIT_SECONDS", default_value_t = 600)]
     pub(crate) run_wait_seconds: u64,

@@ -18,7 +18,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use cli::{Cli, Command};
-use sluice_api::{OpenApiVersion, document_text};
+use sluice_api::{OpenApiVersion, Settings, document_text};
 
 /// Long lists of small things, as plans and JSON are, cost half as much as with the system's allocator.
 #[global_allocator]
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 }
 
 fn openapi(version: OpenApiVersion) -> Result<(), Box<dyn std::error::Error>> {
-    writeln!(std::io::stdout(), "{}", document_text(version))?;
+    writeln!(std::io::stdout(), "{}", document_text(version, &Settings::new(".")))?;
     Ok(())
 }
 

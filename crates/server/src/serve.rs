@@ -115,6 +115,10 @@ fn settings(args: &ServeArgs) -> Result<Settings, Failure> {
         max_calls_per_second: args.access.max_calls_per_second,
         cors_origins: args.access.cors_origins.clone(),
         max_batch_rows: args.max_batch_rows,
+        max_definition_nodes: usize::try_from(args.max_definition_nodes)?,
+        max_page_size: args.max_page_size,
+        head_timeout: Duration::try_from_secs_f64(args.connections.head_timeout_seconds)?,
+        max_connections: args.connections.max_connections,
         body_pause: Duration::try_from_secs_f64(args.connections.body_timeout_seconds)?,
     })
 }

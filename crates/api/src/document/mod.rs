@@ -1,16 +1,17 @@
 //! The document as it is given out: the derived one, with what derives can't say, in two versions.
 
+mod limits;
 mod node_kinds;
 mod older;
 
-use std::sync::LazyLock;
-
+use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde_json::Value;
 
 use crate::extract::{FromQuery, Query, Reader};
 use crate::openapi::openapi;
+use crate::{AppState, Settings};
 
 /// A version of OpenAPI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -22,18 +23,14 @@ pub enum OpenApiVersion {
     V3_0,
 }
 
-static TEXTS: LazyLock<[String; 2]> = LazyLock::new(|| {
-    [OpenApiVersion::V3_1, OpenApiVersion::V3_0]
-        .map(|version| serde_json::to_string_pretty(&document(version)).unwrap_or_default())
-});
-
-/// The OpenAPI document.
+/// The OpenAPI document of a server with these settings.
 #[must_use]
-pub fn document(version: OpenApiVersion) -> Value {
+pub fn document(version: OpenApiVersion, settings: &Settings) -> Value {
     let mut document = serde_json::to_value(openapi()).unwrap_or_default();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         node_kinds::describe(schemas);
     }
+    limits::tell(&mut document, settings);
     without_noise(&mut document["components"]);
     without_noise(&mut document["paths"]);
     match version {
@@ -56,11 +53,8 @@ fn without_noise(value: &mut Value) {
 
 /// The OpenAPI document as text, as it is served.
 #[must_use]
-pub fn document_text(version: OpenApiVersion) -> &'static str {
-    match version {
-        OpenApiVersion::V3_1 => &TEXTS[0],
-        OpenApiVersion::V3_0 => &TEXTS[1],
-    }
+pub fn document_text(version: OpenApiVersion, settings: &Settings) -> String {
+    serde_json::to_string_pretty(&document(version, settings)).unwrap_or_default()
 }
 
 /// Which version is asked for.
@@ -76,6 +70,9 @@ impl FromQuery for VersionQuery {
 }
 
 /// Answers with the document.
-pub(crate) async fn served(Query(VersionQuery(version)): Query<VersionQuery>) -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], document_text(version))
+pub(crate) async fn served(
+    State(state): State<AppState>,
+    Query(VersionQuery(version)): Query<VersionQuery>,
+) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, "application/json")], state.document(version))
 }

@@ -3,7 +3,7 @@ use sluice_domain::Node;
 use sluice_domain::validation::{self, Catalogue as _, Code};
 use sluice_nodes::{Builtin, catalogue};
 
-use crate::{OpenApiVersion, document};
+use crate::{OpenApiVersion, Settings, document};
 
 /// Values of every type, and such as lie at the edges of limits.
 fn values() -> Vec<Value> {
@@ -43,7 +43,7 @@ fn values() -> Vec<Value> {
 /// What the server refuses for being of the wrong form the document forbids, and the other way round.
 #[test]
 fn the_document_forbids_what_the_server_refuses() {
-    let document = document(OpenApiVersion::V3_1);
+    let document = document(OpenApiVersion::V3_1, &Settings::new("."));
     let schema = json!({"$ref": "#/components/schemas/Node", "components": document["components"]});
     let validator = jsonschema::options().build(&schema).unwrap();
     let (mut taken, mut refused) = (0, 0);
@@ -74,7 +74,7 @@ fn the_document_forbids_what_the_server_refuses() {
 
 #[test]
 fn nodes_of_unknown_kinds_have_a_place() {
-    let document = document(OpenApiVersion::V3_1);
+    let document = document(OpenApiVersion::V3_1, &Settings::new("."));
     let schema = json!({"$ref": "#/components/schemas/Node", "components": document["components"]});
     let validator = jsonschema::options().build(&schema).unwrap();
     assert!(validator.is_valid(&json!({"id": "a", "node_type": "LaterNode", "config": {"anything": 1}})));
@@ -90,7 +90,7 @@ fn nodes_of_unknown_kinds_have_a_place() {
 
 #[test]
 fn texts_may_be_as_long_as_the_document_says() {
-    let document = document(OpenApiVersion::V3_1);
+    let document = document(OpenApiVersion::V3_1, &Settings::new("."));
     let mut checked = 0;
     let properties = document["components"]["schemas"]["InputNode"]["properties"].as_object().unwrap();
     for (field, shape) in properties {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::{converted, schema};
-use crate::{OpenApiVersion, document};
+use crate::{OpenApiVersion, Settings, document};
 
 fn older(mut shape: Value) -> Value {
     schema(&mut shape);
@@ -82,7 +82,10 @@ fn scopes_are_told_in_words() {
 
 #[test]
 fn both_documents_have_the_same_calls_examples_and_components() {
-    let (newer, older) = (document(OpenApiVersion::V3_1), document(OpenApiVersion::V3_0));
+    let (newer, older) = (
+        document(OpenApiVersion::V3_1, &Settings::new(".")),
+        document(OpenApiVersion::V3_0, &Settings::new(".")),
+    );
     let names = |document: &Value, place: &str| -> Vec<String> {
         document.pointer(place).unwrap().as_object().unwrap().keys().cloned().collect()
     };

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 use sluice_domain::naming::is_label;
 use sluice_persistence::{Pin, Search};
 
+use crate::AppState;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::time;
 
@@ -28,10 +29,10 @@ pub(crate) trait FromQuery: Sized {
     fn from_query(reader: &mut Reader) -> Self;
 }
 
-impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
+impl<T: FromQuery> FromRequestParts<AppState> for Query<T> {
     type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Problem> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let pairs = pairs.map_err(|_| {
             Problem::new(
@@ -39,7 +40,8 @@ impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
                 "The query can't be read. Write it as name=value&name=value, percent-encoded.",
             )
         })?;
-        let mut reader = Reader { pairs: pairs.0, found: Vec::new() };
+        let pages = (state.settings.max_page_size, state.settings.default_page_size());
+        let mut reader = Reader { pairs: pairs.0, found: Vec::new(), pages };
         let query = T::from_query(&mut reader);
         if reader.found.is_empty() {
             Ok(Self(query))
@@ -54,6 +56,8 @@ impl<S: Send + Sync, T: FromQuery> FromRequestParts<S> for Query<T> {
 pub(crate) struct Reader {
     pairs: Vec<(String, String)>,
     found: Vec<ProblemItem>,
+    /// The most items of a page, and how many it has when nothing is said.
+    pages: (u64, u64),
 }
 
 impl Reader {
@@ -73,6 +77,12 @@ impl Reader {
             self.found.push(ProblemItem::new(format!("/{name}"), code, detail));
         }
         parsed
+    }
+
+    /// How many items a page has.
+    pub(crate) fn page_size(&mut self) -> u64 {
+        let (most, default) = self.pages;
+        self.number("page_size", most, default)
     }
 
     /// A whole number from 1 to `max`.
@@ -205,7 +215,7 @@ impl Reader {
     /// A reader of a query without escapes.
     pub(crate) fn of(query: &str) -> Self {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        Self { pairs: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), found: Vec::new() }
+        Self { pairs: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), ..Self::default() }
     }
 
     /// Whether nothing is wrong.
@@ -220,7 +230,7 @@ mod tests {
 
     fn reader(pairs: &[(&str, &str)]) -> Reader {
         let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Reader { pairs, found: Vec::new() }
+        Reader { pairs, found: Vec::new(), pages: (100, 10) }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! OpenAPI document, which say the same, find them all.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
@@ -12,6 +12,7 @@ use sluice_domain::validation::pointer_step;
 use utoipa::ToSchema;
 
 use crate::problem::ProblemItem;
+use crate::state::lock;
 
 /// The longest body of which every problem is told; of a longer one the first is.
 pub(crate) const MAX_BODY: usize = 1 << 20;
@@ -42,7 +43,7 @@ pub(crate) fn problems<T: ToSchema>(body: &Value) -> Vec<ProblemItem> {
 
 /// The validator of a component, compiled when it is first needed.
 fn validator(name: &str) -> Option<Arc<Validator>> {
-    let mut validators = VALIDATORS.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut validators = lock(&VALIDATORS);
     if let Some(validator) = validators.get(name) {
         return Some(Arc::clone(validator));
     }

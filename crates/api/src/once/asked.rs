@@ -11,10 +11,10 @@ use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Limited};
 use sha2::{Digest as _, Sha256};
 
-use super::lock;
 use crate::AppState;
 use crate::extract::{media_type, read_body};
 use crate::problem::{Kind, Problem};
+use crate::state::lock;
 
 /// The hash of a request's path, query and body. Of a form it is known when the form was read.
 #[derive(Clone, Debug, Default)]

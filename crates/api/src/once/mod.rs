@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Request, State};
@@ -26,6 +26,7 @@ use crate::AppState;
 use crate::access::Caller;
 use crate::audit::{self, Changed, Origin};
 use crate::problem::{Kind, Problem};
+use crate::state::lock;
 
 /// The key of a request that is to be carried out once.
 pub(crate) const KEY: &str = "idempotency-key";
@@ -299,11 +300,6 @@ fn checked(key: &HeaderValue) -> Result<String, Problem> {
         );
         Problem::new(Kind::BadRequest, detail)
     })
-}
-
-/// Nothing can panic halfway through a change.
-pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -6,12 +6,10 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::body::Body;
 use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
-use axum::extract::{DefaultBodyLimit, FromRequest, Multipart, Request, State};
+use axum::extract::{FromRequest, Multipart, Request, State};
 use axum::http::StatusCode;
 use http_body_util::Limited;
 use utoipa::ToSchema;
-use utoipa_axum::router::OpenApiRouter;
-use utoipa_axum::routes;
 use uuid::Uuid;
 
 use crate::audit::Changed;
@@ -28,11 +26,6 @@ use crate::{AppState, Settings, examples};
 const MAX_TEXT: usize = 1024;
 /// How long the rest of a refused upload is read, for clients that see an answer only after they sent all.
 const PATIENCE: Duration = Duration::from_secs(5);
-
-pub(crate) fn router() -> OpenApiRouter<AppState> {
-    // The limits of an upload are per file and count: [`Upload`] keeps them while it streams.
-    OpenApiRouter::new().routes(routes!(test_file_upload)).layer(DefaultBodyLimit::disable())
-}
 
 /// Files for a node of a workflow.
 #[derive(Debug, ToSchema)]

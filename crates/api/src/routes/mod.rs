@@ -41,7 +41,7 @@ pub(crate) struct PageQuery {
 
 impl FromQuery for PageQuery {
     fn from_query(reader: &mut Reader) -> Self {
-        Self { page: reader.number("page", MAX_PAGE, 1), page_size: reader.number("page_size", 100, 10) }
+        Self { page: reader.number("page", MAX_PAGE, 1), page_size: reader.page_size() }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use axum::Json as Answer;
+use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
 use sluice_domain::transfer::{self, Form};
@@ -16,7 +17,7 @@ use super::workflows::WorkflowCreateRequest;
 use crate::extract::{JsonText, parse_now, shape};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::responses::{BodyProblems, ServerProblems};
-use crate::{examples, schema};
+use crate::{AppState, examples, schema};
 
 /// What can be validated: a workflow as it would be saved, or its definition alone. It only describes the
 /// body, which is looked into as it was sent.
@@ -129,14 +130,18 @@ impl From<validation::Diagnostic> for Diagnostic {
         BodyProblems, ServerProblems,
     )
 )]
-pub(crate) async fn workflow_validate(JsonText(text): JsonText) -> Result<Answer<Validation>, Problem> {
+pub(crate) async fn workflow_validate(
+    State(state): State<AppState>,
+    JsonText(text): JsonText,
+) -> Result<Answer<Validation>, Problem> {
+    let kinds = state.settings.kinds();
     // It may take a while, in which others shall not wait.
-    let judged = tokio::task::spawn_blocking(move || judge(&text)).await;
+    let judged = tokio::task::spawn_blocking(move || judge(&text, &kinds)).await;
     judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map(Answer)
 }
 
-fn judge(text: &[u8]) -> Result<Validation, Problem> {
-    let mut found = diagnose(text);
+fn judge(text: &[u8], kinds: &Builtin) -> Result<Validation, Problem> {
+    let mut found = found_by(text, kinds);
     match found.first() {
         Some(first) if first.code == Code::JsonSyntax => {
             return Err(Problem::new(Kind::InvalidJson, first.message.as_str()));
@@ -158,7 +163,11 @@ fn judge(text: &[u8]) -> Result<Validation, Problem> {
 /// in an exported document. Pointers lead into `text`. A file may leave the name out, which an import then makes up.
 #[must_use]
 pub fn diagnose(text: &[u8]) -> Vec<validation::Diagnostic> {
-    let mut found = validation::diagnose_json(text, &Builtin::default());
+    found_by(text, &Builtin::default())
+}
+
+fn found_by(text: &[u8], kinds: &Builtin) -> Vec<validation::Diagnostic> {
+    let mut found = validation::diagnose_json(text, kinds);
     let is_misshapen = found.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid);
     if is_misshapen && text.len() <= shape::MAX_BODY {
         every_misshape(text, &mut found);

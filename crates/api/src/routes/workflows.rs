@@ -175,10 +175,10 @@ impl Workflow {
 
 impl WorkflowCreateRequest {
     /// The workflow to be saved, every problem of its definition found first.
-    async fn accept(self) -> Result<NewWorkflow, Problem> {
+    async fn accept(self, kinds: Builtin) -> Result<NewWorkflow, Problem> {
         let Self { name, description, definition, tags } = self;
         let name = if name.trim().is_empty() { naming::UNTITLED.to_owned() } else { name };
-        let definition = checked(definition.unwrap_or_default()).await?;
+        let definition = checked(definition.unwrap_or_default(), kinds).await?;
         Ok(NewWorkflow {
             name,
             description: Some(description.unwrap_or_default()),
@@ -190,20 +190,20 @@ impl WorkflowCreateRequest {
 }
 
 /// The definition in its stored form.
-async fn checked(mut definition: Definition) -> Result<Accepted, Problem> {
+async fn checked(mut definition: Definition, kinds: Builtin) -> Result<Accepted, Problem> {
     definition.normalise();
     let definition = definition.or_default();
     let json = definition.to_json();
     if json.len() < LARGE {
-        return check(&definition, json);
+        return check(&definition, json, &kinds);
     }
     // It takes a while, in which others shall not wait.
-    let checked = tokio::task::spawn_blocking(move || check(&definition, json)).await;
+    let checked = tokio::task::spawn_blocking(move || check(&definition, json, &kinds)).await;
     checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-fn check(definition: &Definition, json: String) -> Result<Accepted, Problem> {
-    let found = validation::validate(definition, &Builtin::default());
+fn check(definition: &Definition, json: String, kinds: &Builtin) -> Result<Accepted, Problem> {
+    let found = validation::validate(definition, kinds);
     if !found.is_empty() {
         return Err(Problem::invalid(Kind::InvalidDefinition, found.into_iter().map(item).collect()));
     }
@@ -241,7 +241,7 @@ pub(crate) async fn workflow_create(
     once: Once,
     Json(request): Json<WorkflowCreateRequest>,
 ) -> Result<Tagged<Workflow>, Problem> {
-    let new = request.accept().await?;
+    let new = request.accept(state.settings.kinds()).await?;
     let new = NewWorkflow { by: caller.into_name(), ..new };
     let keep = once.keep(audit::workflow, |saved| Workflow::kept(&saved.row));
     Workflow::tagged(state.db.workflow_create(new, keep).await?)
@@ -303,7 +303,7 @@ pub(crate) async fn workflow_update(
 ) -> Result<Tagged<Workflow>, Problem> {
     let replaced = match request {
         Ok(Json(request)) if request.definition.is_none() => Err(definition_missing()),
-        Ok(Json(request)) => request.accept().await,
+        Ok(Json(request)) => request.accept(state.settings.kinds()).await,
         Err(problem) => Err(problem),
     };
     let replaced = found_first(&state, id, replaced).await?;
@@ -429,7 +429,7 @@ pub(crate) async fn workflow_reset(
 ) -> Result<Tagged<Workflow>, Problem> {
     let mut defaults = Vec::new();
     for of in SpurType::ALL {
-        defaults.push((of, checked(Definition::default_for(of)).await?));
+        defaults.push((of, checked(Definition::default_for(of), Builtin::default()).await?));
     }
     let saving = Saving { label: query.label, ..edit.saving.clone() };
     let saved = state.db.workflow_reset(id, defaults, saving, once.tell(audit::workflow)).await;

@@ -76,9 +76,9 @@ impl<'c> Checker<'c> {
 
     fn is_bounded(&mut self, definition: &Definition, prefix: &str) -> bool {
         let (nodes, links) = (definition.nodes.len(), definition.links.len());
-        if nodes > MAX_NODES {
-            let message =
-                format!("There are {nodes} nodes, at most {MAX_NODES} are taken. Split the workflow.");
+        let most = self.catalogue.max_nodes().min(MAX_NODES);
+        if nodes > most {
+            let message = format!("There are {nodes} nodes, at most {most} are taken. Split the workflow.");
             self.report(Code::TooManyNodes, format!("{prefix}/nodes"), None, message);
         }
         if links > MAX_LINKS {
@@ -86,7 +86,7 @@ impl<'c> Checker<'c> {
                 format!("There are {links} links, at most {MAX_LINKS} are taken. Split the workflow.");
             self.report(Code::TooManyLinks, format!("{prefix}/links"), None, message);
         }
-        nodes <= MAX_NODES && links <= MAX_LINKS
+        nodes <= most && links <= MAX_LINKS
     }
 
     fn ids(&mut self, definition: &Definition, outline: &Outline<'_>, prefix: &str) {

@@ -19,7 +19,7 @@ pub(crate) use text::parse;
 
 use crate::{Definition, Node};
 
-/// The most nodes of a definition, those of its subworkflows counted apart.
+/// The most nodes of a definition, those of its subworkflows counted apart, wherever less isn't wanted.
 pub const MAX_NODES: usize = 100_000;
 /// The most links of a definition, those of its subworkflows counted apart.
 pub const MAX_LINKS: usize = 400_000;
@@ -48,6 +48,10 @@ pub trait Catalogue {
     fn routes(&self, node: &Node) -> Option<Vec<String>>;
     /// The definition that the node's `config` holds as its body.
     fn body(&self, node: &Node) -> Option<Definition>;
+    /// The most nodes of a definition, those of its subworkflows counted apart; [`MAX_NODES`] at most.
+    fn max_nodes(&self) -> usize {
+        MAX_NODES
+    }
     /// What the node's `config` says of how the node stands to others, and what looks wrong in it.
     fn facts(&self, _node: &Node) -> Facts {
         Facts::default()

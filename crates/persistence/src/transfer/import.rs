@@ -103,7 +103,7 @@ fn would((step, import): (Step, &Import)) -> Imported {
         }
     };
     let (id, name) = (before.as_ref().map(|before| before.id), after.name.clone());
-    Imported { action, id, name, version, before, after }
+    Imported { action, id, name, version, before, before_hash: None, after }
 }
 
 /// Whether a stored definition executes as the hash says.
@@ -119,15 +119,24 @@ async fn take(
     mode: ImportMode,
 ) -> Result<Imported, Fault> {
     let Step { before, after, is_same } = step;
-    let (action, row) = match &before {
-        None => (ImportAction::Create, create(tx, &after, import, mode).await?),
-        Some(before) if is_same => (ImportAction::Unchanged, before.clone()),
+    let (action, row, before_hash) = match &before {
+        None => (ImportAction::Create, create(tx, &after, import, mode).await?, None),
+        Some(before) if is_same => (ImportAction::Unchanged, before.clone(), None),
         Some(before) => {
             let saving = Saving { note: Some(NOTE.to_owned()), by: import.by.clone(), ..Saving::default() };
-            (ImportAction::Update, save(tx, before.clone(), &after, &saving).await?.row)
+            let saved = save(tx, before.clone(), &after, &saving).await?;
+            (ImportAction::Update, saved.row, saved.before)
         }
     };
-    Ok(Imported { action, id: Some(row.id), name: row.name, version: row.version, before, after })
+    Ok(Imported {
+        action,
+        id: Some(row.id),
+        name: row.name,
+        version: row.version,
+        before,
+        before_hash,
+        after,
+    })
 }
 
 /// A new workflow with its history. It keeps the id that it had elsewhere, unless everything shall be new.

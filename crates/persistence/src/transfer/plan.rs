@@ -60,6 +60,8 @@ pub struct Imported {
     pub version: i32,
     /// What it was before.
     pub before: Option<WorkflowRow>,
+    /// The hash of its latest version before; none where nothing was changed.
+    pub before_hash: Option<String>,
     /// What it says after.
     pub after: NewWorkflow,
 }

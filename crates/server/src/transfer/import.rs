@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use sluice_domain::{Definition, transfer, versioning};
+use sluice_engine::{AuditEntry, Kept, Remember};
 use sluice_persistence::{
-    Database, Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported,
+    Database, Import, ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported,
 };
 
 use super::{Failure, counted, files, on_database, say, shown};
@@ -86,7 +87,7 @@ async fn planned(
         say("Nothing was changed; run again with --yes.");
         return Ok(ExitCode::SUCCESS);
     }
-    match database.import(imports, mode, None).await? {
+    match database.import(imports, mode, Some(Remember::new(audited))).await? {
         Ok(done) => {
             let changed = done.iter().filter(|one| one.action != ImportAction::Unchanged).count();
             say(&format!("Done: {} imported.", counted(changed, "workflow")));
@@ -94,6 +95,16 @@ async fn planned(
         }
         Err(refused) => Ok(refusals(&refused, paths)),
     }
+}
+
+/// What the audit log says of an import.
+fn audited(outcome: &ImportOutcome) -> Kept {
+    let changed = outcome.iter().flatten().filter(|one| one.action != ImportAction::Unchanged);
+    let entry = |one: &Imported| {
+        let hashes = (one.before_hash.clone(), Some(one.after.definition.hash.clone()));
+        Some(AuditEntry::of_command("import", ("workflow", one.id?.to_string()), hashes))
+    };
+    Kept { answer: None, audit: changed.filter_map(entry).collect() }
 }
 
 fn refusals(refused: &[ImportRefused], paths: &[PathBuf]) -> ExitCode {

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;
 use sluice_domain::run::RunState;
-use sluice_engine::{Remember, Rerun, Snapshot};
+use sluice_engine::{Remember, Rerun, RunStore as _, Snapshot};
 use sluice_persistence::{Pin, RunDetail};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -120,13 +120,15 @@ pub(crate) async fn keep_change(
         return Ok(once.tell(audit::run));
     }
     let RunDetail { version, log, .. } = detail_of(state, id).await?;
-    // The answer about a batch tells how far its rows are, which is not known before.
-    let is_batch = RunState::from_log(log.iter().take(1)).batch.is_some();
-    Ok(if is_batch {
-        once.tell(audit::run)
-    } else {
-        once.keep(audit::run, move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
-    })
+    // Of a batch, how far its rows are when the change is asked for.
+    let rows = match RunState::from_log(log.iter().take(1)).batch {
+        Some(batch) => Some((batch.rows, state.db.batch_counts(id).await?)),
+        None => None,
+    };
+    Ok(once.keep(audit::run, move |run| {
+        let view = run_view(run, Some(version.clone())).ok()?;
+        kept(&[], &rows.into_iter().fold(view, |view, (total, counts)| view.with_rows(total, counts)))
+    }))
 }
 
 async fn viewed(state: &AppState, snapshot: &Snapshot) -> Result<Answer<Run>, Problem> {

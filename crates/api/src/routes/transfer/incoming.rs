@@ -29,11 +29,11 @@ pub(super) struct Taken {
 }
 
 /// The workflows in a body; `name` is for those without one.
-pub(super) fn take(body: &[u8], name: Option<&str>) -> Result<Vec<Taken>, Problem> {
+pub(super) fn take(body: &[u8], name: Option<&str>, kinds: &Builtin) -> Result<Vec<Taken>, Problem> {
     guard::check_documents(body).map_err(|error| refused(&error))?;
     let (mut taken, mut wrong) = (Vec::new(), Vec::new());
     for (place, json) in parts(body)? {
-        match one(&json) {
+        match one(&json, kinds) {
             Ok((mut incoming, found)) => {
                 incoming.name = incoming.name.or_else(|| name.map(str::to_owned));
                 let diagnostics = found.into_iter().map(|one| Diagnostic::from(below(one, &place))).collect();
@@ -77,10 +77,10 @@ fn parts(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// A workflow and what looks wrong with it, or what is wrong with it.
-fn one(json: &str) -> Result<(Incoming, Vec<validation::Diagnostic>), Vec<ProblemItem>> {
+fn one(json: &str, kinds: &Builtin) -> Result<(Incoming, Vec<validation::Diagnostic>), Vec<ProblemItem>> {
     let (incoming, found) = match transfer::read(json) {
         Ok(incoming) => {
-            let found = incoming.diagnose(&Builtin::default());
+            let found = incoming.diagnose(kinds);
             (Some(incoming), found)
         }
         Err(misfit) => (None, vec![*misfit]),

@@ -242,7 +242,8 @@ pub(crate) async fn workflow_import(
     JsonText(text): JsonText,
 ) -> Result<Answer<ImportAnswer>, Problem> {
     let ImportQuery { mode, name } = query;
-    let taken = aside(move || incoming::take(&text, name.as_deref())).await?;
+    let kinds = state.settings.kinds();
+    let taken = aside(move || incoming::take(&text, name.as_deref(), &kinds)).await?;
     let places: Vec<String> = taken.iter().map(|one| one.place.clone()).collect();
     let (imports, found): (Vec<_>, Vec<_>) = taken
         .into_iter()
