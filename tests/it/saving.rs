@@ -76,6 +76,10 @@ async fn a_change_of_what_has_changed_is_refused_with_the_difference(app: App) {
         app.with_header(method, &path, "if-match", &old).await.problem(412);
     }
     app.patch(&path, &json!({"name": "other"}), Some(&old)).await.problem(412);
+    app.patch(&path, &json!({"name": "renamed"}), Some(&new)).await.ok();
+    let beside = app.put_with(&path, &giving(3), "if-match", &new).await.problem(412);
+    assert_eq!(beside["diff"]["nodes"]["changed"], json!([]));
+    assert!(beside["detail"].as_str().is_some_and(|text| text.contains("in its name")), "{beside}");
     assert_eq!(app.get(&path).await.ok()["version"], 2, "nothing was changed");
     app.with_header(Method::PUT, &format!("{path}reset/"), "if-match", "*").await.ok();
     app.with_header(Method::DELETE, &path, "if-match", &etag(&app.get(&path).await)).await.expect(204);
@@ -155,6 +159,7 @@ async fn a_patch_changes_what_it_names(app: App) {
         (json!({"tags": ["a", "a"]}), "/tags"),
         (json!({"tags": [""]}), "/tags"),
         (json!({"definition": {}}), "/definition"),
+        (json!({"definition": null, "name": "x"}), "/definition"),
     ] {
         let refused = app.patch(&path, &body, None).await.problem(422);
         assert!(
@@ -162,6 +167,12 @@ async fn a_patch_changes_what_it_names(app: App) {
             "{body}: {refused}"
         );
     }
+    let known = app.get(&path).await.ok();
+    let ignored = json!({"id": "x", "created_at": "y", "more": 1, "description": "told"});
+    assert_eq!(app.patch(&path, &ignored, None).await.ok()["description"], "told");
+    assert_eq!(app.get(&path).await.ok()["id"], known["id"]);
+    let patch = r#"[{"op": "replace", "path": "/name", "value": "x"}]"#;
+    app.raw(Method::PATCH, &path, "application/json-patch+json", patch).await.problem(415);
     app.patch("/wf/nope/", &json!({"name": "x"}), None).await.problem(404);
 }
 

@@ -19,7 +19,8 @@ on_both_stores!(
     validation_tells_everything_and_saves_nothing,
     what_is_valid_is_saved_and_nothing_else,
     validation_takes_any_json,
-    validation_refuses_what_is_no_json_or_too_much,
+    what_is_no_json_is_told_and_what_is_too_much_is_refused,
+    a_keyword_is_no_title,
 );
 
 /// Pointer, code and node id.
@@ -436,13 +437,39 @@ async fn validation_takes_any_json(app: App) {
     assert_eq!(validated(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
 }
 
-async fn validation_refuses_what_is_no_json_or_too_much(app: App) {
+async fn what_is_no_json_is_told_and_what_is_too_much_is_refused(app: App) {
     let post = async |body: String| app.raw(Method::POST, "/wf/validate/", "application/json", body).await;
-    for broken in ["", "{", "nope", "{} {}"] {
-        post(broken.to_owned()).await.problem(400);
+    let deep = "[".repeat(1 << 20);
+    for (broken, code) in [
+        ("", "json_syntax"),
+        ("{", "json_syntax"),
+        ("nope", "json_syntax"),
+        ("{} {}", "json_syntax"),
+        ("[\"\\ud800\"]", "json_syntax"),
+        ("\u{feff}{}", "json_syntax"),
+        (&deep, "json_too_deep"),
+    ] {
+        let found = post(broken.to_owned()).await.ok();
+        assert_eq!(
+            (&found["valid"], &found["diagnostics"][0]["code"]),
+            (&json!(false), &json!(code)),
+            "{found}"
+        );
     }
     post("[".repeat(10 << 20)).await.problem(413);
-    let deep = post("[".repeat(1 << 20)).await.problem(422);
-    assert_eq!(deep["errors"][0]["code"], "json_too_deep");
     app.raw(Method::POST, "/wf/validate/", "text/plain", "{}".to_owned()).await.problem(415);
+}
+
+/// Python reads no field that is called as one of its words, and a template none of its own.
+async fn a_keyword_is_no_title(app: App) {
+    for (title, is_named) in
+        [("class", false), ("None", false), ("true", false), ("klass", true), ("Class", true)]
+    {
+        let mut node = fixed("f", json!({"out": 1}));
+        node["title"] = json!(title);
+        let body = workflow("w", vec![input(), node], chain(&["input_node", "f"]));
+        let (valid, found) = validated(&app, &body).await;
+        let told = found.iter().any(|(code, _, _)| code == "title_unnameable");
+        assert_eq!((valid, told), (true, !is_named), "{title}: {found:?}");
+    }
 }

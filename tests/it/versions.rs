@@ -170,6 +170,18 @@ async fn what_executes_stays_where_only_the_form_of_a_number_changed(mut app: Ap
     app.put(&format!("/wf/{id}/"), &body(json!(1.0))).await.ok();
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
+    // What is shown is what runs.
+    let shown = app.get(&format!("/wf/{id}/")).await.ok();
+    assert_eq!(shown["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
+    let mut moved = body(json!(1.0));
+    moved["definition"]["nodes"][1]["coordinates"] = json!({"x": 3, "y": 4});
+    let moved = app.put(&format!("/wf/{id}/"), &moved).await.ok();
+    assert_eq!(moved["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
+    assert_eq!(moved["definition"]["nodes"][1]["coordinates"], json!({"x": 3.0, "y": 4.0}));
+    for version in ["1", "draft"] {
+        let kept = app.get(&format!("/wf/{id}/versions/{version}/")).await.ok();
+        assert_eq!(kept["definition"].to_string(), moved["definition"].to_string(), "{version}");
+    }
     app.crash_and_restart().await;
     let run = app.run(&id, &run_body("hi")).await;
     assert_eq!(run["outputs"]["s"]["k"].to_string(), "1");

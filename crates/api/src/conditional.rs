@@ -119,19 +119,26 @@ impl Edit {
         let compare = move || {
             let before: Definition = serde_json::from_str(&seen?.definition).ok()?;
             let after: Definition = serde_json::from_str(&after).ok()?;
-            serde_json::to_value(versioning::diff(&before, &after, false)).ok()
+            Some(versioning::diff(&before, &after, false))
         };
         let diff = tokio::task::spawn_blocking(compare).await.ok().flatten();
         changed(&current, diff)
     }
 }
 
-fn changed(current: &WorkflowRow, diff: Option<serde_json::Value>) -> Problem {
+fn changed(current: &WorkflowRow, diff: Option<versioning::Diff>) -> Problem {
     let etag = quoted(&current.etag());
+    let is_beside = diff.as_ref().is_some_and(|diff| *diff == versioning::Diff::default());
+    let what = if is_beside {
+        ", though not in what it executes: in its name, description, tags or layout"
+    } else {
+        ""
+    };
     let detail = format!(
-        "The workflow has changed since you read it: its ETag is {etag} now. Read it again, and send the change with \
-         that in If-Match."
+        "The workflow has changed since you read it{what}: its ETag is {etag} now. Read it again, and send the change \
+         with that in If-Match."
     );
+    let diff = diff.and_then(|diff| serde_json::to_value(diff).ok());
     let changed = Changed { current_etag: etag, current_version: current.version, diff };
     Problem::new(Kind::PreconditionFailed, detail).with_changed(changed)
 }
@@ -181,7 +188,9 @@ fn note(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let fits = |note: &&str| note.chars().count() <= MAX_NOTE && !note.contains(char::is_control);
     let note = std::str::from_utf8(value.as_bytes()).ok().map(str::trim).filter(fits);
     let note = note.ok_or_else(|| {
-        let detail = format!("The header X-Change-Note must be UTF-8 and has at most {MAX_NOTE} characters.");
+        let detail = format!(
+            "The header X-Change-Note must be UTF-8 without control characters, and has at most {MAX_NOTE} characters."
+        );
         Problem::new(Kind::BadRequest, detail)
     })?;
     Ok(Some(note.to_owned()).filter(|note| !note.is_empty()))

@@ -62,7 +62,7 @@ pub enum OpenError {
         place: String,
     },
     /// Another server works on it.
-    #[error("Another sluice owns the database {place}. Stop it first, or use another database.")]
+    #[error("Another sluice owns the database {place}. Stop it, or use another database.")]
     Locked {
         /// The database.
         place: String,

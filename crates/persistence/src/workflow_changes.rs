@@ -215,17 +215,23 @@ pub(crate) async fn save(
     if let Some(label) = &saving.label {
         labels::check_movable(tx, current.id, label).await?;
     }
+    let latest = latest(tx, current.id).await?;
+    let is_version = latest.as_ref().is_none_or(|latest| latest.hash != new.definition.hash);
+    let definition = match &latest {
+        Some(latest) if !is_version => drawn_anew(tx, latest.id, &current, &new.definition).await?,
+        _ => new.definition.json.clone(),
+    };
     let row = WorkflowRow {
         name: new.name.clone(),
         description: new.description.clone(),
-        definition: new.definition.json.clone(),
+        definition,
         tags: new.tags.as_deref().map_or_else(|| current.tags.clone(), listed),
         ..current.clone()
     };
-    let saved = if row == current {
+    let saved = if row == current && !is_version {
         Saved::beside(row, false)
     } else {
-        keep(tx, (&current, row), new, saving).await?
+        keep(tx, (&current, row), (latest, is_version), new, saving).await?
     };
     if let Some(label) = &saving.label {
         labels::point(tx, (saved.row.id, label), saved.row.version, None, saving.by.as_deref()).await?;
@@ -241,19 +247,19 @@ fn after(before: DateTime<Utc>) -> DateTime<Utc> {
 async fn keep(
     tx: &DatabaseTransaction,
     (before, row): (&WorkflowRow, WorkflowRow),
+    (latest, is_version): (Option<Latest>, bool),
     new: &NewWorkflow,
     saving: &Saving,
 ) -> Result<Saved, DbErr> {
     let now = after(before.updated_at);
-    let latest = latest(tx, row.id).await?;
-    let is_version = latest.as_ref().is_none_or(|latest| latest.hash != new.definition.hash);
     let number = latest.as_ref().map_or(0, |latest| latest.number).saturating_add(i32::from(is_version));
     let row = WorkflowRow { updated_at: now, version: number, ..row };
     write(tx, before, &row).await?;
-    let is_drawn_anew = row.definition != before.definition;
     let hash = latest.as_ref().map(|latest| latest.hash.clone());
     match latest.filter(|_| !is_version) {
-        Some(latest) if is_drawn_anew => refresh_layout(tx, latest.id, &row.definition, now).await?,
+        Some(latest) if row.definition != before.definition => {
+            refresh_layout(tx, latest.id, &row.definition, now).await?;
+        }
         Some(_) => {}
         None => {
             let model = version_model((row.id, number), new, saving, now);
@@ -381,26 +387,40 @@ pub(crate) fn version_model(
     }
 }
 
-/// What executes is the same: only where it is drawn, and what it is tried with, are kept anew.
-async fn refresh_layout(
+/// What executes is the same: the definition as the latest version has it, with the layout of what is saved. Numbers
+/// that are equal are the same to the hash, and so are objects whose keys stand in another order, but code that runs may
+/// tell them apart: what is shown is what runs.
+async fn drawn_anew(
     tx: &DatabaseTransaction,
     version_id: Uuid,
-    json: &str,
-    now: DateTime<Utc>,
-) -> Result<(), DbErr> {
-    use workflow_version::Column::{Definition, Id, UpdatedAt};
+    current: &WorkflowRow,
+    new: &Accepted,
+) -> Result<String, DbErr> {
+    if new.json == current.definition {
+        return Ok(new.json.clone());
+    }
     let kept: Option<String> = workflow_version::Entity::find_by_id(version_id)
         .select_only()
-        .column(Definition)
+        .column(workflow_version::Column::Definition)
         .into_tuple()
         .one(tx)
         .await?;
     let drawn_anew = kept.and_then(|kept| {
-        let (kept, new) = (serde_json::from_str(&kept).ok()?, serde_json::from_str(json).ok()?);
+        let (kept, new) = (serde_json::from_str(&kept).ok()?, serde_json::from_str(&new.json).ok()?);
         Some(versioning::with_layout_of(kept, &new).to_json())
     });
     // A stored text that can't be read any more has nothing worth keeping.
-    let definition = drawn_anew.unwrap_or_else(|| json.to_owned());
+    Ok(drawn_anew.unwrap_or_else(|| new.json.clone()))
+}
+
+/// Only where it is drawn, and what it is tried with, are kept anew with the version.
+async fn refresh_layout(
+    tx: &DatabaseTransaction,
+    version_id: Uuid,
+    definition: &str,
+    now: DateTime<Utc>,
+) -> Result<(), DbErr> {
+    use workflow_version::Column::{Definition, Id, UpdatedAt};
     workflow_version::Entity::update_many()
         .col_expr(Definition, Expr::value(definition))
         .col_expr(UpdatedAt, Expr::value(now))

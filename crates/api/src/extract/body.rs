@@ -83,6 +83,11 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
         kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
     };
     match media_type(headers) {
+        // It says what to do with a document, and is no document.
+        Some(kind) if kind == "application/json-patch+json" => Err(Problem::new(
+            Kind::UnsupportedMediaType,
+            "A JSON Patch is not taken here. Send what is to be, as application/json or application/merge-patch+json.",
+        )),
         Some(kind) if is_json(&kind) => Ok(()),
         _ => Err(Problem::new(
             Kind::UnsupportedMediaType,

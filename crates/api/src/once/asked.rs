@@ -33,11 +33,10 @@ impl Asked {
             _ => None,
         };
         let asked = request.uri().path_and_query().map_or("", |asked| asked.as_str());
-        let mut reading = Reading::new(boundary.unwrap_or_default());
-        reading.hash.update(asked.len().to_le_bytes());
-        reading.hash.update(asked);
-        reading.whole.clone_from(&reading.hash);
-        let is_form = !reading.boundary.is_empty();
+        let is_form = boundary.is_some();
+        let mut reading = Reading::new(&boundary.unwrap_or_default());
+        reading.whole.update(asked.len().to_le_bytes());
+        reading.whole.update(asked);
         let asked = Self(Arc::new(Mutex::new(reading)));
         let (parts, body) = request.into_parts();
         if !is_form {
@@ -81,17 +80,21 @@ fn boundary(request: &Request) -> Option<Vec<u8>> {
 /// A hash of what has come so far.
 #[derive(Debug, Default)]
 struct Reading {
-    boundary: Vec<u8>,
-    hash: Sha256,
-    /// The hash as far as the last boundary: what comes behind the last one says nothing, and need not be read.
+    /// What stands between parts (RFC 2046, 5.1.1): the end of a line, two hyphens and the boundary.
+    delimiter: Vec<u8>,
+    /// Of the part that is coming.
+    part: Sha256,
+    /// Of the parts that have come: what comes behind the last delimiter says nothing, and need not be read.
     whole: Sha256,
-    /// The end of what has come, in which a boundary may have begun.
+    /// The end of what has come, in which a delimiter may have begun.
     tail: Vec<u8>,
 }
 
 impl Reading {
-    fn new(boundary: Vec<u8>) -> Self {
-        Self { boundary, hash: Sha256::new(), whole: Sha256::new(), tail: Vec::new() }
+    fn new(boundary: &[u8]) -> Self {
+        let delimiter = [b"\r\n--", boundary].concat();
+        // The first delimiter may stand at the very beginning.
+        Self { delimiter, tail: b"\r\n".to_vec(), ..Self::default() }
     }
 
     /// Takes all of a body that is no form.
@@ -99,19 +102,19 @@ impl Reading {
         self.whole.update(body);
     }
 
-    /// Takes the next piece of a form. A boundary counts as such, whatever it is.
+    /// Takes the next piece of a form.
     fn piece(&mut self, piece: &[u8]) {
         let mut text = std::mem::take(&mut self.tail);
         text.extend_from_slice(piece);
         let mut rest = text.as_slice();
-        while let Some(at) = find(rest, &self.boundary) {
-            self.hash.update(&rest[..at]);
-            self.hash.update(b"\0boundary\0");
-            self.whole.clone_from(&self.hash);
-            rest = &rest[at + self.boundary.len()..];
+        while let Some(at) = find(rest, &self.delimiter) {
+            self.part.update(&rest[..at]);
+            // A hash of each part, and not their texts one after the other: no part can say what stands between parts.
+            self.whole.update(self.part.finalize_reset());
+            rest = &rest[at + self.delimiter.len()..];
         }
-        let kept = rest.len().min(self.boundary.len() - 1);
-        self.hash.update(&rest[..rest.len() - kept]);
+        let kept = rest.len().min(self.delimiter.len() - 1);
+        self.part.update(&rest[..rest.len() - kept]);
         self.tail = rest[rest.len() - kept..].to_vec();
     }
 }
@@ -155,7 +158,7 @@ mod tests {
     use super::*;
 
     fn hash(boundary: &str, form: &str, pieces: usize) -> String {
-        let mut reading = Reading::new(boundary.as_bytes().to_vec());
+        let mut reading = Reading::new(boundary.as_bytes());
         form.as_bytes().chunks(pieces).for_each(|piece| reading.piece(piece));
         Asked(Arc::new(Mutex::new(reading))).hash()
     }
@@ -173,6 +176,9 @@ mod tests {
             assert_eq!(hash("abcabd", &form("abcabd", "a", "x abcab y"), pieces), expected, "{pieces}");
             assert_eq!(hash("zz-9", &form("zz-9", "a", "x abcab y"), pieces), expected, "{pieces}");
         }
+        // What looks like a boundary is none where it doesn't begin a line.
+        assert_ne!(hash("zz-9", &form("zz-9", "a", "zz-9"), 7), hash("b", &form("b", "a", "b"), 7));
+        assert_eq!(hash("zz-9", &form("zz-9", "a", "zz-9"), 7), hash("b", &form("b", "a", "zz-9"), 7));
         // The end of a form need not be read.
         let whole = form("zz-9", "a", "x abcab y");
         assert_eq!(hash("zz-9", &whole[..whole.len() - 3], 7), expected);

@@ -15,7 +15,7 @@ use utoipa::{PartialSchema, ToSchema};
 use super::transfer::WorkflowDocument;
 use super::workflows::WorkflowCreateRequest;
 use crate::extract::{JsonText, parse_now, shape};
-use crate::problem::{Kind, Problem, ProblemItem};
+use crate::problem::{Problem, ProblemItem};
 use crate::responses::{BodyProblems, ServerProblems};
 use crate::{AppState, examples, schema};
 
@@ -120,8 +120,8 @@ impl From<validation::Diagnostic> for Diagnostic {
 /// Validate a definition.
 ///
 /// Tells everything that is wrong, or looks wrong, with a definition, and saves nothing. Takes what
-/// createWorkflow takes, or a definition alone. Whatever is found, the answer is 200; only a body that is no
-/// JSON, or beyond the limits of every body, is refused.
+/// createWorkflow takes, or a definition alone. Whatever is found, the answer is 200, also of a text that is no JSON; only
+/// a body that is too large, or sent as something else, is refused.
 #[utoipa::path(
     post, path = "/wf/validate/", tag = "workflows", operation_id = "validateWorkflow",
     request_body(content = ValidationRequest, description = "The workflow, or its definition alone.", example = json!(examples::create())),
@@ -137,26 +137,16 @@ pub(crate) async fn workflow_validate(
     let kinds = state.settings.kinds();
     // It may take a while, in which others shall not wait.
     let judged = tokio::task::spawn_blocking(move || judge(&text, &kinds)).await;
-    judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map(Answer)
+    Ok(Answer(judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))))
 }
 
-fn judge(text: &[u8], kinds: &Builtin) -> Result<Validation, Problem> {
+fn judge(text: &[u8], kinds: &Builtin) -> Validation {
     let mut found = found_by(text, kinds);
-    match found.first() {
-        Some(first) if first.code == Code::JsonSyntax => {
-            return Err(Problem::new(Kind::InvalidJson, first.message.as_str()));
-        }
-        Some(first) if first.code == Code::JsonTooDeep && first.pointer.is_empty() => {
-            let item = ProblemItem::new("", first.code.as_str(), first.message.as_str());
-            return Err(Problem::invalid(Kind::InvalidBody, vec![item]));
-        }
-        _ => {}
-    }
     if form(text) == Form::Request {
         refused_at_save(text, &mut found);
     }
     let valid = found.iter().all(|diagnostic| diagnostic.severity() != validation::Severity::Error);
-    Ok(Validation { valid, diagnostics: found.into_iter().map(Diagnostic::from).collect() })
+    Validation { valid, diagnostics: found.into_iter().map(Diagnostic::from).collect() }
 }
 
 /// Everything that is wrong, or looks wrong, with the definition that `text` holds, by itself, in a create request, or

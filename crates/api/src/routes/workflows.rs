@@ -4,6 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sluice_domain::graph::{self, Definition, SpurType};
@@ -56,7 +57,6 @@ pub(crate) struct WorkflowCreateRequest {
 
 /// What is said about a workflow beside what it does (RFC 7396): what is absent stays as it is.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
-#[serde(deny_unknown_fields)]
 pub(crate) struct WorkflowPatch {
     /// What people call it.
     #[serde(default, deserialize_with = "present")]
@@ -77,6 +77,10 @@ pub(crate) struct WorkflowPatch {
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<Vec<String>>, required = false, nullable = true, max_items = 50)]
     tags: Option<Option<Vec<String>>>,
+    /// Refused, where other fields that can't be set are ignored: whoever sends it means to change it.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(ignore)]
+    definition: Option<IgnoredAny>,
 }
 
 /// A field that is there, be it null.
@@ -360,7 +364,14 @@ pub(crate) async fn workflow_patch(
 
 impl WorkflowPatch {
     fn accept(self) -> Result<Details, Problem> {
-        let Self { name, description, tags } = self;
+        let Self { name, description, tags, definition } = self;
+        if definition.is_some() {
+            let detail = "PATCH changes name, description and tags. Replace the definition with PUT.";
+            return Err(Problem::invalid(
+                Kind::InvalidBody,
+                vec![ProblemItem::new("/definition", "not_patched", detail)],
+            ));
+        }
         let tags = tags.map(Option::unwrap_or_default);
         if tags.as_deref().is_some_and(|tags| tags_fit(tags).is_err()) {
             let detail =

@@ -65,7 +65,14 @@ pub struct IncomingVersion {
     #[serde(default)]
     pub created_by: Option<String>,
     /// When it was made.
+    #[serde(deserialize_with = "moment")]
     pub created_at: DateTime<Utc>,
+}
+
+/// A time as every store keeps it: in microseconds, a leap second as the one after it.
+fn moment<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    let time = DateTime::<Utc>::deserialize(deserializer)?;
+    Ok(DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time))
 }
 
 /// A label of a workflow that comes in.

@@ -105,7 +105,18 @@ fn slug(name: &str) -> String {
     let words: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { ' ' }).collect();
     let slug = words.split_whitespace().collect::<Vec<_>>().join("-").to_ascii_lowercase();
     let slug = slug.get(..MAX_SLUG).unwrap_or(&slug).trim_end_matches('-');
-    if slug.is_empty() { "workflow".to_owned() } else { slug.to_owned() }
+    match slug {
+        "" => "workflow".to_owned(),
+        device if is_device(device) => format!("{device}-workflow"),
+        slug => slug.to_owned(),
+    }
+}
+
+/// Whether Windows takes a name for a device, whatever extension follows.
+fn is_device(slug: &str) -> bool {
+    let port = slug.strip_prefix("com").or_else(|| slug.strip_prefix("lpt"));
+    let is_port = port.is_some_and(|number| number.len() == 1 && number.as_bytes()[0].is_ascii_digit());
+    is_port || ["con", "prn", "aux", "nul"].contains(&slug)
 }
 
 /// Writes a file so that it is either as it was or as it shall be.

@@ -22,8 +22,8 @@ async fn open(args: &DatabaseArgs) -> Result<Database, Failure> {
     Database::open(serve::options(args)).await.map_err(|error| match error {
         OpenError::Locked { .. } => {
             let advice =
-                "or ask the server that runs on it: GET /wf/{workflow_id}/export/ and POST /wf/import/";
-            format!("{error} Or don't stop it, {advice}.").into()
+                "Or ask the server that runs on it: GET /wf/{workflow_id}/export/ and POST /wf/import/";
+            format!("{error} {advice}.").into()
         }
         other => other.into(),
     })

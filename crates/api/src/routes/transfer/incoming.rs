@@ -1,5 +1,9 @@
 //! From the body of an import to the workflows in it, every problem of all of them found at once.
 
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use sluice_domain::guard;
@@ -30,6 +34,7 @@ pub(super) struct Taken {
 
 /// The workflows in a body; `name` is for those without one.
 pub(super) fn take(body: &[u8], name: Option<&str>, kinds: &Builtin) -> Result<Vec<Taken>, Problem> {
+    check_count(body)?;
     guard::check_documents(body).map_err(|error| refused(&error))?;
     let (mut taken, mut wrong) = (Vec::new(), Vec::new());
     for (place, json) in parts(body)? {
@@ -61,6 +66,36 @@ fn below(mut diagnostic: validation::Diagnostic, place: &str) -> validation::Dia
     diagnostic
 }
 
+/// Refuses a list of too many workflows, before the rest of it is read.
+fn check_count(body: &[u8]) -> Result<(), Problem> {
+    struct Counted;
+
+    impl<'de> Visitor<'de> for Counted {
+        type Value = bool;
+
+        fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
+            for _ in 0..=MAX_IMPORT {
+                if list.next_element::<IgnoredAny>()?.is_none() {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        }
+    }
+
+    // What is no list, or no JSON, is told of by whoever reads it.
+    let counted = serde_json::Deserializer::from_slice(body).deserialize_seq(Counted);
+    if !counted.unwrap_or(false) {
+        return Ok(());
+    }
+    let detail = format!("This list has more than {MAX_IMPORT} items. Import the others on their own.");
+    Err(Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("", "length", detail)]))
+}
+
 /// Each workflow of a body as text, with the pointer to it.
 fn parts(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
     let parsed: Box<RawValue> = serde_json::from_slice(body).map_err(|error| refused(&error))?;
@@ -68,10 +103,6 @@ fn parts(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
         return Ok(vec![(String::new(), parsed.get().to_owned())]);
     }
     let parts: Vec<Box<RawValue>> = serde_json::from_str(parsed.get()).map_err(|error| refused(&error))?;
-    if parts.len() > MAX_IMPORT {
-        let detail = format!("This list has more than {MAX_IMPORT} items. Import the others on their own.");
-        return Err(Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("", "length", detail)]));
-    }
     let places = (0..parts.len()).map(|index| format!("/{index}"));
     Ok(places.zip(parts.iter().map(|part| part.get().to_owned())).collect())
 }

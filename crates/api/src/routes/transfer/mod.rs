@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sluice_domain::transfer::Document;
-use sluice_domain::{Definition, guard, versioning};
+use sluice_domain::{Definition, guard, naming, versioning};
 use sluice_engine::StoreError;
 use sluice_persistence::{ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
 use utoipa::{IntoParams, ToSchema};
@@ -86,14 +86,14 @@ pub(crate) struct ImportQuery {
     #[param(inline, required = false)]
     mode: Mode,
     /// The name of a workflow that comes without one, as a definition alone does.
-    #[param(required = false, min_length = 1, max_length = 64)]
+    #[param(required = false, min_length = 1, max_length = 255)]
     name: Option<String>,
 }
 
 impl FromQuery for ImportQuery {
     fn from_query(reader: &mut Reader) -> Self {
         let mode = reader.word("mode", "create, update, dry_run").unwrap_or(Mode::Create);
-        Self { mode, name: reader.text("name") }
+        Self { mode, name: reader.text_up_to(naming::MAX_NAME, "name") }
     }
 }
 
