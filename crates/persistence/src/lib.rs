@@ -19,6 +19,7 @@ mod error;
 mod found_by;
 mod keys;
 mod labels;
+mod latest;
 mod lists;
 mod lock;
 mod metrics;

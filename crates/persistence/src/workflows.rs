@@ -230,15 +230,24 @@ impl Database {
     ///
     /// When the store fails.
     pub async fn latest_version_id(&self, workflow_id: Uuid) -> Result<Option<Uuid>, StoreError> {
+        let latest = self.direct().map(|direct| (direct, self.writer().latest().get(workflow_id)));
+        if let Some((_, Ok(known))) = latest {
+            return Ok(Some(known));
+        }
         let select = workflow_version::Entity::find()
             .select_only()
             .column(workflow_version::Column::Id)
             .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
             .order_by_desc(workflow_version::Column::Version)
             .limit(1);
-        let found = self.direct().and_then(|direct| direct.read(&select, |row| direct::id(row, "id")));
-        if let Some(found) = found {
-            return Ok(found.first().copied());
+        if let Some((direct, Err(unknown))) = latest
+            && let Some(found) = direct.read(&select, |row| direct::id(row, "id"))
+        {
+            let found = found.first().copied();
+            if let Some(version) = found {
+                self.writer().latest().learn(unknown, workflow_id, version);
+            }
+            return Ok(found);
         }
         select.into_tuple().one(self.readers()).await.map_err(store_error)
     }

@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::direct::Direct;
+use crate::latest::LatestVersions;
 use crate::metrics::WriterMetrics;
 use crate::{NewWorkflow, Saved, WorkflowRow, WriteError};
 use commits::RunCommit;
@@ -51,6 +52,7 @@ enum Job {
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
     failed: Arc<AtomicBool>,
+    latest: Arc<LatestVersions>,
 }
 
 impl Writer {
@@ -65,9 +67,15 @@ impl Writer {
         let failed = Arc::new(AtomicBool::new(false));
         // On a thread of its own, which a commit may block.
         let (runtime, told) = (Handle::current(), Arc::clone(&failed));
-        let write = write(db, direct, jobs, told, metrics);
+        let latest = Arc::new(LatestVersions::default());
+        let write = write(db, direct, jobs, (told, Arc::clone(&latest)), metrics);
         let writing = tokio::task::spawn_blocking(move || runtime.block_on(write));
-        (Self { queue, failed }, writing)
+        (Self { queue, failed, latest }, writing)
+    }
+
+    /// What is known of the latest versions of workflows.
+    pub(crate) fn latest(&self) -> &LatestVersions {
+        &self.latest
     }
 
     /// Whether the store could not be written the last time.
@@ -154,7 +162,7 @@ async fn write(
     db: DatabaseConnection,
     direct: Option<Direct>,
     mut jobs: mpsc::Receiver<Job>,
-    failed: Arc<AtomicBool>,
+    (failed, latest): (Arc<AtomicBool>, Arc<LatestVersions>),
     metrics: WriterMetrics,
 ) {
     let mut batch = Vec::with_capacity(BATCH);
@@ -164,7 +172,15 @@ async fn write(
             jobs.close();
         }
         let (size, started) = (batch.len(), Instant::now());
+        // Runs and new workflows leave the versions of others as they are.
+        let is_change = batch.iter().any(|job| matches!(job, Job::Work(_)));
+        if is_change {
+            latest.changing();
+        }
         let lost = batch::write(&db, direct.as_ref(), batch.drain(..)).await;
+        if is_change {
+            latest.changed();
+        }
         metrics.take(size, started.elapsed(), lost.is_some());
         match (failed.swap(lost.is_some(), Ordering::Relaxed), lost) {
             (false, Some(error)) => {
