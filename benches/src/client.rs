@@ -42,6 +42,15 @@ impl Connection {
 
     /// Sends a request and reads its answer to the end. Anything but 200 is a failure.
     pub(crate) fn send(&mut self, request: &[u8]) -> Result<&[u8], Failure> {
+        self.exchange(request, 200)
+    }
+
+    /// Sends a request that is refused with a status. Anything else is a failure.
+    pub(crate) fn refused(&mut self, request: &[u8], status: u16) -> Result<(), Failure> {
+        self.exchange(request, status).map(drop)
+    }
+
+    fn exchange(&mut self, request: &[u8], status: u16) -> Result<&[u8], Failure> {
         self.stream.write_all(request)?;
         self.buffer.clear();
         let head = self.read_until(b"\r\n\r\n")? + 4;
@@ -52,7 +61,7 @@ impl Connection {
             self.read()?;
         }
         let body = &self.buffer[head..head + length];
-        if !text.starts_with("http/1.1 200") {
+        if !text.starts_with(&format!("http/1.1 {status}")) {
             return Err(format!("{text}{}", String::from_utf8_lossy(body)).into());
         }
         Ok(body)

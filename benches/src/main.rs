@@ -5,6 +5,7 @@ mod client;
 mod fill;
 mod floor;
 mod graphs;
+mod keys;
 mod process;
 mod rows;
 mod rude;

@@ -11,14 +11,15 @@ use sluice_nodes::Builtin;
 use tempfile::TempDir;
 
 use crate::client::{UNIQUE, latency, load, request};
+use crate::keys::keys;
 use crate::process::{Server, database};
 use crate::rude::{cancel, rude};
 use crate::table::{Bar, Row, median, micros};
 use crate::{Args, Failure, fill, graphs};
 
 /// The groups of rows, in the order of the table.
-pub(crate) const NAMES: [&str; 11] =
-    ["start", "get", "post", "run", "follow", "fan", "plan", "rude", "cancel", "paused", "lists"];
+pub(crate) const NAMES: [&str; 12] =
+    ["start", "get", "post", "run", "follow", "fan", "plan", "rude", "cancel", "keys", "paused", "lists"];
 
 /// How often load is alternated between a subject and its floor.
 const ROUNDS: usize = 3;
@@ -34,6 +35,7 @@ pub(crate) fn measure(name: &str, args: &Args) -> Result<Vec<Row>, Failure> {
         "plan" => plan().map(|row| vec![row]),
         "rude" => rude(args).map(|row| vec![row]),
         "cancel" => cancel(args).map(|row| vec![row]),
+        "keys" => keys(args).map(|row| vec![row]),
         "paused" => paused(args).map(|row| vec![row]),
         "lists" => lists(args),
         _ => Err(format!("there is no group {name}: {}", NAMES.join(", ")).into()),
