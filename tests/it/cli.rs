@@ -173,6 +173,11 @@ fn validate_draws_diagnostics_beside_the_source() {
     ] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
+    let deep = file(folder.path(), "deep.json", &"[".repeat(100));
+    let ended = validate(&[&deep]);
+    for part in ["error[json_too_deep]", "column 65", "deep.json:1:65"] {
+        assert!(ended.stdout.contains(part), "{part} is missing in {ended:?}");
+    }
     let broken = file(folder.path(), "broken.json", "{\n  \"nodes\": [],\n  \"links\": [],\n}");
     let ended = validate(&[&broken]);
     assert_eq!(ended.code, Some(1), "{ended:?}");

@@ -157,6 +157,7 @@ async fn a_patch_changes_what_it_names(app: App) {
         (json!({"name": null}), "/name"),
         (json!({"name": ""}), "/name"),
         (json!({"tags": ["a", "a"]}), "/tags"),
+        (json!({"tags": ["\u{e9}", "e\u{301}"]}), "/tags"),
         (json!({"tags": [""]}), "/tags"),
         (json!({"definition": {}}), "/definition"),
         (json!({"definition": null, "name": "x"}), "/definition"),

@@ -123,7 +123,7 @@ kinds! {
     /// The definition of a workflow has problems.
     InvalidDefinition = UNPROCESSABLE_ENTITY "invalid-definition" "The definition has problems",
     /// The query doesn't fit.
-    InvalidQuery = UNPROCESSABLE_ENTITY "invalid-query" "The query does not fit",
+    InvalidQuery = UNPROCESSABLE_ENTITY "invalid-query" "The path or query does not fit",
     /// The run that was waited for failed.
     RunFailed = FAILED_DEPENDENCY "run-failed" "The run failed",
     /// As many event streams are open as the server takes.

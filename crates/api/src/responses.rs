@@ -60,7 +60,7 @@ problems! {
     }
     /// What every call with a query can answer.
     QueryProblems {
-        InvalidQuery: "The query does not fit; `errors` lists every problem.",
+        InvalidQuery: "The path or query does not fit; `errors` lists every problem.",
     }
     /// What every call on a workflow can answer.
     WorkflowMissing {
@@ -125,7 +125,7 @@ problems! {
     /// What comparing versions can answer.
     DiffProblems {
         NotAcceptable: "The header `Accept` names no form that there is.",
-        InvalidQuery: "The query does not fit; `errors` lists every problem.",
+        InvalidQuery: "The path or query does not fit; `errors` lists every problem.",
     }
     /// What every call on a version can answer.
     VersionMissing {

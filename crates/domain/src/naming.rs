@@ -1,4 +1,8 @@
-//! Names of workflows.
+//! Names of workflows, and words to file them under.
+
+use std::collections::HashSet;
+
+use unicode_normalization::UnicodeNormalization as _;
 
 /// The longest name of a workflow, in characters.
 pub const MAX_NAME: usize = 255;
@@ -34,6 +38,24 @@ pub fn is_label(text: &str) -> bool {
         && text.chars().all(fits)
         && text.len() <= 64
         && !["draft", "latest"].contains(&text)
+}
+
+/// A tag as it is looked for: the same however Unicode puts its letters together (NFC).
+#[must_use]
+pub fn tag_of(text: &str) -> String {
+    text.nfc().collect()
+}
+
+/// What tags have to be.
+pub const TAGS: &str =
+    "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
+
+/// Whether these can be the tags of a workflow.
+#[must_use]
+pub fn tags_fit(tags: &[String]) -> bool {
+    let fits = |tag: &String| (1..=64).contains(&tag.chars().count()) && !tag.contains(char::is_control);
+    let mut seen = HashSet::new();
+    tags.len() <= 50 && tags.iter().all(|tag| fits(tag) && seen.insert(tag_of(tag)))
 }
 
 fn with_suffix(base: &str, suffix: &str) -> String {

@@ -8,12 +8,13 @@ use sea_orm::{
     DbErr, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Set,
     TransactionTrait as _,
 };
+use sluice_domain::naming;
 use uuid::Uuid;
 
 use crate::WorkflowRow;
 use crate::direct::Tx;
 use crate::entity::{version_word, workflow, workflow_tag, workflow_version, workflow_word};
-use crate::words::{tag_of, words_of};
+use crate::words::words_of;
 
 /// How many rows are written in one statement: far fewer than it can take values.
 const CHUNK: usize = 1_000;
@@ -47,7 +48,7 @@ impl<'a> Said<'a> {
 
     fn tags(&self) -> Vec<workflow_tag::ActiveModel> {
         let tags: Vec<String> = serde_json::from_str(self.tags).unwrap_or_default();
-        let tags: BTreeSet<String> = tags.iter().map(|tag| tag_of(tag)).collect();
+        let tags: BTreeSet<String> = tags.iter().map(|tag| naming::tag_of(tag)).collect();
         let model = |tag| workflow_tag::ActiveModel { tag: Set(tag), workflow_id: Set(self.id) };
         tags.into_iter().map(model).collect()
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sea_orm::ColumnTrait as _;
 use sea_orm::sea_query::{Query, SelectStatement};
+use sluice_domain::naming;
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 use uuid::Uuid;
@@ -71,7 +72,7 @@ pub(crate) fn tagged(tag: &str) -> SelectStatement {
     Query::select()
         .column(workflow_tag::Column::WorkflowId)
         .from(workflow_tag::Entity)
-        .and_where(workflow_tag::Column::Tag.eq(tag_of(tag)))
+        .and_where(workflow_tag::Column::Tag.eq(naming::tag_of(tag)))
         .take()
 }
 
@@ -90,11 +91,6 @@ fn words(text: &str) -> impl Iterator<Item = String> {
 /// small. By way of the large letters, which some that differ when small share: `ß` and `ss`, `σ` and `ς`.
 fn folded(text: &str) -> String {
     text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
-}
-
-/// A tag as it is looked for: the same however its letters are put together.
-pub(crate) fn tag_of(text: &str) -> String {
-    text.nfc().collect()
 }
 
 /// The first different words of texts, each with the number of the first text that has it.
@@ -141,7 +137,7 @@ mod tests {
         // Marks that stand for themselves don't end a word, and are none.
         assert_eq!(words("हिन्दी ภาษาที่ x\u{334}y \u{301}").count(), 3);
         assert_eq!(Search::new("E\u{301}"), Search::new("é"));
-        assert_eq!(tag_of("e\u{301}"), "é");
+        assert_eq!(naming::tag_of("e\u{301}"), "é");
     }
 
     #[test]

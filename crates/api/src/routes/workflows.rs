@@ -92,11 +92,10 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 
 /// At most 50 words, each once, of 1 to 64 characters.
 fn tags_fit(tags: &[String]) -> Result<(), validator::ValidationError> {
-    let fits = |tag: &String| (1..=64).contains(&tag.chars().count()) && !tag.contains(char::is_control);
-    let mut seen = std::collections::HashSet::new();
-    let fit = tags.len() <= 50 && tags.iter().all(|tag| fits(tag) && seen.insert(tag));
-    let wanted = "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
-    if fit { Ok(()) } else { Err(validator::ValidationError::new("tags").with_message(wanted.into())) }
+    match naming::tags_fit(tags) {
+        true => Ok(()),
+        false => Err(validator::ValidationError::new("tags").with_message(naming::TAGS.into())),
+    }
 }
 
 /// What saving does beside.
@@ -373,10 +372,9 @@ impl WorkflowPatch {
             ));
         }
         let tags = tags.map(Option::unwrap_or_default);
-        if tags.as_deref().is_some_and(|tags| tags_fit(tags).is_err()) {
-            let detail =
-                "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
-            return Err(Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("/tags", "tags", detail)]));
+        if tags.as_deref().is_some_and(|tags| !naming::tags_fit(tags)) {
+            let wrong = ProblemItem::new("/tags", "tags", naming::TAGS);
+            return Err(Problem::invalid(Kind::InvalidBody, vec![wrong]));
         }
         if description
             .as_ref()

@@ -288,8 +288,8 @@ impl Incoming {
         if self.name.as_deref().is_some_and(|name| name.is_empty() || !fits(name)) {
             misfit("/name".to_owned(), NAME);
         }
-        if self.tags.as_deref().is_some_and(|tags| !tags_fit(tags)) {
-            misfit("/tags".to_owned(), TAGS);
+        if self.tags.as_deref().is_some_and(|tags| !naming::tags_fit(tags)) {
+            misfit("/tags".to_owned(), naming::TAGS);
         }
         if self.versions.len() > MAX_VERSIONS {
             misfit("/versions".to_owned(), "There are more than 1000 versions. Leave the earliest out.");
@@ -362,10 +362,7 @@ impl Incoming {
 
 /// The highest number of a version: there must be room for those to come.
 const MAX_NUMBER: i64 = 1_000_000_000;
-/// The most characters of a description.
 const NAME: &str = "A name must have 1 to 255 characters without control characters.";
-const TAGS: &str =
-    "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
 const NUMBERS: &str =
     "The versions must come in order, each with the number after the one before, from 1 on.";
 const LABEL: &str = "A label must be a small letter, then small letters, digits, _ and -, 64 at most, not draft or \
@@ -381,11 +378,4 @@ fn too_deep(definition: &Definition) -> Option<Diagnostic> {
 
 fn fits(text: &str) -> bool {
     !text.contains(char::is_control)
-}
-
-fn tags_fit(tags: &[String]) -> bool {
-    let mut seen = HashSet::new();
-    let are_fit =
-        tags.iter().all(|tag| (1..=64).contains(&tag.chars().count()) && fits(tag) && seen.insert(tag));
-    tags.len() <= 50 && are_fit
 }

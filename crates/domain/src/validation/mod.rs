@@ -14,8 +14,8 @@ pub use code::{Code, Severity};
 pub use diagnostic::{Diagnostic, Related};
 pub use facts::{Facts, Fields, Finding, Gives, Reference, Scope};
 pub use near::nearest;
-pub use text::diagnose_json;
 pub(crate) use text::parse;
+pub use text::{check_text, diagnose_json};
 
 use crate::{Definition, Node};
 

@@ -15,17 +15,23 @@ pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> 
         let message = "The text begins with a byte order mark, which JSON doesn't have. Save it without one.";
         return vec![Diagnostic::new(Code::JsonSyntax, "", message)];
     }
-    let json = std::str::from_utf8(text).unwrap_or_default();
-    let guarded = match transfer::form(json) {
-        Some(Form::Document) => guard::check_documents(text),
-        _ => guard::check_json(text),
-    };
-    if let Err(error) = guarded {
+    if let Err(error) = check_text(text) {
         return vec![refused(text, &error)];
     }
-    match transfer::read(json) {
+    match transfer::read(std::str::from_utf8(text).unwrap_or_default()) {
         Ok(incoming) => incoming.diagnose(catalogue),
         Err(misfit) => vec![*misfit],
+    }
+}
+
+/// Whether a text is JSON that can be taken: an exported document may be deeper than what it holds.
+///
+/// # Errors
+/// Where it can't, with line and column, as [`guard::check_json`] says.
+pub fn check_text(text: &[u8]) -> Result<(), serde_json::Error> {
+    match transfer::form(std::str::from_utf8(text).unwrap_or_default()) {
+        Some(Form::Document) => guard::check_documents(text),
+        _ => guard::check_json(text),
     }
 }
 

@@ -9,8 +9,7 @@ use std::io::{IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sluice_domain::guard;
-use sluice_domain::validation::{Code, Diagnostic, Severity};
+use sluice_domain::validation::{self, Code, Diagnostic, Severity};
 
 use crate::cli::ReportFormat;
 use source::{Place, Source};
@@ -72,7 +71,7 @@ impl Report {
         };
         let found = sluice_api::diagnose(&bytes);
         let is_refused = found.first().is_some_and(|first| first.pointer.is_empty());
-        let refusal = is_refused.then(|| guard::check_documents(&bytes).err()).flatten();
+        let refusal = is_refused.then(|| validation::check_text(&bytes).err()).flatten();
         let source = Source::new(String::from_utf8_lossy(&bytes).into_owned());
         let found = match refusal {
             // There are no pointers into what can't be parsed.
