@@ -99,6 +99,7 @@ fn finish(document: &mut OpenApi) {
             ask_for_key(calls.scope(operation.operation_id.as_deref().unwrap_or_default()), operation);
             operation.responses.responses.extend(AnyProblem::responses());
             tell_examples(operation);
+            tell_entity_tags(operation);
         }
     }
     for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
@@ -112,6 +113,21 @@ fn finish(document: &mut OpenApi) {
 
 fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+}
+
+/// Says of what form conditions are (RFC 9110, 13.1.1 and 13.1.2).
+fn tell_entity_tags(operation: &mut Operation) {
+    const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
+    let parameters = operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) if ["If-Match", "If-None-Match"].contains(&parameter.name.as_str()) => {
+            Some(parameter)
+        }
+        _ => None,
+    });
+    for parameter in parameters {
+        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(TAGS));
+        parameter.schema = Some(RefOr::T(Schema::Object(text.build())));
+    }
 }
 
 /// Says which scope a key needs for a call, and what comes of keys that don't fit.

@@ -106,6 +106,10 @@ problems! {
         BadRequest: "A header can't be read.",
         PreconditionFailed: "The workflow is not what `If-Match` says: `diff` tells what has changed since.",
     }
+    /// What reading what the client may have already can answer.
+    KnownRefused {
+        BadRequest: "A header can't be read.",
+    }
     /// What saving under a label can answer.
     LabelProtected {
         LabelProtected: "The label is protected, or there are too many.",

@@ -26,7 +26,8 @@ use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::{Resource, no_label, no_version};
 use crate::responses::{
-    Conditional, DiffProblems, LabelProtected, QueryProblems, ServerProblems, VersionMissing, WorkflowMissing,
+    Conditional, DiffProblems, KnownRefused, LabelProtected, QueryProblems, ServerProblems, VersionMissing,
+    WorkflowMissing,
 };
 use crate::time::Timestamp;
 use crate::{AppState, examples, schema};
@@ -186,7 +187,7 @@ pub(crate) async fn pinned(state: &AppState, id: Uuid, pin: &Pin) -> Result<Vers
             headers(("ETag" = String, description = "What tells this state from any other.")),
             body = WorkflowVersion, example = json!(examples::version())),
         (status = 304, description = "The client has it already."),
-        VersionMissing, ServerProblems,
+        VersionMissing, KnownRefused, ServerProblems,
     )
 )]
 pub(crate) async fn version_get(

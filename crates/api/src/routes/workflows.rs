@@ -26,8 +26,8 @@ use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{
-    BodyProblems, Conditional, DefinitionProblems, LabelProtected, PatchProblems, QueryProblems,
-    ReplaceProblems, ServerProblems, VersionMissing, WorkflowMissing,
+    BodyProblems, Conditional, DefinitionProblems, KnownRefused, LabelProtected, PatchProblems,
+    QueryProblems, ReplaceProblems, ServerProblems, VersionMissing, WorkflowMissing,
 };
 use crate::time::Timestamp;
 use crate::{AppState, examples, files, schema};
@@ -264,7 +264,7 @@ pub(crate) async fn workflow_create(
         (status = 200, description = "The workflow.", 
             headers(("ETag" = String, description = "What tells this state from any other.")),
             body = Workflow, example = json!(examples::workflow())),
-        WorkflowMissing, ServerProblems,
+        WorkflowMissing, KnownRefused, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_get(
