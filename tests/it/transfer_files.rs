@@ -156,6 +156,18 @@ async fn an_import_is_in_the_audit_log() {
 }
 
 #[tokio::test]
+async fn a_file_of_another_program_is_no_workflow() {
+    let (files, store) = (folder(), empty().await);
+    write(files.path(), "w.json", &giving("w", 1).to_string());
+    write(files.path(), "package.json", r#"{"name": "site", "version": "1.0.0"}"#);
+    let ended = sluice("import", files.path(), &store, &["--yes"]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.text().contains("package.json: There is no definition"), "{ended:?}");
+    std::fs::remove_file(files.path().join("package.json")).expect("a file");
+    assert!(done(sluice("import", files.path(), &store, &["--yes"])).contains("1 to create"));
+}
+
+#[tokio::test]
 async fn files_with_errors_change_nothing() {
     let (files, store) = (folder(), empty().await);
     let write = |name: &str, value: &Value| {

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use sluice_domain::{Definition, transfer, versioning};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+use sluice_domain::transfer::{self, Form};
+use sluice_domain::{Definition, versioning};
 use sluice_engine::{AuditEntry, Kept, Remember};
 use sluice_persistence::{
     Database, Import, ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported,
@@ -45,6 +48,9 @@ fn read(paths: &[PathBuf]) -> Result<Option<Vec<Import>>, Failure> {
     let Some(texts) = validate::fit(paths) else { return Ok(None) };
     let mut imports = Vec::with_capacity(paths.len());
     for (path, text) in paths.iter().zip(texts) {
+        if lacks_definition(&text) {
+            return Err(format!("{}: {NO_WORKFLOW}", shown(path)).into());
+        }
         let mut incoming = transfer::read(&text)
             .map_err(|wrong| format!("{} at {:?}: {}", shown(path), wrong.pointer, wrong.message))?;
         // A definition alone goes by the name of its file.
@@ -56,6 +62,21 @@ fn read(paths: &[PathBuf]) -> Result<Option<Vec<Import>>, Failure> {
     }
     Ok(Some(imports))
 }
+
+/// Whether a file that is no document and no definition has no definition in it either. A request may leave it out; a file
+/// that does is one of another program, as package.json.
+fn lacks_definition(text: &str) -> bool {
+    #[derive(Deserialize)]
+    struct Request {
+        definition: Option<IgnoredAny>,
+    }
+
+    let is_request = transfer::form(text) == Some(Form::Request);
+    is_request && serde_json::from_str::<Request>(text).is_ok_and(|request| request.definition.is_none())
+}
+
+const NO_WORKFLOW: &str =
+    "There is no definition of a workflow in this file. Move it to another folder, or add one.";
 
 const MISNAMED: &str =
     "The name of the file must be readable text (UTF-8) without control characters. Rename it.";
