@@ -21,7 +21,11 @@ enum AuditLog {
 }
 
 /// What is written stays, whoever asks for something else.
-const SQLITE_APPEND_ONLY: [&str; 2] = [
+const SQLITE_APPEND_ONLY: [&str; 3] = [
+    // A REPLACE deletes without asking the trigger for deletes.
+    "CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log \
+     WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id) BEGIN \
+     SELECT RAISE(ABORT, 'the audit log is append-only'); END",
     "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log BEGIN \
      SELECT RAISE(ABORT, 'the audit log is append-only'); END",
     "CREATE TRIGGER audit_log_no_delete BEFORE DELETE ON audit_log BEGIN \
@@ -62,8 +66,8 @@ impl MigrationTrait for Migration {
         }
         let connection = manager.get_connection();
         let statements = match manager.get_database_backend() {
-            DbBackend::Postgres => POSTGRES_APPEND_ONLY,
-            _ => SQLITE_APPEND_ONLY,
+            DbBackend::Postgres => &POSTGRES_APPEND_ONLY[..],
+            _ => &SQLITE_APPEND_ONLY[..],
         };
         for statement in statements {
             connection.execute_unprepared(statement).await?;

@@ -15,6 +15,7 @@ on_both_stores!(
     each_scope_opens_exactly_its_calls,
     a_key_is_taken_in_two_headers_and_in_no_other_form,
     a_key_ends_when_it_is_revoked_or_expires,
+    a_stream_ends_with_its_key,
     a_key_decides_in_its_own_name,
     versions_and_labels_name_the_key,
     a_key_has_a_rate,
@@ -314,6 +315,19 @@ async fn a_key_ends_when_it_is_revoked_or_expires(app: App) {
     app.get("/wf/").await.problem(401);
     let unknown = command(&["keys", "revoke", "nobody", "--database-url", &app.store.url]).await;
     assert!(unknown.code == Some(1) && unknown.stderr.contains("nobody"), "{unknown:?}");
+}
+
+async fn a_stream_ends_with_its_key(app: App) {
+    let key = make_key(&app.store, "watcher", "approvals:read", &[]).await;
+    locked(&app).await;
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let url = format!("{}/wf/paused_workflows/events/", app.base());
+    let mut stream = client.get(url).bearer_auth(&key).send().await.expect("an answer");
+    assert_eq!(stream.status(), 200);
+    let revoked = command(&["keys", "revoke", "watcher", "--database-url", &app.store.url]).await;
+    assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    let ended = async { while stream.chunk().await.expect("a stream that ends in good order").is_some() {} };
+    tokio::time::timeout(process::DEADLINE, ended).await.expect("the end of the stream");
 }
 
 async fn a_key_decides_in_its_own_name(app: App) {

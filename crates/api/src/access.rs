@@ -7,12 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use axum::body::Body;
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use futures_util::StreamExt as _;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
@@ -34,6 +36,8 @@ static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy
 const REMEMBERED: Duration = Duration::from_secs(1);
 /// How many keys are remembered, also those that nobody has: whoever guesses doesn't fill the memory.
 const MOST_REMEMBERED: u64 = 10_000;
+/// How often it is looked whether the key of an open event stream is still taken.
+const LOOKED_AFTER: Duration = Duration::from_secs(5);
 /// How exactly it is noted when a key was used last.
 const USE_NOTED: Duration = Duration::from_secs(60);
 
@@ -96,13 +100,10 @@ impl Access {
         let is_right = shown.opens(key.as_deref());
         let key = key.filter(|_| is_right).ok_or_else(|| refused(UNKNOWN))?;
         // Who has the secret may know what became of the key.
-        if key.revoked_at.is_some() {
-            return Err(refused("This API key was revoked. Ask for a new one."));
+        match refusal_of(&key) {
+            Some(why) => Err(refused(why)),
+            None => Ok(key),
         }
-        if key.expires_at.is_some_and(|end| end <= clock::now()) {
-            return Err(refused("This API key has expired. Ask for a new one."));
-        }
-        Ok(key)
     }
 
     /// Counts a call. What is told of the key's rate, and whether the call is one too many.
@@ -222,9 +223,39 @@ pub(crate) async fn access(State(state): State<AppState>, request: Request, next
     };
     parts.extensions.insert(caller.clone());
     let mut response = with_headers(next.run(Request::from_parts(parts, body)).await, headers);
+    if let (Some(key), true) = (&caller.0, is_event_stream(&response)) {
+        let end = taken_away(state, key.id.clone());
+        response = response.map(|body| Body::from_stream(body.into_data_stream().take_until(end)));
+    }
     // For the log.
     response.extensions_mut().insert(caller);
     response
+}
+
+fn is_event_stream(response: &Response) -> bool {
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    kind.is_some_and(|kind| kind.as_bytes().starts_with(mime::TEXT_EVENT_STREAM.as_ref().as_bytes()))
+}
+
+/// Waits until a key is no longer taken.
+async fn taken_away(state: AppState, id: String) {
+    loop {
+        tokio::time::sleep(LOOKED_AFTER).await;
+        // A store that is away takes no key away.
+        let Ok(found) = state.db.api_key(&id).await else { continue };
+        if found.is_none_or(|key| refusal_of(&key).is_some()) {
+            return;
+        }
+    }
+}
+
+/// Why a key is not taken any more.
+fn refusal_of(key: &ApiKey) -> Option<&'static str> {
+    if key.revoked_at.is_some() {
+        return Some("This API key was revoked. Ask for a new one.");
+    }
+    let is_over = key.expires_at.is_some_and(|end| end <= clock::now());
+    is_over.then_some("This API key has expired. Ask for a new one.")
 }
 
 /// Headers for an answer, also for one that is a problem.
@@ -269,8 +300,12 @@ fn is_open(request: &Parts, operation: Option<&Arc<Operation>>) -> bool {
 /// there: not if it is from another site, nor under a name that somebody lets point here (DNS rebinding).
 fn same_site(request: &Parts) -> Result<(), Problem> {
     let refused = |detail: &str| Err(Problem::new(Kind::CrossSite, detail));
-    let Some(host) = request.headers.get(header::HOST) else { return Ok(()) };
-    let host = host.to_str().ok().and_then(|host| host.parse::<Authority>().ok());
+    // What a target names counts, and not the header beside it (RFC 9112, 3.2.2).
+    let host = match (request.uri.authority(), request.headers.get(header::HOST)) {
+        (Some(target), _) => Some(target.clone()),
+        (None, Some(host)) => host.to_str().ok().and_then(|host| host.parse::<Authority>().ok()),
+        (None, None) => return Ok(()),
+    };
     if !host.as_ref().is_some_and(is_here) {
         return refused(
             "A server without API keys is called as localhost or by its address. Use that, or make a key.",

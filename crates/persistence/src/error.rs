@@ -267,7 +267,7 @@ pub(crate) fn is_not_a_database(error: &DbErr) -> bool {
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The name doesn't fit.
-    #[error("a name has 1 to {0} characters, none of them a control character")]
+    #[error("a name has 1 to {0} characters, none of them a control character, and no space around it")]
     Name(usize),
     /// Another key has or had the name.
     #[error(

@@ -181,7 +181,8 @@ impl Keys {
     /// When the name doesn't fit or belongs to another key, no scope is given, or the store fails.
     pub async fn create(&self, new: NewKey) -> Result<(String, ApiKey), KeyError> {
         let NewKey { name, scopes, for_others, expires_at } = new;
-        if name.is_empty() || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
+        let is_framed = name.trim() != name || name.is_empty();
+        if is_framed || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(KeyError::Name(MAX_NAME));
         }
         if scopes.is_empty() {
