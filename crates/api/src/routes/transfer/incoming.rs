@@ -68,28 +68,27 @@ fn below(mut diagnostic: validation::Diagnostic, place: &str) -> validation::Dia
 
 /// Refuses a list of too many workflows, before the rest of it is read.
 fn check_count(body: &[u8]) -> Result<(), Problem> {
-    struct Counted;
+    struct Count<'a>(&'a mut usize);
 
-    impl<'de> Visitor<'de> for Counted {
-        type Value = bool;
+    impl<'de> Visitor<'de> for Count<'_> {
+        type Value = ();
 
         fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
             formatter.write_str("a list")
         }
 
-        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<bool, A::Error> {
-            for _ in 0..=MAX_IMPORT {
-                if list.next_element::<IgnoredAny>()?.is_none() {
-                    return Ok(false);
-                }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+            while *self.0 <= MAX_IMPORT && list.next_element::<IgnoredAny>()?.is_some() {
+                *self.0 += 1;
             }
-            Ok(true)
+            Ok(())
         }
     }
 
-    // What is no list, or no JSON, is told of by whoever reads it.
-    let counted = serde_json::Deserializer::from_slice(body).deserialize_seq(Counted);
-    if !counted.unwrap_or(false) {
+    let mut count = 0;
+    // An error is that the list goes on, or is none: whoever reads it tells of that.
+    let _ = serde_json::Deserializer::from_slice(body).deserialize_seq(Count(&mut count));
+    if count <= MAX_IMPORT {
         return Ok(());
     }
     let detail = format!("This list has more than {MAX_IMPORT} items. Import the others on their own.");
