@@ -59,7 +59,9 @@ async fn a_label_is_set_moved_and_deleted(app: App) {
     let (one, three, none) = (json!(1), json!(3), Value::Null);
     let all = [(three.clone(), none.clone()), (one.clone(), three), (none, one)];
     assert_eq!(moves(&app, &id, "production").await, all);
-    app.get(&format!("/wf/{id}/labels/never/history/")).await.problem(404);
+    for page in [1, 7] {
+        app.get(&format!("/wf/{id}/labels/never/history/?page={page}")).await.problem(404);
+    }
 }
 
 async fn a_label_goes_back_to_where_it_stood(app: App) {

@@ -61,6 +61,7 @@ problems! {
     /// What every call with a query can answer.
     QueryProblems {
         InvalidQuery: "The path or query does not fit; `errors` lists every problem.",
+        UriTooLong: "The path and query are longer than the server takes.",
     }
     /// What every call on a workflow can answer.
     WorkflowMissing {

@@ -92,7 +92,11 @@ impl Database {
     ) -> Result<Option<Vec<LabelMoveRow>>, StoreError> {
         let select = moves(workflow_id, name).offset(page.offset()).limit(page.limit());
         let found = select.all(self.readers()).await.map_err(store_error)?;
-        if found.is_empty() && page.offset() == 0 {
+        let is_beyond = found.is_empty() && page.offset() > 0;
+        let first = moves(workflow_id, name).limit(1);
+        let is_known =
+            !found.is_empty() || is_beyond && first.one(self.readers()).await.map_err(store_error)?.is_some();
+        if !is_known {
             return Ok(None);
         }
         let row = |label_move::Model { from_version, to_version, moved_at, moved_by, .. }| LabelMoveRow {
