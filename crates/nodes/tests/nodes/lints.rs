@@ -21,7 +21,7 @@ fn n(id: &str, kind: &str, config: Value) -> Value {
 }
 
 fn input() -> Value {
-    n("in", "InputNode", json!({"output_schema": {"text": "string"}}))
+    n("start", "InputNode", json!({"output_schema": {"text": "string"}}))
 }
 
 fn out(path: &str) -> Value {
@@ -48,17 +48,17 @@ fn paths_are_followed_through_what_passes_on() {
     let python =
         |schema: Value| n("p", "PythonFuncNode", json!({"code": "return {}", "output_schema": schema}));
     for (nodes, to, wanted) in [
-        (vec![], "in.text", vec![]),
-        (vec![], "in", vec![]),
-        (vec![], "in.txt", vec![Field]),
+        (vec![], "start.text", vec![]),
+        (vec![], "start", vec![]),
+        (vec![], "start.txt", vec![Field]),
         (vec![], "inn.text", vec![Node]),
-        (vec![merge()], "m.in.text", vec![]),
-        (vec![merge()], "m.in.txt", vec![Field]),
+        (vec![merge()], "m.start.text", vec![]),
+        (vec![merge()], "m.start.txt", vec![Field]),
         (vec![merge()], "m.nobody", vec![Field]),
-        (vec![merge()], "in.text", vec![Far]),
-        (vec![gate()], "g.in.text", vec![]),
+        (vec![merge()], "start.text", vec![Far]),
+        (vec![gate()], "g.start.text", vec![]),
         (vec![gate()], "g.reviewer", vec![]),
-        (vec![gate()], "g.in.txt", vec![Field]),
+        (vec![gate()], "g.start.txt", vec![Field]),
         (vec![coalesce()], "c.text", vec![]),
         (vec![coalesce()], "c.txt", vec![Field]),
         (vec![python(json!({"a": "dict"}))], "p.a.b.c", vec![]),
@@ -80,15 +80,15 @@ fn paths_are_followed_through_what_passes_on() {
 fn loops_give_what_their_body_gives() {
     let body = json!({"nodes": [n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))],
         "links": [{"source_id": "i", "target_id": "o"}]});
-    let held = n("l", "ForLoopNode", json!({"input_map": {"v": "in.text"}, "subworkflow": body}));
+    let held = n("l", "ForLoopNode", json!({"input_map": {"v": "start.text"}, "subworkflow": body}));
     assert_eq!(path(std::slice::from_ref(&held), "l.v"), []);
     assert_eq!(path(&[held], "l.w"), [Code::ReferenceFieldUnknown]);
     let mut inner =
         vec![n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))];
     inner.iter_mut().for_each(|node| node["parent_id"] = "l".into());
-    let mut all = vec![input(), n("l", "ForLoopNode", json!({"input_map": {"v": "in.txt"}})), out("l.w")];
+    let mut all = vec![input(), n("l", "ForLoopNode", json!({"input_map": {"v": "start.txt"}})), out("l.w")];
     all.extend(inner);
-    let found = warnings(&all, &[("in", "l"), ("l", "out"), ("i", "o")]);
+    let found = warnings(&all, &[("start", "l"), ("l", "out"), ("i", "o")]);
     let pointers: Vec<&str> = found.iter().map(|(_, pointer)| pointer.as_str()).collect();
     assert_eq!(pointers, ["/nodes/1/config/input_map/v", "/nodes/2/config/output_map/x"]);
 }
@@ -98,13 +98,16 @@ fn inputs_of_bodies_hold_more_than_they_declare() {
     let start = n("i", "InputNode", json!({"output_schema": {"v": "int"}}));
     let end = n("o", "OutputNode", json!({"output_map": {"v": "i.loop_history", "w": "i.laid_over"}}));
     let body = json!({"nodes": [start, end], "links": [{"source_id": "i", "target_id": "o"}]});
-    assert_eq!(warnings(&[input(), n("l", "ForLoopNode", json!({"subworkflow": body}))], &[("in", "l")]), []);
+    assert_eq!(
+        warnings(&[input(), n("l", "ForLoopNode", json!({"subworkflow": body}))], &[("start", "l")]),
+        []
+    );
 }
 
 #[test]
 fn paths_that_branch_at_every_step_are_not_followed_for_ever() {
     let names: Vec<(String, String)> = (0..200).map(|i| (format!("a{i}"), format!("b{i}"))).collect();
-    let (mut nodes, mut links) = (vec![input()], vec![("in", "a0"), ("in", "b0")]);
+    let (mut nodes, mut links) = (vec![input()], vec![("start", "a0"), ("start", "b0")]);
     for (a, b) in &names {
         nodes.extend([n(a, "CoalesceNode", json!({})), n(b, "CoalesceNode", json!({}))]);
     }
@@ -123,11 +126,11 @@ fn templates_may_name_what_is_further_up() {
         n(id, "SingleLLMCallNode", json!({"user_message": text, "output_schema": {"answer": "string"}}))
     };
     let codes = |text: &str| -> Vec<Code> {
-        let nodes = [input(), llm("a", "{{ in.text }}"), llm("b", text), llm("later", "{{ b.answer }}")];
-        let links = [("in", "a"), ("a", "b"), ("b", "later")];
+        let nodes = [input(), llm("a", "{{start.text }}"), llm("b", text), llm("later", "{{ b.answer }}")];
+        let links = [("start", "a"), ("a", "b"), ("b", "later")];
         warnings(&nodes, &links).into_iter().map(|(code, _)| code).collect()
     };
-    assert_eq!(codes("{{ a.answer }} {{in.text|upper}} {{ x }}"), []);
+    assert_eq!(codes("{{ a.answer }} {{start.text|upper}} {{ x }}"), []);
     assert_eq!(codes("{{ a.anser }}"), [Code::ReferenceFieldUnknown]);
     assert_eq!(codes("{{ later.answer }}"), [Code::ReferenceNotUpstream]);
     assert_eq!(codes("{{ inn.text }}"), [Code::ReferenceNodeUnknown]);
@@ -145,15 +148,15 @@ fn what_is_unfinished_gives_no_references() {
 fn inputs_that_code_or_templates_may_use_are_used() {
     let unused = |node: Value| {
         let id = node["id"].as_str().unwrap().to_owned();
-        let found = found(&[input(), node], &[("in", &id)]);
+        let found = found(&[input(), node], &[("start", &id)]);
         found.iter().filter(|d| d.code == Code::InputUnused).count()
     };
     let python = |code: &str| n("p", "PythonFuncNode", json!({"code": code}));
-    assert_eq!(unused(python("return {'a': input_model.in.text}")), 0);
-    assert_eq!(unused(python("x = 1\nreturn {'a':\ninput_model.in['text']}")), 0);
+    assert_eq!(unused(python("return {'a': input_model.start.text}")), 0);
+    assert_eq!(unused(python("x = 1\nreturn {'a':\ninput_model.start['text']}")), 0);
     assert_eq!(unused(python("return dict(input_model)")), 0);
     assert_eq!(unused(python("return {}")), 1);
-    assert_eq!(unused(n("l", "SingleLLMCallNode", json!({"user_message": "{{in.text}}"}))), 0);
+    assert_eq!(unused(n("l", "SingleLLMCallNode", json!({"user_message": "{{start.text}}"}))), 0);
     assert_eq!(unused(n("l", "SingleLLMCallNode", json!({"user_message": "hello"}))), 1);
     assert_eq!(unused(n("o", "OutputNode", json!({}))), 0);
     assert_eq!(unused(n("m", "MergeNode", json!({}))), 0);
@@ -164,9 +167,11 @@ fn inputs_that_code_or_templates_may_use_are_used() {
 fn routes_are_followed_as_routers_read_them() {
     let never = |conditions: Value| {
         let router = n("r", "RouterNode", json!({"route_map": {"a": {"conditions": conditions}}}));
-        warnings(&[input(), router], &[("in", "r")]).iter().any(|(code, _)| *code == Code::RouteNeverMatches)
+        warnings(&[input(), router], &[("start", "r")])
+            .iter()
+            .any(|(code, _)| *code == Code::RouteNeverMatches)
     };
-    let c = |operator: &str, value: Value, junction: &str| json!({"variable": "in.text", "operator": operator, "value": value, "logicalOperator": junction});
+    let c = |operator: &str, value: Value, junction: &str| json!({"variable": "start.text", "operator": operator, "value": value, "logicalOperator": junction});
     for (conditions, wanted) in [
         (json!([]), false),
         (json!([c("equals", json!("a"), "AND")]), false),
@@ -195,10 +200,10 @@ fn routes_are_followed_as_routers_read_them() {
 fn nested_keys_are_known_too() {
     let policy =
         json!({"policy": {"retry": {"max_atempts": 3}}, "title": "p", "output_schema": {"any": "string"}});
-    let found = warnings(&[input(), n("p", "PythonFuncNode", policy)], &[("in", "p")]);
+    let found = warnings(&[input(), n("p", "PythonFuncNode", policy)], &[("start", "p")]);
     assert_eq!(found, [(Code::ConfigKeyUnknown, "/nodes/1/config/policy/retry/max_atempts".to_owned())]);
     let by_name = n("s", "SlackNotifyNode", json!({"chanel": "x"}));
-    assert_eq!(warnings(&[input(), by_name], &[("in", "s")]), []);
+    assert_eq!(warnings(&[input(), by_name], &[("start", "s")]), []);
 }
 
 /// Which of the nodes are gates whose decline leaves nothing.
@@ -214,34 +219,34 @@ fn declined(nodes: &[Value], links: &[(&str, &str, Option<&str>)]) -> Vec<String
 
 #[test]
 fn a_gate_behind_one_of_two_ways_leaves_nothing_where_only_one_is_open() {
-    let is =
-        |value: &str| json!({"conditions": [{"variable": "in.text", "operator": "equals", "value": value}]});
-    let has = |value: &str| json!({"conditions": [{"variable": "in.text", "operator": "contains", "value": value}]});
+    let is = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "equals", "value": value}]});
+    let has = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "contains", "value": value}]});
     let router = |a: Value, b: Value| n("r", "RouterNode", json!({"route_map": {"yes": a, "no": b}}));
     let gate = |id: &str| n(id, "HumanInterventionNode", json!({}));
     let fixed = |id: &str| n(id, "StaticValueNode", json!({"values": {"a": 1}}));
     let coalesce = || n("c", "CoalesceNode", json!({}));
     let (yes, no) = (Some("yes"), Some("no"));
     // Two leaves, one of them behind the gate.
-    let apart = [("in", "r", None), ("r", "g", yes), ("r", "s", no)];
+    let apart = [("start", "r", None), ("r", "g", yes), ("r", "s", no)];
     let nodes = |router: Value| [input(), router, gate("g"), fixed("s")];
     assert_eq!(declined(&nodes(router(is("a"), is("b"))), &apart), ["g"]);
     assert!(declined(&nodes(router(has("a"), has("b"))), &apart).is_empty(), "both can be open");
     assert!(declined(&nodes(router(is("a"), is("a"))), &apart).is_empty(), "both are open");
     // The ways come together again: what comes by the other one doesn't come then.
-    let joined = [("in", "r", None), ("r", "g", yes), ("r", "s", no), ("g", "c", None), ("s", "c", None)];
+    let joined = [("start", "r", None), ("r", "g", yes), ("r", "s", no), ("g", "c", None), ("s", "c", None)];
     let nodes = |router: Value| [input(), router, gate("g"), fixed("s"), coalesce()];
     assert_eq!(declined(&nodes(router(is("a"), is("b"))), &joined), ["g"]);
     assert!(declined(&nodes(router(has("b"), is("b"))), &joined).is_empty());
     // The gate may be reached past the router, or a leaf doesn't go by it.
-    let past = [("in", "r", None), ("r", "c", yes), ("in", "c", None), ("c", "g", None), ("r", "s", no)];
+    let past =
+        [("start", "r", None), ("r", "c", yes), ("start", "c", None), ("c", "g", None), ("r", "s", no)];
     assert!(declined(&nodes(router(is("a"), is("b"))), &past).is_empty());
-    let beside = [("in", "r", None), ("r", "g", yes), ("r", "c", no), ("in", "s", None)];
+    let beside = [("start", "r", None), ("r", "g", yes), ("r", "c", no), ("start", "s", None)];
     assert!(declined(&nodes(router(is("a"), is("b"))), &beside).is_empty());
     // A gate on each way, and a gate before the router.
     let each = [input(), router(is("a"), is("b")), gate("g"), gate("h")];
-    assert_eq!(declined(&each, &[("in", "r", None), ("r", "g", yes), ("r", "h", no)]), ["g", "h"]);
-    let before = [("in", "g", None), ("g", "r", None), ("r", "s", yes), ("r", "h", no)];
+    assert_eq!(declined(&each, &[("start", "r", None), ("r", "g", yes), ("r", "h", no)]), ["g", "h"]);
+    let before = [("start", "g", None), ("g", "r", None), ("r", "s", yes), ("r", "h", no)];
     assert_eq!(
         declined(&[input(), router(is("a"), is("b")), gate("g"), fixed("s"), fixed("h")], &before),
         ["g"]
@@ -255,16 +260,16 @@ fn preferences_name_what_arrives() {
         titled["title"] = "a".into();
         let far = n("far", "StaticValueNode", json!({"values": {"x": 1}}));
         let nodes = [input(), titled, far, n("c", "CoalesceNode", json!({"preferences": preferences}))];
-        let found = warnings(&nodes, &[("in", "id_a"), ("in", "far"), ("id_a", "c"), ("in", "c")]);
+        let found = warnings(&nodes, &[("start", "id_a"), ("start", "far"), ("id_a", "c"), ("start", "c")]);
         found.into_iter().filter(|(code, _)| code.as_str().starts_with("reference")).collect()
     };
-    assert_eq!(codes(json!(["a", "in"])), []);
-    assert_eq!(codes(json!(["id_a", "id_a|a", "in|old title"])), []);
+    assert_eq!(codes(json!(["a", "start"])), []);
+    assert_eq!(codes(json!(["id_a", "id_a|a", "start|old title"])), []);
     let at = |index: usize| format!("/nodes/3/config/preferences/{index}");
     assert_eq!(codes(json!(["a", "far"])), [(Code::ReferenceNotUpstream, at(1))]);
     assert_eq!(codes(json!(["far|far"])), [(Code::ReferenceNotUpstream, at(0))]);
     assert_eq!(
-        codes(json!(["b", "in.text"])),
+        codes(json!(["b", "start.text"])),
         [(Code::ReferenceNodeUnknown, at(0)), (Code::ReferenceNodeUnknown, at(1))]
     );
 }
@@ -272,8 +277,8 @@ fn preferences_name_what_arrives() {
 #[test]
 fn code_names_what_arrives() {
     let codes = |code: &str| path(&[n("p", "PythonFuncNode", json!({"code": code}))], "p.x");
-    assert_eq!(codes("return {'x': input_model.in.text}"), []);
-    assert_eq!(codes("return {'x': input_model.in.txt}"), [Code::ReferenceFieldUnknown]);
+    assert_eq!(codes("return {'x': input_model.start.text}"), []);
+    assert_eq!(codes("return {'x': input_model.start.txt}"), [Code::ReferenceFieldUnknown]);
     assert_eq!(codes("return {'x': input_model['inn'].text}"), [Code::ReferenceNodeUnknown]);
     assert_eq!(codes("return {'x': input_model.out.x}"), [Code::ReferenceNotUpstream]);
     assert_eq!(codes("# input_model.inn.text\nreturn {'x': 'input_model.inn.text'}"), []);
@@ -289,7 +294,7 @@ fn inputs_of_bodies_are_known_where_all_that_comes_is() {
         let links = json!([{"source_id": "i", "target_id": "s"}, {"source_id": "s", "target_id": "o"}]);
         let mut config = json!({"input_map": map, "num_iterations": 2});
         let mut nodes = vec![input()];
-        let mut all = vec![json!({"source_id": "in", "target_id": "l"})];
+        let mut all = vec![json!({"source_id": "start", "target_id": "l"})];
         if children {
             inner.iter_mut().for_each(|node| node["parent_id"] = "l".into());
             all.extend(links.as_array().unwrap().clone());
@@ -301,7 +306,7 @@ fn inputs_of_bodies_are_known_where_all_that_comes_is() {
         let text = json!({"nodes": nodes, "links": all}).to_string();
         diagnose_json(text.as_bytes(), &Builtin::default()).into_iter().map(|d| d.code).collect()
     };
-    let map = || json!({"v": "in.text"});
+    let map = || json!({"v": "start.text"});
     for children in [false, true] {
         for to in ["v", "r", "loop_history.s"] {
             assert_eq!(found(to, map(), json!({"r": "s.r"}), children), [], "{to}");
@@ -316,17 +321,17 @@ fn inputs_of_bodies_are_known_where_all_that_comes_is() {
 #[test]
 fn variables_of_models_name_outputs() {
     let codes = |config: Value| -> Vec<(Code, String)> {
-        warnings(&[input(), n("m", "SingleLLMCallNode", config)], &[("in", "m")])
+        warnings(&[input(), n("m", "SingleLLMCallNode", config)], &[("start", "m")])
     };
     let at = |field: &str| (Code::ReferenceFieldUnknown, format!("/nodes/1/config/{field}"));
     let history =
         |uses: bool, path: &str| json!({"enable_message_history": uses, "message_history_variable": path});
-    assert_eq!(codes(history(true, "in.texts")), [at("message_history_variable")]);
-    assert_eq!(codes(history(true, "in.text")), []);
-    assert_eq!(codes(history(false, "in.texts")), []);
+    assert_eq!(codes(history(true, "start.texts")), [at("message_history_variable")]);
+    assert_eq!(codes(history(true, "start.text")), []);
+    assert_eq!(codes(history(false, "start.texts")), []);
     assert_eq!(codes(history(true, "message_history")), []);
-    assert_eq!(codes(json!({"url_variables": {"image": "in.picture"}})), [at("url_variables/image")]);
-    assert_eq!(codes(json!({"user_message": "{{ x | default(\"in.picture\") }}"})), []);
-    assert_eq!(codes(json!({"user_message": "{{ 'in.picture' }} {{ in.text }}"})), []);
-    assert_eq!(codes(json!({"user_message": "{{ 'a' ~ in.picture }}"})), [at("user_message")]);
+    assert_eq!(codes(json!({"url_variables": {"image": "start.picture"}})), [at("url_variables/image")]);
+    assert_eq!(codes(json!({"user_message": "{{ x | default(\"start.picture\") }}"})), []);
+    assert_eq!(codes(json!({"user_message": "{{ 'start.picture' }} {{start.text }}"})), []);
+    assert_eq!(codes(json!({"user_message": "{{ 'a' ~ start.picture }}"})), [at("user_message")]);
 }
