@@ -240,7 +240,7 @@ async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
         "x".to_owned(),
         format!("{head}{last}"),
         head.to_owned(),
-        format!("{key} "),
+        format!("{key}."),
         key.to_uppercase(),
         format!("sluice_{id}_{}", "0".repeat(64)),
         format!("sluice_{}_{}", "0".repeat(16), "0".repeat(64)),
@@ -248,8 +248,7 @@ async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
         "'; DROP TABLE api_keys; --".to_owned(),
     ];
     for wrong in wrong {
-        let problem =
-            app.with_header(Method::GET, "/wf/", "x-api-key", &format!("{wrong}.")).await.problem(401);
+        let problem = app.with_header(Method::GET, "/wf/", "x-api-key", &wrong).await.problem(401);
         let text = problem.to_string();
         assert!(!text.contains(&key[8..]) && !text.contains("DROP"), "{text}");
     }
@@ -361,6 +360,15 @@ async fn versions_and_labels_name_the_key(app: App) {
     assert_eq!(versions[0]["created_by"], "ci", "{versions}");
     let moves = call(Method::GET, &format!("/wf/{id}/labels/production/history/"), None).await;
     assert_eq!(moves[0]["moved_by"], "ci", "{moves}");
+    let document = call(Method::GET, &format!("/wf/{id}/export/?versions=true"), None).await;
+    let made = call(Method::POST, "/wf/import/", Some(&document)).await;
+    let copy = made["results"][0]["id"].as_str().expect("an id").to_owned();
+    let moves = call(Method::GET, &format!("/wf/{copy}/labels/production/history/"), None).await;
+    assert_eq!(moves[0]["moved_by"], "ci", "{moves}");
+    let made = call(Method::POST, "/wf/import/", Some(&plain("imported"))).await;
+    let new = made["results"][0]["id"].as_str().expect("an id").to_owned();
+    let versions = call(Method::GET, &format!("/wf/{new}/versions/"), None).await;
+    assert_eq!(versions[0]["created_by"], "ci", "{versions}");
 }
 
 async fn a_key_has_a_rate(mut app: App) {

@@ -14,6 +14,7 @@ use crate::store::Kind;
 on_both_stores!(
     every_change_is_written_down_with_its_key,
     what_changes_nothing_is_not_written_down,
+    every_move_of_a_label_is_written_down,
     entries_are_found_by_key_call_thing_and_time,
     nothing_takes_an_entry_back,
     an_entry_survives_what_its_answer_survives,
@@ -111,6 +112,47 @@ async fn what_changes_nothing_is_not_written_down(app: App) {
     let calls: Vec<&Value> = found.iter().map(|entry| &entry["operation"]).collect();
     assert_eq!(calls, ["createWorkflow", "createWorkflow"], "{found:#?}");
     assert!(found.iter().all(|entry| entry["actor"].is_null()));
+}
+
+/// Whichever call moves it, protects it or frees it.
+async fn every_move_of_a_label_is_written_down(app: App) {
+    let id = app.create(&plain("one")).await;
+    let (path, label) = (format!("/wf/{id}/"), format!("/wf/{id}/labels/live/"));
+    for body in [
+        json!({"version": 1}),
+        json!({"version": 1}),
+        json!({"version": 1, "protected": true}),
+        json!({"version": 1, "protected": false}),
+    ] {
+        app.put(&label, &body).await.ok();
+    }
+    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
+    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
+    app.put(&label, &json!({"version": 1})).await.ok();
+    // Nothing of the workflow changes, and production does.
+    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
+    app.post(&format!("{path}versions/1/restore/?label=live"), &json!({})).await.ok();
+    let told: Vec<_> = entries(&app, None, &format!("?subject_id={id}/live"))
+        .await
+        .iter()
+        .rev()
+        .map(|entry| {
+            let text = |field: &str| entry[field].as_str().unwrap_or("-").to_owned();
+            format!("{} {} > {}", text("operation"), text("before"), text("after"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "setLabel - > 1",
+            "setLabel 1 > 1 protected",
+            "setLabel 1 protected > 1",
+            "updateWorkflow 1 > 2",
+            "setLabel 2 > 1",
+            "updateWorkflow 1 > 2",
+            "restoreVersion 2 > 3",
+        ]
+    );
 }
 
 async fn entries_are_found_by_key_call_thing_and_time(app: App) {

@@ -156,6 +156,7 @@ async fn a_patch_changes_what_it_names(app: App) {
     for (body, pointer) in [
         (json!({"name": null}), "/name"),
         (json!({"name": ""}), "/name"),
+        (json!({"name": "  "}), "/name"),
         (json!({"tags": ["a", "a"]}), "/tags"),
         (json!({"tags": ["\u{e9}", "e\u{301}"]}), "/tags"),
         (json!({"tags": [""]}), "/tags"),

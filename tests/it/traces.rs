@@ -54,7 +54,9 @@ async fn a_run_is_a_tree_of_spans(app: App) {
     twice["config"]["policy"] = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
     let workflow = app.create(&after_input("traced", twice)).await;
     let path = format!("/wf/{workflow}/start_run/");
-    let answer = app.post_with(&path, &run_body(1), "traceparent", PARENT).await;
+    // With a key the request is carried out in a task of its own, in the same trace.
+    let headers = [("traceparent", PARENT), ("idempotency-key", "once")];
+    let answer = app.with_headers(Method::POST, &path, &headers, Some(&run_body(1))).await;
     let (trace, server) = answered(&answer);
     assert_eq!(trace, TRACE);
     let run_id = id_of(&answer.ok());

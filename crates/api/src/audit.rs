@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::Extensions;
 use sluice_engine::{AuditEntry, Snapshot};
-use sluice_persistence::{ImportAction, ImportOutcome, LabelMoved, Saved};
+use sluice_persistence::{ImportAction, ImportOutcome, LabelMoved, LabelRow, Saved};
 use uuid::Uuid;
 
 use crate::access::Caller;
@@ -64,12 +64,14 @@ impl Origin {
     }
 }
 
-/// A workflow that was saved, with the hashes of its definition; nothing when saving changed nothing.
+/// A workflow that was saved, with the hashes of its definition, and the label that was moved with it; nothing when saving
+/// changed nothing.
 pub(crate) fn workflow(saved: &Saved) -> Vec<Changed> {
-    let Saved { row, changed, before, after } = saved;
+    let Saved { row, changed, before, after, label: moved } = saved;
     let (before, after) = (before.clone(), after.clone());
     let change = Changed { subject: "workflow", subject_id: row.id.to_string(), before, after };
-    changed.then_some(change).into_iter().collect()
+    let labels = moved.as_ref().and_then(|moved| label_of(row.id, moved));
+    changed.then_some(change).into_iter().chain(labels).collect()
 }
 
 /// A workflow that was deleted.
@@ -87,13 +89,19 @@ pub(crate) fn imported(outcome: &ImportOutcome) -> Vec<Changed> {
     .collect()
 }
 
-/// A label that was moved, with the versions for which it stood and stands.
-pub(crate) fn label(workflow_id: Uuid, name: &str) -> impl Fn(&LabelMoved) -> Vec<Changed> + use<> {
-    let id = format!("{workflow_id}/{name}");
-    move |LabelMoved { label, from }| {
-        let (before, after) = (from.map(|from| from.to_string()), Some(label.version.to_string()));
-        vec![Changed { before, after, ..Changed::made("label", &id) }]
-    }
+/// A label that was moved, protected or freed, with the versions for which it stood and stands.
+pub(crate) fn label(workflow_id: Uuid) -> impl Fn(&LabelMoved) -> Vec<Changed> {
+    move |moved| label_of(workflow_id, moved).into_iter().collect()
+}
+
+fn label_of(workflow_id: Uuid, LabelMoved { label, before }: &LabelMoved) -> Option<Changed> {
+    let stands = |label: &LabelRow| {
+        let protected = if label.is_protected { " protected" } else { "" };
+        format!("{}{protected}", label.version)
+    };
+    let (before, after) = (before.as_ref().map(stands), Some(stands(label)));
+    let id = format!("{workflow_id}/{}", label.name);
+    (before != after).then(|| Changed { before, after, ..Changed::made("label", id) })
 }
 
 /// A label that was deleted.

@@ -248,7 +248,7 @@ pub(crate) async fn point(
         .as_ref()
         .filter(|before| (before.version, before.is_protected) == (label.version, label.is_protected))
     {
-        return Ok(LabelMoved { from: Some(before.version), label: before.clone() });
+        return Ok(LabelMoved { label: before.clone(), before: Some(before.clone()) });
     }
     let model = label::ActiveModel {
         workflow_id: Set(workflow_id),
@@ -262,15 +262,20 @@ pub(crate) async fn point(
         .update_columns([label::Column::Version, label::Column::IsProtected, label::Column::UpdatedAt])
         .to_owned();
     label::Entity::insert(model).on_conflict(over).exec_without_returning(tx).await?;
-    let from = before.map(|before| before.version);
+    let from = before.as_ref().map(|before| before.version);
     if from != Some(version) {
         note(tx, (workflow_id, name), (from, Some(version)), by).await?;
     }
-    Ok(LabelMoved { label, from })
+    Ok(LabelMoved { label, before })
 }
 
 /// Sets the labels of a workflow that is new, in two statements however many there are.
-pub(crate) async fn insert(tx: &Tx<'_>, workflow_id: Uuid, labels: &[IncomingLabel]) -> Result<(), DbErr> {
+pub(crate) async fn insert(
+    tx: &Tx<'_>,
+    workflow_id: Uuid,
+    labels: &[IncomingLabel],
+    by: Option<&str>,
+) -> Result<(), DbErr> {
     if labels.is_empty() {
         return Ok(());
     }
@@ -284,7 +289,7 @@ pub(crate) async fn insert(tx: &Tx<'_>, workflow_id: Uuid, labels: &[IncomingLab
         updated_at: Set(now),
     });
     let moves = labels.iter().map(|IncomingLabel { label, version, .. }| {
-        move_model((workflow_id, label), (None, Some(*version)), None)
+        move_model((workflow_id, label), (None, Some(*version)), by)
     });
     tx.execute(&label::Entity::insert_many(set)).await?;
     tx.execute(&label_move::Entity::insert_many(moves)).await

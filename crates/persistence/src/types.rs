@@ -53,8 +53,8 @@ pub struct Saving {
 pub struct LabelMoved {
     /// The label as it is now.
     pub label: LabelRow,
-    /// The version for which it stood before.
-    pub from: Option<i32>,
+    /// The label as it was before; none: it is new.
+    pub before: Option<LabelRow>,
 }
 
 /// A workflow as it was saved, and the hashes of its definition.
@@ -68,12 +68,14 @@ pub struct Saved {
     pub before: Option<String>,
     /// The hash now; none when the definition was not looked at.
     pub after: Option<String>,
+    /// The label that stands for what was saved, if one was named.
+    pub label: Option<LabelMoved>,
 }
 
 impl Saved {
     /// A workflow whose definition was not looked at.
     pub(crate) fn beside(row: WorkflowRow, changed: bool) -> Self {
-        Self { row, changed, before: None, after: None }
+        Self { row, changed, before: None, after: None, label: None }
     }
 }
 

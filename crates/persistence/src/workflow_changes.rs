@@ -25,7 +25,7 @@ pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow, pub(crate) Sav
 pub(crate) struct Reset(pub(crate) Uuid, pub(crate) Vec<(SpurType, Accepted)>, pub(crate) Saving);
 
 /// Puts the definition of a version back.
-pub(crate) struct Restore(pub(crate) Uuid, pub(crate) i32, pub(crate) Saving);
+pub(crate) struct Restore(pub(crate) Uuid, pub(crate) Pin, pub(crate) Saving);
 
 /// Replaces what is said about a workflow.
 pub(crate) struct Patch(pub(crate) Uuid, pub(crate) Details, pub(crate) Saving);
@@ -65,9 +65,10 @@ impl Change for Restore {
     type Output = Saved;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
-        let Self(id, number, saving) = self;
+        let Self(id, pin, saving) = self;
         let current = current(tx, *id, saving).await?;
-        let version = version(tx, *id, *number).await?;
+        let number = numbered(tx, *id, pin).await?;
+        let version = version(tx, *id, number).await?;
         let note = saving.note.clone().unwrap_or_else(|| format!("Restored from version {number}."));
         let saving = Saving { note: Some(note), ..saving.clone() };
         let new = with_definition(&current, version);
@@ -110,12 +111,7 @@ impl Change for Duplicate {
                 let latest = latest(tx, *id).await?.ok_or(WriteError::NotFound)?;
                 Accepted { json: original.definition, hash: latest.hash }
             }
-            Pin::Number(number) => version(tx, *id, *number).await?,
-            Pin::Label(name) => {
-                let label =
-                    labels::find(tx, *id, name).await?.ok_or_else(|| WriteError::NoLabel(name.clone()))?;
-                version(tx, *id, label.version).await?
-            }
+            _ => version(tx, *id, numbered(tx, *id, pin).await?).await?,
         };
         let tags = serde_json::from_str(&original.tags).ok();
         let new = NewWorkflow {
@@ -126,7 +122,8 @@ impl Change for Duplicate {
             by: by.clone(),
         };
         let row = create(tx, &new).await?;
-        Ok(Saved { row, changed: true, before: None, after: Some(new.definition.hash) })
+        let after = Some(new.definition.hash);
+        Ok(Saved { row, changed: true, before: None, after, label: None })
     }
 }
 
@@ -228,13 +225,14 @@ pub(crate) async fn save(
         tags: new.tags.as_deref().map_or_else(|| current.tags.clone(), listed),
         ..current.clone()
     };
-    let saved = if row == current && !is_version {
+    let mut saved = if row == current && !is_version {
         Saved::beside(row, false)
     } else {
         keep(tx, (&current, row), (latest, is_version), new, saving).await?
     };
     if let Some(label) = &saving.label {
-        labels::point(tx, (saved.row.id, label), saved.row.version, None, saving.by.as_deref()).await?;
+        let (id, version) = (saved.row.id, saved.row.version);
+        saved.label = Some(labels::point(tx, (id, label), version, None, saving.by.as_deref()).await?);
     }
     Ok(saved)
 }
@@ -266,7 +264,8 @@ async fn keep(
             found_by::insert_versions(&Tx::Orm(tx), vec![model]).await?;
         }
     }
-    Ok(Saved { row, changed: true, before: hash, after: Some(new.definition.hash.clone()) })
+    let after = Some(new.definition.hash.clone());
+    Ok(Saved { row, changed: true, before: hash, after, label: None })
 }
 
 /// A new workflow, as its table has it.
@@ -331,6 +330,18 @@ async fn check_name(tx: &DatabaseTransaction, id: Uuid, name: &str) -> Result<()
     match owner_of(tx, name).await? {
         Some(owner) if owner != id => Err(WriteError::NameTaken.into()),
         _ => Ok(()),
+    }
+}
+
+/// The number of the version that is meant.
+async fn numbered(tx: &DatabaseTransaction, workflow_id: Uuid, pin: &Pin) -> Result<i32, Fault> {
+    match pin {
+        Pin::Latest => Ok(latest(tx, workflow_id).await?.ok_or(WriteError::NotFound)?.number),
+        Pin::Number(number) => Ok(*number),
+        Pin::Label(name) => {
+            let label = labels::find(tx, workflow_id, name).await?;
+            Ok(label.ok_or_else(|| WriteError::NoLabel(name.clone()))?.version)
+        }
     }
 }
 

@@ -92,15 +92,15 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// As [`Self::workflow_update`]; when there is no such version.
+    /// As [`Self::workflow_update`]; when there is no such version or label.
     pub async fn version_restore(
         &self,
         id: Uuid,
-        number: i32,
+        pin: Pin,
         saving: Saving,
         remember: Option<Remember<Saved>>,
     ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Restore(id, number, saving), remember).await.map(|saved| saved.row)
+        self.writer().change_once(Restore(id, pin, saving), remember).await.map(|saved| saved.row)
     }
 
     /// Makes a copy of a workflow, as it is or as a version of it was, with a name, an id and a version 1 of its own.

@@ -14,6 +14,7 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
+use opentelemetry::trace::FutureExt as _;
 use serde::Serialize;
 use sluice_engine::{AuditEntry, Kept, KeptAnswer, Remember, Remembered, Snapshot};
 use uuid::Uuid;
@@ -195,7 +196,9 @@ pub(crate) async fn once(State(state): State<AppState>, request: Request, next: 
         return next.run(request).await;
     }
     // Whoever asked may go: the key is in use until the request is carried out all the same.
-    let carried_out = tokio::spawn(async move { carried_out(&state, &keys, request, next).await });
+    // In the trace of the request.
+    let carried_out = async move { carried_out(&state, &keys, request, next).await };
+    let carried_out = tokio::spawn(carried_out.with_current_context());
     match carried_out.await {
         Ok(answer) => answer.unwrap_or_else(Problem::into_response),
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),

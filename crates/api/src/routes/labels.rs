@@ -131,7 +131,7 @@ pub(crate) async fn label_set(
     Json(request): Json<LabelRequest>,
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
-    let tell = once.tell(audit::label(id, &name));
+    let tell = once.tell(audit::label(id));
     let set = state.db.label_set(id, name, version, protected, (caller.into_name(), tell)).await;
     set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }
@@ -180,7 +180,7 @@ pub(crate) async fn label_rollback(
     caller: Caller,
     once: Once,
 ) -> Result<Answer<Label>, Problem> {
-    let keep = once.keep(audit::label(id, &name), |moved| kept(&[], &Label::from(moved.label.clone())));
+    let keep = once.keep(audit::label(id), |moved| kept(&[], &Label::from(moved.label.clone())));
     let moved = state.db.label_rollback(id, name, caller.into_name(), keep).await;
     moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
 }

@@ -228,11 +228,10 @@ pub(crate) async fn version_restore(
     edit: Edit,
     once: Once,
 ) -> Result<Tagged<Workflow>, Problem> {
-    let version = pinned(&state, id, &pin).await?.version;
     let saving = Saving { label: query.label, ..edit.saving.clone() };
     match state
         .db
-        .version_restore(id, version, saving, once.keep(audit::workflow, |saved| Workflow::kept(&saved.row)))
+        .version_restore(id, pin, saving, once.keep(audit::workflow, |saved| Workflow::kept(&saved.row)))
         .await
     {
         Ok(row) => Workflow::tagged(row),

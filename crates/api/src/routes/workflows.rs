@@ -364,6 +364,10 @@ pub(crate) async fn workflow_patch(
 impl WorkflowPatch {
     fn accept(self) -> Result<Details, Problem> {
         let Self { name, description, tags, definition } = self;
+        if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
+            let wrong = ProblemItem::new("/name", "length", "The name is blank. Give one, or leave it out.");
+            return Err(Problem::invalid(Kind::InvalidBody, vec![wrong]));
+        }
         if definition.is_some() {
             let detail = "PATCH changes name, description and tags. Replace the definition with PUT.";
             return Err(Problem::invalid(

@@ -165,7 +165,7 @@ async fn create(
     for some in versions(&row, new, import, now).chunks(VERSIONS) {
         found_by::insert_versions(&Tx::Orm(tx), some.to_vec()).await?;
     }
-    labels::insert(&Tx::Orm(tx), row.id, &import.labels).await?;
+    labels::insert(&Tx::Orm(tx), row.id, &import.labels, import.by.as_deref()).await?;
     Ok(row)
 }
 
@@ -198,7 +198,8 @@ fn versions(
     let mut all: Vec<_> = brought.collect();
     let is_last = import.versions.last().is_some_and(|(last, _)| last.version == row.version);
     if !is_last {
-        all.push(version_model((row.id, row.version), new, &Saving::default(), now));
+        let saving = Saving { by: import.by.clone(), ..Saving::default() };
+        all.push(version_model((row.id, row.version), new, &saving, now));
     }
     all
 }

@@ -38,8 +38,8 @@ pub(super) async fn insert(tx: &Tx<'_>, mut creations: Vec<&mut Creation>) -> Re
     let created = create_all(tx, &all).await?;
     let mut kept = Vec::new();
     for (creation, row) in creations.iter_mut().zip(created) {
-        let saved =
-            Saved { row, changed: true, before: None, after: Some(creation.new.definition.hash.clone()) };
+        let after = Some(creation.new.definition.hash.clone());
+        let saved = Saved { row, changed: true, before: None, after, label: None };
         kept.extend(creation.remember.as_ref().map(|remember| remember.of(&saved)));
         creation.created = Some(saved.row);
     }
