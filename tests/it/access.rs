@@ -295,6 +295,20 @@ async fn a_key_ends_when_it_is_revoked_or_expires(app: App) {
         command(&["keys", "create", "--name", "first", "--scope", "admin", "--database-url", &app.store.url])
             .await;
     assert!(again.code == Some(1) && again.stderr.contains("first"), "{again:?}");
+    for name in [listed[0]["id"].as_str().expect("an id"), " ", " a"] {
+        let odd = command(&[
+            "keys",
+            "create",
+            "--name",
+            name,
+            "--scope",
+            "admin",
+            "--database-url",
+            &app.store.url,
+        ])
+        .await;
+        assert!(odd.code == Some(1) && odd.stderr.contains("name"), "{odd:?}");
+    }
     let revoked = command(&["keys", "revoke", "first", "--database-url", &app.store.url]).await;
     assert_eq!(revoked.code, Some(0), "{revoked:?}");
     eventually("the key to be refused", async || {

@@ -269,6 +269,9 @@ pub enum KeyError {
     /// The name doesn't fit.
     #[error("a name has 1 to {0} characters, none of them a control character, and no space around it")]
     Name(usize),
+    /// The name looks like the id of a key.
+    #[error("a name of 16 hex digits looks like the id of a key; choose another one")]
+    NamedAsId,
     /// Another key has or had the name.
     #[error(
         "there is a key {0:?} already, or was one; names are not used again, because the audit log keeps them"

@@ -79,9 +79,6 @@ impl<'a> PresentedKey<'a> {
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
-        let is_hex = |part: &str, bytes: usize| {
-            part.len() == 2 * bytes && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
         (is_hex(id, ID_BYTES) && is_hex(secret, SECRET_BYTES)).then_some(Self { id, secret })
     }
 
@@ -93,6 +90,11 @@ impl<'a> PresentedKey<'a> {
         let is_same = hash(self.secret).as_bytes().ct_eq(expected.as_bytes());
         bool::from(is_same) && key.is_some()
     }
+}
+
+/// Whether a text is so many bytes in hex digits.
+fn is_hex(text: &str, bytes: usize) -> bool {
+    text.len() == 2 * bytes && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 impl std::fmt::Debug for PresentedKey<'_> {
@@ -184,6 +186,10 @@ impl Keys {
         let is_framed = name.trim() != name || name.is_empty();
         if is_framed || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
             return Err(KeyError::Name(MAX_NAME));
+        }
+        // A key is revoked by its name or its id: no name is to be taken for an id.
+        if is_hex(&name, ID_BYTES) {
+            return Err(KeyError::NamedAsId);
         }
         if scopes.is_empty() {
             return Err(KeyError::NoScope);

@@ -90,7 +90,13 @@ async fn check_access(args: &ServeArgs, database: &Database) -> Result<(), Failu
         tracing::warn!("everyone who reaches {} may do everything: --insecure-no-auth", args.listen);
         return Ok(());
     }
-    if args.listen.ip().is_loopback() || database.has_api_keys().await? {
+    let has_keys = database.has_api_keys().await?;
+    if !has_keys && !args.access.cors_origins.is_empty() {
+        tracing::warn!(
+            "without API keys no other web site may call, also not those of --cors-origin: make a key"
+        );
+    }
+    if has_keys || args.listen.ip().is_loopback() {
         return Ok(());
     }
     let problem = format!(
