@@ -22,6 +22,8 @@ on_both_stores!(
     a_row_of_a_canceled_batch_is_not_retried,
     what_is_no_batch_is_refused,
     what_is_no_dataset_is_refused,
+    a_dataset_is_called_and_described_at_length,
+    a_broken_form_is_told_alike,
 );
 
 /// input → p, which gives `out`: x with an exclamation mark.
@@ -356,4 +358,37 @@ async fn what_is_no_dataset_is_refused(app: App) {
     app.post("/ds/?name=n", &json!({})).await.problem(415);
     app.get("/ds/none/").await.problem(404);
     assert_eq!(app.get("/ds/").await.ok(), json!([]), "nothing was kept");
+}
+
+/// Characters are counted, wherever the text stands.
+async fn a_dataset_is_called_and_described_at_length(app: App) {
+    let (name, text) = ("ü".repeat(255), "ü".repeat(1_000));
+    let asked = format!("/ds/?name={name}&description={text}");
+    let queried = app.form(&asked, file("t.csv", "x\n1\n")).await.ok();
+    assert_eq!((&queried["name"], &queried["description"]), (&json!(name), &json!(text)));
+    let text = "ü".repeat(65_536);
+    let with = |name: String, text: String| {
+        app.form("/ds/", file("t.csv", "x\n1\n").text("name", name).text("description", text))
+    };
+    let told = with(name.clone(), text.clone()).await.ok();
+    assert_eq!((&told["name"], &told["description"]), (&json!(name), &json!(text)));
+    assert_eq!(with(name.clone() + "ü", String::new()).await.pointers(), ["/name"]);
+    assert_eq!(with(name, text + "ü").await.pointers(), ["/description"]);
+}
+
+async fn a_broken_form_is_told_alike(app: App) {
+    let workflow = app.create(&shouting()).await;
+    let batch = format!("/wf/{workflow}/start_batch_run/");
+    for path in ["/ds/?name=n", &batch, "/wf/upload_test_files/"] {
+        for (kind, body) in [
+            ("multipart/form-data", "--B\r\n"),
+            (
+                "multipart/form-data; boundary=B",
+                "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nx\n1",
+            ),
+        ] {
+            let problem = app.raw(Method::POST, path, kind, body).await.problem(400);
+            assert_eq!(problem["type"], "/problems/bad-request", "{path} {kind}: {problem}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::process::Stdio;
 
 use tokio::process::Command;
 
+use crate::access::{locked, make_key};
 use crate::app::App;
 use crate::store::Kind;
 
@@ -23,6 +24,16 @@ async fn server_for(client: &str) -> App {
     let is_made = tools().join(format!("{client}.stamp")).exists();
     assert!(is_made, "there is no client for {client}: run `make sdks`, or `make test`");
     App::start(Kind::Sqlite).await
+}
+
+/// A server that asks for keys, of which the client gets one.
+async fn locked_server() -> App {
+    let mut app = App::start(Kind::Postgres).await;
+    let scopes = "workflows:read,workflows:write,runs:read,runs:write,approvals:read,approvals:write";
+    let key = make_key(&app.store, "grace", scopes, &[]).await;
+    locked(&app).await;
+    app.set_env("SLUICE_API_KEY", Some(&key));
+    app
 }
 
 /// What a program wrote, when it ended well. What it asks is the server; it has a key when the server wants one.
@@ -62,14 +73,16 @@ fn routed(shown: &str) {
 
 #[tokio::test]
 async fn typescript() {
-    let app = server_for("typescript").await;
+    let (app, with_keys) = (server_for("typescript").await, locked_server().await);
     let folder = tools().join("typescript-user");
     let tsc = folder.join("node_modules/.bin/tsc");
     run(&tsc, &["-p", "tsconfig.json"], &folder, &app).await;
     // Of no expression is the type `any`: all of the types are those of the document.
     let coverage = ["--strict", "--at-least", "100", "--detail", "-p", "tsconfig.json"];
     run(folder.join("node_modules/.bin/type-coverage"), &coverage, &folder, &app).await;
-    journey_is_done(&run("node", &["built/journey.js"], &folder, &app).await);
+    for app in [&app, &with_keys] {
+        journey_is_done(&run("node", &["built/journey.js"], &folder, app).await);
+    }
 
     std::fs::write(folder.join("readme.ts"), block("ts", &app)).expect("the block");
     run(&tsc, &["-p", "tsconfig.readme.json"], &folder, &app).await;
@@ -79,7 +92,7 @@ async fn typescript() {
 
 #[tokio::test]
 async fn python() {
-    let app = server_for("python").await;
+    let (app, with_keys) = (server_for("python").await, locked_server().await);
     let (bin, test) = (tools().join("python-user/bin"), root().join("sdks/python/test"));
     let strict = ["--strict", "--cache-dir=/dev/null", "--no-error-summary"];
     let scratch = app.data_dir();
@@ -92,21 +105,25 @@ async fn python() {
         std::fs::write(scratch.join(name), text).expect("a program");
         run(bin.join("mypy"), &[&strict[..], &[name]].concat(), &scratch, &app).await;
     }
-    journey_is_done(&run(bin.join("python"), &["journey.py"], &scratch, &app).await);
+    for app in [&app, &with_keys] {
+        journey_is_done(&run(bin.join("python"), &["journey.py"], &scratch, app).await);
+    }
     let program = scratch.join("readme.py");
     routed(&run(bin.join("python"), &[program.to_str().expect("a text")], &root(), &app).await);
 }
 
 #[tokio::test]
 async fn rust() {
-    let app = server_for("rust").await;
+    let (app, with_keys) = (server_for("rust").await, locked_server().await);
     let folder = root().join("sdks/rust/test");
     let manifest = folder.join("Cargo.toml");
     std::fs::create_dir_all(folder.join("src/bin")).expect("a folder");
     std::fs::write(folder.join("src/bin/readme.rs"), block("rust", &app)).expect("the block");
     let cargo =
         ["run", "--locked", "--quiet", "--manifest-path", manifest.to_str().expect("a text"), "--bin"];
-    let bin = async |name| run("cargo", &[&cargo[..], &[name]].concat(), &root(), &app).await;
-    journey_is_done(&bin("sluice-client-journey").await);
-    routed(&bin("readme").await);
+    let bin = async |name, app| run("cargo", &[&cargo[..], &[name]].concat(), &root(), app).await;
+    for app in [&app, &with_keys] {
+        journey_is_done(&bin("sluice-client-journey", app).await);
+    }
+    routed(&bin("readme", &app).await);
 }

@@ -137,7 +137,11 @@ async fn fields_are_required(app: App) {
     ] {
         assert_eq!(app.upload(form).await.pointers(), [missing]);
     }
+    let named = |node_id: String| Form::new().text("workflow_id", id.clone()).text("node_id", node_id);
+    let long = named("ü".repeat(1_001)).part("files", file());
+    assert_eq!(app.upload(long).await.pointers(), ["/node_id"]);
     assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "a refused upload keeps nothing");
+    app.upload(named("ü".repeat(1_000)).part("files", file())).await.ok();
 }
 
 async fn an_unknown_workflow_keeps_nothing(app: App) {

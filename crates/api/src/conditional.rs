@@ -11,11 +11,15 @@ use serde::Serialize;
 use sluice_domain::{Definition, versioning};
 use sluice_engine::KeptAnswer;
 use sluice_persistence::{Condition, Pin, Saving, WorkflowRow, WriteError};
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
 use crate::AppState;
 use crate::access::Caller;
 use crate::once::kept;
+use crate::parameters::{IN_ONE_LINE, optional, text};
 use crate::problem::{Changed, Kind, Problem};
 use crate::refusal::Resource;
 
@@ -141,6 +145,34 @@ fn changed(current: &WorkflowRow, diff: Option<versioning::Diff>) -> Problem {
     let diff = diff.and_then(|diff| serde_json::to_value(diff).ok());
     let changed = Changed { current_etag: etag, current_version: current.version, diff };
     Problem::new(Kind::PreconditionFailed, detail).with_changed(changed)
+}
+
+/// What conditions look like (RFC 9110, 13.1.1 and 13.1.2).
+const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
+
+impl IntoParams for Known {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The `ETag` of the answer that the client has.";
+        vec![optional(ParameterIn::Header, "If-None-Match", description, text(TAGS))]
+    }
+}
+
+impl IntoParams for Edit {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The `ETag` of the workflow that the client has seen: what has changed since is left alone. Without it, the last change wins.";
+        vec![optional(ParameterIn::Header, "If-Match", description, text(TAGS))]
+    }
+}
+
+/// The header `X-Change-Note` of changes that may make a version, read with [`Edit`].
+pub(crate) struct ChangeNote;
+
+impl IntoParams for ChangeNote {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let note = ObjectBuilder::from(text(IN_ONE_LINE)).max_length(Some(MAX_NOTE)).build();
+        let description = "What the change is for; kept with the version that it makes.";
+        vec![optional(ParameterIn::Header, "X-Change-Note", description, note)]
+    }
 }
 
 /// A header of entity tags; none when it isn't there.

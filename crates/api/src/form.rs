@@ -1,58 +1,121 @@
-//! A form with one file, read into memory.
+//! Forms (`multipart/form-data`, RFC 7578), read field by field.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
+use axum::body::{Body, Bytes};
 use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
 use http_body_util::Limited;
+use sluice_domain::naming;
 
 use crate::AppState;
+use crate::extract::media_type;
 use crate::problem::{Kind, Problem, ProblemItem};
 
-/// The longest text field of a form, in bytes.
-const MAX_TEXT: usize = 64 << 10;
-/// The most text fields.
+/// The longest text field of a form with one file, in characters.
+const MAX_TEXT: usize = naming::MAX_DESCRIPTION;
+/// The most text fields of it that are kept.
 const MAX_FIELDS: usize = 20;
+/// What is around the files of a form at most: its text fields and the heads of all fields, in bytes.
+const AROUND: usize = 1 << 20;
+/// How long the rest of a refused form is read, for clients that see an answer only after they sent all.
+const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A form: text fields by name, and the field `file`.
-#[derive(Debug, Default)]
-pub(crate) struct Form {
+/// Whether a request is a form.
+pub(crate) fn is_form(request: &Request) -> bool {
+    media_type(request.headers()).as_deref() == Some("multipart/form-data")
+}
+
+/// What a form is read into, field by field.
+pub(crate) trait FromForm: Sized {
+    /// Takes the next field.
+    async fn take(&mut self, field: &mut Field<'_>) -> Result<(), Problem>;
+}
+
+/// Reads a form whose files have at most `max` bytes together into `form`.
+pub(crate) async fn read<F: FromForm>(
+    request: Request,
+    state: &AppState,
+    max: u64,
+    mut form: F,
+) -> Result<F, Problem> {
+    if !is_form(&request) {
+        let detail = "This call takes a form. Send it with Content-Type: multipart/form-data.";
+        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
+    }
+    let room = usize::try_from(max).unwrap_or(usize::MAX).saturating_add(AROUND);
+    let request = request.map(|body| Body::new(Limited::new(body, room)));
+    let mut fields = Multipart::from_request(request, state).await.map_err(|rejection| {
+        let detail = "The form has no boundary. Let your client write the Content-Type header.";
+        Problem::new(Kind::BadRequest, detail).caused_by(rejection)
+    })?;
+    let taken = async {
+        while let Some(mut field) = fields.next_field().await.map_err(broken)? {
+            form.take(&mut field).await?;
+        }
+        Ok(form)
+    }
+    .await;
+    if taken.is_err() {
+        let _ = tokio::time::timeout(PATIENCE, drained(&mut fields)).await;
+    }
+    taken
+}
+
+/// Reads what is left, and drops it.
+async fn drained(fields: &mut Multipart) {
+    while let Ok(Some(mut field)) = fields.next_field().await {
+        while let Ok(Some(_)) = field.chunk().await {}
+    }
+}
+
+/// The next piece of a field; none at its end.
+pub(crate) async fn piece(field: &mut Field<'_>) -> Result<Option<Bytes>, Problem> {
+    field.chunk().await.map_err(broken)
+}
+
+/// A text field of at most `max` characters.
+pub(crate) async fn text(field: &mut Field<'_>, max: usize) -> Result<String, Problem> {
+    let pointer = format!("/{}", field.name().unwrap_or_default());
+    let refused = |code: &str, detail: String| {
+        Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new(pointer.as_str(), code, detail)])
+    };
+    let too_long = || refused("length", format!("This is longer than {max} characters. Shorten it."));
+    let mut bytes = Vec::new();
+    while let Some(piece) = piece(field).await? {
+        bytes.extend_from_slice(&piece);
+        // No character takes more than four bytes.
+        if bytes.len() > 4 * max {
+            return Err(too_long());
+        }
+    }
+    let text = String::from_utf8(bytes)
+        .map_err(|_| refused("type", "This is not UTF-8. Send it as UTF-8.".to_owned()))?;
+    if text.chars().count() > max { Err(too_long()) } else { Ok(text) }
+}
+
+fn broken(error: MultipartError) -> Problem {
+    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return Problem::new(Kind::TooLarge, "The form is too large. Send less at once.");
+    }
+    Problem::new(Kind::BadRequest, "The form breaks off or can't be read. Send it again.").caused_by(error)
+}
+
+/// A form with one file, read into memory: text fields by name, and the field `file`.
+#[derive(Debug)]
+pub(crate) struct FileForm {
     pub(crate) texts: HashMap<String, String>,
     /// The name that the client gave the file, and its bytes.
     file: Option<(String, Vec<u8>)>,
+    max: u64,
 }
 
-impl Form {
+impl FileForm {
     pub(crate) async fn read(request: Request, state: &AppState) -> Result<Self, Problem> {
-        let max = usize::try_from(state.settings.max_upload_bytes).unwrap_or(usize::MAX);
-        let room = max.saturating_add(MAX_FIELDS * MAX_TEXT);
-        let request = request.map(|body| axum::body::Body::new(Limited::new(body, room)));
-        let mut parts = Multipart::from_request(request, state).await.map_err(|rejection| {
-            let detail = "The form has no boundary. Let your client write the Content-Type header.";
-            Problem::new(Kind::InvalidJson, detail).caused_by(rejection)
-        })?;
-        let mut form = Self::default();
-        while let Some(mut field) = parts.next_field().await.map_err(broken)? {
-            let name = field.name().unwrap_or_default().to_owned();
-            if name == "file" {
-                let filename = field.file_name().unwrap_or_default().to_owned();
-                form.file = Some((filename, bytes(&mut field, max, "The file").await?));
-                continue;
-            }
-            let text = String::from_utf8(bytes(&mut field, MAX_TEXT, "A text field").await?);
-            let text = text.map_err(|_| {
-                let detail = "A text field is not UTF-8. Send it as UTF-8.";
-                Problem::invalid(
-                    Kind::InvalidBody,
-                    vec![ProblemItem::new(format!("/{name}"), "type", detail)],
-                )
-            })?;
-            if form.texts.len() < MAX_FIELDS {
-                form.texts.insert(name, text);
-            }
-        }
-        Ok(form)
+        let max = state.settings.max_upload_bytes;
+        read(request, state, max, Self { texts: HashMap::new(), file: None, max }).await
     }
 
     /// The name and the bytes of the file.
@@ -64,23 +127,26 @@ impl Form {
     }
 }
 
-async fn bytes(field: &mut Field<'_>, max: usize, what: &str) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = field.chunk().await.map_err(broken)? {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > max {
-            return Err(Problem::new(
-                Kind::TooLarge,
-                format!("{what} is larger than {max} bytes. Send less at once."),
-            ));
+impl FromForm for FileForm {
+    async fn take(&mut self, field: &mut Field<'_>) -> Result<(), Problem> {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name != "file" {
+            let text = text(field, MAX_TEXT).await?;
+            if self.texts.len() < MAX_FIELDS {
+                self.texts.insert(name, text);
+            }
+            return Ok(());
         }
+        let filename = field.file_name().unwrap_or_default().to_owned();
+        let mut bytes = Vec::new();
+        while let Some(piece) = piece(field).await? {
+            bytes.extend_from_slice(&piece);
+            if bytes.len() as u64 > self.max {
+                let detail = format!("The file is larger than {} bytes. Send less at once.", self.max);
+                return Err(Problem::new(Kind::TooLarge, detail));
+            }
+        }
+        self.file = Some((filename, bytes));
+        Ok(())
     }
-    Ok(bytes)
-}
-
-fn broken(error: MultipartError) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::new(Kind::TooLarge, "The form is too large. Send less at once.");
-    }
-    Problem::new(Kind::InvalidJson, "The form breaks off or can't be read. Send it again.").caused_by(error)
 }

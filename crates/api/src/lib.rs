@@ -24,6 +24,7 @@ mod once;
 mod openapi;
 mod operations;
 mod paced;
+mod parameters;
 mod problem;
 mod refusal;
 mod responses;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sluice_domain::access::Scope;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::schema::ObjectBuilder;
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
@@ -16,6 +16,7 @@ use utoipa::openapi::{
 use utoipa::{IntoResponses as _, OpenApi as _, PartialSchema, ToSchema};
 
 use crate::lists;
+use crate::parameters::{optional, text};
 use crate::problem::ProblemBody;
 use crate::responses::{AccessProblems, AnyProblem, KeyProblems};
 use crate::router;
@@ -99,7 +100,6 @@ fn finish(document: &mut OpenApi) {
             ask_for_key(calls.scope(operation.operation_id.as_deref().unwrap_or_default()), operation);
             operation.responses.responses.extend(AnyProblem::responses());
             tell_examples(operation);
-            tell_entity_tags(operation);
         }
     }
     for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
@@ -113,21 +113,6 @@ fn finish(document: &mut OpenApi) {
 
 fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
-}
-
-/// Says of what form conditions are (RFC 9110, 13.1.1 and 13.1.2).
-fn tell_entity_tags(operation: &mut Operation) {
-    const TAGS: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
-    let parameters = operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
-        RefOr::T(parameter) if ["If-Match", "If-None-Match"].contains(&parameter.name.as_str()) => {
-            Some(parameter)
-        }
-        _ => None,
-    });
-    for parameter in parameters {
-        let text = ObjectBuilder::new().schema_type(Type::String).pattern(Some(TAGS));
-        parameter.schema = Some(RefOr::T(Schema::Object(text.build())));
-    }
 }
 
 /// Says which scope a key needs for a call, and what comes of keys that don't fit.
@@ -184,21 +169,11 @@ fn name_optional_body(operation: &mut Operation) {
 
 /// Says that a call can be carried out once, and what comes of keys that don't fit.
 fn take_key(operation: &mut Operation) {
-    let key = ObjectBuilder::new()
-        .schema_type(Type::String)
-        .min_length(Some(1))
-        .max_length(Some(255))
-        .pattern(Some("^[\\x21-\\x7e]+$"));
-    let parameter = ParameterBuilder::new()
-        .name("Idempotency-Key")
-        .parameter_in(ParameterIn::Header)
-        .required(Required::False)
-        .description(Some(
-            "A key of the client's choice, such as a UUID, by which this request is carried out once: sent again within \
-             24 hours it gets the first answer again, with the header `Idempotency-Replayed`.",
-        ))
-        .schema(Some(key));
-    operation.parameters.get_or_insert_default().push(parameter.build().into());
+    let key = ObjectBuilder::from(text("^[\\x21-\\x7e]+$")).min_length(Some(1)).max_length(Some(255));
+    let description = "A key of the client's choice, such as a UUID, by which this request is carried out once: sent again \
+        within 24 hours it gets the first answer again, with the header `Idempotency-Replayed`.";
+    let parameter = optional(ParameterIn::Header, "Idempotency-Key", description, key.build());
+    operation.parameters.get_or_insert_default().push(parameter.into());
     also_answers(operation, KeyProblems::responses());
 }
 

@@ -87,7 +87,8 @@ problems! {
     /// What starting a batch can answer.
     BatchProblems {
         WorkflowNotFound: "There is no such workflow, or no such dataset.",
-        InvalidJson: "The body is not JSON, or the form can't be read.",
+        InvalidJson: "The body is not JSON.",
+        BadRequest: "The form can't be read.",
         RequestTimeout: "The body came too slowly, or stopped.",
         TooLarge: "The body is larger, or there are more rows, than the server takes.",
         UnsupportedMediaType: "The body is neither JSON nor multipart/form-data.",

@@ -3,6 +3,7 @@
 import asyncio
 import os
 from typing import TypeVar
+from uuid import UUID
 
 from sluice_client import AuthenticatedClient
 from sluice_client.api.pauses import follow_paused_workflows, list_paused_workflows, process_pause_action
@@ -33,7 +34,7 @@ from sluice_client.models import (
     WorkflowPatch,
 )
 
-UNKNOWN = "00000000-0000-7000-8000-000000000000"
+UNKNOWN = UUID("00000000-0000-7000-8000-000000000000")
 T = TypeVar("T")
 
 # A server without keys doesn't look at the token.
@@ -91,14 +92,14 @@ def start(workflow: Workflow, customer: str) -> Run:
     inputs = FieldsByNode()
     inputs["order"] = order
     body = StartRunRequest(initial_inputs=inputs)
-    run = given(start_run.sync(str(workflow.id), client=client, body=body))
+    run = given(start_run.sync(workflow.id, client=client, body=body))
     assert run.status is RunStatus.PENDING
     return run
 
 
 def until(run: Run, kind: RunEventType) -> None:
     """Follows a run until an event of this kind."""
-    for event in follow_run.sync(str(run.id), client=client):
+    for event in follow_run.sync(run.id, client=client):
         assert event.run_id == run.id
         if event.type_ is kind:
             return
@@ -108,7 +109,7 @@ def until(run: Run, kind: RunEventType) -> None:
 def settle(run: Run, action: PauseAction) -> None:
     reviewer = Fields.from_dict({"reviewer": "Grace"})
     body = ResumeRunRequest(inputs=reviewer, user_id="grace", action=action, comments="seen")
-    given(process_pause_action.sync(str(run.id), client=client, body=body))
+    given(process_pause_action.sync(run.id, client=client, body=body))
 
 
 def outputs(run: Run) -> FieldsByNode:
@@ -130,20 +131,20 @@ def approvals(workflow: Workflow) -> list[Run]:
     until(declined, RunEventType.RUN_CANCELED)
     settle(approved, PauseAction.APPROVE)
     until(approved, RunEventType.RUN_COMPLETED)
-    done = given(get_run.sync(str(approved.id), client=client))
+    done = given(get_run.sync(approved.id, client=client))
     assert done.status is RunStatus.COMPLETED
     assert outputs(done)["sent"].to_dict() == {"customer": "Bea", "reviewer": "Grace"}
     assert [task.status for task in done.tasks if task.node_id == "approval"] == [TaskStatus.COMPLETED]
-    gone = given(get_run.sync(str(declined.id), client=client))
+    gone = given(get_run.sync(declined.id, client=client))
     assert gone.status is RunStatus.CANCELED and "sent" not in outputs(gone)
     return [declined, approved]
 
 
 async def followed(run: Run) -> list[RunEventType]:
     """The whole stream of a run that has ended, and what comes behind it."""
-    events = [event async for event in follow_run.asyncio(str(run.id), client=client)]
+    events = [event async for event in follow_run.asyncio(run.id, client=client)]
     last = events[-1].sequence
-    behind = [event async for event in follow_run.asyncio(str(run.id), client=client, last_event_id=last)]
+    behind = [event async for event in follow_run.asyncio(run.id, client=client, last_event_id=last)]
     assert behind == []
     return [event.type_ for event in events]
 
@@ -173,8 +174,8 @@ def problems(workflow: Workflow) -> None:
         raise AssertionError("a stream of a run that isn't there")
     given(create_workflow.sync(client=client, body=refund("Another")))
     taken = WorkflowPatch(name="Another")
-    problem(patch_workflow.sync(str(workflow.id), client=client, body=taken), 409)
-    stale = update_workflow.sync(str(workflow.id), client=client, body=refund(), if_match='"another"')
+    problem(patch_workflow.sync(workflow.id, client=client, body=taken), 409)
+    stale = update_workflow.sync(workflow.id, client=client, body=refund(), if_match='"another"')
     assert problem(stale, 412).current_etag
     broken = problem(create_workflow.sync(client=client, body=refund(target="nowhere")), 422)
     assert broken.errors

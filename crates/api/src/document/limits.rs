@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 use crate::Settings;
+use crate::parameters::IN_ONE_LINE;
 
 /// Writes the limits that `settings` say into the document.
 pub(super) fn tell(document: &mut Value, settings: &Settings) {
@@ -30,6 +31,18 @@ pub(super) fn tell(document: &mut Value, settings: &Settings) {
     }
     if let Some(description) = document["info"]["description"].as_str() {
         document["info"]["description"] = format!("{description}\n\n{}", table(settings)).into();
+    }
+}
+
+/// Writes what a tag may be: of the items of a list, derives say nothing.
+pub(super) fn tell_tags(schemas: &mut Map<String, Value>) {
+    for schema in ["WorkflowCreateRequest", "WorkflowPatch", "WorkflowDocument"] {
+        if let Some(tags) = schemas.get_mut(schema).and_then(|schema| schema.pointer_mut("/properties/tags"))
+        {
+            tags["uniqueItems"] = true.into();
+            tags["items"] =
+                json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": IN_ONE_LINE});
+        }
     }
 }
 

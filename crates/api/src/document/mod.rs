@@ -29,6 +29,7 @@ pub fn document(version: OpenApiVersion, settings: &Settings) -> Value {
     let mut document = serde_json::to_value(openapi()).unwrap_or_default();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         node_kinds::describe(schemas);
+        limits::tell_tags(schemas);
     }
     limits::tell(&mut document, settings);
     without_noise(&mut document["components"]);

@@ -9,7 +9,8 @@ pub(crate) mod shape;
 
 pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type, parse_now, read_body, refused};
 pub(crate) use path::{
-    DatasetId, DiffVersions, LabelName, OutputFileId, RunId, VersionPin, WorkflowId, parse_id, parse_pin,
+    DatasetId, DiffVersions, LABEL, LabelName, OutputFileId, PIN, RunId, VersionPin, WorkflowId, parse_id,
+    parse_pin,
 };
 pub(crate) use query::{FromQuery, MAX_PAGE, Query, Reader};
 

@@ -3,57 +3,57 @@ use axum::http::Method;
 use axum::http::request::Parts;
 use sluice_domain::naming::is_label;
 use sluice_persistence::Pin;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 use uuid::Uuid;
 
+use crate::examples;
+use crate::parameters::{in_path, text};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::{Resource, no_label};
 
-/// The id of a workflow, from the path.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct WorkflowId(pub(crate) Uuid);
-
-/// The id of a run, from the path.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct RunId(pub(crate) Uuid);
-
-/// The id of a dataset, from the path.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct DatasetId(pub(crate) Uuid);
-
-/// The id of an output file, from the path.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct OutputFileId(pub(crate) Uuid);
-
-impl<S: Send + Sync> FromRequestParts<S> for DatasetId {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        id(parts, state, "dataset_id").await.map(Self).ok_or_else(|| Resource::Dataset.missing())
-    }
+/// An id, as this server makes them.
+fn id_schema() -> Object {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
+    ObjectBuilder::new().schema_type(Type::String).format(Some(format)).build()
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for OutputFileId {
-    type Rejection = Problem;
+/// What labels look like.
+pub(crate) const LABEL: &str = "^[a-z][a-z0-9_-]{0,63}$";
 
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        id(parts, state, "output_file_id").await.map(Self).ok_or_else(|| Resource::OutputFile.missing())
-    }
+/// What stands for a version.
+pub(crate) const PIN: &str = "^([1-9][0-9]{0,9}|[a-z][a-z0-9_-]{0,63})$";
+
+macro_rules! ids {
+    ($($name:ident is $param:literal of $resource:ident: $description:literal, $example:expr;)*) => {
+        $(
+            #[doc = $description]
+            #[derive(Clone, Copy, Debug)]
+            pub(crate) struct $name(pub(crate) Uuid);
+
+            impl<S: Send + Sync> FromRequestParts<S> for $name {
+                type Rejection = Problem;
+
+                async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+                    id(parts, state, $param).await.map(Self).ok_or_else(|| Resource::$resource.missing())
+                }
+            }
+
+            impl IntoParams for $name {
+                fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+                    vec![in_path($param, $description, id_schema(), $example)]
+                }
+            }
+        )*
+    };
 }
 
-impl<S: Send + Sync> FromRequestParts<S> for WorkflowId {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        id(parts, state, "workflow_id").await.map(Self).ok_or_else(|| Resource::Workflow.missing())
-    }
-}
-
-impl<S: Send + Sync> FromRequestParts<S> for RunId {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-        id(parts, state, "run_id").await.map(Self).ok_or_else(|| Resource::Run.missing())
-    }
+ids! {
+    WorkflowId is "workflow_id" of Workflow: "The id of the workflow.", examples::WORKFLOW_ID;
+    RunId is "run_id" of Run: "The id of the run.", examples::RUN_ID;
+    DatasetId is "dataset_id" of Dataset: "The id of the dataset.", examples::DATASET_ID;
+    OutputFileId is "output_file_id" of OutputFile: "The id of the file.", examples::RUN_ID;
 }
 
 /// The name of a label, from the path.
@@ -76,6 +76,14 @@ impl<S: Send + Sync> FromRequestParts<S> for LabelName {
     }
 }
 
+impl IntoParams for LabelName {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description =
+            "The label: a small letter, then small letters, digits, `_` and `-`; not `draft` or `latest`.";
+        vec![in_path("label", description, text(LABEL), "production")]
+    }
+}
+
 /// The version of a workflow that is meant, from the path.
 #[derive(Clone, Debug)]
 pub(crate) struct VersionPin(pub(crate) Pin);
@@ -88,6 +96,13 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPin {
     }
 }
 
+impl IntoParams for VersionPin {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The version: a number, `draft` for the current state, or a label.";
+        vec![in_path("version", description, text(PIN), "1")]
+    }
+}
+
 /// The two versions that are compared, from the path.
 #[derive(Clone, Debug)]
 pub(crate) struct DiffVersions(pub(crate) Pin, pub(crate) Pin);
@@ -97,6 +112,13 @@ impl<S: Send + Sync> FromRequestParts<S> for DiffVersions {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Ok(Self(pin(parts, state, "a").await?, pin(parts, state, "b").await?))
+    }
+}
+
+impl IntoParams for DiffVersions {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let first = "The first: a number, `draft` for the current state, or a label.";
+        vec![in_path("a", first, text(PIN), "1"), in_path("b", "The second, likewise.", text(PIN), "draft")]
     }
 }
 

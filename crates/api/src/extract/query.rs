@@ -188,11 +188,11 @@ impl Reader {
         self.found.push(ProblemItem::new(format!("/{name}"), "conflict", detail));
     }
 
-    /// As [`Self::text`], but it may be empty.
-    pub(crate) fn text_or_empty(&mut self, name: &str) -> Option<String> {
+    /// As [`Self::text_up_to`], but it may be empty.
+    pub(crate) fn text_or_empty(&mut self, max: usize, name: &str) -> Option<String> {
         let is_empty =
             self.pairs.iter().rev().find(|(key, _)| key == name).is_some_and(|(_, text)| text.is_empty());
-        if is_empty { Some(String::new()) } else { self.text(name) }
+        if is_empty { Some(String::new()) } else { self.text_up_to(max, name) }
     }
 
     /// A short text without control characters.

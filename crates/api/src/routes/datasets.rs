@@ -13,8 +13,8 @@ use super::PageQuery;
 use super::runs::Run;
 use super::runs::read::views;
 use crate::audit::Changed;
-use crate::extract::{DatasetId, FromQuery, Query, Reader, media_type};
-use crate::form::Form;
+use crate::extract::{DatasetId, FromQuery, Query, Reader};
+use crate::form::FileForm;
 use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
@@ -61,23 +61,32 @@ pub(crate) struct DatasetForm {
     /// CSV (`.csv`, the first line names the fields), JSON Lines (`.jsonl`) or a JSON list (`.json`).
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
+    /// What people call it, unless the query says.
+    #[schema(required = false, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    name: String,
+    /// What it is, unless the query says.
+    #[schema(required = false, max_length = 65_536)]
+    description: String,
 }
 
 /// What a dataset is called.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DatasetQuery {
-    /// What people call it; a form's own field `name` is taken as well.
+    /// What people call it. The form has a field for it too.
     #[param(value_type = String, min_length = 1, max_length = 255, required = false)]
     name: Option<String>,
-    /// What it is; a form's own field `description` is taken as well.
-    #[param(value_type = String, max_length = 255, required = false)]
+    /// What it is. The form has a field for it too.
+    #[param(value_type = String, max_length = 65_536, required = false)]
     description: Option<String>,
 }
 
 impl FromQuery for DatasetQuery {
     fn from_query(reader: &mut Reader) -> Self {
-        Self { name: reader.text("name"), description: reader.text_or_empty("description") }
+        Self {
+            name: reader.text_up_to(MAX_NAME, "name"),
+            description: reader.text_or_empty(MAX_DESCRIPTION, "description"),
+        }
     }
 }
 
@@ -107,11 +116,7 @@ pub(crate) async fn dataset_upload(
     once: Once,
     request: Request,
 ) -> Result<Answer<Dataset>, Problem> {
-    if media_type(request.headers()).as_deref() != Some("multipart/form-data") {
-        let detail = "A dataset is sent as a form. Send it with Content-Type: multipart/form-data.";
-        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
-    }
-    let mut form = Form::read(request, &state).await?;
+    let mut form = FileForm::read(request, &state).await?;
     let name = query.name.or_else(|| form.texts.remove("name")).filter(|name| !name.trim().is_empty());
     let description = query.description.or_else(|| form.texts.remove("description")).unwrap_or_default();
     let (name, (filename, bytes)) = (named(name, &description)?, form.file()?);
@@ -179,7 +184,7 @@ pub(crate) async fn dataset_list(
 /// Without its rows.
 #[utoipa::path(
     get, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "getDataset",
-    params(("dataset_id" = String, Path, description = "The id of the dataset.", example = json!(examples::DATASET_ID))),
+    params(DatasetId),
     responses(
         (status = 200, description = "The dataset.", body = Dataset, example = json!(examples::dataset())),
         DatasetMissing, ServerProblems,
@@ -199,7 +204,7 @@ pub(crate) async fn dataset_get(
 #[utoipa::path(
     get, path = "/ds/{dataset_id}/list_runs/", tag = "batches", operation_id = "listDatasetRuns",
     params(
-        ("dataset_id" = String, Path, description = "The id of the dataset.", example = json!(examples::DATASET_ID)),
+        DatasetId,
         PageQuery,
     ),
     responses(
@@ -223,7 +228,7 @@ pub(crate) async fn dataset_run_list(
 /// Batches that took their rows from it keep them.
 #[utoipa::path(
     delete, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "deleteDataset",
-    params(("dataset_id" = String, Path, description = "The id of the dataset.", example = json!(examples::DATASET_ID))),
+    params(DatasetId),
     responses(
         (status = 200, description = "It is gone.", body = Deleted, example = json!({"message": "Dataset deleted"})),
         DatasetMissing, ServerProblems,

@@ -1,20 +1,18 @@
 //! Files: uploads that inputs of runs refer to.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use axum::Json as Answer;
-use axum::body::Body;
-use axum::extract::multipart::{Field, MultipartError, MultipartRejection};
-use axum::extract::{FromRequest, Multipart, Request, State};
-use axum::http::StatusCode;
-use http_body_util::Limited;
+use axum::extract::multipart::Field;
+use axum::extract::{Request, State};
+use sluice_domain::validation;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::audit::Changed;
-use crate::extract::{media_type, parse_id};
+use crate::extract::parse_id;
 use crate::files::{self, Limits, Upload};
+use crate::form::{self, FromForm, piece, text};
 use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
@@ -22,10 +20,8 @@ use crate::responses::{ServerProblems, UploadProblems, WorkflowMissing};
 use crate::values::PathsByNode;
 use crate::{AppState, Settings, examples};
 
-/// The longest text field of a form, in bytes.
-const MAX_TEXT: usize = 1024;
-/// How long the rest of a refused upload is read, for clients that see an answer only after they sent all.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The longest text field, in characters: as the id of a node.
+const MAX_TEXT: usize = validation::MAX_NAME;
 
 /// Files for a node of a workflow.
 #[derive(Debug, ToSchema)]
@@ -35,7 +31,7 @@ pub(crate) struct UploadForm {
     #[schema(format = Uuid)]
     workflow_id: String,
     /// The node whose input they are for.
-    #[schema(min_length = 1, max_length = 1024)]
+    #[schema(min_length = 1, max_length = 1000)]
     node_id: String,
     /// The files.
     #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
@@ -68,7 +64,10 @@ pub(crate) async fn test_file_upload(
     once: Once,
     request: Request,
 ) -> Result<Answer<HashMap<String, Vec<String>>>, Problem> {
-    let (workflow_id, node_id, upload) = received(&state, request).await?.complete()?;
+    let settings = &state.settings;
+    let max = settings.max_upload_bytes.saturating_mul(settings.max_upload_files as u64);
+    let form = form::read(request, &state, max, Form::new(settings)).await?;
+    let (workflow_id, node_id, upload) = form.complete()?;
     existing(&state, workflow_id).await?;
     let paths = upload.place(workflow_id).await?;
     // A workflow that was deleted meanwhile took no notice of files that came after it.
@@ -91,71 +90,10 @@ async fn existing(state: &AppState, workflow_id: Uuid) -> Result<(), Problem> {
     version.map(drop).ok_or_else(|| Resource::Workflow.missing())
 }
 
-async fn received(state: &AppState, request: Request) -> Result<Form, Problem> {
-    if media_type(request.headers()).as_deref() != Some("multipart/form-data") {
-        let detail = "Files are sent as a form. Send it with Content-Type: multipart/form-data.";
-        return Err(Problem::new(Kind::UnsupportedMediaType, detail));
-    }
-    let (parts, body) = request.into_parts();
-    let body = Body::new(Limited::new(body, largest_form(&state.settings)));
-    let request = Request::from_parts(parts, body);
-    let mut multipart = Multipart::from_request(request, state).await.map_err(no_form)?;
-    let form = Form::read(state, &mut multipart).await;
-    if form.is_err() {
-        let _ = tokio::time::timeout(PATIENCE, drained(&mut multipart)).await;
-    }
-    form
-}
-
-/// What a form of the largest files can take, with some room for what is around them.
-fn largest_form(settings: &Settings) -> usize {
-    let files = u64::try_from(settings.max_upload_files).unwrap_or(u64::MAX);
-    let bytes = files.saturating_mul(settings.max_upload_bytes).saturating_add(1 << 20);
-    usize::try_from(bytes).unwrap_or(usize::MAX)
-}
-
-fn no_form(rejection: MultipartRejection) -> Problem {
-    Problem::new(Kind::BadRequest, "The form has no boundary. Let your client write the Content-Type header.")
-        .caused_by(rejection)
-}
-
-/// Reads what is left, and drops it.
-async fn drained(multipart: &mut Multipart) {
-    while let Ok(Some(mut field)) = multipart.next_field().await {
-        while let Ok(Some(_)) = field.chunk().await {}
-    }
-}
-
-fn broken(error: MultipartError) -> Problem {
-    if error.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return Problem::new(Kind::TooLarge, "The form is too large. Send less at once.");
-    }
-    Problem::new(Kind::BadRequest, "The form breaks off or can't be read. Send it again.").caused_by(error)
-}
-
 impl Form {
-    async fn read(state: &AppState, multipart: &mut Multipart) -> Result<Self, Problem> {
-        let settings = &state.settings;
+    fn new(settings: &Settings) -> Self {
         let limits = Limits { bytes: settings.max_upload_bytes, files: settings.max_upload_files };
-        let mut form =
-            Self { workflow_id: None, node_id: None, upload: Upload::new(&settings.data_dir, limits) };
-        while let Some(mut field) = multipart.next_field().await.map_err(broken)? {
-            match field.name() {
-                Some("workflow_id") => form.workflow_id = Some(text(&mut field, "/workflow_id").await?),
-                Some("node_id") => form.node_id = Some(text(&mut field, "/node_id").await?),
-                Some("files") => form.keep(&mut field).await?,
-                _ => drop(text(&mut field, "").await?),
-            }
-        }
-        Ok(form)
-    }
-
-    async fn keep(&mut self, field: &mut Field<'_>) -> Result<(), Problem> {
-        let mut writing = self.upload.begin(field.file_name().unwrap_or_default()).await?;
-        while let Some(piece) = field.chunk().await.map_err(broken)? {
-            writing.write(&piece).await?;
-        }
-        self.upload.end(writing).await
+        Self { workflow_id: None, node_id: None, upload: Upload::new(&settings.data_dir, limits) }
     }
 
     /// The whole form, or everything that it lacks.
@@ -179,21 +117,20 @@ impl Form {
     }
 }
 
-/// A short text field.
-async fn text(field: &mut Field<'_>, pointer: &str) -> Result<String, Problem> {
-    let refused = |code: &str, detail: String| {
-        Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new(pointer, code, detail)])
-    };
-    let mut bytes = Vec::new();
-    while let Some(piece) = field.chunk().await.map_err(broken)? {
-        bytes.extend_from_slice(&piece);
-        if bytes.len() > MAX_TEXT {
-            return Err(refused(
-                "length",
-                format!("A text field is longer than {MAX_TEXT} bytes. Shorten it."),
-            ));
+impl FromForm for Form {
+    async fn take(&mut self, field: &mut Field<'_>) -> Result<(), Problem> {
+        match field.name() {
+            Some("workflow_id") => self.workflow_id = Some(text(field, MAX_TEXT).await?),
+            Some("node_id") => self.node_id = Some(text(field, MAX_TEXT).await?),
+            Some("files") => {
+                let mut writing = self.upload.begin(field.file_name().unwrap_or_default()).await?;
+                while let Some(piece) = piece(field).await? {
+                    writing.write(&piece).await?;
+                }
+                self.upload.end(writing).await?;
+            }
+            _ => drop(text(field, MAX_TEXT).await?),
         }
+        Ok(())
     }
-    let text = String::from_utf8(bytes);
-    text.map_err(|_| refused("type", "A text field is not UTF-8. Send it as UTF-8.".to_owned()))
 }

@@ -91,7 +91,7 @@ impl From<LabelMoveRow> for LabelMove {
 /// By name.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/labels/", tag = "versions", operation_id = "listLabels",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(WorkflowId),
     responses(
         (status = 200, description = "The labels.", body = Vec<Label>, example = json!([examples::label()])),
         WorkflowMissing, ServerProblems,
@@ -112,9 +112,8 @@ pub(crate) async fn label_list(
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/labels/{label}/", tag = "versions", operation_id = "setLabel",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("label" = String, Path, description = "The label: a small letter, then small letters, digits, `_` and `-`; not `draft` or `latest`.",
-            min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$", example = json!("production")),
+        WorkflowId,
+        LabelName,
     ),
     request_body(content = LabelRequest, description = "Where it shall stand.", example = json!(examples::label_request())),
     responses(
@@ -142,8 +141,8 @@ pub(crate) async fn label_set(
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/labels/{label}/", tag = "versions", operation_id = "deleteLabel",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("label" = String, Path, description = "The label.", example = json!("production")),
+        WorkflowId,
+        LabelName,
     ),
     responses((status = 204, description = "The label is gone."), LabelMissing, ServerProblems)
 )]
@@ -165,8 +164,8 @@ pub(crate) async fn label_delete(
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/labels/{label}/rollback/", tag = "versions", operation_id = "rollbackLabel",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("label" = String, Path, description = "The label.", example = json!("production")),
+        WorkflowId,
+        LabelName,
     ),
     responses(
         (status = 200, description = "The label.", body = Label, example = json!(examples::label())),
@@ -191,8 +190,8 @@ pub(crate) async fn label_rollback(
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/labels/{label}/history/", tag = "versions", operation_id = "listLabelMoves",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("label" = String, Path, description = "The label.", example = json!("production")),
+        WorkflowId,
+        LabelName,
         PageQuery,
     ),
     responses(

@@ -4,11 +4,10 @@ use serde_json::value::RawValue;
 use sluice_engine::StoreError;
 use sluice_persistence::Pin;
 use utoipa::IntoParams;
-use utoipa::openapi::Required;
-use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::path::{Parameter, ParameterIn};
 
-use crate::extract::{FromQuery, MAX_PAGE, Reader};
+use crate::extract::{FromQuery, LABEL, MAX_PAGE, PIN, Reader};
+use crate::parameters::{optional, text};
 use crate::problem::{Kind, Problem};
 
 pub(crate) mod audit;
@@ -58,23 +57,11 @@ impl PinQuery {
 
 impl IntoParams for PinQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let text = |name: &str, description: &str, pattern: &str| {
-            let schema = ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern));
-            ParameterBuilder::new()
-                .name(name)
-                .parameter_in(ParameterIn::Query)
-                .required(Required::False)
-                .description(Some(description))
-                .schema(Some(schema))
-                .build()
-        };
+        let version = "The version: its number, `draft` for the latest, or a label.";
+        let label = "The label that stands for the version.";
         vec![
-            text(
-                "version",
-                "The version: its number, `draft` for the latest, or a label.",
-                "^([1-9][0-9]{0,9}|[a-z][a-z0-9_-]{0,63})$",
-            ),
-            text("label", "The label that stands for the version.", "^[a-z][a-z0-9_-]{0,63}$"),
+            optional(ParameterIn::Query, "version", version, text(PIN)),
+            optional(ParameterIn::Query, "label", label, text(LABEL)),
         ]
     }
 }

@@ -89,7 +89,7 @@ pub(crate) async fn output_file_list(
 /// Without what is in it.
 #[utoipa::path(
     get, path = "/of/{output_file_id}/", tag = "batches", operation_id = "getOutputFile",
-    params(("output_file_id" = String, Path, description = "The id of the file.", example = json!(examples::RUN_ID))),
+    params(OutputFileId),
     responses(
         (status = 200, description = "The file.", body = OutputFile, example = json!(examples::output_file())),
         OutputFileMissing, ServerProblems,
@@ -108,7 +108,7 @@ pub(crate) async fn output_file_get(
 /// is.
 #[utoipa::path(
     get, path = "/of/{output_file_id}/download/", tag = "batches", operation_id = "downloadOutputFile",
-    params(("output_file_id" = String, Path, description = "The id of the file.", example = json!(examples::RUN_ID))),
+    params(OutputFileId),
     responses(
         (status = 200, description = "A line a row: {row, run_id, status, inputs, outputs by node id, error}.",
             content_type = "application/x-ndjson", body = inline(Download), example = json!(examples::output_lines())),

@@ -4,7 +4,6 @@ use std::collections::VecDeque;
 use std::convert::Infallible;
 
 use axum::extract::State;
-use axum::http::HeaderMap;
 use axum::response::sse::{self, Sse};
 use futures_util::stream::{self, Stream};
 use serde::Serialize;
@@ -15,7 +14,7 @@ use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::runs::events::{HEARTBEAT, heartbeat, last_event_id, message};
+use super::runs::events::{HEARTBEAT, LastEventId, heartbeat, message};
 use crate::problem::Problem;
 use crate::responses::{ServerProblems, StreamProblems};
 use crate::time::Timestamp;
@@ -100,7 +99,7 @@ impl From<PauseEvent> for PausedWorkflowEvent {
 #[utoipa::path(
     get, path = "/wf/paused_workflows/events/", tag = "pauses", operation_id = "followPausedWorkflows",
     params(
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the client has. Browsers send it by themselves when they connect again."),
+        LastEventId,
     ),
     responses(
         (status = 200, description = "A Server-Sent Event per pause that is opened or settled: its `data` is this object.",
@@ -110,13 +109,13 @@ impl From<PauseEvent> for PausedWorkflowEvent {
 )]
 pub(crate) async fn pause_events(
     State(state): State<AppState>,
-    headers: HeaderMap,
+    LastEventId(seen): LastEventId,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     let place = state.stream_place()?;
     // First to listen, then to read: nothing is missed in between.
     let changed = state.engine.pauses_changed();
     let last = state.db.last_pause_event().await?;
-    let after = match last_event_id(&headers)? {
+    let after = match seen {
         // Events go with their workflow, so the client may know of later ones than there are.
         Some(id) => i64::try_from(id).unwrap_or(i64::MAX).min(last),
         None => last,

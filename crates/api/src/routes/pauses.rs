@@ -198,7 +198,7 @@ fn pinned(version: &sluice_persistence::VersionRow, name: &str) -> Result<Box<Ra
 /// Open and settled, the newest first: who settled them, when, how and with which words.
 #[utoipa::path(
     get, path = "/wf/pause_history/{run_id}/", tag = "pauses", operation_id = "listPauseHistory",
-    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    params(RunId),
     responses(
         (status = 200, description = "The pauses.", body = Vec<PauseHistory>, example = json!([examples::pause(true)])),
         RunMissing, ServerProblems,
@@ -220,7 +220,7 @@ pub(crate) async fn pause_history(
 /// unless the key may act for others.
 #[utoipa::path(
     post, path = "/wf/process_pause_action/{run_id}/", tag = "pauses", operation_id = "processPauseAction",
-    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    params(RunId),
     request_body(content = ResumeRunRequest, description = "The decision.", example = json!(examples::resume())),
     responses(
         (status = 200, description = "The run, going on.", body = Run, example = json!(examples::completed_run())),

@@ -19,7 +19,7 @@ use uuid::Uuid;
 use super::workflows::{SaveQuery, Workflow};
 use super::{readable, stored_json};
 use crate::audit;
-use crate::conditional::{Edit, Known, Tagged};
+use crate::conditional::{ChangeNote, Edit, Known, Tagged};
 use crate::extract::{DiffVersions, FromQuery, Query, Reader, VersionPin, WorkflowId, parse_id};
 use crate::lists::{ListAnswer, ListQuery};
 use crate::once::Once;
@@ -135,7 +135,7 @@ impl VersionQuery {
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/versions/", tag = "versions", operation_id = "listVersions",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         ListQuery<VersionOrder>, VersionQuery,
     ),
     responses(
@@ -178,9 +178,9 @@ pub(crate) async fn pinned(state: &AppState, id: Uuid, pin: &Pin) -> Result<Vers
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/versions/{version}/", tag = "versions", operation_id = "getVersion",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("version" = String, Path, description = "A number, `draft` for the current state, or a label.", example = json!("1")),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the client has."),
+        WorkflowId,
+        VersionPin,
+        Known,
     ),
     responses(
         (status = 200, description = "The version.", 
@@ -207,10 +207,10 @@ pub(crate) async fn version_get(
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/versions/{version}/restore/", tag = "versions", operation_id = "restoreVersion",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("version" = String, Path, description = "A number or a label.", example = json!("1")),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen."),
-        ("X-Change-Note" = Option<String>, Header, description = "What the change is for; kept with the version."),
+        WorkflowId,
+        VersionPin,
+        Edit,
+        ChangeNote,
         SaveQuery,
     ),
     responses(
@@ -261,9 +261,8 @@ impl FromQuery for DiffQuery {
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/versions/{a}/diff/{b}/", tag = "versions", operation_id = "diffVersions",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("a" = String, Path, description = "The first: a number, `draft` for the current state, or a label.", example = json!("1")),
-        ("b" = String, Path, description = "The second, likewise.", example = json!("draft")),
+        WorkflowId,
+        DiffVersions,
         DiffQuery,
     ),
     responses(
@@ -355,10 +354,10 @@ pub(crate) struct DrawQuery {
     #[param(inline, value_type = schema::DrawingFormat, required = false)]
     format: Drawing,
     /// Which version: a number, `draft` for the current state, or a label.
-    #[param(value_type = Option<String>, required = false)]
+    #[param(value_type = String, pattern = "^([1-9][0-9]{0,9}|[a-z][a-z0-9_-]{0,63})$", required = false)]
     version: Option<Pin>,
     /// A run of the workflow: its version is drawn, with its nodes in the colours of their status.
-    #[param(value_type = Option<String>, required = false)]
+    #[param(value_type = String, format = Uuid, required = false)]
     run: Option<String>,
 }
 
@@ -394,7 +393,7 @@ impl std::str::FromStr for Format {
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/graph/", tag = "workflows", operation_id = "drawWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         DrawQuery,
     ),
     responses(

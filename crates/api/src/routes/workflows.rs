@@ -20,7 +20,7 @@ use validator::Validate;
 use super::{PinQuery, stored_json};
 use crate::access::Caller;
 use crate::audit;
-use crate::conditional::{Edit, Known, Tagged};
+use crate::conditional::{ChangeNote, Edit, Known, Tagged};
 use crate::extract::{FromQuery, Json, LARGE, Query, Reader, WorkflowId, no_control_characters};
 use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
@@ -256,8 +256,8 @@ pub(crate) async fn workflow_create(
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "getWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the client has."),
+        WorkflowId,
+        Known,
     ),
     responses(
         (status = 304, description = "The client has it already."),
@@ -283,9 +283,9 @@ pub(crate) async fn workflow_get(
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "updateWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen: without it, the last to save wins."),
-        ("X-Change-Note" = Option<String>, Header, description = "What the change is for; kept with the version that it makes."),
+        WorkflowId,
+        Edit,
+        ChangeNote,
         SaveQuery,
     ),
     request_body(content = WorkflowCreateRequest, description = "The workflow, whole.", example = json!(examples::create())),
@@ -334,8 +334,8 @@ async fn answered(
 #[utoipa::path(
     patch, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "patchWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen."),
+        WorkflowId,
+        Edit,
     ),
     request_body(description = "What is to change.", content(
         (WorkflowPatch = "application/json", example = json!(examples::workflow_patch())),
@@ -421,9 +421,9 @@ pub(crate) async fn found_first<T>(
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/reset/", tag = "workflows", operation_id = "resetWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen: without it, the last to save wins."),
-        ("X-Change-Note" = Option<String>, Header, description = "What the change is for; kept with the version that it makes."),
+        WorkflowId,
+        Edit,
+        ChangeNote,
         SaveQuery,
     ),
     responses(
@@ -455,8 +455,8 @@ pub(crate) async fn workflow_reset(
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "deleteWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("If-Match" = Option<String>, Header, description = "The `ETag` of the workflow that the client has seen."),
+        WorkflowId,
+        Edit,
     ),
     responses(
         (status = 204, description = "The workflow is gone."),
@@ -501,7 +501,7 @@ pub(crate) async fn workflow_delete(
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/duplicate/", tag = "workflows", operation_id = "duplicateWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         PinQuery,
     ),
     responses(
@@ -529,7 +529,7 @@ pub(crate) async fn workflow_duplicate(
 /// in node order.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/output_variables/", tag = "workflows", operation_id = "listOutputVariables",
-    params(("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID))),
+    params(WorkflowId),
     responses(
         (status = 200, description = "The variables.", body = Vec<OutputVariable>, example = json!(examples::output_variables())),
         WorkflowMissing, ServerProblems,

@@ -49,7 +49,7 @@ pub(crate) struct RerunRequest {
 #[utoipa::path(
     post, path = "/run/{run_id}/rerun/", tag = "runs", operation_id = "rerunRun",
     params(
-        ("run_id" = String, Path, description = "The id of the run to make a new one from.", example = json!(examples::RUN_ID)),
+        RunId,
         PinQuery,
     ),
     request_body(content = Option<RerunRequest>, description = "What the new run takes over; nothing is needed.",
@@ -94,7 +94,7 @@ fn named_twice() -> Problem {
 /// other result stays. Answers at once.
 #[utoipa::path(
     post, path = "/run/{run_id}/retry/", tag = "runs", operation_id = "retryRun",
-    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    params(RunId),
     responses(
         (status = 200, description = "The run, about to go on.", body = Run, example = json!(examples::retried_run())),
         RunMissing, RunNotFailed, ServerProblems,

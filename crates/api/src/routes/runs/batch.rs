@@ -13,8 +13,8 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::view::{Run, run_view};
-use crate::extract::{Json, Query, WorkflowId, media_type};
-use crate::form::Form;
+use crate::extract::{Json, Query, WorkflowId};
+use crate::form::{FileForm, is_form};
 use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
@@ -37,7 +37,7 @@ pub(crate) struct BatchRunRequest {
     rows: Option<Vec<Map<String, Value>>>,
     /// The dataset whose rows are taken.
     #[serde(default)]
-    #[schema(required = false, nullable = true)]
+    #[schema(required = false, nullable = true, format = Uuid)]
     dataset_id: Option<String>,
     /// How many rows go on at the same time.
     #[serde(default)]
@@ -73,7 +73,7 @@ struct Source {
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/start_batch_run/", tag = "batches", operation_id = "startBatchRun",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         PinQuery,
     ),
     request_body(description = "The rows, or where to take them from.", content(
@@ -110,8 +110,8 @@ pub(crate) async fn batch_start(
 }
 
 async fn source(state: &AppState, request: Request) -> Result<Source, Problem> {
-    if media_type(request.headers()).as_deref() == Some("multipart/form-data") {
-        return uploaded(state, Form::read(request, state).await?).await;
+    if is_form(&request) {
+        return uploaded(state, FileForm::read(request, state).await?).await;
     }
     let Json(body) = Json::<BatchRunRequest>::from_request(request, state).await?;
     let BatchRunRequest { rows, dataset_id, mini_batch_size } = body;
@@ -137,7 +137,7 @@ fn invalid(pointer: &str, code: &str, detail: &str) -> Problem {
     Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new(pointer, code, detail)])
 }
 
-async fn uploaded(state: &AppState, mut form: Form) -> Result<Source, Problem> {
+async fn uploaded(state: &AppState, mut form: FileForm) -> Result<Source, Problem> {
     let mini_batch_size = match form.texts.get("mini_batch_size").map(|text| text.trim().parse::<u32>()) {
         None => MINI_BATCH.0,
         Some(Ok(size)) if (1..=MINI_BATCH.1).contains(&size) => size,

@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode};
+use axum::extract::{FromRequestParts, State};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use axum::response::sse::{self, KeepAlive, Sse};
 use axum::response::{IntoResponse as _, Response};
 use futures_util::stream::{self, Stream, StreamExt as _};
@@ -15,10 +16,12 @@ use sluice_domain::pause::PauseAction;
 use sluice_domain::run::{CancelReason, Event, FailureKind, TaskPath};
 use sluice_engine::{Follow, Followed};
 use tokio::sync::OwnedSemaphorePermit;
-use utoipa::ToSchema;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::extract::RunId;
+use crate::parameters::{optional, text};
 use crate::problem::{Kind, Problem};
 use crate::refusal::Resource;
 use crate::responses::{RunMissing, ServerProblems, StreamProblems};
@@ -206,8 +209,8 @@ impl RunEvent {
 #[utoipa::path(
     get, path = "/run/{run_id}/events/", tag = "runs", operation_id = "followRun",
     params(
-        ("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID)),
-        ("Last-Event-ID" = Option<String>, Header, description = "The `id` of the last event that the client has. Browsers send it by themselves when they connect again."),
+        RunId,
+        LastEventId,
     ),
     responses(
         (status = 200, description = "A Server-Sent Event per event of the log: its `id` is the sequence number, its `event` the type, its `data` this object.",
@@ -219,9 +222,9 @@ impl RunEvent {
 pub(crate) async fn run_events(
     State(state): State<AppState>,
     RunId(id): RunId,
-    headers: HeaderMap,
+    LastEventId(seen): LastEventId,
 ) -> Result<Response, Problem> {
-    let next = last_event_id(&headers)?.map_or(0, |id| id.saturating_add(1));
+    let next = seen.map_or(0, |id| id.saturating_add(1));
     let place = state.stream_place()?;
     let follow = state.engine.run_follow(id, next).await.map_err(|error| Resource::Run.engine(error))?;
     if follow.is_over() {
@@ -266,13 +269,28 @@ pub(crate) fn heartbeat() -> KeepAlive {
     KeepAlive::new().interval(HEARTBEAT)
 }
 
-/// The number in the header `Last-Event-ID`; none without it.
-pub(crate) fn last_event_id(headers: &HeaderMap) -> Result<Option<u64>, Problem> {
-    let Some(value) = headers.get("last-event-id") else { return Ok(None) };
-    let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
-    number.map(Some).ok_or_else(|| {
-        let detail =
-            "The header Last-Event-ID must be the id of an event of this stream. Leave it out to begin anew.";
-        Problem::new(Kind::UnknownEventId, detail)
-    })
+/// The event that the client has seen last, from the header `Last-Event-ID`; none without it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LastEventId(pub(crate) Option<u64>);
+
+impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Some(value) = parts.headers.get("last-event-id") else { return Ok(Self(None)) };
+        let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
+        number.map(|number| Self(Some(number))).ok_or_else(|| {
+            let detail =
+                "The header Last-Event-ID must be the id of an event of this stream. Leave it out to begin anew.";
+            Problem::new(Kind::UnknownEventId, detail)
+        })
+    }
+}
+
+impl IntoParams for LastEventId {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let description = "The `id` of the last event that the client has. Browsers send it by themselves when they \
+            connect again.";
+        vec![optional(ParameterIn::Header, "Last-Event-ID", description, text("^[0-9]{1,20}$"))]
+    }
 }

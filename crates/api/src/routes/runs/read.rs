@@ -142,7 +142,7 @@ pub(crate) async fn views(state: &AppState, found: Vec<RunDetail>) -> Result<Vec
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/runs/", tag = "runs", operation_id = "listWorkflowRuns",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         ListQuery<RunOrder>, RunFilterQuery,
     ),
     responses(
@@ -193,7 +193,7 @@ type RunList = (ListQuery<RunOrder>, (ParentQuery, (RunFilterQuery, SearchQuery)
 /// With its tasks, outputs and the version that it is pinned to.
 #[utoipa::path(
     get, path = "/run/{run_id}/", tag = "runs", operation_id = "getRun",
-    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    params(RunId),
     responses(
         (status = 200, description = "The run.", body = Run, example = json!(examples::completed_run())),
         RunMissing, ServerProblems,
@@ -209,7 +209,7 @@ pub(crate) async fn run_get(State(state): State<AppState>, RunId(id): RunId) -> 
 /// The same answer as getRun, under the path that pollers use.
 #[utoipa::path(
     get, path = "/run/{run_id}/status/", tag = "runs", operation_id = "getRunStatus",
-    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    params(RunId),
     responses(
         (status = 200, description = "The run.", body = Run, example = json!(examples::paused_run())),
         RunMissing, ServerProblems,
@@ -228,7 +228,7 @@ pub(crate) async fn run_status(
 /// A run that is pending, running or paused ends `CANCELED`, and so does what of it has not ended.
 #[utoipa::path(
     post, path = "/wf/cancel_workflow/{run_id}/", tag = "runs", operation_id = "cancelRun",
-    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    params(RunId),
     responses(
         (status = 200, description = "The run, canceled.", body = Run, example = json!(examples::canceled_run())),
         RunMissing, EndedRun, ServerProblems,

@@ -209,7 +209,7 @@ fn unfinished(run: Run) -> Response {
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/run/", tag = "runs", operation_id = "runWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         StartQuery, PinQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
@@ -254,7 +254,7 @@ fn failed(snapshot: &Snapshot) -> Problem {
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/runv2/", tag = "runs", operation_id = "runWorkflowV2",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         StartQuery, PinQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
@@ -298,7 +298,7 @@ async fn waited_for(
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/start_run/", tag = "runs", operation_id = "startRun",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         StartQuery, PinQuery,
     ),
     request_body(content = Option<StartRunRequest>, description = "What the run starts with; nothing is needed.",
@@ -336,7 +336,7 @@ pub(crate) async fn run_start(
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/run_partial/", tag = "runs", operation_id = "runPartial",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
+        WorkflowId,
         PinQuery,
     ),
     request_body(content = PartialRunRequest, description = "The node and what it runs on.", example = json!(examples::partial())),

@@ -116,7 +116,7 @@ impl TimelineEntry {
 /// and times.
 #[utoipa::path(
     get, path = "/run/{run_id}/timeline/", tag = "runs", operation_id = "getRunTimeline",
-    params(("run_id" = String, Path, description = "The id of the run.", example = json!(examples::RUN_ID))),
+    params(RunId),
     responses(
         (status = 200, description = "The work of the run's nodes.", body = Vec<TimelineEntry>, example = json!(examples::timeline())),
         RunMissing, ServerProblems,

@@ -155,8 +155,8 @@ impl From<ImportAction> for Action {
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/export/", tag = "workflows", operation_id = "exportWorkflow",
     params(
-        ("workflow_id" = String, Path, description = "The id of the workflow.", example = json!(examples::WORKFLOW_ID)),
-        ("If-None-Match" = Option<String>, Header, description = "The `ETag` of the answer that the client has."),
+        WorkflowId,
+        Known,
         ExportQuery,
     ),
     responses(

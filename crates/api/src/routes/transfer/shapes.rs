@@ -58,7 +58,7 @@ pub(crate) struct DocumentVersion {
     #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: String,
     /// What the workflow was for.
-    #[schema(required = false, nullable = true)]
+    #[schema(required = false, nullable = true, max_length = 65_536)]
     description: Option<String>,
     /// What the workflow did.
     definition: schema::WorkflowDefinition,
@@ -66,10 +66,10 @@ pub(crate) struct DocumentVersion {
     #[schema(required = false, nullable = true)]
     definition_hash: Option<String>,
     /// What the change was for that made it.
-    #[schema(required = false, nullable = true)]
+    #[schema(required = false, nullable = true, max_length = 1_000)]
     note: Option<String>,
-    /// Who made it; null when that isn't known.
-    #[schema(required = false, nullable = true)]
+    /// Who made it, in the words of the document: an import can't know. Null when nothing is said.
+    #[schema(required = false, nullable = true, max_length = 255)]
     created_by: Option<String>,
     /// When it was saved first.
     #[schema(value_type = String, format = DateTime)]
@@ -81,7 +81,7 @@ pub(crate) struct DocumentVersion {
 #[derive(Debug, ToSchema)]
 pub(crate) struct DocumentLabel {
     /// The label: a small letter, then small letters, digits, `_` and `-`; not `draft` or `latest`.
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$")]
     label: String,
     /// The number of the version that it stands for.
     #[schema(minimum = 1)]

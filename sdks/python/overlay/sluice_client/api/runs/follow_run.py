@@ -3,13 +3,14 @@
 import json
 from collections.abc import AsyncIterator, Iterator
 from urllib.parse import quote
+from uuid import UUID
 
 from ...client import AuthenticatedClient, Client
 from ...events import follow, follow_async
 from ...models.run_event import RunEvent
 
 
-def _path(run_id: str) -> str:
+def _path(run_id: UUID) -> str:
     return f"/run/{quote(str(run_id), safe='')}/events/"
 
 
@@ -18,7 +19,7 @@ def _read(data: str) -> RunEvent:
 
 
 def sync(
-    run_id: str, *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
+    run_id: UUID, *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
 ) -> Iterator[RunEvent]:
     """The events of a run, from its beginning or from behind `last_event_id`, each as soon as it is durable.
 
@@ -28,7 +29,7 @@ def sync(
 
 
 def asyncio(
-    run_id: str, *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
+    run_id: UUID, *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
 ) -> AsyncIterator[RunEvent]:
     """As `sync`, without blocking."""
     return follow_async(client, _path(run_id), last_event_id, _read)
