@@ -60,14 +60,25 @@ async fn every_change_is_written_down_with_its_key(app: App) {
     let decision = json!({"action": "APPROVE", "user_id": "ada", "inputs": {}});
     let (settled, _) = call(Method::POST, &format!("/wf/process_pause_action/{run}/"), Some(decision)).await;
     let (unlabeled, _) = call(Method::DELETE, &path("labels/live/"), None).await;
+    let (patched, _) = call(Method::PATCH, &path(""), Some(json!({"description": "new"}))).await;
+    let (begun, waiting) = call(Method::POST, &path("start_run/?version=1"), Some(run_body("hi"))).await;
+    let waiting = id_of(&waiting);
+    crate::app::eventually("the second pause", async || {
+        let now = app.keyed(&key, Method::GET, &format!("/run/{waiting}/status/"), None).await.ok();
+        (now["status"] == "PAUSED").then_some(())
+    })
+    .await;
     let (deleted, _) = call(Method::DELETE, &path(""), None).await;
 
     let label = format!("{id}/live");
     let (one, two, none) = (json!("1"), json!("2"), Value::Null);
     let expected = [
-        (deleted, "deleteWorkflow", "workflow", &id, &hash(1), &none),
+        (deleted.clone(), "deleteWorkflow", "workflow", &id, &hash(1), &none),
+        (deleted, "deleteWorkflow", "run", &waiting, &json!("PAUSED"), &json!("CANCELED")),
+        (begun, "startRun", "run", &waiting, &none, &json!("PENDING")),
+        (patched, "patchWorkflow", "workflow", &id, &hash(1), &hash(1)),
         (unlabeled, "deleteLabel", "label", &label, &one, &none),
-        (settled, "processPauseAction", "run", &run, &none, &json!("RUNNING")),
+        (settled, "processPauseAction", "run", &run, &json!("PAUSED"), &json!("RUNNING")),
         (started, "startRun", "run", &run, &none, &json!("PENDING")),
         (restored, "restoreVersion", "workflow", &id, &hash(0), &hash(1)),
         (back, "rollbackLabel", "label", &label, &two, &one),

@@ -110,8 +110,9 @@ pub(crate) fn unlabeled(workflow_id: Uuid, name: &str) -> impl Fn(&i32) -> Vec<C
     move |from| vec![Changed { before: Some(from.to_string()), ..Changed::made("label", &id) }]
 }
 
-/// A run, with the status that the change gave it.
+/// A run, with the status that it had, unless it is new, and the one that the change gave it.
 pub(crate) fn run(snapshot: &Snapshot) -> Vec<Changed> {
+    let before = snapshot.before.map(|status| status.as_str().to_owned());
     let after = Some(snapshot.record.status.as_str().to_owned());
-    vec![Changed { after, ..Changed::made("run", snapshot.record.id) }]
+    vec![Changed { before, after, ..Changed::made("run", snapshot.record.id) }]
 }

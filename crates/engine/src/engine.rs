@@ -2,12 +2,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::FutureExt as _;
 use serde_json::{Map, Value};
 use sluice_domain::pause::PauseDecision;
 use sluice_domain::run::{Event, Input, Plan, Refusal, Reused, RunState, RunStatus};
-use sluice_nodes::Policies;
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -21,36 +19,12 @@ use crate::places::{Place, Places, Turn};
 use crate::plans::Plans;
 use crate::work::Tools;
 use crate::{
-    Commit, CommitError, EngineError, Executors, Remember, Rerun, RunRecord, RunStore, StoreError, StoredRun,
-    clock, partial,
+    Commit, CommitError, EngineError, Executors, Options, Remember, Rerun, RunRecord, RunStore, StoreError,
+    StoredRun, clock, partial,
 };
 
 /// How many unfinished runs are read at once at the start.
 const RECOVERY_PAGE: u64 = 500;
-
-/// What of the engine can be set.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// How long, once the server stops, a request may still wait for its run.
-    pub drain: Duration,
-    /// How much goes on at the same time.
-    pub limits: Limits,
-    /// How long nodes may take and how often they are tried.
-    pub policies: Policies,
-    /// What makes spans of runs and nodes; none when nobody wants them.
-    pub tracer: Option<Arc<BoxedTracer>>,
-}
-
-/// How much goes on at the same time. What is beyond waits, and is `PENDING`; workflows take turns.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Nodes that work outside of the log.
-    pub nodes: usize,
-    /// Runs. One that waits for a person doesn't count.
-    pub runs: usize,
-    /// Runs of one workflow.
-    pub runs_per_workflow: usize,
-}
 
 /// A run that is asked for.
 #[derive(Clone, Debug)]
@@ -80,6 +54,8 @@ pub struct Snapshot {
     pub state: RunState,
     /// What it runs.
     pub plan: Arc<Plan>,
+    /// Its status before somebody's word made it what it is; none where nobody has told it anything.
+    pub before: Option<RunStatus>,
 }
 
 /// Starts, settles and cancels runs, and sees to it that they are driven. Cheap to clone.
@@ -320,7 +296,7 @@ impl Engine {
         let plan = self.0.plans.get(record.version_id).await?;
         let fold = || RunState::from_log(log);
         let state = if log.len() > FEW { tokio::task::block_in_place(fold) } else { fold() };
-        Ok(Snapshot { record, state, plan })
+        Ok(Snapshot { record, state, plan, before: None })
     }
 
     /// Changes whenever a pause was opened or settled, or a run ended.
@@ -385,7 +361,7 @@ impl Engine {
     /// A driver of a run that is about to begin.
     pub(crate) async fn new_driver(&self, record: RunRecord) -> Result<Driver, EngineError> {
         let plan = self.0.plans.get(record.version_id).await?;
-        Ok(self.driver(Snapshot { record, state: RunState::default(), plan }))
+        Ok(self.driver(Snapshot { record, state: RunState::default(), plan, before: None }))
     }
 
     /// Tells a run the first that it is ever told.
@@ -543,6 +519,7 @@ impl Engine {
             if decision.events.is_empty() {
                 return Ok(snapshot);
             }
+            snapshot.before = Some(snapshot.record.status);
             snapshot.record = of_state(&snapshot.record, &snapshot.state);
             let commit = Commit {
                 record: snapshot.record.clone(),

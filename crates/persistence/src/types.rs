@@ -64,18 +64,18 @@ pub struct Saved {
     pub row: WorkflowRow,
     /// Whether it is another than before.
     pub changed: bool,
-    /// The hash before; none for a workflow that is new, or whose definition was not looked at.
+    /// The hash before; none for a workflow that is new.
     pub before: Option<String>,
-    /// The hash now; none when the definition was not looked at.
+    /// The hash now; none where nothing is changed.
     pub after: Option<String>,
     /// The label that stands for what was saved, if one was named.
     pub label: Option<LabelMoved>,
 }
 
 impl Saved {
-    /// A workflow whose definition was not looked at.
-    pub(crate) fn beside(row: WorkflowRow, changed: bool) -> Self {
-        Self { row, changed, before: None, after: None, label: None }
+    /// A workflow that is as it was.
+    pub(crate) fn unchanged(row: WorkflowRow) -> Self {
+        Self { row, changed: false, before: None, after: None, label: None }
     }
 }
 

@@ -91,11 +91,12 @@ impl Change for Patch {
         };
         check_name(tx, *id, &row.name).await?;
         if row == current {
-            return Ok(Saved::beside(current, false));
+            return Ok(Saved::unchanged(current));
         }
         let row = WorkflowRow { updated_at: after(current.updated_at), ..row };
         write(tx, &current, &row).await?;
-        Ok(Saved::beside(row, true))
+        let hash = latest(tx, *id).await?.map(|latest| latest.hash);
+        Ok(Saved { row, changed: true, before: hash.clone(), after: hash, label: None })
     }
 }
 
@@ -226,7 +227,7 @@ pub(crate) async fn save(
         ..current.clone()
     };
     let mut saved = if row == current && !is_version {
-        Saved::beside(row, false)
+        Saved::unchanged(row)
     } else {
         keep(tx, (&current, row), (latest, is_version), new, saving).await?
     };

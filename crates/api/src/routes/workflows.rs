@@ -477,7 +477,7 @@ pub(crate) async fn workflow_delete(
         }
     }
     for run in state.db.unfinished_runs(id).await? {
-        match state.engine.run_cancel(run, None).await {
+        match state.engine.run_cancel(run, once.tell(audit::run)).await {
             // A run that ended or vanished meanwhile needs no canceling.
             Ok(_) | Err(EngineError::NotFound | EngineError::Refused(_)) => {}
             Err(error) => return Err(Resource::Run.engine(error)),
