@@ -366,6 +366,9 @@ async fn a_dataset_is_called_and_described_at_length(app: App) {
     let asked = format!("/ds/?name={name}&description={text}");
     let queried = app.form(&asked, file("t.csv", "x\n1\n")).await.ok();
     assert_eq!((&queried["name"], &queried["description"]), (&json!(name), &json!(text)));
+    let long = format!("/ds/?name=n&description={}", "u".repeat(4_097));
+    assert_eq!(app.form(&long, file("t.csv", "x\n1\n")).await.pointers(), ["/description"]);
+    app.form(&format!("{long}{}", "u".repeat(4_096)), file("t.csv", "x\n1\n")).await.problem(414);
     let text = "ü".repeat(65_536);
     let with = |name: String, text: String| {
         app.form("/ds/", file("t.csv", "x\n1\n").text("name", name).text("description", text))

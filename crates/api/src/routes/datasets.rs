@@ -69,6 +69,9 @@ pub(crate) struct DatasetForm {
     description: String,
 }
 
+/// The longest description in a query, in characters: the path and query of a call are limited too.
+const MAX_QUERIED: usize = 4_096;
+
 /// What a dataset is called.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -76,8 +79,8 @@ pub(crate) struct DatasetQuery {
     /// What people call it. The form has a field for it too.
     #[param(value_type = String, min_length = 1, max_length = 255, required = false)]
     name: Option<String>,
-    /// What it is. The form has a field for it too.
-    #[param(value_type = String, max_length = 65_536, required = false)]
+    /// What it is. The form has a field for it too, which takes more.
+    #[param(value_type = String, max_length = 4_096, required = false)]
     description: Option<String>,
 }
 
@@ -85,7 +88,7 @@ impl FromQuery for DatasetQuery {
     fn from_query(reader: &mut Reader) -> Self {
         Self {
             name: reader.text_up_to(MAX_NAME, "name"),
-            description: reader.text_or_empty(MAX_DESCRIPTION, "description"),
+            description: reader.text_or_empty(MAX_QUERIED, "description"),
         }
     }
 }
@@ -107,7 +110,7 @@ pub(crate) struct Deleted {
     request_body(content = DatasetForm, content_type = "multipart/form-data", description = "The file."),
     responses(
         (status = 200, description = "The dataset.", body = Dataset, example = json!(examples::dataset())),
-        UploadProblems, ServerProblems,
+        UploadProblems, QueryProblems, ServerProblems,
     )
 )]
 pub(crate) async fn dataset_upload(
