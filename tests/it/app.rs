@@ -206,7 +206,7 @@ impl App {
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = answer.text().await?;
         if let Some((method, path)) = name.split_once(' ') {
-            answered::keep(method, path, status);
+            answered::keep(method, path, status, &text);
         }
         Ok(Answer { request: name, status, headers, text })
     }
@@ -250,7 +250,7 @@ impl App {
             request = request.header("last-event-id", id.to_string());
         }
         let answer = request.send().await.unwrap_or_else(|e| panic!("GET {path}: {e:?}"));
-        answered::keep("GET", answer.url().path(), answer.status().as_u16());
+        answered::keep("GET", answer.url().path(), answer.status().as_u16(), "");
         answer
     }
 

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use crate::AppState;
 use crate::access::Caller;
+use crate::aside::aside;
 use crate::once::kept;
 use crate::parameters::{IN_ONE_LINE, optional, text};
 use crate::problem::{Changed, Kind, Problem};
@@ -125,8 +126,7 @@ impl Edit {
             let after: Definition = serde_json::from_str(&after).ok()?;
             Some(versioning::diff(&before, &after, false))
         };
-        let diff = tokio::task::spawn_blocking(compare).await.ok().flatten();
-        changed(&current, diff)
+        changed(&current, aside(compare).await)
     }
 }
 

@@ -163,6 +163,21 @@ pub(crate) fn dataset() -> Value {
         "created_at": CREATED, "updated_at": CREATED})
 }
 
+/// Rows as a file of a form has them.
+const ROWS: &str = "note\nhello\ngood morning\n";
+
+pub(crate) fn dataset_form() -> Value {
+    json!({"file": ROWS, "name": "Notes"})
+}
+
+pub(crate) fn batch_form() -> Value {
+    json!({"file": ROWS, "mini_batch_size": 10})
+}
+
+pub(crate) fn upload_form() -> Value {
+    json!({"workflow_id": WORKFLOW_ID, "node_id": "input_node", "files": ["hello"]})
+}
+
 pub(crate) fn output_file() -> Value {
     json!({"id": RUN_ID, "file_name": format!("output_{RUN_ID}.jsonl"), "created_at": STARTED, "updated_at": ENDED})
 }
@@ -359,7 +374,7 @@ fn detail(kind: Kind) -> &'static str {
         Kind::NameTaken => "Another workflow has this name. Choose another one.",
         Kind::MethodNotAllowed => "This path doesn't take this method. The header Allow says which it takes.",
         Kind::HeadersTooLarge => "The headers are longer than 65536 bytes. Send fewer, or shorter ones.",
-        Kind::BadRequest => "The form breaks off or can't be read. Send it again.",
+        Kind::BadRequest => "There is more than one header Idempotency-Key. Send it once.",
         Kind::TooLarge => "The body is larger than 8388608 bytes. Send less at once.",
         Kind::UnsupportedMediaType => {
             "The body must be JSON. Send it with the header Content-Type: application/json."

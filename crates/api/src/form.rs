@@ -137,6 +137,13 @@ impl FromForm for FileForm {
             }
             return Ok(());
         }
+        if self.file.is_some() {
+            let detail = "There are two files. Send one, and the others in calls of their own.";
+            return Err(Problem::invalid(
+                Kind::InvalidBody,
+                vec![ProblemItem::new("/file", "twice", detail)],
+            ));
+        }
         let filename = field.file_name().unwrap_or_default().to_owned();
         let mut bytes = Vec::new();
         while let Some(piece) = piece(field).await? {

@@ -9,6 +9,7 @@
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
 mod access;
+mod aside;
 mod audit;
 mod conditional;
 mod document;

@@ -12,7 +12,7 @@ use sluice_persistence::{AuditOrder, Part, RunOrder, VersionOrder, WorkflowOrder
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
-use utoipa::openapi::{HeaderBuilder, RefOr, Required};
+use utoipa::openapi::{HeaderBuilder, Ref, RefOr, Required, Schema};
 use uuid::Uuid;
 
 use crate::extract::{FromQuery, Reader};
@@ -26,6 +26,9 @@ pub(crate) type ListAnswer<T> = (HeaderMap, Json<Vec<T>>);
 
 /// An order that a list can have, and the row behind which a part of it begins.
 pub(crate) trait Sorted: Sized {
+    /// What the document calls `sort`.
+    const NAME: &'static str;
+
     /// What `sort` may be, the default first. A dash in front: the greatest first.
     const SORTS: &'static [&'static str];
 
@@ -37,6 +40,7 @@ pub(crate) trait Sorted: Sized {
 }
 
 impl Sorted for WorkflowOrder {
+    const NAME: &'static str = "WorkflowSort";
     const SORTS: &'static [&'static str] =
         &["-created_at", "created_at", "name", "-name", "updated_at", "-updated_at"];
 
@@ -64,6 +68,7 @@ impl Sorted for WorkflowOrder {
 }
 
 impl Sorted for RunOrder {
+    const NAME: &'static str = "RunSort";
     const SORTS: &'static [&'static str] = &["-start_time", "start_time"];
 
     fn behind(_: &str, key: Option<&str>) -> Option<Self> {
@@ -76,6 +81,7 @@ impl Sorted for RunOrder {
 }
 
 impl Sorted for VersionOrder {
+    const NAME: &'static str = "VersionSort";
     const SORTS: &'static [&'static str] = &["-version", "version"];
 
     fn behind(_: &str, key: Option<&str>) -> Option<Self> {
@@ -88,6 +94,7 @@ impl Sorted for VersionOrder {
 }
 
 impl Sorted for AuditOrder {
+    const NAME: &'static str = "AuditSort";
     const SORTS: &'static [&'static str] = &["-at", "at"];
 
     fn behind(_: &str, key: Option<&str>) -> Option<Self> {
@@ -237,21 +244,33 @@ struct PlaceQuery {
 
 impl<O: Sorted> IntoParams for ListQuery<O> {
     fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let sorts = ObjectBuilder::new()
-            .schema_type(Type::String)
-            .enum_values(Some(O::SORTS.iter().copied()))
-            .default(O::SORTS.first().map(|sort| (*sort).into()));
+        let default = O::SORTS.first().copied().unwrap_or_default();
+        let description = format!(
+            "In which order: `{default}` when absent. With a dash in front, the greatest or the newest first."
+        );
         let sort = ParameterBuilder::new()
             .name("sort")
             .parameter_in(ParameterIn::Query)
             .required(Required::False)
-            .description(Some("In which order; with a dash in front, the greatest or the newest first."))
-            .schema(Some(sorts));
+            .description(Some(description))
+            .schema(Some(Ref::from_schema_name(O::NAME)));
         let mut parameters = PageQuery::into_params(&place);
         parameters.extend(PlaceQuery::into_params(&place));
         parameters.push(sort.build());
         parameters
     }
+}
+
+/// The orders that lists can have, for the document.
+pub(crate) fn orders() -> [(&'static str, RefOr<Schema>); 4] {
+    fn order<O: Sorted>() -> (&'static str, RefOr<Schema>) {
+        let schema = ObjectBuilder::new()
+            .schema_type(Type::String)
+            .enum_values(Some(O::SORTS.iter().copied()))
+            .description(Some("An order of a list. With a dash in front, the greatest or the newest first."));
+        (O::NAME, Schema::Object(schema.build()).into())
+    }
+    [order::<WorkflowOrder>(), order::<RunOrder>(), order::<VersionOrder>(), order::<AuditOrder>()]
 }
 
 /// Declares the headers of a list, if the call answers one.

@@ -1,25 +1,24 @@
 //! The OpenAPI document: ours from the first line on, so that no default of a library comes into it.
 
-use std::collections::BTreeMap;
-
 use sluice_domain::access::Scope;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::ObjectBuilder;
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
     ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
 };
 use utoipa::openapi::tag::TagBuilder;
 use utoipa::openapi::{
-    ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, RefOr, Required,
-    Response, Schema, ServerBuilder,
+    ComponentsBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, RefOr,
+    Required, Schema, ServerBuilder,
 };
 use utoipa::{IntoResponses as _, OpenApi as _, PartialSchema, ToSchema};
 
 use crate::lists;
 use crate::parameters::{optional, text};
 use crate::problem::ProblemBody;
-use crate::responses::{AccessProblems, AnyProblem, KeyProblems};
-use crate::router;
+use crate::responses::{AccessProblems, AnyProblem, KeyProblems, QueryProblems, by_status};
+use crate::routes::transfer;
+use crate::{router, schema};
 
 const DESCRIPTION: &str = "Sluice stores, validates and versions workflows, runs them so that nothing is lost, and \
     holds them at a gate until a person opens it.\n\nEvery path is served at the root and under `/api`, with and \
@@ -67,6 +66,9 @@ fn base() -> OpenApi {
     let mut components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .schema(ProblemBody::name(), ProblemBody::schema())
+        .schema(schema::DrawingFormat::name(), schema::DrawingFormat::schema())
+        .schema(transfer::Mode::name(), transfer::Mode::schema())
+        .schemas_from_iter(lists::orders())
         .build();
     components.add_security_schemes_from_iter(security_schemes());
     OpenApiBuilder::new()
@@ -99,6 +101,7 @@ fn finish(document: &mut OpenApi) {
         for operation in operations_of(item) {
             ask_for_key(calls.scope(operation.operation_id.as_deref().unwrap_or_default()), operation);
             operation.responses.responses.extend(AnyProblem::responses());
+            take_query(operation);
             tell_examples(operation);
         }
     }
@@ -108,6 +111,9 @@ fn finish(document: &mut OpenApi) {
     for operation in document.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
         name_optional_body(operation);
         take_key(operation);
+    }
+    for item in document.paths.paths.values_mut() {
+        operations_of(item).for_each(|operation| by_status(&mut operation.responses));
     }
 }
 
@@ -123,19 +129,14 @@ fn ask_for_key(scope: Option<Scope>, operation: &mut Operation) {
     };
     operation.security =
         Some(["bearer", "apiKey"].map(|scheme| SecurityRequirement::new(scheme, [scope.name()])).into());
-    also_answers(operation, AccessProblems::responses());
+    operation.responses.responses.extend(AccessProblems::responses());
 }
 
-/// Says what else a call can answer. Where it answers with a status already, what that means is added.
-fn also_answers(operation: &mut Operation, others: BTreeMap<String, RefOr<Response>>) {
-    for (status, other) in others {
-        let known = operation.responses.responses.entry(status).or_insert_with(|| other.clone());
-        if let (RefOr::T(known), RefOr::T(other)) = (known, other)
-            && !known.description.contains(&other.description)
-        {
-            known.description.push(' ');
-            known.description.push_str(&other.description);
-        }
+/// Says what comes of a query that doesn't fit.
+fn take_query(operation: &mut Operation) {
+    let mut parameters = operation.parameters.iter().flatten();
+    if parameters.any(|known| matches!(known, RefOr::T(known) if known.parameter_in == ParameterIn::Query)) {
+        operation.responses.responses.extend(QueryProblems::responses());
     }
 }
 
@@ -174,7 +175,20 @@ fn take_key(operation: &mut Operation) {
         within 24 hours it gets the first answer again, with the header `Idempotency-Replayed`.";
     let parameter = optional(ParameterIn::Header, "Idempotency-Key", description, key.build());
     operation.parameters.get_or_insert_default().push(parameter.into());
-    also_answers(operation, KeyProblems::responses());
+    let replayed = HeaderBuilder::new()
+        .description(Some(
+            "`true` where the request was carried out before, and this is what it was answered then.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
+        .build();
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(answer) = answer
+            && status.starts_with('2')
+        {
+            answer.headers.insert("Idempotency-Replayed".to_owned(), replayed.clone().into());
+        }
+    }
+    operation.responses.responses.extend(KeyProblems::responses());
 }
 
 #[cfg(test)]

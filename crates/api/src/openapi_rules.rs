@@ -134,16 +134,21 @@ fn every_answer_is_described_typed_and_shown() {
                 _ => "application/json",
             };
             assert_eq!(media_type, expected, "{call} {status}");
-            assert!(content.get("example").is_some(), "{call} {status}: no example");
-            if is_problem {
-                assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{call} {status}");
+            if !is_problem {
+                assert_fits(&document, &content["schema"], &content["example"], &format!("{call} {status}"));
+                continue;
             }
-            // Whatever is answered beside what is told one by one.
-            if status != "default" {
-                let code: u16 = status.parse().unwrap_or_else(|_| panic!("{call}: {status} is no status"));
-                assert!(!is_problem || content["example"]["status"] == code, "{call} {status}");
+            assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{call} {status}");
+            // Of each kind one.
+            let examples = object(&content["examples"]);
+            assert!(!examples.is_empty(), "{call} {status}: no example");
+            for (kind, example) in examples {
+                let example = &example["value"];
+                assert_eq!(example["type"], format!("/problems/{kind}"), "{call} {status}");
+                // Whatever is answered beside what is told one by one.
+                assert!(status == "default" || example["status"].to_string() == *status, "{call} {status}");
+                assert_fits(&document, &content["schema"], example, &format!("{call} {status} {kind}"));
             }
-            assert_fits(&document, &content["schema"], &content["example"], &format!("{call} {status}"));
         }
     }
 }
@@ -155,6 +160,7 @@ fn every_body_is_shown() {
         let Some(body) = operation.get("requestBody") else { continue };
         assert!(has_text(body, "description"), "{call}");
         for (media_type, content) in object(&body["content"]) {
+            assert!(content.get("example").is_some(), "{call}: no example of {media_type}");
             if media_type == "application/json" {
                 assert_fits(&document, &content["schema"], &content["example"], &call);
                 assert!(content["example"].is_object(), "{call}");

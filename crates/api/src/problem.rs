@@ -34,6 +34,10 @@ macro_rules! kinds {
                 match self { $(Self::$variant => StatusCode::$status,)* }
             }
 
+            pub(crate) fn slug(self) -> &'static str {
+                match self { $(Self::$variant => $slug,)* }
+            }
+
             pub(crate) fn uri(self) -> &'static str {
                 match self { $(Self::$variant => concat!("/problems/", $slug),)* }
             }

@@ -1,22 +1,60 @@
 //! The problems that calls can answer, each set declared once: `responses(…)` of a handler names the sets.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use utoipa::IntoResponses;
-use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder};
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Responses};
 
 use crate::examples;
 use crate::problem::{Kind, MEDIA_TYPE, is_for_later};
 
+/// A problem under its status and its kind: what has one status is [brought together](by_status) later, as a map of
+/// responses has room for one of each key.
 fn problem(kind: Kind, description: &str) -> (String, RefOr<Response>) {
-    let schema = Ref::from_schema_name("Problem");
-    let content = ContentBuilder::new().schema(Some(schema)).example(Some(examples::problem(kind))).build();
+    let example = ExampleBuilder::new().summary(kind.title()).value(Some(examples::problem(kind))).build();
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter([(kind.slug(), example)])
+        .build();
     let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
     if is_for_later(kind.status()) {
         let header = HeaderBuilder::new().description(Some("After how many seconds to try again.")).build();
         response = response.header("Retry-After", header);
     }
-    (kind.status().as_u16().to_string(), response.build().into())
+    (format!("{} {} {description}", kind.status().as_u16(), kind.slug()), response.build().into())
+}
+
+/// The answers of a call, those of one status in one: with what each is, and an example of each kind of problem.
+pub(crate) fn by_status(responses: &mut Responses) {
+    let mut together = BTreeMap::new();
+    for (key, response) in std::mem::take(&mut responses.responses) {
+        let status = key.split(' ').next().unwrap_or_default().to_owned();
+        match together.entry(status) {
+            Entry::Vacant(free) => drop(free.insert(response)),
+            Entry::Occupied(mut known) => {
+                if let (RefOr::T(known), RefOr::T(other)) = (known.get_mut(), response) {
+                    join(known, other);
+                }
+            }
+        }
+    }
+    responses.responses = together;
+}
+
+fn join(known: &mut Response, other: Response) {
+    if !known.description.contains(&other.description) {
+        known.description.push(' ');
+        known.description.push_str(&other.description);
+    }
+    known.headers.extend(other.headers);
+    for (media_type, content) in other.content {
+        match (known.content.get_mut(&media_type), content) {
+            (Some(RefOr::T(known)), RefOr::T(content)) => known.examples.extend(content.examples),
+            (_, content) => drop(known.content.insert(media_type, content)),
+        }
+    }
 }
 
 macro_rules! problems {
@@ -57,6 +95,12 @@ problems! {
         TooLarge: "The body is larger than the server takes.",
         UnsupportedMediaType: "The body is not sent as JSON.",
         InvalidBody: "The body does not fit; `errors` lists every problem.",
+    }
+    /// What a call can answer that takes whatever it is sent as JSON.
+    TextProblems {
+        RequestTimeout: "The body came too slowly, or stopped.",
+        TooLarge: "The body is larger than the server takes.",
+        UnsupportedMediaType: "The body is not sent as JSON.",
     }
     /// What every call with a query can answer.
     QueryProblems {
@@ -100,8 +144,10 @@ problems! {
     }
     /// What replacing a workflow can answer.
     ReplaceProblems {
-        DefinitionMissing: "The body is not JSON, or has no definition.",
-        NameTaken: "Another workflow has this name, or the label is protected.",
+        DefinitionMissing: "The body has no definition.",
+        NameTaken: "Another workflow has this name.",
+        LabelProtected: "The label is protected.",
+        TooManyLabels: "The workflow has 100 labels, which is as many as are taken.",
     }
     /// What a change on a condition can answer.
     Conditional {
@@ -114,7 +160,8 @@ problems! {
     }
     /// What saving under a label can answer.
     LabelProtected {
-        LabelProtected: "The label is protected, or there are too many.",
+        LabelProtected: "The label is protected.",
+        TooManyLabels: "The workflow has 100 labels, which is as many as are taken.",
     }
     /// What changing a workflow in part can answer.
     PatchProblems {
@@ -143,7 +190,7 @@ problems! {
     }
     /// What setting a label can answer.
     TooManyLabels {
-        TooManyLabels: "The workflow has as many labels as are taken.",
+        TooManyLabels: "The workflow has 100 labels, which is as many as are taken.",
         InvalidQuery: "The label or the body does not fit; `errors` lists every problem.",
     }
     /// What rolling a label back can answer.
@@ -165,7 +212,7 @@ problems! {
     }
     /// What running again can answer.
     RerunProblems {
-        RerunRefused: "The run can't be made so, or the body is not JSON.",
+        RerunRefused: "The run can't be made so.",
     }
     /// What retrying a run can answer.
     RunNotFailed {
@@ -173,11 +220,11 @@ problems! {
     }
     /// What settling a pause can answer.
     NoOpenPause {
-        NoOpenPause: "No such pause is open, or the body is not JSON.",
+        NoOpenPause: "No such pause is open.",
     }
     /// What running one node can answer.
     PartialProblems {
-        PartialRun: "The node could not be run, or the body is not JSON.",
+        PartialRun: "The node could not be run.",
     }
     /// What an upload can answer.
     UploadProblems {

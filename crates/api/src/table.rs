@@ -72,6 +72,9 @@ fn csv(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
     builder.trim(csv::Trim::Headers);
     let mut reader = builder.from_reader(bytes);
     let names = reader.headers().map_err(|error| refused(vec![unreadable(&error)]))?.clone();
+    if names.is_empty() {
+        return Ok(Table { rows: Vec::new(), is_text: true });
+    }
     if let Some(problem) = bad_names(&names) {
         return Err(refused(vec![problem]));
     }
@@ -171,11 +174,10 @@ fn json(bytes: &[u8]) -> Result<Table, Problem> {
     let read =
         guard::check_json(bytes).and_then(|()| serde_json::from_slice::<Vec<Map<String, Value>>>(bytes));
     let rows = read.map_err(|error| {
-        refused(vec![ProblemItem::new(
-            "/file",
-            "json",
-            format!("The file must be a JSON list of objects: {error}."),
-        )])
+        // What is JSON, and something else, the parser tells in words of its own.
+        let why = if error.is_data() { String::new() } else { format!(" It is none: {error}.") };
+        let detail = format!("The file must be a JSON list of objects.{why}");
+        refused(vec![ProblemItem::new("/file", "json", detail)])
     })?;
     Ok(Table { rows, is_text: false })
 }
@@ -212,6 +214,9 @@ mod tests {
             ("t.jsonl", "{}\n[1]\n", "Line 2: it is no JSON object."),
             ("t.jsonl", "{}\n{\"a\":1e999}\n", "Line 2:"),
             ("t.csv", "a\n", "There are no rows"),
+            ("t.csv", "", "There are no rows"),
+            ("t.json", "{}", "The file must be a JSON list of objects."),
+            ("t.json", "[1]", "The file must be a JSON list of objects."),
             ("t.csv", "a\n1\n\"2\n3\n", "Line 3: a quote is opened and never closed."),
             ("t.txt", "a\n", "must end with"),
             ("t.csv", "a\n1\n2\n3\n4\n", "more than 3 rows"),

@@ -59,7 +59,7 @@ pub struct PolicyConfig {
 #[serde(default)]
 pub struct RetryConfig {
     /// How many attempts there are at most, the first included.
-    #[validate(range(min = 1))]
+    #[validate(range(min = 1, max = 4_294_967_295_u32))]
     max_attempts: Option<u32>,
     /// How long is waited before the second attempt, in seconds.
     #[validate(range(min = 0.0))]

@@ -32,6 +32,7 @@ from sluice_client.models import (
     Workflow,
     WorkflowCreateRequest,
     WorkflowPatch,
+    WorkflowReplaceRequest,
 )
 
 UNKNOWN = UUID("00000000-0000-7000-8000-000000000000")
@@ -175,7 +176,8 @@ def problems(workflow: Workflow) -> None:
     given(create_workflow.sync(client=client, body=refund("Another")))
     taken = WorkflowPatch(name="Another")
     problem(patch_workflow.sync(workflow.id, client=client, body=taken), 409)
-    stale = update_workflow.sync(workflow.id, client=client, body=refund(), if_match='"another"')
+    replaced = WorkflowReplaceRequest(name="Refund", definition=workflow.definition)
+    stale = update_workflow.sync(workflow.id, client=client, body=replaced, if_match='"another"')
     assert problem(stale, 412).current_etag
     broken = problem(create_workflow.sync(client=client, body=refund(target="nowhere")), 422)
     assert broken.errors

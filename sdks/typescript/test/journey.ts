@@ -25,7 +25,7 @@ const key = process.env['SLUICE_API_KEY'];
 assert(baseUrl, 'SLUICE_URL names the server');
 const client = createClient({ baseUrl, headers: key ? { Authorization: `Bearer ${key}` } : {} });
 
-const refund: WorkflowCreateRequest = {
+const refund = {
   name: 'Refund',
   description: 'Waits for a person before anything goes out.',
   definition: {
@@ -47,7 +47,7 @@ const refund: WorkflowCreateRequest = {
       { source_id: 'approval', target_id: 'sent' },
     ],
   },
-};
+} satisfies WorkflowCreateRequest;
 
 /** The problem of an answer, which has the status that is due. */
 function problem(answer: { data?: unknown; error?: Problem | undefined; response?: Response | undefined }, status: number): Problem {
@@ -122,7 +122,7 @@ problem(await patchWorkflow({ client, path, body: { name: 'Another' } }), 409);
 const stale = await updateWorkflow({ client, path, body: refund, headers: { 'If-Match': '"another"' } });
 assert.match(problem(stale, 412).current_etag ?? '', /^"/);
 const links = [{ source_id: 'order', target_id: 'nowhere' }];
-const broken = { ...refund, definition: { nodes: refund.definition?.nodes ?? [], links } };
+const broken = { ...refund, definition: { nodes: refund.definition.nodes, links } };
 const [first] = problem(await createWorkflow({ client, body: broken }), 422).errors ?? [];
 assert.equal(first?.pointer, '/definition/links/0/target_id');
 

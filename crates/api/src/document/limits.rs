@@ -36,7 +36,7 @@ pub(super) fn tell(document: &mut Value, settings: &Settings) {
 
 /// Writes what a tag may be: of the items of a list, derives say nothing.
 pub(super) fn tell_tags(schemas: &mut Map<String, Value>) {
-    for schema in ["WorkflowCreateRequest", "WorkflowPatch", "WorkflowDocument"] {
+    for schema in ["WorkflowCreateRequest", "WorkflowReplaceRequest", "WorkflowPatch", "WorkflowDocument"] {
         if let Some(tags) = schemas.get_mut(schema).and_then(|schema| schema.pointer_mut("/properties/tags"))
         {
             tags["uniqueItems"] = true.into();

@@ -10,6 +10,7 @@ use validator::{Validate, ValidationErrors};
 
 use super::shape;
 use crate::AppState;
+use crate::aside::aside;
 use crate::problem::{Kind, Problem, ProblemItem};
 
 /// From this size on JSON is worked on by a thread of its own, so that other requests don't wait for it.
@@ -130,8 +131,7 @@ where
     if bytes.len() < LARGE {
         return parse_now(&bytes);
     }
-    let parsed = tokio::task::spawn_blocking(move || parse_now(&bytes)).await;
-    parsed.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    aside(move || parse_now(&bytes)).await
 }
 
 /// The value that a JSON text holds, or every problem with it.

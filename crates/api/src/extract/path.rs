@@ -98,7 +98,7 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPin {
 
 impl IntoParams for VersionPin {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "The version: a number, `draft` for the current state, or a label.";
+        let description = "The version: a number, `latest` or `draft` for the current state, or a label.";
         vec![in_path("version", description, text(PIN), "1")]
     }
 }
@@ -117,7 +117,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DiffVersions {
 
 impl IntoParams for DiffVersions {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let first = "The first: a number, `draft` for the current state, or a label.";
+        let first = "The first: a number, `latest` or `draft` for the current state, or a label.";
         vec![in_path("a", first, text(PIN), "1"), in_path("b", "The second, likewise.", text(PIN), "draft")]
     }
 }
@@ -127,7 +127,7 @@ async fn pin<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result
     parse_pin(&text).ok_or_else(|| {
         let text = shown(&text);
         let detail = format!(
-            "There is no version {text:?}. Give a number, `draft` for the current state, or a label."
+            "There is no version {text:?}. Give a number, `latest` or `draft` for the current state, or a label."
         );
         Problem::new(Kind::VersionNotFound, detail)
     })

@@ -19,6 +19,7 @@ pub(crate) use data_uri::store_data_uris;
 pub(crate) use name::safe as safe_name;
 pub(crate) use upload::{Limits, Upload};
 
+use crate::aside::aside;
 use crate::problem::Problem;
 
 /// Where uploads go.
@@ -133,10 +134,9 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
-/// Runs work on files on a thread that may block.
+/// Work on files.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic())).map_err(Problem::file)
+    aside(work).await.map_err(Problem::file)
 }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::extract::{FromQuery, Query, Reader};
 use crate::lists::{ListAnswer, ListQuery};
 use crate::problem::Problem;
-use crate::responses::{QueryProblems, ServerProblems};
+use crate::responses::ServerProblems;
 use crate::time::Timestamp;
 use crate::{AppState, examples};
 
@@ -99,7 +99,7 @@ impl From<AuditQuery> for AuditFilter {
     params(ListQuery<AuditOrder>, AuditQuery),
     responses(
         (status = 200, description = "The entries of the page.", body = Vec<AuditEntry>, example = json!([examples::audit_entry()])),
-        QueryProblems, ServerProblems,
+        ServerProblems,
     )
 )]
 pub(crate) async fn audit_list(

@@ -18,7 +18,7 @@ use crate::form::FileForm;
 use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
-use crate::responses::{DatasetMissing, QueryProblems, ServerProblems, UploadProblems};
+use crate::responses::{DatasetMissing, ServerProblems, UploadProblems};
 use crate::table::Table;
 use crate::time::Timestamp;
 use crate::{AppState, examples};
@@ -61,7 +61,7 @@ pub(crate) struct DatasetForm {
     /// CSV (`.csv`, the first line names the fields), JSON Lines (`.jsonl`) or a JSON list (`.json`).
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// What people call it, unless the query says.
+    /// What people call it: needed, unless the query says.
     #[schema(required = false, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: String,
     /// What it is, unless the query says.
@@ -76,7 +76,7 @@ const MAX_QUERIED: usize = 4_096;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DatasetQuery {
-    /// What people call it. The form has a field for it too.
+    /// What people call it: needed, here or in the form.
     #[param(value_type = String, min_length = 1, max_length = 255, required = false)]
     name: Option<String>,
     /// What it is. The form has a field for it too, which takes more.
@@ -107,10 +107,11 @@ pub(crate) struct Deleted {
 #[utoipa::path(
     post, path = "/ds/", tag = "batches", operation_id = "uploadDataset",
     params(DatasetQuery),
-    request_body(content = DatasetForm, content_type = "multipart/form-data", description = "The file."),
+    request_body(content = DatasetForm, content_type = "multipart/form-data", description = "The file.",
+        example = json!(examples::dataset_form())),
     responses(
         (status = 200, description = "The dataset.", body = Dataset, example = json!(examples::dataset())),
-        UploadProblems, QueryProblems, ServerProblems,
+        UploadProblems, ServerProblems,
     )
 )]
 pub(crate) async fn dataset_upload(
@@ -172,7 +173,7 @@ fn named(name: Option<String>, description: &str) -> Result<String, Problem> {
     params(PageQuery),
     responses(
         (status = 200, description = "The datasets of the page.", body = Vec<Dataset>, example = json!([examples::dataset()])),
-        QueryProblems, ServerProblems,
+        ServerProblems,
     )
 )]
 pub(crate) async fn dataset_list(
@@ -212,7 +213,7 @@ pub(crate) async fn dataset_get(
     ),
     responses(
         (status = 200, description = "The runs of the page.", body = Vec<Run>, example = json!([examples::batch_run()])),
-        DatasetMissing, QueryProblems, ServerProblems,
+        DatasetMissing, ServerProblems,
     )
 )]
 pub(crate) async fn dataset_run_list(

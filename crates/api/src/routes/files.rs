@@ -52,7 +52,8 @@ struct Form {
 /// is kept unless everything is.
 #[utoipa::path(
     post, path = "/wf/upload_test_files/", tag = "files", operation_id = "uploadTestFiles",
-    request_body(content = UploadForm, content_type = "multipart/form-data", description = "The files and where they belong."),
+    request_body(content = UploadForm, content_type = "multipart/form-data", description = "The files and where they belong.",
+        example = json!(examples::upload_form())),
     responses(
         (status = 200, description = "The path of every file, in the order of the form, by node id.",
             body = PathsByNode, example = json!(examples::uploaded())),

@@ -16,8 +16,8 @@ use crate::once::{Once, kept};
 use crate::problem::Problem;
 use crate::refusal::{Resource, no_label};
 use crate::responses::{
-    BodyProblems, LabelMissing, NoEarlierVersion, QueryProblems, ServerProblems, TooManyLabels,
-    VersionMissing, WorkflowMissing,
+    BodyProblems, LabelMissing, NoEarlierVersion, ServerProblems, TooManyLabels, VersionMissing,
+    WorkflowMissing,
 };
 use crate::time::Timestamp;
 use crate::{AppState, examples};
@@ -45,7 +45,7 @@ pub(crate) struct Label {
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct LabelRequest {
     /// The number of the version.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
     version: i32,
     /// Whether saving never moves it from now on. Absent or null: as it is; of a new label, false.
@@ -196,7 +196,7 @@ pub(crate) async fn label_rollback(
     ),
     responses(
         (status = 200, description = "The moves of the page.", body = Vec<LabelMove>, example = json!([examples::label_move()])),
-        LabelMissing, QueryProblems, ServerProblems,
+        LabelMissing, ServerProblems,
     )
 )]
 pub(crate) async fn label_move_list(

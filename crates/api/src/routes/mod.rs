@@ -57,7 +57,7 @@ impl PinQuery {
 
 impl IntoParams for PinQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let version = "The version: its number, `draft` for the latest, or a label.";
+        let version = "The version: its number, `latest` or `draft` for the latest, or a label.";
         let label = "The label that stands for the version.";
         vec![
             optional(ParameterIn::Query, "version", version, text(PIN)),

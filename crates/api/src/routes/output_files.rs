@@ -19,7 +19,7 @@ use super::runs::snapshot_of;
 use crate::extract::{OutputFileId, Query};
 use crate::problem::Problem;
 use crate::refusal::Resource;
-use crate::responses::{OutputFileMissing, QueryProblems, ServerProblems};
+use crate::responses::{OutputFileMissing, ServerProblems};
 use crate::time::Timestamp;
 use crate::values::Download;
 use crate::{AppState, examples};
@@ -72,7 +72,7 @@ async fn batch(state: &AppState, id: Uuid) -> Result<RunRecord, Problem> {
     params(PageQuery),
     responses(
         (status = 200, description = "The files of the page.", body = Vec<OutputFile>, example = json!([examples::output_file()])),
-        QueryProblems, ServerProblems,
+        ServerProblems,
     )
 )]
 pub(crate) async fn output_file_list(

@@ -25,7 +25,7 @@ use crate::lists::{ListAnswer, ListQuery};
 use crate::once::Once;
 use crate::problem::Problem;
 use crate::refusal::Resource;
-use crate::responses::{BodyProblems, NoOpenPause, QueryProblems, RunMissing, ServerProblems};
+use crate::responses::{BodyProblems, NoOpenPause, RunMissing, ServerProblems};
 use crate::time::Timestamp;
 use crate::values::Fields;
 use crate::{AppState, examples, schema};
@@ -150,7 +150,7 @@ impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
     responses(
         (status = 200, description = "The paused runs of the page.", body = Vec<PausedWorkflow>,
             example = json!([examples::paused_workflow()])),
-        QueryProblems, ServerProblems,
+        ServerProblems,
     )
 )]
 pub(crate) async fn paused_workflow_list(

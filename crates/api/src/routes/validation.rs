@@ -14,9 +14,10 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::transfer::WorkflowDocument;
 use super::workflows::WorkflowCreateRequest;
+use crate::aside::aside;
 use crate::extract::{JsonText, parse_now, shape};
 use crate::problem::{Problem, ProblemItem};
-use crate::responses::{BodyProblems, ServerProblems};
+use crate::responses::{ServerProblems, TextProblems};
 use crate::{AppState, examples, schema};
 
 /// What can be validated: a workflow as it would be saved, or its definition alone. It only describes the
@@ -127,7 +128,7 @@ impl From<validation::Diagnostic> for Diagnostic {
     request_body(content = ValidationRequest, description = "The workflow, or its definition alone.", example = json!(examples::create())),
     responses(
         (status = 200, description = "What was found.", body = Validation, example = json!(examples::validation())),
-        BodyProblems, ServerProblems,
+        TextProblems, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_validate(
@@ -135,9 +136,7 @@ pub(crate) async fn workflow_validate(
     JsonText(text): JsonText,
 ) -> Result<Answer<Validation>, Problem> {
     let kinds = state.settings.kinds();
-    // It may take a while, in which others shall not wait.
-    let judged = tokio::task::spawn_blocking(move || judge(&text, &kinds)).await;
-    Ok(Answer(judged.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))))
+    Ok(Answer(aside(move || judge(&text, &kinds)).await))
 }
 
 fn judge(text: &[u8], kinds: &Builtin) -> Validation {

@@ -18,6 +18,7 @@ use uuid::Uuid;
 
 use super::workflows::{SaveQuery, Workflow};
 use super::{readable, stored_json};
+use crate::aside::aside;
 use crate::audit;
 use crate::conditional::{ChangeNote, Edit, Known, Tagged};
 use crate::extract::{DiffVersions, FromQuery, Query, Reader, VersionPin, WorkflowId, parse_id};
@@ -26,7 +27,7 @@ use crate::once::Once;
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::{Resource, no_label, no_version};
 use crate::responses::{
-    Conditional, DiffProblems, KnownRefused, LabelProtected, QueryProblems, ServerProblems, VersionMissing,
+    Conditional, DiffProblems, KnownRefused, LabelProtected, RunMissing, ServerProblems, VersionMissing,
     WorkflowMissing,
 };
 use crate::time::Timestamp;
@@ -140,7 +141,7 @@ impl VersionQuery {
     ),
     responses(
         (status = 200, description = "The versions of the page.", body = Vec<WorkflowVersion>, example = json!([examples::version()])),
-        WorkflowMissing, QueryProblems, ServerProblems,
+        WorkflowMissing, ServerProblems,
     )
 )]
 pub(crate) async fn version_list(
@@ -217,7 +218,7 @@ pub(crate) async fn version_get(
         (status = 200, description = "The workflow with that definition.", 
             headers(("ETag" = String, description = "What tells this state from any other.")),
             body = Workflow, example = json!(examples::workflow())),
-        VersionMissing, Conditional, LabelProtected, QueryProblems, ServerProblems,
+        VersionMissing, Conditional, LabelProtected, ServerProblems,
     )
 )]
 pub(crate) async fn version_restore(
@@ -283,8 +284,7 @@ pub(crate) async fn version_diff(
 ) -> Result<Response, Problem> {
     let (before, after) = (pinned(&state, id, &a).await?, pinned(&state, id, &b).await?);
     let form = DiffForm::of(&headers)?;
-    let compared = tokio::task::spawn_blocking(move || form.compare(&before, &after, query.layout)).await;
-    compared.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    aside(move || form.compare(&before, &after, query.layout)).await
 }
 
 /// The forms of a difference.
@@ -351,9 +351,9 @@ impl DiffForm {
 #[into_params(parameter_in = Query)]
 pub(crate) struct DrawQuery {
     /// In which form: `svg` when absent.
-    #[param(inline, value_type = schema::DrawingFormat, required = false)]
+    #[param(value_type = schema::DrawingFormat, required = false)]
     format: Drawing,
-    /// Which version: a number, `draft` for the current state, or a label.
+    /// Which version: a number, `latest` or `draft` for the current state, or a label.
     #[param(value_type = String, pattern = "^([1-9][0-9]{0,9}|[a-z][a-z0-9_-]{0,63})$", required = false)]
     version: Option<Pin>,
     /// A run of the workflow: its version is drawn, with its nodes in the colours of their status.
@@ -402,7 +402,7 @@ impl std::str::FromStr for Format {
             (String = "text/vnd.mermaid", example = json!(examples::drawing(Drawing::Mermaid))),
             (String = "text/vnd.graphviz", example = json!(examples::drawing(Drawing::Dot))),
         )),
-        VersionMissing, QueryProblems, ServerProblems,
+        VersionMissing, RunMissing, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_draw(
@@ -415,7 +415,7 @@ pub(crate) async fn workflow_draw(
         Some(run) => drawn_run(&state, id, &run).await?,
         None => (pinned(&state, id, &version.unwrap_or(Pin::Latest)).await?, HashMap::new()),
     };
-    let drawn = tokio::task::spawn_blocking(move || {
+    let drawn = aside(move || {
         let definition: Definition = serde_json::from_str(&version.definition).map_err(Problem::internal)?;
         draw(&definition, format, &states).map_err(|error| {
             Problem::invalid(
@@ -423,8 +423,8 @@ pub(crate) async fn workflow_draw(
                 vec![ProblemItem::new("/format", "too_large", error.to_string())],
             )
         })
-    });
-    let drawn = drawn.await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    })
+    .await?;
     let media_type = match format {
         Drawing::Svg => "image/svg+xml",
         Drawing::Mermaid => "text/vnd.mermaid; charset=utf-8",

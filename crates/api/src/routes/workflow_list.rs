@@ -11,7 +11,7 @@ use super::workflows::Workflow;
 use crate::extract::{FromQuery, Query, Reader};
 use crate::lists::{ListAnswer, ListQuery};
 use crate::problem::Problem;
-use crate::responses::{QueryProblems, ServerProblems};
+use crate::responses::ServerProblems;
 use crate::{AppState, examples};
 
 /// Which workflows.
@@ -82,7 +82,7 @@ impl FromQuery for WorkflowList {
     params(ListQuery<WorkflowOrder>, WorkflowQuery),
     responses(
         (status = 200, description = "The workflows of the page.", body = Vec<Workflow>, example = json!([examples::workflow()])),
-        QueryProblems, ServerProblems,
+        ServerProblems,
     )
 )]
 pub(crate) async fn workflow_list(

@@ -19,6 +19,7 @@ use validator::Validate;
 
 use super::{PinQuery, stored_json};
 use crate::access::Caller;
+use crate::aside::aside;
 use crate::audit;
 use crate::conditional::{ChangeNote, Edit, Known, Tagged};
 use crate::extract::{FromQuery, Json, LARGE, Query, Reader, WorkflowId, no_control_characters};
@@ -27,7 +28,7 @@ use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
 use crate::responses::{
     BodyProblems, Conditional, DefinitionProblems, KnownRefused, LabelProtected, PatchProblems,
-    QueryProblems, ReplaceProblems, ServerProblems, VersionMissing, WorkflowMissing,
+    ReplaceProblems, ServerProblems, VersionMissing, WorkflowMissing,
 };
 use crate::time::Timestamp;
 use crate::{AppState, examples, files, schema};
@@ -48,11 +49,42 @@ pub(crate) struct WorkflowCreateRequest {
     #[serde(default)]
     #[schema(value_type = Option<schema::WorkflowDefinition>, required = false, nullable = true)]
     definition: Option<Definition>,
-    /// Words to file it under. Absent or null: those that it has; of a new one, none.
+    /// Words to file it under.
     #[serde(default)]
     #[schema(required = false, nullable = true, max_items = 50)]
     #[validate(custom(function = tags_fit))]
     tags: Option<Vec<String>>,
+}
+
+/// A workflow to be saved in place of another.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+pub(crate) struct WorkflowReplaceRequest {
+    /// What people call it. Empty: `Untitled Workflow`.
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    #[validate(length(max = 255), custom(function = no_control_characters))]
+    name: String,
+    /// What it is for.
+    #[serde(default)]
+    #[schema(required = false, nullable = true, default = "", max_length = 65_536)]
+    #[validate(length(max = 65_536))]
+    description: Option<String>,
+    /// What it does. One without nodes: the default definition of its `spur_type`.
+    // Read where it is missing too: that is a problem of its own, after that of a workflow that isn't there.
+    #[serde(default)]
+    #[schema(value_type = schema::WorkflowDefinition, required = true)]
+    definition: Option<Definition>,
+    /// Words to file it under. Absent or null: those that it has.
+    #[serde(default)]
+    #[schema(required = false, nullable = true, max_items = 50)]
+    #[validate(custom(function = tags_fit))]
+    tags: Option<Vec<String>>,
+}
+
+impl From<WorkflowReplaceRequest> for WorkflowCreateRequest {
+    fn from(replaced: WorkflowReplaceRequest) -> Self {
+        let WorkflowReplaceRequest { name, description, definition, tags } = replaced;
+        Self { name, description, definition, tags }
+    }
 }
 
 /// What is said about a workflow beside what it does (RFC 7396): what is absent stays as it is.
@@ -200,9 +232,7 @@ async fn checked(mut definition: Definition, kinds: Builtin) -> Result<Accepted,
     if json.len() < LARGE {
         return check(&definition, json, &kinds);
     }
-    // It takes a while, in which others shall not wait.
-    let checked = tokio::task::spawn_blocking(move || check(&definition, json, &kinds)).await;
-    checked.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    aside(move || check(&definition, json, &kinds)).await
 }
 
 fn check(definition: &Definition, json: String, kinds: &Builtin) -> Result<Accepted, Problem> {
@@ -288,7 +318,7 @@ pub(crate) async fn workflow_get(
         ChangeNote,
         SaveQuery,
     ),
-    request_body(content = WorkflowCreateRequest, description = "The workflow, whole.", example = json!(examples::create())),
+    request_body(content = WorkflowReplaceRequest, description = "The workflow, whole.", example = json!(examples::create())),
     responses(
         (status = 200, description = "The workflow as it was saved.", 
             headers(("ETag" = String, description = "What tells this state from any other.")),
@@ -302,11 +332,11 @@ pub(crate) async fn workflow_update(
     Query(query): Query<SaveQuery>,
     edit: Edit,
     once: Once,
-    request: Result<Json<WorkflowCreateRequest>, Problem>,
+    request: Result<Json<WorkflowReplaceRequest>, Problem>,
 ) -> Result<Tagged<Workflow>, Problem> {
     let replaced = match request {
         Ok(Json(request)) if request.definition.is_none() => Err(definition_missing()),
-        Ok(Json(request)) => request.accept(state.settings.kinds()).await,
+        Ok(Json(request)) => WorkflowCreateRequest::from(request).accept(state.settings.kinds()).await,
         Err(problem) => Err(problem),
     };
     let replaced = found_first(&state, id, replaced).await?;
@@ -430,7 +460,7 @@ pub(crate) async fn found_first<T>(
         (status = 200, description = "The workflow with the default definition.", 
             headers(("ETag" = String, description = "What tells this state from any other.")),
             body = Workflow, example = json!(examples::workflow())),
-        WorkflowMissing, Conditional, LabelProtected, QueryProblems, ServerProblems,
+        WorkflowMissing, Conditional, LabelProtected, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_reset(
@@ -508,7 +538,7 @@ pub(crate) async fn workflow_delete(
         (status = 200, description = "The copy.", 
             headers(("ETag" = String, description = "What tells this state from any other.")),
             body = Workflow, example = json!(examples::workflow())),
-        VersionMissing, QueryProblems, ServerProblems,
+        VersionMissing, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_duplicate(

@@ -7,8 +7,8 @@ use sluice_client::apis::configuration::Configuration;
 use sluice_client::apis::{pauses_api, runs_api, workflows_api, Error};
 use sluice_client::events::{follow_paused_workflows, follow_run};
 use sluice_client::models::{
-    ImportAction, ImportItem, ImportRequest, PauseAction, PauseEventType, Problem, ResumeRunRequest, Run, RunEventType, RunStatus, StartRunRequest, TaskStatus,
-    ValidationRequest, Workflow, WorkflowCreateRequest, WorkflowPatch,
+    ImportAction, ImportItem, ImportMode, ImportRequest, PauseAction, PauseEventType, Problem, ResumeRunRequest, Run, RunEventType, RunStatus, StartRunRequest, TaskStatus,
+    ValidationRequest, Workflow, WorkflowCreateRequest, WorkflowPatch, WorkflowReplaceRequest,
 };
 
 const UNKNOWN: &str = "00000000-0000-7000-8000-000000000000";
@@ -128,7 +128,7 @@ impl Client {
         let exported = workflows_api::export_workflow(&self.0, &id, None, None).await.expect("a document");
         let item = ImportItem::WorkflowDocument(Box::new(exported));
         for body in [ImportRequest::Item(item.clone()), ImportRequest::List(vec![item])] {
-            let mode = Some("create");
+            let mode = Some(ImportMode::Create);
             let answer = workflows_api::import_workflows(&self.0, body, mode, None, None).await;
             let answer = answer.expect("an import");
             assert_eq!(answer.results[0].action, ImportAction::Create);
@@ -158,7 +158,7 @@ impl Client {
         another.expect("another workflow");
         let taken: WorkflowPatch = serde_json::from_value(json!({"name": "Another"})).expect("a patch");
         problem(workflows_api::patch_workflow(&self.0, &id, taken, None).await, 409);
-        let body = refund("Refund", "sent");
+        let body = WorkflowReplaceRequest::new("Refund".to_owned(), (*workflow.definition).clone());
         let stale = workflows_api::update_workflow(&self.0, &id, body, Some("\"another\""), None, None).await;
         assert!(problem(stale, 412).current_etag.is_some());
         let broken = workflows_api::create_workflow(&self.0, refund("Refund", "nowhere"), None).await;

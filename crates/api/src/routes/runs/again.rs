@@ -18,7 +18,9 @@ use crate::extract::{OptionalJson, Query, RunId};
 use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
-use crate::responses::{BodyProblems, RerunProblems, RunMissing, RunNotFailed, ServerProblems};
+use crate::responses::{
+    BodyProblems, RerunProblems, RunMissing, RunNotFailed, ServerProblems, VersionMissing,
+};
 use crate::routes::PinQuery;
 use crate::routes::versions::pinned;
 use crate::values::FieldsByNode;
@@ -38,7 +40,8 @@ pub(crate) struct RerunRequest {
     inputs: Option<Objects>,
     /// The version of the workflow to run. Without it, and without one in the query, the version of the other run.
     #[serde(default)]
-    #[schema(required = false, nullable = true, minimum = 1)]
+    #[schema(required = false, nullable = true, minimum = 1, maximum = 2_147_483_647)]
+    #[validate(range(min = 1))]
     version: Option<i32>,
 }
 
@@ -56,7 +59,7 @@ pub(crate) struct RerunRequest {
         example = json!(examples::rerun())),
     responses(
         (status = 200, description = "The new run, about to begin.", body = Run, example = json!(examples::pending_run())),
-        RunMissing, BodyProblems, RerunProblems, ServerProblems,
+        RunMissing, VersionMissing, BodyProblems, RerunProblems, ServerProblems,
     )
 )]
 pub(crate) async fn run_rerun(

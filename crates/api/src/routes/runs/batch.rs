@@ -78,7 +78,7 @@ struct Source {
     ),
     request_body(description = "The rows, or where to take them from.", content(
         (BatchRunRequest = "application/json", example = json!(examples::batch())),
-        (BatchRunForm = "multipart/form-data"),
+        (BatchRunForm = "multipart/form-data", example = json!(examples::batch_form())),
     )),
     responses(
         (status = 200, description = "The run that stands for the batch, about to begin.", body = Run, example = json!(examples::batch_run())),

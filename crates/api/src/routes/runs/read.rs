@@ -15,7 +15,7 @@ use crate::lists::{ListAnswer, ListQuery};
 use crate::once::Once;
 use crate::problem::Problem;
 use crate::refusal::Resource;
-use crate::responses::{EndedRun, QueryProblems, RunMissing, ServerProblems, WorkflowMissing};
+use crate::responses::{EndedRun, RunMissing, ServerProblems, WorkflowMissing};
 use crate::routes::readable;
 use crate::{AppState, examples, schema};
 
@@ -147,7 +147,7 @@ pub(crate) async fn views(state: &AppState, found: Vec<RunDetail>) -> Result<Vec
     ),
     responses(
         (status = 200, description = "The runs of the page.", body = Vec<Run>, example = json!([examples::paused_run()])),
-        WorkflowMissing, QueryProblems, ServerProblems,
+        WorkflowMissing, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_run_list(
@@ -173,7 +173,7 @@ pub(crate) async fn workflow_run_list(
     params(ListQuery<RunOrder>, ParentQuery, RunFilterQuery, SearchQuery),
     responses(
         (status = 200, description = "The runs of the page.", body = Vec<Run>, example = json!([examples::completed_run()])),
-        QueryProblems, ServerProblems,
+        ServerProblems,
     )
 )]
 pub(crate) async fn run_list(

@@ -20,15 +20,14 @@ use uuid::Uuid;
 
 use super::validation::Diagnostic;
 use crate::access::Caller;
+use crate::aside::aside;
 use crate::audit;
 use crate::conditional::{Known, Tagged};
 use crate::extract::{FromQuery, JsonText, Query, Reader, WorkflowId};
 use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
-use crate::responses::{
-    BodyProblems, DefinitionProblems, ExportProblems, QueryProblems, ServerProblems, WorkflowMissing,
-};
+use crate::responses::{BodyProblems, DefinitionProblems, ExportProblems, ServerProblems, WorkflowMissing};
 use crate::{AppState, examples, schema};
 use incoming::Taken;
 use shapes::ImportRequest;
@@ -55,7 +54,7 @@ impl FromQuery for ExportQuery {
 /// What an import does with workflows that are there already: `create` leaves them alone, everything imported is new;
 /// `update` updates them; `dry_run` tells what `update` would do, and does nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[schema(rename_all = "snake_case", as = ImportMode)]
 pub(crate) enum Mode {
     /// Everything is new.
     Create,
@@ -83,7 +82,7 @@ impl FromStr for Mode {
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
     /// What is done with workflows that are there already; `create` when absent.
-    #[param(inline, required = false)]
+    #[param(value_type = Mode, required = false)]
     mode: Mode,
     /// The name of a workflow that comes without one, as a definition alone does.
     #[param(required = false, min_length = 1, max_length = 255)]
@@ -164,7 +163,7 @@ impl From<ImportAction> for Action {
             headers(("ETag" = String, description = "What tells this state from any other.")),
             body = WorkflowDocument, example = json!(examples::document())),
         (status = 304, description = "The client has it already."),
-        WorkflowMissing, ExportProblems, QueryProblems, ServerProblems,
+        WorkflowMissing, ExportProblems, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_export(
@@ -320,12 +319,6 @@ fn difference(imported: &Imported) -> Option<versioning::Diff> {
     let before = imported.before.as_ref().filter(|_| imported.action == ImportAction::Update)?;
     let read = |json: &str| serde_json::from_str::<Definition>(json).ok();
     Some(versioning::diff(&read(&before.definition)?, &read(&imported.after.definition.json)?, false))
-}
-
-/// Work that may take a while, in which others shall not wait.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
 fn refusals(refused: &[ImportRefused], places: &[String]) -> Problem {

@@ -13,10 +13,11 @@ use crate::schema;
 #[expect(dead_code, reason = "it describes what the domain writes and reads")]
 #[derive(Debug, ToSchema)]
 pub(crate) struct WorkflowDocument {
-    /// `sluice/workflow`.
+    /// What the document is: `sluice/workflow`.
+    #[schema(pattern = "^sluice/workflow$")]
     format: String,
     /// 1 in this release.
-    #[schema(minimum = 1)]
+    #[schema(minimum = 1, maximum = 1)]
     format_version: u32,
     /// The id that it has where it comes from.
     #[schema(required = false, nullable = true)]
