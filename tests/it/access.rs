@@ -22,6 +22,8 @@ on_both_stores!(
     keys_are_asked_for_as_soon_as_there_are_any,
     a_server_that_others_can_reach_asks_for_keys,
     an_idempotency_key_belongs_to_an_api_key,
+    a_drawing_of_a_run_asks_for_its_scope,
+    pages_of_named_sites_may_call,
 );
 
 /// Every scope, and the calls that it opens. A call that is new in the document has to find its place here.
@@ -439,10 +441,54 @@ async fn a_server_that_others_can_reach_asks_for_keys(mut app: App) {
     for word in ["sluice keys create", "--insecure-no-auth", "127.0.0.1"] {
         assert!(refused.stderr.contains(word), "{refused:?}");
     }
+    // Nor are the numbers for everybody.
+    let numbers = ["--listen", "127.0.0.1:0", "--metrics-listen", "0.0.0.0:0"];
+    let refused = command(&[&["serve"], &numbers[..], &arguments[3..]].concat()).await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("0.0.0.0:0"), "{refused:?}");
     make_key(&app.store, "ci", "admin", &[]).await;
     let open = Process::start(&arguments.map(str::to_owned), &[]);
     let answer = reqwest::get(format!("{}/wf/", open.base)).await.expect("an answer");
     assert_eq!(answer.status(), 401);
+}
+
+/// Which nodes of a run are done is told to those who may see runs.
+async fn a_drawing_of_a_run_asks_for_its_scope(app: App) {
+    let workflow = app.create(&plain("one")).await;
+    let run = id_of(&app.run(&workflow, &run_body("hi")).await);
+    let reader = make_key(&app.store, "reader", "workflows:read", &[]).await;
+    let both = make_key(&app.store, "both", "workflows:read,runs:read", &[]).await;
+    locked(&app).await;
+    let (drawing, of_run) = (format!("/wf/{workflow}/graph/"), format!("/wf/{workflow}/graph/?run={run}"));
+    assert_eq!(app.keyed(&reader, Method::GET, &drawing, None).await.status, 200);
+    let refused = app.keyed(&reader, Method::GET, &of_run, None).await.problem(403);
+    assert!(refused["detail"].as_str().is_some_and(|text| text.contains("runs:read")), "{refused}");
+    assert_eq!(app.keyed(&both, Method::GET, &of_run, None).await.status, 200);
+}
+
+/// Browsers ask before they let a page call; what they are told is an answer like any other.
+async fn pages_of_named_sites_may_call(mut app: App) {
+    app.terminate().await;
+    app.set_env("SLUICE_CORS_ORIGINS", Some("https://app.example"));
+    app.boot().await;
+    let key = make_key(&app.store, "ci", "admin", &[]).await;
+    locked(&app).await;
+    for (origin, is_named) in [("https://app.example", true), ("https://evil.example", false)] {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization,content-type"),
+        ];
+        let asked = app.with_headers(Method::OPTIONS, "/wf/", &headers, None).await;
+        assert_eq!(asked.status, 200, "{}", asked.text);
+        let allowed = asked.headers.get("access-control-allow-origin").map(|value| value == origin);
+        assert_eq!(allowed, is_named.then_some(true), "{:?}", asked.headers);
+        for header in ["x-request-id", "x-content-type-options", "content-security-policy"] {
+            assert!(asked.headers.contains_key(header), "{header}: {:?}", asked.headers);
+        }
+        let headers = [("origin", origin), ("x-api-key", &key)];
+        let answer = app.with_headers(Method::GET, "/wf/", &headers, None).await;
+        assert_eq!(answer.headers.contains_key("access-control-allow-origin"), is_named);
+    }
 }
 
 async fn an_idempotency_key_belongs_to_an_api_key(app: App) {

@@ -175,6 +175,17 @@ impl App {
         self.process.as_ref().expect("a running server").log()
     }
 
+    /// Lets nobody read the log from now on.
+    pub(crate) async fn stop_listening(&self) {
+        let process = self.process.as_ref().expect("a running server");
+        process.stop_listening();
+        eventually("the log to be closed", async || {
+            self.get("/wf/").await;
+            process.is_unheard().then_some(())
+        })
+        .await;
+    }
+
     /// How long the server itself, without its workers, has worked.
     pub(crate) fn cpu_time(&self) -> Duration {
         self.process.as_ref().expect("a running server").cpu_time()

@@ -70,7 +70,7 @@ async fn every_change_is_written_down_with_its_key(app: App) {
     .await;
     let (deleted, _) = call(Method::DELETE, &path(""), None).await;
 
-    let label = format!("{id}/live");
+    let (label, pause) = (format!("{id}/live"), format!("PH_{run}_gate"));
     let (one, two, none) = (json!("1"), json!("2"), Value::Null);
     let expected = [
         (deleted.clone(), "deleteWorkflow", "workflow", &id, &hash(1), &none),
@@ -78,6 +78,7 @@ async fn every_change_is_written_down_with_its_key(app: App) {
         (begun, "startRun", "run", &waiting, &none, &json!("PENDING")),
         (patched, "patchWorkflow", "workflow", &id, &hash(1), &hash(1)),
         (unlabeled, "deleteLabel", "label", &label, &one, &none),
+        (settled.clone(), "processPauseAction", "pause", &pause, &json!("open"), &json!("APPROVE by ada")),
         (settled, "processPauseAction", "run", &run, &json!("PAUSED"), &json!("RUNNING")),
         (started, "startRun", "run", &run, &none, &json!("PENDING")),
         (restored, "restoreVersion", "workflow", &id, &hash(0), &hash(1)),
@@ -101,7 +102,11 @@ async fn every_change_is_written_down_with_its_key(app: App) {
         assert_eq!((&entry["before"], &entry["after"]), (before, after), "{entry}");
     }
     let made = found.last().expect("the key");
-    assert_eq!((&made["operation"], &made["after"]), (&json!("keys create"), &json!("admin")), "{made}");
+    assert_eq!(
+        (&made["operation"], &made["after"]),
+        (&json!("keys create"), &json!("admin, for others")),
+        "{made}"
+    );
     let secret = key.rsplit('_').next().expect("a secret");
     assert!(!found.iter().any(|entry| entry.to_string().contains(secret)));
     command(&["keys", "revoke", "ci", "--database-url", &app.store.url]).await;
@@ -143,6 +148,8 @@ async fn every_move_of_a_label_is_written_down(app: App) {
     // Nothing of the workflow changes, and production does.
     app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
     app.post(&format!("{path}versions/1/restore/?label=live"), &json!({})).await.ok();
+    app.put(&label, &json!({"version": 3, "protected": true})).await.ok();
+    app.delete(&label).await.expect(204);
     let told: Vec<_> = entries(&app, None, &format!("?subject_id={id}/live"))
         .await
         .iter()
@@ -162,7 +169,21 @@ async fn every_move_of_a_label_is_written_down(app: App) {
             "setLabel 2 > 1",
             "updateWorkflow 1 > 2",
             "restoreVersion 2 > 3",
+            "setLabel 3 > 3 protected",
+            "deleteLabel 3 protected > -",
         ]
+    );
+
+    // Those of an import, too.
+    app.put(&label, &json!({"version": 2, "protected": true})).await.ok();
+    let document = app.get(&format!("{path}export/?versions=true")).await.ok();
+    let imported = app.post("/wf/import/", &document).await.ok();
+    let copy = imported["results"][0]["id"].as_str().expect("an id").to_owned();
+    let found = entries(&app, None, &format!("?subject_id={copy}/live")).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (&found[0]["operation"], &found[0]["after"]),
+        (&json!("importWorkflows"), &json!("2 protected"))
     );
 }
 

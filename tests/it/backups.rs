@@ -356,6 +356,18 @@ async fn nothing_is_overwritten_unasked() {
     assert!(std::fs::read(&file).expect("the backup") == before);
     done(place.run("backup", &file, &["--force"]));
 
+    // Nor asked to, where it is what the server works on.
+    let database = place.database();
+    let kept = std::fs::read(&database).expect("the database");
+    for end in ["", "-wal", ".lock"] {
+        let mut own = database.clone().into_os_string();
+        own.push(end);
+        refused(place.run("backup", Path::new(&own), &["--force"]), 1, "belongs to the server");
+    }
+    assert!(std::fs::read(&database).expect("the database") == kept);
+    let elsewhere = Place { url: place.url.clone(), data: folder.path().join("none") };
+    refused(elsewhere.run("backup", &folder.path().join("b.tar"), &[]), 1, "--data-dir");
+
     // A place with a database, and one with files alone.
     let kept = place.contents();
     refused(place.run("restore", &file, &[]), 1, "there is a database already");

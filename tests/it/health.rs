@@ -28,6 +28,9 @@ async fn a_server_that_is_well(mut app: App) {
         assert_eq!(health(&[], &[("SLUICE_LISTEN", &listen)]).code, Some(0), "{listen}");
     }
     sick(&health(&["--url", &format!("{base}/nothing")], &[]), "answers 404");
+    let named = health(&["--url", &base.replace("http://", "http://ada:hunter2@")], &[]);
+    sick(&named, "without a user name");
+    assert!(!named.text().contains("hunter2"), "{named:?}");
     app.terminate().await;
     sick(&health(&["--url", &base], &[]), "can't be reached");
 }

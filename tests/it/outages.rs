@@ -177,6 +177,37 @@ async fn a_full_file_heals() {
     app.post("/wf/", &big(1_001)).await.ok();
 }
 
+/// Also where what is deleted is small, and a run of it waits.
+#[tokio::test]
+async fn what_is_full_can_be_emptied() {
+    let app = App::start_with(Kind::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "800000")]).await;
+    let waiting = app.start_to_pause(&gated("gate")).await;
+    let gate = app.read_run(&waiting).await["workflow_id"].as_str().expect("an id").to_owned();
+    let mut created = Vec::new();
+    loop {
+        let answer = app.post("/wf/", &plain(&format!("small {}", created.len()))).await;
+        if answer.status != 200 {
+            answer.problem(503);
+            break;
+        }
+        created.push(id_of(&answer.json()));
+        assert!(created.len() < 2_000, "the file has no limit");
+    }
+    // Until not a single page is left.
+    let mut fills = (0..).map(|n| json!({"description": "x".repeat(n % 4_000)}));
+    let mut refused = 0;
+    while refused < 40 {
+        let path = format!("/wf/{}/", created[refused % created.len()]);
+        let fill = fills.next().expect("there is no end of them");
+        refused += usize::from(app.patch(&path, &fill, None).await.status == 503);
+    }
+    app.delete(&format!("/wf/{gate}/")).await.expect(204);
+    for id in &created {
+        app.delete(&format!("/wf/{id}/")).await.expect(204);
+    }
+    app.create(&plain("there is room")).await;
+}
+
 /// A database with some runs in it, and no server.
 async fn left_behind() -> (App, PathBuf) {
     let mut app = App::start(Kind::Sqlite).await;

@@ -4,7 +4,9 @@ use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -33,6 +35,9 @@ impl Ended {
 pub(crate) struct Process {
     child: Child,
     log: Arc<Mutex<String>>,
+    /// Reads standard error, until nobody listens.
+    reader: JoinHandle<()>,
+    listens: Arc<AtomicBool>,
     /// `http://127.0.0.1:PORT`
     pub(crate) base: String,
 }
@@ -84,11 +89,11 @@ pub(crate) fn run<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> Ended {
     let stderr = slurp(child.stderr.take());
     let status = wait(&mut child, "the command to end");
     let code = status.and_then(|s| s.code());
-    let text = |t: std::thread::JoinHandle<String>| t.join().expect("a reader thread");
+    let text = |t: JoinHandle<String>| t.join().expect("a reader thread");
     Ended { code, stdout: text(stdout), stderr: text(stderr) }
 }
 
-fn slurp(pipe: Option<impl Read + Send + 'static>) -> std::thread::JoinHandle<String> {
+fn slurp(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     let mut pipe = pipe.expect("a piped stream");
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -120,9 +125,10 @@ impl Process {
         let env: Vec<_> = env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let mut child = command(args, &env).spawn().expect("the binary starts");
         let log = Arc::new(Mutex::new(String::new()));
-        follow(child.stdout.take(), Arc::clone(&log));
-        follow(child.stderr.take(), Arc::clone(&log));
-        let mut process = Self { child, log, base: String::new() };
+        let listens = Arc::new(AtomicBool::new(true));
+        follow(child.stdout.take(), Arc::clone(&log), Arc::clone(&listens));
+        let reader = follow(child.stderr.take(), Arc::clone(&log), Arc::clone(&listens));
+        let mut process = Self { child, log, reader, listens, base: String::new() };
         process.base = process.wait_for_address();
         process
     }
@@ -177,6 +183,16 @@ impl Process {
         self.log.lock().expect("the log").clone()
     }
 
+    /// Closes the other end of the log with its next line.
+    pub(crate) fn stop_listening(&self) {
+        self.listens.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether the other end of the log is closed.
+    pub(crate) fn is_unheard(&self) -> bool {
+        self.reader.is_finished()
+    }
+
     /// SIGKILL: nothing is flushed, nothing is said.
     pub(crate) fn kill9(mut self) {
         self.child.kill().expect("the server can be killed");
@@ -191,15 +207,22 @@ impl Process {
     }
 }
 
-fn follow(pipe: Option<impl Read + Send + 'static>, log: Arc<Mutex<String>>) {
+fn follow(
+    pipe: Option<impl Read + Send + 'static>,
+    log: Arc<Mutex<String>>,
+    listens: Arc<AtomicBool>,
+) -> JoinHandle<()> {
     let pipe = BufReader::new(pipe.expect("a piped stream"));
     std::thread::spawn(move || {
         for line in pipe.split(b'\n').map_while(Result::ok) {
             let mut log = log.lock().expect("the log");
             log.push_str(&String::from_utf8_lossy(&line));
             log.push('\n');
+            if !listens.load(Ordering::Relaxed) {
+                return;
+            }
         }
-    });
+    })
 }
 
 impl Drop for Process {

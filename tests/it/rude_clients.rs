@@ -12,7 +12,7 @@ use crate::app::{App, eventually, id_of};
 use crate::graphs::*;
 use crate::process::DEADLINE;
 use crate::sse::Stream;
-use crate::store::Kind;
+use crate::store::{Kind, files_below};
 
 /// Limits that a test can wait for.
 const SHORT: [(&str, &str); 3] = [
@@ -64,6 +64,59 @@ async fn heads_that_do_not_come_are_closed() {
     // Between two requests too.
     let mut idle = send(&app, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(until_closed(&mut idle).await.starts_with("HTTP/1.1 200"));
+}
+
+/// Whoever was to read the log has gone: that is no reason to fail, or not to stop.
+#[tokio::test]
+async fn a_log_that_nobody_reads_stops_nothing() {
+    let mut app = app().await;
+    app.stop_listening().await;
+    let id = app.create(&plain("w")).await;
+    app.get(&format!("/wf/{id}/")).await.ok();
+    app.get("/wf/none/").await.problem(404);
+    app.terminate().await;
+}
+
+#[tokio::test]
+async fn methods_that_nobody_knows_are_not_repeated() {
+    let app = app().await;
+    let mut stream =
+        send(&app, "SECRET_KEY /wf/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
+    assert!(until_closed(&mut stream).await.starts_with("HTTP/1.1 405"));
+    eventually("its line", async || app.log().contains("method=_OTHER").then_some(())).await;
+    assert!(!app.log().contains("SECRET_KEY"));
+}
+
+/// What they brought is kept and written down, or it is neither; and nothing half-written stays.
+#[tokio::test]
+async fn uploads_of_clients_that_leave_are_whole() {
+    let app = app().await;
+    let id = app.create(&plain("w")).await;
+    let field = |name: &str, value: &str| {
+        format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let file = "--b\r\ncontent-disposition: form-data; name=\"files\"; filename=\"a.txt\"\r\n\r\nabc\r\n";
+    let form = field("workflow_id", &id) + &field("node_id", "n") + &file.repeat(20) + "--b--\r\n";
+    let request = post("/wf/upload_test_files/", "multipart/form-data; boundary=b", form.len(), &form);
+    for _ in 0..30 {
+        drop(send(&app, &request).await);
+    }
+    // One that stays, so that there is something.
+    until_kept(&app, &id).await;
+    let stored =
+        |folder: &str| files_below(&app.data_dir()).iter().filter(|file| file.starts_with(folder)).count();
+    eventually("what was begun to end", async || {
+        let written = app.get("/audit/?operation=uploadTestFiles&page_size=1&count=true").await;
+        let written = written.headers["x-total-count"].to_str().expect("a number").parse().ok();
+        (stored("tmp/") == 0 && written == Some(stored("test_files/"))).then_some(())
+    })
+    .await;
+}
+
+async fn until_kept(app: &App, id: &str) {
+    let part = reqwest::multipart::Part::bytes(&b"abc"[..]).file_name("a.txt");
+    let form = reqwest::multipart::Form::new().text("workflow_id", id.to_owned()).text("node_id", "n");
+    app.upload(form.part("files", part)).await.ok();
 }
 
 #[tokio::test]

@@ -176,6 +176,26 @@ async fn what_is_no_form_is_refused(app: App) {
     assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "nothing is left of them");
 }
 
+/// Files are kept, and written down, or neither.
+#[tokio::test]
+async fn no_file_is_kept_that_is_not_written_down() {
+    let app = App::start_with(Kind::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "800000")]).await;
+    let id = app.create(&plain("w")).await;
+    let mut kept = 0;
+    loop {
+        let files = (0..20).map(|_| ("a.txt", &b"hello"[..])).collect();
+        let answer = app.upload(form(&id, files)).await;
+        if answer.status != 200 {
+            answer.problem(503);
+            break;
+        }
+        kept += 20;
+        assert!(kept < 20_000, "the file has no limit");
+    }
+    let stored = files_below(&app.data_dir()).iter().filter(|file| file.ends_with(".txt")).count();
+    assert_eq!(stored, kept);
+}
+
 /// The limits are settings; these are small, so that the test need not be large.
 #[tokio::test]
 async fn limits_are_kept() {

@@ -20,6 +20,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use moka::future::Cache;
+use sluice_domain::access::Scope;
 use sluice_engine::clock;
 use sluice_persistence::{ApiKey, Database, PresentedKey};
 
@@ -190,6 +191,18 @@ impl Caller {
         self.name().map(str::to_owned)
     }
 
+    /// That the caller may do what this scope opens.
+    pub(crate) fn may(&self, wanted: Scope) -> Result<(), Problem> {
+        match self.0.as_deref() {
+            Some(key) if !key.scopes.iter().any(|scope| scope.opens(wanted)) => {
+                let detail =
+                    format!("The key {:?} lacks the scope {wanted}, which this call needs.", key.name);
+                Err(Problem::new(Kind::ScopeMissing, detail))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// That the caller may decide in this person's name.
     pub(crate) fn acts_for(&self, person: &str) -> Result<(), Problem> {
         match self.0.as_deref() {
@@ -281,12 +294,11 @@ async fn admitted(state: &AppState, request: &Parts) -> Result<(Caller, Told), (
         return Err((headers, problem));
     }
     access.note_use(&state.db, &key).await;
-    let wanted = operation.and_then(|operation| operation.scope);
-    if let Some(wanted) = wanted.filter(|wanted| !key.scopes.iter().any(|scope| scope.opens(*wanted))) {
-        let detail = format!("The key {:?} lacks the scope {wanted}, which this call needs.", key.name);
-        return Err((headers, Problem::new(Kind::ScopeMissing, detail)));
+    let caller = Caller(Some(key));
+    match operation.and_then(|operation| operation.scope).map(|wanted| caller.may(wanted)) {
+        Some(Err(problem)) => Err((headers, problem)),
+        Some(Ok(())) | None => Ok((caller, headers)),
     }
-    Ok((Caller(Some(key)), headers))
 }
 
 /// Whether the path is for everyone. By what the router found, and not by how the path is written.

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::http::Extensions;
+use sluice_domain::pause::PauseAction;
 use sluice_engine::{AuditEntry, Snapshot};
-use sluice_persistence::{ImportAction, ImportOutcome, LabelMoved, LabelRow, Saved};
+use sluice_persistence::{ImportOutcome, Imported, LabelMoved, LabelRow, Saved};
 use uuid::Uuid;
 
 use crate::access::Caller;
@@ -79,14 +80,12 @@ pub(crate) fn deleted(id: Uuid) -> impl Fn(&Option<String>) -> Vec<Changed> {
     move |before| vec![Changed { before: before.clone(), ..Changed::made("workflow", id) }]
 }
 
-/// The workflows of an import.
+/// The workflows of an import, and the labels that came with them.
 pub(crate) fn imported(outcome: &ImportOutcome) -> Vec<Changed> {
-    let done = outcome.iter().flatten().filter(|one| one.action != ImportAction::Unchanged);
-    done.filter_map(|one| {
-        let (before, after) = (one.before_hash.clone(), Some(one.after.definition.hash.clone()));
-        Some(Changed { before, after, ..Changed::made("workflow", one.id?) })
-    })
-    .collect()
+    let changes = outcome.iter().flatten().flat_map(Imported::changes);
+    changes
+        .map(|(subject, subject_id, [before, after])| Changed { subject, subject_id, before, after })
+        .collect()
 }
 
 /// A label that was moved, protected or freed, with the versions for which it stood and stands.
@@ -95,19 +94,17 @@ pub(crate) fn label(workflow_id: Uuid) -> impl Fn(&LabelMoved) -> Vec<Changed> {
 }
 
 fn label_of(workflow_id: Uuid, LabelMoved { label, before }: &LabelMoved) -> Option<Changed> {
-    let stands = |label: &LabelRow| {
-        let protected = if label.is_protected { " protected" } else { "" };
-        format!("{}{protected}", label.version)
-    };
-    let (before, after) = (before.as_ref().map(stands), Some(stands(label)));
+    let (before, after) = (before.as_ref().map(LabelRow::stands), Some(label.stands()));
     let id = format!("{workflow_id}/{}", label.name);
     (before != after).then(|| Changed { before, after, ..Changed::made("label", id) })
 }
 
 /// A label that was deleted.
-pub(crate) fn unlabeled(workflow_id: Uuid, name: &str) -> impl Fn(&i32) -> Vec<Changed> + use<> {
-    let id = format!("{workflow_id}/{name}");
-    move |from| vec![Changed { before: Some(from.to_string()), ..Changed::made("label", &id) }]
+pub(crate) fn unlabeled(workflow_id: Uuid) -> impl Fn(&LabelRow) -> Vec<Changed> {
+    move |label| {
+        let id = format!("{workflow_id}/{}", label.name);
+        vec![Changed { before: Some(label.stands()), ..Changed::made("label", id) }]
+    }
 }
 
 /// A run, with the status that it had, unless it is new, and the one that the change gave it.
@@ -115,4 +112,10 @@ pub(crate) fn run(snapshot: &Snapshot) -> Vec<Changed> {
     let before = snapshot.before.map(|status| status.as_str().to_owned());
     let after = Some(snapshot.record.status.as_str().to_owned());
     vec![Changed { before, after, ..Changed::made("run", snapshot.record.id) }]
+}
+
+/// A pause that was settled, with the decision and whose it is.
+pub(crate) fn settled(pause_id: &str, action: PauseAction, person: &str) -> Changed {
+    let after = Some(format!("{} by {person}", action.as_str()));
+    Changed { before: Some("open".to_owned()), after, ..Changed::made("pause", pause_id) }
 }

@@ -82,7 +82,7 @@ pub(crate) struct Edge {
 pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
     let id = RequestId::of(request.headers());
-    let method = request.method().clone();
+    let method = named(request.method());
     // The pattern and not the path: no id of a client comes into the log.
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("-", MatchedPath::as_str);
@@ -115,6 +115,15 @@ pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: N
         log((&method, path, operation), status, took, (&id, &caller, &trace));
     }
     response
+}
+
+/// The method, when it has a name that is known: whatever else a client sends there doesn't come into a log.
+fn named(method: &Method) -> Method {
+    let known = [Method::GET, Method::HEAD, Method::POST, Method::PUT, Method::PATCH, Method::DELETE];
+    let more = [Method::OPTIONS, Method::TRACE, Method::CONNECT];
+    let known = known.iter().chain(&more).find(|known| *known == method).cloned();
+    // The name that OpenTelemetry gives them.
+    known.or_else(|| Method::from_bytes(b"_OTHER").ok()).unwrap_or_default()
 }
 
 fn too_long(request: &Request) -> Option<Problem> {

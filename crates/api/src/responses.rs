@@ -130,7 +130,7 @@ problems! {
     }
     /// What starting a batch can answer.
     BatchProblems {
-        WorkflowNotFound: "There is no such workflow, or no such dataset.",
+        DatasetNotFound: "There is no such dataset.",
         InvalidJson: "The body is not JSON.",
         BadRequest: "The form can't be read.",
         RequestTimeout: "The body came too slowly, or stopped.",
@@ -182,11 +182,14 @@ problems! {
     }
     /// What every call on a version can answer.
     VersionMissing {
-        VersionNotFound: "There is no such workflow, version or label.",
+        WorkflowNotFound: "There is no such workflow.",
+        VersionNotFound: "There is no such version.",
+        LabelNotFound: "There is no such label.",
     }
     /// What every call on a label can answer.
     LabelMissing {
-        LabelNotFound: "There is no such workflow or label.",
+        WorkflowNotFound: "There is no such workflow.",
+        LabelNotFound: "There is no such label.",
     }
     /// What setting a label can answer.
     TooManyLabels {
@@ -221,6 +224,7 @@ problems! {
     /// What settling a pause can answer.
     NoOpenPause {
         NoOpenPause: "No such pause is open.",
+        NotYourself: "The API key may not decide in this person's name.",
     }
     /// What running one node can answer.
     PartialProblems {

@@ -171,10 +171,10 @@ pub fn app(state: AppState) -> Router {
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
         .layer(axum::middleware::from_fn_with_state(keyed.clone(), once::once))
         .layer(axum::middleware::from_fn_with_state(keyed, access::access))
-        .layer(CatchPanicLayer::custom(edge::panicked))
-        .layer(axum::middleware::from_fn_with_state(edge, edge::edge));
+        .layer(CatchPanicLayer::custom(edge::panicked));
+    let routed = if origins.is_empty() { routed } else { routed.layer(headers::cors(&origins)) };
+    let routed = routed.layer(axum::middleware::from_fn_with_state(edge, edge::edge));
     // A path is rewritten before it is routed, so this layer is around the router and not in it.
     let rewritten = MapRequestLayer::new(edge::rewritten).layer(routed);
-    let app = Router::new().fallback_service(rewritten);
-    if origins.is_empty() { app } else { app.layer(headers::cors(&origins)) }
+    Router::new().fallback_service(rewritten)
 }

@@ -20,6 +20,18 @@ pub enum PauseAction {
     Override,
 }
 
+impl PauseAction {
+    /// The word that clients see.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Approve => "APPROVE",
+            Self::Decline => "DECLINE",
+            Self::Override => "OVERRIDE",
+        }
+    }
+}
+
 /// A person's decision on one open gate.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PauseDecision {

@@ -174,6 +174,8 @@ struct Delete(Uuid);
 impl Change for Delete {
     type Output = ();
 
+    const MAKES_ROOM: bool = true;
+
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
         let deleted = dataset::Entity::delete_by_id(self.0).exec(tx).await?;
         if deleted.rows_affected == 0 { Err(WriteError::NotFound.into()) } else { Ok(()) }

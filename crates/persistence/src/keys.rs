@@ -1,7 +1,7 @@
 //! API keys: made, listed and revoked by a command of their own, beside a server that runs; found by the server for
 //! each call.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, ExprTrait as _, QueryFilter,
@@ -12,7 +12,6 @@ use sluice_domain::access::Scope;
 use sluice_engine::{AuditEntry, StoreError, clock};
 use subtle::ConstantTimeEq as _;
 
-use crate::audit;
 use crate::connect::{self, Use};
 use crate::direct::Tx;
 use crate::entity::api_key as entity;
@@ -21,6 +20,7 @@ use crate::options::Target;
 use crate::schema;
 use crate::writer::Change;
 use crate::{Database, KeyError, OpenError, Options, WriteError};
+use crate::{audit, room};
 
 /// What every key begins with, so that one that got out is found by those who look for them.
 const PREFIX: &str = "sluice_";
@@ -209,14 +209,14 @@ impl Keys {
         };
         let text = format!("{PREFIX}{}_{secret}", row.id);
         let model: entity::ActiveModel = row.clone().into();
-        let tx = self.0.begin().await.map_err(failed)?;
+        let tx = self.0.begin().await?;
         match entity::Entity::insert(model).exec_without_returning(&tx).await {
             Ok(_) => {}
             Err(error) if is_constraint_violation(&error) => return Err(KeyError::NameTaken(row.name)),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(error.into()),
         }
-        note(&tx, "keys create", &row, (None, Some(row.scopes.clone()))).await?;
-        tx.commit().await.map_err(failed)?;
+        note(&tx, "keys create", &row, (None, Some(may(&row)))).await?;
+        tx.commit().await?;
         Ok((text, row.into()))
     }
 
@@ -226,7 +226,7 @@ impl Keys {
     /// When the store fails.
     pub async fn list(&self) -> Result<Vec<ApiKey>, KeyError> {
         let all = entity::Entity::find().order_by_asc(entity::Column::CreatedAt);
-        let rows = all.all(&self.0).await.map_err(|error| KeyError::Store(store_error(error)))?;
+        let rows = all.all(&self.0).await?;
         Ok(rows.into_iter().map(ApiKey::from).collect())
     }
 
@@ -237,19 +237,23 @@ impl Keys {
     pub async fn revoke(&self, key: &str) -> Result<ApiKey, KeyError> {
         use entity::Column::{Id, Name, RevokedAt};
         let named = Id.eq(key).or(Name.eq(key));
-        let tx = self.0.begin().await.map_err(failed)?;
-        let revoked = entity::Entity::update_many()
-            .set(entity::ActiveModel { revoked_at: Set(Some(clock::now())), ..Default::default() })
-            .filter(named.clone().and(RevokedAt.is_null()))
-            .exec(&tx)
-            .await
-            .map_err(failed)?;
-        let found = entity::Entity::find().filter(named).one(&tx).await.map_err(failed)?;
-        let found = found.ok_or_else(|| KeyError::Unknown(key.to_owned()))?;
-        if revoked.rows_affected > 0 {
-            note(&tx, "keys revoke", &found, (Some(found.scopes.clone()), None)).await?;
-        }
-        tx.commit().await.map_err(failed)?;
+        let tx = self.0.begin().await?;
+        // Also in a store that is full: a key that is known to others doesn't wait for room.
+        let found = room::with_reserve(&tx, async {
+            let revoked = entity::Entity::update_many()
+                .set(entity::ActiveModel { revoked_at: Set(Some(clock::now())), ..Default::default() })
+                .filter(named.clone().and(RevokedAt.is_null()))
+                .exec(&tx)
+                .await?;
+            let found = entity::Entity::find().filter(named).one(&tx).await?;
+            let found = found.ok_or_else(|| KeyError::Unknown(key.to_owned()))?;
+            if revoked.rows_affected > 0 {
+                note(&tx, "keys revoke", &found, (Some(may(&found)), None)).await?;
+            }
+            Ok::<_, KeyError>(found)
+        });
+        let found = found.await?;
+        tx.commit().await?;
         Ok(found.into())
     }
 
@@ -261,8 +265,17 @@ impl Keys {
     }
 }
 
-fn failed(error: DbErr) -> KeyError {
-    KeyError::Store(store_error(error))
+impl From<DbErr> for KeyError {
+    fn from(error: DbErr) -> Self {
+        Self::Store(store_error(error))
+    }
+}
+
+/// What a key may, as the audit log says it: `runs:read runs:write, for others, until 2027-01-01T00:00:00Z`.
+fn may(key: &entity::Model) -> String {
+    let others = if key.for_others { ", for others" } else { "" };
+    let end = key.expires_at.map(|end| format!(", until {}", end.to_rfc3339_opts(SecondsFormat::Secs, true)));
+    format!("{}{others}{}", key.scopes, end.unwrap_or_default())
 }
 
 /// Writes into the audit log what a command did to a key.
@@ -273,7 +286,7 @@ async fn note(
     states: (Option<String>, Option<String>),
 ) -> Result<(), KeyError> {
     let entry = AuditEntry::of_command(operation, ("key", key.id.clone()), states);
-    audit::insert(&Tx::Orm(tx), &[&entry]).await.map_err(failed)
+    audit::insert(&Tx::Orm(tx), &[&entry]).await.map_err(KeyError::from)
 }
 
 impl From<entity::Model> for ApiKey {

@@ -60,7 +60,7 @@ impl Database {
         workflow_id: Uuid,
         name: String,
         by: Option<String>,
-        remember: Option<Remember<i32>>,
+        remember: Option<Remember<LabelRow>>,
     ) -> Result<(), WriteError> {
         self.writer().change_once(DropLabel { workflow_id, name, by }, remember).await.map(drop)
     }
@@ -182,15 +182,17 @@ impl Change for Rollback {
 }
 
 impl Change for DropLabel {
-    /// The version for which it stood.
-    type Output = i32;
+    /// The label, as it was.
+    type Output = LabelRow;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<i32, Fault> {
+    const MAKES_ROOM: bool = true;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelRow, Fault> {
         let Self { workflow_id, name, by } = self;
         let label = existing(tx, *workflow_id, name).await?;
         label::Entity::delete_by_id((*workflow_id, name.clone())).exec(tx).await?;
         note(tx, (*workflow_id, name), (Some(label.version), None), by.as_deref()).await?;
-        Ok(label.version)
+        Ok(label)
     }
 }
 
@@ -275,16 +277,24 @@ pub(crate) async fn insert(
     workflow_id: Uuid,
     labels: &[IncomingLabel],
     by: Option<&str>,
-) -> Result<(), DbErr> {
+) -> Result<Vec<LabelRow>, DbErr> {
     if labels.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let now = clock::now();
-    let set = labels.iter().map(|IncomingLabel { label, version, protected }| label::ActiveModel {
+    let row = |IncomingLabel { label, version, protected }: &IncomingLabel| LabelRow {
+        name: label.clone(),
+        version: *version,
+        is_protected: *protected,
+        created_at: now,
+        updated_at: now,
+    };
+    let rows: Vec<LabelRow> = labels.iter().map(row).collect();
+    let set = rows.iter().map(|row| label::ActiveModel {
         workflow_id: Set(workflow_id),
-        name: Set(label.clone()),
-        version: Set(*version),
-        is_protected: Set(*protected),
+        name: Set(row.name.clone()),
+        version: Set(row.version),
+        is_protected: Set(row.is_protected),
         created_at: Set(now),
         updated_at: Set(now),
     });
@@ -292,7 +302,8 @@ pub(crate) async fn insert(
         move_model((workflow_id, label), (None, Some(*version)), by)
     });
     tx.execute(&label::Entity::insert_many(set)).await?;
-    tx.execute(&label_move::Entity::insert_many(moves)).await
+    tx.execute(&label_move::Entity::insert_many(moves)).await?;
+    Ok(rows)
 }
 
 async fn note(

@@ -28,6 +28,7 @@ mod pause_events;
 mod probe;
 mod reader;
 mod remembered;
+mod room;
 mod rows;
 mod run_store;
 mod runs;

@@ -139,6 +139,15 @@ pub struct LabelRow {
     pub updated_at: DateTime<Utc>,
 }
 
+impl LabelRow {
+    /// For which version it stands, and whether it is protected, as the audit log says it: `2`, or `2 protected`.
+    #[must_use]
+    pub fn stands(&self) -> String {
+        let protected = if self.is_protected { " protected" } else { "" };
+        format!("{}{protected}", self.version)
+    }
+}
+
 /// That a label was set, moved or taken away.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LabelMoveRow {

@@ -132,6 +132,8 @@ impl Change for Delete {
     /// The hash of the definition that is gone.
     type Output = Option<String>;
 
+    const MAKES_ROOM: bool = true;
+
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Option<String>, Fault> {
         let Self(id, saving) = self;
         if saving.condition.is_some() {

@@ -61,8 +61,11 @@ fn parts(url: &str) -> Result<(String, String), Failure> {
     let rest = url.strip_prefix("http://").ok_or("--url must begin with http://")?;
     let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
     let path = if path.is_empty() { "/readyz" } else { path };
-    if authority.is_empty() || url.contains(|c: char| c.is_whitespace() || c.is_control()) {
-        return Err("--url must be http://HOST:PORT, perhaps with a path".into());
+    if authority.is_empty()
+        || authority.contains('@')
+        || url.contains(|c: char| c.is_whitespace() || c.is_control())
+    {
+        return Err("--url must be http://HOST:PORT, perhaps with a path, and without a user name".into());
     }
     let has_port = authority.rsplit(']').next().is_some_and(|end| end.contains(':'));
     let port = if has_port { "" } else { ":80" };

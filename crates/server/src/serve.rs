@@ -96,14 +96,13 @@ async fn check_access(args: &ServeArgs, database: &Database) -> Result<(), Failu
             "without API keys no other web site may call, also not those of --cors-origin: make a key"
         );
     }
-    if has_keys || args.listen.ip().is_loopback() {
-        return Ok(());
-    }
+    let addresses = [Some(args.listen), args.observe.metrics_listen];
+    let reachable = addresses.into_iter().flatten().find(|address| !address.ip().is_loopback());
+    let Some(reachable) = reachable.filter(|_| !has_keys) else { return Ok(()) };
     let problem = format!(
-        "{} can be reached from other machines, and there is no API key. Make one with `sluice keys create --name \
+        "{reachable} can be reached from other machines, and there is no API key. Make one with `sluice keys create --name \
          admin --scope admin` on the same database, or listen on 127.0.0.1, or let everyone do everything with \
-         --insecure-no-auth.",
-        args.listen
+         --insecure-no-auth."
     );
     Err(problem.into())
 }

@@ -28,6 +28,12 @@ pub enum TelemetryError {
          collector beside the server, and let that one send them on"
     )]
     Endpoint(String),
+    /// The endpoint holds a name or a password, which would come into logs.
+    #[error(
+        "traces can't be sent to an address that holds a user name or a password: give what the collector asks for in \
+         OTEL_EXPORTER_OTLP_HEADERS"
+    )]
+    Credentials,
     /// A setting doesn't fit.
     #[error("traces can't be sent; look at the variables that begin with OTEL_")]
     Setting(#[from] opentelemetry_otlp::ExporterBuildError),
@@ -63,6 +69,10 @@ impl Traces {
     /// When the address or a variable doesn't fit.
     pub fn start(endpoints: &Endpoints) -> Result<Option<Self>, TelemetryError> {
         let Some(address) = endpoints.address() else { return Ok(None) };
+        let authority = address.split("://").last().and_then(|rest| rest.split('/').next());
+        if authority.is_some_and(|authority| authority.contains('@')) {
+            return Err(TelemetryError::Credentials);
+        }
         if !address.starts_with("http://") {
             return Err(TelemetryError::Endpoint(address));
         }
@@ -132,5 +142,10 @@ mod tests {
         let endpoints = Endpoints { base: Some("https://a:1".to_owned()), traces: None };
         let error = Traces::start(&endpoints).expect_err("there is no TLS");
         assert!(error.to_string().contains("collector beside the server"), "{error}");
+        for address in ["http://ada:hunter2@a:1", "https://ada:hunter2@a:1/x"] {
+            let endpoints = Endpoints { base: Some(address.to_owned()), traces: None };
+            let error = Traces::start(&endpoints).expect_err("it would come into logs").to_string();
+            assert!(error.contains("OTEL_EXPORTER_OTLP_HEADERS") && !error.contains("hunter2"), "{error}");
+        }
     }
 }

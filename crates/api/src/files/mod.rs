@@ -66,6 +66,15 @@ pub(crate) async fn remove_folders(data_dir: &Path, workflow_id: Uuid) {
     }
 }
 
+/// Removes files by their paths below the data folder.
+pub(crate) async fn remove(data_dir: &Path, paths: &[String]) {
+    for path in paths {
+        if let Err(error) = fs::remove_file(data_dir.join(path)).await {
+            tracing::warn!(%error, "a file that was not kept stays");
+        }
+    }
+}
+
 async fn forget_mark(data_dir: &Path, workflow_id: Uuid) {
     match fs::remove_file(data_dir.join(DELETED).join(workflow_id.to_string())).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {

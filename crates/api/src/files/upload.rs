@@ -69,11 +69,15 @@ impl Upload {
             ));
         }
         let folder = self.data_dir.join(TEMPORARY);
-        tokio::fs::create_dir_all(&folder).await.map_err(Problem::file)?;
         let path = folder.join(clock::new_id().to_string());
-        let file = File::create_new(&path).await.map_err(Problem::file)?;
         let temporary = Temporary { path, safe_name: name::safe(client_name), size: 0 };
-        Ok(Writing { file, temporary, max: self.limits.bytes })
+        // Together with what removes it: the file is made even when nobody waits for it any more.
+        let (file, temporary) = blocking(move || {
+            std::fs::create_dir_all(&folder)?;
+            Ok((std::fs::File::create_new(&temporary.path)?, temporary))
+        })
+        .await?;
+        Ok(Writing { file: File::from_std(file), temporary, max: self.limits.bytes })
     }
 
     /// Ends a file: its bytes are durable after this.

@@ -14,7 +14,6 @@ use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use http_body_util::BodyExt as _;
-use opentelemetry::trace::FutureExt as _;
 use serde::Serialize;
 use sluice_engine::{AuditEntry, Kept, KeptAnswer, Remember, Remembered, Snapshot};
 use uuid::Uuid;
@@ -25,6 +24,7 @@ use asked::Asked;
 
 use crate::AppState;
 use crate::access::Caller;
+use crate::aside::to_its_end;
 use crate::audit::{self, Changed, Origin};
 use crate::problem::{Kind, Problem};
 use crate::state::lock;
@@ -196,13 +196,8 @@ pub(crate) async fn once(State(state): State<AppState>, request: Request, next: 
         return next.run(request).await;
     }
     // Whoever asked may go: the key is in use until the request is carried out all the same.
-    // In the trace of the request.
-    let carried_out = async move { carried_out(&state, &keys, request, next).await };
-    let carried_out = tokio::spawn(carried_out.with_current_context());
-    match carried_out.await {
-        Ok(answer) => answer.unwrap_or_else(Problem::into_response),
-        Err(panic) => std::panic::resume_unwind(panic.into_panic()),
-    }
+    let answer = to_its_end(async move { carried_out(&state, &keys, request, next).await }).await;
+    answer.unwrap_or_else(Problem::into_response)
 }
 
 async fn carried_out(

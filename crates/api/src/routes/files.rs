@@ -9,6 +9,7 @@ use sluice_domain::validation;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::aside::to_its_end;
 use crate::audit::Changed;
 use crate::extract::parse_id;
 use crate::files::{self, Limits, Upload};
@@ -70,20 +71,33 @@ pub(crate) async fn test_file_upload(
     let form = form::read(request, &state, max, Form::new(settings)).await?;
     let (workflow_id, node_id, upload) = form.complete()?;
     existing(&state, workflow_id).await?;
+    let paths = to_its_end(async move { kept(&state, workflow_id, upload, &once).await }).await?;
+    Ok(Answer(HashMap::from([(node_id, paths)])))
+}
+
+/// Gives the files their place, and writes down who brought them: both, or neither.
+async fn kept(
+    state: &AppState,
+    workflow_id: Uuid,
+    upload: Upload,
+    once: &Once,
+) -> Result<Vec<String>, Problem> {
+    let data_dir = &state.settings.data_dir;
     let paths = upload.place(workflow_id).await?;
     // A workflow that was deleted meanwhile took no notice of files that came after it.
-    if let Err(problem) = existing(&state, workflow_id).await {
-        if problem.kind == Kind::WorkflowNotFound {
-            files::remove_folders(&state.settings.data_dir, workflow_id).await;
+    if let Err(problem) = existing(state, workflow_id).await {
+        match problem.kind {
+            Kind::WorkflowNotFound => files::remove_folders(data_dir, workflow_id).await,
+            _ => files::remove(data_dir, &paths).await,
         }
         return Err(problem);
     }
     let entries = once.entries(paths.iter().map(|path| Changed::made("file", path)).collect());
-    // The files are there: that is answered even when the store can't take down who brought them.
     if let Err(error) = state.db.audit_append(entries).await {
-        tracing::warn!(%error, "an upload is not in the audit log");
+        files::remove(data_dir, &paths).await;
+        return Err(Resource::Workflow.write(error));
     }
-    Ok(Answer(HashMap::from([(node_id, paths)])))
+    Ok(paths)
 }
 
 async fn existing(state: &AppState, workflow_id: Uuid) -> Result<(), Problem> {

@@ -153,7 +153,7 @@ pub(crate) async fn label_delete(
     caller: Caller,
     once: Once,
 ) -> Result<StatusCode, Problem> {
-    let tell = once.tell(audit::unlabeled(id, &name));
+    let tell = once.tell(audit::unlabeled(id));
     let deleted = state.db.label_delete(id, name, caller.into_name(), tell).await;
     deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| Resource::Workflow.write(error))
 }

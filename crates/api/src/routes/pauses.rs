@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sluice_domain::pause::{Pause, PauseAction, PauseDecision};
 use sluice_domain::run::RunState;
+use sluice_engine::Snapshot;
 use sluice_persistence::{RunDetail, RunFilter, RunOrder};
 use std::sync::Arc;
 use utoipa::ToSchema;
@@ -20,6 +21,7 @@ use super::runs::read::{RunFilterQuery, SearchQuery, counted};
 use super::runs::{Run, detail_of, run_view};
 use super::{readable, stored_json};
 use crate::access::Caller;
+use crate::audit::{self, Changed};
 use crate::extract::{Json, Query, RunId, no_control_characters};
 use crate::lists::{ListAnswer, ListQuery};
 use crate::once::Once;
@@ -240,11 +242,21 @@ pub(crate) async fn pause_settle(
     };
     let (node_id, decision): (_, PauseDecision) = request.into();
     caller.acts_for(&decision.user_id)?;
-    let remember = keep_change(&state, id, &once).await?;
+    let remember = keep_change(&state, id, &once, settled_last).await?;
     let settled = state.engine.run_settle(id, node_id, decision, remember).await;
     let snapshot = settled.map_err(|error| Resource::Run.engine(error))?;
     let version = state.db.version(snapshot.record.version_id).await?;
     run_view(&snapshot, version).map(Answer)
+}
+
+/// What a decision changes: the run, and the pause that was settled last.
+fn settled_last(run: &Snapshot) -> Vec<Changed> {
+    let pauses = PauseHistory::all(run.record.id, &run.state).into_iter().map(|(pause, _)| pause);
+    let last = pauses.max_by_key(|pause| pause.resume_time.map(|at| at.0));
+    let pause = last.and_then(|pause| {
+        Some(audit::settled(&pause.id, pause.resume_action?, pause.resume_user_id.as_deref()?))
+    });
+    audit::run(run).into_iter().chain(pause).collect()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use sluice_domain::access::Scope;
 use sluice_domain::graph::{Drawing, draw, state_key};
 use sluice_domain::run::TaskStatus;
 use sluice_domain::{Definition, versioning};
@@ -18,6 +19,7 @@ use uuid::Uuid;
 
 use super::workflows::{SaveQuery, Workflow};
 use super::{readable, stored_json};
+use crate::access::Caller;
 use crate::aside::aside;
 use crate::audit;
 use crate::conditional::{ChangeNote, Edit, Known, Tagged};
@@ -356,7 +358,8 @@ pub(crate) struct DrawQuery {
     /// Which version: a number, `latest` or `draft` for the current state, or a label.
     #[param(value_type = String, pattern = "^([1-9][0-9]{0,9}|[a-z][a-z0-9_-]{0,63})$", required = false)]
     version: Option<Pin>,
-    /// A run of the workflow: its version is drawn, with its nodes in the colours of their status.
+    /// A run of the workflow: its version is drawn, with its nodes in the colours of their status. A key needs the scope
+    /// `runs:read` for it too.
     #[param(value_type = String, format = Uuid, required = false)]
     run: Option<String>,
 }
@@ -408,11 +411,15 @@ impl std::str::FromStr for Format {
 pub(crate) async fn workflow_draw(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
+    caller: Caller,
     Query(query): Query<DrawQuery>,
 ) -> Result<Response, Problem> {
     let DrawQuery { format, version, run } = query;
     let (version, states) = match run {
-        Some(run) => drawn_run(&state, id, &run).await?,
+        Some(run) => {
+            caller.may(Scope::RunsRead)?;
+            drawn_run(&state, id, &run).await?
+        }
         None => (pinned(&state, id, &version.unwrap_or(Pin::Latest)).await?, HashMap::new()),
     };
     let drawn = aside(move || {

@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use sluice_domain::graph::{self, Definition, SpurType};
 use sluice_domain::naming::MAX_DESCRIPTION;
 use sluice_domain::{naming, validation, versioning};
-use sluice_engine::{EngineError, KeptAnswer, RunStore};
+use sluice_engine::{EngineError, KeptAnswer, RunStore, StoreError};
 use sluice_nodes::Builtin;
 use sluice_persistence::{Accepted, Details, NewWorkflow, Saving, WorkflowRow, WriteError};
 use utoipa::{IntoParams, ToSchema};
@@ -508,8 +508,10 @@ pub(crate) async fn workflow_delete(
     }
     for run in state.db.unfinished_runs(id).await? {
         match state.engine.run_cancel(run, once.tell(audit::run)).await {
-            // A run that ended or vanished meanwhile needs no canceling.
+            // A run that ended or vanished meanwhile needs no canceling. Where the store has no room for that, the run
+            // goes with the workflow as it is.
             Ok(_) | Err(EngineError::NotFound | EngineError::Refused(_)) => {}
+            Err(EngineError::Store(StoreError::Full(_))) => {}
             Err(error) => return Err(Resource::Run.engine(error)),
         }
     }

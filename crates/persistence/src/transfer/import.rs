@@ -103,7 +103,7 @@ fn would((step, import): (Step, &Import)) -> Imported {
         }
     };
     let (id, name) = (before.as_ref().map(|before| before.id), after.name.clone());
-    Imported { action, id, name, version, before, before_hash: None, after }
+    Imported { action, id, name, version, before, before_hash: None, after, labels: Vec::new() }
 }
 
 /// Whether a stored definition executes as the hash says.
@@ -119,13 +119,19 @@ async fn take(
     mode: ImportMode,
 ) -> Result<Imported, Fault> {
     let Step { before, after, is_same } = step;
-    let (action, row, before_hash) = match &before {
-        None => (ImportAction::Create, create(tx, &after, import, mode).await?, None),
-        Some(before) if is_same => (ImportAction::Unchanged, before.clone(), None),
+    let (mut before_hash, mut set) = (None, Vec::new());
+    let (action, row) = match &before {
+        None => {
+            let row = create(tx, &after, import, mode).await?;
+            set = labels::insert(&Tx::Orm(tx), row.id, &import.labels, import.by.as_deref()).await?;
+            (ImportAction::Create, row)
+        }
+        Some(before) if is_same => (ImportAction::Unchanged, before.clone()),
         Some(before) => {
             let saving = Saving { note: Some(NOTE.to_owned()), by: import.by.clone(), ..Saving::default() };
             let saved = save(tx, before.clone(), &after, &saving).await?;
-            (ImportAction::Update, saved.row, saved.before)
+            before_hash = saved.before;
+            (ImportAction::Update, saved.row)
         }
     };
     Ok(Imported {
@@ -136,6 +142,7 @@ async fn take(
         before,
         before_hash,
         after,
+        labels: set,
     })
 }
 
@@ -165,7 +172,6 @@ async fn create(
     for some in versions(&row, new, import, now).chunks(VERSIONS) {
         found_by::insert_versions(&Tx::Orm(tx), some.to_vec()).await?;
     }
-    labels::insert(&Tx::Orm(tx), row.id, &import.labels, import.by.as_deref()).await?;
     Ok(row)
 }
 

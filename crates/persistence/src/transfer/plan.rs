@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::direct::Tx;
 use crate::entity::workflow;
 use crate::workflow_changes::{free_name, listed, owner_of, taken_of};
-use crate::{Accepted, NewWorkflow, WorkflowRow, rows};
+use crate::{Accepted, LabelRow, NewWorkflow, WorkflowRow, rows};
 
 /// A workflow to be imported, every definition of it validated.
 #[derive(Clone, Debug)]
@@ -64,6 +64,21 @@ pub struct Imported {
     pub before_hash: Option<String>,
     /// What it says after.
     pub after: NewWorkflow,
+    /// The labels that came with it.
+    pub labels: Vec<LabelRow>,
+}
+
+impl Imported {
+    /// The changes that were made, of the workflow and of the labels that came with it, as the audit log has them: what
+    /// kind of thing it is, its id, and what it was before and is after.
+    #[must_use]
+    pub fn changes(&self) -> Vec<(&'static str, String, [Option<String>; 2])> {
+        let Some(id) = self.id.filter(|_| self.action != ImportAction::Unchanged) else { return Vec::new() };
+        let hashes = [self.before_hash.clone(), Some(self.after.definition.hash.clone())];
+        let label =
+            |label: &LabelRow| ("label", format!("{id}/{}", label.name), [None, Some(label.stands())]);
+        std::iter::once(("workflow", id.to_string(), hashes)).chain(self.labels.iter().map(label)).collect()
+    }
 }
 
 /// Why a workflow of an import can't be imported.

@@ -7,12 +7,15 @@ use tokio::sync::oneshot;
 
 use crate::direct::Tx;
 use crate::error::Fault;
-use crate::{WriteError, remembered};
+use crate::{WriteError, remembered, room};
 
 /// A change of the database. It can be made again when its transaction was lost.
 pub(crate) trait Change: Send + Sync + 'static {
     /// What it answers.
     type Output: Send + 'static;
+
+    /// Whether it frees more than it takes: such a change is made in a store that is full, too.
+    const MAKES_ROOM: bool = false;
 
     /// Makes the change. [`Fault::Refused`] only before anything is written: others share the transaction.
     fn apply(&self, tx: &DatabaseTransaction) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
@@ -26,6 +29,8 @@ where
     C::Output: Sync,
 {
     type Output = C::Output;
+
+    const MAKES_ROOM: bool = C::MAKES_ROOM;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
         let Self(change, remember) = self;
@@ -64,7 +69,9 @@ impl<C: Change> Waiting<C> {
 impl<C: Change> Work for Waiting<C> {
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
         Box::pin(async move {
-            self.answer = Some(match self.change.apply(tx).await {
+            let change = self.change.apply(tx);
+            let made = if C::MAKES_ROOM { room::with_reserve(tx, change).await } else { change.await };
+            self.answer = Some(match made {
                 Ok(output) => Ok(output),
                 Err(Fault::Refused(refusal)) => Err(refusal),
                 Err(Fault::Database(error)) => return Err(error),

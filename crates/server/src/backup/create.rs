@@ -16,6 +16,9 @@ use uuid::Uuid;
 use super::archive::{FORMAT, Hashed, Manifest, Part, Sums, VERSION, is_plain};
 use super::{BackupArgs, Failure, about, folder_of, reach, say, sync_folder, wait};
 
+/// How the names of the files end that belong to a database, behind its own.
+const BESIDE: [&str; 7] = ["", "-wal", "-shm", "-journal", ".lock", ".incoming", ".replacement"];
+
 /// How the names of folders begin in which a backup is being written.
 const UNFINISHED: &str = ".sluice-backup-";
 
@@ -31,6 +34,13 @@ pub(crate) fn backup(args: &BackupArgs) -> Result<ExitCode, Failure> {
     if args.file.exists() && !args.force {
         return Err(is_there(&args.file));
     }
+    if !args.place.data_dir.is_dir() {
+        let sentence = "there is no such folder of uploaded files; name the server's with --data-dir";
+        return Err(format!("{}: {sentence}", args.place.data_dir.display()).into());
+    }
+    if is_in_use(&args.file, source.path(), &args.place.data_dir).map_err(about("write", &args.file))? {
+        return Err(format!("{} belongs to the server; name another file", args.file.display()).into());
+    }
     let staging = Staging::beside(&args.file).map_err(about("write beside", &args.file))?;
     let copy = staging.folder.path().join("database");
     // The database first: whatever file a row of it names is on disk by then.
@@ -43,6 +53,21 @@ pub(crate) fn backup(args: &BackupArgs) -> Result<ExitCode, Failure> {
     let (workflows, files) = (snapshot.workflows.len(), sums.files());
     say(&format!("{}: workflows: {workflows}, files: {files}.", args.file.display()));
     Ok(ExitCode::SUCCESS)
+}
+
+/// Whether a server works with a file of this name: its database, what is beside that, or a file of a workflow.
+fn is_in_use(file: &Path, database: &Path, data_dir: &Path) -> io::Result<bool> {
+    let folder = folder_of(file).canonicalize()?;
+    let name = file.file_name().unwrap_or_default();
+    let is_beside = folder_of(database).canonicalize()? == folder;
+    let of_database = |end: &str| {
+        let mut own = database.file_name().unwrap_or_default().to_owned();
+        own.push(end);
+        own == name
+    };
+    let data_dir = data_dir.canonicalize()?;
+    let is_upload = FILE_FOLDERS.iter().any(|kind| folder.starts_with(data_dir.join(kind)));
+    Ok(is_upload || is_beside && BESIDE.iter().any(|end| of_database(end)))
 }
 
 fn is_there(file: &Path) -> Failure {

@@ -120,12 +120,11 @@ async fn planned(
 
 /// What the audit log says of an import.
 fn audited(outcome: &ImportOutcome) -> Kept {
-    let changed = outcome.iter().flatten().filter(|one| one.action != ImportAction::Unchanged);
-    let entry = |one: &Imported| {
-        let hashes = (one.before_hash.clone(), Some(one.after.definition.hash.clone()));
-        Some(AuditEntry::of_command("import", ("workflow", one.id?.to_string()), hashes))
-    };
-    Kept { answer: None, audit: changed.filter_map(entry).collect() }
+    let changes = outcome.iter().flatten().flat_map(Imported::changes);
+    let audit = changes.map(|(subject, id, [before, after])| {
+        AuditEntry::of_command("import", (subject, id), (before, after))
+    });
+    Kept { answer: None, audit: audit.collect() }
 }
 
 fn refusals(refused: &[ImportRefused], paths: &[PathBuf]) -> ExitCode {

@@ -13,7 +13,7 @@ use validator::Validate;
 use super::start::Objects;
 use super::view::{Run, run_view};
 use super::{detail_of, start};
-use crate::audit;
+use crate::audit::{self, Changed};
 use crate::extract::{OptionalJson, Query, RunId};
 use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
@@ -108,7 +108,7 @@ pub(crate) async fn run_retry(
     RunId(id): RunId,
     once: Once,
 ) -> Result<Answer<Run>, Problem> {
-    let remember = keep_change(&state, id, &once).await?;
+    let remember = keep_change(&state, id, &once, audit::run).await?;
     let snapshot = state.engine.run_retry(id, remember).await.map_err(|error| Resource::Run.engine(error))?;
     viewed(&state, &snapshot).await
 }
@@ -118,9 +118,10 @@ pub(crate) async fn keep_change(
     state: &AppState,
     id: Uuid,
     once: &Once,
+    changed: fn(&Snapshot) -> Vec<Changed>,
 ) -> Result<Option<Remember<Snapshot>>, Problem> {
     if !once.has_key() {
-        return Ok(once.tell(audit::run));
+        return Ok(once.tell(changed));
     }
     let RunDetail { version, log, .. } = detail_of(state, id).await?;
     // Of a batch, how far its rows are when the change is asked for.
@@ -128,7 +129,7 @@ pub(crate) async fn keep_change(
         Some(batch) => Some((batch.rows, state.db.batch_counts(id).await?)),
         None => None,
     };
-    Ok(once.keep(audit::run, move |run| {
+    Ok(once.keep(changed, move |run| {
         let view = run_view(run, Some(version.clone())).ok()?;
         kept(&[], &rows.into_iter().fold(view, |view, (total, counts)| view.with_rows(total, counts)))
     }))

@@ -18,7 +18,7 @@ use crate::form::{FileForm, is_form};
 use crate::once::{Once, kept};
 use crate::problem::{Kind, Problem, ProblemItem};
 use crate::refusal::Resource;
-use crate::responses::{BatchProblems, ServerProblems};
+use crate::responses::{BatchProblems, ServerProblems, VersionMissing};
 use crate::routes::PinQuery;
 use crate::routes::versions::pinned;
 use crate::table::{self, Table};
@@ -82,7 +82,7 @@ struct Source {
     )),
     responses(
         (status = 200, description = "The run that stands for the batch, about to begin.", body = Run, example = json!(examples::batch_run())),
-        BatchProblems, ServerProblems,
+        VersionMissing, BatchProblems, ServerProblems,
     )
 )]
 pub(crate) async fn batch_start(

@@ -10,6 +10,7 @@ use utoipa::IntoParams;
 use super::again::keep_change;
 use super::view::{Run, run_view};
 use super::{detail_of, detail_view};
+use crate::audit;
 use crate::extract::{FromQuery, Query, Reader, RunId, WorkflowId};
 use crate::lists::{ListAnswer, ListQuery};
 use crate::once::Once;
@@ -239,7 +240,7 @@ pub(crate) async fn run_cancel(
     RunId(id): RunId,
     once: Once,
 ) -> Result<Answer<Run>, Problem> {
-    let remember = keep_change(&state, id, &once).await?;
+    let remember = keep_change(&state, id, &once, audit::run).await?;
     let snapshot =
         state.engine.run_cancel(id, remember).await.map_err(|error| Resource::Run.engine(error))?;
     let version = state.db.version(snapshot.record.version_id).await?;
