@@ -269,7 +269,8 @@ async fn a_history_that_no_store_could_read_back_is_refused() {
     let id = app.create(&plain("plain")).await;
     let mut document = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
     document.as_object_mut().expect("a document").remove("checksum");
-    for (field, value) in [("created_at", json!("0000-01-01T00:00:00Z")), ("note", json!("x".repeat(1_001)))] {
+    for (field, value) in [("created_at", json!("0000-01-01T00:00:00Z")), ("note", json!("x".repeat(1_001)))]
+    {
         let mut wrong = document.clone();
         wrong["versions"][0][field] = value;
         let pointers = app.post("/wf/import/", &wrong).await.pointers();
