@@ -1,6 +1,7 @@
 //! The examples of the document work when they are pasted: each is sent, with ids of things that are there.
 
 use reqwest::Method;
+use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
 use crate::app::{App, id_of, ids, on_both_stores};
@@ -29,25 +30,53 @@ async fn scene(app: &App, document: &Value, path: &str) -> String {
     path
 }
 
+/// The form of an example, about a workflow that is there.
+async fn filled_in(app: &App, document: &Value, content: &Value) -> Form {
+    let schema = content["schema"]["$ref"].as_str().expect("a named form").trim_start_matches('#');
+    let is_file = |name: &str| {
+        let field = &document.pointer(schema).expect("its schema")["properties"][name];
+        [field, &field["items"]].iter().any(|field| field["format"] == "binary")
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut form = Form::new();
+    for (name, value) in content["example"].as_object().expect("fields") {
+        form = match name.as_str() {
+            "workflow_id" => form.text("workflow_id", app.create(&crate::graphs::plain("its files")).await),
+            name if is_file(name) => {
+                let files = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+                files.iter().fold(form, |form, file| {
+                    form.part(name.to_owned(), Part::text(text(file)).file_name("pasted.csv"))
+                })
+            }
+            name => form.text(name.to_owned(), text(value)),
+        };
+    }
+    form
+}
+
 async fn every_example_of_a_body_is_taken(app: App) {
     let document = app.get("/openapi.json").await.ok();
     let mut sent = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
             let bodies = operation["requestBody"]["content"].as_object();
-            for (kind, content) in bodies.into_iter().flatten().filter(|(kind, _)| kind.contains("json")) {
+            for (kind, content) in bodies.into_iter().flatten() {
                 let path = scene(&app, &document, path).await;
                 let name = operation["operationId"].as_str().expect("an operationId");
-                let body = content["example"].to_string();
-                let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
-                let answer = app.raw(method, &path, kind, body).await;
+                let answer = if kind.contains("json") {
+                    let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+                    app.raw(method, &path, kind, content["example"].to_string()).await
+                } else {
+                    assert_eq!((kind.as_str(), method.as_str()), ("multipart/form-data", "post"), "{name}");
+                    app.form(&path, filled_in(&app, &document, content).await).await
+                };
                 let is_documented = operation["responses"].get(answer.status.to_string()).is_some();
                 assert!(answer.status < 300 && is_documented, "{name}: {} {}", answer.status, answer.text);
                 sent.push(name.to_owned());
             }
         }
     }
-    for name in ["createWorkflow", "startRun", "processPauseAction", "patchWorkflow"] {
+    for name in ["createWorkflow", "startRun", "processPauseAction", "patchWorkflow", "uploadTestFiles"] {
         assert!(sent.iter().any(|sent| sent == name), "{name} is missing in {sent:?}");
     }
 }

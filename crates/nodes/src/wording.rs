@@ -18,14 +18,34 @@ pub(crate) fn describe(error: &ValidationError<'_>, root: &str, found: &mut Vec<
         let fits_roughly = |form: &&Vec<ValidationError<'_>>| {
             !form.iter().any(|e| e.instance_path() == here && matches!(e.kind(), Kind::Type { .. }))
         };
+        if let Some(words) = words(context) {
+            return found.push(problem(error, root, &not_among(error.instance(), &words)));
+        }
         if let Some(form) = context.iter().find(fits_roughly) {
             return form.iter().for_each(|error| describe(error, root, found));
         }
     }
+    found.push(problem(error, root, &predicate(error)));
+}
+
+/// A sentence about the place of an error.
+fn problem(error: &ValidationError<'_>, root: &str, predicate: &str) -> ConfigProblem {
     let pointer = error.instance_path().as_str().to_owned();
-    let mut message = format!("{} {}", subject(&pointer, root), predicate(error));
-    message.push_str(if message.ends_with('?') { "" } else { "." });
-    found.push(ConfigProblem { pointer, message });
+    let end = if predicate.ends_with('?') { "" } else { "." };
+    let message = format!("{} {predicate}{end}", subject(&pointer, root));
+    ConfigProblem { pointer, message }
+}
+
+/// The words of which one is asked for, where every form is one.
+fn words(forms: &[Vec<ValidationError<'_>>]) -> Option<Value> {
+    let word = |form: &Vec<ValidationError<'_>>| match form.as_slice() {
+        [one] => match one.kind() {
+            ValidationErrorKind::Constant { expected_value } => Some(Value::clone(expected_value)),
+            _ => None,
+        },
+        _ => None,
+    };
+    forms.iter().map(word).collect::<Option<Vec<Value>>>().map(Value::from)
 }
 
 /// The value at `pointer`, as the subject of a sentence: `"name"`, or what `root` says for the whole.

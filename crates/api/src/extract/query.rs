@@ -72,8 +72,9 @@ impl Reader {
         let (_, value) = self.pairs.iter().rev().find(|(key, _)| key == name)?;
         let parsed = parse(value);
         if parsed.is_none() {
-            let shown: String = value.chars().take(MAX_TEXT).collect();
-            let detail = format!("{name} must be {wanted}, but it is {shown:?}.");
+            let (shown, count) = (value.chars().take(MAX_TEXT).collect::<String>(), value.chars().count());
+            let more = if count > MAX_TEXT { format!("…, {count} characters") } else { String::new() };
+            let detail = format!("{name} must be {wanted}, but it is {shown:?}{more}.");
             self.found.push(ProblemItem::new(format!("/{name}"), code, detail));
         }
         parsed

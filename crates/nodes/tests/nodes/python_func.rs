@@ -49,6 +49,7 @@ fn the_policy_is_within_what_the_server_allows() {
         (json!({"timeout_seconds": 0}), "/policy/timeout_seconds"),
         (json!({"timeout_seconds": "3"}), "/policy/timeout_seconds"),
         (json!({"retry": {"max_attempts": 0}}), "/policy/retry/max_attempts"),
+        (json!({"retry": {"max_attempts": 4_294_967_296_u64}}), "/policy/retry/max_attempts"),
         (json!({"retry": {"backoff_factor": 0.5}}), "/policy/retry/backoff_factor"),
         (json!({"retry": {"on": ["oops"]}}), "/policy/retry/on/0"),
     ] {
@@ -56,6 +57,11 @@ fn the_policy_is_within_what_the_server_allows() {
         let places: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(places, [place], "{problems:?}");
     }
+    let wrong = json!({"policy": {"retry": {"on": ["timeuot"]}}});
+    let problems = Builtin::default().config_problems(&node(PYTHON_FUNC, &wrong));
+    let expected = "Item 0 of \"on\" is \"timeuot\", but has to be one of \"error\", \"timeout\", \"crash\"; \
+        did you mean \"timeout\"?";
+    assert_eq!(problems[0].message, expected);
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn too_large(bytes: usize, query: ExportQuery) -> Problem {
 /// Takes a document of exportWorkflow, what createWorkflow takes, a definition alone, or a list of these, up to 100:
 /// all are imported, or none. With `create` each is a new workflow, its name made unique; versions and labels of a
 /// document come with it. With `update` the workflow with the document's id is updated, or else the one with its name;
-/// where there is neither, it is created and keeps its id. An update saves as updateWorkflow does. Every problem of every
+/// where there is neither, it is created, and keeps its id if that is a UUIDv7. An update saves as updateWorkflow does. Every problem of every
 /// workflow is told, with the codes of createWorkflow and `checksum_mismatch`.
 #[utoipa::path(
     post, path = "/wf/import/", tag = "workflows", operation_id = "importWorkflows",
