@@ -24,7 +24,7 @@ enum AuditLog {
 const SQLITE_APPEND_ONLY: [&str; 3] = [
     // A REPLACE deletes without asking the trigger for deletes.
     "CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log \
-     WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR rowid = NEW.rowid) BEGIN \
+     WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR NEW.rowid > 0 AND rowid = NEW.rowid) BEGIN \
      SELECT RAISE(ABORT, 'the audit log is append-only'); END",
     "CREATE TRIGGER audit_log_no_update BEFORE UPDATE ON audit_log BEGIN \
      SELECT RAISE(ABORT, 'the audit log is append-only'); END",

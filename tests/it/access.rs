@@ -488,6 +488,11 @@ async fn pages_of_named_sites_may_call(mut app: App) {
         let headers = [("origin", origin), ("x-api-key", &key)];
         let answer = app.with_headers(Method::GET, "/wf/", &headers, None).await;
         assert_eq!(answer.headers.contains_key("access-control-allow-origin"), is_named);
+        // A refusal can be read too.
+        let long = format!("/wf/?q={}", "x".repeat(9_000));
+        let refused = app.with_headers(Method::GET, &long, &headers, None).await;
+        assert_eq!(refused.status, 414, "{}", refused.text);
+        assert_eq!(refused.headers.contains_key("access-control-allow-origin"), is_named);
     }
 }
 

@@ -364,6 +364,10 @@ async fn nothing_is_overwritten_unasked() {
         own.push(end);
         refused(place.run("backup", Path::new(&own), &["--force"]), 1, "belongs to the server");
     }
+    let link = folder.path().join("link.db");
+    std::os::unix::fs::symlink(&database, &link).expect("a link");
+    refused(place.run("backup", &link, &["--force"]), 1, "belongs to the server");
+    std::fs::remove_file(&link).expect("the link");
     assert!(std::fs::read(&database).expect("the database") == kept);
     let elsewhere = Place { url: place.url.clone(), data: folder.path().join("none") };
     refused(elsewhere.run("backup", &folder.path().join("b.tar"), &[]), 1, "--data-dir");

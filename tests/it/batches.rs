@@ -17,6 +17,7 @@ on_both_stores!(
     a_row_that_is_retried_survives_a_crash,
     a_row_may_wait_for_a_person,
     a_batch_survives_a_crash,
+    a_deleted_batch_is_written_down_once,
     a_canceled_batch_stops,
     nothing_of_a_canceled_batch_begins,
     a_row_of_a_canceled_batch_is_not_retried,
@@ -211,6 +212,19 @@ async fn a_row_may_wait_for_a_person(app: App) {
     }
     let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
     assert_eq!(batch["batch"]["completed"], 2);
+}
+
+async fn a_deleted_batch_is_written_down_once(app: App) {
+    let workflow = app.create(&gated("gated")).await;
+    let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(10)})).await.ok());
+    eventually("the rows to wait", async || {
+        (app.read_run(&batch).await["batch"]["paused"] == 10).then_some(())
+    })
+    .await;
+    app.delete(&format!("/wf/{workflow}/")).await.expect(204);
+    let told = app.get("/audit/?operation=deleteWorkflow&page_size=100").await.ok();
+    let told: Vec<_> = told.as_array().expect("a list").iter().map(|entry| &entry["subject_id"]).collect();
+    assert_eq!(told, [&json!(workflow), &json!(batch)]);
 }
 
 async fn a_batch_survives_a_crash(mut app: App) {

@@ -202,7 +202,25 @@ async fn what_is_full_can_be_emptied() {
         refused += usize::from(app.patch(&path, &fill, None).await.status == 503);
     }
     app.delete(&format!("/wf/{gate}/")).await.expect(204);
-    for id in &created {
+    // While others go on trying to fill it.
+    let filling = async {
+        let mut made = Vec::new();
+        for n in 0..200 {
+            let answer = app.post("/wf/", &plain(&format!("again {n}"))).await;
+            match answer.status {
+                200 => made.push(id_of(&answer.json())),
+                _ => drop(answer.problem(503)),
+            }
+        }
+        made
+    };
+    let emptying = async {
+        for id in &created {
+            app.delete(&format!("/wf/{id}/")).await.expect(204);
+        }
+    };
+    let (made, ()) = tokio::join!(filling, emptying);
+    for id in &made {
         app.delete(&format!("/wf/{id}/")).await.expect(204);
     }
     app.create(&plain("there is room")).await;

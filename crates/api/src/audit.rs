@@ -109,9 +109,14 @@ pub(crate) fn unlabeled(workflow_id: Uuid) -> impl Fn(&LabelRow) -> Vec<Changed>
 
 /// A run, with the status that it had, unless it is new, and the one that the change gave it.
 pub(crate) fn run(snapshot: &Snapshot) -> Vec<Changed> {
-    let before = snapshot.before.map(|status| status.as_str().to_owned());
+    let before = snapshot.told.as_ref().map(|told| told.before.as_str().to_owned());
     let after = Some(snapshot.record.status.as_str().to_owned());
     vec![Changed { before, after, ..Changed::made("run", snapshot.record.id) }]
+}
+
+/// A run that goes with its workflow. Rows go with their batch, which calls them off too.
+pub(crate) fn run_called_off(snapshot: &Snapshot) -> Vec<Changed> {
+    if snapshot.record.batch_row.is_some() { Vec::new() } else { run(snapshot) }
 }
 
 /// A pause that was settled, with the decision and whose it is.

@@ -70,7 +70,6 @@ const MAX_URI: usize = 8 << 10;
 /// What the outermost layer works with.
 #[derive(Clone)]
 pub(crate) struct Edge {
-    pub(crate) settings: Arc<Settings>,
     pub(crate) operations: Operations,
     /// The numbers of requests.
     pub(crate) counted: Counted,
@@ -94,10 +93,9 @@ pub(crate) async fn edge(State(edge): State<Edge>, mut request: Request, next: N
     let is_quiet = QUIET.contains(&path);
     let tracer = edge.tracer.as_ref().filter(|_| !is_quiet);
     let trace = Trace::begin(request.headers(), tracer, &method, path);
-    let mut response = match (too_long(&request), trace.context()) {
-        (Some(problem), _) => problem.into_response(),
-        (None, None) => in_time(request, next, &edge.settings).await,
-        (None, Some(context)) => in_time(request, next, &edge.settings).with_context(context.clone()).await,
+    let mut response = match trace.context() {
+        None => next.run(request).await,
+        Some(context) => next.run(request).with_context(context.clone()).await,
     };
     let caller = response.extensions_mut().remove::<Caller>().unwrap_or_default();
     let mut response = written_out(response, &method, path, &id, &trace);
@@ -140,8 +138,11 @@ fn too_long(request: &Request) -> Option<Problem> {
     })
 }
 
-/// Runs what answers, and gives up a body that stops coming.
-async fn in_time(request: Request, next: Next, settings: &Settings) -> Response {
+/// Refuses what is too long, and gives up a body that stops coming.
+pub(crate) async fn bounded(State(settings): State<Arc<Settings>>, request: Request, next: Next) -> Response {
+    if let Some(problem) = too_long(&request) {
+        return problem.into_response();
+    }
     if request.body().is_end_stream() {
         return next.run(request).await;
     }

@@ -374,7 +374,7 @@ fn detail(kind: Kind) -> &'static str {
         Kind::NameTaken => "Another workflow has this name. Choose another one.",
         Kind::MethodNotAllowed => "This path doesn't take this method. The header Allow says which it takes.",
         Kind::HeadersTooLarge => "The headers are longer than 65536 bytes. Send fewer, or shorter ones.",
-        Kind::BadRequest => "There is more than one header Idempotency-Key. Send it once.",
+        Kind::BadRequest => "The request can't be read. Compare it with the document at /openapi.json.",
         Kind::TooLarge => "The body is larger than 8388608 bytes. Send less at once.",
         Kind::UnsupportedMediaType => {
             "The body must be JSON. Send it with the header Content-Type: application/json."

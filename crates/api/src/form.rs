@@ -9,6 +9,7 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::StatusCode;
 use http_body_util::Limited;
 use sluice_domain::naming;
+use sluice_domain::validation::pointer_step;
 
 use crate::AppState;
 use crate::extract::media_type;
@@ -78,7 +79,7 @@ pub(crate) async fn piece(field: &mut Field<'_>) -> Result<Option<Bytes>, Proble
 
 /// A text field of at most `max` characters.
 pub(crate) async fn text(field: &mut Field<'_>, max: usize) -> Result<String, Problem> {
-    let pointer = format!("/{}", field.name().unwrap_or_default());
+    let pointer = format!("/{}", pointer_step(field.name().unwrap_or_default()));
     let refused = |code: &str, detail: String| {
         Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new(pointer.as_str(), code, detail)])
     };

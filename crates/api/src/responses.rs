@@ -186,6 +186,11 @@ problems! {
         VersionNotFound: "There is no such version.",
         LabelNotFound: "There is no such label.",
     }
+    /// What a call that names a version by its number can answer.
+    NumberMissing {
+        WorkflowNotFound: "There is no such workflow.",
+        VersionNotFound: "There is no such version.",
+    }
     /// What every call on a label can answer.
     LabelMissing {
         WorkflowNotFound: "There is no such workflow.",

@@ -156,13 +156,12 @@ fn swagger_ui() -> SwaggerUi {
 pub fn app(state: AppState) -> Router {
     let operations = operations();
     let edge = edge::Edge {
-        settings: Arc::clone(&state.settings),
         counted: state.metrics.of(operations.ids()),
         tracer: state.engine.tracer().cloned(),
         operations,
     };
     let origins = state.settings.cors_origins.clone();
-    let keyed = state.clone();
+    let (keyed, settings) = (state.clone(), Arc::clone(&state.settings));
     let routed = calls()
         .merge(uploads().layer(DefaultBodyLimit::disable()))
         .route("/openapi.json", get(document::served))
@@ -171,7 +170,9 @@ pub fn app(state: AppState) -> Router {
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
         .layer(axum::middleware::from_fn_with_state(keyed.clone(), once::once))
         .layer(axum::middleware::from_fn_with_state(keyed, access::access))
-        .layer(CatchPanicLayer::custom(edge::panicked));
+        .layer(CatchPanicLayer::custom(edge::panicked))
+        .layer(axum::middleware::from_fn_with_state(settings, edge::bounded));
+    // Around all that answers, so that a page can read it, and inside of what is told of every answer.
     let routed = if origins.is_empty() { routed } else { routed.layer(headers::cors(&origins)) };
     let routed = routed.layer(axum::middleware::from_fn_with_state(edge, edge::edge));
     // A path is rewritten before it is routed, so this layer is around the router and not in it.

@@ -59,7 +59,7 @@ impl Step {
 
 impl Driver {
     pub(crate) fn new(journal: Arc<Journal>, tools: Tools, run: Snapshot) -> Self {
-        let Snapshot { record, state, plan, before: _ } = run;
+        let Snapshot { record, state, plan, told: _ } = run;
         let batch = record.parent_run_id.filter(|_| record.batch_row.is_some());
         let rows = batch.and_then(|batch| journal.driven_batch(batch));
         let work = Work::new(tools, record.workflow_id, rows.map(|rows| rows.called_off).unwrap_or_default());
@@ -80,13 +80,13 @@ impl Driver {
     /// The run as the driver has it.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let (record, state, plan) = (self.record.clone(), self.state.clone(), Arc::clone(&self.plan));
-        Snapshot { record, state, plan, before: None }
+        Snapshot { record, state, plan, told: None }
     }
 
     /// The run, once nothing more is to be driven.
     pub(crate) fn into_snapshot(self) -> Snapshot {
         let Self { record, state, plan, .. } = self;
-        Snapshot { record, state, plan, before: None }
+        Snapshot { record, state, plan, told: None }
     }
 
     /// Tells a run its first `inputs` and, if it has a place, to go on, in one commit; starts what follows from

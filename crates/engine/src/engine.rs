@@ -54,8 +54,17 @@ pub struct Snapshot {
     pub state: RunState,
     /// What it runs.
     pub plan: Arc<Plan>,
-    /// Its status before somebody's word made it what it is; none where nobody has told it anything.
-    pub before: Option<RunStatus>,
+    /// What somebody's word has just changed; nothing where it is as it was found.
+    pub told: Option<Told>,
+}
+
+/// What somebody's word has changed in a run.
+#[derive(Clone, Debug)]
+pub struct Told {
+    /// Its status before.
+    pub before: RunStatus,
+    /// What has happened.
+    pub events: Vec<Event>,
 }
 
 /// Starts, settles and cancels runs, and sees to it that they are driven. Cheap to clone.
@@ -296,7 +305,7 @@ impl Engine {
         let plan = self.0.plans.get(record.version_id).await?;
         let fold = || RunState::from_log(log);
         let state = if log.len() > FEW { tokio::task::block_in_place(fold) } else { fold() };
-        Ok(Snapshot { record, state, plan, before: None })
+        Ok(Snapshot { record, state, plan, told: None })
     }
 
     /// Changes whenever a pause was opened or settled, or a run ended.
@@ -361,7 +370,7 @@ impl Engine {
     /// A driver of a run that is about to begin.
     pub(crate) async fn new_driver(&self, record: RunRecord) -> Result<Driver, EngineError> {
         let plan = self.0.plans.get(record.version_id).await?;
-        Ok(self.driver(Snapshot { record, state: RunState::default(), plan, before: None }))
+        Ok(self.driver(Snapshot { record, state: RunState::default(), plan, told: None }))
     }
 
     /// Tells a run the first that it is ever told.
@@ -519,7 +528,7 @@ impl Engine {
             if decision.events.is_empty() {
                 return Ok(snapshot);
             }
-            snapshot.before = Some(snapshot.record.status);
+            snapshot.told = Some(Told { before: snapshot.record.status, events: decision.events.clone() });
             snapshot.record = of_state(&snapshot.record, &snapshot.state);
             let commit = Commit {
                 record: snapshot.record.clone(),

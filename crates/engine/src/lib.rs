@@ -23,7 +23,7 @@ mod store;
 mod work;
 
 pub use batch::StartBatch;
-pub use engine::{Engine, Snapshot, StartRun};
+pub use engine::{Engine, Snapshot, StartRun, Told};
 pub use error::EngineError;
 pub use execute::Executors;
 pub use follow::{Follow, Followed};

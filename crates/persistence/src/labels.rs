@@ -185,8 +185,6 @@ impl Change for DropLabel {
     /// The label, as it was.
     type Output = LabelRow;
 
-    const MAKES_ROOM: bool = true;
-
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelRow, Fault> {
         let Self { workflow_id, name, by } = self;
         let label = existing(tx, *workflow_id, name).await?;

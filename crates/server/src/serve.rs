@@ -96,13 +96,25 @@ async fn check_access(args: &ServeArgs, database: &Database) -> Result<(), Failu
             "without API keys no other web site may call, also not those of --cors-origin: make a key"
         );
     }
-    let addresses = [Some(args.listen), args.observe.metrics_listen];
-    let reachable = addresses.into_iter().flatten().find(|address| !address.ip().is_loopback());
-    let Some(reachable) = reachable.filter(|_| !has_keys) else { return Ok(()) };
+    if has_keys {
+        return Ok(());
+    }
+    if let Some(numbers) = args.observe.metrics_listen.filter(|address| !address.ip().is_loopback()) {
+        let problem = format!(
+            "{numbers}, for the numbers, can be reached from other machines, and there is no API key: such a server is for \
+             this machine alone. Let the numbers be asked for at 127.0.0.1, make a key with `sluice keys create`, or \
+             use --insecure-no-auth. The numbers themselves are told without a key."
+        );
+        return Err(problem.into());
+    }
+    if args.listen.ip().is_loopback() {
+        return Ok(());
+    }
     let problem = format!(
-        "{reachable} can be reached from other machines, and there is no API key. Make one with `sluice keys create --name \
+        "{} can be reached from other machines, and there is no API key. Make one with `sluice keys create --name \
          admin --scope admin` on the same database, or listen on 127.0.0.1, or let everyone do everything with \
-         --insecure-no-auth."
+         --insecure-no-auth.",
+        args.listen
     );
     Err(problem.into())
 }

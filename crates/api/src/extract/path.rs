@@ -22,8 +22,10 @@ fn id_schema() -> Object {
 /// What labels look like.
 pub(crate) const LABEL: &str = "^[a-z][a-z0-9_-]{0,63}$";
 
+/// The highest number that stands for a version.
+const MAX_PINNED: i32 = 999_999_999;
 /// What stands for a version.
-pub(crate) const PIN: &str = "^([1-9][0-9]{0,9}|[a-z][a-z0-9_-]{0,63})$";
+pub(crate) const PIN: &str = "^([1-9][0-9]{0,8}|[a-z][a-z0-9_-]{0,63})$";
 
 macro_rules! ids {
     ($($name:ident is $param:literal of $resource:ident: $description:literal, $example:expr;)*) => {
@@ -144,7 +146,7 @@ pub(crate) fn parse_pin(text: &str) -> Option<Pin> {
         "draft" | "latest" => Some(Pin::Latest),
         label if is_label(label) => Some(Pin::Label(label.to_owned())),
         number if number.starts_with(|c: char| ('1'..='9').contains(&c)) => {
-            number.parse().ok().map(Pin::Number)
+            number.parse().ok().filter(|number| *number <= MAX_PINNED).map(Pin::Number)
         }
         _ => None,
     }

@@ -173,7 +173,7 @@ impl Reader {
 
     /// A number, `draft` or a label.
     pub(crate) fn pin(&mut self, name: &str) -> Option<Pin> {
-        self.read(name, "format", "a number from 1, `draft`, or a label", super::parse_pin)
+        self.read(name, "format", "a number from 1, `latest` or `draft`, or a label", super::parse_pin)
     }
 
     /// The name of a label.

@@ -11,6 +11,7 @@ use serde_path_to_error::{Path, Segment};
 use sluice_domain::validation::pointer_step;
 use utoipa::ToSchema;
 
+use crate::parameters::IN_ONE_LINE;
 use crate::problem::ProblemItem;
 use crate::state::lock;
 
@@ -101,8 +102,14 @@ fn collect(error: &ValidationError<'_>, found: &mut Vec<ProblemItem>) {
         ValidationErrorKind::Maximum { limit } => {
             report(at, "range", format!("This must be at most {limit}."))
         }
-        ValidationErrorKind::Pattern { .. } => {
-            report(at, "pattern", "This may not hold control characters. Leave them out.".to_owned());
+        ValidationErrorKind::Pattern { pattern } => {
+            let detail = match pattern.as_str() {
+                IN_ONE_LINE => "This may not hold control characters. Leave them out.".to_owned(),
+                pattern => {
+                    format!("This must have the form {pattern}, but it is {}.", shown(error.instance()))
+                }
+            };
+            report(at, "pattern", detail);
         }
         ValidationErrorKind::Format { format } => {
             report(at, "format", format!("This must be a {format}, but it is {}.", shown(error.instance())));

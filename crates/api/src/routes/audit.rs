@@ -30,15 +30,16 @@ pub(crate) struct AuditEntry {
     operation: String,
     /// The id of the request, as its answer had it in `x-request-id`.
     request_id: String,
-    /// What kind of thing has changed: `workflow`, `label`, `run`, `dataset`, `file` or `key`.
+    /// What kind of thing has changed: `workflow`, `label`, `run`, `pause`, `dataset`, `file` or `key`.
     subject: String,
     /// Which one: its id; of a label, the id of its workflow, `/` and the label; of a file, its path.
     subject_id: String,
-    /// What it was before: of a workflow the hash of its definition, of a label the number of its version, of a key its
-    /// scopes. Null when it was not there, or when nothing of this kind has changed.
+    /// What it was before: of a workflow the hash of its definition, of a label the number of its version and whether it is
+    /// `protected`, of a run its status, of a pause `open`, of a key its scopes, whether it is for others and until when.
+    /// Null when it was not there, or has no such state.
     #[schema(required = true)]
     before: Option<String>,
-    /// What it is since; of a run its status.
+    /// What it is since; of a pause the decision and whose it is. Null when it is gone, or has no such state.
     #[schema(required = true)]
     after: Option<String>,
 }

@@ -16,7 +16,7 @@ use crate::once::{Once, kept};
 use crate::problem::Problem;
 use crate::refusal::{Resource, no_label};
 use crate::responses::{
-    BodyProblems, LabelMissing, NoEarlierVersion, ServerProblems, TooManyLabels, VersionMissing,
+    BodyProblems, LabelMissing, NoEarlierVersion, NumberMissing, ServerProblems, TooManyLabels,
     WorkflowMissing,
 };
 use crate::time::Timestamp;
@@ -118,7 +118,7 @@ pub(crate) async fn label_list(
     request_body(content = LabelRequest, description = "Where it shall stand.", example = json!(examples::label_request())),
     responses(
         (status = 200, description = "The label.", body = Label, example = json!(examples::label())),
-        VersionMissing, BodyProblems, TooManyLabels, ServerProblems,
+        NumberMissing, BodyProblems, TooManyLabels, ServerProblems,
     )
 )]
 pub(crate) async fn label_set(

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use axum::Json as Answer;
 use axum::extract::{RawQuery, State};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sluice_domain::pause::{Pause, PauseAction, PauseDecision};
-use sluice_domain::run::RunState;
+use sluice_domain::run::{Event, RunState, TaskPath};
 use sluice_engine::Snapshot;
 use sluice_persistence::{RunDetail, RunFilter, RunOrder};
 use std::sync::Arc;
@@ -242,28 +243,34 @@ pub(crate) async fn pause_settle(
     };
     let (node_id, decision): (_, PauseDecision) = request.into();
     caller.acts_for(&decision.user_id)?;
-    let remember = keep_change(&state, id, &once, settled_last).await?;
+    let remember = keep_change(&state, id, &once, settled).await?;
     let settled = state.engine.run_settle(id, node_id, decision, remember).await;
     let snapshot = settled.map_err(|error| Resource::Run.engine(error))?;
     let version = state.db.version(snapshot.record.version_id).await?;
     run_view(&snapshot, version).map(Answer)
 }
 
-/// What a decision changes: the run, and the pause that was settled last.
-fn settled_last(run: &Snapshot) -> Vec<Changed> {
-    let pauses = PauseHistory::all(run.record.id, &run.state).into_iter().map(|(pause, _)| pause);
-    let last = pauses.max_by_key(|pause| pause.resume_time.map(|at| at.0));
-    let pause = last.and_then(|pause| {
-        Some(audit::settled(&pause.id, pause.resume_action?, pause.resume_user_id.as_deref()?))
+/// What a decision changes: the run, and the pause that it settles.
+fn settled(run: &Snapshot) -> Vec<Changed> {
+    let events = run.told.iter().flat_map(|told| &told.events);
+    let decided = events.filter_map(|event| match event {
+        Event::PauseSettled { task, decision, at } => Some((task, decision, *at)),
+        _ => None,
     });
-    audit::run(run).into_iter().chain(pause).collect()
+    let pauses = PauseHistory::all(run.record.id, &run.state);
+    let pause_of = |(task, decision, at): (&TaskPath, &PauseDecision, DateTime<Utc>)| {
+        let is_it = |pause: &PauseHistory| {
+            pause.node_id == task.node && pause.resume_time.is_some_and(|resumed| resumed.0 == at)
+        };
+        let (pause, _) = pauses.iter().find(|(pause, _)| is_it(pause))?;
+        Some(audit::settled(&pause.id, decision.action, &decision.user_id))
+    };
+    audit::run(run).into_iter().chain(decided.filter_map(pause_of)).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use chrono::DateTime;
-    use sluice_domain::run::{Event, TaskPath};
 
     #[test]
     fn pauses_are_numbered_and_newest_first() {

@@ -356,7 +356,7 @@ pub(crate) struct DrawQuery {
     #[param(value_type = schema::DrawingFormat, required = false)]
     format: Drawing,
     /// Which version: a number, `latest` or `draft` for the current state, or a label.
-    #[param(value_type = String, pattern = "^([1-9][0-9]{0,9}|[a-z][a-z0-9_-]{0,63})$", required = false)]
+    #[param(value_type = String, pattern = "^([1-9][0-9]{0,8}|[a-z][a-z0-9_-]{0,63})$", required = false)]
     version: Option<Pin>,
     /// A run of the workflow: its version is drawn, with its nodes in the colours of their status. A key needs the scope
     /// `runs:read` for it too.

@@ -507,7 +507,7 @@ pub(crate) async fn workflow_delete(
         }
     }
     for run in state.db.unfinished_runs(id).await? {
-        match state.engine.run_cancel(run, once.tell(audit::run)).await {
+        match state.engine.run_cancel(run, once.tell(audit::run_called_off)).await {
             // A run that ended or vanished meanwhile needs no canceling. Where the store has no room for that, the run
             // goes with the workflow as it is.
             Ok(_) | Err(EngineError::NotFound | EngineError::Refused(_)) => {}

@@ -360,8 +360,8 @@ impl Incoming {
     }
 }
 
-/// The highest number of a version: there must be room for those to come.
-const MAX_NUMBER: i64 = 1_000_000_000;
+/// The highest number of a version: there must be room for those to come, which are named by 999,999,999 at most.
+const MAX_NUMBER: i64 = 900_000_000;
 const NAME: &str = "A name must have 1 to 255 characters without control characters.";
 const NUMBERS: &str =
     "The versions must come in order, each with the number after the one before, from 1 on.";

@@ -29,6 +29,22 @@ pub(super) async fn write(
     direct: Option<&Direct>,
     jobs: impl Iterator<Item = Job>,
 ) -> Option<DbErr> {
+    // First what makes room: with the others it would share their fate in a store that is full.
+    let (freeing, others): (Vec<Job>, Vec<Job>) = jobs.partition(Job::makes_room);
+    let lost = match freeing.is_empty() {
+        true => None,
+        false => write_some(db, None, freeing).await,
+    };
+    match lost {
+        Some(error) => {
+            fail(others, &error);
+            Some(error)
+        }
+        None => write_some(db, direct, others).await,
+    }
+}
+
+async fn write_some(db: &DatabaseConnection, direct: Option<&Direct>, jobs: Vec<Job>) -> Option<DbErr> {
     let (mut together, apart) = split(jobs);
     let directly = match direct {
         Some(direct) => write_directly(direct, &mut together).await,
@@ -64,9 +80,9 @@ pub(super) async fn write(
 }
 
 /// What can share a transaction, and what would spoil it: commits to a log that others extend as well.
-fn split(jobs: impl Iterator<Item = Job>) -> (Vec<Job>, Vec<Job>) {
+fn split(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
     let mut ends = BTreeMap::new();
-    jobs.filter(|job| !matches!(job, Job::Stop)).partition(|job| match job {
+    jobs.into_iter().filter(|job| !matches!(job, Job::Stop)).partition(|job| match job {
         Job::Commit(commit) => commit.follows(&mut ends),
         Job::Create(_) | Job::Work(_) | Job::Stop => true,
     })

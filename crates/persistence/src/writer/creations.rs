@@ -47,6 +47,10 @@ pub(super) async fn insert(tx: &Tx<'_>, mut creations: Vec<&mut Creation>) -> Re
 }
 
 impl Work for Creation {
+    fn makes_room(&self) -> bool {
+        false
+    }
+
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
         Box::pin(async move { insert(&Tx::Orm(tx), vec![self]).await })
     }

@@ -48,6 +48,12 @@ enum Job {
     Stop,
 }
 
+impl Job {
+    fn makes_room(&self) -> bool {
+        matches!(self, Self::Work(work) if work.makes_room())
+    }
+}
+
 /// The way to the writer.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,

@@ -43,6 +43,9 @@ where
 
 /// A change whose type is forgotten, so that different ones can wait in one queue.
 pub(super) trait Work: Send {
+    /// As [`Change::MAKES_ROOM`].
+    fn makes_room(&self) -> bool;
+
     /// Makes the change and keeps the answer.
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>>;
 
@@ -67,6 +70,10 @@ impl<C: Change> Waiting<C> {
 }
 
 impl<C: Change> Work for Waiting<C> {
+    fn makes_room(&self) -> bool {
+        C::MAKES_ROOM
+    }
+
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
         Box::pin(async move {
             let change = self.change.apply(tx);

@@ -60,6 +60,7 @@ fn is_in_use(file: &Path, database: &Path, data_dir: &Path) -> io::Result<bool> 
     let folder = folder_of(file).canonicalize()?;
     let name = file.file_name().unwrap_or_default();
     let is_beside = folder_of(database).canonicalize()? == folder;
+    let leads_to_it = file.canonicalize().is_ok_and(|file| file == database);
     let of_database = |end: &str| {
         let mut own = database.file_name().unwrap_or_default().to_owned();
         own.push(end);
@@ -67,7 +68,7 @@ fn is_in_use(file: &Path, database: &Path, data_dir: &Path) -> io::Result<bool> 
     };
     let data_dir = data_dir.canonicalize()?;
     let is_upload = FILE_FOLDERS.iter().any(|kind| folder.starts_with(data_dir.join(kind)));
-    Ok(is_upload || is_beside && BESIDE.iter().any(|end| of_database(end)))
+    Ok(leads_to_it || is_upload || is_beside && BESIDE.iter().any(|end| of_database(end)))
 }
 
 fn is_there(file: &Path) -> Failure {

@@ -206,7 +206,7 @@ impl Serialize for LoopBody {
 
 /// The run as clients see it.
 pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Result<Run, Problem> {
-    let Snapshot { record, state, plan, before: _ } = snapshot;
+    let Snapshot { record, state, plan, told: _ } = snapshot;
     let until = state.ended_at.unwrap_or_else(clock::now);
     let duration = (until - record.start_time).as_seconds_f64().max(0.0);
     let outputs = (state.status != RunStatus::Pending).then(|| state.outputs_by_label(plan));

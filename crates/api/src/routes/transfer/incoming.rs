@@ -1,5 +1,6 @@
 //! From the body of an import to the workflows in it, every problem of all of them found at once.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -117,21 +118,23 @@ fn one(json: &str, kinds: &Builtin) -> Result<(Incoming, Vec<validation::Diagnos
     };
     match incoming {
         Some(incoming) if !found.iter().any(validation::Diagnostic::is_error) => Ok((incoming, found)),
-        _ => Err(problems(json, found)),
+        Some(_) => Err(problems(json, found)),
+        // Reading stopped at the first part of another form; the schemas of the document know them all.
+        None => Err(Some(misshapes(json))
+            .filter(|items| !items.is_empty())
+            .unwrap_or_else(|| found.into_iter().map(item).collect())),
     }
 }
 
-/// Reading stops at the first part of another form; the schemas of the document know them all.
+/// What is wrong in what could be read, each place once.
 fn problems(json: &str, found: Vec<validation::Diagnostic>) -> Vec<ProblemItem> {
-    let (misfits, errors): (Vec<_>, Vec<_>) = found
-        .into_iter()
-        .filter(validation::Diagnostic::is_error)
-        .partition(|one| one.code == Code::ShapeInvalid);
-    let mut items = if misfits.is_empty() { Vec::new() } else { misshapes(json) };
-    if items.is_empty() {
-        items.extend(misfits.into_iter().map(item));
-    }
-    items.extend(errors.into_iter().map(item));
+    let errors: Vec<_> = found.into_iter().filter(validation::Diagnostic::is_error).collect();
+    let is_misshapen = errors.iter().any(|one| one.code == Code::ShapeInvalid);
+    let mut items = if is_misshapen { misshapes(json) } else { Vec::new() };
+    let told: HashSet<String> = items.iter().map(|item| item.pointer.clone()).collect();
+    let is_new =
+        |one: &validation::Diagnostic| one.code != Code::ShapeInvalid || !told.contains(&one.pointer);
+    items.extend(errors.into_iter().filter(is_new).map(item));
     items
 }
 

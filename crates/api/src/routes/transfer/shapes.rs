@@ -17,7 +17,7 @@ pub(crate) struct WorkflowDocument {
     #[schema(pattern = "^sluice/workflow$")]
     format: String,
     /// 1 in this release.
-    #[schema(minimum = 1, maximum = 1)]
+    #[schema(minimum = 1)]
     format_version: u32,
     /// The id that it has where it comes from.
     #[schema(required = false, nullable = true)]
@@ -53,7 +53,7 @@ pub(crate) struct WorkflowDocument {
 #[derive(Debug, ToSchema)]
 pub(crate) struct DocumentVersion {
     /// Its number.
-    #[schema(minimum = 1, maximum = 1_000_000_000)]
+    #[schema(minimum = 1, maximum = 900_000_000)]
     version: i32,
     /// What the workflow was called.
     #[schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
