@@ -22,6 +22,7 @@ on_both_stores!(
     keys_are_asked_for_as_soon_as_there_are_any,
     a_server_that_others_can_reach_asks_for_keys,
     an_idempotency_key_belongs_to_an_api_key,
+    a_key_is_revoked_beside_a_server_that_writes,
     a_drawing_of_a_run_asks_for_its_scope,
     pages_of_named_sites_may_call,
 );
@@ -449,6 +450,36 @@ async fn a_server_that_others_can_reach_asks_for_keys(mut app: App) {
     let open = Process::start(&arguments.map(str::to_owned), &[]);
     let answer = reqwest::get(format!("{}/wf/", open.base)).await.expect("an answer");
     assert_eq!(answer.status(), 401);
+}
+
+/// Whoever has to be kept out is, however busy the server is.
+async fn a_key_is_revoked_beside_a_server_that_writes(app: App) {
+    let admin = make_key(&app.store, "admin", "admin", &[]).await;
+    for n in 0..5 {
+        make_key(&app.store, &format!("k{n}"), "workflows:read", &[]).await;
+    }
+    locked(&app).await;
+    let body = plain("busy");
+    let id = id_of(&app.keyed(&admin, Method::POST, "/wf/", Some(&body)).await.ok());
+    let path = format!("/wf/{id}/");
+    let over = std::cell::Cell::new(false);
+    let writing = async {
+        let mut n = 0;
+        while !over.get() {
+            n += 1;
+            let change = json!({"description": n.to_string()});
+            app.keyed(&admin, Method::PATCH, &path, Some(&change)).await.ok();
+        }
+    };
+    let revoking = async {
+        for n in 0..5 {
+            let name = format!("k{n}");
+            let revoked = command(&["keys", "revoke", &name, "--database-url", &app.store.url]).await;
+            assert_eq!(revoked.code, Some(0), "{revoked:?}");
+        }
+        over.set(true);
+    };
+    tokio::join!(writing, revoking);
 }
 
 /// Which nodes of a run are done is told to those who may see runs.

@@ -87,6 +87,28 @@ async fn methods_that_nobody_knows_are_not_repeated() {
     assert!(!app.log().contains("SECRET_KEY"));
 }
 
+/// The next request can come behind one whose body nobody wanted, or the client is told that it can't.
+#[tokio::test]
+async fn connections_outlive_refusals() {
+    let app = app().await;
+    let refused = |length: usize| post("/wf/none/start_run/", "application/json", length, "");
+    let next = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    // The head alone, so that it is refused before its body is there.
+    let mut stream = send(&app, &refused(7)).await;
+    let body = "{\"a\":1}";
+    for piece in [body, next] {
+        tokio::task::yield_now().await;
+        stream.write_all(piece.as_bytes()).await.expect("the server takes it");
+    }
+    let said = until_closed(&mut stream).await;
+    assert_eq!(said.matches("HTTP/1.1 404").count(), 1, "{said}");
+    assert_eq!(said.matches("HTTP/1.1 200").count(), 1, "{said}");
+    // One that never comes.
+    let mut stream = send(&app, &refused(1_000_000)).await;
+    let said = until_closed(&mut stream).await;
+    assert!(said.contains("connection: close"), "{said}");
+}
+
 /// What they brought is kept and written down, or it is neither; and nothing half-written stays.
 #[tokio::test]
 async fn uploads_of_clients_that_leave_are_whole() {

@@ -19,7 +19,7 @@ use crate::access::Caller;
 use crate::headers;
 use crate::metrics::Counted;
 use crate::operations::Operations;
-use crate::paced::{Late, Paced};
+use crate::paced::{Late, Paced, Rest};
 use crate::problem::{Kind, MEDIA_TYPE, Problem};
 use crate::trace::Trace;
 
@@ -146,16 +146,17 @@ pub(crate) async fn bounded(State(settings): State<Arc<Settings>>, request: Requ
     if request.body().is_end_stream() {
         return next.run(request).await;
     }
-    let late = Late::default();
-    let paced = |body| Body::new(Paced::new(body, settings.body_pause, late.clone()));
-    let response = next.run(request.map(paced)).await;
-    if !late.get() {
-        return response;
+    let (late, rest) = (Late::default(), Rest::default());
+    let paced = |body| Body::new(Paced::new(body, settings.body_pause, late.clone(), rest.clone()));
+    let mut response = next.run(request.map(paced)).await;
+    if late.get() {
+        let detail = "The body came too slowly, or stopped. Send it again, without pauses.";
+        response = Problem::new(Kind::RequestTimeout, detail).into_response();
     }
-    let detail = "The body came too slowly, or stopped. Send it again, without pauses.";
-    let mut response = Problem::new(Kind::RequestTimeout, detail).into_response();
-    // The rest of the body may come, or not: there is no next request on this connection.
-    response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    if late.get() || !rest.is_read().await {
+        // The rest of the body may come, or not: there is no next request on this connection.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
 }
 

@@ -1,14 +1,17 @@
 //! Bodies that keep on coming: one that stops, or drips, is given up.
 
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
 use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt as _, Limited};
 use tokio::time::{Instant, Sleep};
+
+use crate::state::lock;
 
 /// How many bytes have to come in a second, once the longest pause was used up.
 const PACE: u64 = 1_024;
@@ -23,6 +26,25 @@ impl Late {
     }
 }
 
+/// What of a body was left unread.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rest(Arc<Mutex<Option<Body>>>);
+
+/// How much of it is read, so that the connection can go on.
+const MOST_READ: usize = 64 << 10;
+/// How long is waited for that.
+const WAITED: Duration = Duration::from_secs(1);
+
+impl Rest {
+    /// Reads what was left. Whether that was little enough, so that the next request can come behind it.
+    pub(crate) async fn is_read(&self) -> bool {
+        let rest = lock(&self.0).take();
+        let Some(rest) = rest else { return true };
+        let read = Limited::new(rest, MOST_READ).collect();
+        matches!(tokio::time::timeout(WAITED, read).await, Ok(Ok(_)))
+    }
+}
+
 /// A body of which each piece has to come within `pause`, and the whole at [`PACE`].
 pub(crate) struct Paced {
     body: Body,
@@ -31,18 +53,27 @@ pub(crate) struct Paced {
     received: u64,
     deadline: Pin<Box<Sleep>>,
     late: Late,
+    rest: Rest,
 }
 
 impl Paced {
-    pub(crate) fn new(body: Body, pause: Duration, late: Late) -> Self {
+    pub(crate) fn new(body: Body, pause: Duration, late: Late, rest: Rest) -> Self {
         let started = Instant::now();
         let deadline = Box::pin(tokio::time::sleep_until(started + pause));
-        Self { body, pause, started, received: 0, deadline, late }
+        Self { body, pause, started, received: 0, deadline, late, rest }
     }
 
     fn next_deadline(&self) -> Instant {
         let paced = self.started + self.pause + Duration::from_secs(self.received / PACE);
         paced.min(Instant::now() + self.pause)
+    }
+}
+
+impl Drop for Paced {
+    fn drop(&mut self) {
+        if !self.body.is_end_stream() {
+            *lock(&self.rest.0) = Some(std::mem::take(&mut self.body));
+        }
     }
 }
 

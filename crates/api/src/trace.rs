@@ -1,6 +1,7 @@
 //! The place of a request in a trace, as W3C Trace Context says: the caller's trace goes on here, and the answer names
 //! the server's span. Whether spans are sent away or not.
 
+use std::collections::HashSet;
 use std::str::FromStr as _;
 use std::sync::Arc;
 
@@ -19,6 +20,9 @@ static TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 /// How long a `traceparent` of version 00 is.
 const LENGTH: usize = 55;
+
+/// How many members a `tracestate` has at most (W3C Trace Context, 3.3.1.1).
+const MEMBERS: usize = 32;
 
 /// A request in its trace.
 pub(crate) struct Trace {
@@ -140,7 +144,14 @@ fn traceparent(values: GetAll<'_, HeaderValue>) -> Option<(TraceId, SpanId, Trac
 
 fn tracestate(values: GetAll<'_, HeaderValue>) -> Option<TraceState> {
     let values: Result<Vec<&str>, _> = values.iter().map(HeaderValue::to_str).collect();
-    TraceState::from_str(&values.ok()?.join(",")).ok()
+    let text = values.ok()?.join(",");
+    let names: Vec<&str> =
+        text.split(',').filter_map(|member| Some(member.split_once('=')?.0.trim())).collect();
+    let distinct: HashSet<&&str> = names.iter().collect();
+    if names.len() > MEMBERS || distinct.len() < names.len() {
+        return None;
+    }
+    TraceState::from_str(&text).ok()
 }
 
 #[cfg(test)]
@@ -217,6 +228,10 @@ mod tests {
         let (trace, a, b) = (("traceparent", GOOD), ("tracestate", "a=1"), ("tracestate", "b@c=2 3"));
         assert_eq!(answered(&[trace, a, b]).as_deref(), Some("a=1,b@c=2 3"));
         assert_eq!(answered(&[trace, ("tracestate", "A=1")]), None, "malformed");
+        assert_eq!(answered(&[trace, ("tracestate", "a=1,b=2,a=3")]), None, "named twice");
+        let many = (0..33).map(|n| format!("k{n}=1")).collect::<Vec<_>>();
+        assert_eq!(answered(&[trace, ("tracestate", &many.join(","))]), None, "too many");
+        assert!(answered(&[trace, ("tracestate", &many[1..].join(","))]).is_some());
         assert_eq!(answered(&[a]), None, "without a trace");
     }
 

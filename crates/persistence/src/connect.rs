@@ -4,7 +4,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::sqlx::sqlite::SqliteJournalMode;
-use sea_orm::{ConnectOptions, Database, DatabaseConnection, DbErr};
+use sea_orm::{
+    ConnectOptions, Database, DatabaseConnection, DatabaseTransaction, DbErr, SqliteTransactionMode,
+    TransactionOptions, TransactionTrait as _,
+};
 
 use crate::advisory;
 
@@ -72,6 +75,13 @@ pub(crate) fn pragmas(usage: Use) -> Vec<(&'static str, String)> {
         pragmas.extend(max_bytes.map(|bytes| ("max_page_count", (bytes / PAGE).max(1).to_string())));
     }
     pragmas
+}
+
+/// Begins a transaction that writes.
+pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
+    // SQLite takes the lock at once: taking it later, after a read, can fail without waiting.
+    let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+    db.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
 }
 
 /// A connection to PostgreSQL for changing the schema, which may take long.

@@ -5,7 +5,7 @@ use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
     ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, ExprTrait as _, QueryFilter,
-    QueryOrder, QuerySelect, Set, TransactionTrait as _,
+    QueryOrder, QuerySelect, Set,
 };
 use sha2::{Digest as _, Sha256};
 use sluice_domain::access::Scope;
@@ -209,7 +209,7 @@ impl Keys {
         };
         let text = format!("{PREFIX}{}_{secret}", row.id);
         let model: entity::ActiveModel = row.clone().into();
-        let tx = self.0.begin().await?;
+        let tx = connect::begin(&self.0).await?;
         match entity::Entity::insert(model).exec_without_returning(&tx).await {
             Ok(_) => {}
             Err(error) if is_constraint_violation(&error) => return Err(KeyError::NameTaken(row.name)),
@@ -237,7 +237,7 @@ impl Keys {
     pub async fn revoke(&self, key: &str) -> Result<ApiKey, KeyError> {
         use entity::Column::{Id, Name, RevokedAt};
         let named = Id.eq(key).or(Name.eq(key));
-        let tx = self.0.begin().await?;
+        let tx = connect::begin(&self.0).await?;
         // Also in a store that is full: a key that is known to others doesn't wait for room.
         let found = room::with_reserve(&tx, async {
             let revoked = entity::Entity::update_many()

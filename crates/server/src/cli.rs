@@ -307,7 +307,8 @@ pub(crate) struct AccessArgs {
 fn origin(text: &str) -> Result<String, String> {
     let (scheme, host) = text.split_once("://").unwrap_or_default();
     let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
-    if !["http", "https"].contains(&scheme) || host.is_empty() || !host.chars().all(is_plain) {
+    let is_closed = host.starts_with('[') == host.contains(']');
+    if !["http", "https"].contains(&scheme) || !is_closed || !host.chars().all(is_plain) {
         return Err(
             "it must be https://HOST or http://HOST:PORT, in small letters, with nothing behind".to_owned()
         );
@@ -359,7 +360,8 @@ pub(crate) struct PythonArgs {
     #[arg(long, env = "SLUICE_PYTHON_WORKERS", default_value_t = 0)]
     pub(crate) python_workers: usize,
     /// How much memory a Python node may use, in MiB.
-    #[arg(long, env = "SLUICE_PYTHON_MEMORY_MIB", default_value_t = 256)]
+    #[arg(long, env = "SLUICE_PYTHON_MEMORY_MIB", default_value_t = 256,
+        value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
     pub(crate) python_memory_mib: u64,
 }
 

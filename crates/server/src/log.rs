@@ -1,11 +1,17 @@
 use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::cli::LogFormat;
 
 /// Starts logging to standard error.
 pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), Box<dyn std::error::Error>> {
+    // A word that is no level is a filter for whatever is called so: nothing would be logged.
+    let is_level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    if let Some(word) = filter.split(',').find(|part| !is_level(part)) {
+        return Err(format!("--log \"{word}\" is no level; use error, warn, info, debug or trace").into());
+    }
     let filter = EnvFilter::try_new(filter)
         .map_err(|error| format!("--log \"{filter}\" is not a filter ({error}); use for example \"info\""))?;
     let colours = std::io::stderr().is_terminal();

@@ -19,7 +19,7 @@ pub(crate) use data_uri::store_data_uris;
 pub(crate) use name::safe as safe_name;
 pub(crate) use upload::{Limits, Upload};
 
-use crate::aside::aside;
+use crate::aside;
 use crate::problem::Problem;
 
 /// Where uploads go.
@@ -147,5 +147,5 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {
-    aside(work).await.map_err(Problem::file)
+    aside::blocking(work).await.map_err(Problem::file)
 }

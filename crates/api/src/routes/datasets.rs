@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::PageQuery;
 use super::runs::Run;
 use super::runs::read::views;
+use crate::aside::aside;
 use crate::audit::Changed;
 use crate::extract::{DatasetId, FromQuery, Query, Reader};
 use crate::form::FileForm;
@@ -125,7 +126,8 @@ pub(crate) async fn dataset_upload(
     let description = query.description.or_else(|| form.texts.remove("description")).unwrap_or_default();
     let (name, (filename, bytes)) = (named(name, &description)?, form.file()?);
     let max = state.settings.max_batch_rows;
-    let table = tokio::task::block_in_place(|| Table::read(&filename, &bytes, max))?;
+    let (table, filename) =
+        aside(move || Table::read(&filename, &bytes, max).map(|table| (table, filename))).await?;
     let rows = table.rows.into_iter().map(|row| Value::Object(row).to_string()).collect();
     let new = NewDataset {
         name,

@@ -3,10 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
 use sluice_engine::StoreError;
 use tokio::time::timeout;
 
@@ -15,6 +12,7 @@ use super::commits::{self, Alone, RunCommit};
 use super::work::Work;
 use super::{creations, failpoint};
 use crate::advisory;
+use crate::connect::begin;
 use crate::direct::{Direct, NotWritten, Tx};
 use crate::error::{is_constraint_violation, is_race, is_unavailable, store_error};
 
@@ -238,12 +236,6 @@ async fn work_once(db: &DatabaseConnection, work: &mut dyn Work) -> Result<(), D
         Ok(()) => tx.commit().await,
         Err(error) => Err(rolled_back(tx, error).await),
     }
-}
-
-async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    // SQLite takes the lock at once: taking it later, after a read, can fail without waiting.
-    let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
-    db.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
 }
 
 /// The error, after everything is as it was before.

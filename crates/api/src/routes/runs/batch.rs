@@ -13,6 +13,7 @@ use uuid::Uuid;
 use validator::Validate;
 
 use super::view::{Run, run_view};
+use crate::aside::aside;
 use crate::extract::{Json, Query, WorkflowId};
 use crate::form::{FileForm, is_form};
 use crate::once::{Once, kept};
@@ -148,7 +149,7 @@ async fn uploaded(state: &AppState, mut form: FileForm) -> Result<Source, Proble
     };
     let (filename, bytes) = form.file()?;
     let max = state.settings.max_batch_rows;
-    let table = tokio::task::block_in_place(|| Table::read(&filename, &bytes, max))?;
+    let table = aside(move || Table::read(&filename, &bytes, max)).await?;
     Ok(Source { table, mini_batch_size, dataset_id: None })
 }
 
