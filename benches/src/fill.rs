@@ -21,12 +21,19 @@ pub(crate) fn fill(file: &Path, rows: u64) -> Result<(), Failure> {
         let sql = "SELECT max(id) FROM workflows WHERE name NOT LIKE 'copy %'";
         let original: Vec<u8> = tx.query_row(sql, [], |row| row.get(0))?;
         let mut copy = tx.prepare(
-            "INSERT INTO workflows (id, name, description, definition, created_at, updated_at) \
-             SELECT ?1, 'copy ' || hex(?1), description, definition, created_at, updated_at \
+            "INSERT INTO workflows (id, name, description, definition, created_at, updated_at, has_words) \
+             SELECT ?1, 'copy ' || hex(?1), description, definition, created_at, updated_at, TRUE \
              FROM workflows WHERE id = ?2",
         )?;
+        // Without them the next start would make them, as it does after an upgrade.
+        let mut words = tx.prepare(
+            "INSERT INTO workflow_words (workflow_id, word, is_of_name) \
+             SELECT ?1, word, is_of_name FROM workflow_words WHERE workflow_id = ?2",
+        )?;
         for _ in 0..workflows {
-            copy.execute(params![new_id(), original])?;
+            let id = new_id();
+            copy.execute(params![id, original])?;
+            words.execute(params![id, original])?;
         }
         let first: Vec<u8> = tx.query_row("SELECT min(id) FROM runs", [], |row| row.get(0))?;
         let mut run = tx.prepare(
