@@ -51,7 +51,7 @@ pub(crate) fn fill(file: &Path, rows: u64) -> Result<(), Failure> {
         }
     }
     tx.commit()?;
-    db.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)")?;
+    db.execute_batch("PRAGMA wal_checkpoint(TRUNCATE)")?;
     Ok(())
 }
 

@@ -201,6 +201,7 @@ async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, Open
         OpenError::Unreachable { place, source } => OpenError::Migration { place, source },
         other => other,
     })?;
+    schema::forget_counts(&write).await.map_err(failed)?;
     Ok(Opened { write, lock: Some(lock), steps })
 }
 
@@ -263,7 +264,7 @@ async fn connect_readers(target: &Target, connections: u32) -> Result<DatabaseCo
 async fn tidy_up(write: &DatabaseConnection) {
     let tidied = match write.get_database_backend() {
         DbBackend::Postgres => advisory::release(write).await,
-        _ => write.execute_unprepared("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
+        _ => write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
     };
     if let Err(error) = tidied {
         tracing::warn!(%error, "the database is closed without tidying up");

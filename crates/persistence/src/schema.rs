@@ -62,6 +62,17 @@ pub(crate) async fn last_step(db: &DatabaseConnection) -> Result<String, DbErr> 
     row.ok_or_else(|| DbErr::RecordNotFound("a step of the schema".to_owned()))?.try_get("", "version")
 }
 
+/// Forgets what was once counted in an SQLite file. SQLite plans by such counts until it counts again: tables that were
+/// small then would be read whole when they have grown. Without counts it goes by the indexes, as in a new file.
+pub(crate) async fn forget_counts(db: &DatabaseConnection) -> Result<(), DbErr> {
+    let sql = "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat1'";
+    if db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?.is_some() {
+        // The second makes this connection forget them too.
+        db.execute_unprepared("DELETE FROM sqlite_stat1; ANALYZE sqlite_schema").await?;
+    }
+    Ok(())
+}
+
 /// Looks at every page of an SQLite file.
 pub(crate) async fn quick_check(db: &DatabaseConnection) -> Result<(), Misfit> {
     let statement = Statement::from_string(DbBackend::Sqlite, "PRAGMA quick_check(1)");

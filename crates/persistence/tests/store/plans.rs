@@ -336,12 +336,14 @@ async fn check(place: &Place) {
 async fn no_list_looks_at_every_row(place: &Place) {
     place.open().await.close().await;
     fill(place).await;
-    if place.folder.is_some() {
-        // SQLite may know nothing about its tables: figures are made when a store is closed.
-        check(place).await;
-    }
     let db = place.raw().await;
     db.execute_unprepared("ANALYZE").await.unwrap();
+    if place.folder.is_some() {
+        // As it was counted when there was one row of each. PostgreSQL counts anew by itself.
+        let small = "DELETE FROM sqlite_stat1; INSERT INTO sqlite_stat1 (tbl, idx, stat) \
+                     SELECT tbl_name, name, '1 1 1 1 1' FROM sqlite_schema WHERE type = 'index'";
+        db.execute_unprepared(small).await.unwrap();
+    }
     db.close().await.unwrap();
     check(place).await;
 }
