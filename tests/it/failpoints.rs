@@ -6,7 +6,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::app::{App, id_of};
+use crate::app::{App, eventually, id_of};
 use crate::graphs::*;
 use crate::run_log;
 use crate::store::Kind;
@@ -88,6 +88,12 @@ async fn disturb(kind: Kind, definition: Value, inputs: Value) {
             app.set_env("FAILPOINTS", Some(&failpoints));
             app.boot().await;
             let run = finish(&mut app, &workflow, &inputs).await;
+            if disturbance.contains("abort") && app.env("FAILPOINTS").is_some() {
+                // What the last commit says can be read before the process dies of it.
+                eventually("the server to end", async || app.has_ended().then_some(())).await;
+                app.set_env("FAILPOINTS", None);
+                app.revive().await;
+            }
             assert_eq!(end_of(&run), end_of(&wanted), "{failpoints}: {run:#}");
             let id = id_of(&run);
             run_log::check(&id, &run_log::of_ended(&app, &id).await);
