@@ -262,3 +262,17 @@ fn the_examples_are_valid() {
     let paths: Vec<&Path> = files.iter().map(AsRef::as_ref).collect();
     succeeds(validate(&paths));
 }
+
+/// It would be taken for a part of the program, and the log stay empty.
+#[test]
+fn a_word_that_is_no_level_is_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}", folder.path().join("sluice.db").display());
+    for (words, fits) in
+        [("warning", false), ("info,abc", false), ("warn,", true), ("sluice_api=debug,off", true)]
+    {
+        let ended = process::run(&["migrate", "--database-url", &url, "--log", words], &[]);
+        assert_eq!(ended.code == Some(0), fits, "{words}: {ended:?}");
+        assert!(fits || ended.stderr.contains("is no level"), "{words}: {ended:?}");
+    }
+}

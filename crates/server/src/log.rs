@@ -8,7 +8,9 @@ use crate::cli::LogFormat;
 /// Starts logging to standard error.
 pub(crate) fn start(filter: &str, format: LogFormat) -> Result<(), Box<dyn std::error::Error>> {
     // A word that is no level is a filter for whatever is called so: nothing would be logged.
-    let is_level = |part: &str| part.contains('=') || part.trim().parse::<LevelFilter>().is_ok();
+    let is_level = |part: &str| {
+        part.trim().is_empty() || part.contains('=') || part.trim().parse::<LevelFilter>().is_ok()
+    };
     if let Some(word) = filter.split(',').find(|part| !is_level(part)) {
         return Err(format!("--log \"{word}\" is no level; use error, warn, info, debug or trace").into());
     }
