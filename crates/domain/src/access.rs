@@ -25,7 +25,7 @@ macro_rules! scopes {
 }
 
 scopes! {
-    /// Read workflows, their versions and labels, and the catalogue of node types; check definitions.
+    /// Read workflows, their versions and labels, and the catalog of node types; check definitions.
     WorkflowsRead = "workflows:read",
     /// Create, change and delete workflows; move labels.
     WorkflowsWrite = "workflows:write",

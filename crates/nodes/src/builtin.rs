@@ -4,7 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody};
-use sluice_domain::validation::{Catalogue, ConfigProblem, Facts, MAX_NODES};
+use sluice_domain::validation::{Catalog, ConfigProblem, DataFlow, MAX_NODES};
 use sluice_domain::{Definition, Node};
 
 use crate::config::{self, Config, ConfigSchema};
@@ -15,7 +15,7 @@ use crate::{Policies, facts, kinds, known};
 pub struct Builtin {
     /// What nodes that work outside of the log get of the server.
     pub policies: Policies,
-    /// See [`Catalogue::max_nodes`].
+    /// See [`Catalog::max_nodes`].
     pub max_nodes: usize,
 }
 
@@ -125,7 +125,7 @@ fn broken(sentence: String) -> LoopBody {
     LoopBody::None(Behaviour::Broken(Arc::from(sentence)))
 }
 
-impl Catalogue for Builtin {
+impl Catalog for Builtin {
     fn max_nodes(&self) -> usize {
         self.max_nodes
     }
@@ -149,7 +149,7 @@ impl Catalogue for Builtin {
         kinds::for_loop::body(kind.fields(node))
     }
 
-    fn facts(&self, node: &Node) -> Facts {
+    fn data_flow(&self, node: &Node) -> DataFlow {
         facts::of(node)
     }
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use sluice_domain::Node;
-use sluice_domain::validation::{self, Catalogue as _, Code};
+use sluice_domain::validation::{self, Catalog as _, Code};
 use sluice_nodes::{Builtin, catalogue};
 
 use crate::{OpenApiVersion, Settings, document};

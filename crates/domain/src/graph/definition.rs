@@ -31,7 +31,7 @@ pub struct Node {
     /// The node, of this definition, whose body this node belongs to.
     #[serde(default)]
     pub parent_id: Option<String>,
-    /// The kind of the node, as named by the catalogue.
+    /// The kind of the node, as named by the catalog.
     pub node_type: String,
     /// What the node shall do; its fields depend on the kind, unknown ones are kept.
     #[serde(default, deserialize_with = "null_as_default")]

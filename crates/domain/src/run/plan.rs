@@ -30,7 +30,7 @@ pub struct PlanNode {
     /// The key of its output among the outputs of the run: its title, or its id where an earlier node of
     /// the level has that title.
     pub label: Arc<str>,
-    /// The kind, as named by the catalogue.
+    /// The kind, as named by the catalog.
     pub node_type: Arc<str>,
     /// What it does.
     pub behaviour: Behaviour,

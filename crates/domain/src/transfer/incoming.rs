@@ -10,7 +10,7 @@ use crate::object::from_objects;
 
 use super::{FORMAT, FORMAT_VERSION, MAX_LABELS, MAX_VERSIONS, checksum, compact, depth};
 use crate::guard::MAX_DEPTH;
-use crate::validation::{self, Catalogue, Code, Diagnostic, MAX_DIAGNOSTICS};
+use crate::validation::{self, Catalog, Code, Diagnostic, MAX_DIAGNOSTICS};
 use crate::{Definition, naming};
 
 /// What a workflow that comes in is written as.
@@ -250,7 +250,7 @@ impl Incoming {
     /// Everything that is wrong, or looks wrong, with it, errors first, as many as validation lists.
     /// Pointers lead into what it was read from.
     #[must_use]
-    pub fn diagnose(&self, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+    pub fn diagnose(&self, catalog: &dyn Catalog) -> Vec<Diagnostic> {
         let mut found = self.misfits();
         let add = |found: &mut Vec<_>, definition: &Definition, of_it: Vec<Diagnostic>, place: &str| {
             found.extend(too_deep(definition).into_iter().chain(of_it).map(|mut one| {
@@ -259,15 +259,10 @@ impl Incoming {
             }));
         };
         let place = if self.form == Form::Plain { "" } else { "/definition" };
-        add(&mut found, &self.definition, validation::diagnose(&self.definition, catalogue), place);
+        add(&mut found, &self.definition, validation::diagnose(&self.definition, catalog), place);
         for (index, version) in self.versions.iter().enumerate() {
             let place = format!("/versions/{index}/definition");
-            add(
-                &mut found,
-                &version.definition,
-                validation::validate(&version.definition, catalogue),
-                &place,
-            );
+            add(&mut found, &version.definition, validation::validate(&version.definition, catalog), &place);
             if found.len() > MAX_DIAGNOSTICS {
                 break;
             }

@@ -3,7 +3,7 @@ use std::collections::{HashMap, HashSet};
 use serde_json::Value;
 
 use super::{
-    Catalogue, Code, Diagnostic, MAX_DIAGNOSTICS, MAX_LINKS, MAX_NAME, MAX_NODES, chatbot, cycles, nearest,
+    Catalog, Code, Diagnostic, MAX_DIAGNOSTICS, MAX_LINKS, MAX_NAME, MAX_NODES, chatbot, cycles, nearest,
     pointer_step,
 };
 use crate::graph::{Level, Outline, node_type};
@@ -11,14 +11,14 @@ use crate::run::MAX_NESTING;
 use crate::{Definition, Node};
 
 pub(super) struct Checker<'c> {
-    catalogue: &'c dyn Catalogue,
+    catalog: &'c dyn Catalog,
     names: Vec<&'static str>,
     pub(super) found: Vec<Diagnostic>,
 }
 
 impl<'c> Checker<'c> {
-    pub(super) fn new(catalogue: &'c dyn Catalogue) -> Self {
-        Self { catalogue, names: catalogue.names(), found: Vec::new() }
+    pub(super) fn new(catalog: &'c dyn Catalog) -> Self {
+        Self { catalog, names: catalog.names(), found: Vec::new() }
     }
 
     fn report(&mut self, code: Code, pointer: String, node: Option<&str>, message: String) {
@@ -76,7 +76,7 @@ impl<'c> Checker<'c> {
 
     fn is_bounded(&mut self, definition: &Definition, prefix: &str) -> bool {
         let (nodes, links) = (definition.nodes.len(), definition.links.len());
-        let most = self.catalogue.max_nodes().min(MAX_NODES);
+        let most = self.catalog.max_nodes().min(MAX_NODES);
         if nodes > most {
             let message = format!("There are {nodes} nodes, at most {most} are taken. Split the workflow.");
             self.report(Code::TooManyNodes, format!("{prefix}/nodes"), None, message);
@@ -134,7 +134,7 @@ impl<'c> Checker<'c> {
     }
 
     fn links(&mut self, definition: &Definition, outline: &Outline<'_>, prefix: &str) {
-        let catalogue = self.catalogue;
+        let catalog = self.catalog;
         // Of routers alone, by index: a large graph has many links and few routers.
         let mut routes: HashMap<usize, Routes> = HashMap::new();
         for (index, (link, (source, target))) in definition.links.iter().zip(&outline.ends).enumerate() {
@@ -153,7 +153,7 @@ impl<'c> Checker<'c> {
             if source.node_type != node_type::ROUTER {
                 continue;
             }
-            let routes = routes.entry(place).or_insert_with(|| Routes::of(catalogue, source));
+            let routes = routes.entry(place).or_insert_with(|| Routes::of(catalog, source));
             if let Some((code, message)) = routes.problem(&source.id, link.source_handle.as_deref()) {
                 let pointer = format!("{prefix}/links/{index}/source_handle");
                 self.report_link(code, pointer, index, Some(&source.id), message);
@@ -222,11 +222,11 @@ impl<'c> Checker<'c> {
                     .to_owned();
             self.report(Code::NumberUnsafe, format!("{at}/config{pointer}"), Some(&node.id), message);
         }
-        for problem in self.catalogue.config_problems(node) {
+        for problem in self.catalog.config_problems(node) {
             let pointer = format!("{at}/config{}", problem.pointer);
             self.report(Code::ConfigInvalid, pointer, Some(&node.id), problem.message);
         }
-        if let Some(body) = self.catalogue.body(node).filter(|body| !body.nodes.is_empty()) {
+        if let Some(body) = self.catalog.body(node).filter(|body| !body.nodes.is_empty()) {
             self.definition(&body, &format!("{at}/config/subworkflow"), depth + 1);
         }
         if let Some(body) = node.subworkflow.as_ref().filter(|body| !body.nodes.is_empty()) {
@@ -237,7 +237,7 @@ impl<'c> Checker<'c> {
     fn unknown_type(&self, name: &str) -> String {
         match nearest(name, self.names.iter().copied()) {
             Some(nearest) => format!("There is no node type \"{name}\". Did you mean \"{nearest}\"?"),
-            None => format!("There is no node type \"{name}\". The catalogue lists those that exist."),
+            None => format!("There is no node type \"{name}\". The catalog lists those that exist."),
         }
     }
 }
@@ -274,9 +274,9 @@ struct Routes {
 }
 
 impl Routes {
-    fn of(catalogue: &dyn Catalogue, router: &Node) -> Self {
+    fn of(catalog: &dyn Catalog, router: &Node) -> Self {
         const SHOWN: usize = 10;
-        let names = catalogue.routes(router).unwrap_or_default();
+        let names = catalog.routes(router).unwrap_or_default();
         let mut shown = names.iter().take(SHOWN).map(|name| shortened(name)).collect::<Vec<_>>().join(", ");
         if names.len() > SHOWN {
             shown.push_str(", …");

@@ -4,15 +4,15 @@ mod chatbot;
 mod checks;
 mod code;
 mod cycles;
+mod data_flow;
 mod diagnostic;
-mod facts;
 mod lint;
 mod near;
 mod text;
 
 pub use code::{Code, Severity};
+pub use data_flow::{DataFlow, Fields, Finding, Inputs, Output, Reference, ReferenceScope, SideEffects};
 pub use diagnostic::{Diagnostic, Related};
-pub use facts::{Facts, Fields, Finding, Gives, Reference, Scope};
 pub use near::nearest;
 pub(crate) use text::parse;
 pub use text::{check_text, diagnose_json};
@@ -39,7 +39,7 @@ pub struct ConfigProblem {
 }
 
 /// The kinds of nodes, as validation needs them. Implemented by the `nodes` crate.
-pub trait Catalogue {
+pub trait Catalog {
     /// The name of every known node type.
     fn names(&self) -> Vec<&'static str>;
     /// What in the node's `config` doesn't fit its kind.
@@ -52,17 +52,17 @@ pub trait Catalogue {
     fn max_nodes(&self) -> usize {
         MAX_NODES
     }
-    /// What the node's `config` says of how the node stands to others, and what looks wrong in it.
-    fn facts(&self, _node: &Node) -> Facts {
-        Facts::default()
+    /// The data flow of the node, as far as its `config` tells, and problems that only its kind can find.
+    fn data_flow(&self, _node: &Node) -> DataFlow {
+        DataFlow::default()
     }
 }
 
 /// Finds every error of `definition`. What is merely unfinished (no links yet, a node that nothing
 /// reaches, a loop without a body) is no problem.
 #[must_use]
-pub fn validate(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
-    let mut found = errors(definition, catalogue);
+pub fn validate(definition: &Definition, catalog: &dyn Catalog) -> Vec<Diagnostic> {
+    let mut found = errors(definition, catalog);
     cut(&mut found);
     found
 }
@@ -70,19 +70,19 @@ pub fn validate(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagn
 /// Finds the errors of `definition`, as [`validate`] does, and after them what merely looks wrong. At most
 /// [`MAX_DIAGNOSTICS`] are listed.
 #[must_use]
-pub fn diagnose(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
-    let mut found = errors(definition, catalogue);
+pub fn diagnose(definition: &Definition, catalog: &dyn Catalog) -> Vec<Diagnostic> {
+    let mut found = errors(definition, catalog);
     let is_bounded = definition.nodes.len() <= MAX_NODES && definition.links.len() <= MAX_LINKS;
     if is_bounded && found.len() <= MAX_DIAGNOSTICS {
-        found.extend(lint::lint(definition, catalogue));
+        found.extend(lint::lint(definition, catalog));
     }
     cut(&mut found);
     found
 }
 
 /// The errors, or one more than is told of.
-fn errors(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
-    let mut checker = checks::Checker::new(catalogue);
+fn errors(definition: &Definition, catalog: &dyn Catalog) -> Vec<Diagnostic> {
+    let mut checker = checks::Checker::new(catalog);
     checker.definition(definition, "", 0);
     checker.found
 }

@@ -2,7 +2,7 @@
 
 use serde_path_to_error::Segment;
 
-use super::{Catalogue, Code, Diagnostic, pointer_step};
+use super::{Catalog, Code, Diagnostic, pointer_step};
 use crate::guard;
 use crate::transfer::{self, Form};
 
@@ -10,7 +10,7 @@ use crate::transfer::{self, Form};
 /// field `definition` of an object, as in the body of a create request, or as an exported document. Pointers lead into
 /// `text`.
 #[must_use]
-pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
+pub fn diagnose_json(text: &[u8], catalog: &dyn Catalog) -> Vec<Diagnostic> {
     if text.starts_with(b"\xef\xbb\xbf") {
         let message = "The text begins with a byte order mark, which JSON doesn't have. Save it without one.";
         return vec![Diagnostic::new(Code::JsonSyntax, "", message)];
@@ -19,7 +19,7 @@ pub fn diagnose_json(text: &[u8], catalogue: &dyn Catalogue) -> Vec<Diagnostic> 
         return vec![refused(text, &error)];
     }
     match transfer::read(std::str::from_utf8(text).unwrap_or_default()) {
-        Ok(incoming) => incoming.diagnose(catalogue),
+        Ok(incoming) => incoming.diagnose(catalog),
         Err(misfit) => vec![*misfit],
     }
 }

@@ -9,7 +9,7 @@ use sluice_domain::pause::PausePolicy;
 use sluice_domain::run::{
     Behaviour, CheckInput, Compute, Effect, FailureKind, Inputs, Kinds, LoopBody, LoopSpec, Policy, Retry,
 };
-use sluice_domain::validation::{Catalogue, ConfigProblem};
+use sluice_domain::validation::{Catalog, ConfigProblem};
 use sluice_domain::{Definition, Link, Node};
 
 pub(crate) struct TestKinds;
@@ -120,7 +120,7 @@ pub(crate) const KINDS: [&str; 10] = [
     "ForLoopNode",
 ];
 
-impl Catalogue for TestKinds {
+impl Catalog for TestKinds {
     fn names(&self) -> Vec<&'static str> {
         KINDS.into_iter().chain(["InputNode", "OutputNode"]).collect()
     }

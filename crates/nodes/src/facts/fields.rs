@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use sluice_domain::validation::{Fields, Gives};
+use sluice_domain::validation::{Fields, Output};
 
 use super::{OUTPUT_JSON_SCHEMA, OUTPUT_SCHEMA};
 
@@ -11,14 +11,14 @@ use super::{OUTPUT_JSON_SCHEMA, OUTPUT_SCHEMA};
 const MAX_DEPTH: usize = 16;
 
 /// What `output_schema` and `output_json_schema` declare together; editors don't always keep both up to date.
-pub(super) fn declared(config: &Map<String, Value>) -> Gives {
+pub(super) fn declared(config: &Map<String, Value>) -> Output {
     let names = config.get(OUTPUT_SCHEMA).and_then(Value::as_object);
     let mut fields: HashMap<String, Option<Fields>> =
         names.into_iter().flatten().map(|(name, _)| (name.clone(), None)).collect();
     let schema = match config.get(OUTPUT_JSON_SCHEMA) {
         Some(Value::String(text)) if !text.trim().is_empty() => match serde_json::from_str(text) {
             Ok(schema) => Some(schema),
-            Err(_) => return Gives::Unknown,
+            Err(_) => return Output::Unknown,
         },
         Some(schema @ Value::Object(_)) => Some(schema.clone()),
         _ => None,
@@ -28,10 +28,10 @@ pub(super) fn declared(config: &Map<String, Value>) -> Gives {
         match of_schema(&schema, 0) {
             Some(of_schema) => fields.extend(of_schema.0),
             None if is_empty => {}
-            None => return Gives::Unknown,
+            None => return Output::Unknown,
         }
     }
-    if fields.is_empty() { Gives::Unknown } else { Gives::Fields(Fields(fields)) }
+    if fields.is_empty() { Output::Unknown } else { Output::Fields(Fields(fields)) }
 }
 
 /// The fields of the objects that a JSON Schema describes; none where there may be others.
@@ -52,10 +52,10 @@ fn of_schema(schema: &Value, depth: usize) -> Option<Fields> {
 }
 
 /// The fields of fixed values.
-pub(super) fn of_values(values: Option<&Value>) -> Gives {
+pub(super) fn of_values(values: Option<&Value>) -> Output {
     match values.and_then(|values| of_value(values, 0)) {
-        Some(fields) => Gives::Fields(fields),
-        None => Gives::Unknown,
+        Some(fields) => Output::Fields(fields),
+        None => Output::Unknown,
     }
 }
 

@@ -9,7 +9,9 @@ mod templates;
 use serde_json::{Map, Value};
 use sluice_domain::Node;
 use sluice_domain::graph::node_type;
-use sluice_domain::validation::{Code, Facts, Fields, Finding, Gives, Reference, Scope, pointer_step};
+use sluice_domain::validation::{
+    Code, DataFlow, Fields, Finding, Inputs, Output, Reference, ReferenceScope, SideEffects, pointer_step,
+};
 
 use crate::builtin::runnable;
 use crate::kinds::human_intervention::HumanIntervention;
@@ -24,35 +26,37 @@ const OUTPUT_JSON_SCHEMA: &str = "output_json_schema";
 const FILES: &str = "files";
 
 /// What the config of `node` says.
-pub(crate) fn of(node: &Node) -> Facts {
+pub(crate) fn of(node: &Node) -> DataFlow {
     let config = node.config.to_map();
-    let mut facts = match node.node_type.as_str() {
-        node_type::INPUT => Facts { gives: with_files(fields::declared(&config)), ..Facts::default() },
+    let mut data_flow = match node.node_type.as_str() {
+        node_type::INPUT => DataFlow { output: with_files(fields::declared(&config)), ..DataFlow::default() },
         node_type::OUTPUT => output(&config),
         node_type::ROUTER => router(&config),
         node_type::FOR_LOOP => for_loop(&config),
-        "StaticValueNode" => Facts { gives: fields::of_values(config.get("values")), ..Facts::default() },
+        "StaticValueNode" => {
+            DataFlow { output: fields::of_values(config.get("values")), ..DataFlow::default() }
+        }
         "CoalesceNode" => coalesce(&config),
-        "MergeNode" => Facts { gives: Gives::Arrivals, ..Facts::default() },
+        "MergeNode" => DataFlow { output: Output::Inputs, ..DataFlow::default() },
         <HumanIntervention as crate::builtin::NodeKind>::NAME => {
-            Facts { gives: Gives::ArrivalsAndMore, is_gate: true, ..Facts::default() }
+            DataFlow { output: Output::ExtendedInputs, is_gate: true, ..DataFlow::default() }
         }
         PYTHON_FUNC => python(&config),
         name => by_name(name, &config),
     };
     if let Some(kind) = runnable(&node.node_type) {
-        facts.findings.extend(keys::unknown(&kind.schema.json, &config));
+        data_flow.findings.extend(keys::unknown(&kind.schema.json, &config));
     }
-    facts.findings.extend(schema(node, &config));
-    facts
+    data_flow.findings.extend(schema(node, &config));
+    data_flow
 }
 
 /// What an input declares, and the files that come with a run.
-fn with_files(declared: Gives) -> Gives {
+fn with_files(declared: Output) -> Output {
     match declared {
-        Gives::Fields(Fields(mut fields)) => {
+        Output::Fields(Fields(mut fields)) => {
             fields.entry(FILES.to_owned()).or_insert(None);
-            Gives::Fields(Fields(fields))
+            Output::Fields(Fields(fields))
         }
         other => other,
     }
@@ -74,28 +78,29 @@ fn keys_of(config: &Map<String, Value>, field: &str) -> Option<Fields> {
     Some(Fields(entries.keys().map(|key| (key.clone(), None)).collect()))
 }
 
-fn output(config: &Map<String, Value>) -> Facts {
+fn output(config: &Map<String, Value>) -> DataFlow {
     let keys = keys_of(config, "output_map");
-    let takes_all = keys.is_none();
-    let gives = keys.map_or(Gives::Arrivals, Gives::Fields);
-    Facts { references: paths_in(config, "output_map"), gives, takes_all, ..Facts::default() }
+    let inputs = Inputs { uses_all: keys.is_none(), ..Inputs::default() };
+    let output = keys.map_or(Output::Inputs, Output::Fields);
+    DataFlow { references: paths_in(config, "output_map"), inputs, output, ..DataFlow::default() }
 }
 
-fn coalesce(config: &Map<String, Value>) -> Facts {
+fn coalesce(config: &Map<String, Value>) -> DataFlow {
     let preferences = config.get("preferences").and_then(Value::as_array).into_iter().flatten().enumerate();
     let names = preferences.filter_map(|(index, name)| Some((index, name.as_str()?)));
     let references = names.filter(|(_, name)| !name.is_empty());
     let references = references.map(|(index, name)| Reference::node(format!("/preferences/{index}"), name));
-    Facts { references: references.collect(), gives: Gives::OneArrival, takes_any: true, ..Facts::default() }
+    let inputs = Inputs { any_is_enough: true, ..Inputs::default() };
+    DataFlow { references: references.collect(), inputs, output: Output::OneInput, ..DataFlow::default() }
 }
 
-fn router(config: &Map<String, Value>) -> Facts {
+fn router(config: &Map<String, Value>) -> DataFlow {
     let (references, findings) = routes::look(config);
-    let exclusive = routes::exclusive(config);
-    Facts { references, gives: Gives::Arrivals, findings, exclusive, ..Facts::default() }
+    let exclusive_routes = routes::exclusive(config);
+    DataFlow { references, output: Output::Inputs, findings, exclusive_routes, ..DataFlow::default() }
 }
 
-fn for_loop(config: &Map<String, Value>) -> Facts {
+fn for_loop(config: &Map<String, Value>) -> DataFlow {
     let references = paths_in(config, "input_map");
     let nodes = config.get("subworkflow").and_then(|body| body.get("nodes")?.as_array());
     let output = nodes.and_then(|nodes| {
@@ -103,33 +108,33 @@ fn for_loop(config: &Map<String, Value>) -> Facts {
             |node: &&Value| node.get("node_type").and_then(Value::as_str) == Some(node_type::OUTPUT);
         keys_of(nodes.iter().find(is_output)?.get("config")?.as_object()?, "output_map")
     });
-    let takes_all = references.is_empty();
-    let feeds = keys_of(config, "input_map");
-    Facts { references, gives: Gives::Body(output), takes_all, feeds, ..Facts::default() }
+    let inputs = Inputs { uses_all: references.is_empty(), ..Inputs::default() };
+    let body_input = keys_of(config, "input_map");
+    DataFlow { references, inputs, output: Output::Body(output), body_input, ..DataFlow::default() }
 }
 
-fn python(config: &Map<String, Value>) -> Facts {
+fn python(config: &Map<String, Value>) -> DataFlow {
     let code = config.get("code").and_then(Value::as_str).unwrap_or_default();
     let declared = config.get(OUTPUT_SCHEMA).and_then(Value::as_object).filter(|fields| !fields.is_empty());
-    let gives = declared.map_or(Gives::Unknown, |declared| {
-        Gives::Fields(Fields(declared.keys().map(|name| (name.clone(), None)).collect()))
+    let output = declared.map_or(Output::Unknown, |declared| {
+        Output::Fields(Fields(declared.keys().map(|name| (name.clone(), None)).collect()))
     });
-    let references = python::references(code);
-    Facts { references, gives, takes_all: python::takes_all(code), ..Facts::default() }
+    let inputs = Inputs { uses_all: python::takes_all(code), ..Inputs::default() };
+    DataFlow { references: python::references(code), inputs, output, ..DataFlow::default() }
 }
 
 /// Kinds that are known by name: what they declare, and the templates in their texts.
-fn by_name(name: &str, config: &Map<String, Value>) -> Facts {
+fn by_name(name: &str, config: &Map<String, Value>) -> DataFlow {
     let is_llm = known::is_llm(name);
     let mut references = templates::references(config);
     references.extend(variables(config));
-    Facts {
+    let side_effects = if is_llm { SideEffects::None } else { SideEffects::Possible };
+    DataFlow {
         references,
-        gives: fields::declared(config),
-        scope: Scope::Upstream,
-        takes_all: !is_llm,
-        acts: !is_llm,
-        ..Facts::default()
+        inputs: Inputs { scope: ReferenceScope::Upstream, uses_all: !is_llm, any_is_enough: false },
+        output: fields::declared(config),
+        side_effects,
+        ..DataFlow::default()
     }
 }
 

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use sluice_domain::validation::Catalogue;
+use sluice_domain::validation::Catalog;
 use sluice_nodes::{Builtin, catalogue};
 
 #[test]

@@ -1,5 +1,5 @@
 use serde_json::{Value, json};
-use sluice_domain::validation::Catalogue;
+use sluice_domain::validation::Catalog;
 use sluice_nodes::Builtin;
 
 use super::node;

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody, LoopSpec};
-use sluice_domain::validation::Catalogue;
+use sluice_domain::validation::Catalog;
 use sluice_nodes::Builtin;
 
 use super::{behaviour, broken, compute, node};

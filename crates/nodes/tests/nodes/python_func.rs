@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use sluice_domain::run::{Behaviour, FailureKind};
-use sluice_domain::validation::Catalogue as _;
+use sluice_domain::validation::Catalog as _;
 use sluice_nodes::{Builtin, PYTHON_FUNC, PythonFuncConfig, check_output};
 
 use super::{behaviour, node};

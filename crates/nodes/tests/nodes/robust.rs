@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody};
-use sluice_domain::validation::Catalogue;
+use sluice_domain::validation::Catalog;
 use sluice_nodes::{Builtin, PythonFuncConfig, check_output};
 
 use super::{inputs, node};

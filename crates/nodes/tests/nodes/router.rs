@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_domain::run::Behaviour;
-use sluice_domain::validation::Catalogue;
+use sluice_domain::validation::Catalog;
 use sluice_nodes::Builtin;
 
 use super::robust::any_json;

@@ -16,7 +16,8 @@ const MAX_GATES: usize = 16 * PER_PASS;
 const MAX_WORK: usize = 2_000_000;
 
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
-    let gates: Vec<usize> = (0..view.level.nodes.len()).filter(|place| view.facts(*place).is_gate).collect();
+    let gates: Vec<usize> =
+        (0..view.level.nodes.len()).filter(|place| view.data_flow(*place).is_gate).collect();
     if gates.is_empty() {
         return;
     }
@@ -74,7 +75,7 @@ impl<'c, 'v> Cuts<'c, 'v> {
             incoming[link.target].push(at);
             outgoing[link.source].push(at);
         }
-        let has_exclusive = (0..nodes).any(|place| !view.facts(place).exclusive.is_empty());
+        let has_exclusive = (0..nodes).any(|place| !view.data_flow(place).exclusive_routes.is_empty());
         Self { view, incoming, outgoing, has_exclusive, budget: Budget(MAX_WORK) }
     }
 
@@ -91,7 +92,7 @@ impl<'c, 'v> Cuts<'c, 'v> {
         for place in order {
             let incoming = self.incoming[*place].iter();
             let nulls = incoming.map(|link| cut[view.level.links[*link].source] | closed[*link]);
-            cut[*place] |= match view.facts(*place).takes_any {
+            cut[*place] |= match view.data_flow(*place).inputs.any_is_enough {
                 true => nulls.reduce(|a, b| a & b).unwrap_or_default(),
                 false => nulls.fold(0, |a, b| a | b),
             };
@@ -108,7 +109,7 @@ impl<'c, 'v> Cuts<'c, 'v> {
         let view = self.view;
         let on_the_way = if self.has_exclusive { self.taken(gate) } else { Vec::new() };
         for link in on_the_way {
-            let exclusive = &view.facts(link.source).exclusive;
+            let exclusive = &view.data_flow(link.source).exclusive_routes;
             let outgoing = &self.outgoing[link.source];
             if exclusive.is_empty() || !self.budget.spend(exclusive.len() + outgoing.len()) {
                 continue;
@@ -136,7 +137,7 @@ impl<'c, 'v> Cuts<'c, 'v> {
                 break;
             }
             // What takes any of several doesn't tell which came.
-            if view.facts(place).takes_any && incoming.len() > 1 {
+            if view.data_flow(place).inputs.any_is_enough && incoming.len() > 1 {
                 continue;
             }
             for link in incoming.iter().map(|link| &view.level.links[*link]) {

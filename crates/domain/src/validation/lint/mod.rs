@@ -9,20 +9,20 @@ mod titles;
 
 use std::collections::HashMap;
 
-use super::{Catalogue, Diagnostic, Facts, Fields, MAX_DIAGNOSTICS};
+use super::{Catalog, DataFlow, Diagnostic, Fields, MAX_DIAGNOSTICS};
 use crate::Definition;
 use crate::graph::{Level, Outline, node_type};
 use crate::run::MAX_NESTING;
 
 /// Finds what looks wrong in `definition` and in the bodies that it holds.
-pub(super) fn lint(definition: &Definition, catalogue: &dyn Catalogue) -> Vec<Diagnostic> {
-    let mut linter = Linter { catalogue, found: Vec::new() };
+pub(super) fn lint(definition: &Definition, catalog: &dyn Catalog) -> Vec<Diagnostic> {
+    let mut linter = Linter { catalog, found: Vec::new() };
     linter.definition(definition, "", 0, None);
     linter.found
 }
 
 struct Linter<'c> {
-    catalogue: &'c dyn Catalogue,
+    catalog: &'c dyn Catalog,
     found: Vec<Diagnostic>,
 }
 
@@ -32,7 +32,7 @@ struct View<'v> {
     outline: &'v Outline<'v>,
     level: &'v Level<'v>,
     /// Of every node of the definition, in its order.
-    facts: &'v [Facts],
+    data_flows: &'v [DataFlow],
     /// For every node that has children, by its index, its level among those of the outline.
     bodies: &'v HashMap<usize, usize>,
     /// Where the definition stands.
@@ -40,7 +40,7 @@ struct View<'v> {
     /// Whether the level is the body of a loop.
     is_body: bool,
     /// What the loop gives its body in the first place, where that is known.
-    feeds: Option<&'v Fields>,
+    loop_input: Option<&'v Fields>,
     /// For every node of the level the places of those that lead into it, each once, in the order of links.
     sources: Vec<Vec<usize>>,
     /// For every node of the level the places of those that it leads into.
@@ -48,34 +48,40 @@ struct View<'v> {
 }
 
 impl Linter<'_> {
-    /// Looks into a definition, which the loop around it feeds so.
-    fn definition(&mut self, definition: &Definition, prefix: &str, depth: usize, feeds: Option<&Fields>) {
+    /// Looks into a definition, which the loop around it loop_input so.
+    fn definition(
+        &mut self,
+        definition: &Definition,
+        prefix: &str,
+        depth: usize,
+        loop_input: Option<&Fields>,
+    ) {
         if depth > MAX_NESTING {
             return;
         }
         let outline = Outline::of(definition);
         let mut findings = 0;
-        let facts = definition.nodes.iter().map(|node| {
-            let mut facts = self.catalogue.facts(node);
+        let data_flows = definition.nodes.iter().map(|node| {
+            let mut data_flow = self.catalog.data_flow(node);
             if findings > MAX_DIAGNOSTICS {
-                facts.findings = Vec::new();
+                data_flow.findings = Vec::new();
             }
-            findings += facts.findings.len();
-            facts
+            findings += data_flow.findings.len();
+            data_flow
         });
-        let facts: Vec<Facts> = facts.collect();
-        self.findings(definition, &facts, prefix);
+        let data_flows: Vec<DataFlow> = data_flows.collect();
+        self.findings(definition, &data_flows, prefix);
         let bodies = bodies(&outline);
         for level in &outline.levels {
             let is_body = depth > 0 || level.parent.is_some();
             if level.parent.is_some_and(|parent| parent.node_type != node_type::FOR_LOOP) {
                 continue;
             }
-            let mut view = View::of(definition, &outline, level, &facts, &bodies, prefix);
+            let mut view = View::of(definition, &outline, level, &data_flows, &bodies, prefix);
             view.is_body = is_body;
-            view.feeds = match level.parent.map(|parent| outline.place(&parent.id)) {
-                Some(parent) => parent.and_then(|parent| facts[parent].feeds.as_ref()),
-                None => feeds,
+            view.loop_input = match level.parent.map(|parent| outline.place(&parent.id)) {
+                Some(parent) => parent.and_then(|parent| data_flows[parent].body_input.as_ref()),
+                None => loop_input,
             };
             self.level(&view);
         }
@@ -83,23 +89,23 @@ impl Linter<'_> {
             if self.found.len() > MAX_DIAGNOSTICS {
                 return;
             }
-            if let Some(body) = self.catalogue.body(node) {
+            if let Some(body) = self.catalog.body(node) {
                 let place = format!("{prefix}/nodes/{index}/config/subworkflow");
-                self.definition(&body, &place, depth + 1, facts[index].feeds.as_ref());
+                self.definition(&body, &place, depth + 1, data_flows[index].body_input.as_ref());
             }
             if let Some(body) = &node.subworkflow {
                 let place = format!("{prefix}/nodes/{index}/subworkflow");
-                self.definition(body, &place, depth + 1, facts[index].feeds.as_ref());
+                self.definition(body, &place, depth + 1, data_flows[index].body_input.as_ref());
             }
         }
     }
 
-    fn findings(&mut self, definition: &Definition, facts: &[Facts], prefix: &str) {
-        for (index, (node, facts)) in definition.nodes.iter().zip(facts).enumerate() {
+    fn findings(&mut self, definition: &Definition, data_flows: &[DataFlow], prefix: &str) {
+        for (index, (node, data_flow)) in definition.nodes.iter().zip(data_flows).enumerate() {
             if self.found.len() > MAX_DIAGNOSTICS {
                 return;
             }
-            for finding in &facts.findings {
+            for finding in &data_flow.findings {
                 let pointer = format!("{prefix}/nodes/{index}/config{}", finding.pointer);
                 let found = Diagnostic::new(finding.code, pointer, finding.message.as_str());
                 self.found.push(found.of_node(&node.id).with_help(finding.help.clone()));
@@ -129,7 +135,7 @@ impl<'v> View<'v> {
         definition: &'v Definition,
         outline: &'v Outline<'v>,
         level: &'v Level<'v>,
-        facts: &'v [Facts],
+        data_flows: &'v [DataFlow],
         bodies: &'v HashMap<usize, usize>,
         prefix: &'v str,
     ) -> Self {
@@ -139,16 +145,26 @@ impl<'v> View<'v> {
             sources[link.target].push(link.source);
             targets[link.source].push(link.target);
         }
-        let (is_body, feeds) = (false, None);
-        let mut view =
-            Self { definition, outline, level, facts, bodies, prefix, is_body, feeds, sources, targets };
+        let (is_body, loop_input) = (false, None);
+        let mut view = Self {
+            definition,
+            outline,
+            level,
+            data_flows,
+            bodies,
+            prefix,
+            is_body,
+            loop_input,
+            sources,
+            targets,
+        };
         view.sources.iter_mut().for_each(each_once);
         view
     }
 
     /// What is known of the node at a place of the level.
-    fn facts(&self, place: usize) -> &'v Facts {
-        &self.facts[self.level.nodes[place].0]
+    fn data_flow(&self, place: usize) -> &'v DataFlow {
+        &self.data_flows[self.level.nodes[place].0]
     }
 
     /// Where the node at a place of the level stands.

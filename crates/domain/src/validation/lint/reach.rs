@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::graph::node_type;
-use crate::validation::{Code, Diagnostic};
+use crate::validation::{Code, Diagnostic, SideEffects};
 
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
     let mut reached = vec![false; view.level.nodes.len()];
@@ -33,7 +33,11 @@ fn unused(view: &View<'_>, reached: &[bool], found: &mut Vec<Diagnostic>) {
     let Some(output) = view.of_type(node_type::OUTPUT).next() else { return };
     for (place, (_, node)) in view.level.nodes.iter().enumerate() {
         let is_end = [node_type::INPUT, node_type::OUTPUT].contains(&node.node_type.as_str());
-        if is_end || !reached[place] || !view.targets[place].is_empty() || view.facts(place).acts {
+        if is_end
+            || !reached[place]
+            || !view.targets[place].is_empty()
+            || view.data_flow(place).side_effects == SideEffects::Possible
+        {
             continue;
         }
         let message = format!(

@@ -6,7 +6,9 @@ use super::View;
 use super::paths::{Missing, first, missing, named};
 use crate::graph::node_type;
 use crate::run::LOOP_HISTORY;
-use crate::validation::{Code, Diagnostic, Facts, Fields, Gives, MAX_DIAGNOSTICS, Reference, Scope, nearest};
+use crate::validation::{
+    Code, DataFlow, Diagnostic, Fields, MAX_DIAGNOSTICS, Output, Reference, ReferenceScope, nearest,
+};
 
 /// The longest path that is looked into.
 const MAX_PATH: usize = 300;
@@ -23,13 +25,14 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
     let mut resolver =
         Resolver { view, arrivals: HashMap::new(), titles: None, body_input: None, steps: 0, work: MAX_WORK };
     for place in 0..view.level.nodes.len() {
-        let facts = view.facts(place);
+        let data_flow = view.data_flow(place);
         // What nothing is linked to yet is unfinished.
-        if facts.references.is_empty() || view.sources[place].is_empty() {
+        if data_flow.references.is_empty() || view.sources[place].is_empty() {
             continue;
         }
-        let upstream = (facts.scope == Scope::Upstream).then(|| resolver.upstream(place)).flatten();
-        for reference in facts.references.iter().filter(|reference| reference.path.len() <= MAX_PATH) {
+        let upstream =
+            (data_flow.inputs.scope == ReferenceScope::Upstream).then(|| resolver.upstream(place)).flatten();
+        for reference in data_flow.references.iter().filter(|reference| reference.path.len() <= MAX_PATH) {
             if resolver.work == 0 || found.len() > MAX_DIAGNOSTICS {
                 return;
             }
@@ -173,24 +176,24 @@ impl<'v> Resolver<'_, 'v> {
         if view.is_body && view.level.nodes[place].1.node_type == node_type::INPUT {
             return missing(self.body_input(place).as_ref()?, path);
         }
-        match &view.facts(place).gives {
-            Gives::Unknown => None,
-            Gives::Fields(fields) => missing(fields, path),
-            Gives::Body(own) => match self.body_output(place) {
-                Some(Facts { gives: Gives::Fields(fields), .. }) => missing(fields, path),
+        match &view.data_flow(place).output {
+            Output::Unknown => None,
+            Output::Fields(fields) => missing(fields, path),
+            Output::Body(own) => match self.body_output(place) {
+                Some(DataFlow { output: Output::Fields(fields), .. }) => missing(fields, path),
                 Some(_) => None,
                 None => own.as_ref().and_then(|fields| missing(fields, path)),
             },
-            Gives::Arrivals | Gives::ArrivalsAndMore => match named(self.arrivals(place), path) {
+            Output::Inputs | Output::ExtendedInputs => match named(self.arrivals(place), path) {
                 Some((source, rest)) => self.field(source, rest),
-                None if view.facts(place).gives == Gives::Arrivals && !view.sources[place].is_empty() => {
+                None if view.data_flow(place).output == Output::Inputs && !view.sources[place].is_empty() => {
                     let known = self.arriving(place).into_iter().map(str::to_owned).collect();
                     Some(Missing { name: first(path).to_owned(), known })
                 }
                 None => None,
             },
             // Missing only when none of them has it.
-            Gives::OneArrival => {
+            Output::OneInput => {
                 let mut last = None;
                 for source in &view.sources[place] {
                     last = Some(self.field(*source, path)?);
@@ -200,16 +203,16 @@ impl<'v> Resolver<'_, 'v> {
         }
     }
 
-    /// What the input node of a body gives: what the loop feeds it, and from the second iteration on what the one before
+    /// What the input node of a body gives: what the loop loop_input it, and from the second iteration on what the one before
     /// gave. What it declares doesn't count as missing either.
     fn body_input(&mut self, place: usize) -> &Option<Fields> {
         let view = self.view;
         self.body_input.get_or_insert_with(|| {
-            let mut all = view.feeds?.clone();
+            let mut all = view.loop_input?.clone();
             let output = view.of_type(node_type::OUTPUT).next()?;
-            let Gives::Fields(laid_over) = &view.facts(output).gives else { return None };
-            let declared = match &view.facts(place).gives {
-                Gives::Fields(declared) => Some(declared),
+            let Output::Fields(laid_over) = &view.data_flow(output).output else { return None };
+            let declared = match &view.data_flow(place).output {
+                Output::Fields(declared) => Some(declared),
                 _ => None,
             };
             let more = declared.into_iter().chain([laid_over]).flat_map(|fields| fields.0.keys());
@@ -220,11 +223,11 @@ impl<'v> Resolver<'_, 'v> {
     }
 
     /// What is known of the output node among the children of a node.
-    fn body_output(&self, place: usize) -> Option<&'v Facts> {
+    fn body_output(&self, place: usize) -> Option<&'v DataFlow> {
         let view = self.view;
         let body = &view.outline.levels[*view.bodies.get(&view.level.nodes[place].0)?];
         let output = body.nodes.iter().find(|(_, node)| node.node_type == node_type::OUTPUT)?;
-        Some(&view.facts[output.0])
+        Some(&view.data_flows[output.0])
     }
 
     /// What the path names doesn't arrive.

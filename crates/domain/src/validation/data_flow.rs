@@ -1,0 +1,116 @@
+use std::collections::HashMap;
+
+use super::Code;
+
+/// The way data flows into and out of a node, as far as its kind can tell from the config. Lints read it, and
+/// skip whatever is left at its default.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DataFlow {
+    /// References to outputs of other nodes.
+    pub references: Vec<Reference>,
+    /// The node's use of its predecessors.
+    pub inputs: Inputs,
+    /// The shape of the node's output.
+    pub output: Output,
+    /// Fields that a loop passes to the first iteration of its body; none if unknown.
+    pub body_input: Option<Fields>,
+    /// Effects of the node apart from its output.
+    pub side_effects: SideEffects,
+    /// True for gates: declining one yields no output.
+    pub is_gate: bool,
+    /// Pairs of routes that are never open together.
+    pub exclusive_routes: Vec<(String, String)>,
+    /// Problems of the config that only the kind can find.
+    pub findings: Vec<Finding>,
+}
+
+/// A node's use of its predecessors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Inputs {
+    /// Nodes that references can name.
+    pub scope: ReferenceScope,
+    /// True if the node may use its whole input, including fields that no reference names.
+    pub uses_all: bool,
+    /// True if the node runs as long as one predecessor produced an output.
+    pub any_is_enough: bool,
+}
+
+/// Nodes that the references of a config can name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReferenceScope {
+    /// Direct predecessors: nodes with a link into this one.
+    #[default]
+    Predecessors,
+    /// Every node from which a path leads here.
+    Upstream,
+}
+
+/// The shape of a node's output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// Unknown.
+    #[default]
+    Unknown,
+    /// An object with these fields.
+    Fields(Fields),
+    /// The outputs of all predecessors, by title.
+    Inputs,
+    /// The outputs of all predecessors, by title, and fields that a person adds.
+    ExtendedInputs,
+    /// The output of one of the predecessors.
+    OneInput,
+    /// The output of the output node among the node's children; these fields if it has no children.
+    Body(Option<Fields>),
+}
+
+/// Effects of a node apart from its output.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SideEffects {
+    /// None: a node whose output is unused is useless.
+    #[default]
+    None,
+    /// Possible, such as a call to another system.
+    Possible,
+}
+
+/// Fields by name, each with its own fields; none if anything may be inside.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fields(pub HashMap<String, Option<Fields>>);
+
+/// A part of a config that names the output of another node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reference {
+    /// RFC 6901 pointer into the `config`.
+    pub pointer: String,
+    /// Dotted path: the title of a node, then fields of its output.
+    pub path: String,
+    /// True if it names a node alone, by its title, its id, or as `id|title`.
+    pub is_node: bool,
+}
+
+impl Reference {
+    /// A reference to an output, or to a field of it, by dotted path.
+    #[must_use]
+    pub fn field(pointer: impl Into<String>, path: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), path: path.into(), is_node: false }
+    }
+
+    /// A reference to a node by its title, its id, or as `id|title`.
+    #[must_use]
+    pub fn node(pointer: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), path: name.into(), is_node: true }
+    }
+}
+
+/// A problem of a config that its kind found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Finding {
+    /// The diagnostic code.
+    pub code: Code,
+    /// RFC 6901 pointer into the `config`.
+    pub pointer: String,
+    /// What is wrong and what to change.
+    pub message: String,
+    /// A suggestion, such as the name that was probably meant.
+    pub help: Option<String>,
+}
