@@ -1,6 +1,5 @@
 //! Configs: from the JSON that clients send to the struct of a kind, with every problem on the way.
 
-use jsonschema::Validator;
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::DeserializeOwned;
@@ -8,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use serde_path_to_error::Segment;
 use sluice_domain::validation::{ConfigProblem, pointer_step};
+use sluice_json_schema::Validator;
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use crate::wording;
@@ -156,7 +156,7 @@ impl ConfigSchema {
             properties.extend(own);
         }
         json.insert("properties".to_owned(), Value::Object(properties));
-        let validator = jsonschema::options().offline().build(&Value::Object(json.clone())).ok();
+        let validator = Validator::new(&Value::Object(json.clone())).ok();
         Self { json, validator }
     }
 
@@ -164,7 +164,7 @@ impl ConfigSchema {
     pub(crate) fn problems(&self, config: Map<String, Value>) -> Vec<ConfigProblem> {
         let config = Value::Object(config);
         let mut found = Vec::new();
-        for error in self.validator.iter().flat_map(|validator| validator.iter_errors(&config)) {
+        for error in self.validator.iter().flat_map(|validator| validator.errors(&config)) {
             wording::describe(&error, "The config", &mut found);
         }
         found

@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
+use sluice_json_schema::{ValidationError, Validator};
 
 use crate::config::SchemaText;
 
@@ -44,7 +44,7 @@ pub(crate) fn compile(schema: &SchemaText) -> Result<Option<(Value, Validator)>,
             .to_owned());
     }
     // No resource is ever fetched: a schema must not make the server read files or call other hosts.
-    match jsonschema::options().offline().build(&schema) {
+    match Validator::new(&schema) {
         Ok(validator) => Ok(Some((schema, validator))),
         Err(error) => Err(unusable(&error)),
     }
@@ -72,7 +72,7 @@ pub(crate) fn problem(schema: &Value) -> Option<String> {
         .get("$schema")
         .and_then(Value::as_str)
         .is_none_or(|dialect| dialect.contains("json-schema.org/draft") && !dialect.contains("draft-03"));
-    let found = is_known.then(|| jsonschema::meta::validate(&schema).err()).flatten()?;
+    let found = is_known.then(|| sluice_json_schema::check_schema(&schema).err()).flatten()?;
     Some(unusable(&found))
 }
 

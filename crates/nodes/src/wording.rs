@@ -1,10 +1,8 @@
 //! What validators find, as sentences for people.
 
-use jsonschema::ValidationError;
-use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::types::JsonType;
 use serde_json::Value;
 use sluice_domain::validation::ConfigProblem;
+use sluice_json_schema::{JsonType, TypeKind, ValidationError, ValidationErrorKind};
 
 /// How much of a value a sentence quotes at most.
 const QUOTED: usize = 80;

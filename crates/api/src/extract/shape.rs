@@ -4,11 +4,10 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use jsonschema::error::{TypeKind, ValidationErrorKind};
-use jsonschema::{ValidationError, Validator};
 use serde_json::{Value, json};
 use serde_path_to_error::{Path, Segment};
 use sluice_domain::validation::pointer_step;
+use sluice_json_schema::{TypeKind, ValidationError, ValidationErrorKind, Validator};
 use utoipa::ToSchema;
 
 use crate::parameters::IN_ONE_LINE;
@@ -32,7 +31,7 @@ static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::
 pub(crate) fn problems<T: ToSchema>(body: &Value) -> Vec<ProblemItem> {
     let Some(validator) = validator(&T::name()) else { return Vec::new() };
     let mut found = Vec::new();
-    for error in validator.iter_errors(body) {
+    for error in validator.errors(body) {
         collect(&error, &mut found);
         if found.len() >= MAX_PROBLEMS {
             break;
@@ -49,7 +48,7 @@ fn validator(name: &str) -> Option<Arc<Validator>> {
         return Some(Arc::clone(validator));
     }
     let schema = json!({"$ref": format!("#/components/schemas/{name}"), "components": &*COMPONENTS});
-    let built = jsonschema::options().should_validate_formats(true).build(&schema);
+    let built = Validator::with_formats(&schema);
     let validator = Arc::new(built.inspect_err(|error| tracing::error!(name, %error, "no schema")).ok()?);
     validators.insert(name.to_owned(), Arc::clone(&validator));
     Some(validator)

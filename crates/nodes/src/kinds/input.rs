@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use jsonschema::Validator;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, CheckInput, LoopBody};
 use sluice_domain::validation::ConfigProblem;
+use sluice_json_schema::Validator;
 use validator::Validate;
 
 use crate::Policies;
@@ -104,7 +104,7 @@ impl CheckInput for Enforced {
             return Err(format!("The input is {}, but has to be an object.", wording::noun(input)));
         };
         let mut found: Vec<ConfigProblem> = Vec::new();
-        for error in schema.iter().flat_map(|schema| schema.iter_errors(input)) {
+        for error in schema.iter().flat_map(|schema| schema.errors(input)) {
             wording::describe(&error, "The input", &mut found);
         }
         let told = found.iter().filter_map(|problem| first_step(&problem.pointer)).collect();
