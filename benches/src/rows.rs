@@ -7,7 +7,7 @@ use rusqlite::Connection as Sqlite;
 use sluice_domain::Definition;
 use sluice_domain::run::Plan;
 use sluice_domain::validation::validate;
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 use tempfile::TempDir;
 
 use crate::client::{UNIQUE, latency, load, request};
@@ -201,7 +201,7 @@ fn plan() -> Result<Row, Failure> {
         for _ in 0..times {
             let begin = Instant::now();
             let definition: Definition = serde_json::from_str(&text)?;
-            let builtin = Builtin::default();
+            let builtin = NodeKinds::default();
             if let Some(wrong) = validate(&definition, &builtin).first() {
                 return Err(format!("{wrong:?}").into());
             }

@@ -6,10 +6,10 @@ use libfuzzer_sys::fuzz_target;
 use sluice_domain::run::Plan;
 use sluice_domain::validation::{MAX_DIAGNOSTICS, Severity, diagnose, diagnose_json, validate};
 use sluice_domain::{Definition, guard, versioning};
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 
 fuzz_target!(|text: &[u8]| {
-    let kinds = Builtin::default();
+    let kinds = NodeKinds::default();
     let found = diagnose_json(text, &kinds);
     assert!(found.len() <= MAX_DIAGNOSTICS + 2);
     if guard::check_json(text).is_err() {

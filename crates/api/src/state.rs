@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use sluice_domain::validation;
 use sluice_engine::Engine;
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 use sluice_persistence::Database;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -165,8 +165,8 @@ impl Settings {
     }
 
     /// The kinds of nodes, for validation.
-    pub(crate) fn kinds(&self) -> Builtin {
-        Builtin { max_nodes: self.max_definition_nodes, ..Builtin::default() }
+    pub(crate) fn kinds(&self) -> NodeKinds {
+        NodeKinds { max_nodes: self.max_definition_nodes, ..NodeKinds::default() }
     }
 
     /// How many items a page has when nothing is said.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use moka::future::Cache;
 use sluice_domain::Definition;
 use sluice_domain::run::Plan;
-use sluice_nodes::{Builtin, Policies};
+use sluice_nodes::{NodeKinds, Policies};
 use uuid::Uuid;
 
 use crate::{EngineError, RunStore, StoreError};
@@ -14,13 +14,13 @@ const CAPACITY: u64 = 1_000;
 /// Plans by version.
 pub(crate) struct Plans {
     store: Arc<dyn RunStore>,
-    kinds: Builtin,
+    kinds: NodeKinds,
     cache: Cache<Uuid, Arc<Plan>>,
 }
 
 impl Plans {
     pub(crate) fn new(store: Arc<dyn RunStore>, policies: Policies) -> Self {
-        Self { store, kinds: Builtin { policies, ..Builtin::default() }, cache: Cache::new(CAPACITY) }
+        Self { store, kinds: NodeKinds { policies, ..NodeKinds::default() }, cache: Cache::new(CAPACITY) }
     }
 
     /// The plan of a version; made when nobody asked for it lately.

@@ -1,24 +1,18 @@
-//! What each kind of node does: its config, the checks of its config, its behaviour, and its entry in the
-//! catalogue.
+//! The kinds of nodes: configs, behavior, data flow, and entries in the catalog.
 //!
-//! This crate is pure. What a node has to do outside of the log (running Python code) it only describes;
-//! the engine does it.
+//! This crate is pure. Nodes with side effects, such as Python code, are only described here: the engine executes them.
 
-mod builtin;
-mod catalogue;
+mod catalog;
 mod config;
-mod facts;
-mod field_type;
-mod json_schema;
+mod data_flow;
 mod kinds;
-mod known;
-mod ordered;
-mod policy;
-pub mod python_text;
-mod wording;
+mod node_kinds;
+mod registry;
+mod text;
 
-pub use builtin::{Builtin, runnable_kinds};
-pub use catalogue::{Groups, Kind, VisualTag, catalogue};
-pub use field_type::of_texts;
+pub use catalog::{CatalogCategories, CatalogEntry, VisualTag, catalog};
+pub use config::field_type::parse_row;
+pub use config::policy::{Policies, PolicyConfig, RetryConfig};
 pub use kinds::python_func::{PYTHON_FUNC, PythonFuncConfig, check_output};
-pub use policy::{Policies, PolicyConfig, RetryConfig};
+pub use node_kinds::NodeKinds;
+pub use registry::runnable_node_types;

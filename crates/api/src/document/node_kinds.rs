@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 
 use serde_json::{Map, Value, json};
-use sluice_nodes::{Kind, catalogue};
+use sluice_nodes::{CatalogEntry, catalog};
 
 const COMPONENTS: &str = "#/components/schemas/";
 /// Nodes of kinds that the catalogue lists.
@@ -20,7 +20,7 @@ const LOOP_BODY: &str = "LoopBody";
 pub(super) fn describe(schemas: &mut Map<String, Value>) {
     let Some(common) = schemas.get("Node").cloned() else { return };
     let mut mapping = Map::new();
-    let kinds: Vec<&Kind> = catalogue().iter().flat_map(|(_, kinds)| kinds).collect();
+    let kinds: Vec<&CatalogEntry> = catalog().iter().flat_map(|(_, kinds)| kinds).collect();
     for kind in &kinds {
         let config = format!("{}Config", kind.name);
         schemas.insert(kind.name.to_owned(), node(&common, kind, &config));
@@ -53,7 +53,7 @@ pub(super) fn describe(schemas: &mut Map<String, Value>) {
     schemas.sort_keys();
 }
 
-fn node(common: &Value, kind: &Kind, config: &str) -> Value {
+fn node(common: &Value, kind: &CatalogEntry, config: &str) -> Value {
     let mut node = common.clone();
     let title = kind.config["title"].as_str().unwrap_or(kind.name);
     node["description"] = format!("A node of the kind \"{title}\".").into();
@@ -66,7 +66,7 @@ fn node(common: &Value, kind: &Kind, config: &str) -> Value {
 }
 
 /// The config of a kind. What it refers to becomes components too.
-fn config_of(kind: &Kind, schemas: &mut Map<String, Value>) -> Value {
+fn config_of(kind: &CatalogEntry, schemas: &mut Map<String, Value>) -> Value {
     let mut config = kind.config.clone();
     let Some(fields) = config.as_object_mut() else { return config };
     fields.shift_remove("title");

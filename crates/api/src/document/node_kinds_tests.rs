@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 use sluice_domain::Node;
 use sluice_domain::validation::{self, Catalog as _, Code};
-use sluice_nodes::{Builtin, catalogue};
+use sluice_nodes::{NodeKinds, catalog};
 
 use crate::{OpenApiVersion, Settings, document};
 
@@ -47,7 +47,7 @@ fn the_document_forbids_what_the_server_refuses() {
     let schema = json!({"$ref": "#/components/schemas/Node", "components": document["components"]});
     let validator = jsonschema::options().build(&schema).unwrap();
     let (mut taken, mut refused) = (0, 0);
-    for (_, kinds) in catalogue().iter() {
+    for (_, kinds) in catalog().iter() {
         for kind in kinds {
             let shown =
                 document["components"]["schemas"][format!("{}Config", kind.name)]["properties"].as_object();
@@ -57,7 +57,7 @@ fn the_document_forbids_what_the_server_refuses() {
                 for value in values() {
                     let node = json!({"id": "a", "node_type": kind.name, "config": {field: value}});
                     let parsed: Node = serde_json::from_value(node.clone()).unwrap();
-                    let problems = Builtin::default().config_problems(&parsed);
+                    let problems = NodeKinds::default().config_problems(&parsed);
                     let is_valid = validator.is_valid(&node);
                     // A document can't say that a text has to be a JSON Schema, that a loop's body may be empty but not
                     // half there, or that code has to be Python.
@@ -80,7 +80,7 @@ fn nodes_of_unknown_kinds_have_a_place() {
     assert!(validator.is_valid(&json!({"id": "a", "node_type": "LaterNode", "config": {"anything": 1}})));
     assert!(!validator.is_valid(&json!({"id": "a", "node_type": "LaterNode", "config": 1})));
     let node = &document["components"]["schemas"]["KnownNode"];
-    let kinds: usize = catalogue().iter().map(|(_, kinds)| kinds.len()).sum();
+    let kinds: usize = catalog().iter().map(|(_, kinds)| kinds.len()).sum();
     assert_eq!(node["oneOf"].as_array().unwrap().len(), kinds);
     for (name, target) in node["discriminator"]["mapping"].as_object().unwrap() {
         let place = target.as_str().unwrap().trim_start_matches('#');
@@ -99,7 +99,7 @@ fn texts_may_be_as_long_as_the_document_says() {
             let mut node = json!({"id": "a", "node_type": "InputNode"});
             node[field] = "ä".repeat(usize::try_from(length).unwrap()).into();
             let definition = serde_json::from_value(json!({"nodes": [node], "links": []})).unwrap();
-            let found = validation::validate(&definition, &Builtin::default());
+            let found = validation::validate(&definition, &NodeKinds::default());
             assert_eq!(
                 found.iter().all(|found| found.code != Code::TextTooLong),
                 is_taken,

@@ -55,5 +55,5 @@ pub(crate) struct VisualTag {
     )
 )]
 pub(crate) async fn node_type_list() -> Answer<impl Serialize> {
-    Answer(sluice_nodes::catalogue())
+    Answer(sluice_nodes::catalog())
 }

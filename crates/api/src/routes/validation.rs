@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sluice_domain::transfer::{self, Form};
 use sluice_domain::validation::{self, Code};
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 use utoipa::openapi::{OneOfBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
@@ -139,7 +139,7 @@ pub(crate) async fn workflow_validate(
     Ok(Answer(aside(move || judge(&text, &kinds)).await))
 }
 
-fn judge(text: &[u8], kinds: &Builtin) -> Validation {
+fn judge(text: &[u8], kinds: &NodeKinds) -> Validation {
     let mut found = found_by(text, kinds);
     if form(text) == Form::Request {
         refused_at_save(text, &mut found);
@@ -152,10 +152,10 @@ fn judge(text: &[u8], kinds: &Builtin) -> Validation {
 /// in an exported document. Pointers lead into `text`. A file may leave the name out, which an import then makes up.
 #[must_use]
 pub fn diagnose(text: &[u8]) -> Vec<validation::Diagnostic> {
-    found_by(text, &Builtin::default())
+    found_by(text, &NodeKinds::default())
 }
 
-fn found_by(text: &[u8], kinds: &Builtin) -> Vec<validation::Diagnostic> {
+fn found_by(text: &[u8], kinds: &NodeKinds) -> Vec<validation::Diagnostic> {
     let mut found = validation::diagnose_json(text, kinds);
     let is_misshapen = found.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid);
     if is_misshapen && text.len() <= shape::MAX_BODY {

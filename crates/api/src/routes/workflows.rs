@@ -11,7 +11,7 @@ use sluice_domain::graph::{self, Definition, SpurType};
 use sluice_domain::naming::MAX_DESCRIPTION;
 use sluice_domain::{naming, validation, versioning};
 use sluice_engine::{EngineError, KeptAnswer, RunStore, StoreError};
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 use sluice_persistence::{Accepted, Details, NewWorkflow, Saving, WorkflowRow, WriteError};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -210,7 +210,7 @@ impl Workflow {
 
 impl WorkflowCreateRequest {
     /// The workflow to be saved, every problem of its definition found first.
-    async fn accept(self, kinds: Builtin) -> Result<NewWorkflow, Problem> {
+    async fn accept(self, kinds: NodeKinds) -> Result<NewWorkflow, Problem> {
         let Self { name, description, definition, tags } = self;
         let name = if name.trim().is_empty() { naming::UNTITLED.to_owned() } else { name };
         let definition = checked(definition.unwrap_or_default(), kinds).await?;
@@ -225,7 +225,7 @@ impl WorkflowCreateRequest {
 }
 
 /// The definition in its stored form.
-async fn checked(mut definition: Definition, kinds: Builtin) -> Result<Accepted, Problem> {
+async fn checked(mut definition: Definition, kinds: NodeKinds) -> Result<Accepted, Problem> {
     definition.normalise();
     let definition = definition.or_default();
     let json = definition.to_json();
@@ -235,7 +235,7 @@ async fn checked(mut definition: Definition, kinds: Builtin) -> Result<Accepted,
     aside(move || check(&definition, json, &kinds)).await
 }
 
-fn check(definition: &Definition, json: String, kinds: &Builtin) -> Result<Accepted, Problem> {
+fn check(definition: &Definition, json: String, kinds: &NodeKinds) -> Result<Accepted, Problem> {
     let found = validation::validate(definition, kinds);
     if !found.is_empty() {
         return Err(Problem::invalid(Kind::InvalidDefinition, found.into_iter().map(item).collect()));
@@ -472,7 +472,7 @@ pub(crate) async fn workflow_reset(
 ) -> Result<Tagged<Workflow>, Problem> {
     let mut defaults = Vec::new();
     for of in SpurType::ALL {
-        defaults.push((of, checked(Definition::default_for(of), Builtin::default()).await?));
+        defaults.push((of, checked(Definition::default_for(of), NodeKinds::default()).await?));
     }
     let saving = Saving { label: query.label, ..edit.saving.clone() };
     let saved = state.db.workflow_reset(id, defaults, saving, once.tell(audit::workflow)).await;

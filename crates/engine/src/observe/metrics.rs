@@ -75,7 +75,7 @@ impl Default for Metrics {
             begun: Counter::default(),
             ended: Outcomes(OUTCOMES.map(|how| families.runs.get_or_create_owned(&[status(how)]))),
             run_seconds: OUTCOMES.map(|how| families.run_seconds.get_or_create_owned(&[status(how)])),
-            kinds: sluice_nodes::runnable_kinds().map(|name| (name, kind(name))).collect(),
+            kinds: sluice_nodes::runnable_node_types().map(|name| (name, kind(name))).collect(),
             other: kind(OTHER),
             families,
         }

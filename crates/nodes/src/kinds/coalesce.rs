@@ -1,4 +1,4 @@
-//! `CoalesceNode`: the first of several branches that gave something.
+//! `CoalesceNode`: the output of the first of several branches that has one.
 
 use std::sync::Arc;
 
@@ -6,39 +6,49 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
+use sluice_domain::validation::{DataFlow, Output, Reference};
 use validator::Validate;
 
-use crate::Policies;
-use crate::builtin::NodeKind;
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use crate::config::policy::Policies;
 
 /// The kind.
-pub(crate) struct Coalesce;
+pub(crate) struct CoalesceNode;
 
-/// Gives what the first of several branches gave.
+/// Returns the output of the first of several branches that has one.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct CoalesceConfig {
-    /// The titles or ids of the nodes to be preferred, or both as `id|title`, the best first. Others follow in the order
-    /// of links.
+    /// Predecessors in order of preference: title, id, or both as `id|title`. Other predecessors follow in link order.
     preferences: Vec<String>,
 }
 
-impl NodeKind for Coalesce {
+impl NodeKind for CoalesceNode {
     const NAME: &'static str = "CoalesceNode";
+    const LISTING: Listing = Listing::new(Category::Logic, "Coalesce", "CN", "#28A745");
     type Config = CoalesceConfig;
 
     fn behaviour(config: CoalesceConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::ComputeAny(Arc::new(config)))
+    }
+
+    fn data_flow(config: &CoalesceConfig) -> DataFlow {
+        let mut data_flow = DataFlow { output: Output::OneInput, ..DataFlow::default() };
+        data_flow.inputs.any_is_enough = true;
+        for (index, name) in config.preferences.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
+            data_flow.references.push(Reference::node(format!("/preferences/{index}"), name));
+        }
+        data_flow
     }
 }
 
 impl Compute for CoalesceConfig {
     fn compute(&self, inputs: &Inputs) -> Result<Value, String> {
         let by_id = |id: &str| inputs.0.iter().find(|arrival| &*arrival.node_id == id).map(|a| &*a.value);
-        // PySpur's editor writes both.
-        let by_both = |name: &str| by_id(name.split_once('|')?.0);
-        let named = |name: &String| inputs.get(name).or_else(|| by_id(name)).or_else(|| by_both(name));
-        let mut preferred = self.preferences.iter().filter_map(named);
+        let mut preferred = self.preferences.iter().filter_map(|name| {
+            inputs.get(name).or_else(|| by_id(name)).or_else(|| by_id(name.split_once('|')?.0))
+        });
         let first = preferred.next().or_else(|| inputs.0.first().map(|arrival| &*arrival.value));
         Ok(first.cloned().unwrap_or(Value::Null))
     }

@@ -2,38 +2,45 @@
 
 use std::borrow::Cow;
 
+use indexmap::IndexMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::Definition;
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{LoopBody, LoopSpec};
+use sluice_domain::validation::{DataFlow, Output};
 use validator::Validate;
 
-use crate::Policies;
-use crate::builtin::NodeKind;
-use crate::config;
-use crate::ordered::Ordered;
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use super::output;
+use crate::config::common;
+use crate::config::policy::Policies;
+use crate::data_flow::paths;
 
-/// The kind.
-pub(crate) struct ForLoop;
+/// The most iterations.
+const MAX_ITERATIONS: i64 = 1_000;
 
-/// The field of the config that holds the body.
+/// The config field with the body.
 const BODY: &str = "subworkflow";
 
-/// Runs its body several times; each iteration is given the input with what the one before gave laid
-/// over it, and every earlier output as `loop_history`.
+/// The kind.
+pub(crate) struct ForLoopNode;
+
+/// Runs its body several times. The input of an iteration is that of the loop, overwritten by the output of the
+/// previous iteration, and `loop_history` with all earlier outputs.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct ForLoopConfig {
-    /// How often the body runs.
-    #[serde(deserialize_with = "config::whole_number")]
-    #[validate(range(min = 0, max = 1_000))]
+    /// The number of iterations.
+    #[serde(deserialize_with = "common::whole_number")]
+    #[validate(range(min = 0, max = MAX_ITERATIONS))]
     num_iterations: i64,
-    /// {field of the body's input: dotted path into what arrives}. Without any field, everything passes as
-    /// it arrives.
-    input_map: Ordered<String>,
-    /// The body, for a loop without children: a workflow with an input node and an output node.
+    /// Input of the body: {field: dotted path into the inputs of the node}. If empty, the body receives all inputs of
+    /// the node by title.
+    input_map: IndexMap<String, String>,
+    /// The body of a loop without children: a workflow with an input node and an output node.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "WorkflowDefinition")]
     subworkflow: Option<Definition>,
@@ -41,42 +48,57 @@ pub(crate) struct ForLoopConfig {
 
 impl Default for ForLoopConfig {
     fn default() -> Self {
-        Self { num_iterations: 1, input_map: Ordered::default(), subworkflow: None }
+        Self { num_iterations: 1, input_map: IndexMap::new(), subworkflow: None }
     }
 }
 
-impl NodeKind for ForLoop {
+impl NodeKind for ForLoopNode {
     const NAME: &'static str = node_type::FOR_LOOP;
+    const LISTING: Listing = Listing::new(Category::Experimental, "ForLoopNode", "FL", "#00BFFF");
     type Config = ForLoopConfig;
 
-    /// Editors write `{}` for a body that isn't there yet.
-    fn tidy(config: &mut Map<String, Value>) {
-        if config.get(BODY).and_then(Value::as_object).is_some_and(Map::is_empty) {
-            config.shift_remove(BODY);
+    /// Editors write `{}` for an absent body.
+    fn remove_placeholders(fields: &mut Map<String, Value>) {
+        if fields.get(BODY).and_then(Value::as_object).is_some_and(Map::is_empty) {
+            fields.shift_remove(BODY);
         }
     }
 
     fn behaviour(config: ForLoopConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::Needed(LoopSpec {
             iterations: u32::try_from(config.num_iterations).unwrap_or_default(),
-            input_map: config.input_map.0,
-            body: config.subworkflow.and_then(usable),
+            input_map: config.input_map.into_iter().collect(),
+            body: config.subworkflow.and_then(non_empty),
         })
+    }
+
+    fn data_flow(config: &ForLoopConfig) -> DataFlow {
+        let references = paths::references("input_map", &config.input_map);
+        let nodes = config.subworkflow.iter().flat_map(|body| &body.nodes);
+        let mut outputs = nodes.filter(|node| node.node_type == node_type::OUTPUT);
+        let body_output = outputs.next().and_then(output::declared_fields);
+        let mut data_flow = DataFlow {
+            output: Output::Body(body_output),
+            body_input: paths::fields(&config.input_map),
+            ..DataFlow::default()
+        };
+        data_flow.inputs.uses_all = references.is_empty();
+        data_flow.references = references;
+        data_flow
+    }
+
+    fn body(mut fields: Map<String, Value>) -> Option<Definition> {
+        non_empty(serde_json::from_value(fields.shift_remove(BODY)?).ok()?)
     }
 }
 
-/// The body that the fields of a config hold.
-pub(crate) fn body(mut fields: Map<String, Value>) -> Option<Definition> {
-    usable(serde_json::from_value(fields.shift_remove(BODY)?).ok()?)
-}
-
-/// The body in the form in which definitions are stored; none when there is nothing in it.
-fn usable(mut body: Definition) -> Option<Definition> {
+/// The body in the form in which definitions are stored; none if it has no nodes.
+fn non_empty(mut body: Definition) -> Option<Definition> {
     body.normalise();
     (!body.nodes.is_empty()).then_some(body)
 }
 
-/// The schema of [`Definition`], which itself is free of the business of schemas.
+/// The schema of [`Definition`], which doesn't derive one: `domain` doesn't depend on schemars.
 struct WorkflowDefinition;
 
 impl JsonSchema for WorkflowDefinition {

@@ -1,26 +1,27 @@
-//! `HumanInterventionNode`: waits for a person.
+//! `HumanInterventionNode`: a gate that waits for a person.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::pause::PausePolicy;
 use sluice_domain::run::{Behaviour, LoopBody};
+use sluice_domain::validation::{DataFlow, Output};
 use validator::Validate;
 
-use crate::Policies;
-use crate::builtin::NodeKind;
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use crate::config::policy::Policies;
 
 /// The kind.
-pub(crate) struct HumanIntervention;
+pub(crate) struct HumanInterventionNode;
 
-/// Stops the run until a person approves, declines or overrides what has arrived.
+/// Pauses the run until a person approves, declines or overrides the inputs of the node.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct HumanInterventionConfig {
-    /// What is shown to the person.
+    /// Message to the person.
     message: String,
-    /// `true`: only what depends on this node waits; `false`: nothing new starts before a person has
-    /// decided.
+    /// `true`: only nodes that depend on this one wait. `false`: no other node starts before the decision.
     block_only_dependent_nodes: bool,
 }
 
@@ -30,12 +31,17 @@ impl Default for HumanInterventionConfig {
     }
 }
 
-impl NodeKind for HumanIntervention {
+impl NodeKind for HumanInterventionNode {
     const NAME: &'static str = "HumanInterventionNode";
+    const LISTING: Listing = Listing::new(Category::Logic, "HumanIntervention", "HIN", "#6610F2");
     type Config = HumanInterventionConfig;
 
     fn behaviour(config: HumanInterventionConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         let HumanInterventionConfig { message, block_only_dependent_nodes } = config;
         LoopBody::None(Behaviour::Gate(PausePolicy { message, block_only_dependent_nodes }))
+    }
+
+    fn data_flow(_: &HumanInterventionConfig) -> DataFlow {
+        DataFlow { output: Output::ExtendedInputs, is_gate: true, ..DataFlow::default() }
     }
 }

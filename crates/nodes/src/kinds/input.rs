@@ -1,4 +1,4 @@
-//! `InputNode`: where a level starts.
+//! `InputNode`: the input of a workflow or of a loop's body.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -8,112 +8,128 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, CheckInput, LoopBody};
-use sluice_domain::validation::ConfigProblem;
+use sluice_domain::validation::{ConfigProblem, DataFlow, Fields, Output};
 use sluice_json_schema::Validator;
 use validator::Validate;
 
-use crate::Policies;
-use crate::builtin::NodeKind;
-use crate::config::SchemaText;
-use crate::field_type::FieldType;
-use crate::{json_schema, wording};
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use crate::config::author_schema;
+use crate::config::common::SchemaText;
+use crate::config::field_type::{FieldType, missing_field, wrong_type};
+use crate::config::policy::Policies;
+use crate::config::schema_errors::add_problems;
+use crate::data_flow::{output_shape, schema_check};
+use crate::text::value_text::describe;
+
+/// The input field with the files of a run.
+const FILES: &str = "files";
 
 /// The kind.
-pub(crate) struct Input;
+pub(crate) struct InputNode;
 
-/// Gives what the run, or the iteration of a loop, is given.
+/// Returns the input of the run or, in the body of a loop, of the iteration.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct InputConfig {
-    /// Whether an input that doesn't fit the schemas below is refused. Otherwise they only describe it.
+    /// If true, an input that doesn't match the schemas below fails the node. Otherwise they are documentation only.
     enforce_schema: bool,
-    /// The fields of the input: {name: type}.
+    /// Fields of the input: {name: type}.
     output_schema: Map<String, Value>,
-    /// The JSON Schema of the input, as text. When it has a `required` list, that list alone says which
-    /// fields must be there.
+    /// JSON Schema of the input, as text or as an object. If it has a `required` list, only the fields in that list are
+    /// required.
     output_json_schema: SchemaText,
 }
 
-impl NodeKind for Input {
+impl NodeKind for InputNode {
     const NAME: &'static str = node_type::INPUT;
+    const LISTING: Listing = Listing::new(Category::InputOutput, "Input", "IN", "#6F42C1");
     type Config = InputConfig;
 
     fn behaviour(config: InputConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         let check: Arc<dyn CheckInput> =
-            if config.enforce_schema { Arc::new(Enforced::new(&config)) } else { Arc::new(Anything) };
+            if config.enforce_schema { Arc::new(SchemaCheck::new(&config)) } else { Arc::new(NoCheck) };
         LoopBody::None(Behaviour::Input(check))
+    }
+
+    fn data_flow(config: &InputConfig) -> DataFlow {
+        let mut output = output_shape::declared(&config.output_schema, &config.output_json_schema);
+        if let Output::Fields(Fields(fields)) = &mut output {
+            fields.entry(FILES.to_owned()).or_insert(None);
+        }
+        let finding = config.enforce_schema.then(|| schema_check::check_enforced(&config.output_json_schema));
+        DataFlow { output, findings: finding.flatten().into_iter().collect(), ..DataFlow::default() }
     }
 }
 
 /// Accepts every input.
 #[derive(Debug)]
-struct Anything;
+struct NoCheck;
 
-impl CheckInput for Anything {
+impl CheckInput for NoCheck {
     fn check(&self, _: &Value) -> Result<(), String> {
         Ok(())
     }
 }
 
-/// Accepts what fits the schemas.
+/// Accepts inputs that match the schemas of the config.
 #[derive(Debug)]
-struct Enforced {
+struct SchemaCheck {
     fields: Vec<(String, FieldType)>,
-    /// Whether the JSON Schema leaves it to `fields` what must be there.
-    fields_required: bool,
-    /// A schema that can't be used makes the node fail, not the saving of an unfinished workflow.
+    /// False if the JSON Schema has a `required` list.
+    requires_fields: bool,
+    /// The compiled JSON Schema. An unusable one fails the node; an unfinished workflow can still be saved.
     schema: Result<Option<Validator>, String>,
 }
 
-impl Enforced {
+impl SchemaCheck {
     fn new(config: &InputConfig) -> Self {
-        let named = |(name, type_name): (&String, &Value)| (name.clone(), FieldType::named(type_name));
-        let compiled = json_schema::compile(&config.output_json_schema);
+        let schema = author_schema::compile(&config.output_json_schema);
         let has_required =
-            matches!(&compiled, Ok(Some((schema, _))) if schema.get("required").is_some_and(Value::is_array));
+            matches!(&schema, Ok(Some((schema, _))) if schema.get("required").is_some_and(Value::is_array));
+        let fields = config.output_schema.iter();
         Self {
-            fields: config.output_schema.iter().map(named).collect(),
-            fields_required: !has_required,
-            schema: compiled.map(|compiled| compiled.map(|(_, validator)| validator)),
+            fields: fields
+                .map(|(name, name_of_type)| (name.clone(), FieldType::from_name(name_of_type)))
+                .collect(),
+            requires_fields: !has_required,
+            schema: schema.map(|compiled| compiled.map(|(_, validator)| validator)),
         }
     }
 
-    /// What of the declared fields doesn't fit, but for those in `told`.
-    fn field_problems(&self, input: &Map<String, Value>, told: &HashSet<String>) -> Vec<String> {
-        let mut wrong = Vec::new();
-        for (field, expected) in self.fields.iter().filter(|(field, _)| !told.contains(field)) {
-            let (name, noun) = (wording::quoted(field), expected.noun());
-            match input.get(field) {
-                None if self.fields_required => {
-                    wrong.push(format!("{name} is missing, it has to be {noun}."))
-                }
-                Some(value) if !expected.fits(value) => {
-                    wrong.push(format!("{name} is {}, but has to be {noun}.", wording::shown(value)));
+    /// Problems of the fields in `output_schema`, except of those in `reported`.
+    fn field_problems(&self, input: &Map<String, Value>, reported: &HashSet<String>) -> Vec<String> {
+        let mut problems = Vec::new();
+        for (name, field_type) in self.fields.iter().filter(|(name, _)| !reported.contains(name)) {
+            match input.get(name) {
+                None if self.requires_fields => problems.push(missing_field(name, *field_type)),
+                Some(value) if !field_type.matches(value) => {
+                    problems.push(wrong_type(name, *field_type, &describe(value)));
                 }
                 _ => {}
             }
         }
-        wrong
+        problems
     }
 }
 
-impl CheckInput for Enforced {
+impl CheckInput for SchemaCheck {
     fn check(&self, input: &Value) -> Result<(), String> {
         let schema = self.schema.as_ref().map_err(Clone::clone)?;
         let Value::Object(fields) = input else {
-            return Err(format!("The input is {}, but has to be an object.", wording::noun(input)));
+            return Err(format!("The input must be an object, got {}.", describe(input)));
         };
-        let mut found: Vec<ConfigProblem> = Vec::new();
+        let mut problems: Vec<ConfigProblem> = Vec::new();
         for error in schema.iter().flat_map(|schema| schema.errors(input)) {
-            wording::describe(&error, "The input", &mut found);
+            add_problems(&error, "The input", &mut problems);
         }
-        let told = found.iter().filter_map(|problem| first_step(&problem.pointer)).collect();
-        let mut wrong: Vec<String> = found.into_iter().map(|problem| problem.message).collect();
-        wrong.extend(self.field_problems(fields, &told));
-        if wrong.is_empty() {
+        let reported = problems.iter().filter_map(|problem| first_step(&problem.pointer)).collect();
+        let mut messages: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
+        messages.extend(self.field_problems(fields, &reported));
+        if messages.is_empty() {
             return Ok(());
         }
-        Err(format!("The input doesn't fit the schema of the node: {}", wrong.join(" ")))
+        Err(format!("The input doesn't match the schema of the input node: {}", messages.join(" ")))
     }
 
     fn is_slow(&self) -> bool {

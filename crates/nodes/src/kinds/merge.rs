@@ -1,4 +1,4 @@
-//! `MergeNode`: several branches as one object.
+//! `MergeNode`: the outputs of several branches as one object.
 
 use std::sync::Arc;
 
@@ -6,25 +6,32 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
+use sluice_domain::validation::{DataFlow, Output};
 use validator::Validate;
 
-use crate::Policies;
-use crate::builtin::NodeKind;
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use crate::config::policy::Policies;
 
 /// The kind.
-pub(crate) struct Merge;
+pub(crate) struct MergeNode;
 
-/// Gives everything that arrives, each under the title of the node that it comes from.
+/// Returns the outputs of all predecessors as one object, by title.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct MergeConfig {}
 
-impl NodeKind for Merge {
+impl NodeKind for MergeNode {
     const NAME: &'static str = "MergeNode";
+    const LISTING: Listing = Listing::new(Category::Logic, "Merge", "MN", "#6F42C1");
     type Config = MergeConfig;
 
     fn behaviour(config: MergeConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::Compute(Arc::new(config)))
+    }
+
+    fn data_flow(_: &MergeConfig) -> DataFlow {
+        DataFlow { output: Output::Inputs, ..DataFlow::default() }
     }
 }
 

@@ -1,11 +1,33 @@
-//! The kinds that this program can run, one file each.
+//! The kinds of nodes, one file each. A new kind is a file in this folder and two lines here: its module and its entry
+//! in [`runnable_kinds`].
 
-pub(crate) mod coalesce;
-pub(crate) mod for_loop;
-pub(crate) mod human_intervention;
-pub(crate) mod input;
-pub(crate) mod merge;
-pub(crate) mod output;
+mod coalesce;
+mod for_loop;
+mod human_intervention;
+mod input;
+mod merge;
+mod output;
 pub(crate) mod python_func;
-pub(crate) mod router;
-pub(crate) mod static_value;
+mod router;
+mod static_value;
+
+pub(crate) mod listing;
+pub(crate) mod node_kind;
+pub(crate) mod planned;
+
+use self::node_kind::RunnableKind;
+
+/// The kinds that the server can run. Within a category, the catalog keeps this order.
+pub(crate) fn runnable_kinds() -> Vec<RunnableKind> {
+    vec![
+        RunnableKind::new::<input::InputNode>(),
+        RunnableKind::new::<output::OutputNode>(),
+        RunnableKind::new::<python_func::PythonFuncNode>(),
+        RunnableKind::new::<router::RouterNode>(),
+        RunnableKind::new::<coalesce::CoalesceNode>(),
+        RunnableKind::new::<merge::MergeNode>(),
+        RunnableKind::new::<static_value::StaticValueNode>(),
+        RunnableKind::new::<human_intervention::HumanInterventionNode>(),
+        RunnableKind::new::<for_loop::ForLoopNode>(),
+    ]
+}

@@ -1,48 +1,75 @@
-//! `OutputNode`: where a level ends.
+//! `OutputNode`: the output of a workflow or of a loop's body.
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sluice_domain::Node;
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody, dig};
+use sluice_domain::validation::{DataFlow, Fields, Output};
 use validator::Validate;
 
-use crate::Policies;
-use crate::builtin::NodeKind;
-use crate::ordered::Ordered;
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use crate::config::parse;
+use crate::config::policy::Policies;
+use crate::data_flow::paths;
 
 /// The kind.
-pub(crate) struct Output;
+pub(crate) struct OutputNode;
 
-/// Gathers what the workflow gives.
+/// Returns the output of the workflow.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct OutputConfig {
-    /// {field of the output: dotted path into what arrives, as in `node.items.0.name`}. A path that leads
-    /// nowhere gives null. Without any field, everything that arrives passes through.
-    output_map: Ordered<String>,
+    /// The output: {field: dotted path into the inputs of the node, such as `node.items.0.name`}. A path without a
+    /// value yields null. If empty, the output is all inputs of the node by title.
+    output_map: IndexMap<String, String>,
 }
 
-impl NodeKind for Output {
+impl NodeKind for OutputNode {
     const NAME: &'static str = node_type::OUTPUT;
+    const LISTING: Listing = Listing::new(Category::InputOutput, "Output", "ON", "#17A2B8");
     type Config = OutputConfig;
 
     fn behaviour(config: OutputConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::Compute(Arc::new(config)))
     }
+
+    fn data_flow(config: &OutputConfig) -> DataFlow {
+        let mut data_flow = DataFlow {
+            references: paths::references("output_map", &config.output_map),
+            ..DataFlow::default()
+        };
+        match paths::fields(&config.output_map) {
+            Some(fields) => data_flow.output = Output::Fields(fields),
+            None => {
+                data_flow.output = Output::Inputs;
+                data_flow.inputs.uses_all = true;
+            }
+        }
+        data_flow
+    }
+}
+
+/// The fields that an output node declares.
+pub(crate) fn declared_fields(node: &Node) -> Option<Fields> {
+    let config = parse::parse::<OutputConfig>(parse::without_nulls(node.config.to_map()));
+    paths::fields(&config.ok()?.output_map)
 }
 
 impl Compute for OutputConfig {
     fn compute(&self, inputs: &Inputs) -> Result<Value, String> {
-        let arrived = Value::Object(inputs.to_map());
-        if self.output_map.0.is_empty() {
-            return Ok(arrived);
+        let inputs = Value::Object(inputs.to_map());
+        if self.output_map.is_empty() {
+            return Ok(inputs);
         }
-        let field = |(name, path): &(String, String)| {
-            (name.clone(), dig(&arrived, path).cloned().unwrap_or(Value::Null))
-        };
-        Ok(Value::Object(self.output_map.0.iter().map(field).collect()))
+        let fields = self.output_map.iter();
+        let fields =
+            fields.map(|(name, path)| (name.clone(), dig(&inputs, path).cloned().unwrap_or_default()));
+        Ok(Value::Object(fields.collect()))
     }
 }

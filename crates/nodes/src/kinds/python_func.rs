@@ -1,4 +1,4 @@
-//! `PythonFuncNode`: code of the author, run outside of the log.
+//! `PythonFuncNode`: Python code of the author. Its executor in the engine runs the code.
 
 use std::sync::Arc;
 
@@ -6,82 +6,96 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Effect, LoopBody};
+use sluice_domain::validation::DataFlow;
 use validator::Validate;
 
-use crate::builtin::NodeKind;
-use crate::{Policies, PolicyConfig, config, field_type, wording};
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use crate::config::field_type;
+use crate::config::parse;
+use crate::config::policy::{Policies, PolicyConfig};
+use crate::data_flow::{output_shape, python};
+use crate::text::value_text::describe;
 
-/// The node type whose [`Behaviour::Effect`] is to run Python code.
+/// The node type of Python functions.
 pub const PYTHON_FUNC: &str = "PythonFuncNode";
 
 /// The kind.
-pub(crate) struct PythonFunc;
+pub(crate) struct PythonFuncNode;
 
-/// Runs Python code on what arrives.
+/// Runs Python code on the inputs of the node.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub struct PythonFuncConfig {
-    /// The body of a function that is given `input_model` and returns a dictionary.
+    /// The body of a Python function. Its parameter `input_model` has the inputs of the node by title. It returns a
+    /// dictionary, the output of the node.
     pub code: String,
-    /// The fields that the code returns: {name: type}. They are checked, others are dropped. Without any
-    /// field, everything that the code returns passes.
+    /// Fields of the output: {name: type}. Values are converted to their types, other fields are dropped. If empty, all
+    /// returned fields are kept as they are.
     pub output_schema: Map<String, Value>,
-    /// How long the code may run and how often it is tried. The server has defaults and caps.
+    /// Timeout and retries of the code. Defaults and maximum values are settings of the server.
     #[validate(nested)]
     pub policy: PolicyConfig,
 }
 
 impl Default for PythonFuncConfig {
     fn default() -> Self {
-        let code = "# What arrives is in input_model: input_model.some_node.some_field\n\
-                    # Return what the node shall give:\n\
+        let code = "# Read inputs as input_model.some_node.some_field\n\
+                    # and return a dictionary:\n\
                     return {}\n";
         Self { code: code.to_owned(), output_schema: Map::new(), policy: PolicyConfig::default() }
     }
 }
 
 impl PythonFuncConfig {
-    /// The config in the fields that a [`Behaviour::Effect`] carries.
+    /// Parses the config that a [`Behaviour::Effect`] carries.
     ///
     /// # Errors
-    /// A sentence when they don't fit, as those of an older version of this program might.
+    /// The problems of the config, which another version of the server may have accepted.
     pub fn from_fields(fields: &Map<String, Value>) -> Result<Self, String> {
-        let problems = |found: Vec<sluice_domain::validation::ConfigProblem>| {
-            found.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join(" ")
-        };
-        config::read(config::present(fields.clone())).map_err(problems)
+        parse::parse(parse::without_nulls(fields.clone())).map_err(|problems| {
+            problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join(" ")
+        })
     }
 }
 
-impl NodeKind for PythonFunc {
+impl NodeKind for PythonFuncNode {
     const NAME: &'static str = PYTHON_FUNC;
+    const LISTING: Listing = Listing::new(Category::CodeExecution, "Python Function", "PFN", "#6610F2");
     type Config = PythonFuncConfig;
 
-    fn behaviour(config: PythonFuncConfig, fields: Map<String, Value>, server: &Policies) -> LoopBody {
-        let effect = Effect { config: fields, policy: config.policy.within(server) };
+    fn behaviour(config: PythonFuncConfig, fields: Map<String, Value>, policies: &Policies) -> LoopBody {
+        let effect = Effect { config: fields, policy: config.policy.within(policies) };
         LoopBody::None(Behaviour::Effect(Arc::new(effect)))
+    }
+
+    fn data_flow(config: &PythonFuncConfig) -> DataFlow {
+        let mut data_flow = DataFlow {
+            references: python::references(&config.code),
+            output: output_shape::typed(&config.output_schema),
+            ..DataFlow::default()
+        };
+        data_flow.inputs.uses_all = python::uses_all_inputs(&config.code);
+        data_flow
     }
 }
 
-/// What the node gives when its code returned `output`: the declared fields, each of its type. As in
-/// Pydantic's lax mode, `4.0` and `"4"` pass for an integer, `1` and `"yes"` for a truth value, and so on.
+/// Converts the value that the code returned to the output of the node: the declared fields, each of its type. As in
+/// Pydantic's lax mode, `4.0` and `"4"` are integers, `1` and `"yes"` booleans, and so on.
 ///
 /// # Errors
-/// A sentence that names each field that is missing or doesn't fit.
-pub fn check_output(config: &PythonFuncConfig, output: Value) -> Result<Value, String> {
-    let fields = match output {
+/// Every field that is missing or has another type.
+pub fn check_output(config: &PythonFuncConfig, returned: Value) -> Result<Value, String> {
+    let fields = match returned {
         Value::Object(fields) => fields,
         Value::Null => {
             return Err("The code returned nothing. End it with \"return\" and a dictionary.".to_owned());
         }
-        other => {
-            let found = wording::noun(&other);
-            return Err(format!("The code returned {found}, but has to return a dictionary."));
-        }
+        other => return Err(format!("The code must return a dictionary, got {}.", describe(&other))),
     };
     if config.output_schema.is_empty() {
         return Ok(Value::Object(fields));
     }
     field_type::conform(&config.output_schema, fields)
-        .map_err(|wrong| format!("What the code returned doesn't fit the output_schema: {}", wrong.join(" ")))
+        .map_err(|problems| format!("The returned value doesn't match output_schema: {}", problems.join(" ")))
 }

@@ -6,28 +6,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
+use sluice_domain::validation::DataFlow;
 use validator::Validate;
 
-use crate::Policies;
-use crate::builtin::NodeKind;
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use crate::config::policy::Policies;
+use crate::data_flow::output_shape;
 
 /// The kind.
-pub(crate) struct StaticValue;
+pub(crate) struct StaticValueNode;
 
-/// Gives the same values every time.
+/// Returns constant values.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct StaticValueConfig {
-    /// What the node gives: {field: any value}.
+    /// The output: {field: any value}.
     values: Map<String, Value>,
 }
 
-impl NodeKind for StaticValue {
+impl NodeKind for StaticValueNode {
     const NAME: &'static str = "StaticValueNode";
+    const LISTING: Listing = Listing::new(Category::Logic, "Static Value", "CVN", "#20C997");
     type Config = StaticValueConfig;
 
     fn behaviour(config: StaticValueConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::Compute(Arc::new(config)))
+    }
+
+    fn data_flow(config: &StaticValueConfig) -> DataFlow {
+        DataFlow { output: output_shape::constant(&config.values), ..DataFlow::default() }
     }
 }
 

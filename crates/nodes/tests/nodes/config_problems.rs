@@ -1,151 +1,141 @@
 use serde_json::{Value, json};
 use sluice_domain::validation::Catalog;
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 
 use super::node;
 
 fn problems(node_type: &str, config: &Value) -> Vec<(String, String)> {
-    let found = Builtin::default().config_problems(&node(node_type, config));
+    let found = NodeKinds::default().config_problems(&node(node_type, config));
     found.into_iter().map(|problem| (problem.pointer, problem.message)).collect()
 }
 
 #[test]
-fn each_problem_has_its_place_and_says_what_to_change() {
+fn each_problem_has_a_pointer_and_a_message() {
     let route = |condition: Value| json!({"route_map": {"a/b": {"conditions": [{}, condition]}}});
     let cases = [
         (
             "InputNode",
             json!({"enforce_schema": "yes"}),
             "/enforce_schema",
-            "\"enforce_schema\" is a text, but has to be true or false.",
+            "\"enforce_schema\" must be true or false, got \"yes\".",
         ),
         (
             "InputNode",
             json!({"output_schema": []}),
             "/output_schema",
-            "\"output_schema\" is a list, but has to be an object.",
+            "\"output_schema\" must be an object, got a list.",
         ),
         (
             "InputNode",
             json!({"output_json_schema": 3}),
             "/output_json_schema",
-            "\"output_json_schema\" is a whole number, but has to be a text or an object.",
+            "\"output_json_schema\" must be a string or an object, got 3.",
         ),
         (
             "MergeNode",
             json!({"has_fixed_output": 1}),
             "/has_fixed_output",
-            "\"has_fixed_output\" is a whole number, but has to be true or false.",
+            "\"has_fixed_output\" must be true or false, got 1.",
         ),
-        (
-            "OutputNode",
-            json!({"output_map": {"a": 1}}),
-            "/output_map/a",
-            "\"a\" is a whole number, but has to be a text.",
-        ),
-        (
-            "StaticValueNode",
-            json!({"values": "x"}),
-            "/values",
-            "\"values\" is a text, but has to be an object.",
-        ),
+        ("OutputNode", json!({"output_map": {"a": 1}}), "/output_map/a", "\"a\" must be a string, got 1."),
+        ("StaticValueNode", json!({"values": "x"}), "/values", "\"values\" must be an object, got \"x\"."),
         (
             "CoalesceNode",
             json!({"preferences": ["a", 1]}),
             "/preferences/1",
-            "Item 1 of \"preferences\" is a whole number, but has to be a text.",
+            "Item 1 of \"preferences\" must be a string, got 1.",
         ),
         (
             "HumanInterventionNode",
             json!({"message": {}}),
             "/message",
-            "\"message\" is an object, but has to be a text.",
+            "\"message\" must be a string, got an object.",
         ),
-        ("PythonFuncNode", json!({"code": ["a"]}), "/code", "\"code\" is a list, but has to be a text."),
+        ("PythonFuncNode", json!({"code": ["a"]}), "/code", "\"code\" must be a string, got a list."),
         (
             "ForLoopNode",
             json!({"num_iterations": "3"}),
             "/num_iterations",
-            "\"num_iterations\" is a text, but has to be a whole number.",
+            "\"num_iterations\" must be a whole number, got \"3\".",
         ),
         (
             "ForLoopNode",
             json!({"num_iterations": 2.5}),
             "/num_iterations",
-            "\"num_iterations\" is a number with a fraction, but has to be a whole number.",
+            "\"num_iterations\" must be a whole number, got 2.5.",
         ),
         (
             "ForLoopNode",
             json!({"num_iterations": -1}),
             "/num_iterations",
-            "\"num_iterations\" is -1, but has to be at least 0.",
+            "\"num_iterations\" must be at least 0, got -1.",
         ),
         (
             "ForLoopNode",
             json!({"num_iterations": 1001}),
             "/num_iterations",
-            "\"num_iterations\" is 1001, but may be at most 1000.",
+            "\"num_iterations\" must be at most 1000, got 1001.",
         ),
         (
             "ForLoopNode",
             json!({"num_iterations": 1e300}),
             "/num_iterations",
-            "\"num_iterations\" is 1e+300, but may be at most 1000.",
+            "\"num_iterations\" must be at most 1000, got 1e+300.",
         ),
         (
             "ForLoopNode",
             json!({"input_map": {"a": {}}}),
             "/input_map/a",
-            "\"a\" is an object, but has to be a text.",
+            "\"a\" must be a string, got an object.",
         ),
         (
             "ForLoopNode",
             json!({"subworkflow": []}),
             "/subworkflow",
-            "\"subworkflow\" is a list, but has to be an object.",
+            "\"subworkflow\" must be an object, got a list.",
         ),
         (
             "ForLoopNode",
             json!({"subworkflow": {"nodes": []}}),
             "/subworkflow",
-            "\"subworkflow\" lacks \"links\": add it.",
+            "\"subworkflow\" must have the field \"links\".",
         ),
         (
             "RouterNode",
             json!({"route_map": []}),
             "/route_map",
-            "\"route_map\" is a list, but has to be an object.",
+            "\"route_map\" must be an object, got a list.",
         ),
         (
             "RouterNode",
             json!({"route_map": {"a": null}}),
             "/route_map/a",
-            "\"a\" is null, but has to be an object.",
+            "\"a\" must be an object, got null.",
         ),
         (
             "RouterNode",
             json!({"route_map": {"a": {"conditions": {}}}}),
             "/route_map/a/conditions",
-            "\"conditions\" is an object, but has to be a list.",
+            "\"conditions\" must be a list, got an object.",
         ),
         (
             "RouterNode",
             route(json!({"variable": 3})),
             "/route_map/a~1b/conditions/1/variable",
-            "\"variable\" is a whole number, but has to be a text.",
+            "\"variable\" must be a string, got 3.",
         ),
         (
             "RouterNode",
             route(json!({"logicalOperator": "XOR"})),
             "/route_map/a~1b/conditions/1/logicalOperator",
-            "\"logicalOperator\" is \"XOR\", but has to be one of \"AND\", \"OR\", \"and\", \"or\"; did you mean \"OR\"?",
+            "\"logicalOperator\" must be one of \"AND\", \"OR\", \"and\", \"or\", got \"XOR\". Did you mean \"OR\"?",
         ),
         (
             "RouterNode",
             route(json!({"operator": "contians"})),
             "/route_map/a~1b/conditions/1/operator",
-            "\"operator\" is \"contians\", but has to be one of \"contains\", \"equals\", \"number_equals\", \"greater_than\", \
-             \"less_than\", \"starts_with\", \"not_starts_with\", \"is_empty\", \"is_not_empty\"; did you mean \"contains\"?",
+            "\"operator\" must be one of \"contains\", \"equals\", \"number_equals\", \"greater_than\", \
+             \"less_than\", \"starts_with\", \"not_starts_with\", \"is_empty\", \"is_not_empty\", got \"contians\". Did you mean \"contains\"?",
         ),
     ];
     for (node_type, config, pointer, message) in cases {
@@ -186,8 +176,8 @@ fn all_problems_are_found_at_once() {
 }
 
 #[test]
-fn what_is_missing_null_or_unknown_is_no_problem() {
-    for name in Builtin::default().names() {
+fn absent_null_and_unknown_fields_are_valid() {
+    for name in NodeKinds::default().names() {
         assert_eq!(problems(name, &json!({})), [], "{name}");
         let unknown = json!({"title": "x", "type": "object", "whatever": [1], "output_schema": null, "num_iterations": null});
         assert_eq!(problems(name, &unknown), [], "{name}");
@@ -201,7 +191,7 @@ fn what_is_missing_null_or_unknown_is_no_problem() {
 }
 
 #[test]
-fn what_cannot_run_takes_any_config() {
+fn planned_kinds_accept_any_config() {
     let config = json!({"output_schema": 3, "llm_info": [], "has_fixed_output": "maybe"});
     for name in ["SingleLLMCallNode", "AdvancedLLMNode", "SlackNotifyNode"] {
         assert_eq!(problems(name, &config), []);

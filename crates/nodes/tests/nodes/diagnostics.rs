@@ -1,12 +1,12 @@
-//! The pages of the codes, and the examples: what is written there is what is found.
+//! Examples in the documentation have the diagnostics that the documentation says.
 
 use std::path::{Path, PathBuf};
 
 use sluice_domain::validation::{Code, Diagnostic, Severity, diagnose_json};
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 
-/// What can't be shown on a page.
-const LARGE: [Code; 3] = [Code::TooManyNodes, Code::TooManyLinks, Code::DiagnosticsCut];
+/// Codes whose examples would be too large for a page.
+const WITHOUT_EXAMPLE: [Code; 3] = [Code::TooManyNodes, Code::TooManyLinks, Code::DiagnosticsCut];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -22,51 +22,55 @@ fn example<'p>(page: &'p str, heading: &str) -> Option<&'p str> {
     Some(rest.split_once("\n```").unwrap().0)
 }
 
-fn found(text: &str) -> Vec<Diagnostic> {
-    diagnose_json(text.as_bytes(), &Builtin::default())
+fn diagnose(text: &str) -> Vec<Diagnostic> {
+    diagnose_json(text.as_bytes(), &NodeKinds::default())
 }
 
 fn codes(text: &str) -> Vec<Code> {
-    found(text).into_iter().map(|diagnostic| diagnostic.code).collect()
+    diagnose(text).into_iter().map(|diagnostic| diagnostic.code).collect()
 }
 
 #[test]
-fn every_code_has_its_page_with_a_bad_and_a_good_example() {
+fn every_code_has_a_page_with_a_bad_and_a_good_example() {
     for code in Code::ALL {
         let page = page(*code);
         assert!(page.starts_with(&format!("# `{}`\n", code.as_str())), "{code:?}");
         let severity = serde_json::to_value(code.severity()).unwrap();
         assert!(page.contains(&format!("Severity: {}.", severity.as_str().unwrap())), "{code:?}");
         let good = example(&page, "Good").unwrap_or_else(|| panic!("{code:?} has no good example"));
-        assert!(!codes(good).contains(code), "{code:?}: {:?}", found(good));
-        assert!(found(good).iter().all(|d| d.severity() != Severity::Error), "{code:?}: {:?}", found(good));
+        assert!(!codes(good).contains(code), "{code:?}: {:?}", diagnose(good));
+        assert!(
+            diagnose(good).iter().all(|d| d.severity() != Severity::Error),
+            "{code:?}: {:?}",
+            diagnose(good)
+        );
         match example(&page, "Bad") {
-            Some(bad) => assert!(codes(bad).contains(code), "{code:?}: {:?}", found(bad)),
-            None => assert!(LARGE.contains(code), "{code:?} has no bad example"),
+            Some(bad) => assert!(codes(bad).contains(code), "{code:?}: {:?}", diagnose(bad)),
+            None => assert!(WITHOUT_EXAMPLE.contains(code), "{code:?} has no bad example"),
         }
     }
 }
 
 #[test]
-fn every_page_is_of_a_code_and_listed() {
+fn every_page_belongs_to_a_code_and_is_in_the_index() {
     let folder = root().join("docs/diagnostics");
     let index = std::fs::read_to_string(folder.join("README.md")).unwrap();
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let is_page = Code::ALL.iter().any(|code| name == format!("{}.md", code.as_str()));
-        assert!(is_page || name == "README.md", "{name} is of no code");
+        assert!(is_page || name == "README.md", "{name} belongs to no code");
         assert!(name == "README.md" || index.contains(&format!("]({name})")), "{name} is not in the index");
     }
 }
 
-/// Code and pointer of everything that is found in a file.
+/// Code and pointer of every diagnostic of a file.
 fn in_file(path: &str) -> Vec<(Code, String)> {
     let text = std::fs::read_to_string(root().join(path)).unwrap();
-    found(&text).into_iter().map(|diagnostic| (diagnostic.code, diagnostic.pointer)).collect()
+    diagnose(&text).into_iter().map(|diagnostic| (diagnostic.code, diagnostic.pointer)).collect()
 }
 
 #[test]
-fn the_examples_give_few_and_true_warnings() {
+fn the_examples_have_only_the_expected_warnings() {
     let gate = (Code::GateDeclineNoOutput, "/definition/nodes/3".to_owned());
     let unlinked = (Code::NodeUnreachable, "/nodes/1".to_owned());
     for (path, wanted) in [

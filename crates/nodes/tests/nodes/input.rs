@@ -6,19 +6,19 @@ use super::behaviour;
 fn check(config: &Value, input: &Value) -> Result<(), String> {
     match behaviour("InputNode", config) {
         Behaviour::Input(check) => check.check(input),
-        other => panic!("no input: {other:?}"),
+        other => panic!("not an input: {other:?}"),
     }
 }
 
 #[test]
-fn nothing_is_checked_unless_it_is_asked_for() {
+fn schemas_are_not_enforced_by_default() {
     let config = json!({"output_schema": {"n": "int"}, "output_json_schema": "{\"required\": [\"n\"]}"});
     assert_eq!(check(&config, &json!({"n": "no"})), Ok(()));
     assert_eq!(check(&json!({"output_json_schema": "broken {"}), &json!({})), Ok(()));
 }
 
 #[test]
-fn declared_types_hold() {
+fn declared_types_are_enforced() {
     let good = [
         ("string", json!("a")),
         ("str", json!("")),
@@ -40,32 +40,32 @@ fn declared_types_hold() {
         assert_eq!(check(&config, &json!({"f": value, "more": 1})), Ok(()), "{name}");
     }
     let bad = [
-        ("string", json!(1), "\"f\" is 1, but has to be a text."),
-        ("int", json!(1.5), "\"f\" is 1.5, but has to be a whole number."),
-        ("int", json!(true), "\"f\" is true, but has to be a whole number."),
-        ("number", json!("1"), "\"f\" is \"1\", but has to be a number."),
-        ("bool", json!(1), "\"f\" is 1, but has to be true or false."),
-        ("list", json!({}), "\"f\" is an object, but has to be a list."),
-        ("dict", Value::Null, "\"f\" is null, but has to be an object."),
+        ("string", json!(1), "\"f\" must be a string, got 1."),
+        ("int", json!(1.5), "\"f\" must be a whole number, got 1.5."),
+        ("int", json!(true), "\"f\" must be a whole number, got true."),
+        ("number", json!("1"), "\"f\" must be a number, got \"1\"."),
+        ("bool", json!(1), "\"f\" must be true or false, got 1."),
+        ("list", json!({}), "\"f\" must be a list, got an object."),
+        ("dict", Value::Null, "\"f\" must be an object, got null."),
     ];
     for (name, value, sentence) in bad {
         let config = json!({"enforce_schema": true, "output_schema": {"f": name}});
-        let expected = format!("The input doesn't fit the schema of the node: {sentence}");
+        let expected = format!("The input doesn't match the schema of the input node: {sentence}");
         assert_eq!(check(&config, &json!({"f": value})), Err(expected), "{name}");
     }
 }
 
 #[test]
-fn every_problem_is_named() {
+fn every_problem_is_reported() {
     let config = json!({"enforce_schema": true, "output_schema": {"a": "int", "b": "string"}});
-    let expected = "The input doesn't fit the schema of the node: \"a\" is missing, it has to be a whole number. \
-                    \"b\" is 1, but has to be a text.";
+    let expected = "The input doesn't match the schema of the input node: \"a\" is missing. It must be a whole number. \
+                    \"b\" must be a string, got 1.";
     assert_eq!(check(&config, &json!({"b": 1})), Err(expected.to_owned()));
-    assert_eq!(check(&config, &json!([])), Err("The input is a list, but has to be an object.".to_owned()));
+    assert_eq!(check(&config, &json!([])), Err("The input must be an object, got a list.".to_owned()));
 }
 
 #[test]
-fn the_json_schema_holds_and_its_required_list_decides() {
+fn the_json_schema_is_enforced_and_its_required_list_decides() {
     let schema =
         json!({"type": "object", "properties": {"a": {"type": "string", "minLength": 2}}, "required": ["a"]});
     for written in [json!(schema.to_string()), schema] {
@@ -73,12 +73,13 @@ fn the_json_schema_holds_and_its_required_list_decides() {
         let config = json!({"enforce_schema": true, "output_schema": fields, "output_json_schema": written});
         assert_eq!(check(&config, &json!({"a": "ab"})), Ok(()));
         let lacks = check(&config, &json!({"b": 1})).unwrap_err();
-        assert_eq!(lacks, "The input doesn't fit the schema of the node: The input lacks \"a\": add it.");
+        assert_eq!(
+            lacks,
+            "The input doesn't match the schema of the input node: The input must have the field \"a\"."
+        );
         let both = check(&config, &json!({"a": 1, "b": "x"})).unwrap_err();
         assert!(
-            both.ends_with(
-                "\"a\" is a whole number, but has to be a text. \"b\" is \"x\", but has to be a whole number."
-            ),
+            both.ends_with("\"a\" must be a string, got 1. \"b\" must be a whole number, got \"x\"."),
             "{both}"
         );
         assert!(check(&config, &json!({"a": "a"})).unwrap_err().contains("shorter than 2"));
@@ -90,18 +91,18 @@ fn the_json_schema_holds_and_its_required_list_decides() {
 }
 
 #[test]
-fn a_schema_that_cannot_be_used_says_why() {
+fn unusable_schemas_fail_with_a_reason() {
     let cases = [
-        ("{", "The output_json_schema is no JSON: "),
-        (r#"{"type": "frog"}"#, "The output_json_schema is no valid JSON Schema at /type: "),
-        (r#"{"pattern": "("}"#, "The output_json_schema is no valid JSON Schema at /pattern: "),
+        ("{", "output_json_schema is not valid JSON: "),
+        (r#"{"type": "frog"}"#, "output_json_schema is not a valid JSON Schema at /type: "),
+        (r#"{"pattern": "("}"#, "output_json_schema is not a valid JSON Schema at /pattern: "),
         (
             r#"{"$ref": "http://127.0.0.1:1/x.json"}"#,
-            "The output_json_schema refers to \"http://127.0.0.1:1/x.json\"",
+            "output_json_schema refers to \"http://127.0.0.1:1/x.json\"",
         ),
         (
             r#"{"properties": {"a": {"$ref": "file:///etc/passwd"}}}"#,
-            "The output_json_schema refers to \"file:///",
+            "output_json_schema refers to \"file:///",
         ),
     ];
     for (schema, expected) in cases {
@@ -112,7 +113,7 @@ fn a_schema_that_cannot_be_used_says_why() {
 }
 
 #[test]
-fn schemas_that_turn_in_circles_or_double_are_refused() {
+fn recursive_and_doubling_schemas_are_rejected() {
     let doubling: Vec<String> = (0..40)
         .map(|i| {
             format!(
@@ -132,7 +133,7 @@ fn schemas_that_turn_in_circles_or_double_are_refused() {
     ] {
         let config = json!({"enforce_schema": true, "output_json_schema": schema});
         let error = check(&config, &json!({"a": {"a": {}}})).unwrap_err();
-        assert!(error.contains("without these references"), "{error}");
+        assert!(error.contains("Remove these references"), "{error}");
     }
     let plain = r##"{"properties": {"a": {"$ref": "#/$defs/n"}}, "$defs": {"n": {"type": "number"}}}"##;
     let config = json!({"enforce_schema": true, "output_json_schema": plain});

@@ -1,12 +1,12 @@
 use serde_json::{Value, json};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody, LoopSpec};
 use sluice_domain::validation::Catalog;
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 
-use super::{behaviour, broken, compute, node};
+use super::{behaviour, compute, invalid_reason, node};
 
 #[test]
-fn an_output_gathers_by_dotted_paths() {
+fn output_node_reads_dotted_paths() {
     let arrivals = [("A", "a", json!({"x": {"y": [1, {"z": "deep"}]}})), ("B", "b", json!({"k": 2}))];
     let cases = [
         (json!({"output_map": {"out": "B.k", "deep": "A.x.y.1.z"}}), json!({"out": 2, "deep": "deep"})),
@@ -24,7 +24,7 @@ fn an_output_gathers_by_dotted_paths() {
 }
 
 #[test]
-fn an_output_keeps_the_order_of_its_map() {
+fn output_node_keeps_the_order_of_its_map() {
     let config = json!({"output_map": {"z": "A", "a": "A", "m": "A"}});
     let output = compute("OutputNode", &config, &[("A", "a", json!(1))]);
     let keys: Vec<&String> = output.as_object().unwrap().keys().collect();
@@ -32,7 +32,7 @@ fn an_output_keeps_the_order_of_its_map() {
 }
 
 #[test]
-fn a_static_value_ignores_what_arrives() {
+fn static_value_ignores_inputs() {
     let arrivals = [("A", "a", json!({"x": 1}))];
     assert_eq!(
         compute("StaticValueNode", &json!({"values": {"k": [1, null]}}), &arrivals),
@@ -42,15 +42,15 @@ fn a_static_value_ignores_what_arrives() {
 }
 
 #[test]
-fn a_merge_gives_everything_by_label() {
+fn merge_returns_all_inputs_by_label() {
     let arrivals = [("A", "a", json!({"x": 1})), ("B", "b", json!({"y": 2}))];
     assert_eq!(compute("MergeNode", &json!({}), &arrivals), json!({"A": {"x": 1}, "B": {"y": 2}}));
     assert_eq!(compute("MergeNode", &json!({}), &[]), json!({}));
 }
 
 #[test]
-fn a_coalesce_follows_preferences_then_links() {
-    // One node's title is the id of another: the title, under which things arrive, counts first.
+fn coalesce_follows_preferences_then_links() {
+    // One node's title is the id of another. Titles take precedence.
     let arrivals = [("A", "a", json!({"v": 1})), ("B", "b", json!({"v": 2})), ("a", "c", json!({"v": 3}))];
     let cases: [(&[&str], i64); 8] = [
         (&[], 1),
@@ -59,7 +59,7 @@ fn a_coalesce_follows_preferences_then_links() {
         (&["a"], 3),
         (&["gone", "c"], 3),
         (&["gone"], 1),
-        // As PySpur's editor writes them: the id counts, whatever the title was then.
+        // `id|title`, as PySpur's editor writes it: the id decides, even if the title has changed.
         (&["gone|B", "b|B"], 2),
         (&["c|old title"], 3),
     ];
@@ -72,27 +72,29 @@ fn a_coalesce_follows_preferences_then_links() {
 }
 
 #[test]
-fn a_gate_waits_with_its_message() {
+fn gate_has_its_message_and_scope() {
     let cases = [
         (json!({}), "Human intervention required", true),
         (json!({"message": null, "block_only_dependent_nodes": null}), "Human intervention required", true),
         (json!({"message": "please look", "block_only_dependent_nodes": false}), "please look", false),
     ];
     for (config, message, dependents_only) in cases {
-        let Behaviour::Gate(policy) = behaviour("HumanInterventionNode", &config) else { panic!("no gate") };
+        let Behaviour::Gate(policy) = behaviour("HumanInterventionNode", &config) else {
+            panic!("not a gate")
+        };
         assert_eq!((policy.message.as_str(), policy.block_only_dependent_nodes), (message, dependents_only));
     }
 }
 
 fn loop_spec(config: &Value) -> LoopSpec {
-    match Builtin::default().behaviour(&node("ForLoopNode", config)) {
+    match NodeKinds::default().behaviour(&node("ForLoopNode", config)) {
         LoopBody::Needed(spec) => spec,
-        LoopBody::None(other) => panic!("no loop: {other:?}"),
+        LoopBody::None(other) => panic!("not a loop: {other:?}"),
     }
 }
 
 #[test]
-fn a_loop_says_how_often_and_on_what() {
+fn loop_has_its_iterations_and_input_map() {
     for empty in [
         json!({}),
         json!({"num_iterations": null, "input_map": null, "subworkflow": null}),
@@ -109,36 +111,35 @@ fn a_loop_says_how_often_and_on_what() {
 }
 
 #[test]
-fn the_body_of_a_loop_is_normalised() {
+fn the_body_of_a_loop_is_normalized() {
     let config =
         json!({"subworkflow": {"nodes": [{"id": "in", "node_type": "InputNode", "title": ""}], "links": []}});
     let body = loop_spec(&config).body.unwrap();
     assert_eq!(body.nodes[0].title, "in");
-    assert_eq!(Builtin::default().body(&node("ForLoopNode", &config)), Some(body));
+    assert_eq!(NodeKinds::default().body(&node("ForLoopNode", &config)), Some(body));
     assert_eq!(
-        Builtin::default().body(&node("ForLoopNode", &json!({"subworkflow": {"nodes": [], "links": []}}))),
+        NodeKinds::default().body(&node("ForLoopNode", &json!({"subworkflow": {"nodes": [], "links": []}}))),
         None
     );
-    assert_eq!(Builtin::default().body(&node("ForLoopNode", &json!({"subworkflow": 3}))), None);
-    assert_eq!(Builtin::default().body(&node("MergeNode", &config)), None);
+    assert_eq!(NodeKinds::default().body(&node("ForLoopNode", &json!({"subworkflow": 3}))), None);
+    assert_eq!(NodeKinds::default().body(&node("MergeNode", &config)), None);
 }
 
 #[test]
-fn what_cannot_run_says_so() {
+fn planned_and_unknown_kinds_fail_with_a_reason() {
     for known in ["SingleLLMCallNode", "FirecrawlScrapeNode", "MCTSNode", "SendEmailNode", "ExaSearchNode"] {
-        let expected = format!("The node type \"{known}\" can't be run by this server yet.");
-        assert_eq!(broken(known, &json!({"anything": [1]})), expected);
+        let expected = format!("This version of Sluice can't run nodes of type \"{known}\" yet.");
+        assert_eq!(invalid_reason(known, &json!({"anything": [1]})), expected);
     }
-    assert_eq!(broken("NoSuchNode", &json!({})), "There is no node type \"NoSuchNode\".");
+    assert_eq!(invalid_reason("NoSuchNode", &json!({})), "There is no node type \"NoSuchNode\".");
 }
 
 #[test]
-fn a_config_of_another_time_breaks_its_node_only() {
-    let sentence = broken("OutputNode", &json!({"output_map": ["a"]}));
+fn an_invalid_config_fails_its_node_with_the_problems() {
+    let sentence = invalid_reason("OutputNode", &json!({"output_map": ["a"]}));
+    assert!(sentence.starts_with("The config of the node is invalid: \"output_map\""), "{sentence}");
+    assert!(invalid_reason("ForLoopNode", &json!({"num_iterations": -1})).contains("num_iterations"));
     assert!(
-        sentence.starts_with("The config of the node doesn't fit its kind: \"output_map\""),
-        "{sentence}"
+        invalid_reason("ForLoopNode", &json!({"subworkflow": {"nodes": 1}})).contains("/subworkflow/nodes")
     );
-    assert!(broken("ForLoopNode", &json!({"num_iterations": -1})).contains("num_iterations"));
-    assert!(broken("ForLoopNode", &json!({"subworkflow": {"nodes": 1}})).contains("/subworkflow/nodes"));
 }

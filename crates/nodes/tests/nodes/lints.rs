@@ -1,13 +1,13 @@
-//! What looks wrong, and what doesn't.
+//! Lints that depend on the data flow of node kinds.
 
 use serde_json::{Value, json};
 use sluice_domain::validation::{Code, Diagnostic, Severity, diagnose_json};
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 
 fn found(nodes: &[Value], links: &[(&str, &str)]) -> Vec<Diagnostic> {
     let links: Vec<Value> = links.iter().map(|(a, b)| json!({"source_id": a, "target_id": b})).collect();
     let text = json!({"nodes": nodes, "links": links}).to_string();
-    diagnose_json(text.as_bytes(), &Builtin::default())
+    diagnose_json(text.as_bytes(), &NodeKinds::default())
 }
 
 /// Code and pointer of the warnings.
@@ -28,7 +28,7 @@ fn out(path: &str) -> Value {
     n("out", "OutputNode", json!({"output_map": {"x": path}}))
 }
 
-/// What is found for a path from the output node over `nodes`, which stand in a line.
+/// Reference diagnostics for a path in an output node after `nodes`, which are linked in a row.
 fn path(nodes: &[Value], path: &str) -> Vec<Code> {
     let mut all = vec![input()];
     all.extend_from_slice(nodes);
@@ -40,7 +40,7 @@ fn path(nodes: &[Value], path: &str) -> Vec<Code> {
 }
 
 #[test]
-fn paths_are_followed_through_what_passes_on() {
+fn paths_are_followed_through_nodes_that_pass_inputs_on() {
     use Code::{ReferenceFieldUnknown as Field, ReferenceNodeUnknown as Node, ReferenceNotUpstream as Far};
     let merge = || n("m", "MergeNode", json!({}));
     let gate = || n("g", "HumanInterventionNode", json!({}));
@@ -77,7 +77,7 @@ fn paths_are_followed_through_what_passes_on() {
 }
 
 #[test]
-fn loops_give_what_their_body_gives() {
+fn loops_have_the_output_of_their_body() {
     let body = json!({"nodes": [n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))],
         "links": [{"source_id": "i", "target_id": "o"}]});
     let held = n("l", "ForLoopNode", json!({"input_map": {"v": "start.text"}, "subworkflow": body}));
@@ -94,7 +94,7 @@ fn loops_give_what_their_body_gives() {
 }
 
 #[test]
-fn inputs_of_bodies_hold_more_than_they_declare() {
+fn inputs_of_bodies_have_undeclared_fields() {
     let start = n("i", "InputNode", json!({"output_schema": {"v": "int"}}));
     let end = n("o", "OutputNode", json!({"output_map": {"v": "i.loop_history", "w": "i.laid_over"}}));
     let body = json!({"nodes": [start, end], "links": [{"source_id": "i", "target_id": "o"}]});
@@ -105,7 +105,7 @@ fn inputs_of_bodies_hold_more_than_they_declare() {
 }
 
 #[test]
-fn paths_that_branch_at_every_step_are_not_followed_for_ever() {
+fn paths_that_branch_at_every_step_are_given_up() {
     let names: Vec<(String, String)> = (0..200).map(|i| (format!("a{i}"), format!("b{i}"))).collect();
     let (mut nodes, mut links) = (vec![input()], vec![("start", "a0"), ("start", "b0")]);
     for (a, b) in &names {
@@ -121,7 +121,7 @@ fn paths_that_branch_at_every_step_are_not_followed_for_ever() {
 }
 
 #[test]
-fn templates_may_name_what_is_further_up() {
+fn templates_can_name_any_upstream_node() {
     let llm = |id: &str, text: &str| {
         n(id, "SingleLLMCallNode", json!({"user_message": text, "output_schema": {"answer": "string"}}))
     };
@@ -138,14 +138,14 @@ fn templates_may_name_what_is_further_up() {
 }
 
 #[test]
-fn what_is_unfinished_gives_no_references() {
+fn unlinked_nodes_have_no_reference_warnings() {
     let codes: Vec<Code> =
         warnings(&[input(), out("nobody.x")], &[]).into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, [Code::NodeUnreachable]);
 }
 
 #[test]
-fn inputs_that_code_or_templates_may_use_are_used() {
+fn inputs_that_code_or_templates_use_are_not_reported() {
     let unused = |node: Value| {
         let id = node["id"].as_str().unwrap().to_owned();
         let found = found(&[input(), node], &[("start", &id)]);
@@ -164,7 +164,7 @@ fn inputs_that_code_or_templates_may_use_are_used() {
 }
 
 #[test]
-fn routes_are_followed_as_routers_read_them() {
+fn contradictory_conditions_are_reported() {
     let never = |conditions: Value| {
         let router = n("r", "RouterNode", json!({"route_map": {"a": {"conditions": conditions}}}));
         warnings(&[input(), router], &[("start", "r")])
@@ -180,16 +180,16 @@ fn routes_are_followed_as_routers_read_them() {
         (json!([c("equals", json!("a"), "AND"), c("equals", json!("b"), "OR")]), false),
         (
             json!([
-                c("equals", json!("a"), ""),
+                c("equals", json!("a"), "AND"),
                 c("is_empty", json!(""), "OR"),
                 c("is_not_empty", json!(""), "AND")
             ]),
             false,
         ),
-        (json!([c("is_empty", json!(""), ""), c("is_not_empty", json!(""), "AND")]), true),
-        (json!([c("greater_than", json!(5), ""), c("less_than", json!("3"), "AND")]), true),
-        (json!([c("greater_than", json!(3), ""), c("less_than", json!(5), "AND")]), false),
-        (json!([c("greater_than", json!("many"), "")]), true),
+        (json!([c("is_empty", json!(""), "AND"), c("is_not_empty", json!(""), "AND")]), true),
+        (json!([c("greater_than", json!(5), "AND"), c("less_than", json!("3"), "AND")]), true),
+        (json!([c("greater_than", json!(3), "AND"), c("less_than", json!(5), "AND")]), false),
+        (json!([c("greater_than", json!("many"), "AND")]), true),
         (json!([{"operator": "contains", "value": "x"}]), true),
     ] {
         assert_eq!(never(conditions.clone()), wanted, "{conditions}");
@@ -197,28 +197,28 @@ fn routes_are_followed_as_routers_read_them() {
 }
 
 #[test]
-fn nested_keys_are_known_too() {
+fn unknown_nested_keys_are_reported() {
     let policy =
         json!({"policy": {"retry": {"max_atempts": 3}}, "title": "p", "output_schema": {"any": "string"}});
     let found = warnings(&[input(), n("p", "PythonFuncNode", policy)], &[("start", "p")]);
     assert_eq!(found, [(Code::ConfigKeyUnknown, "/nodes/1/config/policy/retry/max_atempts".to_owned())]);
-    let by_name = n("s", "SlackNotifyNode", json!({"chanel": "x"}));
-    assert_eq!(warnings(&[input(), by_name], &[("start", "s")]), []);
+    let planned = n("s", "SlackNotifyNode", json!({"chanel": "x"}));
+    assert_eq!(warnings(&[input(), planned], &[("start", "s")]), []);
 }
 
-/// Which of the nodes are gates whose decline leaves nothing.
-fn declined(nodes: &[Value], links: &[(&str, &str, Option<&str>)]) -> Vec<String> {
+/// The gates whose decline leaves the workflow without output.
+fn gates_without_output(nodes: &[Value], links: &[(&str, &str, Option<&str>)]) -> Vec<String> {
     let links: Vec<Value> = links
         .iter()
         .map(|(a, b, route)| json!({"source_id": a, "target_id": b, "source_handle": route}))
         .collect();
     let text = json!({"nodes": nodes, "links": links}).to_string();
-    let found = diagnose_json(text.as_bytes(), &Builtin::default()).into_iter();
+    let found = diagnose_json(text.as_bytes(), &NodeKinds::default()).into_iter();
     found.filter(|d| d.code == Code::GateDeclineNoOutput).filter_map(|d| d.node_id).collect()
 }
 
 #[test]
-fn a_gate_behind_one_of_two_ways_leaves_nothing_where_only_one_is_open() {
+fn a_gate_on_one_of_two_exclusive_routes_is_reported() {
     let is = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "equals", "value": value}]});
     let has = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "contains", "value": value}]});
     let router = |a: Value, b: Value| n("r", "RouterNode", json!({"route_map": {"yes": a, "no": b}}));
@@ -229,32 +229,38 @@ fn a_gate_behind_one_of_two_ways_leaves_nothing_where_only_one_is_open() {
     // Two leaves, one of them behind the gate.
     let apart = [("start", "r", None), ("r", "g", yes), ("r", "s", no)];
     let nodes = |router: Value| [input(), router, gate("g"), fixed("s")];
-    assert_eq!(declined(&nodes(router(is("a"), is("b"))), &apart), ["g"]);
-    assert!(declined(&nodes(router(has("a"), has("b"))), &apart).is_empty(), "both can be open");
-    assert!(declined(&nodes(router(is("a"), is("a"))), &apart).is_empty(), "both are open");
-    // The ways come together again: what comes by the other one doesn't come then.
+    assert_eq!(gates_without_output(&nodes(router(is("a"), is("b"))), &apart), ["g"]);
+    assert!(gates_without_output(&nodes(router(has("a"), has("b"))), &apart).is_empty(), "both can be open");
+    assert!(gates_without_output(&nodes(router(is("a"), is("a"))), &apart).is_empty(), "both are open");
+    // The branches join: with exclusive routes, the other branch has no output.
     let joined = [("start", "r", None), ("r", "g", yes), ("r", "s", no), ("g", "c", None), ("s", "c", None)];
     let nodes = |router: Value| [input(), router, gate("g"), fixed("s"), coalesce()];
-    assert_eq!(declined(&nodes(router(is("a"), is("b"))), &joined), ["g"]);
-    assert!(declined(&nodes(router(has("b"), is("b"))), &joined).is_empty());
-    // The gate may be reached past the router, or a leaf doesn't go by it.
+    assert_eq!(gates_without_output(&nodes(router(is("a"), is("b"))), &joined), ["g"]);
+    assert!(gates_without_output(&nodes(router(has("b"), is("b"))), &joined).is_empty());
+    // A path bypasses the router, or one of the outputs doesn't depend on it.
     let past =
         [("start", "r", None), ("r", "c", yes), ("start", "c", None), ("c", "g", None), ("r", "s", no)];
-    assert!(declined(&nodes(router(is("a"), is("b"))), &past).is_empty());
+    assert!(gates_without_output(&nodes(router(is("a"), is("b"))), &past).is_empty());
     let beside = [("start", "r", None), ("r", "g", yes), ("r", "c", no), ("start", "s", None)];
-    assert!(declined(&nodes(router(is("a"), is("b"))), &beside).is_empty());
-    // A gate on each way, and a gate before the router.
+    assert!(gates_without_output(&nodes(router(is("a"), is("b"))), &beside).is_empty());
+    // A gate on each route, and a gate before the router.
     let each = [input(), router(is("a"), is("b")), gate("g"), gate("h")];
-    assert_eq!(declined(&each, &[("start", "r", None), ("r", "g", yes), ("r", "h", no)]), ["g", "h"]);
+    assert_eq!(
+        gates_without_output(&each, &[("start", "r", None), ("r", "g", yes), ("r", "h", no)]),
+        ["g", "h"]
+    );
     let before = [("start", "g", None), ("g", "r", None), ("r", "s", yes), ("r", "h", no)];
     assert_eq!(
-        declined(&[input(), router(is("a"), is("b")), gate("g"), fixed("s"), fixed("h")], &before),
+        gates_without_output(
+            &[input(), router(is("a"), is("b")), gate("g"), fixed("s"), fixed("h")],
+            &before
+        ),
         ["g"]
     );
 }
 
 #[test]
-fn preferences_name_what_arrives() {
+fn preferences_are_checked_against_predecessors() {
     let codes = |preferences: Value| -> Vec<(Code, String)> {
         let mut titled = n("id_a", "StaticValueNode", json!({"values": {"x": 1}}));
         titled["title"] = "a".into();
@@ -275,7 +281,7 @@ fn preferences_name_what_arrives() {
 }
 
 #[test]
-fn code_names_what_arrives() {
+fn paths_in_code_are_checked() {
     let codes = |code: &str| path(&[n("p", "PythonFuncNode", json!({"code": code}))], "p.x");
     assert_eq!(codes("return {'x': input_model.start.text}"), []);
     assert_eq!(codes("return {'x': input_model.start.txt}"), [Code::ReferenceFieldUnknown]);
@@ -285,7 +291,7 @@ fn code_names_what_arrives() {
 }
 
 #[test]
-fn inputs_of_bodies_are_known_where_all_that_comes_is() {
+fn inputs_of_bodies_are_known_if_the_loop_declares_them() {
     let found = |to: &str, map: Value, given: Value, children: bool| -> Vec<Code> {
         let (start, end) =
             (n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": given})));
@@ -304,7 +310,7 @@ fn inputs_of_bodies_are_known_where_all_that_comes_is() {
         nodes.push(n("l", "ForLoopNode", config));
         nodes.extend(inner);
         let text = json!({"nodes": nodes, "links": all}).to_string();
-        diagnose_json(text.as_bytes(), &Builtin::default()).into_iter().map(|d| d.code).collect()
+        diagnose_json(text.as_bytes(), &NodeKinds::default()).into_iter().map(|d| d.code).collect()
     };
     let map = || json!({"v": "start.text"});
     for children in [false, true] {
@@ -312,14 +318,14 @@ fn inputs_of_bodies_are_known_where_all_that_comes_is() {
             assert_eq!(found(to, map(), json!({"r": "s.r"}), children), [], "{to}");
         }
         assert_eq!(found("w", map(), json!({"r": "s.r"}), children), [Code::ReferenceFieldUnknown]);
-        // All that arrives passes, and what the output node gives isn't told.
+        // Without an input map, all inputs are passed on. Without an output map, the output is unknown.
         assert_eq!(found("w", json!({}), json!({"r": "s.r"}), children), []);
         assert_eq!(found("w", map(), json!({}), children), []);
     }
 }
 
 #[test]
-fn variables_of_models_name_outputs() {
+fn variables_of_models_are_checked() {
     let codes = |config: Value| -> Vec<(Code, String)> {
         warnings(&[input(), n("m", "SingleLLMCallNode", config)], &[("start", "m")])
     };

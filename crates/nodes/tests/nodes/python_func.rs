@@ -3,20 +3,20 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sluice_domain::run::{Behaviour, FailureKind};
 use sluice_domain::validation::Catalog as _;
-use sluice_nodes::{Builtin, PYTHON_FUNC, PythonFuncConfig, check_output};
+use sluice_nodes::{NodeKinds, PYTHON_FUNC, PythonFuncConfig, check_output};
 
 use super::{behaviour, node};
 
-fn checked(schema: Value, output: Value) -> Result<Value, String> {
+fn check(schema: Value, output: Value) -> Result<Value, String> {
     let fields = json!({"code": "return 1", "output_schema": schema});
     check_output(&PythonFuncConfig::from_fields(fields.as_object().unwrap()).unwrap(), output)
 }
 
 #[test]
-fn the_effect_carries_the_config() {
+fn the_effect_has_the_config() {
     let Behaviour::Effect(effect) = behaviour(PYTHON_FUNC, &json!({"code": "return {}", "timeout": 3}))
     else {
-        panic!("no effect");
+        panic!("not an effect");
     };
     assert_eq!(effect.config["timeout"], 3);
     let config = PythonFuncConfig::from_fields(&effect.config).unwrap();
@@ -35,10 +35,10 @@ fn the_effect_carries_the_config() {
 }
 
 #[test]
-fn the_policy_is_within_what_the_server_allows() {
+fn the_policy_comes_from_the_config() {
     let retry = json!({"max_attempts": 5, "backoff_seconds": 0.25, "on": ["timeout"]});
     let config = json!({"code": "return {}", "policy": {"timeout_seconds": 2.5, "retry": retry}});
-    let Behaviour::Effect(effect) = behaviour(PYTHON_FUNC, &config) else { panic!("no effect") };
+    let Behaviour::Effect(effect) = behaviour(PYTHON_FUNC, &config) else { panic!("not an effect") };
     assert_eq!(effect.policy.timeout, Duration::from_millis(2_500));
     assert_eq!(
         (effect.policy.retry.max_attempts, effect.policy.retry.backoff),
@@ -53,19 +53,19 @@ fn the_policy_is_within_what_the_server_allows() {
         (json!({"retry": {"backoff_factor": 0.5}}), "/policy/retry/backoff_factor"),
         (json!({"retry": {"on": ["oops"]}}), "/policy/retry/on/0"),
     ] {
-        let problems = Builtin::default().config_problems(&node(PYTHON_FUNC, &json!({"policy": policy})));
+        let problems = NodeKinds::default().config_problems(&node(PYTHON_FUNC, &json!({"policy": policy})));
         let places: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(places, [place], "{problems:?}");
     }
     let wrong = json!({"policy": {"retry": {"on": ["timeuot"]}}});
-    let problems = Builtin::default().config_problems(&node(PYTHON_FUNC, &wrong));
-    let expected = "Item 0 of \"on\" is \"timeuot\", but has to be one of \"error\", \"timeout\", \"crash\"; \
-        did you mean \"timeout\"?";
+    let problems = NodeKinds::default().config_problems(&node(PYTHON_FUNC, &wrong));
+    let expected = "Item 0 of \"on\" must be one of \"error\", \"timeout\", \"crash\", got \"timeuot\". \
+        Did you mean \"timeout\"?";
     assert_eq!(problems[0].message, expected);
 }
 
 #[test]
-fn values_become_what_is_declared() {
+fn values_are_converted_to_declared_types() {
     let cases = [
         ("int", json!(4), json!(4)),
         ("int", json!(4.0), json!(4)),
@@ -88,50 +88,46 @@ fn values_become_what_is_declared() {
         ("List[str]", Value::Null, Value::Null),
     ];
     for (name, value, expected) in cases {
-        let found = checked(json!({"f": name}), json!({"f": value}));
+        let found = check(json!({"f": name}), json!({"f": value}));
         assert_eq!(found.map(|v| v["f"].to_string()), Ok(expected.to_string()), "{name} {value}");
     }
 }
 
 #[test]
-fn what_does_not_fit_is_named() {
+fn values_that_cannot_be_converted_are_reported() {
     let cases = [
-        ("int", json!(4.5), "\"f\" is 4.5, but has to be a whole number."),
-        ("int", json!("1e3"), "\"f\" is \"1e3\", but has to be a whole number."),
-        ("int", json!("1__0"), "\"f\" is \"1__0\", but has to be a whole number."),
-        ("int", json!("four"), "\"f\" is \"four\", but has to be a whole number."),
-        ("int", Value::Null, "\"f\" is null, but has to be a whole number."),
-        ("float", json!("nan"), "\"f\" is \"nan\", but has to be a number."),
-        ("float", json!([]), "\"f\" is a list, but has to be a number."),
-        ("bool", json!(2), "\"f\" is 2, but has to be true or false."),
-        ("string", json!(4), "\"f\" is 4, but has to be a text."),
-        ("list", json!("ab"), "\"f\" is \"ab\", but has to be a list."),
-        ("dict", json!([]), "\"f\" is a list, but has to be an object."),
+        ("int", json!(4.5), "\"f\" must be a whole number, got 4.5."),
+        ("int", json!("1e3"), "\"f\" must be a whole number, got \"1e3\"."),
+        ("int", json!("1__0"), "\"f\" must be a whole number, got \"1__0\"."),
+        ("int", json!("four"), "\"f\" must be a whole number, got \"four\"."),
+        ("int", Value::Null, "\"f\" must be a whole number, got null."),
+        ("float", json!("nan"), "\"f\" must be a number, got \"nan\"."),
+        ("float", json!([]), "\"f\" must be a number, got a list."),
+        ("bool", json!(2), "\"f\" must be true or false, got 2."),
+        ("string", json!(4), "\"f\" must be a string, got 4."),
+        ("list", json!("ab"), "\"f\" must be a list, got \"ab\"."),
+        ("dict", json!([]), "\"f\" must be an object, got a list."),
     ];
     for (name, value, sentence) in cases {
-        let expected = format!("What the code returned doesn't fit the output_schema: {sentence}");
-        assert_eq!(checked(json!({"f": name}), json!({"f": value})), Err(expected), "{name}");
+        let expected = format!("The returned value doesn't match output_schema: {sentence}");
+        assert_eq!(check(json!({"f": name}), json!({"f": value})), Err(expected), "{name}");
     }
 }
 
 #[test]
-fn only_declared_fields_pass_and_all_of_them() {
+fn outputs_have_exactly_the_declared_fields() {
     let schema = json!({"b": "int", "a": "string"});
-    let output = checked(schema.clone(), json!({"a": "x", "more": 1, "b": "2"})).unwrap();
+    let output = check(schema.clone(), json!({"a": "x", "more": 1, "b": "2"})).unwrap();
     assert_eq!(output.to_string(), r#"{"b":2,"a":"x"}"#);
-    let error = checked(schema, json!({"a": 1})).unwrap_err();
-    assert!(error.contains("\"b\" is missing") && error.contains("\"a\" is 1"), "{error}");
-    assert_eq!(checked(json!({}), json!({"any": [1]})), Ok(json!({"any": [1]})));
+    let error = check(schema, json!({"a": 1})).unwrap_err();
+    assert!(error.contains("\"b\" is missing") && error.contains("\"a\" must be a string, got 1"), "{error}");
+    assert_eq!(check(json!({}), json!({"any": [1]})), Ok(json!({"any": [1]})));
 }
 
 #[test]
-fn only_a_dictionary_is_an_output() {
+fn the_code_must_return_a_dictionary() {
     for schema in [json!({}), json!({"a": "int"})] {
-        assert!(checked(schema.clone(), Value::Null).unwrap_err().contains("returned nothing"));
-        assert!(
-            checked(schema, json!([1]))
-                .unwrap_err()
-                .contains("returned a list, but has to return a dictionary")
-        );
+        assert!(check(schema.clone(), Value::Null).unwrap_err().contains("returned nothing"));
+        assert!(check(schema, json!([1])).unwrap_err().contains("must return a dictionary, got a list"));
     }
 }

@@ -2,7 +2,7 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody};
 use sluice_domain::validation::Catalog;
-use sluice_nodes::{Builtin, PythonFuncConfig, check_output};
+use sluice_nodes::{NodeKinds, PythonFuncConfig, check_output};
 
 use super::{inputs, node};
 
@@ -40,23 +40,23 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn nothing_panics_on_any_config(config in any_config(), input in any_json()) {
-        for name in Builtin::default().names() {
+    fn any_config_and_input_are_handled(config in any_config(), input in any_json()) {
+        for name in NodeKinds::default().names() {
             let node = node(name, &config);
-            let problems = Builtin::default().config_problems(&node);
-            let _ = (Builtin::default().routes(&node), Builtin::default().body(&node));
-            match Builtin::default().behaviour(&node) {
-                LoopBody::None(Behaviour::Broken(sentence)) => prop_assert!(!sentence.is_empty()),
+            let problems = NodeKinds::default().config_problems(&node);
+            let _ = (NodeKinds::default().routes(&node), NodeKinds::default().body(&node));
+            match NodeKinds::default().behaviour(&node) {
+                LoopBody::None(Behaviour::Broken(reason)) => prop_assert!(!reason.is_empty()),
                 LoopBody::None(behaviour) => {
-                    // A config that runs was a good one to save.
+                    // A config that runs must be valid.
                     prop_assert!(problems.is_empty());
                     run(&behaviour, &input);
                 }
                 LoopBody::Needed(_) => prop_assert!(problems.is_empty()),
             }
             for problem in problems {
-                let place = config.pointer(&problem.pointer);
-                prop_assert!(place.is_some(), "{} in {config}", problem.pointer);
+                let value = config.pointer(&problem.pointer);
+                prop_assert!(value.is_some(), "{} in {config}", problem.pointer);
                 prop_assert!(problem.message.ends_with('.') || problem.message.ends_with('?'), "{}", problem.message);
             }
         }

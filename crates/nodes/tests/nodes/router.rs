@@ -2,13 +2,13 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_domain::run::Behaviour;
 use sluice_domain::validation::Catalog;
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 
 use super::robust::any_json;
 use super::{behaviour, compute, node};
 
-/// Whether a route with these conditions is open when the node "A" gave `{"v": found}`.
-fn opens(conditions: &Value, found: &Value) -> bool {
+/// True if a route with these conditions is open for the output `{"v": found}` of the node "A".
+fn is_open(conditions: &Value, found: &Value) -> bool {
     let config = json!({"route_map": {"r": {"conditions": conditions}}});
     let output = compute("RouterNode", &config, &[("A", "a", json!({"v": found}))]);
     if output["r"].is_null() {
@@ -19,11 +19,11 @@ fn opens(conditions: &Value, found: &Value) -> bool {
 }
 
 fn holds(found: &Value, operator: &str, value: &Value) -> bool {
-    opens(&json!([{"variable": "A.v", "operator": operator, "value": value}]), found)
+    is_open(&json!([{"variable": "A.v", "operator": operator, "value": value}]), found)
 }
 
 #[test]
-fn operators_compare_as_python_does() {
+fn operators_compare_like_python() {
     let cases = [
         (json!("hi"), "contains", json!("h"), true),
         (json!("hi"), "contains", json!("H"), false),
@@ -83,7 +83,7 @@ fn operators_compare_as_python_does() {
 }
 
 #[test]
-fn only_emptiness_holds_for_what_is_not_there() {
+fn only_is_empty_holds_for_missing_values() {
     for operator in [
         "contains",
         "equals",
@@ -97,15 +97,15 @@ fn only_emptiness_holds_for_what_is_not_there() {
     ] {
         for variable in ["A.w", "B", "A.v.deeper"] {
             let conditions = json!([{"variable": variable, "operator": operator, "value": ""}]);
-            assert_eq!(opens(&conditions, &json!("x")), operator == "is_empty", "{operator} {variable}");
+            assert_eq!(is_open(&conditions, &json!("x")), operator == "is_empty", "{operator} {variable}");
         }
         let unset = json!([{"variable": "", "operator": operator, "value": ""}]);
-        assert!(!opens(&unset, &json!("x")), "{operator} of nothing");
+        assert!(!is_open(&unset, &json!("x")), "{operator} of nothing");
     }
 }
 
 #[test]
-fn conditions_join_from_left_to_right() {
+fn conditions_are_joined_from_left_to_right() {
     let condition = |holds: bool, junction: Value| json!({"variable": "A.v", "operator": "equals", "value": if holds { "x" } else { "y" }, "logicalOperator": junction});
     let (yes, no) = (|j| condition(true, j), |j| condition(false, j));
     let cases = [
@@ -116,18 +116,18 @@ fn conditions_join_from_left_to_right() {
         (json!([yes(Value::Null), no(json!("AND"))]), false),
         (json!([yes(Value::Null), no(json!("OR"))]), true),
         (json!([no(Value::Null), yes(json!("or"))]), true),
-        // (true OR true) AND false: the last word has the last condition.
+        // (true OR true) AND false
         (json!([yes(Value::Null), yes(json!("OR")), no(json!("and"))]), false),
         // (false AND false) OR true
         (json!([no(Value::Null), no(json!("AND")), yes(json!("OR"))]), true),
     ];
     for (conditions, expected) in cases {
-        assert_eq!(opens(&conditions, &json!("x")), expected, "{conditions}");
+        assert_eq!(is_open(&conditions, &json!("x")), expected, "{conditions}");
     }
 }
 
 #[test]
-fn every_route_that_holds_is_open_in_order() {
+fn every_route_whose_conditions_hold_is_open() {
     let is =
         |value: &str| json!({"conditions": [{"variable": "A.v", "operator": "contains", "value": value}]});
     let config =
@@ -141,15 +141,15 @@ fn every_route_that_holds_is_open_in_order() {
 }
 
 #[test]
-fn a_router_starts_with_one_route_that_never_holds() {
+fn the_default_route_never_opens() {
     let arrivals = [("A", "a", json!({"v": 1}))];
     assert_eq!(compute("RouterNode", &json!({}), &arrivals), json!({"route1": null}));
     assert_eq!(compute("RouterNode", &json!({"route_map": {}}), &arrivals), json!({}));
 }
 
 #[test]
-fn routes_are_known_by_name() {
-    let routes = |node_type: &str, config: Value| Builtin::default().routes(&node(node_type, &config));
+fn routes_are_listed_by_name() {
+    let routes = |node_type: &str, config: Value| NodeKinds::default().routes(&node(node_type, &config));
     let names = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
     assert_eq!(routes("RouterNode", json!({"route_map": {"z": {}, "a": 3}})), names(&["z", "a"]));
     assert_eq!(routes("RouterNode", json!({})), names(&["route1"]));
@@ -159,10 +159,10 @@ fn routes_are_known_by_name() {
 
 proptest! {
     #[test]
-    fn no_condition_panics(found in any_json(), value in any_json(), path in "[Av.0]{0,6}") {
+    fn any_condition_is_evaluated(found in any_json(), value in any_json(), path in "[Av.0]{0,6}") {
         for operator in ["contains", "equals", "number_equals", "greater_than", "less_than", "starts_with", "not_starts_with", "is_empty", "is_not_empty"] {
             let config = json!({"route_map": {"r": {"conditions": [{"variable": path, "operator": operator, "value": value}]}}});
-            let Behaviour::Compute(router) = behaviour("RouterNode", &config) else { panic!("broken") };
+            let Behaviour::Compute(router) = behaviour("RouterNode", &config) else { panic!("invalid") };
             prop_assert!(router.compute(&super::inputs(&[("A", "a", found.clone())])).is_ok());
         }
     }

@@ -186,7 +186,7 @@ fn inputs_of(version: &VersionRow, table: Table) -> Result<Vec<String>, Problem>
         let inputs = match row.get(&input.id) {
             Some(Value::Object(_)) if row.len() == 1 => row,
             _ => {
-                let fields = if table.is_text { sluice_nodes::of_texts(&schema, row) } else { row };
+                let fields = if table.is_text { sluice_nodes::parse_row(&schema, row) } else { row };
                 Map::from_iter([(input.id.clone(), Value::Object(fields))])
             }
         };

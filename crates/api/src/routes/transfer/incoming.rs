@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use sluice_domain::guard;
 use sluice_domain::transfer::{self, Form, Incoming};
 use sluice_domain::validation::{self, Code};
-use sluice_nodes::Builtin;
+use sluice_nodes::NodeKinds;
 use sluice_persistence::Import;
 
 use super::MAX_IMPORT;
@@ -34,7 +34,7 @@ pub(super) struct Taken {
 }
 
 /// The workflows in a body; `name` is for those without one.
-pub(super) fn take(body: &[u8], name: Option<&str>, kinds: &Builtin) -> Result<Vec<Taken>, Problem> {
+pub(super) fn take(body: &[u8], name: Option<&str>, kinds: &NodeKinds) -> Result<Vec<Taken>, Problem> {
     check_count(body)?;
     guard::check_documents(body).map_err(|error| refused(&error))?;
     let (mut taken, mut wrong) = (Vec::new(), Vec::new());
@@ -108,7 +108,7 @@ fn parts(body: &[u8]) -> Result<Vec<(String, String)>, Problem> {
 }
 
 /// A workflow and what looks wrong with it, or what is wrong with it.
-fn one(json: &str, kinds: &Builtin) -> Result<(Incoming, Vec<validation::Diagnostic>), Vec<ProblemItem>> {
+fn one(json: &str, kinds: &NodeKinds) -> Result<(Incoming, Vec<validation::Diagnostic>), Vec<ProblemItem>> {
     let (incoming, found) = match transfer::read(json) {
         Ok(incoming) => {
             let found = incoming.diagnose(kinds);

@@ -1,36 +1,38 @@
+//! Conditions of a route.
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 use sluice_domain::run::dig;
 
-use crate::config::null_as_default;
-use crate::python_text::{float, text, truth};
+use crate::config::common::null_as_default;
+use crate::text::python::{is_truthy, to_float, to_text};
 
-/// A comparison of something that arrives with a fixed value.
+/// A comparison of a value from the inputs with a constant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Condition {
-    /// The dotted path of what is compared, as in `node.field`. Nothing holds for an empty one.
+    /// Dotted path of the value to compare, such as `node.field`. A condition without a variable never holds.
     #[serde(deserialize_with = "null_as_default")]
     #[schemars(with = "Option<String>")]
-    variable: String,
-    /// How it is compared.
+    pub(super) variable: String,
+    /// The comparison.
     #[serde(deserialize_with = "null_as_default")]
     #[schemars(schema_with = "operator_schema")]
-    operator: Operator,
-    /// What it is compared with.
-    value: Value,
-    /// How the condition is joined to those before it.
+    pub(super) operator: Operator,
+    /// The constant to compare with.
+    pub(super) value: Value,
+    /// The operator that joins this condition to the previous ones.
     #[serde(rename = "logicalOperator", deserialize_with = "null_as_default")]
     #[schemars(schema_with = "junction_schema")]
-    junction: Junction,
+    pub(super) junction: Junction,
 }
 
-/// How two values are compared: as the texts that Python writes for them, or as the numbers that Python
-/// reads from them. What is no number compares as false.
+/// A comparison: of the texts that Python's `str()` returns, or of the numbers that its `float()` returns. It doesn't
+/// hold if a number is needed and a value isn't one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Operator {
+pub(super) enum Operator {
     #[default]
     Contains,
     Equals,
@@ -43,25 +45,33 @@ enum Operator {
     IsNotEmpty,
 }
 
-const OPERATORS: [&str; 9] = [
-    "contains",
-    "equals",
-    "number_equals",
-    "greater_than",
-    "less_than",
-    "starts_with",
-    "not_starts_with",
-    "is_empty",
-    "is_not_empty",
-];
+impl Operator {
+    const ALL: [Self; 9] = [
+        Self::Contains,
+        Self::Equals,
+        Self::NumberEquals,
+        Self::GreaterThan,
+        Self::LessThan,
+        Self::StartsWith,
+        Self::NotStartsWith,
+        Self::IsEmpty,
+        Self::IsNotEmpty,
+    ];
+
+    /// True if the operator compares numbers.
+    pub(super) fn is_numeric(self) -> bool {
+        matches!(self, Self::NumberEquals | Self::GreaterThan | Self::LessThan)
+    }
+}
 
 fn operator_schema(_: &mut SchemaGenerator) -> Schema {
-    let names = OPERATORS.iter().map(|name| Value::from(*name)).chain([Value::Null]);
+    let names = Operator::ALL.iter().map(|operator| json!(operator)).chain([Value::Null]);
     json_schema!({"type": ["string", "null"], "enum": Value::Array(names.collect())})
 }
 
+/// A logical operator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-enum Junction {
+pub(super) enum Junction {
     #[default]
     #[serde(rename = "AND", alias = "and")]
     And,
@@ -73,34 +83,26 @@ fn junction_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": ["string", "null"], "enum": ["AND", "OR", "and", "or", null]})
 }
 
-/// Whether the conditions, read from left to right, hold for `input`. No conditions always hold.
-pub(super) fn all_hold(conditions: &[Condition], input: &Value) -> bool {
-    let Some((first, others)) = conditions.split_first() else { return true };
-    others.iter().fold(first.holds(input), |so_far, condition| match condition.junction {
-        Junction::And => so_far && condition.holds(input),
-        Junction::Or => so_far || condition.holds(input),
-    })
-}
-
 impl Condition {
-    fn holds(&self, input: &Value) -> bool {
+    /// True if the condition holds for `inputs`.
+    pub(super) fn holds(&self, inputs: &Value) -> bool {
         if self.variable.is_empty() {
             return false;
         }
-        let Some(found) = dig(input, &self.variable).filter(|found| !found.is_null()) else {
+        let Some(actual) = dig(inputs, &self.variable).filter(|actual| !actual.is_null()) else {
             return self.operator == Operator::IsEmpty;
         };
-        let numbers = || float(found).zip(float(&self.value));
+        let numbers = || to_float(actual).zip(to_float(&self.value));
         match self.operator {
-            Operator::Contains => text(found).contains(&text(&self.value)),
-            Operator::Equals => text(found) == text(&self.value),
-            Operator::NumberEquals => numbers().is_some_and(|(found, value)| found == value),
-            Operator::GreaterThan => numbers().is_some_and(|(found, value)| found > value),
-            Operator::LessThan => numbers().is_some_and(|(found, value)| found < value),
-            Operator::StartsWith => text(found).starts_with(&text(&self.value)),
-            Operator::NotStartsWith => !text(found).starts_with(&text(&self.value)),
-            Operator::IsEmpty => !truth(found),
-            Operator::IsNotEmpty => truth(found),
+            Operator::Contains => to_text(actual).contains(&to_text(&self.value)),
+            Operator::Equals => to_text(actual) == to_text(&self.value),
+            Operator::NumberEquals => numbers().is_some_and(|(actual, value)| actual == value),
+            Operator::GreaterThan => numbers().is_some_and(|(actual, value)| actual > value),
+            Operator::LessThan => numbers().is_some_and(|(actual, value)| actual < value),
+            Operator::StartsWith => to_text(actual).starts_with(&to_text(&self.value)),
+            Operator::NotStartsWith => !to_text(actual).starts_with(&to_text(&self.value)),
+            Operator::IsEmpty => !is_truthy(actual),
+            Operator::IsNotEmpty => is_truthy(actual),
         }
     }
 }

@@ -1,78 +1,96 @@
 //! `RouterNode`: opens the routes whose conditions hold.
 
 mod condition;
+mod lint;
+mod route;
 
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
+use sluice_domain::validation::{DataFlow, Output, Reference};
 use validator::Validate;
 
-use crate::Policies;
-use crate::builtin::NodeKind;
-use crate::config::null_as_default;
-use crate::ordered::Ordered;
-use condition::Condition;
+use self::condition::Condition;
+use self::route::Route;
+use super::listing::{Category, Listing};
+use super::node_kind::NodeKind;
+use crate::config::policy::Policies;
 
 /// The kind.
-pub(crate) struct Router;
+pub(crate) struct RouterNode;
 
-/// Lets what arrives through on each route whose conditions hold.
+/// Passes its inputs on through every route whose conditions hold.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct RouterConfig {
-    /// The routes by their names. Every route whose conditions hold is open, not only the first.
-    route_map: Ordered<Route>,
+    /// Routes by name. Every route whose conditions hold is open, not only the first.
+    route_map: IndexMap<String, Route>,
 }
 
-/// One way out of the router.
-#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
-#[serde(default)]
-pub(crate) struct Route {
-    /// Read from left to right. Without any, the route is always open.
-    #[serde(deserialize_with = "null_as_default")]
-    #[schemars(with = "Option<Vec<Condition>>")]
-    conditions: Vec<Condition>,
-}
-
-/// An editor starts from one route with one condition that isn't filled in yet, and so never holds.
+/// One route with one empty condition, which never holds: the form in which editors create a router.
 impl Default for RouterConfig {
     fn default() -> Self {
         let route = Route { conditions: vec![Condition::default()] };
-        Self { route_map: Ordered(vec![("route1".to_owned(), route)]) }
+        Self { route_map: IndexMap::from([("route1".to_owned(), route)]) }
     }
 }
 
-impl NodeKind for Router {
+impl NodeKind for RouterNode {
     const NAME: &'static str = node_type::ROUTER;
+    const LISTING: Listing = Listing::new(Category::Logic, "Router", "RN", "#FF7F50");
     type Config = RouterConfig;
 
     fn behaviour(config: RouterConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
         LoopBody::None(Behaviour::Compute(Arc::new(config)))
     }
+
+    fn data_flow(config: &RouterConfig) -> DataFlow {
+        DataFlow {
+            references: config.references(),
+            output: Output::Inputs,
+            findings: lint::findings(&config.route_map),
+            exclusive_routes: lint::exclusive_routes(&config.route_map),
+            ..DataFlow::default()
+        }
+    }
+
+    fn routes(fields: &Map<String, Value>) -> Option<Vec<String>> {
+        Some(match fields.get("route_map") {
+            None => RouterConfig::default().route_map.into_keys().collect(),
+            Some(Value::Object(routes)) => routes.keys().cloned().collect(),
+            Some(_) => Vec::new(),
+        })
+    }
 }
 
-/// The names of the routes in a config, also in one that doesn't fit otherwise.
-pub(crate) fn routes(config: &Map<String, Value>) -> Vec<String> {
-    match config.get("route_map") {
-        None | Some(Value::Null) => {
-            RouterConfig::default().route_map.0.into_iter().map(|(name, _)| name).collect()
+impl RouterConfig {
+    fn references(&self) -> Vec<Reference> {
+        let mut references = Vec::new();
+        for (name, route) in &self.route_map {
+            for (index, condition) in route.conditions.iter().enumerate() {
+                if !condition.variable.is_empty() {
+                    let pointer = format!("{}/{index}/variable", lint::conditions_pointer(name));
+                    references.push(Reference::field(pointer, &condition.variable));
+                }
+            }
         }
-        Some(Value::Object(routes)) => routes.keys().cloned().collect(),
-        Some(_) => Vec::new(),
+        references
     }
 }
 
 impl Compute for RouterConfig {
     fn compute(&self, inputs: &Inputs) -> Result<Value, String> {
-        let input = Value::Object(inputs.to_map());
-        let through = |(name, route): &(String, Route)| {
-            let open = condition::all_hold(&route.conditions, &input);
-            (name.clone(), if open { input.clone() } else { Value::Null })
-        };
-        Ok(Value::Object(self.route_map.0.iter().map(through).collect()))
+        let inputs = Value::Object(inputs.to_map());
+        let mut output = Map::new();
+        for (name, route) in &self.route_map {
+            let value = if route.is_open(&inputs) { inputs.clone() } else { Value::Null };
+            output.insert(name.clone(), value);
+        }
+        Ok(Value::Object(output))
     }
 }

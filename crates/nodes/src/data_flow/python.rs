@@ -1,63 +1,63 @@
-//! Python code in configs: which outputs it names.
+//! References in Python code.
 //!
-//! The code is read as a line of tokens, which takes what it takes whatever the code is: a parser's tree is as deep as
-//! its author likes, here where everything else goes on.
+//! The code is split into tokens, not parsed: the depth of a syntax tree, and so the stack that a parser needs, is up to
+//! the author of the code.
 
 use sluice_domain::validation::Reference;
 
-/// The longest code that is looked into.
+/// The longest code that is searched, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// What arrives, in Python code.
+/// The name of the inputs in Python code.
 const INPUTS: &str = "input_model";
 
-/// Where these stand, the code copes with what isn't there.
-const CAUTIOUS: [&str; 4] = ["try", "del", "hasattr", "getattr"];
+/// Names in code that handles missing fields.
+const HANDLERS: [&str; 4] = ["try", "del", "hasattr", "getattr"];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Token<'c> {
     /// A name, a keyword or a number.
     Word(&'c str),
-    /// A text in quotes; what is in it, where it stands there as it is.
+    /// A string literal; its content if it has no escapes and no prefix.
     Text(Option<&'c str>),
-    /// Anything else.
+    /// Any other character.
     Sign(char),
 }
 
-/// The `input_model.title.field` of code. None at all where the code may have `input_model` changed, or looks first
-/// whether something is there.
-pub(super) fn references(code: &str) -> Vec<Reference> {
+/// References of the form `input_model.title.field`. None at all if the code may change `input_model`, or handles missing
+/// fields.
+pub(crate) fn references(code: &str) -> Vec<Reference> {
     let tokens = if code.len() <= MAX_BYTES { tokens(code) } else { Vec::new() };
     let mut found = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let before = |steps: usize| at.checked_sub(steps).map(|at| tokens[at]);
         match token {
             Token::Word(INPUTS) if before(1) != Some(Token::Sign('.')) => {
-                let asks = before(1) == Some(Token::Word("in"))
+                let tests_membership = before(1) == Some(Token::Word("in"))
                     && matches!(before(2), Some(Token::Text(_) | Token::Word("not")));
-                let (parts, rest) = chain(&tokens[at + 1..]);
-                if asks || parts.is_none() || assigns(rest) {
+                let (parts, rest) = read_path(&tokens[at + 1..]);
+                if tests_membership || parts.is_none() || assigns(rest) {
                     return Vec::new();
                 }
                 let path = parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("."));
                 found.extend(path.map(|path| Reference::field("/code", path)));
             }
-            Token::Word(word) if CAUTIOUS.contains(word) => return Vec::new(),
+            Token::Word(word) if HANDLERS.contains(word) => return Vec::new(),
             _ => {}
         }
     }
     found
 }
 
-/// The steps of a path, and what comes after it; no steps where something else than a path begins.
-fn chain<'t, 'c>(mut rest: &'t [Token<'c>]) -> (Option<Vec<&'c str>>, &'t [Token<'c>]) {
+/// The steps of a path and the tokens after it; no steps if the tokens don't start with a path.
+fn read_path<'t, 'c>(mut rest: &'t [Token<'c>]) -> (Option<Vec<&'c str>>, &'t [Token<'c>]) {
     let mut parts = Vec::new();
     if !matches!(rest, [Token::Sign('.' | '['), ..]) {
         return (None, rest);
     }
     loop {
         match rest {
-            // What is called is a method of a value.
+            // A name that is called is a method.
             [Token::Sign('.'), Token::Word(_), after @ ..] if after.first() == Some(&Token::Sign('(')) => {
                 return (Some(parts), after);
             }
@@ -71,7 +71,7 @@ fn chain<'t, 'c>(mut rest: &'t [Token<'c>]) -> (Option<Vec<&'c str>>, &'t [Token
     }
 }
 
-/// Whether what stands before is given another value.
+/// True if the expression before `rest` is the target of an assignment.
 fn assigns(rest: &[Token<'_>]) -> bool {
     let is_operator = |sign: &Token<'_>| matches!(sign, Token::Sign(c) if "+-*/%@&|^<>:".contains(*c));
     match rest {
@@ -90,8 +90,8 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
         let length = match first {
             '#' => rest.find('\n').unwrap_or(rest.len()),
             '"' | '\'' => {
-                let (text, length) = text(rest, first);
-                // A prefix makes something else of the text.
+                let (text, length) = read_literal(rest, first);
+                // A prefix, as in f"…", changes the meaning of the literal.
                 let prefix =
                     code.get(..code.len() - rest.len()).and_then(|before| before.chars().next_back());
                 if prefix.is_some_and(is_word) {
@@ -107,7 +107,7 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
                 found.push(Token::Word(&rest[..length]));
                 length
             }
-            // What goes on in the next line goes on.
+            // Joins two lines.
             '\\' => first.len_utf8(),
             first => {
                 found.extend((!first.is_whitespace()).then_some(Token::Sign(first)));
@@ -119,9 +119,8 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
     found
 }
 
-/// What is in the quotes at the beginning of `rest`, unless something in there stands for something else, and how long
-/// all is.
-fn text(rest: &str, quote: char) -> (Option<&str>, usize) {
+/// The content of the string literal at the start of `rest`, none if it has escapes, and the length of the literal.
+fn read_literal(rest: &str, quote: char) -> (Option<&str>, usize) {
     let triple = String::from(quote).repeat(3);
     let end = if rest.starts_with(&triple) { triple } else { quote.into() };
     let mut at = end.len();
@@ -141,8 +140,8 @@ fn text(rest: &str, quote: char) -> (Option<&str>, usize) {
     (None, rest.len())
 }
 
-/// Whether Python code may use all that arrives: where it takes `input_model`, or a node of it, as a whole.
-pub(super) fn takes_all(code: &str) -> bool {
+/// True if the code may use all inputs: if it uses `input_model`, or the output of a node, as a whole.
+pub(crate) fn uses_all_inputs(code: &str) -> bool {
     code.split(INPUTS).skip(1).any(|rest| {
         let Some(rest) = rest.strip_prefix('.') else { return true };
         let end = rest.find(|c: char| c != '_' && !c.is_alphanumeric()).unwrap_or(rest.len());
@@ -160,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_are_read_from_code() {
+    fn code_names_paths() {
         for (code, wanted) in [
             ("return {'a': input_model.n.a}", vec!["n.a"]),
             ("x = input_model['My node'][\"b\"][0]\ny = input_model . n \\\n .c", vec!["My node.b", "n.c"]),
@@ -175,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_and_comments_name_nothing() {
+    fn literals_and_comments_name_nothing() {
         for code in [
             "# input_model.n.a",
             "x = 'input_model.n.a'",
@@ -193,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn code_that_copes_with_what_is_missing_is_left_alone() {
+    fn code_that_handles_missing_fields_names_nothing() {
         for before in [
             "input_model = other\n",
             "input_model.n.a = 3\n",
@@ -212,12 +211,12 @@ mod tests {
     }
 
     #[test]
-    fn code_that_takes_single_fields_is_told_from_code_that_takes_all() {
+    fn inputs_used_as_a_whole_are_recognized() {
         for code in ["return {'a': input_model.n.a}", "return {'a': input_model.n['a']}", "return {}"] {
-            assert!(!takes_all(code), "{code}");
+            assert!(!uses_all_inputs(code), "{code}");
         }
         for code in ["return dict(input_model)", "x = input_model.n\nreturn x"] {
-            assert!(takes_all(code), "{code}");
+            assert!(uses_all_inputs(code), "{code}");
         }
     }
 }

@@ -1,16 +1,14 @@
-//! How Python reads and writes values as text, which is how routers have always compared them.
+//! Values as Python reads and prints them, which is how routers compare values.
 
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
-/// The text that Python's `str()` gives for `value`.
+/// The result of Python's `str()`.
 ///
-/// Whether a character in a nested text is printable is decided by the Unicode version of this program,
-/// which may know characters that an older Python doesn't. `-0`, which JSON readers here take for a
-/// float, becomes `-0.0`.
-#[must_use]
-pub fn text(value: &Value) -> String {
+/// Characters in nested texts are printed or escaped by the Unicode version of the Rust standard library, which may know
+/// characters that an older Python doesn't. `-0`, which serde_json parses as a float, becomes `-0.0`.
+pub(crate) fn to_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         other => {
@@ -21,20 +19,18 @@ pub fn text(value: &Value) -> String {
     }
 }
 
-/// The number that Python's `float()` makes of `value`; none where it raises.
-#[must_use]
-pub fn float(value: &Value) -> Option<f64> {
+/// The result of Python's `float()`; none if it raises an exception.
+pub(crate) fn to_float(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
         Value::Number(number) => number.as_f64(),
-        Value::String(text) => float_of_text(text),
+        Value::String(text) => parse_float(text),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-/// Whether Python's `bool()` holds `value` for true.
-#[must_use]
-pub fn truth(value: &Value) -> bool {
+/// The result of Python's `bool()`.
+pub(crate) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
         Value::Bool(truth) => *truth,
@@ -80,13 +76,13 @@ fn repr_number(out: &mut String, number: &Number) {
     }
 }
 
-/// The shortest digits that read back as `float`; with an exponent where the point would stand far away.
+/// Writes the shortest digits that parse as `float`, with an exponent if the point would be far away.
 fn repr_float(out: &mut String, float: f64) {
     let scientific = format!("{float:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return out.push_str(&scientific) };
     let exponent: i32 = exponent.parse().unwrap_or_default();
     if (-4..16).contains(&exponent) {
-        // `Display` never uses an exponent, and leaves the fraction away where there is none.
+        // `Display` never uses an exponent, and omits a fraction of zero.
         let plain = float.to_string();
         out.push_str(&plain);
         out.push_str(if plain.contains('.') { "" } else { ".0" });
@@ -116,8 +112,8 @@ fn repr_text(out: &mut String, text: &str) {
     out.push(quote);
 }
 
-/// Whether Python shows `c` as it is. The standard library keeps the same table for its own escapes, but
-/// lets nobody read it; behind another character it also leaves combining ones as they are, as Python does.
+/// True if Python prints `c` without escaping it. The standard library has the same table, but only for its own escapes.
+/// After another character it also prints combining characters, as Python does.
 fn is_printable(c: char) -> bool {
     if matches!(c, ' '..='~') {
         return true;
@@ -126,7 +122,7 @@ fn is_printable(c: char) -> bool {
     pair.escape_debug().count() == 2
 }
 
-fn float_of_text(text: &str) -> Option<f64> {
+fn parse_float(text: &str) -> Option<f64> {
     let digits: String = text.trim_matches(char::is_whitespace).chars().map(ascii_digit).collect();
     let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(&digits);
     let named = ["inf", "infinity", "nan"].iter().any(|name| unsigned.eq_ignore_ascii_case(name));
@@ -135,18 +131,18 @@ fn float_of_text(text: &str) -> Option<f64> {
     }
     let bytes = digits.as_bytes();
     let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
-    let stands_well = |(at, byte): (usize, &u8)| match byte {
+    let is_allowed = |(at, byte): (usize, &u8)| match byte {
         b'_' => is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)),
         b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' => true,
         _ => false,
     };
-    if !bytes.iter().enumerate().all(stands_well) {
+    if !bytes.iter().enumerate().all(is_allowed) {
         return None;
     }
     digits.replace('_', "").parse().ok()
 }
 
-/// The zeros of all decimal digits outside of ASCII, each followed by its nine siblings.
+/// The zeros of all decimal digits outside ASCII. The other nine digits follow each zero.
 const ZEROS: [u32; 65] = [
     0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
     0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50,
@@ -156,7 +152,7 @@ const ZEROS: [u32; 65] = [
     0x1e2f0, 0x1e950, 0x1fbf0,
 ];
 
-/// The ASCII digit that stands for the same number, or `c` itself.
+/// The ASCII digit with the same value, or `c` itself.
 fn ascii_digit(c: char) -> char {
     if c.is_ascii() {
         return c;
@@ -172,7 +168,7 @@ mod tests {
 
     use super::*;
 
-    /// What Python 3.11 prints for `str(json.loads(..))`.
+    /// JSON, and the result of `str(json.loads(..))` in Python 3.11.
     const TEXTS: &[(&str, &str)] = &[
         (r##"null"##, "None"),
         (r##"true"##, "True"),
@@ -230,7 +226,7 @@ mod tests {
         (r##"{"it's": "\n"}"##, "{\u{22}it's\u{22}: '\u{5c}n'}"),
     ];
 
-    /// What Python 3.11 gives for `float(json.loads(..))`.
+    /// JSON, and the result of `float(json.loads(..))` in Python 3.11.
     const FLOATS: &[(&str, Option<f64>)] = &[
         (r##""1""##, Some(1.0)),
         (r##"" 2 ""##, Some(2.0)),
@@ -288,16 +284,16 @@ mod tests {
     ];
 
     #[test]
-    fn texts_are_those_of_python() {
+    fn texts_match_python() {
         for (json, expected) in TEXTS {
-            assert_eq!(text(&serde_json::from_str(json).unwrap()), *expected, "{json}");
+            assert_eq!(to_text(&serde_json::from_str(json).unwrap()), *expected, "{json}");
         }
     }
 
     #[test]
-    fn floats_are_those_of_python() {
+    fn floats_match_python() {
         for (json, expected) in FLOATS {
-            let found = float(&serde_json::from_str(json).unwrap());
+            let found = to_float(&serde_json::from_str(json).unwrap());
             let both_nan = found.is_some_and(f64::is_nan) && expected.is_some_and(f64::is_nan);
             assert!(both_nan || found == *expected, "{json}: {found:?}, not {expected:?}");
         }
@@ -306,42 +302,42 @@ mod tests {
     #[test]
     fn empty_values_are_false() {
         for json in ["null", "false", "0", "0.0", "-0.0", "\"\"", "[]", "{}"] {
-            assert!(!truth(&serde_json::from_str(json).unwrap()), "{json}");
+            assert!(!is_truthy(&serde_json::from_str(json).unwrap()), "{json}");
         }
         for json in ["true", "1", "-0.5", "\" \"", "\"0\"", "\"False\"", "[null]", "{\"\": null}"] {
-            assert!(truth(&serde_json::from_str(json).unwrap()), "{json}");
+            assert!(is_truthy(&serde_json::from_str(json).unwrap()), "{json}");
         }
     }
 
     proptest! {
         #[test]
-        fn floats_read_back(number in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO) {
-            let written = text(&Value::from(number));
+        fn printed_floats_parse_to_the_same_value(number in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO) {
+            let written = to_text(&Value::from(number));
             prop_assert_eq!(written.parse::<f64>().unwrap().to_bits(), number.to_bits());
             prop_assert!(written.contains(['.', 'e']));
-            prop_assert_eq!(float(&Value::String(written)).unwrap().to_bits(), number.to_bits());
+            prop_assert_eq!(to_float(&Value::String(written)).unwrap().to_bits(), number.to_bits());
         }
 
         #[test]
-        fn integers_stand_as_they_are(number in any::<i64>()) {
-            prop_assert_eq!(text(&Value::from(number)), number.to_string());
+        fn integers_print_their_digits(number in any::<i64>()) {
+            prop_assert_eq!(to_text(&Value::from(number)), number.to_string());
         }
 
         #[test]
-        fn a_plain_text_nests_in_quotes(plain in "[a-zA-Z0-9 äß]*") {
-            prop_assert_eq!(text(&Value::from(vec![plain.clone()])), format!("['{plain}']"));
+        fn nested_text_is_quoted(plain in "[a-zA-Z0-9 äß]*") {
+            prop_assert_eq!(to_text(&Value::from(vec![plain.clone()])), format!("['{plain}']"));
         }
 
         #[test]
-        fn what_python_prints_fits_one_line(any in any::<String>()) {
-            let written = text(&Value::from(vec![any]));
+        fn nested_text_prints_on_one_line(any in any::<String>()) {
+            let written = to_text(&Value::from(vec![any]));
             let breaks = ['\n', '\r', '\0', '\u{2028}'];
             prop_assert!(!written.contains(breaks));
         }
 
         #[test]
-        fn no_text_panics(any in any::<String>()) {
-            let _ = float(&Value::String(any));
+        fn to_float_accepts_any_text(any in any::<String>()) {
+            let _ = to_float(&Value::String(any));
         }
     }
 }

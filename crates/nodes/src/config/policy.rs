@@ -1,5 +1,4 @@
-//! How long nodes that work outside of the log may take and how often they are tried: what their configs
-//! ask for, within what the server allows.
+//! Timeouts and retries of nodes with side effects: config fields, and the defaults and caps of the server.
 
 use std::time::Duration;
 
@@ -8,21 +7,21 @@ use serde::{Deserialize, Serialize};
 use sluice_domain::run::{FailureKind, Policy, Retry};
 use validator::Validate;
 
-/// What a server gives to nodes that ask for nothing, and what it allows at most.
+/// Defaults and caps of the server for timeouts and retries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policies {
-    /// For what a config leaves out.
+    /// The policy for fields that a config leaves out.
     pub default: Policy,
-    /// The longest time of one attempt.
+    /// Maximum timeout of one attempt.
     pub max_timeout: Duration,
-    /// The most attempts.
+    /// Maximum number of attempts.
     pub max_attempts: u32,
-    /// The longest wait between two attempts.
+    /// Maximum wait between two attempts.
     pub max_backoff: Duration,
 }
 
 impl Default for Policies {
-    /// 10 s an attempt and one attempt; at most an hour, 100 attempts and an hour between two.
+    /// One attempt of 10 s; at most 100 attempts, an hour each, and an hour between two.
     fn default() -> Self {
         Self {
             default: Policy {
@@ -42,52 +41,52 @@ impl Default for Policies {
     }
 }
 
-/// How long the node may take and how often it is tried. The server has defaults and caps for each.
+/// Timeout and retries of the node. Defaults and maximum values are settings of the server.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub struct PolicyConfig {
-    /// How long one attempt may take, in seconds.
+    /// Timeout of one attempt, in seconds.
     #[validate(range(min = 0.001))]
     timeout_seconds: Option<f64>,
-    /// Whether and when there is another attempt after a failed one.
+    /// Retries after a failed attempt.
     #[validate(nested)]
     retry: Option<RetryConfig>,
 }
 
-/// Whether and when there is another attempt after a failed one.
+/// Retries after a failed attempt.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub struct RetryConfig {
-    /// How many attempts there are at most, the first included.
+    /// Maximum number of attempts, including the first.
     #[validate(range(min = 1, max = 4_294_967_295_u32))]
     max_attempts: Option<u32>,
-    /// How long is waited before the second attempt, in seconds.
+    /// Wait before the second attempt, in seconds.
     #[validate(range(min = 0.0))]
     backoff_seconds: Option<f64>,
-    /// By how much each wait is longer than the one before.
+    /// Factor by which each wait is longer than the previous one.
     #[validate(range(min = 1.0))]
     backoff_factor: Option<f64>,
-    /// How long is waited at most, in seconds.
+    /// Maximum wait between two attempts, in seconds.
     #[validate(range(min = 0.0))]
     max_backoff_seconds: Option<f64>,
-    /// After which failures there is another attempt: all, where nothing is said.
+    /// Failures that are retried. All, if absent.
     on: Option<Vec<RetryOn>>,
 }
 
-/// A failure after which there may be another attempt.
+/// A failure that can be retried.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RetryOn {
-    /// The node itself failed, or gave something that doesn't fit.
+    /// The node failed, or its output was invalid.
     Error,
-    /// The attempt took longer than it may.
+    /// The attempt exceeded its timeout.
     Timeout,
-    /// What the node ran in died: nothing that the node did.
+    /// The process that ran the node died.
     Crash,
 }
 
 impl PolicyConfig {
-    /// What the node gets of the server.
+    /// The policy of the node: its config within the caps of the server.
     pub(crate) fn within(self, server: &Policies) -> Policy {
         let Self { timeout_seconds, retry } = self;
         let RetryConfig { max_attempts, backoff_seconds, backoff_factor, max_backoff_seconds, on } =
@@ -109,9 +108,9 @@ impl PolicyConfig {
     }
 }
 
-/// The time that was asked for, or the default; at most `cap`.
-fn seconds(asked: Option<f64>, default: Duration, cap: Duration) -> Duration {
-    asked.map_or(default, |asked| Duration::try_from_secs_f64(asked).unwrap_or(cap)).min(cap)
+/// The configured time, or the default; at most `cap`.
+fn seconds(configured: Option<f64>, default: Duration, cap: Duration) -> Duration {
+    configured.map_or(default, |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(cap)).min(cap)
 }
 
 impl From<RetryOn> for FailureKind {
@@ -134,13 +133,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_is_the_servers() {
+    fn absent_fields_get_the_defaults_of_the_server() {
         assert_eq!(policy(json!({})), Policies::default().default);
         assert_eq!(policy(json!({"retry": {"max_attempts": null}})), Policies::default().default);
     }
 
     #[test]
-    fn nothing_goes_beyond_the_caps() {
+    fn values_are_capped_by_the_server() {
         let retry = json!({"max_attempts": 4_000_000, "backoff_seconds": 1e300, "max_backoff_seconds": 1e9});
         let policy = policy(json!({"timeout_seconds": 1e300, "retry": retry}));
         assert_eq!(policy.timeout, Duration::from_secs(3_600));

@@ -1,7 +1,7 @@
-//! Templates in configs: which outputs they name.
+//! References in Jinja templates.
 //!
-//! They are read as a line of tokens, as Jinja's lexer makes them: a parser's tree is as deep as the author of a template
-//! likes, here where everything else goes on.
+//! Templates are split into tokens, not parsed: the depth of a syntax tree, and so the stack that a parser needs, is up to
+//! the author of the template.
 
 use std::collections::HashSet;
 
@@ -9,14 +9,14 @@ use minijinja::machinery::{Token, tokenize};
 use serde_json::{Map, Value};
 use sluice_domain::validation::{Reference, pointer_step};
 
-/// The longest text that is looked into.
+/// The longest text that is searched, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// The words after which a template copes with what isn't there.
-const CAUTIOUS: [&str; 4] = ["default", "d", "defined", "undefined"];
+/// Filters and tests that handle missing fields.
+const HANDLERS: [&str; 4] = ["default", "d", "defined", "undefined"];
 
-/// What the `{{ title.field }}` of all texts of a config refer to.
-pub(super) fn references(config: &Map<String, Value>) -> Vec<Reference> {
+/// References of the form `{{ title.field }}` in all texts of a config.
+pub(crate) fn references(config: &Map<String, Value>) -> Vec<Reference> {
     let mut found = Vec::new();
     for (key, value) in config {
         walk(value, &format!("/{}", pointer_step(key)), &mut found);
@@ -37,7 +37,7 @@ fn walk(value: &Value, at: &str, found: &mut Vec<Reference>) {
     }
 }
 
-/// The paths that a template reads, each at least a node and a field; none where it is no template.
+/// The paths that a template reads, each with at least a node and a field; none if the text isn't a template.
 fn paths(text: &str) -> Vec<String> {
     if text.len() > MAX_BYTES || !(text.contains("{{") || text.contains("{%")) {
         return Vec::new();
@@ -50,37 +50,37 @@ fn paths(text: &str) -> Vec<String> {
         let end = |token: &Token<'_>| matches!(token, Token::VariableEnd | Token::BlockEnd);
         match first {
             Token::VariableStart | Token::BlockStart => {
-                // What isn't closed is no template.
+                // Without a closing tag, the text isn't a template.
                 let Some(length) = after.iter().position(end) else { return Vec::new() };
-                reader.tag(&after[..length], matches!(first, Token::BlockStart));
+                reader.read_tag(&after[..length], matches!(first, Token::BlockStart));
                 rest = &after[length..];
             }
             _ => rest = after,
         }
     }
-    let Reader { found, cautious, own } = reader;
-    let is_certain = |path: &String| {
+    let Reader { mut paths, optional, variables } = reader;
+    paths.retain(|path| {
         let first = path.split('.').next().unwrap_or_default();
-        !cautious.contains(path) && !own.contains(first)
-    };
-    found.into_iter().filter(is_certain).collect()
+        !optional.contains(path) && !variables.contains(first)
+    });
+    paths
 }
 
 #[derive(Default)]
 struct Reader {
-    found: Vec<String>,
-    /// Paths that the template expects to be missing at times.
-    cautious: HashSet<String>,
-    /// Names that the template may make itself.
-    own: HashSet<String>,
+    paths: Vec<String>,
+    /// Paths that may be missing.
+    optional: HashSet<String>,
+    /// Variables that the template may define itself.
+    variables: HashSet<String>,
 }
 
 impl Reader {
-    /// Reads what stands between the braces of an expression, or of a statement.
-    fn tag(&mut self, tokens: &[Token<'_>], is_statement: bool) {
-        // Those of Jinja that have fields.
-        self.own.extend(["loop", "self", "super", "caller"].map(str::to_owned));
-        let makes_names = matches!(
+    /// Reads the inside of an expression or a statement.
+    fn read_tag(&mut self, tokens: &[Token<'_>], is_statement: bool) {
+        // Jinja's own variables with fields.
+        self.variables.extend(["loop", "self", "super", "caller"].map(str::to_owned));
+        let defines_variables = matches!(
             tokens.first(),
             Some(Token::Ident("set" | "for" | "macro" | "call" | "with" | "import" | "from" | "include"))
         );
@@ -91,31 +91,31 @@ impl Reader {
                 continue;
             };
             let before = at.checked_sub(1).map(|before| &tokens[before]);
-            let (parts, length) = chain(name, &tokens[at + 1..]);
+            let (parts, length) = read_path(name, &tokens[at + 1..]);
             at += 1 + length;
-            if parts.len() == 1 && is_statement && makes_names {
-                self.own.insert((*name).to_owned());
+            if parts.len() == 1 && is_statement && defines_variables {
+                self.variables.insert((*name).to_owned());
             }
-            // Behind a dot it is a field of a value, behind a pipe a filter.
+            // After a dot, the name is a field of a value; after a pipe, a filter.
             if parts.len() < 2 || matches!(before, Some(Token::Dot | Token::Pipe)) {
                 continue;
             }
             let path = parts.join(".");
-            if copes(&tokens[at..]) {
-                self.cautious.insert(path);
+            if is_optional(&tokens[at..]) {
+                self.optional.insert(path);
             } else {
-                self.found.push(path);
+                self.paths.push(path);
             }
         }
     }
 }
 
-/// The path that begins with a name, and how many of the tokens after the name belong to it.
-fn chain(name: &str, tokens: &[Token<'_>]) -> (Vec<String>, usize) {
+/// The path that starts with `name`, and the number of tokens after the name that belong to it.
+fn read_path(name: &str, tokens: &[Token<'_>]) -> (Vec<String>, usize) {
     let (mut parts, mut length) = (vec![name.to_owned()], 0);
     loop {
         match &tokens[length..] {
-            // What is called is a method of a value.
+            // A name that is called is a method.
             [Token::Dot, Token::Ident(_), Token::ParenOpen, ..] => return (parts, length + 2),
             [Token::Dot, Token::Ident(name), ..] => {
                 parts.push((*name).to_owned());
@@ -125,22 +125,22 @@ fn chain(name: &str, tokens: &[Token<'_>]) -> (Vec<String>, usize) {
                 parts.push((*name).to_owned());
                 length += 3;
             }
-            // A function gives something else than its name says.
+            // The result of a function isn't an output.
             [Token::ParenOpen, ..] if length == 0 => return (Vec::new(), 0),
             _ => return (parts, length),
         }
     }
 }
 
-/// Whether what stands before may be missing: `… | default(…)`, `… is defined`.
-fn copes(rest: &[Token<'_>]) -> bool {
+/// True if the template handles a missing value before `rest`: `… | default(…)`, `… is defined`.
+fn is_optional(rest: &[Token<'_>]) -> bool {
     let word = match rest {
         [Token::Pipe, Token::Ident(word), ..] => word,
         [Token::Ident("is"), Token::Ident("not"), Token::Ident(word), ..] => word,
         [Token::Ident("is"), Token::Ident(word), ..] => word,
         _ => return false,
     };
-    CAUTIOUS.contains(word)
+    HANDLERS.contains(word)
 }
 
 #[cfg(test)]
@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_read_from_expressions_and_statements() {
+    fn expressions_and_statements_name_paths() {
         for (text, wanted) in [
             ("a {{ a.b }} {{c.d.e|upper}} {{- f.g -}}", vec!["a.b", "c.d.e", "f.g"]),
             ("{{ a.b.strip() }} {{ a['b'] }} {{ a }} {{ a.b[0].c }}", vec!["a.b", "a.b", "a.b"]),
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_comments_and_numbers_name_nothing() {
+    fn literals_comments_and_numbers_name_nothing() {
         for text in [
             "{{ \"a.b\" }}",
             "{{ 'a.b' ~ \"c.d }} e.f\" }}",
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_missing_is_left_alone() {
+    fn optional_paths_are_ignored() {
         for text in [
             "{{ a.b | default('x') }}",
             "{{ a.b|d }}",
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn endless_chains_are_read_as_they_are() {
+    fn long_paths_and_deep_nesting_are_read() {
         let deep = format!("{{{{ a{} }}}}", ".b".repeat(100_000));
         assert_eq!(paths(&deep).len(), 1);
         assert!(paths(&format!("{{{{ {}a.b }}}}", "(".repeat(200_000))).len() <= 1);

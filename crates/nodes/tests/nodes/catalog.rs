@@ -2,12 +2,11 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 use sluice_domain::validation::Catalog;
-use sluice_nodes::{Builtin, catalogue};
+use sluice_nodes::{NodeKinds, catalog};
 
 #[test]
-fn the_categories_are_those_that_editors_know() {
-    let categories: Vec<(&str, usize)> =
-        catalogue().iter().map(|(name, kinds)| (name, kinds.len())).collect();
+fn categories_have_their_kinds() {
+    let categories: Vec<(&str, usize)> = catalog().iter().map(|(name, kinds)| (name, kinds.len())).collect();
     let expected = [
         ("Input/Output", 2),
         ("AI", 4),
@@ -20,8 +19,8 @@ fn the_categories_are_those_that_editors_know() {
 }
 
 #[test]
-fn an_entry_has_the_fields_of_the_contract() {
-    let json = serde_json::to_value(catalogue()).unwrap();
+fn entries_have_the_fields_of_the_contract() {
+    let json = serde_json::to_value(catalog()).unwrap();
     let router = &json["Logic"][0];
     assert_eq!(router["name"], "RouterNode");
     assert_eq!(router["visual_tag"], json!({"acronym": "RN", "color": "#FF7F50"}));
@@ -36,7 +35,7 @@ fn an_entry_has_the_fields_of_the_contract() {
         (&slack["config"]["properties"]["has_fixed_output"]["default"], &slack["has_fixed_output"]),
         (&json!(true), &json!(true))
     );
-    assert!(slack["config"]["description"].as_str().unwrap().contains("not run by this server yet"));
+    assert!(slack["config"]["description"].as_str().unwrap().contains("this version of Sluice can't run it"));
     let for_loop = &json["Experimental"][0]["config"];
     assert_eq!(for_loop["title"], "ForLoopNode");
     let iterations = &for_loop["properties"]["num_iterations"];
@@ -55,8 +54,8 @@ fn an_entry_has_the_fields_of_the_contract() {
 }
 
 #[test]
-fn every_field_is_described() {
-    for (_, kinds) in catalogue().iter() {
+fn every_config_field_has_a_description() {
+    for (_, kinds) in catalog().iter() {
         for kind in kinds {
             for (name, property) in kind.config["properties"].as_object().unwrap() {
                 assert!(property["description"].is_string(), "{} {name}", kind.name);
@@ -66,11 +65,11 @@ fn every_field_is_described() {
 }
 
 #[test]
-fn names_are_unique_and_hold_the_catalogue() {
-    let names = Builtin::default().names();
+fn node_types_are_unique_and_include_the_catalog() {
+    let names = NodeKinds::default().names();
     let unique: HashSet<&str> = names.iter().copied().collect();
     assert_eq!(unique.len(), names.len());
-    for (_, kinds) in catalogue().iter() {
+    for (_, kinds) in catalog().iter() {
         assert!(kinds.iter().all(|kind| unique.contains(kind.name)));
     }
     assert!(unique.contains("MCTSNode") && unique.contains("FirecrawlCrawlNode"));
@@ -78,7 +77,7 @@ fn names_are_unique_and_hold_the_catalogue() {
 
 #[test]
 fn schemas_accept_their_own_defaults() {
-    for (_, kinds) in catalogue().iter() {
+    for (_, kinds) in catalog().iter() {
         for kind in kinds {
             let schema = jsonschema::options().offline().build(&kind.config).unwrap();
             let properties = kind.config["properties"].as_object().unwrap();

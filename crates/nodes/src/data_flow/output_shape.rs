@@ -1,0 +1,73 @@
+//! Shapes of outputs, from the fields and schemas that configs declare.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use sluice_domain::validation::{Fields, Output};
+
+use crate::config::common::SchemaText;
+
+/// The deepest level at which fields are read.
+const MAX_DEPTH: usize = 16;
+
+/// The output that `output_schema` and `output_json_schema` declare together: editors don't always update both.
+pub(crate) fn declared(output_schema: &Map<String, Value>, json_schema: &SchemaText) -> Output {
+    let mut fields: HashMap<String, Option<Fields>> =
+        output_schema.keys().map(|name| (name.clone(), None)).collect();
+    let schema = match json_schema {
+        SchemaText::Text(text) if text.trim().is_empty() => None,
+        SchemaText::Text(text) => match serde_json::from_str(text) {
+            Ok(schema) => Some(schema),
+            Err(_) => return Output::Unknown,
+        },
+        SchemaText::Object(schema) => Some(Value::Object(schema.clone())),
+    };
+    if let Some(schema) = schema {
+        match fields_of_schema(&schema, 0) {
+            Some(Fields(of_schema)) => fields.extend(of_schema),
+            None if schema.as_object().is_some_and(Map::is_empty) => {}
+            None => return Output::Unknown,
+        }
+    }
+    if fields.is_empty() { Output::Unknown } else { Output::Fields(Fields(fields)) }
+}
+
+/// The output with the fields of an `output_schema`, whose types aren't looked into; unknown if it is empty.
+pub(crate) fn typed(output_schema: &Map<String, Value>) -> Output {
+    if output_schema.is_empty() {
+        return Output::Unknown;
+    }
+    Output::Fields(Fields(output_schema.keys().map(|name| (name.clone(), None)).collect()))
+}
+
+/// The output with constant values.
+pub(crate) fn constant(values: &Map<String, Value>) -> Output {
+    Output::Fields(fields_of_object(values, 0))
+}
+
+/// The fields of the objects that a JSON Schema describes; none if there may be others.
+fn fields_of_schema(schema: &Value, depth: usize) -> Option<Fields> {
+    let schema = schema.as_object().filter(|_| depth < MAX_DEPTH)?;
+    let open_keywords =
+        ["$ref", "$dynamicRef", "allOf", "anyOf", "oneOf", "if", "patternProperties", "dependentSchemas"];
+    let allows_others =
+        schema.get("additionalProperties").is_some_and(|others| others != &Value::Bool(false));
+    if allows_others || open_keywords.iter().any(|keyword| schema.contains_key(*keyword)) {
+        return None;
+    }
+    let properties = schema.get("properties")?.as_object().filter(|properties| !properties.is_empty())?;
+    let mut fields = HashMap::new();
+    // A required field exists even if `properties` doesn't describe it.
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    fields.extend(required.filter_map(Value::as_str).map(|name| (name.to_owned(), None)));
+    fields.extend(properties.iter().map(|(name, inner)| (name.clone(), fields_of_schema(inner, depth + 1))));
+    Some(Fields(fields))
+}
+
+fn fields_of_value(value: &Value, depth: usize) -> Option<Fields> {
+    value.as_object().filter(|_| depth < MAX_DEPTH).map(|fields| fields_of_object(fields, depth))
+}
+
+fn fields_of_object(fields: &Map<String, Value>, depth: usize) -> Fields {
+    Fields(fields.iter().map(|(name, inner)| (name.clone(), fields_of_value(inner, depth + 1))).collect())
+}
