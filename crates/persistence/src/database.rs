@@ -10,19 +10,17 @@ use sea_orm::{DatabaseTransaction, IsolationLevel, SqliteTransactionMode};
 use sluice_engine::StoreError;
 use tokio::task::JoinHandle;
 
-use crate::advisory;
-use crate::connect::{self, Use};
-use crate::copies;
-use crate::direct::Direct;
-use crate::error::{is_not_a_database, store_error};
-use crate::lock::FileLock;
+use crate::connection::advisory_lock;
+use crate::connection::file_lock::FileLock;
+use crate::connection::options::{Options, Target};
+use crate::connection::paths::replacement_of;
+use crate::connection::read_pool::Readers;
+use crate::connection::schema::{self, Misfit};
+use crate::connection::sqlite_fast_path::SqliteFastPath;
+use crate::connection::{self, Use, close_connection};
+use crate::error::{OpenError, is_not_a_database, store_error};
 use crate::metrics::Metrics;
-use crate::options::Target;
-use crate::probe;
-use crate::reader::Readers;
-use crate::schema::{self, Misfit};
-use crate::writer::Writer;
-use crate::{OpenError, Options};
+use crate::writer::{Writer, write_probe};
 
 /// The store. A clone is the same store.
 #[derive(Clone)]
@@ -34,7 +32,7 @@ struct Inner {
     writer: Writer,
     readers: Readers,
     /// Reads what every run needs, if the store is SQLite.
-    direct: Option<Direct>,
+    direct: Option<SqliteFastPath>,
     metrics: Metrics,
     /// What is needed for closing, once.
     closing: Mutex<Option<Closing>>,
@@ -67,7 +65,7 @@ impl Database {
         let readers = connect_readers(&target, options.readers).await;
         let readers = readers.map_err(|source| OpenError::Unreachable { place: target.place(), source })?;
         let direct = |usage| match &target {
-            Target::Sqlite { path } => Some(Direct::new(path.clone(), usage)),
+            Target::Sqlite { path } => Some(SqliteFastPath::new(path.clone(), usage)),
             Target::Postgres { .. } => None,
         };
         let metrics = Metrics::default();
@@ -108,7 +106,7 @@ impl Database {
         self.inner.writer.alive()?;
         self.inner.readers.probe().await.map_err(store_error)?;
         if self.inner.writer.has_failed() {
-            probe::write(&self.inner.writer).await?;
+            write_probe::write(&self.inner.writer).await?;
         }
         Ok(())
     }
@@ -135,7 +133,7 @@ impl Database {
         &self.inner.readers
     }
 
-    pub(crate) fn direct(&self) -> Option<&Direct> {
+    pub(crate) fn direct(&self) -> Option<&SqliteFastPath> {
         self.inner.direct.as_ref()
     }
 
@@ -168,7 +166,7 @@ struct Opened {
 async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, OpenError> {
     let exists = looks_like_sqlite(path)?;
     let lock = FileLock::take(path)?;
-    if copies::replacement_of(path).exists() {
+    if replacement_of(path).exists() {
         return Err(OpenError::HalfReplaced { path: path.to_owned() });
     }
     let place = path.display().to_string();
@@ -181,7 +179,7 @@ async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, Open
     };
     if exists {
         // Reading only: a database that is not ours must not even become one with a write-ahead log.
-        let db = connect::sqlite(path, Use::Check, 1).await.map_err(failed)?;
+        let db = connection::sqlite(path, Use::Check, 1).await.map_err(failed)?;
         let checked = match check_pages(&db, path).await {
             Ok(()) => schema::check(&db).await,
             Err(damage) => Err(damage),
@@ -193,7 +191,7 @@ async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, Open
             misfit => misfit.at(&place),
         })?;
     }
-    let write = connect::sqlite(path, Use::Write { max_bytes }, 1).await.map_err(failed)?;
+    let write = connection::sqlite(path, Use::Write { max_bytes }, 1).await.map_err(failed)?;
     if let Some(found) = schema::sqlite_too_old(&write).await.map_err(failed)? {
         return Err(OpenError::SqliteTooOld { found });
     }
@@ -237,42 +235,36 @@ fn looks_like_sqlite(path: &Path) -> Result<bool, OpenError> {
 
 async fn open_postgres(url: &str, options: &Options, place: &str) -> Result<Opened, OpenError> {
     let unreachable = |source| OpenError::Unreachable { place: place.to_owned(), source };
-    let admin = connect::postgres_admin(url).await.map_err(unreachable)?;
-    if !advisory::try_owner(&admin, options.exclusive).await.map_err(unreachable)? {
+    let admin = connection::postgres_admin(url).await.map_err(unreachable)?;
+    if !advisory_lock::try_owner(&admin, options.exclusive).await.map_err(unreachable)? {
         return Err(OpenError::Locked { place: place.to_owned() });
     }
-    advisory::wait_for_schema(&admin).await.map_err(unreachable)?;
+    advisory_lock::wait_for_schema(&admin).await.map_err(unreachable)?;
     schema::check(&admin).await.map_err(|misfit| misfit.at(place))?;
     let steps = schema::migrate(&admin)
         .await
         .map_err(|source| OpenError::Migration { place: place.to_owned(), source })?;
     // The writer takes the lock over.
-    advisory::release(&admin).await.map_err(unreachable)?;
+    advisory_lock::release(&admin).await.map_err(unreachable)?;
     close_connection(&admin).await;
-    let write = connect::postgres_writer(url, options.exclusive).await.map_err(unreachable)?;
+    let write = connection::postgres_writer(url, options.exclusive).await.map_err(unreachable)?;
     Ok(Opened { write, lock: None, steps })
 }
 
 async fn connect_readers(target: &Target, connections: u32) -> Result<DatabaseConnection, DbErr> {
     match target {
-        Target::Sqlite { path } => connect::sqlite(path, Use::Read, connections.max(1)).await,
-        Target::Postgres { url, .. } => connect::postgres_readers(url, connections.max(1)).await,
+        Target::Sqlite { path } => connection::sqlite(path, Use::Read, connections.max(1)).await,
+        Target::Postgres { url, .. } => connection::postgres_readers(url, connections.max(1)).await,
     }
 }
 
 /// What is done last on the connection that writes. Nothing is lost when it fails.
 async fn tidy_up(write: &DatabaseConnection) {
     let tidied = match write.get_database_backend() {
-        DbBackend::Postgres => advisory::release(write).await,
+        DbBackend::Postgres => advisory_lock::release(write).await,
         _ => write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
     };
     if let Err(error) = tidied {
         tracing::warn!(%error, "the database is closed without tidying up");
-    }
-}
-
-pub(crate) async fn close_connection(db: &DatabaseConnection) {
-    if let Err(error) = db.close_by_ref().await {
-        tracing::warn!(%error, "a connection could not be closed");
     }
 }

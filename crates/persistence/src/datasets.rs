@@ -5,11 +5,12 @@ use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryO
 use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
+use crate::change::{Change, Fault};
+use crate::database::Database;
 use crate::entity::{dataset, dataset_row};
-use crate::error::{Fault, store_error};
-use crate::rows;
-use crate::writer::Change;
-use crate::{Database, Page, WriteError};
+use crate::error::{WriteError, store_error};
+use crate::query::convert;
+use crate::query::pagination::Page;
 
 const DATASETS: &str = "datasets";
 /// How many rows are written in one statement.
@@ -76,10 +77,11 @@ impl Database {
     ///
     /// When the store fails or the row can't be read.
     pub async fn dataset(&self, id: Uuid) -> Result<Option<DatasetRow>, StoreError> {
-        let found = rows::find(self.readers(), dataset::Entity::find_by_id(id)).await.map_err(store_error)?;
+        let found =
+            convert::find(self.readers(), dataset::Entity::find_by_id(id)).await.map_err(store_error)?;
         found
             .first()
-            .map(|row| rows::read::<dataset::Model>(row, "", DATASETS))
+            .map(|row| convert::read::<dataset::Model>(row, "", DATASETS))
             .transpose()
             .map(|d| d.map(Into::into))
     }
@@ -94,9 +96,9 @@ impl Database {
             .order_by_desc(dataset::Column::Id)
             .offset(page.offset())
             .limit(page.limit());
-        let found = rows::find(self.readers(), select).await.map_err(store_error)?;
-        let read = found.iter().map(|row| rows::read::<dataset::Model>(row, "", DATASETS));
-        Ok(rows::readable(read).into_iter().map(Into::into).collect())
+        let found = convert::find(self.readers(), select).await.map_err(store_error)?;
+        let read = found.iter().map(|row| convert::read::<dataset::Model>(row, "", DATASETS));
+        Ok(convert::readable(read).into_iter().map(Into::into).collect())
     }
 
     /// {field: value} of every row of a dataset, as JSON, in their order.
@@ -174,7 +176,7 @@ struct Delete(Uuid);
 impl Change for Delete {
     type Output = ();
 
-    const MAKES_ROOM: bool = true;
+    const FREES_SPACE: bool = true;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
         let deleted = dataset::Entity::delete_by_id(self.0).exec(tx).await?;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use sluice_engine::StoreError;
 
-use crate::WorkflowRow;
+use crate::entity::workflow::WorkflowRow;
 
 /// Why the database can't be used. Its words are for the person who starts the server.
 #[derive(Debug, thiserror::Error)]
@@ -138,27 +138,6 @@ pub enum WriteError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-}
-
-/// Why a change could not be made within its transaction.
-#[derive(Debug)]
-pub(crate) enum Fault {
-    /// It must not be made: found before anything was written, so the transaction can go on.
-    Refused(WriteError),
-    /// The database failed: the transaction is lost.
-    Database(DbErr),
-}
-
-impl From<DbErr> for Fault {
-    fn from(error: DbErr) -> Self {
-        Self::Database(error)
-    }
-}
-
-impl From<WriteError> for Fault {
-    fn from(error: WriteError) -> Self {
-        Self::Refused(error)
-    }
 }
 
 /// What a caller is told about a failure of the database.

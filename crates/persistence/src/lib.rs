@@ -6,54 +6,45 @@
 // Never named here; it pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
 use libsqlite3_sys as _;
 
-mod advisory;
-mod audit;
-mod batches;
-mod connect;
-mod copies;
+mod api_keys;
+mod audit_log;
+mod change;
+mod connection;
 mod database;
 mod datasets;
-mod direct;
 mod entity;
 mod error;
-mod found_by;
-mod keys;
-mod labels;
-mod latest;
-mod lists;
-mod lock;
+mod explain;
+mod gauges;
+mod idempotency;
 mod metrics;
-mod options;
-mod pause_events;
-mod probe;
-mod reader;
-mod remembered;
-mod room;
-mod rows;
-mod run_store;
+mod query;
 mod runs;
-mod schema;
-mod transfer;
-mod types;
-mod words;
-mod workflow_changes;
+mod search;
+mod sqlite_backup;
 mod workflows;
 mod writer;
 
-pub use audit::{AuditFilter, AuditOrder, AuditRow};
-pub use copies::{Replacing, Snapshot, SqliteFile};
+pub use api_keys::{ApiKey, Keys, NewKey, PresentedKey};
+pub use audit_log::{AuditFilter, AuditOrder, AuditRow};
+pub use connection::options::Options;
 pub use database::Database;
 pub use datasets::{DatasetRow, NewDataset};
+pub use entity::label::LabelRow;
+pub use entity::label_move::LabelMoveRow;
+pub use entity::pause_event::PauseNews;
+pub use entity::workflow::WorkflowRow;
+pub use entity::workflow_version::VersionRow;
 pub use error::{KeyError, OpenError, WriteError};
-pub use keys::{ApiKey, Keys, NewKey, PresentedKey};
-pub use lists::{
-    Between, ListQuery, Listed, Part, RunOrder, VersionFilter, VersionOrder, WorkflowFilter, WorkflowOrder,
-};
-pub use options::Options;
-pub use pause_events::{PauseEvent, PauseNews};
-pub use transfer::{Import, ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
-pub use types::{
-    Accepted, Condition, Details, LabelMoveRow, LabelMoved, LabelRow, NewWorkflow, Page, Pin, RunDetail,
-    RunFilter, Saved, Saving, VersionRow, WorkflowRow,
-};
-pub use words::Search;
+pub use explain::ListQuery;
+pub use query::pagination::{Between, Listed, Page, Part};
+pub use runs::pause_events::PauseEvent;
+pub use runs::{RunDetail, RunFilter, RunOrder};
+pub use search::query::Search;
+pub use sqlite_backup::{Replacing, Snapshot, SqliteFile};
+pub use workflows::changes::{Condition, Details, Saving};
+pub use workflows::import::ImportOutcome;
+pub use workflows::import_plan::{Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
+pub use workflows::versions::{Pin, VersionFilter, VersionOrder};
+pub use workflows::{WorkflowFilter, WorkflowOrder};
+pub use writer::workflow_inserts::{Accepted, LabelMoved, NewWorkflow, Saved};

@@ -2,6 +2,8 @@
 
 use sea_orm::entity::prelude::*;
 
+use chrono::{DateTime, Utc};
+
 /// That a label was set, moved or taken away.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "label_moves")]
@@ -23,3 +25,16 @@ pub(crate) struct Model {
 pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// That a label was set, moved or taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LabelMoveRow {
+    /// Where it stood; none when it is new.
+    pub from_version: Option<i32>,
+    /// Where it stands since; none when it was taken away.
+    pub to_version: Option<i32>,
+    /// When.
+    pub moved_at: DateTime<Utc>,
+    /// By whom, when that is known.
+    pub moved_by: Option<String>,
+}

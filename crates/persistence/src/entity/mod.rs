@@ -5,6 +5,7 @@ pub(crate) mod audit_entry;
 pub(crate) mod batch_row;
 pub(crate) mod dataset;
 pub(crate) mod dataset_row;
+mod etag;
 pub(crate) mod idempotency_key;
 pub(crate) mod label;
 pub(crate) mod label_move;

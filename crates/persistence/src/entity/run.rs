@@ -36,3 +36,16 @@ impl Related<super::run_log::Entity> for Entity {
 }
 
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The runs that somebody must drive, in the words of the index that holds them.
+pub(crate) const DRIVEN: &str = "status IN ('PENDING', 'RUNNING')";
+
+/// The runs that have not ended, likewise.
+pub(crate) const UNFINISHED: &str = "status IN ('PENDING', 'RUNNING', 'PAUSED')";
+
+/// The runs that wait for a person, in the words of the index that holds them.
+pub(crate) const WITH_OPEN_PAUSE: &str = "has_open_pause";
+
+/// The rows that have not ended, in the words of the index that holds them.
+pub(crate) const UNFINISHED_ROWS: &str =
+    "batch_row IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'PAUSED')";

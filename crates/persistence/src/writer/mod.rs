@@ -1,11 +1,15 @@
 //! The one writer. Everything that waits to be written goes into one transaction, and is answered when
 //! that is durable. The grouping comes from the queue, never from a timer: alone, nobody waits.
 
-mod batch;
-mod commits;
-mod creations;
 mod failpoint;
-mod work;
+mod group_commit;
+mod job;
+pub(crate) mod latest_version_cache;
+mod queued_change;
+mod run_commits;
+pub(crate) mod side_records;
+pub(crate) mod workflow_inserts;
+pub(crate) mod write_probe;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -18,41 +22,23 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::direct::Direct;
-use crate::latest::LatestVersions;
+use crate::change::Change;
+use crate::connection::sqlite_fast_path::SqliteFastPath;
+use crate::entity::workflow::WorkflowRow;
+use crate::error::WriteError;
 use crate::metrics::WriterMetrics;
-use crate::{NewWorkflow, Saved, WorkflowRow, WriteError};
-use commits::RunCommit;
-use creations::Creation;
-pub(crate) use work::Change;
-use work::{Waiting, Work};
+use job::Job;
+use latest_version_cache::LatestVersions;
+use queued_change::{Once, Waiting};
+use run_commits::{BATCH, RunCommit};
+use workflow_inserts::{Creation, NewWorkflow, Saved};
 
-/// How much is written in one transaction at most.
-const BATCH: usize = 256;
 /// How much may wait.
 const QUEUE: usize = 4 * BATCH;
 /// How long a caller waits for a place in the queue.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a caller waits for the answer. Longer than the transactions before it may take.
 const DEADLINE: Duration = Duration::from_secs(65);
-
-/// What the writer is asked for.
-enum Job {
-    /// Events of a run.
-    Commit(Box<RunCommit>),
-    /// A new workflow.
-    Create(Box<Creation>),
-    /// Any other change.
-    Work(Box<dyn Work>),
-    /// To finish what waits and to end.
-    Stop,
-}
-
-impl Job {
-    fn makes_room(&self) -> bool {
-        matches!(self, Self::Work(work) if work.makes_room())
-    }
-}
 
 /// The way to the writer.
 pub(crate) struct Writer {
@@ -66,7 +52,7 @@ impl Writer {
     /// workflows through `direct`.
     pub(crate) fn spawn(
         db: DatabaseConnection,
-        direct: Option<Direct>,
+        direct: Option<SqliteFastPath>,
         metrics: WriterMetrics,
     ) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE);
@@ -129,7 +115,7 @@ impl Writer {
     where
         C::Output: Sync,
     {
-        self.change(work::Once(change, remember)).await
+        self.change(Once(change, remember)).await
     }
 
     /// Lets the writer finish what waits. What comes later is refused.
@@ -166,7 +152,7 @@ fn gone() -> StoreError {
 
 async fn write(
     db: DatabaseConnection,
-    direct: Option<Direct>,
+    direct: Option<SqliteFastPath>,
     mut jobs: mpsc::Receiver<Job>,
     (failed, latest): (Arc<AtomicBool>, Arc<LatestVersions>),
     metrics: WriterMetrics,
@@ -183,7 +169,7 @@ async fn write(
         if is_change {
             latest.changing();
         }
-        let lost = batch::write(&db, direct.as_ref(), batch.drain(..)).await;
+        let lost = group_commit::write(&db, direct.as_ref(), batch.drain(..)).await;
         if is_change {
             latest.changed();
         }

@@ -1,0 +1,4 @@
+//! Queries: pages of lists, and rows read.
+
+pub(crate) mod convert;
+pub(crate) mod pagination;

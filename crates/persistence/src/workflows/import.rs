@@ -1,0 +1,214 @@
+//! Into the store: everything of an import, or nothing.
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Set};
+use sluice_engine::{Remember, StoreError, clock};
+use uuid::Uuid;
+
+use super::changes::{Saving, save};
+use super::import_plan::{Import, ImportAction, ImportMode, ImportRefused, Imported, Step, plan};
+use super::labels;
+use crate::change::{Change, Fault};
+use crate::connection::sqlite_fast_path::Tx;
+use crate::database::Database;
+use crate::entity::workflow::WorkflowRow;
+use crate::entity::{workflow, workflow_version};
+use crate::error::{WriteError, store_error};
+use crate::search::index;
+use crate::writer::workflow_inserts::{NewWorkflow, listed, version_model, workflow_model};
+
+/// How many versions are written in one statement: far below what a statement takes.
+const VERSIONS: usize = 100;
+/// What a version says that an import made.
+const NOTE: &str = "Imported.";
+
+/// What came of every workflow of an import, or everything that was refused.
+pub type ImportOutcome = Result<Vec<Imported>, Vec<ImportRefused>>;
+
+impl Database {
+    /// Imports workflows, in one transaction. Inside are everything that was refused: then nothing has changed.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn import(
+        &self,
+        imports: Vec<Import>,
+        mode: ImportMode,
+        remember: Option<Remember<ImportOutcome>>,
+    ) -> Result<ImportOutcome, WriteError> {
+        self.writer().change_once(All(imports, mode), remember).await
+    }
+
+    /// What [`Self::import`] would do.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn import_plan(
+        &self,
+        imports: &[Import],
+        mode: ImportMode,
+    ) -> Result<ImportOutcome, StoreError> {
+        let tx = self.snapshot().await?;
+        let planned = plan(&tx, imports, mode).await.map_err(store_error)?;
+        Ok(planned.map(|steps| steps.into_iter().zip(imports).map(would).collect()))
+    }
+}
+
+/// All workflows of an import.
+struct All(Vec<Import>, ImportMode);
+
+impl Change for All {
+    type Output = ImportOutcome;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
+        let Self(imports, mode) = self;
+        let steps = match plan(tx, imports, *mode).await? {
+            Ok(steps) => steps,
+            Err(refused) => return Ok(Err(refused)),
+        };
+        make_way(tx, &steps).await?;
+        let mut done = Vec::with_capacity(steps.len());
+        for (step, import) in steps.into_iter().zip(imports) {
+            done.push(take(tx, step, import, *mode).await?);
+        }
+        Ok(Ok(done))
+    }
+}
+
+/// Takes names away that others of the import get, so that names can be swapped in any order. Nobody but this
+/// transaction sees what stands in for them, and no workflow is called so: names have no control characters.
+async fn make_way(tx: &DatabaseTransaction, steps: &[Step]) -> Result<(), DbErr> {
+    let wanted: HashSet<&str> = steps.iter().map(|step| step.after.name.as_str()).collect();
+    let befores = steps.iter().filter_map(|step| Some((step.before.as_ref()?, &step.after.name)));
+    for (before, after) in befores {
+        if before.name != *after && wanted.contains(before.name.as_str()) {
+            workflow::Entity::update_many()
+                .col_expr(workflow::Column::Name, Expr::value(format!("\u{1}{}", before.id)))
+                .filter(workflow::Column::Id.eq(before.id))
+                .exec(tx)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// What a step would come to.
+fn would((step, import): (Step, &Import)) -> Imported {
+    let Step { before, after, is_same } = step;
+    let (action, version) = match &before {
+        None => (ImportAction::Create, import.latest_number()),
+        Some(before) if is_same => (ImportAction::Unchanged, before.version),
+        Some(before) => {
+            let is_version = !has_hash(&before.definition, &after.definition.hash);
+            (ImportAction::Update, before.version.saturating_add(i32::from(is_version)))
+        }
+    };
+    let (id, name) = (before.as_ref().map(|before| before.id), after.name.clone());
+    Imported { action, id, name, version, before, before_hash: None, after, labels: Vec::new() }
+}
+
+/// Whether a stored definition executes as the hash says.
+fn has_hash(definition: &str, hash: &str) -> bool {
+    let read = serde_json::from_str(definition);
+    read.is_ok_and(|definition| sluice_domain::versioning::definition_hash(&definition) == hash)
+}
+
+async fn take(
+    tx: &DatabaseTransaction,
+    step: Step,
+    import: &Import,
+    mode: ImportMode,
+) -> Result<Imported, Fault> {
+    let Step { before, after, is_same } = step;
+    let (mut before_hash, mut set) = (None, Vec::new());
+    let (action, row) = match &before {
+        None => {
+            let row = create(tx, &after, import, mode).await?;
+            set = labels::insert(&Tx::Orm(tx), row.id, &import.labels, import.by.as_deref()).await?;
+            (ImportAction::Create, row)
+        }
+        Some(before) if is_same => (ImportAction::Unchanged, before.clone()),
+        Some(before) => {
+            let saving = Saving { note: Some(NOTE.to_owned()), by: import.by.clone(), ..Saving::default() };
+            let saved = save(tx, before.clone(), &after, &saving).await?;
+            before_hash = saved.before;
+            (ImportAction::Update, saved.row)
+        }
+    };
+    Ok(Imported {
+        action,
+        id: Some(row.id),
+        name: row.name,
+        version: row.version,
+        before,
+        before_hash,
+        after,
+        labels: set,
+    })
+}
+
+/// A new workflow with its history. It keeps the id that it had elsewhere, unless everything shall be new.
+async fn create(
+    tx: &DatabaseTransaction,
+    new: &NewWorkflow,
+    import: &Import,
+    mode: ImportMode,
+) -> Result<WorkflowRow, DbErr> {
+    let now = clock::now();
+    let kept = import.id.filter(|_| mode == ImportMode::Update);
+    let kept = kept.and_then(|id| Some((id, made_at(id).filter(|made| *made <= now)?)));
+    let (id, made) = kept.unwrap_or_else(|| (clock::new_id(), now));
+    let row = WorkflowRow {
+        id,
+        name: new.name.clone(),
+        description: new.description.clone(),
+        definition: new.definition.json.clone(),
+        created_at: made,
+        updated_at: now,
+        tags: listed(new.tags.as_deref().unwrap_or_default()),
+        version: import.latest_number(),
+    };
+    workflow::Entity::insert(workflow_model(&row)).exec_without_returning(tx).await?;
+    index::insert(&Tx::Orm(tx), std::slice::from_ref(&row)).await?;
+    for some in versions(&row, new, import, now).chunks(VERSIONS) {
+        index::insert_versions(&Tx::Orm(tx), some.to_vec()).await?;
+    }
+    Ok(row)
+}
+
+/// When a workflow with this id was made: ids of version 7 tell it, and lists rely on that. Other ids are not kept.
+fn made_at(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = (id.get_version_num() == 7).then(|| id.get_timestamp())??.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
+/// The versions of a new workflow: those that it brings, and one more where it executes in another way than the last.
+fn versions(
+    row: &WorkflowRow,
+    new: &NewWorkflow,
+    import: &Import,
+    now: DateTime<Utc>,
+) -> Vec<workflow_version::ActiveModel> {
+    let brought = import.versions.iter().map(|(version, definition)| workflow_version::ActiveModel {
+        id: Set(clock::new_id()),
+        workflow_id: Set(row.id),
+        version: Set(version.version),
+        name: Set(version.name.clone()),
+        description: Set(version.description.clone()),
+        definition: Set(definition.json.clone()),
+        definition_hash: Set(definition.hash.clone()),
+        created_at: Set(version.created_at),
+        updated_at: Set(version.created_at),
+        note: Set(version.note.clone()),
+        created_by: Set(version.created_by.clone()),
+    });
+    let mut all: Vec<_> = brought.collect();
+    let is_last = import.versions.last().is_some_and(|(last, _)| last.version == row.version);
+    if !is_last {
+        all.push(version_model((row.id, row.version), new, None, import.by.as_deref(), now));
+    }
+    all
+}
