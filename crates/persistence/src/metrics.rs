@@ -10,9 +10,9 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 /// What is counted where the store is written.
 #[derive(Clone)]
 pub(crate) struct WriterMetrics {
-    batch_size: Histogram,
-    seconds: Histogram,
-    failures: Counter,
+    pub(crate) batch_size: Histogram,
+    pub(crate) seconds: Histogram,
+    pub(crate) failures: Counter,
 }
 
 impl WriterMetrics {

@@ -158,12 +158,12 @@ impl Default for Page {
 impl Page {
     /// How many rows are in front of this part; no more than a store can count.
     pub(crate) fn offset(self) -> u64 {
-        self.number.saturating_sub(1).saturating_mul(self.size).min(i64::MAX as u64)
+        Ord::min(self.number.saturating_sub(1).saturating_mul(self.size), i64::MAX as u64)
     }
 
     /// How many rows this part has at most.
     pub(crate) fn limit(self) -> u64 {
-        self.size.min(i64::MAX as u64)
+        Ord::min(self.size, i64::MAX as u64)
     }
 }
 

@@ -10,9 +10,7 @@ pub(crate) mod versions;
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use sea_orm::{
-    ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect, QueryTrait, Select,
-};
+use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select};
 use sluice_domain::SpurType;
 use sluice_engine::{Remember, StoreError};
 use uuid::Uuid;
