@@ -39,7 +39,7 @@ fuzz() {
     local name=$1 url=$2 log="$folder/$1.log"
     shift 2
     "$sluice" serve --listen 127.0.0.1:0 --database-url "$url" --data-dir "$folder/$name" \
-        --max-calls-per-second 0 --run-wait-seconds 1 --log-format json >"$log" 2>&1 &
+        --rate-limit 0 --max-run-wait-seconds 1 --log-format json >"$log" 2>&1 &
     server=$!
     local address=
     for _ in $(seq 600); do

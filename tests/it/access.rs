@@ -390,7 +390,7 @@ async fn versions_and_labels_name_the_key(app: App) {
 
 async fn a_key_has_a_rate(mut app: App) {
     app.terminate().await;
-    app.set_env("SLUICE_MAX_CALLS_PER_SECOND", Some("5"));
+    app.set_env("SLUICE_RATE_LIMIT", Some("5"));
     app.boot().await;
     let (busy, calm) = (
         make_key(&app.store, "busy", "workflows:read", &[]).await,

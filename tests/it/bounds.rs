@@ -45,7 +45,7 @@ async fn a_list_that_is_too_large_says_so(app: App) {
 
 async fn a_part_that_takes_too_long_is_given_up(mut app: App) {
     app.terminate().await;
-    app.set_env("SLUICE_RUN_WAIT_SECONDS", Some("1"));
+    app.set_env("SLUICE_MAX_RUN_WAIT_SECONDS", Some("1"));
     app.boot().await;
     let workflow = app.create(&after_input("endless", never_ending("p"))).await;
     let part = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}});

@@ -27,12 +27,12 @@ async fn a_server_that_is_well(mut app: App) {
     for listen in [format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}")] {
         assert_eq!(health(&[], &[("SLUICE_LISTEN", &listen)]).code, Some(0), "{listen}");
     }
-    sick(&health(&["--url", &format!("{base}/nothing")], &[]), "answers 404");
+    sick(&health(&["--url", &format!("{base}/nothing")], &[]), "responded with status 404");
     let named = health(&["--url", &base.replace("http://", "http://ada:hunter2@")], &[]);
     sick(&named, "without a user name");
     assert!(!named.text().contains("hunter2"), "{named:?}");
     app.terminate().await;
-    sick(&health(&["--url", &base], &[]), "can't be reached");
+    sick(&health(&["--url", &base], &[]), "can't connect to");
 }
 
 /// A server that gives one answer.
@@ -52,11 +52,11 @@ fn answering(answer: &'static str) -> String {
 #[test]
 fn what_is_not_well_is_told() {
     let away = answering("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
-    sick(&health(&["--url", &away], &[]), "answers 503");
-    sick(&health(&["--url", &answering("SSH-2.0-OpenSSH 200\r\n")], &[]), "no answer of HTTP");
+    sick(&health(&["--url", &away], &[]), "responded with status 503");
+    sick(&health(&["--url", &answering("SSH-2.0-OpenSSH 200\r\n")], &[]), "is not HTTP");
     // One that takes the connection and is silent.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = format!("http://{}", listener.local_addr().expect("its address"));
-    sick(&health(&["--url", &silent, "--timeout-seconds", "0.2"], &[]), "no answer within 0.2 s");
+    sick(&health(&["--url", &silent, "--timeout-seconds", "0.2"], &[]), "no response within 0.2 s");
     sick(&health(&["--url", "https://localhost"], &[]), "http://");
 }

@@ -164,7 +164,8 @@ async fn what_waits_is_seen_after_a_restart_too(app: App) {
 }
 
 async fn nodes_that_wait_for_a_place_are_seen(app: App) {
-    let app = counting(app, &[("SLUICE_MAX_NODES", "1"), ("SLUICE_MAX_RUNS", "2")]).await;
+    let app =
+        counting(app, &[("SLUICE_MAX_CONCURRENT_NODES", "1"), ("SLUICE_MAX_CONCURRENT_RUNS", "2")]).await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
     let mut runs = Vec::new();
     for _ in 0..5 {

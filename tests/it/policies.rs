@@ -150,7 +150,7 @@ async fn the_server_caps_what_policies_ask_for() {
 
 #[tokio::test]
 async fn the_server_has_defaults_for_what_policies_leave_out() {
-    let defaults = [("SLUICE_NODE_TIMEOUT_SECONDS", "0.2"), ("SLUICE_NODE_ATTEMPTS", "2")];
+    let defaults = [("SLUICE_DEFAULT_NODE_TIMEOUT_SECONDS", "0.2"), ("SLUICE_DEFAULT_NODE_ATTEMPTS", "2")];
     let app = App::start_with(Kind::Sqlite, &defaults).await;
     let run = app.create_and_run(&after_input("w", never_ending("p")), &run_body("hi")).await;
     let timed_out = |number| (number, "FAILED", Some("timeout"));

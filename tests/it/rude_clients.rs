@@ -16,7 +16,7 @@ use crate::store::{Kind, files_below};
 
 /// Limits that a test can wait for.
 const SHORT: [(&str, &str); 3] = [
-    ("SLUICE_HEAD_TIMEOUT_SECONDS", "0.5"),
+    ("SLUICE_HEADER_TIMEOUT_SECONDS", "0.5"),
     ("SLUICE_BODY_TIMEOUT_SECONDS", "0.5"),
     ("SLUICE_WRITE_TIMEOUT_SECONDS", "0.5"),
 ];

@@ -162,7 +162,10 @@ async fn a_file_of_another_program_is_no_workflow() {
     write(files.path(), "package.json", r#"{"name": "site", "version": "1.0.0"}"#);
     let ended = sluice("import", files.path(), &store, &["--yes"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.text().contains("package.json: There is no definition"), "{ended:?}");
+    assert!(
+        ended.text().contains("package.json: The file does not contain a workflow definition"),
+        "{ended:?}"
+    );
     std::fs::remove_file(files.path().join("package.json")).expect("a file");
     assert!(done(sluice("import", files.path(), &store, &["--yes"])).contains("1 to create"));
 }
@@ -183,7 +186,7 @@ async fn files_with_errors_change_nothing() {
     write("bad.json", &giving("fine", 2));
     let ended = sluice("import", files.path(), &store, &["--yes"]);
     assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stdout.contains("Keep one of them."), "{ended:?}");
+    assert!(ended.stdout.contains("Delete one of them."), "{ended:?}");
     let out = folder();
     assert!(done(sluice("export", out.path(), &store, &[])).contains("0 files written"));
     let ended = sluice("export", files.path(), &Store::new(Kind::Sqlite).await, &["--prune"]);
@@ -257,7 +260,7 @@ async fn nothing_is_deleted_or_overwritten_that_was_not_asked_for() {
     for more in [&[][..], &["--prune"]] {
         let told = done(sluice("export", files.path(), &store, more));
         for copy in copies {
-            assert!(told.lines().any(|line| line.starts_with("double") && line.contains(copy)), "{told}");
+            assert!(told.lines().any(|line| line.starts_with("duplicate") && line.contains(copy)), "{told}");
         }
         assert_eq!(contents(files.path()), before);
     }
@@ -268,7 +271,7 @@ async fn nothing_is_deleted_or_overwritten_that_was_not_asked_for() {
     let broken = format!("<<<<<<< ours\n{text}");
     write(files.path(), &name, &broken);
     let ended = sluice("export", files.path(), &store, &["--prune"]);
-    assert!(ended.code == Some(1) && ended.stdout.contains("mend it, or move it away"), "{ended:?}");
+    assert!(ended.code == Some(1) && ended.stdout.contains("fix it, or move it elsewhere"), "{ended:?}");
     assert_eq!(contents(files.path()), BTreeMap::from([(name.clone(), broken)]));
     std::fs::remove_file(files.path().join(&name)).expect("a file");
     write(files.path(), &upper, "[]");

@@ -1,3 +1,5 @@
+//! The HTTP client of the collector.
+
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -7,57 +9,57 @@ use opentelemetry_http::hyper::HyperClient;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
 use tokio::runtime::Handle;
 
-/// How long one call may take at most; `OTEL_EXPORTER_OTLP_TIMEOUT` may be less.
-const DEADLINE: Duration = Duration::from_secs(10);
+/// Timeout for a request. `OTEL_EXPORTER_OTLP_TIMEOUT` can only lower it.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The client of the collector. It is asked from a thread outside of the runtime, and works in the runtime.
-pub(crate) struct Client {
+/// A client that the exporter's thread calls from outside of the runtime. Requests are sent from inside of it.
+pub(crate) struct CollectorClient {
     runtime: Handle,
     hyper: HyperClient,
-    /// Whether the last call failed.
-    away: AtomicBool,
+    /// True if the last request failed.
+    is_failing: AtomicBool,
 }
 
-impl Client {
+impl CollectorClient {
     pub(crate) fn new(runtime: Handle) -> Self {
-        let hyper = HyperClient::with_default_connector(DEADLINE, None);
-        Self { runtime, hyper, away: AtomicBool::new(false) }
+        let hyper = HyperClient::with_default_connector(REQUEST_TIMEOUT, None);
+        Self { runtime, hyper, is_failing: AtomicBool::new(false) }
     }
 
-    /// Says once that spans are lost, and once that they arrive again.
-    fn note(&self, failure: Option<String>) {
-        match (self.away.swap(failure.is_some(), Ordering::Relaxed), failure) {
-            (false, Some(cause)) => tracing::warn!(cause, "spans can't be sent, some are lost"),
-            (true, None) => tracing::info!("spans are sent again"),
+    /// Logs the first failure of a series, and the success that ends it.
+    fn log_change(&self, failure: Option<String>) {
+        match (self.is_failing.swap(failure.is_some(), Ordering::Relaxed), failure) {
+            (false, Some(error)) => tracing::warn!(error, "failed to export spans, some are lost"),
+            (true, None) => tracing::info!("exporting spans again"),
             (true, Some(_)) | (false, None) => {}
         }
     }
 }
 
-impl fmt::Debug for Client {
+impl fmt::Debug for CollectorClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Nothing of its inside: requests may carry keys.
-        f.write_str("Client")
+        // The fields are left out: requests can contain credentials.
+        f.write_str("CollectorClient")
     }
 }
 
 #[async_trait]
-impl HttpClient for Client {
+impl HttpClient for CollectorClient {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let hyper = self.hyper.clone();
-        let sent = self.runtime.spawn(async move { hyper.send_bytes(request).await }).await;
-        let answer = sent.map_err(HttpError::from).and_then(|answer| answer);
-        self.note(match &answer {
-            Ok(answer) if answer.status().is_success() => None,
-            Ok(answer) => Some(format!("the collector answers {}", answer.status())),
-            Err(error) => Some(told(error.as_ref())),
+        let task = self.runtime.spawn(async move { hyper.send_bytes(request).await });
+        let response = task.await.map_err(HttpError::from).and_then(|response| response);
+        self.log_change(match &response {
+            Ok(response) if response.status().is_success() => None,
+            Ok(response) => Some(format!("the collector responded with status {}", response.status())),
+            Err(error) => Some(with_causes(error.as_ref())),
         });
-        answer
+        response
     }
 }
 
-/// The error with its causes.
-fn told(error: &(dyn std::error::Error + 'static)) -> String {
+/// Formats an error with its causes.
+fn with_causes(error: &(dyn std::error::Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }

@@ -1,7 +1,7 @@
-//! Sends traces away: OpenTelemetry over OTLP/HTTP, protobuf, without TLS.
+//! Export of traces: OpenTelemetry over OTLP/HTTP with protobuf, without TLS.
 //!
-//! Spans are gathered on a thread of their own and sent from there in batches. What makes spans never waits: when the
-//! collector is away or slow, spans are lost and nothing else.
+//! A separate thread collects spans and exports them in batches. Creating a span never blocks: if the collector is slow
+//! or unavailable, spans are dropped.
 
 mod client;
 
@@ -14,137 +14,143 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::resource::{ResourceDetector as _, SdkProvidedResourceDetector};
 use opentelemetry_sdk::trace::SdkTracerProvider;
 
-use client::Client;
+use client::CollectorClient;
 
-/// What spans are sent under when `OTEL_SERVICE_NAME` says nothing.
-const SERVICE: &str = "sluice";
+/// The service name if `OTEL_SERVICE_NAME` is not set.
+const SERVICE_NAME: &str = "sluice";
 
-/// Why traces can't be sent.
+/// A failure to start the exporter.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The endpoint is no `http://` address.
+    /// The endpoint is not an `http://` URL.
     #[error(
-        "traces can't be sent to \"{0}\": give an address as http://127.0.0.1:4318. There is no TLS here: send them to a \
-         collector beside the server, and let that one send them on"
+        "can't export traces to \"{0}\": the endpoint must be a URL such as http://127.0.0.1:4318. TLS is not \
+         supported: use a collector on this machine, and let it forward the traces"
     )]
     Endpoint(String),
-    /// The endpoint holds a name or a password, which would come into logs.
+    /// The endpoint contains credentials, which would appear in logs.
     #[error(
-        "traces can't be sent to an address that holds a user name or a password: give what the collector asks for in \
-         OTEL_EXPORTER_OTLP_HEADERS"
+        "can't export traces: the endpoint must not contain a user name or a password; set the headers that the \
+         collector expects in OTEL_EXPORTER_OTLP_HEADERS"
     )]
     Credentials,
-    /// A setting doesn't fit.
-    #[error("traces can't be sent; look at the variables that begin with OTEL_")]
+    /// A setting is invalid.
+    #[error("can't export traces: check the environment variables that begin with OTEL_")]
     Setting(#[from] opentelemetry_otlp::ExporterBuildError),
 }
 
-/// Where traces go.
+/// The address of the collector.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// The base address of a collector: traces go to `/v1/traces` below it.
+    /// The base URL: traces are sent to `/v1/traces` below it.
     pub base: Option<String>,
-    /// The address for traces, as it is; wins over `base`.
+    /// The full URL for traces, which overrides `base`.
     pub traces: Option<String>,
 }
 
 impl Endpoints {
-    /// The address for traces; none when nothing is set.
-    fn address(&self) -> Option<String> {
-        let given = |address: &Option<String>| address.clone().filter(|address| !address.is_empty());
-        let below = |base: String| format!("{}/v1/traces", base.trim_end_matches('/'));
-        given(&self.traces).or_else(|| given(&self.base).map(below))
+    /// Returns the URL for traces, or `None` if nothing is set.
+    fn url(&self) -> Option<String> {
+        let non_empty = |url: &Option<String>| url.clone().filter(|url| !url.is_empty());
+        non_empty(&self.traces).or_else(|| {
+            let base = non_empty(&self.base)?;
+            Some(format!("{}/v1/traces", base.trim_end_matches('/')))
+        })
     }
 }
 
-/// What makes spans and sends them.
+/// A running exporter.
 #[derive(Debug)]
-pub struct Traces(SdkTracerProvider);
+pub struct TraceExporter(SdkTracerProvider);
 
-impl Traces {
-    /// Begins to send traces, when there is an address for them. Headers, the sampler, the resource and the sizes of
-    /// batches are read from the variables that OpenTelemetry names. To be called inside of the runtime.
+impl TraceExporter {
+    /// Starts the exporter if an endpoint is set. Headers, sampler, resource and batch sizes are read from the
+    /// environment variables of OpenTelemetry. Must be called inside of a tokio runtime.
     ///
     /// # Errors
-    /// When the address or a variable doesn't fit.
+    ///
+    /// If the endpoint or an environment variable is invalid.
     pub fn start(endpoints: &Endpoints) -> Result<Option<Self>, TelemetryError> {
-        let Some(address) = endpoints.address() else { return Ok(None) };
-        let authority = address.split("://").last().and_then(|rest| rest.split('/').next());
+        let Some(url) = endpoints.url() else { return Ok(None) };
+        let authority = url.split("://").last().and_then(|rest| rest.split('/').next());
         if authority.is_some_and(|authority| authority.contains('@')) {
             return Err(TelemetryError::Credentials);
         }
-        if !address.starts_with("http://") {
-            return Err(TelemetryError::Endpoint(address));
+        if !url.starts_with("http://") {
+            return Err(TelemetryError::Endpoint(url));
         }
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_http_client(Client::new(tokio::runtime::Handle::current()))
+            .with_http_client(CollectorClient::new(tokio::runtime::Handle::current()))
             .with_protocol(Protocol::HttpBinary)
-            .with_endpoint(address)
+            .with_endpoint(url)
             .build()?;
         let provider =
             SdkTracerProvider::builder().with_resource(resource()).with_batch_exporter(exporter).build();
         Ok(Some(Self(provider)))
     }
 
-    /// What makes spans.
+    /// Returns a tracer whose spans are exported.
     #[must_use]
     pub fn tracer(&self) -> BoxedTracer {
-        BoxedTracer::new(Box::new(self.0.tracer(SERVICE)))
+        BoxedTracer::new(Box::new(self.0.tracer(SERVICE_NAME)))
     }
 
-    /// Sends what is left and ends; gives up after `patience`.
-    pub async fn stop(self, patience: Duration) {
-        let (tell, done) = tokio::sync::oneshot::channel();
-        // Not a task of the runtime: the end of the program would wait for that one.
+    /// Exports the remaining spans and stops. Gives up after `timeout`.
+    pub async fn shutdown(self, timeout: Duration) {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // A thread instead of a blocking task, because the runtime would wait for the task at exit.
         std::thread::spawn(move || {
-            let stopped = self.0.shutdown_with_timeout(patience);
-            // Nobody there any more: the program ends.
-            let _ = tell.send(stopped);
+            let result = self.0.shutdown_with_timeout(timeout);
+            // After the timeout nobody receives the result.
+            let _ = sender.send(result);
         });
-        match tokio::time::timeout(patience, done).await {
+        match tokio::time::timeout(timeout, receiver).await {
             Ok(Ok(Ok(()))) => {}
-            Ok(Ok(Err(error))) => tracing::warn!(%error, "the last spans may be lost"),
+            Ok(Ok(Err(error))) => tracing::warn!(%error, "failed to export the last spans"),
             Ok(Err(_)) | Err(_) => {
-                tracing::warn!("the last spans may be lost: the collector is slow or away")
+                tracing::warn!(?timeout, "timeout while exporting the last spans, some may be lost")
             }
         }
     }
 }
 
-/// Who sends: as the variables say, or else `sluice`.
+/// The resource of the environment, with the default service name if it has none.
 fn resource() -> Resource {
     let resource = Resource::builder();
     let detected = SdkProvidedResourceDetector.detect();
     let is_named = detected.iter().any(|(_, name)| !name.as_str().starts_with("unknown_service"));
-    if is_named { resource.build() } else { resource.with_service_name(SERVICE).build() }
+    if is_named { resource.build() } else { resource.with_service_name(SERVICE_NAME).build() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn address(base: Option<&str>, traces: Option<&str>) -> Option<String> {
-        Endpoints { base: base.map(str::to_owned), traces: traces.map(str::to_owned) }.address()
+    fn endpoints(base: Option<&str>, traces: Option<&str>) -> Endpoints {
+        Endpoints { base: base.map(str::to_owned), traces: traces.map(str::to_owned) }
     }
 
     #[test]
-    fn the_address_is_found_as_the_standard_says() {
-        assert_eq!(address(None, None), None);
-        assert_eq!(address(Some(""), Some("")), None);
-        assert_eq!(address(Some("http://a:1"), None).as_deref(), Some("http://a:1/v1/traces"));
-        assert_eq!(address(Some("http://a:1/b/"), None).as_deref(), Some("http://a:1/b/v1/traces"));
-        assert_eq!(address(Some("http://a:1"), Some("http://c/x")).as_deref(), Some("http://c/x"));
+    fn resolves_the_url_as_otlp_specifies() {
+        for (base, traces, expected) in [
+            (None, None, None),
+            (Some(""), Some(""), None),
+            (Some("http://a:1"), None, Some("http://a:1/v1/traces")),
+            (Some("http://a:1/b/"), None, Some("http://a:1/b/v1/traces")),
+            (Some("http://a:1"), Some("http://c/x"), Some("http://c/x")),
+        ] {
+            assert_eq!(endpoints(base, traces).url().as_deref(), expected);
+        }
     }
 
     #[tokio::test]
-    async fn an_address_with_tls_is_refused_with_what_to_do() {
-        let endpoints = Endpoints { base: Some("https://a:1".to_owned()), traces: None };
-        let error = Traces::start(&endpoints).expect_err("there is no TLS");
-        assert!(error.to_string().contains("collector beside the server"), "{error}");
-        for address in ["http://ada:hunter2@a:1", "https://ada:hunter2@a:1/x"] {
-            let endpoints = Endpoints { base: Some(address.to_owned()), traces: None };
-            let error = Traces::start(&endpoints).expect_err("it would come into logs").to_string();
+    async fn rejects_tls_and_credentials_with_advice() {
+        let error = TraceExporter::start(&endpoints(Some("https://a:1"), None)).expect_err("TLS");
+        assert!(error.to_string().contains("collector on this machine"), "{error}");
+        for url in ["http://ada:hunter2@a:1", "https://ada:hunter2@a:1/x"] {
+            let error =
+                TraceExporter::start(&endpoints(Some(url), None)).expect_err("credentials").to_string();
             assert!(error.contains("OTEL_EXPORTER_OTLP_HEADERS") && !error.contains("hunter2"), "{error}");
         }
     }

@@ -1,0 +1,119 @@
+//! `sluice serve`: starts the server and stops it on a signal.
+
+mod access_check;
+mod args;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum_server::Handle;
+use sluice_api::AppState;
+use sluice_engine::{Engine, Executors};
+use sluice_persistence::Database;
+use sluice_python::Pool;
+use tracing::info;
+
+use crate::error::{Result, io_error};
+use crate::telemetry::{TraceExporter, serve_metrics};
+use crate::{http_server, systemd};
+
+pub(crate) use args::{DEFAULT_LISTEN, ServeArgs};
+
+/// Timeout for exporting the last spans.
+const SPAN_EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Interval at which expired idempotency records are deleted.
+const CLEANUP_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// Runs the server until it receives a signal.
+pub(super) fn run(args: ServeArgs) -> Result<()> {
+    args.storage.database.log.init()?;
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(serve(args))
+}
+
+async fn serve(args: ServeArgs) -> Result<()> {
+    http_server::raise_file_limit();
+    let listener = http_server::bind(args.listen)
+        .map_err(|error| format!("can't listen on {}: {error}; choose another --listen", args.listen))?;
+    let address = listener.local_addr()?;
+    let data_dir = &args.storage.data_dir;
+    std::fs::create_dir_all(data_dir).map_err(io_error("create the folder", data_dir))?;
+    let exporter = TraceExporter::start(&args.observability.endpoints())?;
+    let database = Database::open(args.storage.database.options()).await?;
+    access_check::check(&args, &database).await?;
+    let python = Pool::new(args.execution.python_pool()?);
+    let drain = args.drain_seconds.0;
+    let engine = Engine::new(
+        Arc::new(database.clone()),
+        Executors::new(python.clone()),
+        sluice_engine::Options {
+            // The other half is for sending the responses of requests that wait for a run.
+            drain: drain / 2,
+            limits: args.execution.limits(),
+            policies: args.execution.policies(),
+            tracer: exporter.as_ref().map(|exporter| Arc::new(exporter.tracer())),
+        },
+    );
+    sluice_api::sweep_files(&database, data_dir).await?;
+    engine.recover().await?;
+
+    tokio::spawn(delete_expired_idempotency_records(database.clone()));
+    let handle = Handle::new();
+    tokio::spawn(shut_down_on_signal(handle.clone(), engine.clone(), drain));
+    let state = AppState::new(database.clone(), engine.clone(), args.api_settings()?);
+    let limits = args.connections.limits();
+    if let Some(address) = args.observability.metrics_listen {
+        serve_metrics(address, &limits, &state)?;
+    }
+    let app = sluice_api::app(state);
+    info!("listening on http://{address}");
+    let server = http_server::server(listener, handle, &limits)?;
+    systemd::notify_ready();
+    server.serve(app.into_make_service()).await?;
+
+    engine.stop().await;
+    python.shutdown().await;
+    database.close().await;
+    if let Some(exporter) = exporter {
+        exporter.shutdown(SPAN_EXPORT_TIMEOUT).await;
+    }
+    info!("stopped");
+    Ok(())
+}
+
+async fn delete_expired_idempotency_records(database: Database) {
+    let mut interval = tokio::time::interval(CLEANUP_INTERVAL);
+    loop {
+        interval.tick().await;
+        if let Err(error) = database.forget_old_answers().await {
+            tracing::debug!(%error, "failed to delete expired idempotency records, retrying later");
+        }
+    }
+}
+
+/// Shuts down gracefully after the first SIGTERM or Ctrl-C, and at once after the second. Interrupted runs continue at the
+/// next start.
+async fn shut_down_on_signal(handle: Handle<SocketAddr>, engine: Engine, drain: Duration) {
+    signal().await;
+    systemd::notify_stopping();
+    info!(timeout = ?drain, "shutting down");
+    engine.drain();
+    handle.graceful_shutdown(Some(drain));
+    signal().await;
+    std::process::exit(1);
+}
+
+/// Waits for SIGTERM or Ctrl-C.
+async fn signal() {
+    let terminate = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => drop(signal.recv().await),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminate => {}
+    }
+}

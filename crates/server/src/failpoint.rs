@@ -1,0 +1,10 @@
+//! Crashes on purpose, for tests.
+
+/// Aborts the process in builds with the feature `failpoints` if the environment variable `FAILPOINTS` names `point`.
+#[cfg(feature = "failpoints")]
+pub(crate) fn reach(point: &str) {
+    fail::fail_point!(point, |_| std::process::abort());
+}
+
+#[cfg(not(feature = "failpoints"))]
+pub(crate) fn reach(_point: &str) {}

@@ -1,0 +1,30 @@
+//! Prometheus metrics.
+
+use std::net::SocketAddr;
+
+use axum_server::Handle;
+use sluice_api::AppState;
+use tracing::{error, info};
+
+use crate::error::Result;
+use crate::http_server::{self, ConnectionLimits};
+
+/// Maximum number of connections to the metrics endpoint. Scrapers need few.
+const MAX_CONNECTIONS: usize = 16;
+
+/// Starts to serve metrics. They are served until the process ends, so that its shutdown can be observed.
+pub(crate) fn serve_metrics(address: SocketAddr, limits: &ConnectionLimits, app: &AppState) -> Result<()> {
+    let listener = http_server::bind(address)
+        .map_err(|error| format!("can't listen on {address}: {error}; choose another --metrics-listen"))?;
+    let address = listener.local_addr()?;
+    let limits = ConnectionLimits { max_connections: MAX_CONNECTIONS, ..limits.clone() };
+    let server = http_server::server(listener, Handle::new(), &limits)?;
+    let service = sluice_api::metrics_app(app.clone()).into_make_service();
+    tokio::spawn(async move {
+        if let Err(error) = server.serve(service).await {
+            error!(%error, "metrics server failed");
+        }
+    });
+    info!("metrics at http://{address}/metrics");
+    Ok(())
+}
