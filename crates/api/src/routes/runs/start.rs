@@ -97,7 +97,7 @@ pub(crate) struct StartQuery {
     #[param(min_length = 1, max_length = 64, default = "interactive", required = false)]
     run_type: String,
     /// For how many seconds to wait for the run to end; the server waits for 600 at most, or for what it is told by
-    /// `--run-wait-seconds`. The answer is 200 when it has ended, and 202 with
+    /// `--max-run-wait-seconds`. The answer is 200 when it has ended, and 202 with
     /// `Location` when it waits for a person or goes on.
     #[param(minimum = 0, maximum = 3600, required = false)]
     wait_seconds: Option<f64>,
