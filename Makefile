@@ -1,7 +1,10 @@
 # The one entry point people need; `make` alone lists the targets.
 
-# The program under test can be made to fail and to crash on purpose.
-TESTED := --features sluice/failpoints
+# Cargo features of packages: the exporter of traces.
+PACKAGE_FEATURES := --features sluice/otlp
+
+# Cargo features of the binary under test: those of packages, and failures and crashes on purpose.
+TEST_FEATURES := --features sluice/otlp,sluice/failpoints
 
 # Where the outside suite keeps how each call was answered.
 ANSWERED := $(CURDIR)/target/answered
@@ -20,38 +23,38 @@ help: ## List the targets
 run: ## Build and start the server on 127.0.0.1:8080 with a SQLite file
 	cargo run --locked --release --bin sluice -- serve
 
-build: ## Build the release binary: target/release/sluice
-	cargo build --locked --release --bin sluice
+build: ## Build the release binary for packages: target/release/sluice
+	cargo build --locked --release --bin sluice $(PACKAGE_FEATURES)
 
 test: nextest sdks browser ## Install what the tests need, then run all of them on SQLite and PostgreSQL
-	cargo build --locked --bin sluice $(TESTED)
+	cargo build --locked --bin sluice $(TEST_FEATURES)
 	scripts/api/lint.sh
-	cargo test --locked --workspace --doc $(TESTED)
+	cargo test --locked --workspace --doc $(TEST_FEATURES)
 	rm -rf $(ANSWERED) && mkdir -p $(ANSWERED)
-	SLUICE_ANSWERED=$(ANSWERED) scripts/with-postgres.sh cargo nextest run --locked --workspace $(TESTED)
+	SLUICE_ANSWERED=$(ANSWERED) scripts/with-postgres.sh cargo nextest run --locked --workspace $(TEST_FEATURES)
 	scripts/api/answered.py openapi/openapi.json $(ANSWERED)
 	SLUICE_FUZZ_SEED=1 scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
 
 test-fuzz-api: ## The long form of the calls made from the document: 30 minutes, or API_FUZZ_SECONDS
-	cargo build --locked --bin sluice $(TESTED)
+	cargo build --locked --bin sluice $(TEST_FEATURES)
 	scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
 test-fuzz-api: API_FUZZ_SECONDS = 1800
 
 test-crash: nextest ## The long form of the crash tests: 100 kills on SQLite and on PostgreSQL
-	cargo build --locked --bin sluice $(TESTED)
+	cargo build --locked --bin sluice $(TEST_FEATURES)
 	SLUICE_CRASH_KILLS=$${SLUICE_CRASH_KILLS:-100} scripts/with-postgres.sh cargo nextest run --locked --workspace \
-		$(TESTED) --profile long -E 'test(crashes::)' --no-capture
+		$(TEST_FEATURES) --profile long -E 'test(crashes::)' --no-capture
 
 deb: build ## Pack the release binary as a Debian package: target/debian
 	scripts/deb.sh release
 
 test-deb: ## Pack a debug build, install it in a layer over this machine, and let it serve; needs root
-	cargo build --locked --bin sluice
+	cargo build --locked --bin sluice $(PACKAGE_FEATURES)
 	scripts/deb.sh debug
 	scripts/test-deb.sh
 
 bench: ## Measure the release build beside floors (benches/README.md)
-	cargo build --locked --release -p sluice -p sluice-bench
+	cargo build --locked --release -p sluice -p sluice-bench $(PACKAGE_FEATURES)
 	target/release/sluice-bench $(BENCH)
 
 lint: ## Check format, lints and documentation

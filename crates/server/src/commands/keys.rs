@@ -16,7 +16,9 @@ use crate::error::Result;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum KeysCommand {
-    /// Create a key and print it. Only its hash is stored, so it can't be shown again.
+    /// Create a key and print it.
+    ///
+    /// Only its hash is stored, so it can't be shown again.
     Create(CreateArgs),
     /// List the keys, without their secrets.
     List(ListArgs),

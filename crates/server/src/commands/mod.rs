@@ -29,23 +29,35 @@ pub(crate) enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Migrate the database to the schema of this release, then exit.
     Migrate(DatabaseArgs),
-    /// Validate workflow definitions in files, without a server. The exit code is 1 if there are errors, and 0 if
-    /// there are only warnings.
+    /// Validate workflow definitions in files, without a server.
+    ///
+    /// The exit code is 1 if there are errors, and 0 if there are only warnings.
     Validate(validate::ValidateArgs),
-    /// Export all workflows to a folder for version control, one file each. Files of unchanged workflows are not
-    /// rewritten. No server may be running on the database.
+    /// Export all workflows to a folder for version control, one file each.
+    ///
+    /// Files of unchanged workflows are not rewritten. No server may be running on the database.
     Export(export::ExportArgs),
-    /// Import the workflows in a folder. Without --yes, prints the plan and changes nothing; with it, applies the plan
-    /// in one transaction. No server may be running on the database.
+    /// Import the workflows in a folder.
+    ///
+    /// Without --yes, prints the plan and changes nothing. With it, applies the plan in one transaction. No server may be
+    /// running on the database.
     Import(import::ImportArgs),
-    /// Create, list and revoke API keys. A running server applies changes within a second.
+    /// Create, list and revoke API keys.
+    ///
+    /// A running server applies changes within a second.
     #[command(subcommand)]
     Keys(keys::KeysCommand),
-    /// Back up the SQLite database and the uploaded files to one archive. The server may be running.
+    /// Back up the SQLite database and the uploaded files to one archive.
+    ///
+    /// The server may be running.
     Backup(backup::BackupArgs),
-    /// Restore an archive of `sluice backup`. No server may be running on the database.
+    /// Restore an archive of `sluice backup`.
+    ///
+    /// No server may be running on the database.
     Restore(restore::RestoreArgs),
-    /// Check that a server is ready, for example as the health check of a container. The exit code is 0 or 1.
+    /// Check that a server is ready, for example as the health check of a container.
+    ///
+    /// The exit code is 0 if it is, and 1 otherwise.
     Health(health::HealthArgs),
     /// Print the OpenAPI document.
     Openapi(openapi::OpenapiArgs),
