@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs packages of the distribution that something here needs and doesn't find: scripts/apt-install.sh PACKAGE…
+# Installs packages of the distribution: scripts/apt-install.sh PACKAGE…
 set -euo pipefail
 
-echo "$* is missing: installing it from the distribution's packages" >&2
+echo "installing missing packages: $*" >&2
 sudo=()
 [ "$(id -u)" -eq 0 ] || sudo=(sudo)
 "${sudo[@]}" apt-get update -qq >&2

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests in a browser need: Debian's Chromium if there is none, and what drives it into .tools/browser.
+# Installs the tools of the browser tests: Chromium from the distribution if it is missing, and its driver into
+# .tools/browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs a binary that is built already, with its manual pages and completions: target/debian/sluice_*.deb.
+# Packages the built binary with its manual pages and completions: target/debian/sluice_*.deb.
 # Usage: scripts/deb.sh [release|debug]
 set -euo pipefail
 cd "$(dirname "$0")/.."

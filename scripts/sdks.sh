@@ -2,9 +2,9 @@
 # Generates the clients in sdks/ from openapi/openapi.json, and installs each of them as a user would:
 #   scripts/sdks.sh [typescript|python|rust]…
 #
-# All three without an argument. A client of which nothing has changed is left as it is. Tools that are missing are
-# installed into .tools/sdks, Java from the distribution's packages. A warning of a generator is a failure: it means a
-# client in which something is missing, so the document or the configuration beside the client is to be mended.
+# Without arguments, all three are generated. A client is skipped if none of its inputs has changed. Missing tools are
+# installed into .tools/sdks, and Java from the distribution. A warning of a generator is an error, because it means that
+# something is missing in the client: fix the document or the configuration of the generator.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,10 +14,10 @@ mkdir -p "$tools"
 say() { echo "sdks: $*" >&2; }
 fail() { say "$*"; exit 1; }
 
-# fingerprint FILE…: of the document, of this script and of the files.
+# fingerprint FILE…: prints a hash of the document, of this script and of the files.
 fingerprint() { cat openapi/openapi.json scripts/sdks.sh "$@" | sha256sum; }
 
-# venv FOLDER ARGUMENT…: a Python environment with what pip installs for these arguments.
+# venv FOLDER ARGUMENT…: creates a Python environment and runs pip install with the arguments.
 venv() {
     local folder=$1
     shift
@@ -27,7 +27,7 @@ venv() {
     "$folder/bin/pip" install -q --disable-pip-version-check "$@"
 }
 
-# The generators that PyPI has; openapi-generator comes with its jar there, and from npm without.
+# Installs the generators from PyPI. Unlike the npm package, the PyPI package of openapi-generator includes its jar.
 generators() {
     local stamp=$tools/generators.stamp
     if [ "$(cat "$stamp" 2>/dev/null)" != "$(sha256sum <sdks/requirements.txt)" ]; then
@@ -37,7 +37,7 @@ generators() {
     PATH=$tools/generators/bin:$PATH
 }
 
-# quiet LOG PATTERN COMMAND…: runs a generator; what it says is shown when it fails or when a line of it fits.
+# quiet LOG PATTERN COMMAND…: runs a generator. Fails and prints the output if the generator fails or if a line matches.
 quiet() {
     local log=$1 pattern=$2
     shift 2
@@ -57,9 +57,9 @@ typescript() {
         rm -rf src/generated dist
         quiet "$tools/typescript.log" '[Ww]arn|WARN|[Dd]eprecat|[Uu]nsupported|[Ee]rror' "$bin/openapi-ts" -f openapi-ts.config.js --no-log-file
         "$bin/tsc" -p .
-        # Comments may say the word.
+        # The word may occur in comments.
         if grep -rnw any dist --include='*.d.ts' | grep -vE '^[^:]+:[0-9]+:\s*(\*|/\*|//)' >&2; then
-            fail "the client promises any"
+            fail "the types of the client contain any"
         fi
         rm -f "$tools"/sluice-client-*.tgz
         npm pack --silent --pack-destination "$tools" >/dev/null
@@ -76,10 +76,10 @@ python() {
     rm -rf "$client" sdks/python/build
     quiet "$tools/python.log" 'WARNING|ERROR|nable to' openapi-python-client generate --path openapi/openapi.json --meta none \
         --config sdks/python/openapi-python-client.yml --output-path "$client" --fail-on-warning
-    # An answer without a body is None; the generator calls it Any, and with it the type of the whole answer.
+    # A response without a body is None. The generator types it as Any, and so the whole response.
     find "$client/api" -name '*.py' -exec sed -i -E 's/cast\(Any, None\)/None/; s/\bAny \| /None | /g; s/Response\[Any\]/Response[None]/g' {} +
     cp -r sdks/python/overlay/. sdks/python/
-    if grep -rnE '(->|Response\[|cast\()\s*Any\b' "$client/api" >&2; then fail "the client answers Any"; fi
+    if grep -rnE '(->|Response\[|cast\()\s*Any\b' "$client/api" >&2; then fail "the client returns Any"; fi
     venv "$tools/python-user" -r sdks/python/test/requirements.txt ./sdks/python
     rm -rf sdks/python/build sdks/python/*.egg-info
 }
@@ -91,14 +91,14 @@ rust() {
     sdks/rust/document.py openapi/openapi.json >"$tools/rust.json"
     quiet "$tools/rust.log" 'WARN|ERROR|Exception' openapi-generator-cli generate -i "$tools/rust.json" -g rust -o sdks/rust \
         -c sdks/rust/openapi-generator.yaml
-    # The two calls that would take a whole stream for one event are ours, in events.rs.
+    # The generated functions for event streams expect a single event. Those in events.rs replace them.
     sed -i -E 's/^pub (async fn follow_)/#[allow(dead_code)]\n\1/' sdks/rust/src/apis/{runs,pauses}_api.rs
     cp -r sdks/rust/overlay/. sdks/rust/
     CARGO_TARGET_DIR=$tools/rust-target cargo build --locked --quiet --manifest-path sdks/rust/test/Cargo.toml
 }
 
-# What openapi-generator says of itself whatever the document; nothing is missing in the client for it: that 3.1 is new
-# to it; that an object with any fields becomes a map and no model; that a form has a list of files.
+# Warnings of openapi-generator that don't affect the client: its support of OpenAPI 3.1 is beta, an object with any
+# fields becomes a map, and a form has a list of files.
 cat >"$tools/accepted" <<'LINES'
 OpenAPI 3.1 support is still in beta.
 ModelUtils - Failed to get the schema name: null
@@ -107,7 +107,7 @@ LINES
 
 version=$(python3 -c 'import json; print(json.load(open("openapi/openapi.json"))["info"]["version"])')
 for file in sdks/typescript/package.json sdks/python/pyproject.toml sdks/rust/Cargo.toml; do
-    grep -qE "^ *\"?version\"?( =|:) \"$version\"" "$file" || fail "$file has another version than the document, $version"
+    grep -qE "^ *\"?version\"?( =|:) \"$version\"" "$file" || fail "the version in $file is not that of the document, $version"
 done
 
 [ $# -gt 0 ] || set -- typescript python rust
@@ -116,7 +116,7 @@ for client in "$@"; do
         typescript) written=sdks/typescript/dist ;;
         python) written=sdks/python/sluice_client ;;
         rust) written=sdks/rust/src ;;
-        *) fail "there is no client for $client" ;;
+        *) fail "unknown client $client" ;;
     esac
     sources=$(find "sdks/$client" sdks/requirements.txt -type f -not -path '*/node_modules/*' -not -path '*/dist/*' -not -path '*/target/*' \
         -not -path 'sdks/typescript/src/generated/*' -not -path 'sdks/python/sluice_client/*' -not -path 'sdks/rust/src/*' \

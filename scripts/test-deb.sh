@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs the package target/debian/sluice_*.deb, looks at what is there, lets it work, and removes it. All of that in a
-# layer over this machine's files, which is gone afterwards: nothing is installed here. Needs root, for the layer.
+# Tests the package target/debian/sluice_*.deb: installs it, checks its files, starts the server, and removes it. This
+# happens in an overlay over the file system of this machine, which is unchanged afterwards. Mounting the overlay needs
+# root.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 deb=$(realpath target/debian/sluice_*.deb)
 if [ "${1:-}" != inside ]; then
-    [ "$(id -u)" = 0 ] || { echo "test-deb.sh has to be run as root" >&2; exit 1; }
+    [ "$(id -u)" = 0 ] || { echo "test-deb.sh must be run as root" >&2; exit 1; }
     layer=$(mktemp -d)
     trap 'rmdir "$layer"' EXIT
     unshare --mount --pid --fork --kill-child "$0" inside "$layer"
@@ -26,7 +27,7 @@ cd /
 step() { echo "test-deb: $*"; }
 fail() { echo "test-deb: FAILED: $*" >&2; exit 1; }
 trap 'fail "line $LINENO"' ERR
-# A machine that has never had it.
+# Start as a machine that never had the package.
 dpkg --purge sluice >/dev/null 2>&1 || true
 userdel sluice 2>/dev/null || true
 rm -rf /usr/bin/sluice /etc/sluice /var/lib/sluice
@@ -42,7 +43,7 @@ step "the service"
 unit=$(dpkg --listfiles sluice | grep '/sluice.service$')
 warnings=$(systemd-analyze verify "$unit" 2>&1 | grep sluice || true)
 [ -z "$warnings" ] || fail "$warnings"
-# In tenths, of 100: below 20 is systemd's "OK".
+# The threshold is in tenths: below 2.0 of 10 is "OK" for systemd.
 systemd-analyze security --offline=true --threshold=20 --no-pager "$unit" | tail -1
 
 step "manual pages and completions"
@@ -54,7 +55,7 @@ bash -n /usr/share/bash-completion/completions/sluice
 grep -q '^#compdef sluice$' /usr/share/zsh/vendor-completions/_sluice
 [ -s /usr/share/fish/vendor_completions.d/sluice.fish ]
 
-step "it serves, as the service would"
+step "start the server with the settings of the service"
 install -d -m 750 -o sluice -g sluice /var/lib/sluice /var/backups/sluice
 settings=(SLUICE_LISTEN=127.0.0.1:18080)
 while read -r setting; do settings+=("${setting#Environment=}"); done < <(grep '^Environment=' "$unit")
@@ -63,11 +64,11 @@ as_sluice=(env --chdir /var/lib/sluice -i "${settings[@]}" setpriv --reuid sluic
 "${as_sluice[@]}" $(sed -n 's/^ExecStart=//p' "$unit") >/tmp/sluice.log 2>&1 &
 server=$!
 for _ in $(seq 300); do "${as_sluice[@]}" sluice health 2>/dev/null && break; sleep 0.1; done
-"${as_sluice[@]}" sluice health || { cat /tmp/sluice.log; fail "it is not well"; }
+"${as_sluice[@]}" sluice health || { cat /tmp/sluice.log; fail "the server is not ready"; }
 [ -s /var/lib/sluice/sluice.db ] && [ -d /var/lib/sluice/data ]
 "${as_sluice[@]}" sluice backup /var/backups/sluice/now.tar
 kill "$server"
-wait "$server" || fail "it ended with $?"
+wait "$server" || fail "the server exited with $?"
 "${as_sluice[@]}" sluice restore --force /var/backups/sluice/now.tar
 
 step "remove and purge"
@@ -75,7 +76,7 @@ dpkg --remove sluice >/dev/null 2>&1
 [ ! -e /usr/bin/sluice ] && [ -e /etc/sluice/sluice.env ]
 dpkg --purge sluice >/dev/null 2>&1
 [ ! -e /etc/sluice ] && [ ! -e "$unit" ]
-# What people made stays.
+# The data stay.
 [ -s /var/lib/sluice/sluice.db ]
-step "all is well"
+step "passed"
 INSIDE

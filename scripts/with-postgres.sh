@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Runs a command beside a PostgreSQL cluster of its own:  scripts/with-postgres.sh COMMAND [ARG…]
+# Runs a command with a temporary PostgreSQL cluster: scripts/with-postgres.sh COMMAND [ARG…]
 #
-# The cluster lives in a temporary folder, listens on a free port of 127.0.0.1, is reached by the command through
-# SLUICE_TEST_POSTGRES_URL, and is gone when the command ends. PostgreSQL is installed from the
-# distribution's packages when it is missing. Works as root too, which PostgreSQL itself refuses.
+# The cluster listens on a free port of 127.0.0.1. Its URL is in SLUICE_TEST_POSTGRES_URL. When the command ends, the
+# cluster is stopped and deleted. If PostgreSQL is missing, it is installed from the distribution. The script also works
+# as root: the cluster then runs as the user postgres.
 set -euo pipefail
 
 [ $# -gt 0 ] || { echo "usage: $0 COMMAND [ARG…]" >&2; exit 2; }
@@ -11,10 +11,10 @@ set -euo pipefail
 find_bin() { find /usr/lib/postgresql -path '*/bin/initdb' -printf '%h\n' 2>/dev/null | sort -V | tail -n 1; }
 
 install() {
-    echo "PostgreSQL is missing: installing it from the distribution's packages" >&2
+    echo "installing PostgreSQL from the distribution" >&2
     local sudo=()
     [ "$(id -u)" -eq 0 ] || sudo=(sudo)
-    # Without a default cluster: ours is the only one that runs.
+    # No default cluster is needed.
     "${sudo[@]}" mkdir -p /etc/postgresql-common
     [ -e /etc/postgresql-common/createcluster.conf ] ||
         echo 'create_main_cluster = false' | "${sudo[@]}" tee /etc/postgresql-common/createcluster.conf >/dev/null
@@ -27,7 +27,7 @@ if [ -z "$bin" ]; then
     install </dev/null
     bin=$(find_bin)
 fi
-[ -n "$bin" ] || { echo "there is no initdb below /usr/lib/postgresql, also after the installation" >&2; exit 1; }
+[ -n "$bin" ] || { echo "initdb not found below /usr/lib/postgresql after the installation" >&2; exit 1; }
 
 folder=$(mktemp -d "${TMPDIR:-/tmp}/sluice-postgres.XXXXXX")
 as_owner=()
@@ -35,7 +35,7 @@ if [ "$(id -u)" -eq 0 ]; then
     as_owner=(runuser -u postgres --)
     chown postgres "$folder"
 fi
-# From inside the folder: the owner may not be allowed to stand where the caller stands.
+# The owner may not have access to the current folder of the caller.
 pg() { (cd "$folder" && "${as_owner[@]}" "$@"); }
 
 stop() {
@@ -49,12 +49,12 @@ trap stop EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# The kernel picks a free port. Another process may take it before the cluster does, so a start that fails is
-# tried with the next one.
+# The kernel picks a free port. Another process may bind it before the cluster does, so a failed start is retried with
+# another port.
 free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 
 pg "$bin/initdb" -D "$folder/data" -U postgres --auth=trust --encoding=UTF8 --no-locale >/dev/null
-# Nothing of a test cluster outlives the tests: no fsync, but the same transactions.
+# The data need not survive a crash of the machine, so fsync is off.
 settings="-c listen_addresses=127.0.0.1 -c unix_socket_directories=$folder -c max_connections=500 -c fsync=off"
 for attempt in 1 2 3 4 5; do
     port=$(free_port)

@@ -1,4 +1,4 @@
-//! A client that costs little: plain sockets and threads, requests written once.
+//! A cheap client: plain sockets and threads, with requests that are serialized once.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -9,21 +9,21 @@ use serde_json::Value;
 
 use crate::Failure;
 
-/// How many connections load a server.
+/// Number of connections that generate load.
 pub(crate) const CONNECTIONS: usize = 32;
-/// What every request has another number for.
+/// Placeholder in a request, replaced by a different number each time.
 pub(crate) const UNIQUE: &str = "#NUMBER#NUMBER#";
 static NUMBER: AtomicU64 = AtomicU64::new(0);
-/// Longer than any answer takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Timeout for a response.
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A connection that is kept.
+/// A persistent connection.
 pub(crate) struct Connection {
     stream: TcpStream,
     buffer: Vec<u8>,
 }
 
-/// The bytes of a request.
+/// Serializes a request.
 pub(crate) fn request(method: &str, path: &str, body: &str) -> Vec<u8> {
     let length = body.len();
     format!(
@@ -36,17 +36,17 @@ impl Connection {
     pub(crate) fn open(server: SocketAddr) -> Result<Self, Failure> {
         let stream = TcpStream::connect(server)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(RESPONSE_TIMEOUT))?;
         Ok(Self { stream, buffer: Vec::with_capacity(64 << 10) })
     }
 
-    /// Sends a request and reads its answer to the end. Anything but 200 is a failure.
+    /// Sends a request and returns the body of the response. Fails unless the status is 200.
     pub(crate) fn send(&mut self, request: &[u8]) -> Result<&[u8], Failure> {
         self.exchange(request, 200)
     }
 
-    /// Sends a request that is refused with a status. Anything else is a failure.
-    pub(crate) fn refused(&mut self, request: &[u8], status: u16) -> Result<(), Failure> {
+    /// Sends a request and fails unless the response has `status`.
+    pub(crate) fn send_rejected(&mut self, request: &[u8], status: u16) -> Result<(), Failure> {
         self.exchange(request, status).map(drop)
     }
 
@@ -56,7 +56,7 @@ impl Connection {
         let head = self.read_until(b"\r\n\r\n")? + 4;
         let text = std::str::from_utf8(&self.buffer[..head])?.to_ascii_lowercase();
         let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
-        let length: usize = length.ok_or("an answer without a length")?.trim().parse()?;
+        let length: usize = length.ok_or("response without a length")?.trim().parse()?;
         while self.buffer.len() < head + length {
             self.read()?;
         }
@@ -71,14 +71,14 @@ impl Connection {
         Ok(serde_json::from_slice(self.send(&request(method, path, body))?)?)
     }
 
-    /// Sends a request and reads what comes until `mark` is in it.
+    /// Sends a request and reads the response until `mark` occurs.
     pub(crate) fn follow(&mut self, request: &[u8], mark: &[u8]) -> Result<(), Failure> {
         self.stream.write_all(request)?;
         self.buffer.clear();
         self.read_until(mark).map(drop)
     }
 
-    /// Where `mark` begins.
+    /// Reads until `mark` occurs, and returns its offset.
     fn read_until(&mut self, mark: &[u8]) -> Result<usize, Failure> {
         loop {
             if let Some(at) = self.buffer.windows(mark.len()).position(|window| window == mark) {
@@ -92,30 +92,30 @@ impl Connection {
         let mut chunk = [0; 64 << 10];
         let read = self.stream.read(&mut chunk)?;
         if read == 0 {
-            return Err("the server has closed the connection".into());
+            return Err("the server closed the connection".into());
         }
         self.buffer.extend_from_slice(&chunk[..read]);
         Ok(())
     }
 }
 
-fn windows_of<'a>(text: &'a [u8], part: &'a str) -> impl Iterator<Item = usize> + 'a {
+fn offsets_of<'a>(text: &'a [u8], part: &'a str) -> impl Iterator<Item = usize> + 'a {
     let windows = text.windows(part.len()).enumerate();
     windows.filter_map(move |(at, window)| (window == part.as_bytes()).then_some(at))
 }
 
-/// How many requests a second are answered, by all connections together.
+/// Measures the throughput of all connections, in requests per second.
 pub(crate) fn load(server: SocketAddr, time: Duration, request: &[u8]) -> Result<f64, Failure> {
     let begin = Instant::now();
-    let one = || -> Result<usize, Failure> {
+    let run_client = || -> Result<usize, Failure> {
         let mut connection = Connection::open(server)?;
         let (mut request, mut count) = (request.to_vec(), 0);
-        let places: Vec<usize> = windows_of(&request, UNIQUE).collect();
+        let offsets: Vec<usize> = offsets_of(&request, UNIQUE).collect();
         while begin.elapsed() < time {
-            for place in &places {
+            for offset in &offsets {
                 let number = NUMBER.fetch_add(1, Ordering::Relaxed);
                 let digits = format!("{number:0width$}", width = UNIQUE.len());
-                request[*place..place + UNIQUE.len()].copy_from_slice(digits.as_bytes());
+                request[*offset..offset + UNIQUE.len()].copy_from_slice(digits.as_bytes());
             }
             connection.send(&request)?;
             count += 1;
@@ -123,7 +123,7 @@ pub(crate) fn load(server: SocketAddr, time: Duration, request: &[u8]) -> Result
         Ok(count)
     };
     let counts = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(one)).collect();
+        let threads: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(run_client)).collect();
         threads
             .into_iter()
             .map(|thread| thread.join().map_err(|_| "a client panicked")?)
@@ -132,22 +132,22 @@ pub(crate) fn load(server: SocketAddr, time: Duration, request: &[u8]) -> Result
     Ok(counts.iter().sum::<usize>() as f64 / begin.elapsed().as_secs_f64())
 }
 
-/// How long `times` requests take, one after another, in seconds: the middle one.
-pub(crate) fn latency(server: SocketAddr, times: usize, request: &[u8]) -> Result<f64, Failure> {
-    latencies(server, times, request).map(crate::table::median)
+/// Measures the median latency of sequential requests, in seconds.
+pub(crate) fn latency(server: SocketAddr, count: usize, request: &[u8]) -> Result<f64, Failure> {
+    latencies(server, count, request).map(crate::table::median)
 }
 
-/// How long each of `times` requests takes, one after another, in seconds.
-pub(crate) fn latencies(server: SocketAddr, times: usize, request: &[u8]) -> Result<Vec<f64>, Failure> {
+/// Measures the latency of each of `count` sequential requests, in seconds.
+pub(crate) fn latencies(server: SocketAddr, count: usize, request: &[u8]) -> Result<Vec<f64>, Failure> {
     let mut connection = Connection::open(server)?;
-    let mut taken = Vec::with_capacity(times);
-    for number in 0..times + times / 10 {
+    let mut times = Vec::with_capacity(count);
+    for number in 0..count + count / 10 {
         let begin = Instant::now();
         connection.send(request)?;
-        // The first ones warm up.
-        if number >= times / 10 {
-            taken.push(begin.elapsed().as_secs_f64());
+        // The first requests warm up.
+        if number >= count / 10 {
+            times.push(begin.elapsed().as_secs_f64());
         }
     }
-    Ok(taken)
+    Ok(times)
 }

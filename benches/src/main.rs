@@ -1,14 +1,16 @@
-//! `make bench`: one table of figures, each beside a floor that is measured in the same call.
-#![expect(clippy::print_stdout, reason = "the table is what this program is for")]
+//! `make bench`: a table of figures, each beside a baseline that is measured in the same run.
+#![expect(clippy::print_stdout, reason = "the table is the output of this program")]
 
+mod baseline;
+mod cancel;
 mod client;
-mod fill;
-mod floor;
-mod graphs;
-mod keys;
+mod definitions;
+mod key_rejection;
 mod process;
 mod rows;
-mod rude;
+mod seed;
+mod site;
+mod slow_clients;
 mod table;
 
 use std::error::Error;
@@ -19,32 +21,32 @@ use clap::Parser;
 
 use crate::table::Row;
 
-/// The allocator of the server, for what is measured in this process.
+/// The allocator of the server, for the measurements in this process.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What may go wrong while measuring; it ends the program.
+/// Any failure of a measurement. It ends the program.
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Measures Sluice beside floors.
+/// Measures Sluice beside baselines.
 #[derive(Debug, Parser)]
 struct Args {
-    /// Serve a floor on this SQLite file; for the benchmark itself.
+    /// SQLite file to serve baselines on. The benchmark starts such servers itself.
     #[arg(long, hide = true)]
-    floor: Option<PathBuf>,
-    /// The binary that is measured.
+    baseline: Option<PathBuf>,
+    /// Binary to measure.
     #[arg(long, default_value = "target/release/sluice")]
     sluice: PathBuf,
-    /// Only these groups of rows.
+    /// Groups of rows to measure, separated by commas.
     #[arg(long, value_delimiter = ',', default_values_t = rows::NAMES.map(str::to_owned))]
     only: Vec<String>,
-    /// Seconds of a round of load; there are three rounds of each.
+    /// Duration of a round of load, in seconds. There are three rounds.
     #[arg(long, default_value_t = 2.0)]
     seconds: f64,
-    /// The larger number of rows of a list.
+    /// Larger number of rows of a list.
     #[arg(long, default_value_t = 1_000_000)]
     rows: u64,
-    /// How many paused runs wait while memory is looked at.
+    /// Number of paused runs while memory is measured.
     #[arg(long, default_value_t = 100_000)]
     paused: u64,
 }
@@ -57,8 +59,8 @@ impl Args {
 
 fn main() -> Result<(), Failure> {
     let args = Args::parse();
-    if let Some(file) = &args.floor {
-        return floor::serve(file);
+    if let Some(file) = &args.baseline {
+        return baseline::serve(file);
     }
     println!("{}", Row::HEAD);
     for name in &args.only {

@@ -1,4 +1,4 @@
-//! Servers in processes of their own.
+//! Server processes.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use crate::Failure;
 use crate::client::{Connection, request};
 
-/// A running server; it is gone when this is dropped.
+/// A running server, killed when dropped.
 pub(crate) struct Server {
     child: Child,
     pub(crate) address: SocketAddr,
-    /// From its start to its first answer on `/readyz`.
-    pub(crate) began_in: Duration,
+    /// Time from the start of the process to the first response of `/readyz`.
+    pub(crate) startup: Duration,
 }
 
 impl Server {
-    /// `sluice` on a SQLite file in `folder`.
+    /// Starts `sluice` on the SQLite file in `folder`.
     pub(crate) fn sluice(binary: &Path, folder: &Path) -> Result<Self, Failure> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let begin = Instant::now();
@@ -30,38 +30,38 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .spawn()?;
-        let mut server = Self { child, address, began_in: Duration::ZERO };
+        let mut server = Self { child, address, startup: Duration::ZERO };
         let ready = request("GET", "/readyz", "");
         loop {
             if Connection::open(address).is_ok_and(|mut connection| connection.send(&ready).is_ok()) {
-                server.began_in = begin.elapsed();
+                server.startup = begin.elapsed();
                 return Ok(server);
             }
             if let Some(status) = server.child.try_wait()? {
-                return Err(format!("the server ended: {status}").into());
+                return Err(format!("the server exited with {status}").into());
             }
             std::thread::sleep(Duration::from_micros(500));
         }
     }
 
-    /// The floors, on the SQLite file in `folder`.
-    pub(crate) fn floor(folder: &Path) -> Result<Self, Failure> {
+    /// Starts the baselines on the SQLite file in `folder`.
+    pub(crate) fn baseline(folder: &Path) -> Result<Self, Failure> {
         let mut child = Command::new(std::env::current_exe()?)
-            .arg("--floor")
+            .arg("--baseline")
             .arg(database(folder))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().ok_or("no output")?).read_line(&mut line)?;
-        Ok(Self { child, address: line.trim().parse()?, began_in: Duration::ZERO })
+        Ok(Self { child, address: line.trim().parse()?, startup: Duration::ZERO })
     }
 
     pub(crate) fn connect(&self) -> Result<Connection, Failure> {
         Connection::open(self.address)
     }
 
-    /// Ends it, at once: the next server on its file recovers what is committed.
+    /// Kills the server. The next server on its file recovers all committed changes.
     pub(crate) fn stop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -71,7 +71,7 @@ impl Server {
         self.child.id()
     }
 
-    /// The memory that is resident, in bytes.
+    /// Resident memory, in bytes.
     pub(crate) fn resident(&self) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
@@ -79,7 +79,7 @@ impl Server {
     }
 }
 
-/// Where a server in `folder` keeps its database.
+/// The database file of a server in `folder`.
 pub(crate) fn database(folder: &Path) -> std::path::PathBuf {
     folder.join("sluice.db")
 }

@@ -1,4 +1,4 @@
-//! What is measured.
+//! The rows of the table.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -8,20 +8,33 @@ use sluice_domain::Definition;
 use sluice_domain::run::Plan;
 use sluice_domain::validation::validate;
 use sluice_nodes::NodeKinds;
-use tempfile::TempDir;
 
+use crate::cancel::cancel;
 use crate::client::{UNIQUE, latency, load, request};
-use crate::keys::keys;
-use crate::process::{Server, database};
-use crate::rude::{cancel, rude};
-use crate::table::{Bar, Row, median, micros};
-use crate::{Args, Failure, fill, graphs};
+use crate::key_rejection::key_rejection;
+use crate::process::Server;
+use crate::site::Site;
+use crate::slow_clients::slow_clients;
+use crate::table::{Row, Threshold, format_time, median};
+use crate::{Args, Failure, definitions};
 
-/// The groups of rows, in the order of the table.
-pub(crate) const NAMES: [&str; 12] =
-    ["start", "get", "post", "run", "follow", "fan", "plan", "rude", "cancel", "keys", "paused", "lists"];
+/// Names of the groups of rows, in the order of the table.
+pub(crate) const NAMES: [&str; 12] = [
+    "start",
+    "get",
+    "post",
+    "run",
+    "follow",
+    "fan",
+    "plan",
+    "slow_clients",
+    "cancel",
+    "keys",
+    "paused",
+    "lists",
+];
 
-/// How often load is alternated between a subject and its floor.
+/// Number of rounds of load, alternating between the subject and its baseline.
 const ROUNDS: usize = 3;
 
 pub(crate) fn measure(name: &str, args: &Args) -> Result<Vec<Row>, Failure> {
@@ -33,149 +46,133 @@ pub(crate) fn measure(name: &str, args: &Args) -> Result<Vec<Row>, Failure> {
         "follow" => follow(args).map(|row| vec![row]),
         "fan" => fan(args).map(|row| vec![row]),
         "plan" => plan().map(|row| vec![row]),
-        "rude" => rude(args).map(|row| vec![row]),
+        "slow_clients" => slow_clients(args).map(|row| vec![row]),
         "cancel" => cancel(args).map(|row| vec![row]),
-        "keys" => keys(args).map(|row| vec![row]),
+        "keys" => key_rejection(args).map(|row| vec![row]),
         "paused" => paused(args).map(|row| vec![row]),
         "lists" => lists(args),
-        _ => Err(format!("there is no group {name}: {}", NAMES.join(", ")).into()),
+        _ => Err(format!("unknown group {name}; use {}", NAMES.join(", ")).into()),
     }
 }
 
-/// A server on a folder of its own, and a workflow on it.
-pub(crate) struct Place {
-    pub(crate) server: Server,
-    pub(crate) workflow: String,
-    folder: TempDir,
-}
-
-impl Place {
-    pub(crate) fn new(args: &Args, definition: &serde_json::Value) -> Result<Self, Failure> {
-        let folder = tempfile::tempdir()?;
-        let server = Server::sluice(&args.sluice, folder.path())?;
-        let saved = server.connect()?.json("POST", "/wf/", &definition.to_string())?;
-        let workflow = saved["id"].as_str().ok_or("no id")?.to_owned();
-        Ok(Self { server, workflow, folder })
-    }
-
-    fn run_request(&self) -> Vec<u8> {
-        request("POST", &format!("/wf/{}/run/", self.workflow), &graphs::inputs())
-    }
-
-    /// The floors on a copy of the database.
-    fn floor(&self) -> Result<(Server, TempDir), Failure> {
-        let copy = tempfile::tempdir()?;
-        let sql = "VACUUM INTO ?1";
-        Sqlite::open(database(self.folder.path()))?
-            .execute(sql, [database(copy.path()).display().to_string()])?;
-        Ok((Server::floor(copy.path())?, copy))
-    }
-}
-
-/// Requests a second of a subject and of its floor, in turns.
-struct Load {
+/// Throughput of a subject and of its baseline, in requests per second.
+struct Throughput {
     subject: f64,
-    floor: f64,
+    baseline: f64,
     ratio: f64,
 }
 
-impl Load {
-    fn measure(
-        time: Duration,
-        subject: (SocketAddr, &[u8]),
-        floor: (SocketAddr, &[u8]),
-    ) -> Result<Self, Failure> {
-        // A first round that does not count warms both up.
-        let warm_up = time / 4;
-        load(subject.0, warm_up, subject.1)?;
-        load(floor.0, warm_up, floor.1)?;
-        let (mut subjects, mut floors) = (Vec::new(), Vec::new());
+/// A request that is sent repeatedly to a server.
+struct Target<'a> {
+    server: SocketAddr,
+    request: &'a [u8],
+}
+
+impl Throughput {
+    fn measure(round: Duration, subject: &Target<'_>, baseline: &Target<'_>) -> Result<Self, Failure> {
+        let warm_up = round / 4;
+        load(subject.server, warm_up, subject.request)?;
+        load(baseline.server, warm_up, baseline.request)?;
+        let (mut subjects, mut baselines) = (Vec::new(), Vec::new());
         for _ in 0..ROUNDS {
-            subjects.push(load(subject.0, time, subject.1)?);
-            floors.push(load(floor.0, time, floor.1)?);
+            subjects.push(load(subject.server, round, subject.request)?);
+            baselines.push(load(baseline.server, round, baseline.request)?);
         }
-        let ratio = median(subjects.iter().zip(&floors).map(|(subject, floor)| subject / floor).collect());
-        Ok(Self { subject: median(subjects), floor: median(floors), ratio })
+        let ratios = subjects.iter().zip(&baselines).map(|(subject, baseline)| subject / baseline);
+        let ratio = median(ratios.collect());
+        Ok(Self { subject: median(subjects), baseline: median(baselines), ratio })
     }
 
-    fn row(&self, work: &str, unit: &str, bar: f64) -> Row {
+    fn row(&self, work: &str, unit: &str, minimum: f64) -> Row {
         Row {
             work: work.to_owned(),
             figure: format!("{:.0} {unit}", self.subject),
-            floor: format!("{:.0} {unit}", self.floor),
+            baseline: format!("{:.0} {unit}", self.baseline),
             ratio: self.ratio,
-            bar: Bar::AtLeast(bar),
+            threshold: Threshold::AtLeast(minimum),
         }
     }
 }
 
 fn get(args: &Args) -> Result<Row, Failure> {
-    let place = Place::new(args, &graphs::twelve())?;
-    let (floor, _copy) = place.floor()?;
-    let subject = request("GET", &format!("/wf/{}/", place.workflow), "");
-    let bare = request("GET", &format!("/get/{}", place.workflow), "");
-    let load = Load::measure(args.round(), (place.server.address, &subject), (floor.address, &bare))?;
-    Ok(load.row("GET /wf/{id}/, 12 nodes", "requests/s", 0.8))
+    let site = Site::start(args, &definitions::twelve())?;
+    let baseline = site.baseline()?;
+    let subject = request("GET", &format!("/wf/{}/", site.workflow), "");
+    let bare = request("GET", &format!("/get/{}", site.workflow), "");
+    let throughput = Throughput::measure(
+        args.round(),
+        &Target { server: site.server.address, request: &subject },
+        &Target { server: baseline.server.address, request: &bare },
+    )?;
+    Ok(throughput.row("GET /wf/{id}/, 12 nodes", "requests/s", 0.8))
 }
 
 fn post(args: &Args) -> Result<Row, Failure> {
-    let place = Place::new(args, &graphs::twelve())?;
-    let (floor, _copy) = place.floor()?;
-    let mut body = graphs::twelve();
-    // As many different names: the floor has them too, and looks for none.
+    let site = Site::start(args, &definitions::twelve())?;
+    let baseline = site.baseline()?;
+    let mut body = definitions::twelve();
+    // The name is unique for each request. The baseline also inserts unique names, but does not check them.
     body["name"] = UNIQUE.into();
     let subject = request("POST", "/wf/", &body.to_string());
     let bare = request("POST", "/post", &body["definition"].to_string());
-    let load = Load::measure(args.round(), (place.server.address, &subject), (floor.address, &bare))?;
-    Ok(load.row("POST /wf/, 12 nodes", "requests/s", 2.0))
+    let throughput = Throughput::measure(
+        args.round(),
+        &Target { server: site.server.address, request: &subject },
+        &Target { server: baseline.server.address, request: &bare },
+    )?;
+    Ok(throughput.row("POST /wf/, 12 nodes", "requests/s", 2.0))
 }
 
 fn run(args: &Args) -> Result<Row, Failure> {
-    let place = Place::new(args, &graphs::twelve())?;
-    let subject = place.run_request();
-    place.server.connect()?.send(&subject)?;
-    let (floor, _copy) = place.floor()?;
-    let bare = request("POST", "/run", &graphs::inputs());
-    let load = Load::measure(args.round(), (place.server.address, &subject), (floor.address, &bare))?;
-    Ok(load.row("POST /wf/{id}/run/, 12 nodes", "runs/s", 0.6))
+    let site = Site::start(args, &definitions::twelve())?;
+    let subject = site.run_request();
+    site.server.connect()?.send(&subject)?;
+    let baseline = site.baseline()?;
+    let bare = request("POST", "/run", &definitions::inputs());
+    let throughput = Throughput::measure(
+        args.round(),
+        &Target { server: site.server.address, request: &subject },
+        &Target { server: baseline.server.address, request: &bare },
+    )?;
+    Ok(throughput.row("POST /wf/{id}/run/, 12 nodes", "runs/s", 0.6))
 }
 
-/// One client starts runs and sees their ends.
+/// Latency from the start of a run to the event of its end, for one client.
 fn follow(args: &Args) -> Result<Row, Failure> {
     const RUNS: usize = 300;
-    let place = Place::new(args, &graphs::twelve())?;
-    let start = request("POST", &format!("/wf/{}/start_run/", place.workflow), &graphs::inputs());
-    let file = Sqlite::open(place.folder.path().join("floor.db"))?;
+    let site = Site::start(args, &definitions::twelve())?;
+    let start = request("POST", &format!("/wf/{}/start_run/", site.workflow), &definitions::inputs());
+    let file = Sqlite::open(site.folder.path().join("baseline.db"))?;
     file.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (x TEXT)")?;
     let mut commit = file.prepare("INSERT INTO t VALUES (?1)")?;
-    let mut connection = place.server.connect()?;
-    let (mut seen, mut committed) = (Vec::new(), Vec::new());
+    let mut connection = site.server.connect()?;
+    let (mut completed, mut committed) = (Vec::new(), Vec::new());
     for number in 0..RUNS {
         let begin = Instant::now();
         let run: serde_json::Value = serde_json::from_slice(connection.send(&start)?)?;
         let path = format!("/run/{}/events/", run["id"].as_str().ok_or("no id")?);
-        place.server.connect()?.follow(&request("GET", &path, ""), b"event: run_completed")?;
-        seen.push(begin.elapsed().as_secs_f64());
+        site.server.connect()?.follow(&request("GET", &path, ""), b"event: run_completed")?;
+        completed.push(begin.elapsed().as_secs_f64());
         let begin = Instant::now();
         commit.execute([format!("row {number}")])?;
         committed.push(begin.elapsed().as_secs_f64());
     }
-    let (seen, committed) = (median(seen), median(committed));
+    let (completed, committed) = (median(completed), median(committed));
     Ok(Row {
-        work: "start_run to COMPLETED seen by SSE, one client, p50".to_owned(),
-        figure: micros(seen),
-        floor: format!("{} a commit", micros(committed)),
-        ratio: seen / committed,
-        bar: Bar::AtMost(4.0),
+        work: "start_run to COMPLETED received by SSE, one client, p50".to_owned(),
+        figure: format_time(completed),
+        baseline: format!("{} per commit", format_time(committed)),
+        ratio: completed / committed,
+        threshold: Threshold::AtMost(4.0),
     })
 }
 
-/// What a node costs in a wide run, beside what it costs in a small one.
+/// Cost of a node in a wide run, beside its cost in a small one.
 fn fan(args: &Args) -> Result<Row, Failure> {
     const RUNS: usize = 1_000;
-    let (wide, small) = (Place::new(args, &graphs::fan())?, Place::new(args, &graphs::twelve())?);
-    let cost = |place: &Place, nodes: f64| -> Result<f64, Failure> {
-        Ok(1.0 / (load(place.server.address, args.round(), &place.run_request())? * nodes))
+    let (wide, small) = (Site::start(args, &definitions::fan())?, Site::start(args, &definitions::twelve())?);
+    let cost = |site: &Site, nodes: f64| -> Result<f64, Failure> {
+        Ok(1.0 / (load(site.server.address, args.round(), &site.run_request())? * nodes))
     };
     let (mut wides, mut smalls, mut runs) = (Vec::new(), Vec::new(), 0.0);
     cost(&small, 12.0)?;
@@ -186,94 +183,76 @@ fn fan(args: &Args) -> Result<Row, Failure> {
     }
     let ratio = median(wides.iter().zip(&smalls).map(|(wide, small)| wide / small).collect());
     Ok(Row {
-        work: format!("{runs:.0} runs of a 200-wide fan-out, per node"),
-        figure: micros(median(wides)),
-        floor: format!("{} in the 12-node run", micros(median(smalls))),
+        work: format!("{runs:.0} runs of a 200-wide fan-out, time per node"),
+        figure: format_time(median(wides)),
+        baseline: format!("{} in the 12-node run", format_time(median(smalls))),
         ratio,
-        bar: Bar::AtMost(1.0),
+        threshold: Threshold::AtMost(1.0),
     })
 }
 
 fn plan() -> Result<Row, Failure> {
-    let time = |size: usize, times: usize| -> Result<f64, Failure> {
-        let text = graphs::layered(size)["definition"].to_string();
-        let mut taken = Vec::new();
-        for _ in 0..times {
+    let time = |size: usize, repetitions: usize| -> Result<f64, Failure> {
+        let text = definitions::layered(size)["definition"].to_string();
+        let mut times = Vec::new();
+        for _ in 0..repetitions {
             let begin = Instant::now();
             let definition: Definition = serde_json::from_str(&text)?;
-            let builtin = NodeKinds::default();
-            if let Some(wrong) = validate(&definition, &builtin).first() {
+            let kinds = NodeKinds::default();
+            if let Some(wrong) = validate(&definition, &kinds).first() {
                 return Err(format!("{wrong:?}").into());
             }
-            let plan = Plan::build(&definition, &builtin).map_err(|error| error.to_string())?;
-            taken.push(begin.elapsed().as_secs_f64());
+            let plan = Plan::build(&definition, &kinds).map_err(|error| error.to_string())?;
+            times.push(begin.elapsed().as_secs_f64());
             drop(plan);
         }
-        Ok(median(taken))
+        Ok(median(times))
     };
     let (small, large) = (time(1_000, 21)?, time(100_000, 7)?);
     Ok(Row {
-        work: "reading, validating and planning a DAG of 100,000 nodes".to_owned(),
-        figure: micros(large),
-        floor: format!("{} for 1,000", micros(small)),
+        work: "parsing, validating and planning a DAG of 100,000 nodes".to_owned(),
+        figure: format_time(large),
+        baseline: format!("{} for 1,000", format_time(small)),
         ratio: large / small,
-        bar: Bar::AtMost(150.0),
+        threshold: Threshold::AtMost(150.0),
     })
 }
 
 /// The first page of each list, with few and with many rows.
 fn lists(args: &Args) -> Result<Vec<Row>, Failure> {
     const FEW: u64 = 1_000;
-    let mut place = gate(args)?;
+    let mut site = Site::start_paused(args)?;
     let paths = ["/wf/", "/run/", "/wf/paused_workflows/"];
-    let mut look = |rows: u64| -> Result<Vec<f64>, Failure> {
-        refill(&mut place, args, rows)?;
-        let address = place.server.address;
+    let mut measure = |rows: u64| -> Result<Vec<f64>, Failure> {
+        site.restart_with(args, rows)?;
+        let address = site.server.address;
         paths.iter().map(|path| latency(address, 300, &request("GET", path, ""))).collect()
     };
-    let (few, many) = (look(FEW)?, look(args.rows)?);
+    let (few, many) = (measure(FEW)?, measure(args.rows)?);
     let rows = paths.iter().zip(few.iter().zip(&many)).map(|(path, (few, many))| Row {
         work: format!("first page of GET {path}, {} rows", args.rows),
-        figure: micros(*many),
-        floor: format!("{} with {FEW}", micros(*few)),
+        figure: format_time(*many),
+        baseline: format!("{} with {FEW}", format_time(*few)),
         ratio: many / few,
-        bar: Bar::AtMost(1.5),
+        threshold: Threshold::AtMost(1.5),
     });
     Ok(rows.collect())
 }
 
-/// What runs that wait for people cost a process.
+/// Memory of a server with many paused runs.
 fn paused(args: &Args) -> Result<Row, Failure> {
-    let mut place = gate(args)?;
-    refill(&mut place, args, 1)?;
-    let idle = place.server.resident()?;
-    refill(&mut place, args, args.paused)?;
-    let waiting = place.server.resident()?;
+    let mut site = Site::start_paused(args)?;
+    site.restart_with(args, 1)?;
+    let idle = site.server.resident()?;
+    site.restart_with(args, args.paused)?;
+    let loaded = site.server.resident()?;
     Ok(Row {
-        work: format!("{} paused runs, MB more than the idle process", args.paused),
-        figure: megabytes(waiting),
-        floor: megabytes(idle),
-        ratio: (waiting - idle) / 1e6,
-        bar: Bar::AtMost(10.0),
+        work: format!("{} paused runs, MB more than the idle server", args.paused),
+        figure: megabytes(loaded),
+        baseline: megabytes(idle),
+        ratio: (loaded - idle) / 1e6,
+        threshold: Threshold::AtMost(10.0),
     })
-}
-
-/// A place with one run that waits at a gate.
-fn gate(args: &Args) -> Result<Place, Failure> {
-    let place = Place::new(args, &graphs::gated())?;
-    let path = format!("/wf/{}/start_run/?wait_seconds=10", place.workflow);
-    // It pauses, which is answered with 202.
-    place.server.connect()?.follow(&request("POST", &path, &graphs::inputs()), b"\"PAUSED\"")?;
-    Ok(place)
-}
-
-/// Starts the server anew on as many rows.
-fn refill(place: &mut Place, args: &Args, rows: u64) -> Result<(), Failure> {
-    let folder = place.folder.path();
-    place.server.stop();
-    fill::fill(&database(folder), rows)?;
-    place.server = Server::sluice(&args.sluice, folder)?;
-    Ok(())
 }
 
 fn start(args: &Args) -> Result<Vec<Row>, Failure> {
@@ -281,20 +260,20 @@ fn start(args: &Args) -> Result<Vec<Row>, Failure> {
     for _ in 0..5 {
         let folder = tempfile::tempdir()?;
         let server = Server::sluice(&args.sluice, folder.path())?;
-        times.push(server.began_in.as_secs_f64() * 1e3);
+        times.push(server.startup.as_secs_f64() * 1e3);
         sizes.push(server.resident()?);
     }
     let (time, size) = (median(times), median(sizes));
-    let row = |work: &str, figure: String, ratio: f64, most: f64| Row {
+    let row = |work: &str, figure: String, ratio: f64, maximum: f64| Row {
         work: work.to_owned(),
         figure,
-        floor: String::new(),
+        baseline: String::new(),
         ratio,
-        bar: Bar::AtMost(most),
+        threshold: Threshold::AtMost(maximum),
     };
     Ok(vec![
-        row("start to the first answer on /readyz, ms", format!("{time:.0} ms"), time, 100.0),
-        row("resident then, MB", megabytes(size), size / 1e6, 40.0),
+        row("start to the first response of /readyz, ms", format!("{time:.0} ms"), time, 100.0),
+        row("resident memory after that, MB", megabytes(size), size / 1e6, 40.0),
     ])
 }
 

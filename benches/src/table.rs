@@ -1,50 +1,50 @@
-//! One line of the table.
+//! The rows of the table, as Markdown.
 
 use std::fmt::{Display, Formatter, Result};
 
-/// What a ratio has to be.
+/// The bound of a ratio.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Bar {
+pub(crate) enum Threshold {
     AtLeast(f64),
     AtMost(f64),
 }
 
-/// A figure beside its floor.
+/// A figure beside its baseline.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) work: String,
     pub(crate) figure: String,
-    pub(crate) floor: String,
-    /// The figure as a part or a multiple of the floor, or the figure itself where there is no floor.
+    pub(crate) baseline: String,
+    /// The figure divided by the baseline, or the figure itself if there is no baseline.
     pub(crate) ratio: f64,
-    pub(crate) bar: Bar,
+    pub(crate) threshold: Threshold,
 }
 
 impl Row {
     pub(crate) const HEAD: &'static str =
-        "| work | figure | floor | ratio | bar | |\n| --- | --- | --- | --- | --- | --- |";
+        "| work | figure | baseline | ratio | threshold | |\n| --- | --- | --- | --- | --- | --- |";
 }
 
 impl Display for Row {
     fn fmt(&self, f: &mut Formatter<'_>) -> Result {
-        let Self { work, figure, floor, ratio, bar } = self;
-        let (bar, met) = match bar {
-            Bar::AtLeast(least) => (format!("≥ {least}"), ratio >= least),
-            Bar::AtMost(most) => (format!("≤ {most}"), ratio <= most),
+        let Self { work, figure, baseline, ratio, threshold } = self;
+        let (threshold, is_met) = match threshold {
+            Threshold::AtLeast(minimum) => (format!("≥ {minimum}"), ratio >= minimum),
+            Threshold::AtMost(maximum) => (format!("≤ {maximum}"), ratio <= maximum),
         };
-        let met = if met { "ok" } else { "MISSED" };
-        write!(f, "| {work} | {figure} | {floor} | {ratio:.2} | {bar} | {met} |")
+        let result = if is_met { "ok" } else { "MISSED" };
+        write!(f, "| {work} | {figure} | {baseline} | {ratio:.2} | {threshold} | {result} |")
     }
 }
 
-/// The middle one.
+/// Returns the middle value, or NaN if there are none.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// A time in its unit.
-pub(crate) fn micros(seconds: f64) -> String {
+/// Formats a time in microseconds or milliseconds.
+pub(crate) fn format_time(seconds: f64) -> String {
     let micros = seconds * 1e6;
     if micros < 10_000.0 { format!("{micros:.1} µs") } else { format!("{:.1} ms", micros / 1e3) }
 }

@@ -1,4 +1,4 @@
-//! Fills a database beside the server, which is not running then.
+//! Seeding of a database with many rows while the server is stopped.
 
 use std::path::Path;
 
@@ -7,8 +7,8 @@ use uuid::Uuid;
 
 use crate::Failure;
 
-/// Makes copies of the newest workflow and of the newest run, until there are `rows` of each.
-pub(crate) fn fill(file: &Path, rows: u64) -> Result<(), Failure> {
+/// Copies the newest workflow and the oldest run until there are `rows` of each.
+pub(crate) fn seed(file: &Path, rows: u64) -> Result<(), Failure> {
     let mut db = Connection::open(file)?;
     db.execute_batch("PRAGMA synchronous = OFF; PRAGMA cache_size = -400000")?;
     let tx = db.transaction()?;

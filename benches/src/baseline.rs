@@ -1,5 +1,5 @@
-//! The floors: bare axum handlers that do the one thing with the store that can't be left out.
-#![expect(clippy::print_stdout, reason = "the address is what the benchmark waits for")]
+//! The baselines: plain axum handlers that only do the necessary database operation.
+#![expect(clippy::print_stdout, reason = "the benchmark reads the address from standard output")]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -44,22 +44,22 @@ mod workflow {
     impl ActiveModelBehavior for ActiveModel {}
 }
 
-struct Floor {
+struct Baseline {
     readers: DatabaseConnection,
     writer: DatabaseConnection,
     store: Database,
-    /// The run whose bytes are written again and again.
+    /// The run that is copied.
     run: Option<StoredRun>,
     count: AtomicU64,
 }
 
-type Shared = State<Arc<Floor>>;
+type Shared = State<Arc<Baseline>>;
 
-fn failed(error: impl std::fmt::Display) -> (StatusCode, String) {
+fn internal_error(error: impl std::fmt::Display) -> (StatusCode, String) {
     (StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
 }
 
-/// Serves the floors on the SQLite file, and prints where.
+/// Serves the baselines on the SQLite file, and prints the address.
 #[tokio::main]
 pub(crate) async fn serve(file: &Path) -> Result<(), Failure> {
     let url = format!("sqlite://{}", file.display());
@@ -71,7 +71,7 @@ pub(crate) async fn serve(file: &Path) -> Result<(), Failure> {
         }
         None => None,
     };
-    let floor = Floor {
+    let baseline = Baseline {
         readers: connect(&url, 4).await?,
         writer: connect(&url, 1).await?,
         store,
@@ -82,7 +82,7 @@ pub(crate) async fn serve(file: &Path) -> Result<(), Failure> {
         .route("/get/{id}", get(read))
         .route("/post", post(insert))
         .route("/run", post(write_run))
-        .with_state(Arc::new(floor));
+        .with_state(Arc::new(baseline));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     println!("{}", listener.local_addr()?);
     Ok(axum::serve(listener, router).await?)
@@ -102,39 +102,42 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbEr
     sea_orm::Database::connect(options).await
 }
 
-async fn read(State(floor): Shared, UrlPath(id): UrlPath<Uuid>) -> Result<Json<Value>, (StatusCode, String)> {
-    let found = workflow::Entity::find_by_id(id).one(&floor.readers).await.map_err(failed)?;
+async fn read(
+    State(baseline): Shared,
+    UrlPath(id): UrlPath<Uuid>,
+) -> Result<Json<Value>, (StatusCode, String)> {
+    let found = workflow::Entity::find_by_id(id).one(&baseline.readers).await.map_err(internal_error)?;
     let workflow::Model { id, name, description, definition, created_at, updated_at } =
-        found.ok_or_else(|| failed("no such workflow"))?;
-    // As text, the cheapest form that a client can read.
+        found.ok_or_else(|| internal_error("no such workflow"))?;
+    // The definition as text is the cheapest format that a client can parse.
     Ok(Json(json!({
         "id": id, "name": name, "description": description, "definition": definition,
         "created_at": created_at.to_rfc3339(), "updated_at": updated_at.to_rfc3339(),
     })))
 }
 
-async fn insert(State(floor): Shared, body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
-    let definition = serde_json::from_slice::<&RawValue>(&body).map_err(failed)?;
-    let number = floor.count.fetch_add(1, Ordering::Relaxed);
+async fn insert(State(baseline): Shared, body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
+    let definition = serde_json::from_slice::<&RawValue>(&body).map_err(internal_error)?;
+    let number = baseline.count.fetch_add(1, Ordering::Relaxed);
     let (id, at) = (sluice_engine::clock::new_id(), sluice_engine::clock::now());
     let row = workflow::ActiveModel {
         id: Set(id),
-        name: Set(format!("floor {number}")),
+        name: Set(format!("baseline {number}")),
         description: Set(Some("measured".to_owned())),
         definition: Set(definition.get().to_owned()),
         created_at: Set(at),
         updated_at: Set(at),
     };
-    workflow::Entity::insert(row).exec_without_returning(&floor.writer).await.map_err(failed)?;
+    workflow::Entity::insert(row).exec_without_returning(&baseline.writer).await.map_err(internal_error)?;
     Ok(Json(id))
 }
 
-async fn write_run(State(floor): Shared, _body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
-    let StoredRun { record, log } = floor.run.as_ref().ok_or_else(|| failed("no run to copy"))?;
+async fn write_run(State(baseline): Shared, _body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
+    let StoredRun { record, log } = baseline.run.as_ref().ok_or_else(|| internal_error("no run to copy"))?;
     let id = sluice_engine::clock::new_id();
     let mut record = record.clone();
     record.id = id;
     let commit = Commit { record, first: 0, events: log.clone(), rows: Vec::new(), kept: Kept::default() };
-    floor.store.commit(commit).await.map_err(failed)?;
+    baseline.store.commit(commit).await.map_err(internal_error)?;
     Ok(Json(id))
 }

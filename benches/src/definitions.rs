@@ -1,4 +1,4 @@
-//! The definitions that are measured.
+//! The workflow definitions of the benchmarks.
 
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ fn workflow(name: &str, nodes: Vec<Value>, links: Vec<Value>) -> Value {
     json!({"name": name, "description": "measured", "definition": {"nodes": nodes, "links": links}})
 }
 
-/// Twelve nodes that compute nothing outside: a router, two layers of values, a merge, a coalesce, an output.
+/// Twelve nodes without side effects: a router, two layers of values, a merge, a coalesce and an output.
 pub(crate) fn twelve() -> Value {
     let condition = json!({"variable": "input.x", "operator": "equals", "value": "hi"});
     let mut nodes = vec![
@@ -46,7 +46,7 @@ pub(crate) fn twelve() -> Value {
     workflow("twelve nodes", nodes, links)
 }
 
-/// Two hundred nodes beside each other, between an input and a merge.
+/// Two hundred parallel nodes between an input and a merge.
 pub(crate) fn fan() -> Value {
     let ids: Vec<String> = (0..200).map(|number| format!("n{number}")).collect();
     let mut nodes = vec![input(), node("m", "MergeNode", json!({}))];
@@ -55,13 +55,13 @@ pub(crate) fn fan() -> Value {
     workflow("a fan", nodes, links)
 }
 
-/// A gate behind an input.
+/// An input and a gate.
 pub(crate) fn gated() -> Value {
     let gate = node("gate", "HumanInterventionNode", json!({"message": "please look"}));
     workflow("a gate", vec![input(), gate], vec![link("input", "gate")])
 }
 
-/// A Python node that never ends by itself.
+/// A Python node with an endless loop.
 pub(crate) fn busy() -> Value {
     let config = json!({"code": "while True:\n    pass", "output_schema": {"out": "int"}});
     workflow("busy", vec![input(), node("p", "PythonFuncNode", config)], vec![link("input", "p")])
