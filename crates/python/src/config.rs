@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// What one run of a snippet may use up.
+/// Resource limits of one run of a snippet.
 ///
 /// The limits are the same for every run of a [`Pool`](crate::Pool).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,19 +43,19 @@ pub struct PoolConfig {
     pub program: PathBuf,
     /// Arguments of the executable, for example a hidden sub-command.
     pub args: Vec<OsString>,
-    /// Most worker processes at a time (at least one). Further runs wait in
-    /// the order in which they came. Default: the number of CPUs.
+    /// The most worker processes (at least one). Further runs wait in the order
+    /// in which they came. Default: the number of CPUs.
     pub workers: usize,
     /// Limits of each run.
     pub limits: Limits,
-    /// How long beyond [`Limits::time`] the worker may take to answer before
-    /// the pool kills it. The interpreter stops by itself at the limit; this
-    /// is for the start of the process, for the conversion of the result and
-    /// for the rare operation that the interpreter can't interrupt.
+    /// Time beyond [`Limits::time`] after which the pool kills a worker that
+    /// hasn't replied. The interpreter stops by itself at the limit; the grace
+    /// period covers the start of the process, the conversion of the result
+    /// and the rare operation that the interpreter can't interrupt.
     /// Default: 1 second.
     pub grace: Duration,
-    /// Runs after which a worker is replaced by a fresh one, which bounds
-    /// what a slow leak or fragmented memory can do. Default: 1000.
+    /// Runs after which a worker is replaced, which bounds the effect of leaks
+    /// and fragmented memory. Default: 1000.
     pub runs_per_worker: u32,
 }
 
@@ -77,10 +77,10 @@ impl PoolConfig {
     /// `args`.
     ///
     /// # Errors
-    /// When the operating system doesn't tell where the executable is.
+    /// If the operating system can't locate the executable.
     pub fn current_exe(args: impl IntoIterator<Item = impl Into<OsString>>) -> std::io::Result<Self> {
-        // The link still leads to the running program after an upgrade has
-        // replaced or removed the file; the path that it shows doesn't.
+        // After an upgrade has replaced or removed the file, the link still
+        // leads to the running program; the path behind it doesn't.
         let link = PathBuf::from("/proc/self/exe");
         let program = if link.exists() { link } else { std::env::current_exe()? };
         Ok(Self::new(program, args))

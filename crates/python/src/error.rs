@@ -1,8 +1,8 @@
-//! Why a snippet has no result.
+//! Errors of snippets and workers.
 
 use std::time::Duration;
 
-/// Why [`Pool::run`](crate::Pool::run) has no result.
+/// The reason why [`Pool::run`](crate::Pool::run) has no result.
 ///
 /// The text of every variant is meant for the author of the snippet: lines are
 /// those of the snippet, counted from 1, and no path of the server is named.
@@ -11,7 +11,7 @@ pub enum PythonError {
     /// The code isn't Python.
     #[error("SyntaxError: {message} (line {line})")]
     Syntax {
-        /// What is wrong.
+        /// The parser's message.
         message: String,
         /// Line of the snippet, from 1.
         line: u32,
@@ -45,25 +45,25 @@ pub enum PythonError {
     /// here.
     #[error("the returned value is larger than {0} bytes of JSON")]
     OutputTooLarge(usize),
-    /// The returned value can't be written as JSON; the text tells what it is
-    /// and where in the value.
+    /// The returned value can't be written as JSON; the text names the part
+    /// and its place.
     #[error("the returned value can't be written as JSON: {0}")]
     NotJson(String),
     /// The code uses something that Python has and this interpreter lacks; the
     /// text names it.
     #[error("{0}")]
     Unsupported(String),
-    /// The worker process died, which only takes this run with it. The text
-    /// tells how it died.
+    /// The worker process died, which affects only this run. The text
+    /// contains its exit status.
     #[error("the Python worker died: {0}")]
     Crashed(String),
-    /// The worker couldn't be started or talked to, the inputs couldn't be
-    /// given to it, or the pool is shut down: nothing the code did.
+    /// The worker couldn't be started or reached, the inputs couldn't be sent,
+    /// or the pool is shut down. The code isn't the cause.
     #[error("the Python worker failed: {0}")]
     Worker(String),
 }
 
-/// The line as it's written behind an error message.
+/// The line as the end of an error message.
 fn at_line(line: Option<u32>) -> String {
     line.map_or_else(String::new, |line| format!(" (line {line})"))
 }

@@ -8,13 +8,13 @@
 //! snippet which exhausts memory, overflows the stack or never returns costs
 //! one worker process and nothing else.
 //!
-//! * [`Pool`] starts the workers, hands them snippets and replaces the ones
+//! * [`Pool`] starts the workers, sends them snippets and replaces workers
 //!   that died.
-//! * [`worker_main`] is the other side.
-//! * [`PythonError`] tells why a snippet has no result.
+//! * [`worker_main`] runs in the worker process.
+//! * [`PythonError`] is the reason why a snippet has no result.
 //!
-//! `python.md` next to this crate is the text for users: which Python is
-//! supported, how inputs are read, and the limits.
+//! `docs/python.md` describes for users which Python is supported, how inputs
+//! are read, and the limits.
 
 #![warn(missing_docs)]
 

@@ -9,8 +9,8 @@ use tokio::sync::{Semaphore, watch};
 
 use crate::config::{Limits, PoolConfig};
 use crate::error::PythonError;
-use crate::process::{Silence, Worker};
-use crate::protocol::{self, Failure, Fate, Outcome, Request};
+use crate::process::{NoReply, Worker};
+use crate::protocol::{self, Failure, Outcome, Request, Reuse};
 
 /// A set of worker processes that run Python snippets.
 ///
@@ -54,14 +54,14 @@ impl Pool {
     }
 
     /// Runs `code` as the body of a function `user_function(input_model)`,
-    /// where `input_model` has the content of `inputs`, and gives back what
-    /// it returns, `null` if it returns nothing.
+    /// where `input_model` has the content of `inputs`. Returns the function's
+    /// result, `null` if it returns nothing.
     ///
     /// Waits for a free worker first if all are busy. The time limit starts
     /// after that.
     ///
-    /// Cancel-safe: if the future is dropped the worker is killed and nothing
-    /// goes on in the background.
+    /// Cancel-safe: if the future is dropped, the worker is killed and nothing
+    /// continues in the background.
     ///
     /// # Errors
     /// See [`PythonError`]. Whatever the error, the pool can run the next
@@ -70,10 +70,10 @@ impl Pool {
         self.run_within(code, inputs, self.shared.config.limits.time).await
     }
 
-    /// As [`run`](Self::run), with this limit of time in place of that of the pool.
+    /// Like [`run`](Self::run), with a time limit in place of that of the pool.
     ///
     /// # Errors
-    /// As [`run`](Self::run).
+    /// See [`run`](Self::run).
     pub async fn run_within(
         &self,
         code: &str,
@@ -133,7 +133,7 @@ impl Shared {
         let mut frame = protocol::start_frame();
         serde_json::to_writer(&mut frame, &request)
             .map_err(|error| PythonError::Worker(format!("the inputs can't be sent: {error}")))?;
-        // Refused here because the worker would only run out of memory.
+        // Rejected here because the worker would run out of memory.
         if frame.len() as u64 > self.config.limits.memory_bytes {
             return Err(PythonError::Memory(self.config.limits.memory_bytes));
         }
@@ -159,15 +159,15 @@ impl Shared {
             };
             match worker.exchange(frame, max_reply).await {
                 Ok(body) => return self.finish(worker, &body, time),
-                // It died while it was idle. The next one is another idle
-                // worker or a new one, so this comes to an end.
-                // So it may have when it dies at once: a process that was killed while it was idle can be seen
-                // alive for a moment. Running the snippet again does no harm, it reaches nothing outside.
-                Err(Silence::NotSent | Silence::Died) if reused => {}
-                Err(Silence::NotSent | Silence::Died) => {
+                // It died while it was idle, or at once: a process that was
+                // killed while it was idle can look alive for a moment.
+                // Running the snippet again is harmless, it has no side
+                // effects. The loop ends at the latest with a new worker.
+                Err(NoReply::NotSent | NoReply::Died) if reused => {}
+                Err(NoReply::NotSent | NoReply::Died) => {
                     return Err(worker.post_mortem(&self.config).await);
                 }
-                Err(Silence::Garbled(text)) => {
+                Err(NoReply::Invalid(text)) => {
                     worker.kill().await;
                     return Err(PythonError::Worker(text));
                 }
@@ -187,17 +187,17 @@ impl Shared {
 
     /// Reads a reply and puts the worker back if it's fit for another run.
     fn finish(&self, mut worker: Worker, body: &[u8], time: Duration) -> Result<Value, PythonError> {
-        let garbled = |_| PythonError::Worker("its reply can't be read".to_owned());
-        let (outcome, fate, json) = protocol::parse_reply(body)
-            .ok_or_else(|| PythonError::Worker("it sent something else than a reply".to_owned()))?;
+        let invalid = |_| PythonError::Worker("its reply can't be read".to_owned());
+        let (outcome, reuse, json) = protocol::parse_reply(body)
+            .ok_or_else(|| PythonError::Worker("it sent an invalid reply".to_owned()))?;
         let result = match outcome {
-            Outcome::Returned => Ok(serde_json::from_slice(json).map_err(garbled)?),
-            Outcome::Failed => Err(serde_json::from_slice::<Failure>(json).map_err(garbled)?),
+            Outcome::Returned => Ok(serde_json::from_slice(json).map_err(invalid)?),
+            Outcome::Failed => Err(serde_json::from_slice::<Failure>(json).map_err(invalid)?),
         };
         worker.runs += 1;
-        // After these the worker's memory isn't as it was.
-        let strained = matches!(result, Err(Failure::Memory | Failure::Request(_)));
-        if fate == Fate::Keep && !strained && worker.runs < self.config.runs_per_worker {
+        // These may leave the worker with less memory for the next run.
+        let is_strained = matches!(result, Err(Failure::Memory | Failure::Request(_)));
+        if reuse == Reuse::Keep && !is_strained && worker.runs < self.config.runs_per_worker {
             self.idle().push(worker);
         }
         result.map_err(|failure| self.error(failure, time))

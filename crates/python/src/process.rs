@@ -12,14 +12,14 @@ use crate::config::PoolConfig;
 use crate::error::PythonError;
 use crate::protocol;
 
-/// Bytes of a dead worker's stderr that are looked at.
+/// Bytes of a dead worker's stderr that are read.
 const STDERR_BYTES: u64 = 8 * 1024;
 
-/// How long a worker whose pipes are closed may take to be gone.
-const EXIT_TIME: Duration = Duration::from_secs(1);
+/// Timeout for a worker to exit after it has closed its pipes.
+const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A running worker. Dropping it kills the process, which is what makes a
-/// cancelled run stop at once.
+/// canceled run stop at once.
 #[derive(Debug)]
 pub(crate) struct Worker {
     child: Child,
@@ -30,20 +30,20 @@ pub(crate) struct Worker {
     pub runs: u32,
 }
 
-/// Why a worker gave no reply.
+/// The reason why a worker sent no reply.
 #[derive(Debug)]
-pub(crate) enum Silence {
+pub(crate) enum NoReply {
     /// The request couldn't be written: the worker was dead already and the
     /// code hasn't run.
     NotSent,
     /// The worker closed its end, which means that it died.
     Died,
-    /// What it sent isn't a reply.
-    Garbled(String),
+    /// The worker sent something else.
+    Invalid(String),
 }
 
 impl Worker {
-    /// Starts a process that knows nothing of the server's surroundings.
+    /// Starts a process without the environment and the folder of the server.
     pub(crate) fn spawn(config: &PoolConfig) -> Result<Self, PythonError> {
         let mut child = Command::new(&config.program)
             .args(&config.args)
@@ -61,48 +61,47 @@ impl Worker {
         }
     }
 
-    /// Whether the process is still there. It's only a hint: it may die in the
-    /// next moment.
+    /// True if the process is running. It may die in the next moment.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
     /// Sends a request and waits for the body of the reply, of at most
     /// `max_reply` bytes.
-    pub(crate) async fn exchange(&mut self, frame: &[u8], max_reply: usize) -> Result<Vec<u8>, Silence> {
+    pub(crate) async fn exchange(&mut self, frame: &[u8], max_reply: usize) -> Result<Vec<u8>, NoReply> {
         if self.stdin.write_all(frame).await.is_err() || self.stdin.flush().await.is_err() {
-            return Err(Silence::NotSent);
+            return Err(NoReply::NotSent);
         }
         let mut header = [0; protocol::HEADER];
         self.read(&mut header).await?;
         let length = usize::try_from(u32::from_be_bytes(header)).unwrap_or(usize::MAX);
         if length > max_reply {
             let text = format!("a reply of {length} bytes, at most {max_reply} are allowed");
-            return Err(Silence::Garbled(text));
+            return Err(NoReply::Invalid(text));
         }
         let mut body = vec![0; length];
         self.read(&mut body).await?;
         Ok(body)
     }
 
-    async fn read(&mut self, buffer: &mut [u8]) -> Result<(), Silence> {
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<(), NoReply> {
         match self.stdout.read_exact(buffer).await {
             Ok(_) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(Silence::Died),
-            Err(error) => Err(Silence::Garbled(error.kind().to_string())),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(NoReply::Died),
+            Err(error) => Err(NoReply::Invalid(error.kind().to_string())),
         }
     }
 
-    /// Tells why a worker that closed its pipes died, from its exit status and
-    /// from what the Rust runtime wrote to stderr on the way out.
+    /// Determines why a worker that closed its pipes died, from its exit
+    /// status and from the message that the Rust runtime wrote to stderr.
     pub(crate) async fn post_mortem(mut self, config: &PoolConfig) -> PythonError {
-        let Ok(Ok(status)) = tokio::time::timeout(EXIT_TIME, self.child.wait()).await else {
+        let Ok(Ok(status)) = tokio::time::timeout(EXIT_TIMEOUT, self.child.wait()).await else {
             return PythonError::Crashed("it closed its output without exiting".to_owned());
         };
         let mut stderr = Vec::new();
-        // What can't be read is only missing from the diagnosis.
+        // Without stderr, the diagnosis is only less precise.
         let mut pipe = self.stderr.take(STDERR_BYTES);
-        let _ = tokio::time::timeout(EXIT_TIME, pipe.read_to_end(&mut stderr)).await;
+        let _ = tokio::time::timeout(EXIT_TIMEOUT, pipe.read_to_end(&mut stderr)).await;
         let stderr = String::from_utf8_lossy(&stderr);
         if stderr.contains("memory allocation of") {
             PythonError::Memory(config.limits.memory_bytes)
@@ -115,12 +114,12 @@ impl Worker {
 
     /// Kills the process and waits until it's gone.
     pub(crate) async fn kill(mut self) {
-        // It fails only if the process is gone, which is what's wanted.
+        // Fails only if the process is already gone.
         let _ = self.child.kill().await;
     }
 }
 
-/// How a process ended, without the paths that its stderr might name.
+/// The exit status in words, without the paths that stderr might contain.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(crate::worker::PANIC_CODE), _) => "internal error of the interpreter".to_owned(),

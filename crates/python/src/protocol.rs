@@ -1,8 +1,8 @@
-//! What pool and worker say to each other over the worker's stdin and stdout.
+//! The protocol between pool and worker, over the worker's stdin and stdout.
 //!
 //! Both sides send frames: the length of the body as a big-endian `u32`, then
 //! the body. A request's body is a [`Request`] as JSON. A reply's body is
-//! [`Outcome`] and [`Fate`] as one byte each, then JSON: the returned value or
+//! [`Outcome`] and [`Reuse`] as one byte each, then JSON: the returned value or
 //! a [`Failure`]. The value isn't wrapped in JSON of its own so that the worker
 //! can measure exactly the text which the limit is about.
 
@@ -28,7 +28,7 @@ pub(crate) struct Request<'a> {
     pub limits: std::borrow::Cow<'a, Limits>,
 }
 
-/// Why a run has no result, as the worker knows it.
+/// The reason why a run has no result, as the worker reports it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Failure {
@@ -38,7 +38,7 @@ pub(crate) enum Failure {
     Raised { kind: String, message: String, line: Option<u32> },
     /// The interpreter's clock ran out.
     Timeout,
-    /// The interpreter refused an allocation.
+    /// The interpreter rejected an allocation.
     Memory,
     /// Too many nested calls.
     Recursion,
@@ -61,44 +61,44 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// Second byte of a reply: what becomes of the worker.
+/// Second byte of a reply: reuse of the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fate {
+pub(crate) enum Reuse {
     /// The worker can take another request.
     Keep,
-    /// The worker has grown and is better replaced.
-    Retire,
+    /// The worker has grown and should be replaced.
+    Replace,
 }
 
 /// A reply's flags as the two bytes in front of its JSON.
-pub(crate) fn flags(outcome: Outcome, fate: Fate) -> [u8; 2] {
+pub(crate) fn flags(outcome: Outcome, reuse: Reuse) -> [u8; 2] {
     [
         match outcome {
             Outcome::Returned => b'+',
             Outcome::Failed => b'-',
         },
-        match fate {
-            Fate::Keep => b'k',
-            Fate::Retire => b'r',
+        match reuse {
+            Reuse::Keep => b'k',
+            Reuse::Replace => b'r',
         },
     ]
 }
 
 /// Takes a reply's body apart into its flags and its JSON; `None` if it isn't
 /// a reply.
-pub(crate) fn parse_reply(body: &[u8]) -> Option<(Outcome, Fate, &[u8])> {
+pub(crate) fn parse_reply(body: &[u8]) -> Option<(Outcome, Reuse, &[u8])> {
     let (flags, json) = body.split_at_checked(2)?;
     let outcome = match flags[0] {
         b'+' => Outcome::Returned,
         b'-' => Outcome::Failed,
         _ => return None,
     };
-    let fate = match flags[1] {
-        b'k' => Fate::Keep,
-        b'r' => Fate::Retire,
+    let reuse = match flags[1] {
+        b'k' => Reuse::Keep,
+        b'r' => Reuse::Replace,
         _ => return None,
     };
-    Some((outcome, fate, json))
+    Some((outcome, reuse, json))
 }
 
 /// A frame with room for the length in front, which [`finish_frame`] fills in.

@@ -1,4 +1,4 @@
-//! Between JSON and the interpreter's values.
+//! Conversions between JSON and the interpreter's values.
 
 use monty_types::{DictPairs, MontyObject};
 use num_bigint::BigInt;
@@ -54,7 +54,7 @@ pub(super) fn to_json(value: MontyObject) -> Result<Value, Failure> {
     })
 }
 
-/// Converts a value. On failure `path` leads to the culprit.
+/// Converts a value. After an error, `path` leads to the part that caused it.
 fn convert(value: MontyObject, path: &mut Vec<String>) -> Result<Value, String> {
     if path.len() >= MAX_DEPTH {
         path.clear();
@@ -82,11 +82,11 @@ fn convert(value: MontyObject, path: &mut Vec<String>) -> Result<Value, String> 
         MontyObject::Date(_) | MontyObject::DateTime(_) | MontyObject::Time(_) => {
             Value::String(iso_format(&value))
         }
-        other => return Err(refusal(&other)),
+        other => return Err(conversion_error(&other)),
     })
 }
 
-/// Converts the items of a list, noting where it fails.
+/// Converts the items of a list.
 fn array(items: Vec<MontyObject>, path: &mut Vec<String>) -> Result<Vec<Value>, String> {
     let mut values = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
@@ -97,7 +97,7 @@ fn array(items: Vec<MontyObject>, path: &mut Vec<String>) -> Result<Vec<Value>, 
     Ok(values)
 }
 
-/// Converts the items of a dict, noting where it fails.
+/// Converts the items of a dict.
 fn object(pairs: DictPairs, path: &mut Vec<String>) -> Result<Map<String, Value>, String> {
     let mut fields = Map::new();
     for (key, value) in pairs {
@@ -132,8 +132,8 @@ fn big_int(int: &BigInt) -> Result<Number, String> {
         .ok_or_else(|| "the integer doesn't fit into 64 bits; return it as text with str()".to_owned())
 }
 
-/// Why a value has no JSON, with what to do about it where that is known.
-fn refusal(value: &MontyObject) -> String {
+/// The reason why a value can't be converted, with a remedy if there is one.
+fn conversion_error(value: &MontyObject) -> String {
     let hint = match value {
         MontyObject::Cycle(..) => return "it contains itself".to_owned(),
         MontyObject::Bytes(_) => "; decode() them or use base64",

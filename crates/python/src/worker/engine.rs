@@ -15,17 +15,17 @@ use super::{convert, errors};
 use crate::config::Limits;
 use crate::protocol::Failure;
 
-/// What the code is told when it reaches for the outside.
+/// The error when code accesses the operating system.
 const NO_ACCESS: &str = "PythonFuncNode has no access to files, network or the operating system";
 
 /// File name of the program in tracebacks, which are never shown.
 const FILE: &str = "PythonFuncNode";
 
-/// Runs a snippet and gives back what it returns.
+/// Runs a snippet and returns its result.
 ///
 /// # Errors
-/// Everything that [`Failure`] has, except that memory which the operating
-/// system refuses ends the process.
+/// Every [`Failure`]. If the operating system rejects an allocation, the
+/// process ends.
 pub(super) fn run(code: &str, inputs: Map<String, Value>, limits: &Limits) -> Result<Value, Failure> {
     let program = Program::new(code)?;
     let runner = MontyRun::new(
@@ -36,12 +36,13 @@ pub(super) fn run(code: &str, inputs: Map<String, Value>, limits: &Limits) -> Re
     )
     .map_err(|error| errors::from_compiler(&error, &program))?;
     let input = convert::object_to_python(inputs);
-    let value = drive(runner, input, limits).map_err(|error| errors::from_exception(&error, &program))?;
+    let value =
+        run_to_end(runner, input, limits).map_err(|error| errors::from_exception(&error, &program))?;
     convert::to_json(value)
 }
 
-/// Lets the interpreter run to the end, answering what it asks on the way.
-fn drive(runner: MontyRun, input: MontyObject, limits: &Limits) -> Result<MontyObject, MontyException> {
+/// Runs the interpreter to the end and handles its calls.
+fn run_to_end(runner: MontyRun, input: MontyObject, limits: &Limits) -> Result<MontyObject, MontyException> {
     let budget = ResourceLimits::default()
         .max_duration(limits.time)
         // Without the interpreter's own allocator this stops single large
@@ -57,13 +58,12 @@ fn drive(runner: MontyRun, input: MontyObject, limits: &Limits) -> Result<MontyO
             RunProgress::NameLookup(lookup) => {
                 lookup.resume(NameLookupResult::Undefined, PrintWriter::Disabled)?
             }
-            // How the interpreter asks for a name that's called and that it
-            // doesn't know.
+            // The call of a name that isn't defined.
             RunProgress::FunctionCall(call) => {
                 let unknown = ExtFunctionResult::NotFound(call.function_name.clone());
                 call.resume(unknown, PrintWriter::Disabled)?
             }
-            // There are no functions outside that a future could wait for.
+            // There are no host functions that a future could wait for.
             RunProgress::ResolveFutures(futures) => {
                 return futures
                     .abort(no_access(), PrintWriter::Disabled)?
@@ -74,15 +74,14 @@ fn drive(runner: MontyRun, input: MontyObject, limits: &Limits) -> Result<MontyO
     }
 }
 
-/// Answers a call of the operating system: the clock is there, in UTC; nothing
-/// else is.
+/// Handles a call to the operating system. Only the clock is available, in UTC.
 fn os_call(call: &OsFunctionCall) -> ExtFunctionResult {
-    let answer = match call {
+    let result = match call {
         OsFunctionCall::DateToday => today(),
         OsFunctionCall::DateTimeNow(zone) => now(zone.as_ref()),
         _ => None,
     };
-    answer.map_or_else(|| no_access().into(), ExtFunctionResult::Return)
+    result.map_or_else(|| no_access().into(), ExtFunctionResult::Return)
 }
 
 fn no_access() -> MontyException {

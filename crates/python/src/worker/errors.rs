@@ -1,4 +1,4 @@
-//! From the interpreter's exceptions to failures with the snippet's lines.
+//! Converts the interpreter's exceptions to failures with the snippet's lines.
 
 use monty_types::{ExcType, MontyException};
 
@@ -8,11 +8,11 @@ use crate::protocol::Failure;
 /// Longest message that's passed on, in bytes.
 const MAX_MESSAGE: usize = 4096;
 
-/// What the interpreter writes in front of a missing feature's name.
-const NOT_YET: &str = "The monty syntax parser does not yet support ";
+/// The start of the interpreter's message about a missing feature.
+const MISSING_SYNTAX: &str = "The monty syntax parser does not yet support ";
 
-/// Built-in names of Python that the interpreter doesn't have. A snippet that
-/// uses one hasn't misspelled anything, and is told so.
+/// Built-in names of Python that the interpreter doesn't have. The message
+/// about them differs from that about a misspelled name.
 const MISSING_BUILTINS: &[&str] = &[
     "aiter",
     "anext",
@@ -47,7 +47,7 @@ pub(super) fn from_compiler(error: &MontyException, program: &Program) -> Failur
     let line = error.traceback().last().map_or(1, |frame| program.nearest_user_line(frame.start.line));
     match error.exc_type() {
         ExcType::NotImplementedError => {
-            let what = message.strip_prefix(NOT_YET).unwrap_or(&message);
+            let what = message.strip_prefix(MISSING_SYNTAX).unwrap_or(&message);
             unsupported(what, Some(line))
         }
         ExcType::SyntaxError => Failure::Syntax { message, line },
@@ -71,7 +71,7 @@ pub(super) fn from_exception(error: &MontyException, program: &Program) -> Failu
     }
 }
 
-/// What the subset lacks, if that's what the exception is about.
+/// The feature that the interpreter lacks, if that caused the exception.
 fn missing_feature(kind: ExcType, message: &str) -> Option<String> {
     match kind {
         ExcType::ModuleNotFoundError => {
@@ -95,7 +95,7 @@ fn missing_feature(kind: ExcType, message: &str) -> Option<String> {
             let name = message.strip_prefix("name '")?.strip_suffix("' is not defined")?;
             MISSING_BUILTINS.contains(&name).then(|| format!("the built-in function '{name}'"))
         }
-        ExcType::NotImplementedError => message.strip_prefix(NOT_YET).map(str::to_owned),
+        ExcType::NotImplementedError => message.strip_prefix(MISSING_SYNTAX).map(str::to_owned),
         _ => None,
     }
 }

@@ -15,17 +15,17 @@ use std::thread;
 
 use serde_json::Value;
 
-use crate::protocol::{self, Failure, Fate, Outcome, Request};
+use crate::protocol::{self, Failure, Outcome, Request, Reuse};
 
 /// Exit code after a panic, which is a bug in the interpreter or in here.
 pub(crate) const PANIC_CODE: i32 = 70;
 
-/// Exit code when stdin or stdout don't work as they should.
+/// Exit code after an error on stdin or stdout.
 const PIPE_CODE: u8 = 74;
 
 /// Stack of the thread that runs the code, in bytes. The interpreter recurses
 /// natively for nested data and for calls from within built-in functions; this
-/// is room for the deepest recursion that it allows, unoptimised builds
+/// is room for the deepest recursion that it allows, unoptimized builds
 /// included. Pages that aren't touched cost nothing.
 const STACK: usize = 256 * 1024 * 1024;
 
@@ -33,8 +33,8 @@ const STACK: usize = 256 * 1024 * 1024;
 /// stdout until stdin is closed. The hidden sub-command of the server's binary
 /// calls this and returns the exit code.
 ///
-/// Gives up what a worker doesn't need first: inherited file descriptors, core
-/// dumps, the right to write files or to start processes. Call it before
+/// First drops the privileges that a worker doesn't need: inherited file
+/// descriptors, core dumps, writing files, starting processes. Call it before
 /// anything else that opens files or starts threads, a tokio runtime in
 /// particular, and print nothing.
 pub fn worker_main() -> ExitCode {
@@ -47,8 +47,8 @@ pub fn worker_main() -> ExitCode {
         return ExitCode::from(PIPE_CODE);
     }
     sandbox::forbid_processes();
-    // This thread does nothing but read, so that the process notices at once
-    // when the server has gone away, even in the middle of an endless loop.
+    // This thread only reads, so that the process notices at once when the
+    // server has exited, even in the middle of an endless loop.
     // (The kernel's parent-death signal isn't used: it's bound to the thread
     // that started the worker, not to the process.)
     let mut stdin = io::stdin().lock();
@@ -68,7 +68,7 @@ pub fn worker_main() -> ExitCode {
 /// Ends the process on a panic in any thread, however the binary was built.
 fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
-        // Nobody may be there to read it.
+        // The server may not read it any more.
         let _ = writeln!(io::stderr(), "{info}");
         std::process::exit(PANIC_CODE);
     }));
@@ -90,16 +90,16 @@ fn read_frame(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
 fn serve(queue: &Receiver<Vec<u8>>) {
     let mut memory = sandbox::Memory::default();
     while let Ok(body) = queue.recv() {
-        let result = answer(body, &mut memory);
-        let fate = if memory.has_grown() { Fate::Retire } else { Fate::Keep };
-        if write_reply(result, fate).is_err() {
+        let result = handle_request(body, &mut memory);
+        let reuse = if memory.has_grown() { Reuse::Replace } else { Reuse::Keep };
+        if write_reply(result, reuse).is_err() {
             std::process::exit(i32::from(PIPE_CODE));
         }
     }
 }
 
 /// Runs one request; the result is the JSON text of the returned value.
-fn answer(body: Vec<u8>, memory: &mut sandbox::Memory) -> Result<Vec<u8>, Failure> {
+fn handle_request(body: Vec<u8>, memory: &mut sandbox::Memory) -> Result<Vec<u8>, Failure> {
     let request: Request<'_> = serde_json::from_slice(&body)
         .map_err(|error| Failure::Request(format!("the inputs can't be read: {error}")))?;
     drop(body);
@@ -139,15 +139,15 @@ impl Write for Capped {
     }
 }
 
-fn write_reply(result: Result<Vec<u8>, Failure>, fate: Fate) -> io::Result<()> {
+fn write_reply(result: Result<Vec<u8>, Failure>, reuse: Reuse) -> io::Result<()> {
     let mut frame = protocol::start_frame();
     match result {
         Ok(json) => {
-            frame.extend(protocol::flags(Outcome::Returned, fate));
+            frame.extend(protocol::flags(Outcome::Returned, reuse));
             frame.extend(json);
         }
         Err(failure) => {
-            frame.extend(protocol::flags(Outcome::Failed, fate));
+            frame.extend(protocol::flags(Outcome::Failed, reuse));
             serde_json::to_writer(&mut frame, &failure)?;
         }
     }

@@ -1,4 +1,4 @@
-//! From a function body to a program for the interpreter.
+//! Turns a snippet into a program for the interpreter.
 
 use ruff_python_parser::parse_module;
 
@@ -11,10 +11,10 @@ pub(super) const INPUT: &str = "_sluice_input";
 /// Lines of the program in front of the snippet's first line.
 const LINES_BEFORE: u32 = 1;
 
-/// What the rewritten attribute accesses call, and the built-in functions that
-/// would otherwise see the difference. An object's fields come before the
-/// methods of `dict`, so that a field named `items` can be read; its methods
-/// are still there to be called, because a call isn't rewritten.
+/// Functions that rewritten attribute accesses call, and replacements of
+/// built-in functions that access attributes. An object's fields come before
+/// the methods of `dict`, so that a field named `items` can be read. Its
+/// methods can still be called, because a call isn't rewritten.
 const PRELUDE: &str = r#"
 def _sluice_attribute(value, name):
     if isinstance(value, dict):
@@ -37,7 +37,7 @@ def _sluice_hasattr(value, name):
 
 "#;
 
-/// A program, and how its lines relate to the snippet's.
+/// A program, and the mapping from its lines to the snippet's.
 #[derive(Debug)]
 pub(super) struct Program {
     /// The source text.
@@ -45,7 +45,7 @@ pub(super) struct Program {
     lines: Lines,
 }
 
-/// How the lines of a program relate to those of the snippet.
+/// The mapping from the lines of a program to those of the snippet.
 #[derive(Debug, Clone, Copy)]
 struct Lines {
     /// Number of the snippet's lines.
@@ -59,8 +59,8 @@ impl Lines {
         (1..=self.count).contains(&line).then_some(line)
     }
 
-    /// The nearest line of the snippet: what the parser misses after the last
-    /// line is reported there.
+    /// The nearest line of the snippet. The parser reports an unfinished snippet
+    /// after its last line.
     fn nearest(self, line: u32) -> u32 {
         line.saturating_sub(LINES_BEFORE).clamp(1, self.count)
     }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_at_the_end_is_reported_inside_the_snippet() {
+    fn unfinished_code_is_reported_inside_the_snippet() {
         assert!(syntax_line("a = 1\nx = (1,\n") <= 3);
         assert!(syntax_line("x = '''abc") == 1);
         assert_eq!(syntax_line("if x:"), 1);

@@ -1,12 +1,12 @@
 //! Lets `a.b` read the field `b` of a JSON object.
 //!
-//! JSON objects are plain Python dicts in the interpreter, which makes all of
-//! `[...]`, `in`, `len`, `.get`, `.items` and the rest work as everybody
-//! expects, and makes them JSON again without ado. The one thing that a dict
-//! can't do is attribute access, and no class of the interpreter can have both
-//! that and `[...]` (it knows neither `__getattr__` nor `__getitem__`). So the
-//! attribute accesses of the snippet are turned into calls of a helper function:
-//! `a.b` becomes `_sluice_attribute(a,'b')`.
+//! JSON objects are plain Python dicts in the interpreter. So `[...]`, `in`,
+//! `len`, `.get`, `.items` and the rest work as everybody expects, and a dict is
+//! easily converted back to JSON. The one thing that a dict lacks is attribute
+//! access, and no class of the interpreter can have both that and `[...]` (it
+//! supports neither `__getattr__` nor `__getitem__`). So the attribute accesses
+//! of the snippet are replaced by calls of a helper function: `a.b` becomes
+//! `_sluice_attribute(a,'b')`.
 //!
 //! Method calls, assignments to attributes, decorators, annotations and
 //! attributes of imported modules stay as they are. Every edit keeps all line
@@ -23,8 +23,8 @@ use ruff_python_ast::{
 use ruff_python_parser::Parsed;
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
-/// Helper functions of the prelude and the built-in ones that they stand for.
-const STAND_INS: [(&str, &str); 2] = [("getattr", "_sluice_getattr"), ("hasattr", "_sluice_hasattr")];
+/// Built-in functions, and the helper functions that replace them.
+const REPLACEMENTS: [(&str, &str); 2] = [("getattr", "_sluice_getattr"), ("hasattr", "_sluice_hasattr")];
 
 /// The source with its attribute accesses rewritten.
 pub(super) fn attributes(source: &str, parsed: &Parsed<ModModule>) -> String {
@@ -36,9 +36,9 @@ pub(super) fn attributes(source: &str, parsed: &Parsed<ModModule>) -> String {
     apply(source, rewriter.edits)
 }
 
-/// Replaces the ranges by the texts. Ranges don't overlap; where several start
-/// at the same place (`a.b.c` has two beginnings there) the order among the
-/// insertions doesn't matter, as they're equal.
+/// Replaces the ranges by the texts. Ranges don't overlap. Where several start at
+/// the same place, as in `a.b.c`, the insertions are equal, so their order doesn't
+/// matter.
 fn apply(source: &str, mut edits: Vec<(TextRange, String)>) -> String {
     edits.sort_by_key(|(range, _)| (range.start(), range.end()));
     let mut result = String::with_capacity(source.len() * 2);
@@ -95,8 +95,8 @@ impl<'a> Visitor<'a> for Rewriter<'a> {
             }
             Expr::Attribute(attribute) => self.rewrite(attribute),
             Expr::Name(name) if name.ctx == ExprContext::Load => {
-                let stand_in = STAND_INS.iter().find(|(builtin, _)| *builtin == name.id);
-                if let Some((_, helper)) = stand_in {
+                let replacement = REPLACEMENTS.iter().find(|(builtin, _)| *builtin == name.id);
+                if let Some((_, helper)) = replacement {
                     self.edits.push((name.range, (*helper).to_owned()));
                 }
             }
@@ -111,20 +111,20 @@ impl<'a> Visitor<'a> for Rewriter<'a> {
 
     fn visit_interpolated_string_element(&mut self, element: &'a InterpolatedStringElement) {
         if let InterpolatedStringElement::Interpolation(element) = element {
-            self.spell_out(element);
+            self.expand_debug_text(element);
         }
         walk_interpolated_string_element(self, element);
     }
 
     fn visit_decorator(&mut self, _: &'a Decorator) {
-        // The interpreter knows the few that there are by their names.
+        // The interpreter recognizes decorators by name.
     }
 }
 
 impl Rewriter<'_> {
     /// Makes `a.b={a.b!r}` of an f-string's `{a.b=}`, which would otherwise
     /// show the rewritten expression.
-    fn spell_out(&mut self, element: &InterpolatedElement) {
+    fn expand_debug_text(&mut self, element: &InterpolatedElement) {
         let Some(debug) = &element.debug_text else {
             return;
         };
@@ -133,7 +133,8 @@ impl Rewriter<'_> {
             element.expression.end() + TextSize::of(debug.trailing()),
         );
         let text = &self.source[shown];
-        // These would need the string's own way of quoting. Rare enough.
+        // Escaping these would depend on the quotes of the string, and they are
+        // rare.
         if text.contains(['\'', '"', '\\', '\n']) {
             return;
         }
@@ -145,9 +146,9 @@ impl Rewriter<'_> {
         self.edits.push((TextRange::new(element.expression.end(), shown.end()), rest));
     }
 
-    /// Notes the edits for one attribute access: a call's beginning in front,
-    /// a comma for the dot and a string for the name. What stands between
-    /// these, line breaks and comments included, stays where it is.
+    /// Adds the edits for one attribute access: the start of a call, a comma for
+    /// the dot and a string for the name. Everything between these, such as line
+    /// breaks and comments, stays unchanged.
     fn rewrite(&mut self, attribute: &ExprAttribute) {
         let of_module = matches!(&*attribute.value, Expr::Name(name)
             if self.modules.contains(name.id.as_str()));
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn attribute_functions_get_their_stand_ins() {
+    fn attribute_functions_get_their_replacements() {
         assert_eq!(rewritten("getattr(a, 'b') or hasattr(a, 'b')"), "$getattr(a, 'b') or $hasattr(a, 'b')");
     }
 }

@@ -1,7 +1,7 @@
-//! What the worker process gives up, and its memory limit.
+//! Restrictions and the memory limit of the worker process.
 //!
-//! The interpreter has no access to the outside anyway; this is the second
-//! line, for the day when it has a bug.
+//! The interpreter has no access to the operating system anyway. This is the
+//! second line of defense, in case it has a bug.
 
 use std::io;
 
@@ -10,11 +10,10 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 /// Highest file descriptor of the standard streams.
 const STDERR: i32 = 2;
 
-/// Gives up everything that can be given up before the first request.
+/// Restricts the process before the first request.
 ///
-/// Failures are ignored: each measure only narrows what was possible before,
-/// and a system that refuses one is better served by the others than by no
-/// Python at all.
+/// Errors are ignored: each restriction is independent of the others, and on a
+/// system that rejects one the others still help.
 pub(super) fn enter() {
     close_inherited();
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
@@ -30,8 +29,8 @@ pub(super) fn forbid_processes() {
     let _ = setrlimit(Resource::RLIMIT_NPROC, 0, 0);
 }
 
-/// Closes what the server had inherited itself without close-on-exec, for
-/// example sockets from a service manager.
+/// Closes file descriptors that the server itself inherited without
+/// close-on-exec, such as sockets from a service manager.
 fn close_inherited() {
     let Ok(entries) = std::fs::read_dir("/proc/self/fd") else {
         return;
@@ -49,15 +48,15 @@ fn close_inherited() {
 /// The limit on the process' address space.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Size of the process before its first request and bytes on top of it
+    /// Size of the process before its first request, and the bytes on top of it
     /// that a snippet may use; `None` before the first request.
     set: Option<(u64, u64)>,
 }
 
 impl Memory {
-    /// Limits the address space to what the idle process needs and `bytes`
-    /// more. The first call counts: later ones with the same limit change
-    /// nothing, so that what a snippet leaves behind doesn't raise it.
+    /// Limits the address space to that of the idle process and `bytes` more.
+    /// Later calls with the same limit change nothing, so that memory which
+    /// earlier snippets occupy doesn't raise the limit.
     pub(super) fn limit(&mut self, bytes: u64) -> io::Result<()> {
         if self.set.is_some_and(|(_, limit)| limit == bytes) {
             return Ok(());
@@ -73,12 +72,12 @@ impl Memory {
         Ok(())
     }
 
-    /// Whether snippets have left the process so large that the next one would
-    /// have markedly less memory than it's promised.
+    /// True if earlier snippets have left the process so large that the next one
+    /// would have markedly less memory than its limit.
     pub(super) fn has_grown(&self) -> bool {
         match (self.set, address_space()) {
             (Some((base, limit)), Ok(size)) => size.saturating_sub(base) > limit / 4,
-            // Better a new worker than one in an unknown state.
+            // A new worker is safer than one in an unknown state.
             (Some(_), Err(_)) => true,
             (None, _) => false,
         }

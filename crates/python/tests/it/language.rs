@@ -1,4 +1,4 @@
-//! What snippets can do, how they read their inputs and what they may return.
+//! The Python that snippets can use, their inputs and their results.
 
 use crate::support::{object, pool, run};
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ async fn a_snippet_may_be_indented_as_a_whole() {
 }
 
 #[tokio::test]
-async fn the_counter_of_a_loop() {
+async fn a_loop_counter_reads_its_history() {
     let code = "\
 previous = input_model.loop_input.loop_history.get('increment', [])
 total = sum(o['count'] for o in previous) if previous else 0
@@ -77,7 +77,7 @@ async fn inputs_are_read_as_attributes_and_as_dicts() {
 }
 
 #[tokio::test]
-async fn a_missing_field_is_named() {
+async fn a_missing_field_is_named_in_the_error() {
     let error = pool(1).run("x = 1\nreturn input_model.input_node.y", &inputs()).await;
     let text = error.unwrap_err().to_string();
     assert_eq!(text, "AttributeError: there is no field 'y' (the fields are: deep, x) (line 2)");
@@ -93,7 +93,7 @@ async fn numbers_keep_their_value() {
 }
 
 #[tokio::test]
-async fn the_language_and_its_modules() {
+async fn supported_syntax_and_modules_work() {
     let pool = pool(1);
     for (code, expected) in [
         ("return [x * x for x in range(5) if x % 2]", json!([1, 9])),
@@ -161,7 +161,7 @@ async fn returned_values_become_json() {
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_refused() {
+async fn values_that_are_not_json_are_rejected() {
     let pool = pool(1);
     for (code, expected) in [
         ("return float('nan')", "JSON has no number like"),
@@ -215,7 +215,7 @@ async fn syntax_errors_have_the_snippets_line() {
 }
 
 #[tokio::test]
-async fn what_the_subset_lacks_is_named() {
+async fn unsupported_features_are_named_in_the_error() {
     let pool = pool(1);
     for (code, expected) in [
         ("x = 1\nimport random", "the module 'random' (line 2)"),

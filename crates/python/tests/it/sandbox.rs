@@ -1,32 +1,32 @@
-//! Snippets that misbehave, and what becomes of their processes.
+//! Snippets that misbehave, and their worker processes.
 //!
-//! The tests look at the child processes of the test process, so they take
-//! turns.
+//! The tests count the child processes of the test process, so they run one
+//! after the other.
 
 use std::time::Duration;
 
-use crate::support::{PATIENCE, children, config, cpu_ticks, is_gone, pool, run, until};
+use crate::support::{TIMEOUT, children, config, cpu_ticks, is_gone, pool, run, until};
 use serde_json::{Map, Value, json};
 use sluice_python::{Pool, PythonError};
 use tokio::sync::{Mutex, MutexGuard};
 
-static TURN: Mutex<()> = Mutex::const_new(());
+static EXCLUSIVE: Mutex<()> = Mutex::const_new(());
 
-/// The turn of a test, once the workers of the one before are gone.
-async fn turn() -> MutexGuard<'static, ()> {
-    let turn = TURN.lock().await;
+/// Waits for the other tests and their workers to end.
+async fn exclusive() -> MutexGuard<'static, ()> {
+    let guard = EXCLUSIVE.lock().await;
     until("no workers are left", || children().is_empty()).await;
-    turn
+    guard
 }
 
-const FOREVER: &str = "while True: pass";
+const ENDLESS_LOOP: &str = "while True: pass";
 
-/// Starts an endless loop and returns when its worker is busy with it.
-async fn busy(pool: &Pool) -> (tokio::task::JoinHandle<Result<Value, PythonError>>, u32) {
+/// Starts an endless loop and waits until its worker runs it.
+async fn start_endless_loop(pool: &Pool) -> (tokio::task::JoinHandle<Result<Value, PythonError>>, u32) {
     let known = children();
     let task = tokio::spawn({
         let pool = pool.clone();
-        async move { pool.run(FOREVER, &Map::new()).await }
+        async move { pool.run(ENDLESS_LOOP, &Map::new()).await }
     });
     let mut pid = None;
     until("a worker burns CPU time", || {
@@ -38,10 +38,10 @@ async fn busy(pool: &Pool) -> (tokio::task::JoinHandle<Result<Value, PythonError
 }
 
 #[tokio::test]
-async fn an_endless_loop_is_stopped_and_delays_nobody() {
-    let _turn = turn().await;
+async fn an_endless_loop_times_out_without_delaying_other_runs() {
+    let _guard = exclusive().await;
     let pool = pool(2);
-    let (task, _) = busy(&pool).await;
+    let (task, _) = start_endless_loop(&pool).await;
     for n in 0..20 {
         assert_eq!(run(&pool, &format!("return {n}")).await, Ok(json!(n)));
     }
@@ -52,15 +52,15 @@ async fn an_endless_loop_is_stopped_and_delays_nobody() {
     config.limits.time = Duration::from_millis(200);
     let pool = Pool::new(config);
     let expected = Err(PythonError::Timeout(Duration::from_millis(200)));
-    assert_eq!(run(&pool, FOREVER).await, expected);
-    let deaf = "while True:\n    try:\n        while True: pass\n    except: pass";
-    assert_eq!(run(&pool, deaf).await, expected);
+    assert_eq!(run(&pool, ENDLESS_LOOP).await, expected);
+    let catches_everything = "while True:\n    try:\n        while True: pass\n    except: pass";
+    assert_eq!(run(&pool, catches_everything).await, expected);
     assert_eq!(run(&pool, "return 1").await, Ok(json!(1)));
 }
 
 #[tokio::test]
-async fn a_worker_that_does_not_answer_is_killed() {
-    let _turn = turn().await;
+async fn a_worker_that_does_not_reply_is_killed() {
+    let _guard = exclusive().await;
     let mut config = config(1);
     config.args = vec!["hang".into()];
     config.limits.time = Duration::from_millis(50);
@@ -71,8 +71,8 @@ async fn a_worker_that_does_not_answer_is_killed() {
 }
 
 #[tokio::test]
-async fn memory_bombs_take_only_their_worker() {
-    let _turn = turn().await;
+async fn exceeding_the_memory_limit_ends_only_its_run() {
+    let _guard = exclusive().await;
     let mut config = config(1);
     config.limits.memory_bytes = 64 * 1024 * 1024;
     let pool = Pool::new(config);
@@ -101,8 +101,8 @@ async fn memory_bombs_take_only_their_worker() {
 }
 
 #[tokio::test]
-async fn recursion_is_bounded() {
-    let _turn = turn().await;
+async fn recursion_is_limited() {
+    let _guard = exclusive().await;
     let pool = pool(1);
     for code in [
         "def f(n):\n    return f(n + 1)\nreturn f(0)",
@@ -117,8 +117,8 @@ async fn recursion_is_bounded() {
 }
 
 #[tokio::test]
-async fn the_outside_is_out_of_reach() {
-    let _turn = turn().await;
+async fn the_operating_system_is_inaccessible() {
+    let _guard = exclusive().await;
     let pool = pool(1);
     for code in [
         "return open('/etc/passwd').read()",
@@ -152,8 +152,8 @@ async fn the_outside_is_out_of_reach() {
 }
 
 #[tokio::test]
-async fn a_worker_starts_with_nothing() {
-    let _turn = turn().await;
+async fn a_worker_inherits_no_environment_or_files() {
+    let _guard = exclusive().await;
     let pool = pool(1);
     assert_eq!(run(&pool, "return 1").await, Ok(json!(1)));
     let [pid] = children()[..] else {
@@ -169,8 +169,8 @@ async fn a_worker_starts_with_nothing() {
 }
 
 #[tokio::test]
-async fn too_much_output_is_refused() {
-    let _turn = turn().await;
+async fn too_large_results_are_rejected() {
+    let _guard = exclusive().await;
     let mut config = config(1);
     config.limits.output_bytes = 100;
     let pool = Pool::new(config);
@@ -185,15 +185,15 @@ async fn too_much_output_is_refused() {
 
 #[tokio::test]
 async fn a_killed_worker_is_replaced() {
-    let _turn = turn().await;
+    let _guard = exclusive().await;
     let pool = pool(1);
-    let (task, pid) = busy(&pool).await;
+    let (task, pid) = start_endless_loop(&pool).await;
     kill(pid);
     let result = task.await.unwrap();
     assert_eq!(result, Err(PythonError::Crashed("killed by signal 9".to_owned())));
     assert_eq!(run(&pool, "return 1").await, Ok(json!(1)));
 
-    // One that dies while it's idle isn't even noticed.
+    // The death of an idle worker has no effect.
     let idle = children();
     idle.iter().copied().for_each(kill);
     until("the idle worker is gone", || idle.iter().all(|pid| is_gone(*pid))).await;
@@ -207,9 +207,9 @@ fn kill(pid: u32) {
 
 #[tokio::test]
 async fn dropping_the_future_kills_the_worker() {
-    let _turn = turn().await;
+    let _guard = exclusive().await;
     let pool = pool(1);
-    let (task, pid) = busy(&pool).await;
+    let (task, pid) = start_endless_loop(&pool).await;
     task.abort();
     assert!(task.await.unwrap_err().is_cancelled());
     until("the worker is gone", || is_gone(pid)).await;
@@ -217,8 +217,8 @@ async fn dropping_the_future_kills_the_worker() {
 }
 
 #[tokio::test]
-async fn dropping_the_pool_ends_idle_workers() {
-    let _turn = turn().await;
+async fn dropping_the_pool_kills_idle_workers() {
+    let _guard = exclusive().await;
     let pool = pool(1);
     assert_eq!(run(&pool, "return 1").await, Ok(json!(1)));
     let workers = children();
@@ -227,20 +227,20 @@ async fn dropping_the_pool_ends_idle_workers() {
     until("the worker is gone", || is_gone(workers[0])).await;
 }
 
-/// What happens when the server dies: the pipe is closed, nobody kills.
+/// The pipe is closed when the server dies.
 #[tokio::test]
-async fn a_busy_worker_ends_when_its_stdin_is_closed() {
+async fn a_busy_worker_exits_when_its_stdin_is_closed() {
     use std::io::Write;
     use std::process::{Command, Stdio};
-    let _turn = turn().await;
+    let _guard = exclusive().await;
     let mut worker = Command::new(env!("CARGO_BIN_EXE_sluice-python-test-worker"))
         .env_clear()
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let limits = sluice_python::Limits { time: PATIENCE * 10, ..Default::default() };
-    let request = json!({"code": FOREVER, "inputs": {}, "limits": limits}).to_string();
+    let limits = sluice_python::Limits { time: TIMEOUT * 10, ..Default::default() };
+    let request = json!({"code": ENDLESS_LOOP, "inputs": {}, "limits": limits}).to_string();
     let mut stdin = worker.stdin.take().unwrap();
     stdin.write_all(&u32::try_from(request.len()).unwrap().to_be_bytes()).unwrap();
     stdin.write_all(request.as_bytes()).unwrap();
@@ -251,7 +251,7 @@ async fn a_busy_worker_ends_when_its_stdin_is_closed() {
 
 #[tokio::test]
 async fn fifty_runs_share_two_workers() {
-    let _turn = turn().await;
+    let _guard = exclusive().await;
     let pool = pool(2);
     let tasks: Vec<_> = (0..50)
         .map(|n| {
@@ -270,8 +270,8 @@ async fn fifty_runs_share_two_workers() {
 }
 
 #[tokio::test]
-async fn workers_are_replaced_after_their_runs() {
-    let _turn = turn().await;
+async fn a_worker_is_replaced_after_its_number_of_runs() {
+    let _guard = exclusive().await;
     let mut config = config(1);
     config.runs_per_worker = 2;
     let pool = Pool::new(config);
@@ -284,10 +284,10 @@ async fn workers_are_replaced_after_their_runs() {
 }
 
 #[tokio::test]
-async fn a_shut_down_pool_runs_nothing() {
-    let _turn = turn().await;
+async fn a_shut_down_pool_rejects_runs() {
+    let _guard = exclusive().await;
     let pool = pool(2);
-    let (task, _) = busy(&pool).await;
+    let (task, _) = start_endless_loop(&pool).await;
     pool.shutdown().await;
     let stopped = Err(PythonError::Worker("the pool is shut down".to_owned()));
     assert_eq!(task.await.unwrap(), stopped);
@@ -297,8 +297,8 @@ async fn a_shut_down_pool_runs_nothing() {
 }
 
 #[tokio::test]
-async fn a_worker_that_cannot_work_is_an_error() {
-    let _turn = turn().await;
+async fn a_worker_that_cannot_start_is_an_error() {
+    let _guard = exclusive().await;
     let mut missing = config(1);
     missing.program = "/nonexistent/worker".into();
     let result = run(&Pool::new(missing), "return 1").await;

@@ -1,19 +1,19 @@
-//! What the integration tests share; none of them uses all of it.
+//! Helpers of the integration tests.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 use sluice_python::{Pool, PoolConfig, PythonError};
 
-/// How long to wait for something that must happen, on a slow machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Timeout for something that must happen, on a slow machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) fn config(workers: usize) -> PoolConfig {
     let no_args: [&str; 0] = [];
     let mut config = PoolConfig::new(env!("CARGO_BIN_EXE_sluice-python-test-worker"), no_args);
     config.workers = workers;
-    // A loaded machine is no reason to fail, a test that hangs is.
-    config.limits.time = PATIENCE;
+    // A slow machine must not fail a test.
+    config.limits.time = TIMEOUT;
     config
 }
 
@@ -51,7 +51,7 @@ fn stat(pid: u32) -> Option<(String, String)> {
     Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
 }
 
-/// Whether the process is gone, or a zombie that waits to be reaped.
+/// True if the process is gone, or a zombie.
 pub(crate) fn is_gone(pid: u32) -> bool {
     stat(pid).is_none_or(|(state, _)| state == "Z" || state == "X")
 }
@@ -67,10 +67,10 @@ pub(crate) fn cpu_ticks(pid: u32) -> u64 {
 }
 
 /// Polls until `condition` holds.
-pub(crate) async fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+pub(crate) async fn until(event: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + TIMEOUT;
     while !condition() {
-        assert!(Instant::now() < deadline, "never happened: {what}");
+        assert!(Instant::now() < deadline, "never happened: {event}");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }

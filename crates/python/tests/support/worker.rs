@@ -1,5 +1,4 @@
-//! A worker and nothing else, which the integration tests start. With an
-//! argument it's a broken one.
+//! A worker process for the integration tests. With an argument, a faulty one.
 
 use std::io::Read;
 use std::process::ExitCode;
