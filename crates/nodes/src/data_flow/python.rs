@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn code_names_paths() {
-        for (code, wanted) in [
+        for (code, expected) in [
             ("return {'a': input_model.n.a}", vec!["n.a"]),
             ("x = input_model['My node'][\"b\"][0]\ny = input_model . n \\\n .c", vec!["My node.b", "n.c"]),
             ("return input_model.n.text.strip() + input_model.m.items()", vec!["n.text", "m"]),
@@ -169,7 +169,7 @@ mod tests {
             ("for x in input_model.n.list: pass", vec!["n.list"]),
             ("input_model.get('n')", vec![]),
         ] {
-            assert_eq!(paths(code), wanted, "{code}");
+            assert_eq!(paths(code), expected, "{code}");
         }
     }
 

@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn expressions_and_statements_name_paths() {
-        for (text, wanted) in [
+        for (text, expected) in [
             ("a {{ a.b }} {{c.d.e|upper}} {{- f.g -}}", vec!["a.b", "c.d.e", "f.g"]),
             ("{{ a.b.strip() }} {{ a['b'] }} {{ a }} {{ a.b[0].c }}", vec!["a.b", "a.b", "a.b"]),
             ("{{ x + a.b ~ c.d | replace(e.f, 'g.h') }}", vec!["a.b", "c.d", "e.f"]),
@@ -159,7 +159,7 @@ mod tests {
             ("{% macro m(x) %}{{ x.c }}{% endmacro %}", vec![]),
             ("{{ f(a.b).c }} {{ range(3).x }}", vec!["a.b"]),
         ] {
-            assert_eq!(paths(text), wanted, "{text}");
+            assert_eq!(paths(text), expected, "{text}");
         }
     }
 

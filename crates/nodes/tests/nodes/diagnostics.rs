@@ -73,7 +73,7 @@ fn in_file(path: &str) -> Vec<(Code, String)> {
 fn the_examples_have_only_the_expected_warnings() {
     let gate = (Code::GateDeclineNoOutput, "/definition/nodes/3".to_owned());
     let unlinked = (Code::NodeUnreachable, "/nodes/1".to_owned());
-    for (path, wanted) in [
+    for (path, expected) in [
         ("examples/approval.json", vec![gate]),
         ("examples/loop.json", vec![]),
         ("examples/router.json", vec![]),
@@ -81,6 +81,6 @@ fn the_examples_have_only_the_expected_warnings() {
         ("tests/fixtures/joke_generator.json", vec![]),
         ("tests/fixtures/slack_summary.json", vec![]),
     ] {
-        assert_eq!(in_file(path), wanted, "{path}");
+        assert_eq!(in_file(path), expected, "{path}");
     }
 }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use sluice_domain::validation::{Code, Diagnostic, Severity, diagnose_json};
 use sluice_nodes::NodeKinds;
 
-fn found(nodes: &[Value], links: &[(&str, &str)]) -> Vec<Diagnostic> {
+fn diagnose(nodes: &[Value], links: &[(&str, &str)]) -> Vec<Diagnostic> {
     let links: Vec<Value> = links.iter().map(|(a, b)| json!({"source_id": a, "target_id": b})).collect();
     let text = json!({"nodes": nodes, "links": links}).to_string();
     diagnose_json(text.as_bytes(), &NodeKinds::default())
@@ -12,20 +12,20 @@ fn found(nodes: &[Value], links: &[(&str, &str)]) -> Vec<Diagnostic> {
 
 /// Code and pointer of the warnings.
 fn warnings(nodes: &[Value], links: &[(&str, &str)]) -> Vec<(Code, String)> {
-    let found = found(nodes, links).into_iter();
+    let found = diagnose(nodes, links).into_iter();
     found.filter(|d| d.severity() == Severity::Warning).map(|d| (d.code, d.pointer)).collect()
 }
 
-fn n(id: &str, kind: &str, config: Value) -> Value {
+fn node(id: &str, kind: &str, config: Value) -> Value {
     json!({"id": id, "node_type": kind, "config": config})
 }
 
 fn input() -> Value {
-    n("start", "InputNode", json!({"output_schema": {"text": "string"}}))
+    node("start", "InputNode", json!({"output_schema": {"text": "string"}}))
 }
 
 fn out(path: &str) -> Value {
-    n("out", "OutputNode", json!({"output_map": {"x": path}}))
+    node("out", "OutputNode", json!({"output_map": {"x": path}}))
 }
 
 /// Reference diagnostics for a path in an output node after `nodes`, which are linked in a row.
@@ -42,12 +42,12 @@ fn path(nodes: &[Value], path: &str) -> Vec<Code> {
 #[test]
 fn paths_are_followed_through_nodes_that_pass_inputs_on() {
     use Code::{ReferenceFieldUnknown as Field, ReferenceNodeUnknown as Node, ReferenceNotUpstream as Far};
-    let merge = || n("m", "MergeNode", json!({}));
-    let gate = || n("g", "HumanInterventionNode", json!({}));
-    let coalesce = || n("c", "CoalesceNode", json!({}));
+    let merge = || node("m", "MergeNode", json!({}));
+    let gate = || node("g", "HumanInterventionNode", json!({}));
+    let coalesce = || node("c", "CoalesceNode", json!({}));
     let python =
-        |schema: Value| n("p", "PythonFuncNode", json!({"code": "return {}", "output_schema": schema}));
-    for (nodes, to, wanted) in [
+        |schema: Value| node("p", "PythonFuncNode", json!({"code": "return {}", "output_schema": schema}));
+    for (nodes, to, expected) in [
         (vec![], "start.text", vec![]),
         (vec![], "start", vec![]),
         (vec![], "start.txt", vec![Field]),
@@ -65,28 +65,29 @@ fn paths_are_followed_through_nodes_that_pass_inputs_on() {
         (vec![python(json!({"a": "dict"}))], "p.b", vec![Field]),
         (vec![python(json!({}))], "p.anything", vec![]),
         (
-            vec![n("s", "StaticValueNode", json!({"values": {"a": {"b": 1}, "c.d": 2, "l": [1]}}))],
+            vec![node("s", "StaticValueNode", json!({"values": {"a": {"b": 1}, "c.d": 2, "l": [1]}}))],
             "s.c.d",
             vec![],
         ),
-        (vec![n("s", "StaticValueNode", json!({"values": {"a": {"b": 1}, "l": [1]}}))], "s.l.0", vec![]),
-        (vec![n("s", "StaticValueNode", json!({"values": {"a": {"b": 1}}}))], "s.a.c", vec![Field]),
+        (vec![node("s", "StaticValueNode", json!({"values": {"a": {"b": 1}, "l": [1]}}))], "s.l.0", vec![]),
+        (vec![node("s", "StaticValueNode", json!({"values": {"a": {"b": 1}}}))], "s.a.c", vec![Field]),
     ] {
-        assert_eq!(path(&nodes, to), wanted, "{to}");
+        assert_eq!(path(&nodes, to), expected, "{to}");
     }
 }
 
 #[test]
 fn loops_have_the_output_of_their_body() {
-    let body = json!({"nodes": [n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))],
+    let body = json!({"nodes": [node("i", "InputNode", json!({})), node("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))],
         "links": [{"source_id": "i", "target_id": "o"}]});
-    let held = n("l", "ForLoopNode", json!({"input_map": {"v": "start.text"}, "subworkflow": body}));
+    let held = node("l", "ForLoopNode", json!({"input_map": {"v": "start.text"}, "subworkflow": body}));
     assert_eq!(path(std::slice::from_ref(&held), "l.v"), []);
     assert_eq!(path(&[held], "l.w"), [Code::ReferenceFieldUnknown]);
     let mut inner =
-        vec![n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))];
+        vec![node("i", "InputNode", json!({})), node("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))];
     inner.iter_mut().for_each(|node| node["parent_id"] = "l".into());
-    let mut all = vec![input(), n("l", "ForLoopNode", json!({"input_map": {"v": "start.txt"}})), out("l.w")];
+    let mut all =
+        vec![input(), node("l", "ForLoopNode", json!({"input_map": {"v": "start.txt"}})), out("l.w")];
     all.extend(inner);
     let found = warnings(&all, &[("start", "l"), ("l", "out"), ("i", "o")]);
     let pointers: Vec<&str> = found.iter().map(|(_, pointer)| pointer.as_str()).collect();
@@ -95,11 +96,11 @@ fn loops_have_the_output_of_their_body() {
 
 #[test]
 fn inputs_of_bodies_have_undeclared_fields() {
-    let start = n("i", "InputNode", json!({"output_schema": {"v": "int"}}));
-    let end = n("o", "OutputNode", json!({"output_map": {"v": "i.loop_history", "w": "i.laid_over"}}));
+    let start = node("i", "InputNode", json!({"output_schema": {"v": "int"}}));
+    let end = node("o", "OutputNode", json!({"output_map": {"v": "i.loop_history", "w": "i.laid_over"}}));
     let body = json!({"nodes": [start, end], "links": [{"source_id": "i", "target_id": "o"}]});
     assert_eq!(
-        warnings(&[input(), n("l", "ForLoopNode", json!({"subworkflow": body}))], &[("start", "l")]),
+        warnings(&[input(), node("l", "ForLoopNode", json!({"subworkflow": body}))], &[("start", "l")]),
         []
     );
 }
@@ -109,7 +110,7 @@ fn paths_that_branch_at_every_step_are_given_up() {
     let names: Vec<(String, String)> = (0..200).map(|i| (format!("a{i}"), format!("b{i}"))).collect();
     let (mut nodes, mut links) = (vec![input()], vec![("start", "a0"), ("start", "b0")]);
     for (a, b) in &names {
-        nodes.extend([n(a, "CoalesceNode", json!({})), n(b, "CoalesceNode", json!({}))]);
+        nodes.extend([node(a, "CoalesceNode", json!({})), node(b, "CoalesceNode", json!({}))]);
     }
     for pair in names.windows(2) {
         let ((a, b), (c, d)) = (&pair[0], &pair[1]);
@@ -123,7 +124,7 @@ fn paths_that_branch_at_every_step_are_given_up() {
 #[test]
 fn templates_can_name_any_upstream_node() {
     let llm = |id: &str, text: &str| {
-        n(id, "SingleLLMCallNode", json!({"user_message": text, "output_schema": {"answer": "string"}}))
+        node(id, "SingleLLMCallNode", json!({"user_message": text, "output_schema": {"answer": "string"}}))
     };
     let codes = |text: &str| -> Vec<Code> {
         let nodes = [input(), llm("a", "{{start.text }}"), llm("b", text), llm("later", "{{ b.answer }}")];
@@ -148,31 +149,31 @@ fn unlinked_nodes_have_no_reference_warnings() {
 fn inputs_that_code_or_templates_use_are_not_reported() {
     let unused = |node: Value| {
         let id = node["id"].as_str().unwrap().to_owned();
-        let found = found(&[input(), node], &[("start", &id)]);
+        let found = diagnose(&[input(), node], &[("start", &id)]);
         found.iter().filter(|d| d.code == Code::InputUnused).count()
     };
-    let python = |code: &str| n("p", "PythonFuncNode", json!({"code": code}));
+    let python = |code: &str| node("p", "PythonFuncNode", json!({"code": code}));
     assert_eq!(unused(python("return {'a': input_model.start.text}")), 0);
     assert_eq!(unused(python("x = 1\nreturn {'a':\ninput_model.start['text']}")), 0);
     assert_eq!(unused(python("return dict(input_model)")), 0);
     assert_eq!(unused(python("return {}")), 1);
-    assert_eq!(unused(n("l", "SingleLLMCallNode", json!({"user_message": "{{start.text}}"}))), 0);
-    assert_eq!(unused(n("l", "SingleLLMCallNode", json!({"user_message": "hello"}))), 1);
-    assert_eq!(unused(n("o", "OutputNode", json!({}))), 0);
-    assert_eq!(unused(n("m", "MergeNode", json!({}))), 0);
-    assert_eq!(unused(n("s", "SlackNotifyNode", json!({"message": "hello"}))), 0);
+    assert_eq!(unused(node("l", "SingleLLMCallNode", json!({"user_message": "{{start.text}}"}))), 0);
+    assert_eq!(unused(node("l", "SingleLLMCallNode", json!({"user_message": "hello"}))), 1);
+    assert_eq!(unused(node("o", "OutputNode", json!({}))), 0);
+    assert_eq!(unused(node("m", "MergeNode", json!({}))), 0);
+    assert_eq!(unused(node("s", "SlackNotifyNode", json!({"message": "hello"}))), 0);
 }
 
 #[test]
 fn contradictory_conditions_are_reported() {
     let never = |conditions: Value| {
-        let router = n("r", "RouterNode", json!({"route_map": {"a": {"conditions": conditions}}}));
+        let router = node("r", "RouterNode", json!({"route_map": {"a": {"conditions": conditions}}}));
         warnings(&[input(), router], &[("start", "r")])
             .iter()
             .any(|(code, _)| *code == Code::RouteNeverMatches)
     };
     let c = |operator: &str, value: Value, junction: &str| json!({"variable": "start.text", "operator": operator, "value": value, "logicalOperator": junction});
-    for (conditions, wanted) in [
+    for (conditions, expected) in [
         (json!([]), false),
         (json!([c("equals", json!("a"), "AND")]), false),
         (json!([c("equals", json!(1), "AND"), c("equals", json!("1"), "AND")]), false),
@@ -192,7 +193,7 @@ fn contradictory_conditions_are_reported() {
         (json!([c("greater_than", json!("many"), "AND")]), true),
         (json!([{"operator": "contains", "value": "x"}]), true),
     ] {
-        assert_eq!(never(conditions.clone()), wanted, "{conditions}");
+        assert_eq!(never(conditions.clone()), expected, "{conditions}");
     }
 }
 
@@ -200,9 +201,9 @@ fn contradictory_conditions_are_reported() {
 fn unknown_nested_keys_are_reported() {
     let policy =
         json!({"policy": {"retry": {"max_atempts": 3}}, "title": "p", "output_schema": {"any": "string"}});
-    let found = warnings(&[input(), n("p", "PythonFuncNode", policy)], &[("start", "p")]);
+    let found = warnings(&[input(), node("p", "PythonFuncNode", policy)], &[("start", "p")]);
     assert_eq!(found, [(Code::ConfigKeyUnknown, "/nodes/1/config/policy/retry/max_atempts".to_owned())]);
-    let planned = n("s", "SlackNotifyNode", json!({"chanel": "x"}));
+    let planned = node("s", "SlackNotifyNode", json!({"chanel": "x"}));
     assert_eq!(warnings(&[input(), planned], &[("start", "s")]), []);
 }
 
@@ -221,10 +222,10 @@ fn gates_without_output(nodes: &[Value], links: &[(&str, &str, Option<&str>)]) -
 fn a_gate_on_one_of_two_exclusive_routes_is_reported() {
     let is = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "equals", "value": value}]});
     let has = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "contains", "value": value}]});
-    let router = |a: Value, b: Value| n("r", "RouterNode", json!({"route_map": {"yes": a, "no": b}}));
-    let gate = |id: &str| n(id, "HumanInterventionNode", json!({}));
-    let fixed = |id: &str| n(id, "StaticValueNode", json!({"values": {"a": 1}}));
-    let coalesce = || n("c", "CoalesceNode", json!({}));
+    let router = |a: Value, b: Value| node("r", "RouterNode", json!({"route_map": {"yes": a, "no": b}}));
+    let gate = |id: &str| node(id, "HumanInterventionNode", json!({}));
+    let fixed = |id: &str| node(id, "StaticValueNode", json!({"values": {"a": 1}}));
+    let coalesce = || node("c", "CoalesceNode", json!({}));
     let (yes, no) = (Some("yes"), Some("no"));
     // Two leaves, one of them behind the gate.
     let apart = [("start", "r", None), ("r", "g", yes), ("r", "s", no)];
@@ -262,10 +263,10 @@ fn a_gate_on_one_of_two_exclusive_routes_is_reported() {
 #[test]
 fn preferences_are_checked_against_predecessors() {
     let codes = |preferences: Value| -> Vec<(Code, String)> {
-        let mut titled = n("id_a", "StaticValueNode", json!({"values": {"x": 1}}));
+        let mut titled = node("id_a", "StaticValueNode", json!({"values": {"x": 1}}));
         titled["title"] = "a".into();
-        let far = n("far", "StaticValueNode", json!({"values": {"x": 1}}));
-        let nodes = [input(), titled, far, n("c", "CoalesceNode", json!({"preferences": preferences}))];
+        let far = node("far", "StaticValueNode", json!({"values": {"x": 1}}));
+        let nodes = [input(), titled, far, node("c", "CoalesceNode", json!({"preferences": preferences}))];
         let found = warnings(&nodes, &[("start", "id_a"), ("start", "far"), ("id_a", "c"), ("start", "c")]);
         found.into_iter().filter(|(code, _)| code.as_str().starts_with("reference")).collect()
     };
@@ -282,7 +283,7 @@ fn preferences_are_checked_against_predecessors() {
 
 #[test]
 fn paths_in_code_are_checked() {
-    let codes = |code: &str| path(&[n("p", "PythonFuncNode", json!({"code": code}))], "p.x");
+    let codes = |code: &str| path(&[node("p", "PythonFuncNode", json!({"code": code}))], "p.x");
     assert_eq!(codes("return {'x': input_model.start.text}"), []);
     assert_eq!(codes("return {'x': input_model.start.txt}"), [Code::ReferenceFieldUnknown]);
     assert_eq!(codes("return {'x': input_model['inn'].text}"), [Code::ReferenceNodeUnknown]);
@@ -292,10 +293,11 @@ fn paths_in_code_are_checked() {
 
 #[test]
 fn inputs_of_bodies_are_known_if_the_loop_declares_them() {
-    let found = |to: &str, map: Value, given: Value, children: bool| -> Vec<Code> {
+    let codes = |to: &str, map: Value, given: Value, children: bool| -> Vec<Code> {
         let (start, end) =
-            (n("i", "InputNode", json!({})), n("o", "OutputNode", json!({"output_map": given})));
-        let step = n("s", "PythonFuncNode", json!({"code": format!("return {{'r': input_model.i.{to}}}")}));
+            (node("i", "InputNode", json!({})), node("o", "OutputNode", json!({"output_map": given})));
+        let step =
+            node("s", "PythonFuncNode", json!({"code": format!("return {{'r': input_model.i.{to}}}")}));
         let mut inner = vec![start, step, end];
         let links = json!([{"source_id": "i", "target_id": "s"}, {"source_id": "s", "target_id": "o"}]);
         let mut config = json!({"input_map": map, "num_iterations": 2});
@@ -307,7 +309,7 @@ fn inputs_of_bodies_are_known_if_the_loop_declares_them() {
         } else {
             config["subworkflow"] = json!({"nodes": std::mem::take(&mut inner), "links": links});
         }
-        nodes.push(n("l", "ForLoopNode", config));
+        nodes.push(node("l", "ForLoopNode", config));
         nodes.extend(inner);
         let text = json!({"nodes": nodes, "links": all}).to_string();
         diagnose_json(text.as_bytes(), &NodeKinds::default()).into_iter().map(|d| d.code).collect()
@@ -315,19 +317,19 @@ fn inputs_of_bodies_are_known_if_the_loop_declares_them() {
     let map = || json!({"v": "start.text"});
     for children in [false, true] {
         for to in ["v", "r", "loop_history.s"] {
-            assert_eq!(found(to, map(), json!({"r": "s.r"}), children), [], "{to}");
+            assert_eq!(codes(to, map(), json!({"r": "s.r"}), children), [], "{to}");
         }
-        assert_eq!(found("w", map(), json!({"r": "s.r"}), children), [Code::ReferenceFieldUnknown]);
+        assert_eq!(codes("w", map(), json!({"r": "s.r"}), children), [Code::ReferenceFieldUnknown]);
         // Without an input map, all inputs are passed on. Without an output map, the output is unknown.
-        assert_eq!(found("w", json!({}), json!({"r": "s.r"}), children), []);
-        assert_eq!(found("w", map(), json!({}), children), []);
+        assert_eq!(codes("w", json!({}), json!({"r": "s.r"}), children), []);
+        assert_eq!(codes("w", map(), json!({}), children), []);
     }
 }
 
 #[test]
 fn variables_of_models_are_checked() {
     let codes = |config: Value| -> Vec<(Code, String)> {
-        warnings(&[input(), n("m", "SingleLLMCallNode", config)], &[("start", "m")])
+        warnings(&[input(), node("m", "SingleLLMCallNode", config)], &[("start", "m")])
     };
     let at = |field: &str| (Code::ReferenceFieldUnknown, format!("/nodes/1/config/{field}"));
     let history =
