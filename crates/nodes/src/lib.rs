@@ -5,7 +5,7 @@
 mod catalog;
 mod config;
 mod data_flow;
-mod kinds;
+pub mod kinds;
 mod node_kinds;
 mod registry;
 mod text;

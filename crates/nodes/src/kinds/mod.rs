@@ -1,5 +1,5 @@
 //! The kinds of nodes, one file each. A new kind is a file in this folder and two lines here: its module and its entry
-//! in [`runnable_kinds`].
+//! in `runnable_kinds`. The module of a kind with side effects is public, for its executor in the engine.
 
 mod coalesce;
 mod for_loop;
@@ -7,7 +7,7 @@ mod human_intervention;
 mod input;
 mod merge;
 mod output;
-pub(crate) mod python_func;
+pub mod python_func;
 mod router;
 mod static_value;
 
