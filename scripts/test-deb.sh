@@ -37,7 +37,7 @@ dpkg --install /sluice.deb >/tmp/dpkg.log 2>&1 || { cat /tmp/dpkg.log; exit 1; }
 dpkg --verify sluice
 getent passwd sluice | grep -q ':/var/lib/sluice:/usr/sbin/nologin$'
 [ "$(stat -c '%a %U' /etc/sluice/sluice.env)" = "600 root" ]
-for licence in LICENSE-APACHE LICENSE-MIT copyright; do [ -s "/usr/share/doc/sluice/$licence" ]; done
+for license in LICENSE-APACHE LICENSE-MIT copyright; do [ -s "/usr/share/doc/sluice/$license" ]; done
 
 step "the service"
 unit=$(dpkg --listfiles sluice | grep '/sluice.service$')

@@ -51,10 +51,10 @@ fn is_dead(process: u32) -> bool {
 fn busiest(parent: u32) -> Result<u32, Failure> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
-        for process in numbered("/proc")? {
+        for process in numeric_entries("/proc")? {
             let is_child = |fields: Vec<String>| fields[1] == parent.to_string();
             if stat(&process).is_some_and(is_child)
-                && numbered(&format!("/proc/{process}/task"))?.iter().any(|thread| {
+                && numeric_entries(&format!("/proc/{process}/task"))?.iter().any(|thread| {
                     stat(&format!("{process}/task/{thread}")).is_some_and(|fields| fields[0] == "R")
                 })
             {
@@ -66,7 +66,7 @@ fn busiest(parent: u32) -> Result<u32, Failure> {
 }
 
 /// Lists the entries of a folder that are numbers.
-fn numbered(folder: &str) -> Result<Vec<String>, Failure> {
+fn numeric_entries(folder: &str) -> Result<Vec<String>, Failure> {
     let names = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     Ok(names.filter(|name| name.parse::<u32>().is_ok()).collect())
 }

@@ -6,7 +6,7 @@ fn node(id: &str, kind: &str, config: Value) -> Value {
     json!({"id": id, "title": id, "node_type": kind, "config": config, "coordinates": {"x": 0, "y": 0}})
 }
 
-fn fixed(id: &str) -> Value {
+fn static_value(id: &str) -> Value {
     node(id, "StaticValueNode", json!({"values": {"text": format!("what {id} says")}}))
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn twelve() -> Value {
             json!({"output_map": {"y": "c.text"}, "output_schema": {"y": "string"}}),
         ),
     ];
-    nodes.extend(["a1", "a2", "a3", "a4", "b1", "b2", "b3"].map(fixed));
+    nodes.extend(["a1", "a2", "a3", "a4", "b1", "b2", "b3"].map(static_value));
     let mut links = vec![link("input", "r"), link("c", "output")];
     links.push(json!({"source_id": "r", "target_id": "a1", "source_handle": "yes"}));
     links.extend(["a2", "a3", "a4"].map(|id| link("input", id)));
@@ -50,13 +50,13 @@ pub(crate) fn twelve() -> Value {
 pub(crate) fn fan() -> Value {
     let ids: Vec<String> = (0..200).map(|number| format!("n{number}")).collect();
     let mut nodes = vec![input(), node("m", "MergeNode", json!({}))];
-    nodes.extend(ids.iter().map(|id| fixed(id)));
+    nodes.extend(ids.iter().map(|id| static_value(id)));
     let links = ids.iter().flat_map(|id| [link("input", id), link(id, "m")]).collect();
     workflow("a fan", nodes, links)
 }
 
 /// An input and a gate.
-pub(crate) fn gated() -> Value {
+pub(crate) fn gate() -> Value {
     let gate = node("gate", "HumanInterventionNode", json!({"message": "please look"}));
     workflow("a gate", vec![input(), gate], vec![link("input", "gate")])
 }
@@ -68,9 +68,10 @@ pub(crate) fn busy() -> Value {
 }
 
 /// A DAG of `size` nodes in layers of ten, each linked to three of the next layer.
-pub(crate) fn layered(size: usize) -> Value {
+pub(crate) fn layers(size: usize) -> Value {
     let id = |number: usize| format!("n{number}");
-    let nodes = (0..size).map(|number| if number == 0 { input() } else { fixed(&id(number)) }).collect();
+    let nodes =
+        (0..size).map(|number| if number == 0 { input() } else { static_value(&id(number)) }).collect();
     let name = |number: usize| if number == 0 { "input".to_owned() } else { id(number) };
     let links = (0..size).flat_map(|source| {
         let targets = (0..3).map(move |step| source - source % 10 + 10 + (source + step) % 10);

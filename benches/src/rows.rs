@@ -49,7 +49,7 @@ pub(crate) fn measure(name: &str, args: &Args) -> Result<Vec<Row>, Failure> {
         "slow_clients" => slow_clients(args).map(|row| vec![row]),
         "cancel" => cancel(args).map(|row| vec![row]),
         "keys" => key_rejection(args).map(|row| vec![row]),
-        "paused" => paused(args).map(|row| vec![row]),
+        "paused" => paused_runs(args).map(|row| vec![row]),
         "lists" => lists(args),
         _ => Err(format!("unknown group {name}; use {}", NAMES.join(", ")).into()),
     }
@@ -193,7 +193,7 @@ fn fan(args: &Args) -> Result<Row, Failure> {
 
 fn plan() -> Result<Row, Failure> {
     let time = |size: usize, repetitions: usize| -> Result<f64, Failure> {
-        let text = definitions::layered(size)["definition"].to_string();
+        let text = definitions::layers(size)["definition"].to_string();
         let mut times = Vec::new();
         for _ in 0..repetitions {
             let begin = Instant::now();
@@ -240,7 +240,7 @@ fn lists(args: &Args) -> Result<Vec<Row>, Failure> {
 }
 
 /// Memory of a server with many paused runs.
-fn paused(args: &Args) -> Result<Row, Failure> {
+fn paused_runs(args: &Args) -> Result<Row, Failure> {
     let mut site = Site::start_paused(args)?;
     site.restart_with(args, 1)?;
     let idle = site.server.resident()?;

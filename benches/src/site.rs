@@ -33,7 +33,7 @@ impl Site {
 
     /// Starts a server with one run that is paused at a gate.
     pub(crate) fn start_paused(args: &Args) -> Result<Self, Failure> {
-        let site = Self::start(args, &definitions::gated())?;
+        let site = Self::start(args, &definitions::gate())?;
         let path = format!("/wf/{}/start_run/?wait_seconds=10", site.workflow);
         let start = request("POST", &path, &definitions::inputs());
         // The response is 202, which `send` would take for a failure.

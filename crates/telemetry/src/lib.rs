@@ -102,7 +102,7 @@ impl TraceExporter {
         // A thread instead of a blocking task, because the runtime would wait for the task at exit.
         std::thread::spawn(move || {
             let result = self.0.shutdown_with_timeout(timeout);
-            // After the timeout nobody receives the result.
+            // After the timeout the receiver is gone.
             let _ = sender.send(result);
         });
         match tokio::time::timeout(timeout, receiver).await {

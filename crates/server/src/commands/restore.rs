@@ -131,7 +131,8 @@ impl Unpacked {
         let mut archive = tar::Archive::new(io::BufReader::with_capacity(1 << 20, archive));
         let (mut manifest, mut checksums, mut expected) = (None, Checksums::default(), None);
         for entry in archive.entries()? {
-            let content = entry.map_err(|_| if manifest.is_none() { not_a_backup() } else { truncated() })?;
+            let content =
+                entry.map_err(|_| if manifest.is_none() { not_a_backup() } else { truncated_archive() })?;
             let entry = parse_entry(&content).filter(|_| expected.is_none()).ok_or_else(not_a_backup)?;
             if manifest.is_none() && entry != Entry::Manifest {
                 return Err(not_a_backup());
@@ -200,7 +201,7 @@ enum UnpackError {
 
 impl From<io::Error> for UnpackError {
     fn from(error: io::Error) -> Self {
-        if error.kind() == io::ErrorKind::UnexpectedEof { truncated() } else { Self::Io(error) }
+        if error.kind() == io::ErrorKind::UnexpectedEof { truncated_archive() } else { Self::Io(error) }
     }
 }
 
@@ -208,7 +209,7 @@ fn not_a_backup() -> UnpackError {
     UnpackError::Invalid("is not a backup of sluice".to_owned())
 }
 
-fn truncated() -> UnpackError {
+fn truncated_archive() -> UnpackError {
     UnpackError::Invalid("is truncated or corrupt".to_owned())
 }
 

@@ -110,7 +110,7 @@ pub(super) struct ConnectionArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct ExecutionArgs {
-    /// Maximum number of concurrent runs. Further runs are PENDING and start in turns across workflows. Paused runs
+    /// Maximum number of concurrent runs. Further runs are PENDING, and workflows share the slots fairly. Paused runs
     /// don't count.
     #[arg(long, env = "SLUICE_MAX_CONCURRENT_RUNS", default_value_t = 1_000, value_parser = at_least_one())]
     max_concurrent_runs: u64,
@@ -118,7 +118,7 @@ pub(super) struct ExecutionArgs {
     #[arg(long, env = "SLUICE_MAX_CONCURRENT_RUNS_PER_WORKFLOW", default_value_t = 1_000,
         value_parser = at_least_one())]
     max_concurrent_runs_per_workflow: u64,
-    /// Maximum number of concurrent Python nodes. Further nodes are PENDING and start in turns across workflows. 0 means
+    /// Maximum number of concurrent Python nodes. Further nodes are PENDING, and workflows share the slots fairly. 0 means
     /// as many as Python workers.
     #[arg(long, env = "SLUICE_MAX_CONCURRENT_NODES", default_value_t = 0)]
     max_concurrent_nodes: u64,
