@@ -12,6 +12,7 @@ mod change;
 mod connection;
 mod database;
 mod datasets;
+pub mod durable_fs;
 mod entity;
 mod error;
 mod explain;

@@ -13,6 +13,7 @@ use crate::connection::options::Target;
 use crate::connection::paths::{beside, replacement_of};
 use crate::connection::schema::{self, Misfit};
 use crate::connection::{self, Use, close_connection};
+use crate::durable_fs::{parent, sync_folder};
 use crate::entity::workflow;
 use crate::error::{OpenError, is_not_a_database};
 
@@ -134,7 +135,7 @@ impl Replacing {
         let incoming = beside(&self.path, ".incoming");
         File::open(&incoming)?.sync_all()?;
         std::fs::rename(&incoming, replacement_of(&self.path))?;
-        sync_folder(&self.path)
+        sync_folder(parent(&self.path))
     }
 
     /// Puts the new database in its place. What was there is gone.
@@ -147,9 +148,9 @@ impl Replacing {
         for end in ["-wal", "-shm", "-journal", ""] {
             remove(&beside(&self.path, end))?;
         }
-        sync_folder(&self.path)?;
+        sync_folder(parent(&self.path))?;
         std::fs::rename(replacement_of(&self.path), &self.path)?;
-        sync_folder(&self.path)
+        sync_folder(parent(&self.path))
     }
 }
 
@@ -158,11 +159,6 @@ fn remove(path: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Makes the names beside a file durable.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Looks at every page, and at what is in them.

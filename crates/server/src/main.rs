@@ -2,7 +2,6 @@
 
 mod cli;
 mod commands;
-mod durable_fs;
 mod error;
 mod failpoint;
 mod http_server;

@@ -11,6 +11,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use sluice_api::FILE_FOLDERS;
+use sluice_persistence::durable_fs::{parent, sync_folder};
 use sluice_persistence::{OpenError, Replacing, SqliteFile};
 
 use super::backup_archive::{
@@ -18,7 +19,6 @@ use super::backup_archive::{
 };
 use crate::cli::output::{count, print_error, print_line};
 use crate::cli::{BACKUP_UNSUPPORTED, StorageArgs};
-use crate::durable_fs::{parent, sync_folder};
 use crate::error::{Error, Result, io_error};
 use crate::failpoint::reach;
 
@@ -151,7 +151,7 @@ impl Unpacked {
                 return Err(UnpackError::Invalid(format!("contains {} twice", entry.path())));
             }
         }
-        let expected = expected.as_deref().and_then(Checksums::from_text).ok_or_else(truncated)?;
+        let expected = expected.as_deref().and_then(Checksums::from_text).ok_or_else(truncated_archive)?;
         if let Some(path) = checksums.first_difference(&expected) {
             return Err(UnpackError::Invalid(format!("is corrupt: the checksum of {path} does not match")));
         }

@@ -9,9 +9,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sluice_domain::guard;
 use sluice_domain::transfer::{self, Form};
+use sluice_persistence::durable_fs;
 use uuid::Uuid;
-
-use crate::durable_fs;
 
 /// Maximum length of the workflow name in a file name, in characters.
 const MAX_SLUG: usize = 60;

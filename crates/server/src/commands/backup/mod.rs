@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 use sluice_api::FILE_FOLDERS;
 use sluice_engine::clock;
+use sluice_persistence::durable_fs::{parent, sync_folder};
 use sluice_persistence::{Snapshot, SqliteFile};
 use tempfile::TempPath;
 use uuid::Uuid;
@@ -21,7 +22,6 @@ use super::backup_archive::{
 };
 use crate::cli::output::{count, print_error, print_line};
 use crate::cli::{BACKUP_UNSUPPORTED, StorageArgs};
-use crate::durable_fs::{parent, sync_folder};
 use crate::error::{Error, Result, io_error};
 use crate::failpoint::reach;
 use staging::Staging;

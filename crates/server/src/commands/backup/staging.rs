@@ -4,9 +4,8 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sluice_persistence::durable_fs::parent;
 use tempfile::TempDir;
-
-use crate::durable_fs::parent;
 
 /// Prefix of the names of staging folders.
 const PREFIX: &str = ".sluice-backup-";
