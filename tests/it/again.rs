@@ -117,7 +117,7 @@ async fn a_rerun_says_what_it_cannot_do(app: App) {
 
 async fn a_declined_gate_asks_again(app: App) {
     let run = app.start_to_pause(&gated("gated")).await;
-    app.settle(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
+    app.pause_decide(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
     app.run_until(&run, "CANCELED").await;
     let again = app.post(&format!("/run/{run}/rerun/"), &json!({"from_node": "output_node"})).await.ok();
     app.run_until(&id_of(&again), "PAUSED").await;

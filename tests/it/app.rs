@@ -376,12 +376,12 @@ impl App {
         run
     }
 
-    pub(crate) async fn settle(&self, run: &str, body: &Value) -> Answer {
+    pub(crate) async fn pause_decide(&self, run: &str, body: &Value) -> Answer {
         self.post(&format!("/wf/process_pause_action/{run}/"), body).await
     }
 
     pub(crate) async fn approve(&self, run: &str) -> Value {
-        self.settle(run, &json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"})).await.ok()
+        self.pause_decide(run, &json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"})).await.ok()
     }
 }
 

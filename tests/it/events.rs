@@ -78,7 +78,7 @@ async fn a_stream_stays_open_over_a_pause(app: App) {
     app.approve(&run).await;
     all.extend(stream.rest().await);
     check_numbers(&all, 0);
-    let settled = all.iter().find(|message| message.event == "pause_settled").expect("a decision");
+    let settled = all.iter().find(|message| message.event == "pause_decided").expect("a decision");
     assert_eq!((&settled.data["action"], &settled.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
     assert_eq!(all.last().expect("an end").event, "run_completed");
 }

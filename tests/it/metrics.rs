@@ -17,7 +17,7 @@ use crate::store::Kind;
 on_both_stores!(
     everything_is_counted,
     what_waits_is_seen_after_a_restart_too,
-    nodes_that_wait_for_a_place_are_seen,
+    counts_nodes_waiting_for_a_slot,
     a_batch_is_counted_with_its_rows,
     a_store_that_can_not_be_written_is_seen,
 );
@@ -109,7 +109,7 @@ async fn everything_is_counted(app: App) {
     let run = app.start_run(&stuck, &run_body(1)).await;
     app.run_until(&run, "RUNNING").await;
     eventually("a node to be at work", async || {
-        (scrape(&app).await.get("sluice_places_taken", &[("of", "nodes")]) == 1.0).then_some(())
+        (scrape(&app).await.get("sluice_concurrency_in_use", &[("of", "nodes")]) == 1.0).then_some(())
     })
     .await;
     assert_eq!(scrape(&app).await.runs("running"), 1.0);
@@ -119,7 +119,7 @@ async fn everything_is_counted(app: App) {
 
     let after = eventually("the canceled run to be counted", async || {
         let now = scrape(&app).await;
-        (now.ended("canceled") == 1.0 && now.get("sluice_places_taken", &[("of", "nodes")]) == 0.0)
+        (now.ended("canceled") == 1.0 && now.get("sluice_concurrency_in_use", &[("of", "nodes")]) == 0.0)
             .then_some(now)
     })
     .await;
@@ -163,7 +163,7 @@ async fn what_waits_is_seen_after_a_restart_too(app: App) {
     assert_eq!(now.ended("canceled"), 1.0);
 }
 
-async fn nodes_that_wait_for_a_place_are_seen(app: App) {
+async fn counts_nodes_waiting_for_a_slot(app: App) {
     let app =
         counting(app, &[("SLUICE_MAX_CONCURRENT_NODES", "1"), ("SLUICE_MAX_CONCURRENT_RUNS", "2")]).await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
@@ -173,9 +173,9 @@ async fn nodes_that_wait_for_a_place_are_seen(app: App) {
     }
     eventually("three runs and a node to wait", async || {
         let now = scrape(&app).await;
-        let places = |what: &str, of: &str| now.get(&format!("sluice_places{what}"), &[("of", of)]);
-        let runs = (places("", "runs"), places("_taken", "runs"), places("_waiting", "runs"));
-        let nodes = (places("", "nodes"), places("_taken", "nodes"), places("_waiting", "nodes"));
+        let slots = |what: &str, of: &str| now.get(&format!("sluice_concurrency_{what}"), &[("of", of)]);
+        let runs = (slots("limit", "runs"), slots("in_use", "runs"), slots("waiting", "runs"));
+        let nodes = (slots("limit", "nodes"), slots("in_use", "nodes"), slots("waiting", "nodes"));
         (runs == (2.0, 2.0, 3.0) && nodes == (1.0, 1.0, 1.0)).then_some(())
     })
     .await;
@@ -184,8 +184,8 @@ async fn nodes_that_wait_for_a_place_are_seen(app: App) {
     }
     eventually("nothing to wait", async || {
         let now = scrape(&app).await;
-        let left = ["_taken", "_waiting"]
-            .map(|what| ["runs", "nodes"].map(|of| now.get(&format!("sluice_places{what}"), &[("of", of)])));
+        let left = ["in_use", "waiting"]
+            .map(|what| ["runs", "nodes"].map(|of| now.get(&format!("sluice_concurrency_{what}"), &[("of", of)])));
         (left == [[0.0; 2]; 2]).then_some(())
     })
     .await;

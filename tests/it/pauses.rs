@@ -14,8 +14,8 @@ on_both_stores!(
     decline_ends_the_run_when_no_leaf_gave_anything,
     decline_completes_the_run_when_another_leaf_gave_something,
     a_coalesce_below_a_declined_gate_takes_another_branch,
-    two_gates_wait_at_once_and_are_settled_by_name,
-    without_a_name_the_oldest_pause_is_settled,
+    two_gates_wait_at_once_and_are_decided_by_name,
+    without_a_name_the_oldest_pause_is_decided,
     one_gate_after_another,
     a_gate_that_blocks_everything_holds_what_has_not_started,
     a_failure_beside_a_gate,
@@ -66,7 +66,7 @@ async fn a_run_waits_at_a_gate(app: App) {
 
 async fn approve_lays_the_inputs_over_what_waited(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    let settled = app.settle(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
+    let settled = app.pause_decide(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
     assert_eq!(settled["id"], json!(run));
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["gate"], json!({"before": {"k": "v"}, "note": "ok"}));
@@ -81,7 +81,7 @@ async fn approve_lays_the_inputs_over_what_waited(app: App) {
 
     // Only the top-level keys are laid over: a given key replaces the whole value.
     let run = app.start_to_pause(&gated("g2")).await;
-    app.settle(&run, &decision("APPROVE", json!({"before": {"new": 1}}))).await.ok();
+    app.pause_decide(&run, &decision("APPROVE", json!({"before": {"new": 1}}))).await.ok();
     let done = eventually("an end", async || {
         let now = app.read_run(&run).await;
         now["end_time"].is_string().then_some(now)
@@ -97,7 +97,7 @@ async fn override_gives_the_inputs_alone(app: App) {
         chain(&["input_node", "gate", "output_node"]),
     );
     let run = app.start_to_pause(&body).await;
-    app.settle(&run, &decision("OVERRIDE", json!({"mine": [1, null]}))).await.ok();
+    app.pause_decide(&run, &decision("OVERRIDE", json!({"mine": [1, null]}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["gate"], json!({"mine": [1, null]}));
     assert_eq!(done["outputs"]["output_node"], json!({"gate": {"mine": [1, null]}}));
@@ -106,7 +106,7 @@ async fn override_gives_the_inputs_alone(app: App) {
 
 async fn decline_ends_the_run_when_no_leaf_gave_anything(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    app.settle(&run, &decision("DECLINE", json!({}))).await.ok();
+    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "CANCELED").await;
     for node in ["after", "output_node"] {
         assert_eq!(task(&done, node)["status"], "CANCELED", "{node}");
@@ -121,7 +121,7 @@ async fn decline_completes_the_run_when_another_leaf_gave_something(app: App) {
     body["definition"]["nodes"].as_array_mut().expect("nodes").push(fixed("side", json!({"k": 1})));
     body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
     let run = app.start_to_pause(&body).await;
-    app.settle(&run, &decision("DECLINE", json!({}))).await.ok();
+    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["side"], json!({"k": 1}));
     assert_eq!(task(&done, "after")["status"], "CANCELED");
@@ -149,13 +149,13 @@ async fn a_coalesce_below_a_declined_gate_takes_another_branch(app: App) {
     );
     for (action, wanted) in [("APPROVE", "better"), ("DECLINE", "plain")] {
         let run = app.start_to_pause(&body).await;
-        app.settle(&run, &decision(action, json!({}))).await.ok();
+        app.pause_decide(&run, &decision(action, json!({}))).await.ok();
         let done = app.run_until(&run, "COMPLETED").await;
         assert_eq!(done["outputs"]["output_node"]["out"], wanted, "{action}");
     }
 }
 
-async fn two_gates_wait_at_once_and_are_settled_by_name(app: App) {
+async fn two_gates_wait_at_once_and_are_decided_by_name(app: App) {
     let run = app.start_to_pause(&two_gates("g")).await;
     let paused = app.read_run(&run).await;
     for node in ["g1", "g2"] {
@@ -163,7 +163,7 @@ async fn two_gates_wait_at_once_and_are_settled_by_name(app: App) {
     }
     assert_eq!(history(&app, &run).await.len(), 2);
 
-    app.settle(&run, &at("g2", decision("APPROVE", json!({"by": "second"})))).await.ok();
+    app.pause_decide(&run, &at("g2", decision("APPROVE", json!({"by": "second"})))).await.ok();
     let half = eventually("the branch of g2 to end", async || {
         let now = app.read_run(&run).await;
         (now["status"] == "PAUSED" && task(&now, "s2")["status"] == "COMPLETED").then_some(now)
@@ -176,15 +176,15 @@ async fn two_gates_wait_at_once_and_are_settled_by_name(app: App) {
     let listed = app.get("/wf/paused_workflows/").await.ok();
     assert_eq!(listed[0]["current_pause"]["node_id"], "g1", "{listed}");
 
-    app.settle(&run, &at("g2", decision("APPROVE", json!({})))).await.problem(400);
-    app.settle(&run, &at("s1", decision("APPROVE", json!({})))).await.problem(400);
-    app.settle(&run, &at("g1", decision("APPROVE", json!({})))).await.ok();
+    app.pause_decide(&run, &at("g2", decision("APPROVE", json!({})))).await.problem(400);
+    app.pause_decide(&run, &at("s1", decision("APPROVE", json!({})))).await.problem(400);
+    app.pause_decide(&run, &at("g1", decision("APPROVE", json!({})))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["all"], json!({"s1": {"k": "one"}, "s2": {"k": "two"}}));
     assert_eq!(done["outputs"]["g2"]["by"], "second");
 }
 
-async fn without_a_name_the_oldest_pause_is_settled(app: App) {
+async fn without_a_name_the_oldest_pause_is_decided(app: App) {
     // `late` opens only when `early` waits already: a gate behind a slow node.
     let body = workflow(
         "g",
@@ -213,13 +213,13 @@ async fn one_gate_after_another(app: App) {
         chain(&["input_node", "g1", "g2", "output_node"]),
     );
     let run = app.start_to_pause(&body).await;
-    app.settle(&run, &at("g1", decision("APPROVE", json!({"note": "first"})))).await.ok();
+    app.pause_decide(&run, &at("g1", decision("APPROVE", json!({"note": "first"})))).await.ok();
     eventually("the second gate", async || {
         let now = app.read_run(&run).await;
         (now["status"] == "PAUSED" && task(&now, "g2")["status"] == "PAUSED").then_some(())
     })
     .await;
-    app.settle(&run, &decision("APPROVE", json!({}))).await.ok();
+    app.pause_decide(&run, &decision("APPROVE", json!({}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"]["n"], "first");
     assert_eq!(history(&app, &run).await.len(), 2);
@@ -264,7 +264,7 @@ async fn of_simultaneous_decisions_one_wins(app: App) {
         .collect();
     let mut winners = Vec::new();
     for (n, answer) in
-        join_all(bodies.iter().map(|body| app.settle(&run, body))).await.into_iter().enumerate()
+        join_all(bodies.iter().map(|body| app.pause_decide(&run, body))).await.into_iter().enumerate()
     {
         if answer.status == 200 {
             winners.push(n);
@@ -281,19 +281,19 @@ async fn of_simultaneous_decisions_one_wins(app: App) {
 
 async fn a_decision_needs_an_open_pause(app: App) {
     let done = app.create_and_run(&plain("p"), &run_body("hi")).await;
-    app.settle(&id_of(&done), &decision("APPROVE", json!({}))).await.problem(400);
+    app.pause_decide(&id_of(&done), &decision("APPROVE", json!({}))).await.problem(400);
     assert_eq!(history(&app, &id_of(&done)).await, Vec::<Value>::new());
 
     let run = app.start_to_pause(&gated("g")).await;
-    app.settle(&run, &at("nobody", decision("APPROVE", json!({})))).await.problem(400);
+    app.pause_decide(&run, &at("nobody", decision("APPROVE", json!({})))).await.problem(400);
     app.approve(&run).await;
     app.run_until(&run, "COMPLETED").await;
-    app.settle(&run, &decision("APPROVE", json!({}))).await.problem(400);
+    app.pause_decide(&run, &decision("APPROVE", json!({}))).await.problem(400);
 }
 
 async fn a_decision_is_checked(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    let mut pointers = app.settle(&run, &json!({})).await.pointers();
+    let mut pointers = app.pause_decide(&run, &json!({})).await.pointers();
     pointers.sort();
     assert_eq!(pointers, ["/action", "/inputs", "/user_id"]);
     for (member, wrong) in [
@@ -307,7 +307,7 @@ async fn a_decision_is_checked(app: App) {
     ] {
         let mut body = decision("APPROVE", json!({}));
         body[member] = wrong;
-        let pointers = app.settle(&run, &body).await.pointers();
+        let pointers = app.pause_decide(&run, &body).await.pointers();
         assert_eq!(pointers, [format!("/{member}")], "{body}");
     }
     assert_eq!(app.read_run(&run).await["status"], "PAUSED", "a refused decision decides nothing");

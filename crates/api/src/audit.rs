@@ -119,8 +119,8 @@ pub(crate) fn run_called_off(snapshot: &Snapshot) -> Vec<Changed> {
     if snapshot.record.batch_row.is_some() { Vec::new() } else { run(snapshot) }
 }
 
-/// A pause that was settled, with the decision and whose it is.
-pub(crate) fn settled(pause_id: &str, action: PauseAction, person: &str) -> Changed {
+/// A pause that a person decided, with the decision and whose it is.
+pub(crate) fn pause_decision(pause_id: &str, action: PauseAction, person: &str) -> Changed {
     let after = Some(format!("{} by {person}", action.as_str()));
     Changed { before: Some("open".to_owned()), after, ..Changed::made("pause", pause_id) }
 }

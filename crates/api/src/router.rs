@@ -90,7 +90,7 @@ tables! {
         Some(RunsWrite) => runs::again / run_rerun,
         Some(RunsWrite) => runs::again / run_retry,
         Some(ApprovalsRead) => pauses / paused_workflow_list,
-        Some(ApprovalsWrite) => pauses / pause_settle,
+        Some(ApprovalsWrite) => pauses / pause_decide,
         Some(ApprovalsRead) => pauses / pause_history,
         Some(ApprovalsRead) => pause_events / pause_events,
         Some(WorkflowsRead) => catalogue / node_type_list,

@@ -277,7 +277,7 @@ pub enum RunEventType {
     /// A batch was accepted.
     BatchStarted,
     /// The first rows of a batch are about to begin.
-    BatchBegun,
+    RowsStarted,
     /// Every row of a batch has ended, well or not.
     BatchCompleted,
     /// A node that runs outside of the server's own work is ready and waits for a place.
@@ -299,7 +299,7 @@ pub enum RunEventType {
     /// The run came to a gate.
     PauseOpened,
     /// A person decided on a gate.
-    PauseSettled,
+    PauseDecided,
     /// Nothing can run before a person decides.
     RunPaused,
     /// A person decided, the run goes on.

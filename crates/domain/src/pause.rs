@@ -89,13 +89,13 @@ pub struct Pause {
     /// When the gate closed.
     pub opened_at: DateTime<Utc>,
     /// The decision, and when it was made; none while the pause is open.
-    pub settled: Option<(PauseDecision, DateTime<Utc>)>,
+    pub decided: Option<(PauseDecision, DateTime<Utc>)>,
 }
 
 impl Pause {
     /// Whether nobody has decided yet and the run still waits for it.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.settled.is_none()
+        self.decided.is_none()
     }
 }

@@ -194,7 +194,7 @@ impl Engine {
     ///
     /// # Errors
     /// When there is no such run or no such open pause, or the store gives no answer.
-    pub async fn run_settle(
+    pub async fn pause_decide(
         &self,
         run_id: Uuid,
         node_id: Option<String>,
@@ -203,7 +203,7 @@ impl Engine {
     ) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         uninterrupted(async move {
-            let settle = Input::Settle(node_id, decision);
+            let settle = Input::Decide(node_id, decision);
             let snapshot = engine.tell_once(run_id, &settle, remember.as_ref()).await?;
             engine.dispatch(run_id, snapshot.record.workflow_id);
             Ok(snapshot)

@@ -80,7 +80,7 @@ impl Journal {
         let (run, first) = (commit.record.id, commit.first);
         let events: Option<Arc<[Event]>> = self.has_listeners(run).then(|| commit.events.as_slice().into());
         let is_pause =
-            |event: &Event| matches!(event, Event::PauseOpened { .. } | Event::PauseSettled { .. });
+            |event: &Event| matches!(event, Event::PauseOpened { .. } | Event::PauseDecided { .. });
         let has_pauses = commit.events.iter().any(is_pause) || commit.record.status.is_terminal();
         // A row that ends, or waits for a person, leaves room for the next.
         let at_rest = commit.record.status.is_terminal() || commit.record.status == RunStatus::Paused;

@@ -107,7 +107,7 @@ def until(run: Run, kind: RunEventType) -> None:
     raise AssertionError(f"no {kind}")
 
 
-def settle(run: Run, action: PauseAction) -> None:
+def decide(run: Run, action: PauseAction) -> None:
     reviewer = Fields.from_dict({"reviewer": "Grace"})
     body = ResumeRunRequest(inputs=reviewer, user_id="grace", action=action, comments="seen")
     given(process_pause_action.sync(run.id, client=client, body=body))
@@ -128,9 +128,9 @@ def approvals(workflow: Workflow) -> list[Run]:
     assert waiting.input_data is not None
     assert waiting.input_data["order"] == {"customer": "Bea", "amount": 120}
 
-    settle(declined, PauseAction.DECLINE)
+    decide(declined, PauseAction.DECLINE)
     until(declined, RunEventType.RUN_CANCELED)
-    settle(approved, PauseAction.APPROVE)
+    decide(approved, PauseAction.APPROVE)
     until(approved, RunEventType.RUN_COMPLETED)
     done = given(get_run.sync(approved.id, client=client))
     assert done.status is RunStatus.COMPLETED

@@ -75,7 +75,7 @@ async function until(run: Run, type: RunEventType): Promise<void> {
   assert.fail(`no ${type}`);
 }
 
-async function settle(run: Run, action: PauseAction): Promise<void> {
+async function decide(run: Run, action: PauseAction): Promise<void> {
   const body = { action, user_id: 'grace', inputs: { reviewer: 'Grace' }, comments: 'seen' };
   await processPauseAction({ client, path: { run_id: run.id }, body, throwOnError: true });
 }
@@ -95,9 +95,9 @@ const waiting = paused.data.find(({ run }) => run.id === approved.id);
 assert.equal(waiting?.current_pause.pause_message, 'Please check.');
 assert.deepEqual(waiting.current_pause.input_data?.['order'], { customer: 'Bea', amount: 120 });
 
-await settle(declined, 'DECLINE');
+await decide(declined, 'DECLINE');
 await until(declined, 'run_canceled');
-await settle(approved, 'APPROVE');
+await decide(approved, 'APPROVE');
 await until(approved, 'run_completed');
 const done = await getRun({ client, path: { run_id: approved.id }, throwOnError: true });
 assert.equal(done.data.status, 'COMPLETED');

@@ -104,7 +104,7 @@ impl PauseHistory {
     fn of(run_id: Uuid, pause: &Pause, occurrence: usize) -> Self {
         let node_id = pause.task.node.clone();
         let number = if occurrence > 1 { format!("_{occurrence}") } else { String::new() };
-        let (decision, at) = pause.settled.as_ref().map(|(decision, at)| (decision, *at)).unzip();
+        let (decision, at) = pause.decided.as_ref().map(|(decision, at)| (decision, *at)).unzip();
         Self {
             id: format!("PH_{run_id}_{node_id}{number}"),
             run_id,
@@ -198,7 +198,7 @@ fn pinned(version: &sluice_persistence::VersionRow, name: &str) -> Result<Box<Ra
 
 /// List the pauses of a run.
 ///
-/// Open and settled, the newest first: who settled them, when, how and with which words.
+/// Open and decided, the newest first: who decided them, when, how and with which words.
 #[utoipa::path(
     get, path = "/wf/pause_history/{run_id}/", tag = "pauses", operation_id = "listPauseHistory",
     params(RunId),
@@ -216,9 +216,9 @@ pub(crate) async fn pause_history(
     Ok(Answer(pauses.into_iter().map(|(pause, _)| pause).collect()))
 }
 
-/// Settle a pause.
+/// Decide a pause.
 ///
-/// Settles the pause at `node_id`, or without one the oldest open pause, and lets the run go on. Of several
+/// Decides the pause at `node_id`, or without one the oldest open pause, and lets the run go on. Of several
 /// calls at once exactly one wins. What was answered survives a crash. With an API key `user_id` is the key's own name,
 /// unless the key may act for others.
 #[utoipa::path(
@@ -230,7 +230,7 @@ pub(crate) async fn pause_history(
         RunMissing, BodyProblems, NoOpenPause, ServerProblems,
     )
 )]
-pub(crate) async fn pause_settle(
+pub(crate) async fn pause_decide(
     State(state): State<AppState>,
     RunId(id): RunId,
     caller: Caller,
@@ -243,18 +243,18 @@ pub(crate) async fn pause_settle(
     };
     let (node_id, decision): (_, PauseDecision) = request.into();
     caller.acts_for(&decision.user_id)?;
-    let remember = keep_change(&state, id, &once, settled).await?;
-    let settled = state.engine.run_settle(id, node_id, decision, remember).await;
-    let snapshot = settled.map_err(|error| Resource::Run.engine(error))?;
+    let remember = keep_change(&state, id, &once, decision_changes).await?;
+    let decided = state.engine.pause_decide(id, node_id, decision, remember).await;
+    let snapshot = decided.map_err(|error| Resource::Run.engine(error))?;
     let version = state.db.version(snapshot.record.version_id).await?;
     run_view(&snapshot, version).map(Answer)
 }
 
-/// What a decision changes: the run, and the pause that it settles.
-fn settled(run: &Snapshot) -> Vec<Changed> {
+/// What a decision changes: the run, and the pause that it decides.
+fn decision_changes(run: &Snapshot) -> Vec<Changed> {
     let events = run.told.iter().flat_map(|told| &told.events);
     let decided = events.filter_map(|event| match event {
-        Event::PauseSettled { task, decision, at } => Some((task, decision, *at)),
+        Event::PauseDecided { task, decision, at } => Some((task, decision, *at)),
         _ => None,
     });
     let pauses = PauseHistory::all(run.record.id, &run.state);
@@ -263,7 +263,7 @@ fn settled(run: &Snapshot) -> Vec<Changed> {
             pause.node_id == task.node && pause.resume_time.is_some_and(|resumed| resumed.0 == at)
         };
         let (pause, _) = pauses.iter().find(|(pause, _)| is_it(pause))?;
-        Some(audit::settled(&pause.id, decision.action, &decision.user_id))
+        Some(audit::pause_decision(&pause.id, decision.action, &decision.user_id))
     };
     audit::run(run).into_iter().chain(decided.filter_map(pause_of)).collect()
 }
@@ -289,8 +289,8 @@ mod tests {
             inputs: Arc::default(),
             comments: None,
         };
-        let settled = Event::PauseSettled { task: task("gate"), decision, at };
-        let events = [opened("gate"), settled, opened("other"), opened("gate")];
+        let decided = Event::PauseDecided { task: task("gate"), decision, at };
+        let events = [opened("gate"), decided, opened("other"), opened("gate")];
         let run_id = Uuid::nil();
         let pauses = PauseHistory::all(run_id, &RunState::from_log(&events));
         let shown: Vec<_> = pauses.iter().map(|(pause, open)| (pause.id.as_str(), *open)).collect();

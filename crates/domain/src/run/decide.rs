@@ -39,7 +39,7 @@ pub enum Input {
     /// A run that has failed goes on from where it failed.
     Retry,
     /// A person decided: on the gate with this node id, or on the oldest open one.
-    Settle(Option<String>, PauseDecision),
+    Decide(Option<String>, PauseDecision),
     /// The run is called off.
     Cancel,
 }
@@ -128,7 +128,7 @@ pub fn decide(
         Input::Ended(task, result, at) => decider.finish(&task, result, at),
         Input::BackoffOver(task) => decider.backoff_over(task),
         Input::Retry => decider.retry()?,
-        Input::Settle(node, pause_decision) => decider.settle(node, pause_decision)?,
+        Input::Decide(node, pause_decision) => decider.pause_decide(node, pause_decision)?,
         Input::Cancel => decider.cancel()?,
     }
     Ok(decider.decision)
@@ -191,7 +191,7 @@ impl<'p> Decider<'p, '_> {
         Ok(())
     }
 
-    fn settle(&mut self, node: Option<String>, decision: PauseDecision) -> Result<(), Refusal> {
+    fn pause_decide(&mut self, node: Option<String>, decision: PauseDecision) -> Result<(), Refusal> {
         let matches = |id: &String| node.as_ref().is_none_or(|node| node == id);
         let Some(pause) = self.state.open_pauses().find(|pause| matches(&pause.task.node)) else {
             return Err(Refusal::NoOpenPause(node));
@@ -199,7 +199,7 @@ impl<'p> Decider<'p, '_> {
         let (task, paused) = (pause.task.clone(), Arc::clone(&pause.input));
         let output = decision.output(&paused).map(Arc::new);
         let at = self.now;
-        self.emit(Event::PauseSettled { task: task.clone(), decision, at });
+        self.emit(Event::PauseDecided { task: task.clone(), decision, at });
         match output {
             output @ Some(_) => self.emit(Event::TaskCompleted { task, output, at }),
             None => self.emit(Event::TaskCanceled { task, reason: CancelReason::Declined, at }),
@@ -224,7 +224,7 @@ impl<'p> Decider<'p, '_> {
         }
         if self.state.batch.is_some() {
             if self.state.status == RunStatus::Pending {
-                self.emit(Event::BatchBegun { at: self.now });
+                self.emit(Event::RowsStarted { at: self.now });
             }
             return;
         }
@@ -302,7 +302,7 @@ impl<'p> Decider<'p, '_> {
 
     fn was_declined(&self) -> bool {
         let declined = |decision: &PauseDecision| decision.action == PauseAction::Decline;
-        self.state.pauses.iter().any(|pause| pause.settled.as_ref().is_some_and(|(d, _)| declined(d)))
+        self.state.pauses.iter().any(|pause| pause.decided.as_ref().is_some_and(|(d, _)| declined(d)))
     }
 
     fn gave_an_output(&self) -> bool {

@@ -29,7 +29,7 @@ pub enum Event {
         at: DateTime<Utc>,
     },
     /// The first rows of a batch are about to begin.
-    BatchBegun {
+    RowsStarted {
         /// When.
         at: DateTime<Utc>,
     },
@@ -139,7 +139,7 @@ pub enum Event {
         at: DateTime<Utc>,
     },
     /// A person decided on a gate.
-    PauseSettled {
+    PauseDecided {
         /// Which.
         #[serde(flatten)]
         task: TaskPath,

@@ -191,7 +191,7 @@ impl RunState {
                 self.batch = Some(Batch { rows: *rows, mini_batch_size: *mini_batch_size });
                 self.started_at = Some(*at);
             }
-            Event::BatchBegun { .. } => self.run(),
+            Event::RowsStarted { .. } => self.run(),
             Event::BatchCompleted { at } => self.end(RunStatus::Completed, *at),
             Event::TaskQueued { task, at } => self.queue_task(task, *at),
             Event::TaskStarted { task, attempt, at } => self.start_task(task, *attempt, *at),
@@ -236,12 +236,12 @@ impl RunState {
                     input: Arc::clone(input),
                     block_only_dependent_nodes: *block_only_dependent_nodes,
                     opened_at: *at,
-                    settled: None,
+                    decided: None,
                 });
             }
-            Event::PauseSettled { task, decision, at } => {
+            Event::PauseDecided { task, decision, at } => {
                 if let Some(pause) = self.pauses.iter_mut().find(|p| p.is_open() && p.task == *task) {
-                    pause.settled = Some((decision.clone(), *at));
+                    pause.decided = Some((decision.clone(), *at));
                 }
             }
             Event::RunPaused { .. } => self.status = RunStatus::Paused,
@@ -376,7 +376,7 @@ impl RunState {
         self.frame(&path.scope)?.tasks.get(&path.node)
     }
 
-    /// The pauses that nobody has settled, the oldest first; none once the run has ended.
+    /// The pauses that nobody has decided, the oldest first; none once the run has ended.
     pub fn open_pauses(&self) -> impl DoubleEndedIterator<Item = &Pause> {
         let ended = self.status.is_terminal();
         self.pauses.iter().filter(move |pause| !ended && pause.is_open())

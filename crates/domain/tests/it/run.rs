@@ -110,7 +110,7 @@ impl World {
         };
         let inputs = Arc::new(Map::from_iter([("note".to_owned(), json!(gate))]));
         let decision = PauseDecision { action, user_id: "ada".to_owned(), inputs, comments: None };
-        self.tell(Input::Settle(Some(gate), decision));
+        self.tell(Input::Decide(Some(gate), decision));
         self.tell(Input::Advance);
         true
     }
@@ -269,7 +269,7 @@ proptest! {
         again.tell(Input::Advance);
         let again = again.finish(&choices);
         let declined = first.state.pauses.iter().any(|p| {
-            p.settled.as_ref().is_some_and(|(decision, _)| decision.action == PauseAction::Decline)
+            p.decided.as_ref().is_some_and(|(decision, _)| decision.action == PauseAction::Decline)
         });
         prop_assert_eq!(&again.end().1, &first.end().1);
         // A run of which a branch was declined may end as canceled, one that took the rest over doesn't.
@@ -306,7 +306,7 @@ proptest! {
                 1 => Input::Advance,
                 2 => Input::Ended(task, Ok(json!({"x": 1})), DateTime::UNIX_EPOCH),
                 3 => Input::Ended(task, Err(Failure::error("no")), DateTime::UNIX_EPOCH),
-                4 => Input::Settle(Some(task.node), decision),
+                4 => Input::Decide(Some(task.node), decision),
                 5 => Input::Begin(task),
                 6 => Input::BackoffOver(task),
                 7 => Input::Retry,

@@ -156,9 +156,9 @@ impl Metrics {
         registry.register("sluice_node_retries", retries, node_retries.clone());
         let seconds = "Attempts of nodes that work outside of the server, loops, and gates, by kind";
         registry.register("sluice_node_seconds", seconds, node_seconds.clone());
-        registry.register("sluice_places", "How much may go on at the same time", places.clone());
-        registry.register("sluice_places_taken", "How much goes on", places_taken.clone());
-        registry.register("sluice_places_waiting", "How much waits for a place", places_waiting.clone());
+        registry.register("sluice_concurrency_limit", "How much may go on at the same time", places.clone());
+        registry.register("sluice_concurrency_in_use", "How much goes on", places_taken.clone());
+        registry.register("sluice_concurrency_waiting", "How much waits for a place", places_waiting.clone());
     }
 }
 

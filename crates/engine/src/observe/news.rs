@@ -119,13 +119,13 @@ impl Source<'_> {
                 items.extend(self.node(task, How::Retried, Some(error), *at))
             }
             Event::TaskCanceled { task, at, .. } => items.extend(self.node(task, How::Canceled, None, *at)),
-            Event::BatchBegun { .. }
+            Event::RowsStarted { .. }
             | Event::TaskQueued { .. }
             | Event::TaskStarted { .. }
             | Event::TaskReused { .. }
             | Event::LoopStarted { .. }
             | Event::PauseOpened { .. }
-            | Event::PauseSettled { .. } => {}
+            | Event::PauseDecided { .. } => {}
         }
     }
 

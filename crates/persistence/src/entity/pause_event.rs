@@ -66,7 +66,7 @@ impl PauseNews {
                 message: message.clone(),
                 at: *at,
             }),
-            Event::PauseSettled { task, decision, at } => Some(Self::Settled {
+            Event::PauseDecided { task, decision, at } => Some(Self::Settled {
                 workflow_id,
                 node_id: task.node.clone(),
                 action: decision.action,

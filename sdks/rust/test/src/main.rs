@@ -68,11 +68,11 @@ impl Client {
         panic!("no {kind}");
     }
 
-    async fn settle(&self, run: &Run, action: PauseAction) {
+    async fn decide(&self, run: &Run, action: PauseAction) {
         let inputs = fields(json!({"reviewer": "Grace"}));
         let body = ResumeRunRequest::new(inputs, "grace".to_owned(), action);
-        let settled = pauses_api::process_pause_action(&self.0, &run.id.to_string(), body, None).await;
-        settled.expect("a decision");
+        let decided = pauses_api::process_pause_action(&self.0, &run.id.to_string(), body, None).await;
+        decided.expect("a decision");
     }
 
     async fn run(&self, run: &Run) -> Run {
@@ -99,9 +99,9 @@ impl Client {
         self.until(&approved, RunEventType::RunPaused).await;
         self.waiting(&approved).await;
 
-        self.settle(&declined, PauseAction::Decline).await;
+        self.decide(&declined, PauseAction::Decline).await;
         self.until(&declined, RunEventType::RunCanceled).await;
-        self.settle(&approved, PauseAction::Approve).await;
+        self.decide(&approved, PauseAction::Approve).await;
         self.until(&approved, RunEventType::RunCompleted).await;
         let done = self.run(&approved).await;
         assert_eq!(done.status, RunStatus::Completed);

@@ -91,15 +91,15 @@ pub(crate) struct RunEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<String>,
-    /// Of pause_settled: how.
+    /// Of pause_decided: how.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::PauseAction>, nullable = false)]
     action: Option<PauseAction>,
-    /// Of pause_settled: who decided.
+    /// Of pause_decided: who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     user_id: Option<String>,
-    /// Of pause_settled: the person's words.
+    /// Of pause_decided: the person's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     comments: Option<String>,
@@ -157,7 +157,7 @@ impl RunEvent {
             Event::BatchStarted { rows, mini_batch_size: _, at } => {
                 Self { rows: Some(rows), ..new("batch_started", at) }
             }
-            Event::BatchBegun { at } => new("batch_begun", at),
+            Event::RowsStarted { at } => new("rows_started", at),
             Event::BatchCompleted { at } => new("batch_completed", at),
             Event::TaskQueued { task, at } => new("task_queued", at).of(task),
             Event::TaskStarted { task, attempt, at } => {
@@ -185,11 +185,11 @@ impl RunEvent {
             Event::PauseOpened { task, message, input, block_only_dependent_nodes: _, at } => {
                 Self { message: Some(message), output: Some(input), ..new("pause_opened", at).of(task) }
             }
-            Event::PauseSettled { task, decision, at } => Self {
+            Event::PauseDecided { task, decision, at } => Self {
                 action: Some(decision.action),
                 user_id: Some(decision.user_id),
                 comments: decision.comments,
-                ..new("pause_settled", at).of(task)
+                ..new("pause_decided", at).of(task)
             },
             Event::RunPaused { at } => new("run_paused", at),
             Event::RunResumed { at } => new("run_resumed", at),

@@ -74,7 +74,7 @@ pub(crate) struct TimelinePause {
 
 impl TimelinePause {
     fn of(pause: &Pause) -> Self {
-        let (decision, at) = pause.settled.as_ref().map(|(decision, at)| (decision, *at)).unzip();
+        let (decision, at) = pause.decided.as_ref().map(|(decision, at)| (decision, *at)).unzip();
         Self {
             pause_time: Timestamp(pause.opened_at),
             resume_time: at.map(Timestamp),
