@@ -14,6 +14,8 @@ on_both_stores!(
     decline_ends_the_run_when_no_leaf_gave_anything,
     decline_completes_the_run_when_another_leaf_gave_something,
     a_coalesce_below_a_declined_gate_takes_another_branch,
+    cancel_keeps_inputs_and_outputs_of_an_open_gate,
+    decline_keeps_the_inputs_of_the_gate,
     two_gates_wait_at_once_and_are_decided_by_name,
     without_a_name_the_oldest_pause_is_decided,
     one_gate_after_another,
@@ -125,6 +127,40 @@ async fn decline_completes_the_run_when_another_leaf_gave_something(app: App) {
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["side"], json!({"k": 1}));
     assert_eq!(task(&done, "after")["status"], "CANCELED");
+}
+
+async fn cancel_keeps_inputs_and_outputs_of_an_open_gate(app: App) {
+    let mut body = gated("g");
+    body["definition"]["nodes"].as_array_mut().expect("nodes").push(never_ending("side"));
+    body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
+    let workflow = app.create(&body).await;
+    let run = app.start_run(&workflow, &run_body("x")).await;
+    let before = eventually("an open gate beside a running node", async || {
+        let now = app.read_run(&run).await;
+        (task(&now, "gate")["status"] == "PAUSED" && task(&now, "side")["status"] == "RUNNING").then_some(now)
+    })
+    .await;
+    assert_eq!(before["outputs"]["gate"], json!({"before": {"k": "v"}}));
+    let canceled = app.post(&format!("/wf/cancel_workflow/{run}/"), &Value::Null).await.ok();
+    for after in [canceled, app.read_run(&run).await] {
+        assert_eq!((&after["status"], &after["outputs"]), (&json!("CANCELED"), &before["outputs"]));
+        for node in ["input_node", "before", "gate", "side", "after"] {
+            let (before, after) = (task(&before, node), task(&after, node));
+            assert_eq!(before["inputs"], after["inputs"], "{node}");
+            assert_eq!(before["outputs"], after["outputs"], "{node}");
+        }
+        assert_eq!(task(&after, "gate")["status"], "CANCELED");
+        assert_eq!(task(&after, "gate")["inputs"], json!({"before": {"k": "v"}}));
+        assert_eq!(task(&after, "side")["inputs"], json!({"input_node": {"x": "x"}}));
+    }
+}
+
+async fn decline_keeps_the_inputs_of_the_gate(app: App) {
+    let run = app.start_to_pause(&gated("g")).await;
+    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
+    let done = app.run_until(&run, "CANCELED").await;
+    let gate = task(&done, "gate");
+    assert_eq!((&gate["inputs"], &gate["outputs"]), (&json!({"before": {"k": "v"}}), &Value::Null));
 }
 
 async fn a_coalesce_below_a_declined_gate_takes_another_branch(app: App) {

@@ -1,10 +1,12 @@
 //! Gates: how a run waits for a person, and what the person decides.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use crate::run::TaskPath;
 
@@ -98,4 +100,20 @@ impl Pause {
     pub fn is_open(&self) -> bool {
         self.decided.is_none()
     }
+}
+
+/// Returns the id of each pause of a run, in their order: `PH_{run}_{node}`, and from the second pause of a node on
+/// `PH_{run}_{node}_{n}`.
+#[must_use]
+pub fn pause_ids(run_id: Uuid, pauses: &[Pause]) -> Vec<String> {
+    let mut counts: HashMap<&str, usize> = HashMap::new();
+    pauses
+        .iter()
+        .map(|pause| {
+            let node = pause.task.node.as_str();
+            let count = counts.entry(node).or_default();
+            *count += 1;
+            if *count == 1 { format!("PH_{run_id}_{node}") } else { format!("PH_{run_id}_{node}_{count}") }
+        })
+        .collect()
 }

@@ -108,6 +108,18 @@ impl TaskState {
         self.queued_at.is_some() && !self.status.is_terminal()
     }
 
+    /// Returns true if the node was given its inputs: it started, and was not skipped for what arrived at it.
+    #[must_use]
+    pub fn has_inputs(&self) -> bool {
+        let was_skipped = match self.canceled {
+            Some(CancelReason::NullInput | CancelReason::UpstreamFailure) => true,
+            // A reused null doesn't tell whether the node ran in the original run.
+            Some(CancelReason::NullOutput) => self.reused,
+            Some(CancelReason::Declined | CancelReason::RunCanceled) | None => false,
+        };
+        self.started_at.is_some() && !was_skipped
+    }
+
     /// Whether an attempt is being made.
     #[must_use]
     pub fn is_at_work(&self) -> bool {
@@ -150,6 +162,7 @@ impl Frame {
             }
             finished -= 1;
             task.error = None;
+            task.canceled = None;
             task.ended_at = None;
             task.failures = 0;
             task.retry_at = None;

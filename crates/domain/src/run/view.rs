@@ -84,10 +84,9 @@ impl RunState {
         let path = TaskPath::new(&[], &node.id);
         let task = self.root.tasks.get(&*node.id).cloned().unwrap_or_default();
         let status = self.visible_status(&node.id, task.status);
-        let ran = task.canceled.is_none() && task.started_at.is_some();
         let inputs = match &node.behaviour {
             Behaviour::Input(_) => Map::new(),
-            _ if !ran => Map::new(),
+            _ if !task.has_inputs() => Map::new(),
             _ => match self.arrived(plan, plan, &[], index, &Memo::default()) {
                 Arrived::Inputs { inputs, .. } => inputs.to_map(),
                 Arrived::UpstreamFailure => Map::new(),
@@ -127,11 +126,13 @@ impl RunState {
         status
     }
 
-    /// What a task gave; of a paused gate, what waits at it.
+    /// The output of a task. For a gate without a decision, its input: also after the run was canceled.
     fn visible_output(&self, plan: &Plan, path: &TaskPath) -> Option<Arc<Value>> {
-        let waiting = self.open_pauses().find(|pause| pause.task == *path);
-        let waiting = waiting.map(|pause| Arc::clone(&pause.input));
-        waiting.or_else(|| self.output(plan, &path.scope, &path.node))
+        let undecided = self.pauses.iter().find(|pause| pause.is_open() && pause.task == *path);
+        match undecided {
+            Some(pause) => Some(Arc::clone(&pause.input)),
+            None => self.output(plan, &path.scope, &path.node),
+        }
     }
 
     /// {label: output} of every node at the top that gave one, and of every gate that something waits at.

@@ -205,6 +205,50 @@ proptest! {
     }
 
     #[test]
+    fn cancel_keeps_inputs_and_outputs_of_tasks(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+        steps in 0..20usize,
+    ) {
+        let mut world = World::start(&definition);
+        for choice in choices.iter().cycle().take(steps) {
+            world.step(*choice);
+        }
+        if world.state.status.is_terminal() {
+            return Ok(());
+        }
+        let tasks = world.state.tasks(&world.plan);
+        let outputs = world.state.outputs_by_label(&world.plan).to_map();
+        world.tell(Input::Cancel);
+        for (before, after) in tasks.into_iter().zip(world.state.tasks(&world.plan)) {
+            prop_assert_eq!(before.inputs, after.inputs, "inputs of {}", after.node_id);
+            prop_assert_eq!(before.outputs, after.outputs, "outputs of {}", after.node_id);
+            prop_assert_eq!(before.loop_history, after.loop_history, "iterations of {}", after.node_id);
+            prop_assert_eq!(before.attempts.len(), after.attempts.len(), "attempts of {}", after.node_id);
+        }
+        prop_assert_eq!(outputs, world.state.outputs_by_label(&world.plan).to_map());
+    }
+
+    #[test]
+    fn tasks_keep_their_inputs_to_the_end(
+        definition in dags(),
+        choices in proptest::collection::vec(0..100usize, 1..20),
+    ) {
+        let mut world = World::start(&definition);
+        for choice in choices.iter().cycle().take(10_000) {
+            let before = world.state.tasks(&world.plan);
+            if !world.step(*choice) {
+                break;
+            }
+            for (before, after) in before.into_iter().zip(world.state.tasks(&world.plan)) {
+                if !before.inputs.is_empty() {
+                    prop_assert_eq!(before.inputs, after.inputs, "inputs of {}", after.node_id);
+                }
+            }
+        }
+    }
+
+    #[test]
     fn no_result_is_taken_twice_and_none_after_the_end(
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
