@@ -184,8 +184,9 @@ async fn counts_nodes_waiting_for_a_slot(app: App) {
     }
     eventually("nothing to wait", async || {
         let now = scrape(&app).await;
-        let left = ["in_use", "waiting"]
-            .map(|what| ["runs", "nodes"].map(|of| now.get(&format!("sluice_concurrency_{what}"), &[("of", of)])));
+        let left = ["in_use", "waiting"].map(|what| {
+            ["runs", "nodes"].map(|of| now.get(&format!("sluice_concurrency_{what}"), &[("of", of)]))
+        });
         (left == [[0.0; 2]; 2]).then_some(())
     })
     .await;

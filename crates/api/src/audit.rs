@@ -109,7 +109,7 @@ pub(crate) fn unlabeled(workflow_id: Uuid) -> impl Fn(&LabelRow) -> Vec<Changed>
 
 /// A run, with the status that it had, unless it is new, and the one that the change gave it.
 pub(crate) fn run(snapshot: &Snapshot) -> Vec<Changed> {
-    let before = snapshot.told.as_ref().map(|told| told.before.as_str().to_owned());
+    let before = snapshot.applied.as_ref().map(|applied| applied.status_before.as_str().to_owned());
     let after = Some(snapshot.record.status.as_str().to_owned());
     vec![Changed { before, after, ..Changed::made("run", snapshot.record.id) }]
 }

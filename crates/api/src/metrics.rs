@@ -113,7 +113,7 @@ pub fn metrics_app(app: AppState) -> Router {
 }
 
 async fn scrape(State(Page { app, registry }): State<Page>) -> Response {
-    app.engine.look_at_places();
+    app.engine.update_concurrency_metrics();
     app.db.look_at_runs().await;
     let mut text = String::new();
     match prometheus_text::encode(&mut text, &registry) {

@@ -1,25 +1,25 @@
-//! The one place where time and new ids come from.
+//! The only source of time and new ids.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use uuid::Uuid;
 
-/// The time, to the microsecond: the finest that every store keeps.
+/// Returns the current time, truncated to microseconds: the finest resolution that every database keeps.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the seam")]
+#[expect(clippy::disallowed_methods, reason = "the only place that reads the clock")]
 pub fn now() -> DateTime<Utc> {
     Utc::now().trunc_subsecs(6)
 }
 
-/// An id that tells nothing, not even when it was made.
+/// Returns a random id, which reveals nothing about its time of creation.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the seam")]
+#[expect(clippy::disallowed_methods, reason = "the only place that draws random ids")]
 pub fn random_id() -> Uuid {
     Uuid::new_v4()
 }
 
-/// A new id. Ids of one process grow with time, so their order is the order of creation.
+/// Returns a new id. Within one process ids grow with time, so sorting by id sorts by creation.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the seam")]
+#[expect(clippy::disallowed_methods, reason = "the only place that makes time-ordered ids")]
 pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }

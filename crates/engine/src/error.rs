@@ -1,23 +1,23 @@
 use sluice_domain::run::{PlanError, Refusal};
 
-use crate::StoreError;
+use crate::store::StoreError;
 
-/// Why the engine did not do what it was asked.
+/// Errors of the operations of an [`Engine`](crate::Engine).
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
-    /// There is no such run, or it was deleted meanwhile.
-    #[error("there is no such run")]
+    /// The run doesn't exist, or was deleted meanwhile.
+    #[error("run not found")]
     NotFound,
-    /// It makes no sense in the state that the run is in.
+    /// The operation is not possible in the run's current state.
     #[error(transparent)]
     Refused(#[from] Refusal),
-    /// The node could not be run on its own; the reason is a sentence for whoever asked.
+    /// The partial run is not possible or failed. The text is a sentence for the caller.
     #[error("{0}")]
     Partial(String),
-    /// The run can't be made from the other one as was asked; the reason is a sentence for whoever asked.
+    /// The rerun is not possible. The text is a sentence for the caller.
     #[error("{0}")]
     Rerun(String),
-    /// The log of the run has only so many events.
+    /// The requested position is after the end of the log, which has this many events.
     #[error("the log has {0} events")]
     Beyond(u64),
     /// The definition can't be run.
@@ -26,7 +26,7 @@ pub enum EngineError {
     /// The server is stopping and starts nothing new.
     #[error("the server is stopping")]
     Draining,
-    /// The store gave no answer.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }

@@ -1,34 +1,31 @@
-//! Drives runs: load and fold, decide, commit the events, and only then act.
+//! Drives runs: load and fold, decide, commit the events, then act.
 //!
-//! [`Engine`] is what the outside speaks to; a `Driver` brings one run on; the
-//! `Dispatcher` sees to it that every run that needs a driver has exactly one.
+//! [`Engine`] is the façade. A `Driver` drives one run; the `Dispatcher` gives every run that needs a driver exactly
+//! one.
 
-mod batch;
 pub mod clock;
-mod dispatcher;
 mod driver;
 mod engine;
 mod error;
-mod execute;
-mod feed;
-mod follow;
-mod observe;
+mod executors;
+mod fair_semaphore;
+mod journal;
 mod options;
-mod partial;
-mod places;
-mod plans;
+mod plan_cache;
 mod remember;
-mod rerun;
+mod snapshot;
 mod store;
-mod work;
+mod telemetry;
 
-pub use batch::StartBatch;
-pub use engine::{Engine, Snapshot, StartRun, Told};
+pub use engine::Engine;
+pub use engine::batch::StartBatch;
+pub use engine::partial_run::PartialRun;
+pub use engine::rerun::Rerun;
+pub use engine::run_stream::{EventBatch, RunStream};
+pub use engine::start::StartRun;
 pub use error::EngineError;
-pub use execute::Executors;
-pub use follow::{Follow, Followed};
+pub use executors::{Executor, Executors};
 pub use options::{Limits, Options};
-pub use partial::PartialRun;
 pub use remember::{AuditEntry, Kept, KeptAnswer, Remember, Remembered};
-pub use rerun::Rerun;
+pub use snapshot::{Applied, Snapshot};
 pub use store::{BatchCounts, Commit, CommitError, RunRecord, RunStore, StoreError, StoredRun};

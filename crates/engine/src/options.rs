@@ -4,26 +4,26 @@ use std::time::Duration;
 use opentelemetry::global::BoxedTracer;
 use sluice_nodes::Policies;
 
-/// What of the engine can be set.
+/// Settings of an [`Engine`](crate::Engine).
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// How long, once the server stops, a request may still wait for its run.
+    /// Time that waiting requests get once the server begins to stop.
     pub drain: Duration,
-    /// How much goes on at the same time.
+    /// Concurrency limits.
     pub limits: Limits,
-    /// How long nodes may take and how often they are tried.
+    /// Timeouts and retries of nodes.
     pub policies: Policies,
-    /// What makes spans of runs and nodes; none when nobody wants them.
+    /// Creates spans of runs and nodes; none without tracing.
     pub tracer: Option<Arc<BoxedTracer>>,
 }
 
-/// How much goes on at the same time. What is beyond waits, and is `PENDING`; workflows take turns.
+/// Concurrency limits. Work beyond a limit waits as `PENDING`; workflows take turns.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Nodes that work outside of the log.
+    /// Nodes with side effects that execute at the same time.
     pub nodes: usize,
-    /// Runs. One that waits for a person doesn't count.
+    /// Runs that are driven at the same time. Paused runs don't count.
     pub runs: usize,
-    /// Runs of one workflow.
+    /// Runs of one workflow that are driven at the same time.
     pub runs_per_workflow: usize,
 }

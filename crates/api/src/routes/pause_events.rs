@@ -113,7 +113,7 @@ pub(crate) async fn pause_events(
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     let place = state.stream_place()?;
     // First to listen, then to read: nothing is missed in between.
-    let changed = state.engine.pauses_changed();
+    let changed = state.engine.pause_changes();
     let last = state.db.last_pause_event().await?;
     let after = match seen {
         // Events go with their workflow, so the client may know of later ones than there are.

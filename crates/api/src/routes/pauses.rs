@@ -1,14 +1,12 @@
 //! Pauses: the gates at which runs wait for a person, and the person's decisions.
 
-use std::collections::HashMap;
-
 use axum::Json as Answer;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use sluice_domain::pause::{Pause, PauseAction, PauseDecision};
+use sluice_domain::pause::{Pause, PauseAction, PauseDecision, pause_ids};
 use sluice_domain::run::{Event, RunState, TaskPath};
 use sluice_engine::Snapshot;
 use sluice_persistence::{RunDetail, RunFilter, RunOrder};
@@ -101,12 +99,11 @@ pub(crate) struct PausedWorkflow {
 }
 
 impl PauseHistory {
-    fn of(run_id: Uuid, pause: &Pause, occurrence: usize) -> Self {
+    fn of(run_id: Uuid, pause: &Pause, id: String) -> Self {
         let node_id = pause.task.node.clone();
-        let number = if occurrence > 1 { format!("_{occurrence}") } else { String::new() };
         let (decision, at) = pause.decided.as_ref().map(|(decision, at)| (decision, *at)).unzip();
         Self {
-            id: format!("PH_{run_id}_{node_id}{number}"),
+            id,
             run_id,
             node_id,
             pause_message: Some(pause.message.clone()),
@@ -122,15 +119,11 @@ impl PauseHistory {
     /// Every pause of a run, the newest first, with whether it is open.
     fn all(run_id: Uuid, state: &RunState) -> Vec<(Self, bool)> {
         let ended = state.status.is_terminal();
-        let mut seen: HashMap<&str, usize> = HashMap::new();
         let mut pauses: Vec<_> = state
             .pauses
             .iter()
-            .map(|pause| {
-                let occurrence = seen.entry(&pause.task.node).or_default();
-                *occurrence += 1;
-                (Self::of(run_id, pause, *occurrence), pause.is_open() && !ended)
-            })
+            .zip(pause_ids(run_id, &state.pauses))
+            .map(|(pause, id)| (Self::of(run_id, pause, id), pause.is_open() && !ended))
             .collect();
         pauses.reverse();
         pauses
@@ -252,7 +245,7 @@ pub(crate) async fn pause_decide(
 
 /// What a decision changes: the run, and the pause that it decides.
 fn decision_changes(run: &Snapshot) -> Vec<Changed> {
-    let events = run.told.iter().flat_map(|told| &told.events);
+    let events = run.applied.iter().flat_map(|applied| &applied.events);
     let decided = events.filter_map(|event| match event {
         Event::PauseDecided { task, decision, at } => Some((task, decision, *at)),
         _ => None,

@@ -14,7 +14,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use sluice_domain::pause::PauseAction;
 use sluice_domain::run::{CancelReason, Event, FailureKind, TaskPath};
-use sluice_engine::{Follow, Followed};
+use sluice_engine::{EventBatch, RunStream};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::{IntoParams, ToSchema};
@@ -226,11 +226,11 @@ pub(crate) async fn run_events(
 ) -> Result<Response, Problem> {
     let next = seen.map_or(0, |id| id.saturating_add(1));
     let place = state.stream_place()?;
-    let follow = state.engine.run_follow(id, next).await.map_err(|error| Resource::Run.engine(error))?;
-    if follow.is_over() {
+    let follow = state.engine.run_events(id, next).await.map_err(|error| Resource::Run.engine(error))?;
+    if follow.is_finished() {
         return Ok(StatusCode::NO_CONTENT.into_response());
     }
-    let given = match follow.first() {
+    let given = match follow.first_event() {
         Some(Event::RunStarted { inputs, .. }) => Arc::clone(inputs),
         _ => Arc::default(),
     };
@@ -238,7 +238,7 @@ pub(crate) async fn run_events(
 }
 
 fn events(
-    follow: Follow,
+    follow: RunStream,
     run_id: Uuid,
     given: Arc<Map<String, Value>>,
     place: OwnedSemaphorePermit,
@@ -248,7 +248,7 @@ fn events(
         let followed = follow.next().await.inspect_err(|error| tracing::warn!(%error, "a stream breaks off"));
         Some((followed.ok().flatten()?, (follow, place)))
     });
-    batches.flat_map(move |Followed { first, events }| {
+    batches.flat_map(move |EventBatch { first, events }| {
         let given = Arc::clone(&given);
         let views = (first..).zip(events).map(move |(sequence, event)| {
             let view = RunEvent::view(sequence, run_id, event, &given);

@@ -101,12 +101,13 @@ impl Run {
     /// The same run with how far its rows are.
     pub(super) fn with_rows(self, rows: u64, counts: BatchCounts) -> Self {
         let BatchCounts { pending: _, running, paused, completed, failed, canceled } = counts;
-        let pending = rows.saturating_sub(counts.begun()) + counts.pending;
+        let pending = rows.saturating_sub(counts.started_count()) + counts.pending;
         // A canceled batch begins no more rows.
         let is_canceled = self.status == RunStatus::Canceled;
         let (pending, canceled) = if is_canceled { (0, canceled + pending) } else { (pending, canceled) };
         let progress = BatchProgress { total: rows, pending, running, paused, completed, failed, canceled };
-        let percentage_complete = if rows == 0 { 100.0 } else { counts.ended() as f64 * 100.0 / rows as f64 };
+        let percentage_complete =
+            if rows == 0 { 100.0 } else { counts.ended_count() as f64 * 100.0 / rows as f64 };
         Self { batch: Some(progress), percentage_complete, ..self }
     }
 }
@@ -206,7 +207,7 @@ impl Serialize for LoopBody {
 
 /// The run as clients see it.
 pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Result<Run, Problem> {
-    let Snapshot { record, state, plan, told: _ } = snapshot;
+    let Snapshot { record, state, plan, applied: _ } = snapshot;
     let until = state.ended_at.unwrap_or_else(clock::now);
     let duration = (until - record.start_time).as_seconds_f64().max(0.0);
     let outputs = (state.status != RunStatus::Pending).then(|| state.outputs_by_label(plan));

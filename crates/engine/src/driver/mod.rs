@@ -1,0 +1,306 @@
+pub(crate) mod decide;
+pub(crate) mod dispatcher;
+pub(crate) mod task_runner;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluice_domain::run::{Action, Decision, Event, Input, Plan, Refusal, RunState, RunStatus};
+use tracing::warn;
+
+use crate::error::EngineError;
+use crate::fair_semaphore::Permit;
+use crate::journal::Journal;
+use crate::remember::{Kept, Remember};
+use crate::snapshot::Snapshot;
+use crate::store::{Commit, CommitError, RunRecord, StoreError};
+use decide::decide_now;
+use dispatcher::{Dispatcher, Wake};
+use task_runner::{RunnerContext, TaskRunner};
+
+/// First and longest delay between attempts to reach an unavailable store.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+
+/// Drives one run: decide, commit, act, feed the results back.
+pub(crate) struct Driver {
+    journal: Arc<Journal>,
+    plan: Arc<Plan>,
+    pub(crate) record: RunRecord,
+    state: RunState,
+    /// The run's slot of the concurrency limit, once it has one.
+    pub(crate) permit: Option<Permit>,
+    /// The reserved wake, until the driver is spawned.
+    pub(crate) wake: Option<Arc<Wake>>,
+    /// The rows of a batch that is about to start.
+    pub(crate) rows: Vec<String>,
+    /// What is kept with the first commit for a client that asks again.
+    pub(crate) remember: Option<Remember<Snapshot>>,
+    /// Inputs to decide next.
+    inbox: VecDeque<Input>,
+    tasks: TaskRunner,
+}
+
+/// Decided events, and what to do once they are committed.
+struct Step {
+    commit: Option<Commit>,
+    actions: Vec<Action>,
+    /// True if [`Input::Advance`] must follow at once.
+    has_more: bool,
+}
+
+impl Step {
+    /// Appends the next step.
+    fn join(&mut self, next: Self) {
+        self.commit = match (self.commit.take(), next.commit) {
+            (Some(first), Some(next)) => {
+                Some(Commit { record: next.record, events: [first.events, next.events].concat(), ..first })
+            }
+            (first, next) => first.or(next),
+        };
+        self.actions.extend(next.actions);
+        self.has_more |= next.has_more;
+    }
+}
+
+impl Driver {
+    pub(crate) fn new(journal: Arc<Journal>, context: RunnerContext, run: Snapshot) -> Self {
+        let Snapshot { record, state, plan, applied: _ } = run;
+        let signals = record.batch().and_then(|batch| journal.batches().get(batch));
+        let canceled = signals.map(|signals| signals.canceled).unwrap_or_default();
+        let tasks = TaskRunner::new(context, record.workflow_id, canceled);
+        Self {
+            journal,
+            plan,
+            record,
+            state,
+            permit: None,
+            wake: None,
+            rows: Vec::new(),
+            remember: None,
+            inbox: VecDeque::new(),
+            tasks,
+        }
+    }
+
+    /// The run in its current state.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        Snapshot::new(self.record.clone(), self.state.clone(), Arc::clone(&self.plan))
+    }
+
+    /// The run in its last state.
+    pub(crate) fn into_snapshot(self) -> Snapshot {
+        Snapshot::new(self.record, self.state, self.plan)
+    }
+
+    /// Starts the run with `inputs` and returns it as accepted. If the driver has a permit, the run also advances in
+    /// the same commit.
+    ///
+    /// # Errors
+    /// When an input is rejected or the commit fails. Nothing has happened then, but the driver is unusable.
+    pub(crate) async fn start(&mut self, inputs: Vec<Input>) -> Result<Snapshot, AppendError> {
+        let mut step = self.decide(inputs)?;
+        let accepted = self.snapshot();
+        if self.permit.is_some() {
+            step.join(self.decide(vec![Input::Advance])?);
+        }
+        if let Some(mut commit) = step.commit {
+            commit.kept = self.remember.take().map(|remember| remember.of(&accepted)).unwrap_or_default();
+            self.journal.commit(commit, &self.plan, &self.state).await?;
+        }
+        self.act(step.actions, step.has_more);
+        Ok(accepted)
+    }
+
+    /// Drives the run until it ends or pauses; none if the driver had to give up.
+    pub(crate) async fn drive(
+        mut self,
+        first: Input,
+        wake: Arc<Wake>,
+        dispatcher: Dispatcher,
+    ) -> Option<Self> {
+        self.inbox.push_back(first);
+        match self.drive_until_idle(&wake, &dispatcher).await {
+            Ok(()) => Some(self),
+            Err(error) => {
+                let error: &dyn std::error::Error = &error;
+                warn!(run = %self.record.id, error, "driver gave up");
+                self.journal.telemetry.remove_run(self.record.id);
+                dispatcher.remove(self.record.id);
+                None
+            }
+        }
+    }
+
+    async fn drive_until_idle(&mut self, wake: &Wake, dispatcher: &Dispatcher) -> Result<(), EngineError> {
+        loop {
+            while let Some(input) = self.inbox.pop_front() {
+                self.handle(input).await?;
+            }
+            if self.is_idle() {
+                if dispatcher.try_remove(self.record.id) {
+                    return Ok(());
+                }
+                self.reload().await?;
+                self.inbox.push_back(Input::Advance);
+                continue;
+            }
+            tokio::select! {
+                Some(input) = self.tasks.next_input() => self.inbox.push_back(input),
+                () = wake.wait() => {
+                    self.reload().await?;
+                    self.inbox.push_back(Input::Advance);
+                }
+            }
+        }
+    }
+
+    /// Returns true if nothing happens before the next operation on the run.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.status.is_terminal() || (self.tasks.is_empty() && self.state.status == RunStatus::Paused)
+    }
+
+    /// Decides and commits one input, together with the inputs that are in the inbox already. Retries while other
+    /// writers append to the log or the store is unavailable.
+    async fn handle(&mut self, input: Input) -> Result<(), EngineError> {
+        loop {
+            let mut inputs = vec![input.clone()];
+            inputs.extend(self.inbox.drain(..));
+            let step = self.decide(inputs.clone())?;
+            let is_committed = match step.commit {
+                Some(commit) => self.commit(commit).await?,
+                None => true,
+            };
+            if is_committed {
+                self.act(step.actions, step.has_more);
+                return Ok(());
+            }
+            self.tasks.release_permits_except(&inputs);
+            self.inbox.extend(inputs.into_iter().skip(1));
+        }
+    }
+
+    /// Decides all of `inputs` in turn. Nodes that get a slot start in the same commit.
+    fn decide(&mut self, inputs: Vec<Input>) -> Result<Step, Refusal> {
+        let first = self.state.length;
+        let mut step = Step { commit: None, actions: Vec::new(), has_more: false };
+        let mut events: Vec<Event> = Vec::new();
+        let mut inputs = VecDeque::from(inputs);
+        while let Some(input) = inputs.pop_front() {
+            let Decision { events: decided, actions, has_more } =
+                decide_now(&self.plan, &mut self.state, input)?;
+            events.extend(decided);
+            step.has_more |= has_more;
+            for action in actions {
+                match action {
+                    Action::Enqueue { task } if self.tasks.try_acquire(&task) => {
+                        inputs.push_back(Input::Begin(task))
+                    }
+                    action => step.actions.push(action),
+                }
+            }
+        }
+        if !events.is_empty() {
+            self.record = self.record.with_state(&self.state);
+            step.commit = Some(Commit {
+                record: self.record.clone(),
+                first,
+                events,
+                rows: std::mem::take(&mut self.rows),
+                kept: Kept::default(),
+            });
+        }
+        Ok(step)
+    }
+
+    /// Commits, retrying while the store is unavailable. Returns false if another writer appended first: the state is
+    /// then reloaded, and the inputs must be decided again.
+    async fn commit(&mut self, commit: Commit) -> Result<bool, EngineError> {
+        let mut backoff = BACKOFF.0;
+        loop {
+            match self.journal.commit(commit.clone(), &self.plan, &self.state).await {
+                Ok(()) => return Ok(true),
+                Err(CommitError::Gone) => return Err(EngineError::NotFound),
+                Err(CommitError::Conflict) => {
+                    self.reload().await?;
+                    // An earlier attempt may have been committed although its answer was lost.
+                    let is_ours = self.log_holds(&commit).await;
+                    if is_ours {
+                        let telemetry = &self.journal.telemetry;
+                        telemetry.record(&telemetry.summarize(&commit, &self.plan, &self.state));
+                    }
+                    return Ok(is_ours);
+                }
+                Err(CommitError::Store(cause)) => self.wait_for_store(&mut backoff, &cause).await,
+            }
+        }
+    }
+
+    async fn log_holds(&self, commit: &Commit) -> bool {
+        let mut backoff = BACKOFF.0;
+        loop {
+            match self.journal.store.log_from(self.record.id, commit.first).await {
+                Ok(log) => return log.starts_with(&commit.events),
+                Err(cause) => self.wait_for_store(&mut backoff, &cause).await,
+            }
+        }
+    }
+
+    /// Reloads the state from the log, retrying while the store is unavailable.
+    async fn reload(&mut self) -> Result<(), EngineError> {
+        let mut backoff = BACKOFF.0;
+        loop {
+            match self.journal.store.log_from(self.record.id, 0).await {
+                // Every run has an event, so this one was deleted.
+                Ok(log) if log.is_empty() => return Err(EngineError::NotFound),
+                Err(error @ StoreError::Unreadable { .. }) => return Err(error.into()),
+                Ok(log) => {
+                    self.state = RunState::from_log(&log);
+                    self.record = self.record.with_state(&self.state);
+                    if self.state.status.is_terminal() {
+                        self.tasks.stop();
+                    }
+                    return Ok(());
+                }
+                Err(cause) => self.wait_for_store(&mut backoff, &cause).await,
+            }
+        }
+    }
+
+    async fn wait_for_store(&self, backoff: &mut Duration, cause: &StoreError) {
+        self.journal.report_store_unavailable(cause);
+        tokio::time::sleep(*backoff).await;
+        *backoff = (*backoff * 2).min(BACKOFF.1);
+    }
+
+    /// Performs the actions of committed events.
+    fn act(&mut self, actions: Vec<Action>, has_more: bool) {
+        self.tasks.perform(actions);
+        self.tasks.release_permits_except(&[]);
+        if has_more {
+            self.inbox.push_back(Input::Advance);
+        }
+        if self.state.status.is_terminal() {
+            self.tasks.stop();
+        }
+    }
+}
+
+/// Errors of appending to the log of a run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AppendError {
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+}
+
+impl From<AppendError> for EngineError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::Refused(refusal) => refusal.into(),
+            AppendError::Commit(CommitError::Store(error)) => error.into(),
+            AppendError::Commit(CommitError::Gone | CommitError::Conflict) => Self::NotFound,
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! Batches: one run per row, a limited number of them at a time. Progress is read from the runs of the rows; the log of
+//! the batch itself holds only its start and its end.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use serde_json::{Map, Value};
+use sluice_domain::run::{Batch, Input};
+use uuid::Uuid;
+
+use super::start::StartRun;
+use super::{Engine, spawn_detached};
+use crate::driver::dispatcher::Wake;
+use crate::error::EngineError;
+use crate::journal::BatchSignals;
+use crate::remember::Remember;
+use crate::snapshot::Snapshot;
+use crate::store::{RunRecord, StoreError};
+
+/// Number of rows read at once.
+const ROW_PAGE: u64 = 1_000;
+/// Number of rows canceled concurrently. Their commits share transactions.
+const CONCURRENT_CANCELS: usize = 200;
+/// Delay before a failed attempt to drive a batch is repeated.
+const RETRY_DELAY: Duration = Duration::from_secs(1);
+
+/// A request to start a batch.
+#[derive(Clone, Debug)]
+pub struct StartBatch {
+    /// The workflow.
+    pub workflow_id: Uuid,
+    /// The version that every row is pinned to.
+    pub version_id: Uuid,
+    /// {input node id: {field: value}} of each row, as JSON.
+    pub rows: Vec<String>,
+    /// Number of rows in progress at the same time.
+    pub mini_batch_size: u32,
+    /// The dataset that the rows were taken from.
+    pub dataset_id: Option<Uuid>,
+    /// What is kept for a client that asks again.
+    pub remember: Option<Remember<Snapshot>>,
+}
+
+impl Engine {
+    /// Starts a batch and returns it as soon as it is durable, including its rows.
+    ///
+    /// # Errors
+    /// As [`Engine::run_start`].
+    pub async fn batch_start(&self, start: StartBatch) -> Result<Snapshot, EngineError> {
+        if self.0.draining.is_cancelled() {
+            return Err(EngineError::Draining);
+        }
+        let engine = self.clone();
+        spawn_detached(async move {
+            let StartBatch { workflow_id, version_id, rows, mini_batch_size, dataset_id, remember } = start;
+            let record =
+                RunRecord { dataset_id, ..RunRecord::new(workflow_id, version_id, "batch".to_owned()) };
+            let batch = Batch { rows: rows.len() as u64, mini_batch_size };
+            let mut driver = engine.driver_of_new_run(record).await?;
+            driver.rows = rows;
+            driver.remember = remember;
+            let (snapshot, _) = engine.commit_start(driver, vec![Input::StartBatch(batch)]).await?;
+            engine.dispatch(snapshot.record.id, workflow_id);
+            Ok(snapshot)
+        })
+        .await
+    }
+
+    /// Drives a batch until it ends or is canceled.
+    pub(super) async fn drive_batch(&self, run: Snapshot, wake: &Wake) {
+        let id = run.record.id;
+        loop {
+            match self.drive_rows(&run, wake).await {
+                Ok(()) | Err(EngineError::NotFound) => break,
+                // The next start of the server resumes the batch.
+                Err(EngineError::Draining) => {}
+                Err(EngineError::Store(cause)) => self.0.journal.report_store_unavailable(&cause),
+                Err(error) => {
+                    let error: &dyn std::error::Error = &error;
+                    tracing::error!(run = %id, error, "batch not advanced, retrying");
+                }
+            }
+            tokio::time::sleep(RETRY_DELAY).await;
+        }
+        self.0.journal.batches().remove(id);
+        self.0.dispatcher.remove(id);
+    }
+
+    async fn drive_rows(&self, run: &Snapshot, wake: &Wake) -> Result<(), EngineError> {
+        let id = run.record.id;
+        let Some(Batch { rows, mini_batch_size }) = run.state.batch else { return Ok(()) };
+        let BatchSignals { row_at_rest, canceled } = self.0.journal.batches().get_or_insert(id);
+        self.append(id, &Input::Advance, None).await?;
+        loop {
+            if self.load_with_retry(id).await?.state.status.is_terminal() {
+                return Ok(self.cancel_rows(Some(id)).await?);
+            }
+            let counts = self.0.journal.store.batch_counts(id).await?;
+            if counts.ended_count() >= rows {
+                return self.append(id, &Input::RowsEnded, None).await.map(drop);
+            }
+            let free = u64::from(mini_batch_size).saturating_sub(counts.pending + counts.running);
+            let first = counts.started_count();
+            let next = self.0.journal.store.batch_rows(id, row_number(first), free.min(ROW_PAGE)).await?;
+            for (row, inputs) in (first..).zip(&next) {
+                if canceled.is_cancelled() {
+                    break;
+                }
+                self.start_row(&run.record, row_number(row), inputs).await?;
+            }
+            if next.is_empty() {
+                tokio::select! {
+                    () = row_at_rest.notified() => {}
+                    () = wake.wait() => {}
+                }
+            }
+        }
+    }
+
+    async fn start_row(&self, batch: &RunRecord, row: i64, inputs: &str) -> Result<(), EngineError> {
+        let inputs: Map<String, Value> =
+            serde_json::from_str(inputs).map_err(|error| StoreError::Unreadable {
+                table: "batch_rows",
+                id: format!("{}/{row}", batch.id),
+                what: error.to_string(),
+            })?;
+        let start = StartRun {
+            workflow_id: batch.workflow_id,
+            version_id: batch.version_id,
+            inputs,
+            parent_run_id: Some(batch.id),
+            batch_row: Some(row),
+            run_type: batch.run_type.clone(),
+            remember: None,
+        };
+        match self.run_start(start).await {
+            // The row was started already, or the batch was deleted: the next round of the loop finds out.
+            Ok(_) | Err(EngineError::NotFound) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Cancels the unfinished rows of `batch`, or of every canceled batch if none is given.
+    pub(super) async fn cancel_rows(&self, batch: Option<Uuid>) -> Result<(), StoreError> {
+        let mut skipped = HashSet::new();
+        loop {
+            let limit = ROW_PAGE + skipped.len() as u64;
+            let mut rows = self.0.journal.store.unfinished_rows(batch, limit).await?;
+            rows.retain(|row| !skipped.contains(row));
+            if rows.is_empty() {
+                return Ok(());
+            }
+            let results: Vec<_> = stream::iter(rows)
+                .map(async |row| (row, self.run_cancel(row, None).await))
+                .buffer_unordered(CONCURRENT_CANCELS)
+                .collect()
+                .await;
+            for (row, result) in results {
+                match result {
+                    // The row has ended meanwhile, or was deleted.
+                    Ok(_) | Err(EngineError::Refused(_) | EngineError::NotFound) => {}
+                    Err(EngineError::Store(error @ (StoreError::Unavailable(_) | StoreError::Full(_)))) => {
+                        return Err(error);
+                    }
+                    // An unreadable row must not keep the others running.
+                    Err(error) => {
+                        let error: &dyn std::error::Error = &error;
+                        tracing::error!(run = %row, error, "row of a batch not canceled");
+                        skipped.insert(row);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Converts a row number for the store, which numbers rows with `i64`.
+fn row_number(row: u64) -> i64 {
+    i64::try_from(row).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,86 @@
+use serde_json::{Map, Value};
+use sluice_domain::run::{Plan, Reused};
+use uuid::Uuid;
+
+use super::start::StartRun;
+use super::{Engine, spawn_detached};
+use crate::error::EngineError;
+use crate::remember::Remember;
+use crate::snapshot::Snapshot;
+
+/// A request to start a run that reuses results of another one.
+#[derive(Clone, Debug)]
+pub struct Rerun {
+    /// The original run.
+    pub run_id: Uuid,
+    /// The version to run; by default the version of the original run.
+    pub version_id: Option<Uuid>,
+    /// The node to start from: results of nodes before it are reused. By default everything runs again.
+    pub from_node: Option<String>,
+    /// {input node id: {field: value}}, replacing inputs of the original run.
+    pub inputs: Map<String, Value>,
+    /// What is kept for a client that asks again.
+    pub remember: Option<Remember<Snapshot>>,
+}
+
+impl Engine {
+    /// Starts a run that reuses results of another one, and returns it as soon as it is durable.
+    ///
+    /// # Errors
+    /// [`EngineError::Rerun`] if the rerun is not possible; otherwise as [`Self::run_start`].
+    pub async fn run_rerun(&self, rerun: Rerun) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        spawn_detached(async move {
+            let original = engine.load(rerun.run_id).await?;
+            let plan = engine.0.plans.get(rerun.version_id.unwrap_or(original.record.version_id)).await?;
+            let (start, reused) = rerun.prepare(&original, &plan)?;
+            let (accepted, driver) = engine.start(start, Some(reused)).await?;
+            engine.drive(driver, None);
+            Ok(accepted)
+        })
+        .await
+    }
+}
+
+impl Rerun {
+    /// Returns the run to start, and the results that it reuses.
+    fn prepare(self, original: &Snapshot, plan: &Plan) -> Result<(StartRun, Vec<Reused>), EngineError> {
+        if original.state.batch.is_some() {
+            let reason = "A batch can't be rerun as a whole. Start a new batch, or rerun single rows.";
+            return Err(EngineError::Rerun(reason.to_owned()));
+        }
+        let reused = match &self.from_node {
+            Some(id) => {
+                let from = plan.index(id).ok_or_else(|| no_such_node(id))?;
+                original.state.reusable(&original.plan, plan, from)
+            }
+            None => Vec::new(),
+        };
+        for Reused { node, output } in &reused {
+            if self.inputs.get(node).is_some_and(|inputs| output.as_deref() != Some(inputs)) {
+                return Err(EngineError::Rerun(format!(
+                    "The new inputs for \"{node}\" would be ignored, because its result is reused from the original \
+                     run. Omit from_node to run everything with new inputs."
+                )));
+            }
+        }
+        let mut inputs = (*original.state.inputs).clone();
+        inputs.extend(self.inputs);
+        let start = StartRun {
+            workflow_id: original.record.workflow_id,
+            version_id: self.version_id.unwrap_or(original.record.version_id),
+            inputs,
+            parent_run_id: Some(self.run_id),
+            batch_row: None,
+            run_type: original.record.run_type.clone(),
+            remember: self.remember,
+        };
+        Ok((start, reused))
+    }
+}
+
+fn no_such_node(id: &str) -> EngineError {
+    EngineError::Rerun(format!(
+        "There is no node \"{id}\" at the top level of the workflow. Name one of its nodes."
+    ))
+}

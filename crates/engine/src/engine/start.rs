@@ -1,0 +1,153 @@
+//! Starting runs, and waiting for them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+use sluice_domain::run::{Input, Reused, RunState, RunStatus};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{Engine, spawn_detached};
+use crate::driver::{AppendError, Driver};
+use crate::error::EngineError;
+use crate::remember::Remember;
+use crate::snapshot::Snapshot;
+use crate::store::{CommitError, RunRecord};
+
+/// A request to start a run.
+#[derive(Clone, Debug)]
+pub struct StartRun {
+    /// The workflow.
+    pub workflow_id: Uuid,
+    /// The version that the run is pinned to.
+    pub version_id: Uuid,
+    /// {input node id: {field: value}}.
+    pub inputs: Map<String, Value>,
+    /// The run that starts this one.
+    pub parent_run_id: Option<Uuid>,
+    /// The row of the batch `parent_run_id`, from 0.
+    pub batch_row: Option<i64>,
+    /// The kind of run according to the client.
+    pub run_type: String,
+    /// What is kept for a client that asks again.
+    pub remember: Option<Remember<Snapshot>>,
+}
+
+impl Engine {
+    /// Starts a run and returns it as soon as it is durable. It is driven in the background.
+    ///
+    /// # Errors
+    /// When the server is stopping, the version doesn't exist or can't be run, or the store fails.
+    pub async fn run_start(&self, start: StartRun) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        spawn_detached(async move {
+            let (accepted, driver) = engine.start(start, None).await?;
+            engine.drive(driver, None);
+            Ok(accepted)
+        })
+        .await
+    }
+
+    /// Starts a run and waits until it ends or pauses, or `timeout` has passed.
+    ///
+    /// # Errors
+    /// As [`Self::run_start`].
+    pub async fn run_wait(&self, start: StartRun, timeout: Duration) -> Result<Snapshot, EngineError> {
+        let engine = self.clone();
+        let (snapshot, finished) = spawn_detached(async move {
+            let (_, driver) = engine.start(start, None).await?;
+            if driver.is_idle() {
+                return Ok((driver.into_snapshot(), None));
+            }
+            let snapshot = driver.snapshot();
+            let (waiter, finished) = oneshot::channel();
+            engine.drive(driver, Some(waiter));
+            Ok((snapshot, Some(finished)))
+        })
+        .await?;
+        let Some(finished) = finished else { return Ok(snapshot) };
+        let run_id = snapshot.record.id;
+        tokio::select! {
+            result = finished => match result {
+                Ok(snapshot) => Ok(snapshot),
+                // The driver gave up, or another one drives the run.
+                Err(_) => self.load(run_id).await,
+            },
+            () = tokio::time::sleep(timeout) => self.load(run_id).await,
+            () = self.wait_drained() => self.load(run_id).await,
+        }
+    }
+
+    /// Waits until an existing run ends or pauses, or `timeout` has passed.
+    ///
+    /// # Errors
+    /// When the run doesn't exist or the store fails.
+    pub async fn run_await(&self, run_id: Uuid, timeout: Duration) -> Result<Snapshot, EngineError> {
+        let mut stream = self.run_events(run_id, 0).await?;
+        let finished = async {
+            while stream.next().await?.is_some() {
+                let status = self.load(run_id).await?.state.status;
+                if status.is_terminal() || status == RunStatus::Paused {
+                    break;
+                }
+            }
+            Ok::<(), EngineError>(())
+        };
+        tokio::select! {
+            result = finished => result?,
+            () = tokio::time::sleep(timeout) => {}
+            () = self.wait_drained() => {}
+        }
+        self.load(run_id).await
+    }
+
+    /// Commits the start of a run. Returns the run as accepted, and its driver. If the run gets a slot at once, it
+    /// advances in the same commit: a run without side effects ends with it.
+    pub(super) async fn start(
+        &self,
+        start: StartRun,
+        reused: Option<Vec<Reused>>,
+    ) -> Result<(Snapshot, Driver), EngineError> {
+        if self.0.draining.is_cancelled() {
+            return Err(EngineError::Draining);
+        }
+        let StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row, run_type, remember } =
+            start;
+        let record =
+            RunRecord { parent_run_id, batch_row, ..RunRecord::new(workflow_id, version_id, run_type) };
+        let mut driver = self.driver_of_new_run(record).await?;
+        driver.remember = remember;
+        driver.permit = self.0.run_slots.try_acquire(workflow_id);
+        driver.wake = Some(self.0.dispatcher.reserve(driver.record.id));
+        let mut inputs = vec![Input::Start(Arc::new(inputs))];
+        inputs.extend(reused.map(Input::Reuse));
+        self.commit_start(driver, inputs).await
+    }
+
+    pub(super) async fn driver_of_new_run(&self, record: RunRecord) -> Result<Driver, EngineError> {
+        let plan = self.0.plans.get(record.version_id).await?;
+        Ok(self.new_driver(Snapshot::new(record, RunState::default(), plan)))
+    }
+
+    /// Commits the first inputs of a run.
+    pub(super) async fn commit_start(
+        &self,
+        mut driver: Driver,
+        inputs: Vec<Input>,
+    ) -> Result<(Snapshot, Driver), EngineError> {
+        let (run, workflow) = (driver.record.id, driver.record.workflow_id);
+        let result = driver.start(inputs).await;
+        let needs_no_driver = driver.wake.is_some() && (result.is_err() || driver.is_idle());
+        let was_woken = needs_no_driver && !self.0.dispatcher.try_remove(run);
+        if was_woken {
+            self.0.dispatcher.remove(run);
+        }
+        // A failed store may have committed although its answer was lost: then the run has to be driven.
+        let may_be_committed = matches!(result, Err(AppendError::Commit(CommitError::Store(_))));
+        if was_woken || may_be_committed {
+            self.dispatch(run, workflow);
+        }
+        Ok((result?, driver))
+    }
+}

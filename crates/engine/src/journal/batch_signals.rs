@@ -1,0 +1,41 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+/// Signals between the driver of a batch and its rows.
+#[derive(Clone, Default)]
+pub(crate) struct BatchSignals {
+    /// Notified when a row has ended or paused.
+    pub(crate) row_at_rest: Arc<Notify>,
+    /// Canceled with the batch: no node of its rows starts any more.
+    pub(crate) canceled: CancellationToken,
+}
+
+/// The signals of each batch that has a driver.
+#[derive(Default)]
+pub(crate) struct BatchSignalsMap(Mutex<HashMap<Uuid, BatchSignals>>);
+
+impl BatchSignalsMap {
+    /// Returns the signals of a batch, creating them if needed.
+    pub(crate) fn get_or_insert(&self, batch: Uuid) -> BatchSignals {
+        self.lock().entry(batch).or_default().clone()
+    }
+
+    /// Returns the signals of a batch if it has a driver.
+    pub(crate) fn get(&self, batch: Uuid) -> Option<BatchSignals> {
+        self.lock().get(&batch).cloned()
+    }
+
+    /// Removes the signals of a batch that has no driver any more.
+    pub(crate) fn remove(&self, batch: Uuid) {
+        self.lock().remove(&batch);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, BatchSignals>> {
+        // No code panics between two related changes, so a poisoned map is still consistent.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,80 @@
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use sluice_domain::run::Event;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+/// Number of commits buffered per run. A subscriber that lags behind by more reads the store again.
+const SUBSCRIBER_BUFFER: usize = 64;
+
+/// The subscribers of all runs.
+#[derive(Default)]
+pub(super) struct Subscribers(Mutex<HashMap<Uuid, Channel>>);
+
+struct Channel {
+    sender: broadcast::Sender<LogAppended>,
+    subscribers: usize,
+}
+
+/// One commit to the log of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct LogAppended {
+    /// The sequence number of the first new event.
+    pub(crate) first: u64,
+    /// The new events; none if the first subscriber arrived during the commit.
+    pub(crate) events: Option<Arc<[Event]>>,
+}
+
+/// A subscription to the commits of one run. Dropping it unsubscribes.
+pub(crate) struct Subscription {
+    subscribers: Arc<Subscribers>,
+    run: Uuid,
+    receiver: broadcast::Receiver<LogAppended>,
+}
+
+impl Subscribers {
+    pub(super) fn subscribe(subscribers: &Arc<Self>, run: Uuid) -> Subscription {
+        let mut channels = subscribers.lock();
+        let channel = channels
+            .entry(run)
+            .or_insert_with(|| Channel { sender: broadcast::channel(SUBSCRIBER_BUFFER).0, subscribers: 0 });
+        channel.subscribers += 1;
+        Subscription { subscribers: Arc::clone(subscribers), run, receiver: channel.sender.subscribe() }
+    }
+
+    pub(super) fn has_any(&self, run: Uuid) -> bool {
+        self.lock().contains_key(&run)
+    }
+
+    pub(super) fn publish(&self, run: Uuid, appended: LogAppended) {
+        if let Some(channel) = self.lock().get(&run) {
+            // Fails only when every subscriber has gone.
+            let _ = channel.sender.send(appended);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Channel>> {
+        // No code panics between two related changes, so a poisoned map is still consistent.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Subscription {
+    /// Waits for the next commit; none if commits were missed.
+    pub(crate) async fn recv(&mut self) -> Option<LogAppended> {
+        self.receiver.recv().await.ok()
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Entry::Occupied(mut channel) = self.subscribers.lock().entry(self.run) {
+            channel.get_mut().subscribers -= 1;
+            if channel.get().subscribers == 0 {
+                channel.remove();
+            }
+        }
+    }
+}

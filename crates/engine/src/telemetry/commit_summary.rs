@@ -1,0 +1,192 @@
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use sluice_domain::run::{
+    Attempt, Behaviour, Event, Frame, Plan, PlanNode, RunState, Scope, TaskPath, TaskStatus,
+};
+use uuid::Uuid;
+
+use crate::store::Commit;
+
+/// A commit in terms of metrics and spans.
+pub(crate) struct CommitSummary {
+    pub(super) run: Uuid,
+    pub(super) workflow: Uuid,
+    pub(super) version: Uuid,
+    /// The batch that the run is a row of.
+    pub(super) batch: Option<Uuid>,
+    pub(super) items: Vec<SummaryItem>,
+}
+
+pub(super) enum SummaryItem {
+    /// The run was accepted.
+    RunStarted(DateTime<Utc>),
+    /// The run resumed after a decision, or was retried.
+    RunResumed(DateTime<Utc>),
+    RunPaused(DateTime<Utc>),
+    RunEnded {
+        outcome: Outcome,
+        started_at: Option<DateTime<Utc>>,
+        at: DateTime<Utc>,
+    },
+    /// A node ended, or one attempt of it.
+    NodeEnded(NodeEnd),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Completed,
+    Failed,
+    Canceled,
+    /// An attempt failed and another one follows.
+    Retried,
+}
+
+impl Outcome {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+            Self::Canceled => "canceled",
+            Self::Retried => "retried",
+        }
+    }
+}
+
+/// The end of a node, or of one attempt of it.
+pub(super) struct NodeEnd {
+    pub(super) kind: Arc<str>,
+    pub(super) outcome: Outcome,
+    /// Time of the start; none for nodes that are computed in no time.
+    pub(super) started_at: Option<DateTime<Utc>>,
+    pub(super) at: DateTime<Utc>,
+    /// Only for spans.
+    pub(super) detail: Option<NodeDetail>,
+}
+
+pub(super) struct NodeDetail {
+    /// The node, with the iterations around it.
+    pub(super) path: String,
+    pub(super) attempt: Option<u32>,
+    pub(super) error: Option<String>,
+}
+
+impl CommitSummary {
+    /// Summarizes `commit`. `state` is the run after the commit.
+    pub(super) fn new(commit: &Commit, plan: &Plan, state: &RunState, has_spans: bool) -> Self {
+        let mut summarizer = Summarizer { plan, state, has_spans, items: Vec::new() };
+        commit.events.iter().for_each(|event| summarizer.add_event(event));
+        Self {
+            run: commit.record.id,
+            workflow: commit.record.workflow_id,
+            version: commit.record.version_id,
+            batch: commit.record.batch(),
+            items: summarizer.items,
+        }
+    }
+}
+
+struct Summarizer<'a> {
+    plan: &'a Plan,
+    state: &'a RunState,
+    has_spans: bool,
+    items: Vec<SummaryItem>,
+}
+
+impl Summarizer<'_> {
+    fn add_event(&mut self, event: &Event) {
+        match event {
+            Event::RunStarted { at, .. } | Event::BatchStarted { at, .. } => {
+                self.items.push(SummaryItem::RunStarted(*at));
+            }
+            Event::RunResumed { at } | Event::RunRetried { at } => {
+                self.items.push(SummaryItem::RunResumed(*at));
+            }
+            Event::RunPaused { at } => self.items.push(SummaryItem::RunPaused(*at)),
+            Event::RunCompleted { at } | Event::BatchCompleted { at } => {
+                self.add_run_end(Outcome::Completed, *at);
+            }
+            Event::RunFailed { at } => self.add_run_end(Outcome::Failed, *at),
+            Event::RunCanceled { at } => {
+                self.add_canceled_nodes(self.plan, &self.state.root, &mut Vec::new(), *at);
+                self.add_run_end(Outcome::Canceled, *at);
+            }
+            Event::TaskCompleted { task, at, .. } => self.add_node_end(task, Outcome::Completed, None, *at),
+            Event::TaskFailed { task, error, at, .. } => {
+                self.add_node_end(task, Outcome::Failed, Some(error), *at);
+            }
+            Event::TaskRetrying { task, error, at, .. } => {
+                self.add_node_end(task, Outcome::Retried, Some(error), *at);
+            }
+            Event::TaskCanceled { task, at, .. } => self.add_node_end(task, Outcome::Canceled, None, *at),
+            Event::RowsStarted { .. }
+            | Event::TaskQueued { .. }
+            | Event::TaskStarted { .. }
+            | Event::TaskReused { .. }
+            | Event::LoopStarted { .. }
+            | Event::PauseOpened { .. }
+            | Event::PauseDecided { .. } => {}
+        }
+    }
+
+    fn add_run_end(&mut self, outcome: Outcome, at: DateTime<Utc>) {
+        self.items.push(SummaryItem::RunEnded { outcome, started_at: self.state.started_at, at });
+    }
+
+    fn add_node_end(&mut self, path: &TaskPath, outcome: Outcome, error: Option<&String>, at: DateTime<Utc>) {
+        let Some(node) = find_node(self.plan, path) else { return };
+        let task = match node.behaviour {
+            // Computed nodes take no time of their own; their event says everything.
+            Behaviour::Input(_) | Behaviour::Compute(_) | Behaviour::ComputeAny(_) | Behaviour::Broken(_) => {
+                None
+            }
+            Behaviour::Effect(_) | Behaviour::Gate(_) | Behaviour::Loop(_) => self.state.task(path),
+        };
+        let attempt = task.and_then(|task| attempt_that_ended(&task.attempts, at));
+        let started_at = match node.behaviour {
+            Behaviour::Effect(_) => attempt.map(|attempt| attempt.started_at),
+            _ => task.and_then(|task| task.started_at),
+        };
+        let detail = self.has_spans.then(|| NodeDetail {
+            path: path.to_string(),
+            attempt: attempt.map(|attempt| attempt.number),
+            error: error.cloned(),
+        });
+        let kind = Arc::clone(&node.node_type);
+        self.items.push(SummaryItem::NodeEnded(NodeEnd { kind, outcome, started_at, at, detail }));
+    }
+
+    /// Adds the nodes that were active when the run was canceled: they have no events of their own.
+    fn add_canceled_nodes(&mut self, plan: &Plan, frame: &Frame, scope: &mut Vec<Scope>, at: DateTime<Utc>) {
+        let canceled_now =
+            frame.tasks.iter().filter(|(_, task)| task.ended_at == Some(at) && task.canceled.is_some());
+        for (id, task) in canceled_now {
+            let Some(node) = plan.index(id).and_then(|index| plan.nodes.get(index)) else { continue };
+            if let (Behaviour::Loop(inner), Some(last)) = (&node.behaviour, task.iterations.last()) {
+                let iteration = u32::try_from(task.iterations.len() - 1).unwrap_or(u32::MAX);
+                scope.push(Scope { loop_id: id.clone(), iteration });
+                self.add_canceled_nodes(&inner.body, last, scope, at);
+                scope.pop();
+            }
+            if task.status == TaskStatus::Canceled {
+                self.add_node_end(&TaskPath::new(scope, id), Outcome::Canceled, None, at);
+            }
+        }
+    }
+}
+
+/// The attempt that ended at `at`. Later attempts may have started in the same commit.
+fn attempt_that_ended(attempts: &[Attempt], at: DateTime<Utc>) -> Option<&Attempt> {
+    attempts.iter().rev().find(|attempt| attempt.ended_at == Some(at))
+}
+
+fn find_node<'a>(plan: &'a Plan, path: &TaskPath) -> Option<&'a PlanNode> {
+    let mut level = plan;
+    for scope in &path.scope {
+        let Behaviour::Loop(inner) = &level.nodes.get(level.index(&scope.loop_id)?)?.behaviour else {
+            return None;
+        };
+        level = &inner.body;
+    }
+    level.nodes.get(level.index(&path.node)?)
+}
