@@ -1,4 +1,4 @@
-//! Pauses that were opened and settled, over all runs, in the order of their commits.
+//! Pauses that were opened and decided, over all runs, in the order of their commits.
 
 use sea_orm_migration::prelude::*;
 

@@ -78,8 +78,8 @@ async fn a_stream_stays_open_over_a_pause(app: App) {
     app.approve(&run).await;
     all.extend(stream.rest().await);
     check_numbers(&all, 0);
-    let settled = all.iter().find(|message| message.event == "pause_decided").expect("a decision");
-    assert_eq!((&settled.data["action"], &settled.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
+    let decided = all.iter().find(|message| message.event == "pause_decided").expect("a decision");
+    assert_eq!((&decided.data["action"], &decided.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
     assert_eq!(all.last().expect("an end").event, "run_completed");
 }
 
@@ -170,15 +170,15 @@ async fn pauses_of_all_runs_can_be_followed(app: App) {
     assert_eq!((&opened.data["node_id"], &opened.data["message"]), (&json!("gate"), &json!("please look")));
     assert_eq!(opened.data["workflow_id"], app.read_run(&run).await["workflow_id"]);
     app.approve(&before).await;
-    let settled = stream.next().await.expect("an event");
-    assert_eq!((settled.event.as_str(), &settled.data["run_id"]), ("settled", &json!(before)));
-    assert_eq!((&settled.data["action"], &settled.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
+    let decided = stream.next().await.expect("an event");
+    assert_eq!((decided.event.as_str(), &decided.data["run_id"]), ("decided", &json!(before)));
+    assert_eq!((&decided.data["action"], &decided.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
     let mut everything = Stream::open(&app, PAUSES, Some(0)).await;
     let mut all = Vec::new();
     for _ in 0..3 {
         all.push(everything.next().await.expect("an event"));
     }
-    assert_eq!(all[1..], [opened, settled]);
+    assert_eq!(all[1..], [opened, decided]);
     assert_eq!((all[0].event.as_str(), &all[0].data["run_id"]), ("opened", &json!(before)));
     assert!(all.is_sorted_by(|a, b| a.id < b.id));
 }
@@ -205,8 +205,8 @@ async fn pause_events_survive_a_crash(mut app: App) {
     app.approve(&run).await;
     app.crash_and_restart().await;
     let mut stream = Stream::open(&app, PAUSES, Some(opened.id)).await;
-    let settled = stream.next().await.expect("an event");
-    assert_eq!((settled.event.as_str(), &settled.data["run_id"]), ("settled", &json!(run)));
+    let decided = stream.next().await.expect("an event");
+    assert_eq!((decided.event.as_str(), &decided.data["run_id"]), ("decided", &json!(run)));
 }
 
 #[tokio::test]

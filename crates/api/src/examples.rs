@@ -274,13 +274,13 @@ pub(crate) fn timeline() -> Value {
         "pauses": [{"pause_time": PAUSED, "resume_time": ENDED, "resume_action": "APPROVE", "resume_user_id": "ada"}]}])
 }
 
-pub(crate) fn pause(is_settled: bool) -> Value {
-    let when = is_settled.then_some(ENDED);
-    let settled = |value: &str| is_settled.then(|| value.to_owned());
+pub(crate) fn pause(is_decided: bool) -> Value {
+    let when = is_decided.then_some(ENDED);
+    let when_decided = |value: &str| is_decided.then(|| value.to_owned());
     json!({"id": format!("PH_{RUN_ID}_gate"), "run_id": RUN_ID, "node_id": "gate",
         "pause_message": "Please read the note.", "pause_time": PAUSED, "resume_time": when,
-        "resume_user_id": settled("ada"), "resume_action": settled("APPROVE"),
-        "input_data": {"input_node": {"note": "hello"}}, "comments": settled("fine")})
+        "resume_user_id": when_decided("ada"), "resume_action": when_decided("APPROVE"),
+        "input_data": {"input_node": {"note": "hello"}}, "comments": when_decided("fine")})
 }
 
 pub(crate) fn paused_workflow() -> Value {

@@ -338,7 +338,7 @@ pub enum PauseEventType {
     /// A run came to a gate.
     Opened,
     /// A person decided.
-    Settled,
+    Decided,
 }
 
 /// What a person does with an open gate: `APPROVE` lets the paused input go on, with the person's inputs

@@ -12,7 +12,7 @@ use sluice_engine::StoreError;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Opened pauses less settled ones. An event begins with its type.
+/// Opened pauses minus decided pauses. An event begins with its type.
 const OPEN_PAUSES: &str = r#"COALESCE(SUM(CASE WHEN event LIKE '{"type":"opened"%' THEN 1 ELSE -1 END), 0)"#;
 
 /// The states of runs that have not ended, as they are labelled.
@@ -34,7 +34,7 @@ impl Database {
         registry.register("sluice_writer_queue_length", "Changes that wait to be written", queue.clone());
         registry.register("sluice_store_up", "Whether the store answers", up.clone());
         registry.register("sluice_runs", "Runs that have not ended, by status", runs.clone());
-        registry.register("sluice_pauses_open", "Pauses that nobody has settled", pauses.clone());
+        registry.register("sluice_pauses_open", "Pauses that nobody has decided", pauses.clone());
     }
 
     /// Brings the numbers to where they are that nobody keeps up: asks the store.

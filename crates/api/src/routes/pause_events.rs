@@ -23,7 +23,7 @@ use crate::{AppState, examples, schema};
 /// How many events are read from the store at once.
 const PAGE: u64 = 100;
 
-/// A pause was opened or settled.
+/// A pause was opened or decided.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PausedWorkflowEvent {
     /// Grows with every event, with gaps. The `id` of the Server-Sent Event.
@@ -45,15 +45,15 @@ pub(crate) struct PausedWorkflowEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<String>,
-    /// Of settled: how.
+    /// Of decided: how.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schema::PauseAction>, nullable = false)]
     action: Option<PauseAction>,
-    /// Of settled: who decided.
+    /// Of decided: who decided.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     user_id: Option<String>,
-    /// Of settled: the person's words.
+    /// Of decided: the person's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     comments: Option<String>,
@@ -75,9 +75,9 @@ impl From<PauseEvent> for PausedWorkflowEvent {
                 user_id: None,
                 comments: None,
             },
-            PauseNews::Settled { workflow_id, node_id, action, user_id, comments, at } => Self {
+            PauseNews::Decided { workflow_id, node_id, action, user_id, comments, at } => Self {
                 id,
-                kind: "settled",
+                kind: "decided",
                 run_id,
                 workflow_id,
                 node_id,
@@ -93,7 +93,7 @@ impl From<PauseEvent> for PausedWorkflowEvent {
 
 /// Follow the pauses of all runs.
 ///
-/// Answers each pause that is opened or settled as a Server-Sent Event, as soon as it is durable: from now
+/// Answers each pause that is opened or decided as a Server-Sent Event, as soon as it is durable: from now
 /// on, or from behind `Last-Event-ID`. `Last-Event-ID: 0` gives everything that is kept: the events of runs
 /// that were not deleted.
 #[utoipa::path(
@@ -102,7 +102,7 @@ impl From<PauseEvent> for PausedWorkflowEvent {
         LastEventId,
     ),
     responses(
-        (status = 200, description = "A Server-Sent Event per pause that is opened or settled: its `data` is this object.",
+        (status = 200, description = "A Server-Sent Event per pause that is opened or decided: its `data` is this object.",
             content_type = "text/event-stream", body = PausedWorkflowEvent, example = json!(examples::pause_event())),
         StreamProblems, ServerProblems,
     )

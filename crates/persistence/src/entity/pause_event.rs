@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use sluice_domain::pause::PauseAction;
 use sluice_domain::run::Event;
 
-/// A pause that was opened or settled. Ids grow in the order of the commits.
+/// A pause that was opened or decided. Ids grow in the order of the commits.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "pause_events")]
 pub(crate) struct Model {
@@ -40,7 +40,7 @@ pub enum PauseNews {
         at: DateTime<Utc>,
     },
     /// A person decided.
-    Settled {
+    Decided {
         /// The workflow.
         workflow_id: Uuid,
         /// The gate.
@@ -66,7 +66,7 @@ impl PauseNews {
                 message: message.clone(),
                 at: *at,
             }),
-            Event::PauseDecided { task, decision, at } => Some(Self::Settled {
+            Event::PauseDecided { task, decision, at } => Some(Self::Decided {
                 workflow_id,
                 node_id: task.node.clone(),
                 action: decision.action,

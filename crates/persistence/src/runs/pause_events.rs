@@ -1,4 +1,4 @@
-//! Pauses that were opened and settled, over all runs.
+//! Pauses that were opened and decided, over all runs.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use sluice_engine::StoreError;
@@ -11,7 +11,7 @@ use crate::query::convert;
 
 const PAUSE_EVENTS: &str = "pause_events";
 
-/// A pause was opened or settled.
+/// A pause was opened or decided.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PauseEvent {
     /// Grows in the order in which the events became durable; not without gaps.

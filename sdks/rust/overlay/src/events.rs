@@ -28,7 +28,7 @@ pub async fn follow_run(
     open(configuration, &format!("/run/{}/events/", urlencode(run_id)), last_event_id).await
 }
 
-/// Each pause that is opened or settled, from now on or from behind `last_event_id`.
+/// Each pause that is opened or decided, from now on or from behind `last_event_id`.
 pub async fn follow_paused_workflows(
     configuration: &Configuration,
     last_event_id: Option<&str>,

@@ -17,7 +17,7 @@ def _read(data: str) -> PausedWorkflowEvent:
 def sync(
     *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
 ) -> Iterator[PausedWorkflowEvent]:
-    """Each pause that is opened or settled, from now on or from behind `last_event_id`. Never ends by itself.
+    """Each pause that is opened or decided, from now on or from behind `last_event_id`. Never ends by itself.
 
     Raises `sluice_client.events.Refused` when the server gives no stream.
     """
