@@ -77,7 +77,9 @@ impl Default for Metrics {
             ),
             run_seconds: FINAL_OUTCOMES
                 .map(|outcome| families.run_seconds.get_or_create_owned(&[status_label(outcome)])),
-            kinds: sluice_nodes::runnable_node_types().map(|name| (name, families.kind_metrics(name))).collect(),
+            kinds: sluice_nodes::runnable_node_types()
+                .map(|name| (name, families.kind_metrics(name)))
+                .collect(),
             other_kind: families.kind_metrics(OTHER_KIND),
             families,
         }
