@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody};
-use sluice_domain::validation::{Catalog, Code, ConfigProblem, DataFlow, Inputs, MAX_NODES, SideEffects};
+use sluice_domain::validation::{Catalog, Code, ConfigProblem, DataFlow, InputUse, MAX_NODES, SideEffects};
 use sluice_domain::{Definition, Node};
 
 use crate::config::policy::Policies;
@@ -91,7 +91,7 @@ impl Catalog for NodeKinds {
 fn runnable_data_flow(kind: &RunnableKind, config: &Map<String, Value>) -> DataFlow {
     // If the config is invalid, nothing is known about the node, so that lints report nothing about it.
     let mut data_flow = kind.data_flow(config.clone()).unwrap_or_else(|| DataFlow {
-        inputs: Inputs { uses_all: true, ..Inputs::default() },
+        inputs: InputUse { uses_all: true, ..InputUse::default() },
         side_effects: SideEffects::Possible,
         ..DataFlow::default()
     });

@@ -9,9 +9,9 @@ pub struct DataFlow {
     /// References to outputs of other nodes.
     pub references: Vec<Reference>,
     /// The node's use of its predecessors.
-    pub inputs: Inputs,
+    pub inputs: InputUse,
     /// The shape of the node's output.
-    pub output: Output,
+    pub output: OutputShape,
     /// Fields that a loop passes to the first iteration of its body; none if unknown.
     pub body_input: Option<Fields>,
     /// Effects of the node apart from its output.
@@ -26,7 +26,7 @@ pub struct DataFlow {
 
 /// A node's use of its predecessors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Inputs {
+pub struct InputUse {
     /// Nodes that references can name.
     pub scope: ReferenceScope,
     /// True if the node may use its whole input, including fields that no reference names.
@@ -47,7 +47,7 @@ pub enum ReferenceScope {
 
 /// The shape of a node's output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Output {
+pub enum OutputShape {
     /// Unknown.
     #[default]
     Unknown,

@@ -11,7 +11,9 @@ mod near;
 mod text;
 
 pub use code::{Code, Severity};
-pub use data_flow::{DataFlow, Fields, Finding, Inputs, Output, Reference, ReferenceScope, SideEffects};
+pub use data_flow::{
+    DataFlow, Fields, Finding, InputUse, OutputShape, Reference, ReferenceScope, SideEffects,
+};
 pub use diagnostic::{Diagnostic, Related};
 pub use near::nearest;
 pub(crate) use text::parse;

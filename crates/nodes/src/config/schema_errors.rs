@@ -1,7 +1,7 @@
 //! Messages for violations of a JSON Schema.
 
 use serde_json::Value;
-use sluice_domain::validation::{ConfigProblem, nearest};
+use sluice_domain::validation::{ConfigProblem, suggest};
 use sluice_json_schema::{JsonType, TypeKind, ValidationError, ValidationErrorKind};
 
 use crate::text::value_text::{describe, quote};
@@ -39,7 +39,7 @@ fn enum_problem(error: &ValidationError<'_>, root: &str, options: &Value) -> Con
     let list = options.iter().map(|option| quote(option)).collect::<Vec<_>>().join(", ");
     let predicate = format!("must be one of {list}, got {}", describe(error.instance()));
     // Of several options that are equally near, the first is the usual spelling, and `nearest` takes the last.
-    let nearest = error.instance().as_str().and_then(|text| nearest(text, options.into_iter().rev()));
+    let nearest = error.instance().as_str().and_then(|text| suggest(text, options.into_iter().rev()));
     let hint = nearest.map(|option| format!(" Did you mean {}?", quote(option))).unwrap_or_default();
     problem(error, root, &predicate, &hint)
 }

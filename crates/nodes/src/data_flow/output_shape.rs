@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use sluice_domain::validation::{Fields, Output};
+use sluice_domain::validation::{Fields, OutputShape};
 
 use crate::config::common::SchemaText;
 
@@ -11,14 +11,14 @@ use crate::config::common::SchemaText;
 const MAX_DEPTH: usize = 16;
 
 /// The output that `output_schema` and `output_json_schema` declare together: editors don't always update both.
-pub(crate) fn declared(output_schema: &Map<String, Value>, json_schema: &SchemaText) -> Output {
+pub(crate) fn declared(output_schema: &Map<String, Value>, json_schema: &SchemaText) -> OutputShape {
     let mut fields: HashMap<String, Option<Fields>> =
         output_schema.keys().map(|name| (name.clone(), None)).collect();
     let schema = match json_schema {
         SchemaText::Text(text) if text.trim().is_empty() => None,
         SchemaText::Text(text) => match serde_json::from_str(text) {
             Ok(schema) => Some(schema),
-            Err(_) => return Output::Unknown,
+            Err(_) => return OutputShape::Unknown,
         },
         SchemaText::Object(schema) => Some(Value::Object(schema.clone())),
     };
@@ -26,23 +26,23 @@ pub(crate) fn declared(output_schema: &Map<String, Value>, json_schema: &SchemaT
         match fields_of_schema(&schema, 0) {
             Some(Fields(of_schema)) => fields.extend(of_schema),
             None if schema.as_object().is_some_and(Map::is_empty) => {}
-            None => return Output::Unknown,
+            None => return OutputShape::Unknown,
         }
     }
-    if fields.is_empty() { Output::Unknown } else { Output::Fields(Fields(fields)) }
+    if fields.is_empty() { OutputShape::Unknown } else { OutputShape::Fields(Fields(fields)) }
 }
 
 /// The output with the fields of an `output_schema`, whose types aren't looked into; unknown if it is empty.
-pub(crate) fn typed(output_schema: &Map<String, Value>) -> Output {
+pub(crate) fn typed(output_schema: &Map<String, Value>) -> OutputShape {
     if output_schema.is_empty() {
-        return Output::Unknown;
+        return OutputShape::Unknown;
     }
-    Output::Fields(Fields(output_schema.keys().map(|name| (name.clone(), None)).collect()))
+    OutputShape::Fields(Fields(output_schema.keys().map(|name| (name.clone(), None)).collect()))
 }
 
 /// The output with constant values.
-pub(crate) fn constant(values: &Map<String, Value>) -> Output {
-    Output::Fields(fields_of_object(values, 0))
+pub(crate) fn constant(values: &Map<String, Value>) -> OutputShape {
+    OutputShape::Fields(fields_of_object(values, 0))
 }
 
 /// The fields of the objects that a JSON Schema describes; none if there may be others.

@@ -1,7 +1,7 @@
 //! Keys of configs that the kind doesn't know.
 
 use serde_json::{Map, Value};
-use sluice_domain::validation::{Code, Finding, nearest, pointer_step};
+use sluice_domain::validation::{Code, Finding, suggest, pointer_step};
 
 use crate::text::value_text::quote;
 
@@ -78,7 +78,7 @@ impl<'s> Schema<'s> {
 
 fn unknown_key(key: &str, pointer: String, properties: &Map<String, Value>) -> Finding {
     let message = format!("The config has no field {}. Correct the name or remove it.", quote(key));
-    let nearest = nearest(key, properties.keys().map(String::as_str));
+    let nearest = suggest(key, properties.keys().map(String::as_str));
     let help = nearest.map(|nearest| format!("Did you mean \"{nearest}\"?"));
     Finding { code: Code::ConfigKeyUnknown, pointer, message, help }
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
-use sluice_domain::validation::{DataFlow, Output, Reference};
+use sluice_domain::validation::{DataFlow, OutputShape, Reference};
 use validator::Validate;
 
 use super::listing::{Category, Listing};
@@ -34,7 +34,7 @@ impl NodeKind for CoalesceNode {
     }
 
     fn data_flow(config: &CoalesceConfig) -> DataFlow {
-        let mut data_flow = DataFlow { output: Output::OneInput, ..DataFlow::default() };
+        let mut data_flow = DataFlow { output: OutputShape::OneInput, ..DataFlow::default() };
         data_flow.inputs.any_is_enough = true;
         for (index, name) in config.preferences.iter().enumerate().filter(|(_, name)| !name.is_empty()) {
             data_flow.references.push(Reference::node(format!("/preferences/{index}"), name));

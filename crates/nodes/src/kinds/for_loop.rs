@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sluice_domain::Definition;
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{LoopBody, LoopSpec};
-use sluice_domain::validation::{DataFlow, Output};
+use sluice_domain::validation::{DataFlow, OutputShape};
 use validator::Validate;
 
 use super::listing::{Category, Listing};
@@ -78,7 +78,7 @@ impl NodeKind for ForLoopNode {
         let mut outputs = nodes.filter(|node| node.node_type == node_type::OUTPUT);
         let body_output = outputs.next().and_then(output::declared_fields);
         let mut data_flow = DataFlow {
-            output: Output::Body(body_output),
+            output: OutputShape::Body(body_output),
             body_input: paths::fields(&config.input_map),
             ..DataFlow::default()
         };

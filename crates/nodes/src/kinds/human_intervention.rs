@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::pause::PausePolicy;
 use sluice_domain::run::{Behaviour, LoopBody};
-use sluice_domain::validation::{DataFlow, Output};
+use sluice_domain::validation::{DataFlow, OutputShape};
 use validator::Validate;
 
 use super::listing::{Category, Listing};
@@ -42,6 +42,6 @@ impl NodeKind for HumanInterventionNode {
     }
 
     fn data_flow(_: &HumanInterventionConfig) -> DataFlow {
-        DataFlow { output: Output::ExtendedInputs, is_gate: true, ..DataFlow::default() }
+        DataFlow { output: OutputShape::ExtendedInputs, is_gate: true, ..DataFlow::default() }
     }
 }

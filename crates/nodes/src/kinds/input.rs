@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, CheckInput, LoopBody};
-use sluice_domain::validation::{ConfigProblem, DataFlow, Fields, Output};
+use sluice_domain::validation::{ConfigProblem, DataFlow, Fields, OutputShape};
 use sluice_json_schema::Validator;
 use validator::Validate;
 
@@ -54,7 +54,7 @@ impl NodeKind for InputNode {
 
     fn data_flow(config: &InputConfig) -> DataFlow {
         let mut output = output_shape::declared(&config.output_schema, &config.output_json_schema);
-        if let Output::Fields(Fields(fields)) = &mut output {
+        if let OutputShape::Fields(Fields(fields)) = &mut output {
             fields.entry(FILES.to_owned()).or_insert(None);
         }
         let finding = config.enforce_schema.then(|| schema_check::check_enforced(&config.output_json_schema));

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
-use sluice_domain::validation::{DataFlow, Output};
+use sluice_domain::validation::{DataFlow, OutputShape};
 use validator::Validate;
 
 use super::listing::{Category, Listing};
@@ -31,7 +31,7 @@ impl NodeKind for MergeNode {
     }
 
     fn data_flow(_: &MergeConfig) -> DataFlow {
-        DataFlow { output: Output::Inputs, ..DataFlow::default() }
+        DataFlow { output: OutputShape::Inputs, ..DataFlow::default() }
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use sluice_domain::Node;
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody, dig};
-use sluice_domain::validation::{DataFlow, Fields, Output};
+use sluice_domain::validation::{DataFlow, Fields, OutputShape};
 use validator::Validate;
 
 use super::listing::{Category, Listing};
@@ -45,9 +45,9 @@ impl NodeKind for OutputNode {
             ..DataFlow::default()
         };
         match paths::fields(&config.output_map) {
-            Some(fields) => data_flow.output = Output::Fields(fields),
+            Some(fields) => data_flow.output = OutputShape::Fields(fields),
             None => {
-                data_flow.output = Output::Inputs;
+                data_flow.output = OutputShape::Inputs;
                 data_flow.inputs.uses_all = true;
             }
         }

@@ -2,7 +2,7 @@
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
-use sluice_domain::validation::{DataFlow, Inputs, Output, Reference, ReferenceScope, SideEffects};
+use sluice_domain::validation::{DataFlow, InputUse, OutputShape, Reference, ReferenceScope, SideEffects};
 
 use super::listing::{Category, Listing, Service};
 use crate::config::common::{OUTPUT_JSON_SCHEMA, OUTPUT_SCHEMA, SchemaText};
@@ -134,14 +134,14 @@ pub(crate) fn data_flow(kind: Option<&PlannedKind>, config: &Map<String, Value>)
     references.extend(variables(config));
     DataFlow {
         references,
-        inputs: Inputs { scope: ReferenceScope::Upstream, uses_all: !calls_model_only, ..Inputs::default() },
+        inputs: InputUse { scope: ReferenceScope::Upstream, uses_all: !calls_model_only, ..InputUse::default() },
         output: declared_output(config),
         side_effects: if calls_model_only { SideEffects::None } else { SideEffects::Possible },
         ..DataFlow::default()
     }
 }
 
-fn declared_output(config: &Map<String, Value>) -> Output {
+fn declared_output(config: &Map<String, Value>) -> OutputShape {
     let empty = Map::new();
     let output_schema = config.get(OUTPUT_SCHEMA).and_then(Value::as_object).unwrap_or(&empty);
     let json_schema = match config.get(OUTPUT_JSON_SCHEMA) {

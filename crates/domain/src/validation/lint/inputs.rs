@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::View;
 use crate::SpurType;
 use crate::graph::node_type;
-use crate::validation::{Code, Diagnostic, Output, pointer_step};
+use crate::validation::{Code, Diagnostic, OutputShape, pointer_step};
 
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
     // The input of a body holds what the loop lays over it; that of a chatbot has to have its fields.
@@ -15,7 +15,7 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     let Some(input) = view.of_type(node_type::INPUT).next() else { return };
-    let Output::Fields(fields) = &view.data_flow(input).output else { return };
+    let OutputShape::Fields(fields) = &view.data_flow(input).output else { return };
     if view.targets[input].is_empty() || is_taken_whole(view, input) {
         return;
     }
@@ -63,8 +63,10 @@ fn is_taken_whole(view: &View<'_>, input: usize) -> bool {
             continue;
         }
         let data_flow = view.data_flow(place);
-        let passes_on =
-            matches!(data_flow.output, Output::Inputs | Output::ExtendedInputs | Output::OneInput);
+        let passes_on = matches!(
+            data_flow.output,
+            OutputShape::Inputs | OutputShape::ExtendedInputs | OutputShape::OneInput
+        );
         if data_flow.inputs.uses_all || (passes_on && view.targets[place].is_empty()) {
             return true;
         }

@@ -7,7 +7,7 @@ use super::paths::{Missing, first, missing, named};
 use crate::graph::node_type;
 use crate::run::LOOP_HISTORY;
 use crate::validation::{
-    Code, DataFlow, Diagnostic, Fields, MAX_DIAGNOSTICS, Output, Reference, ReferenceScope, nearest,
+    Code, DataFlow, Diagnostic, Fields, MAX_DIAGNOSTICS, OutputShape, Reference, ReferenceScope, nearest,
 };
 
 /// The longest path that is looked into.
@@ -177,23 +177,25 @@ impl<'v> Resolver<'_, 'v> {
             return missing(self.body_input(place).as_ref()?, path);
         }
         match &view.data_flow(place).output {
-            Output::Unknown => None,
-            Output::Fields(fields) => missing(fields, path),
-            Output::Body(own) => match self.body_output(place) {
-                Some(DataFlow { output: Output::Fields(fields), .. }) => missing(fields, path),
+            OutputShape::Unknown => None,
+            OutputShape::Fields(fields) => missing(fields, path),
+            OutputShape::Body(own) => match self.body_output(place) {
+                Some(DataFlow { output: OutputShape::Fields(fields), .. }) => missing(fields, path),
                 Some(_) => None,
                 None => own.as_ref().and_then(|fields| missing(fields, path)),
             },
-            Output::Inputs | Output::ExtendedInputs => match named(self.arrivals(place), path) {
+            OutputShape::Inputs | OutputShape::ExtendedInputs => match named(self.arrivals(place), path) {
                 Some((source, rest)) => self.field(source, rest),
-                None if view.data_flow(place).output == Output::Inputs && !view.sources[place].is_empty() => {
+                None if view.data_flow(place).output == OutputShape::Inputs
+                    && !view.sources[place].is_empty() =>
+                {
                     let known = self.arriving(place).into_iter().map(str::to_owned).collect();
                     Some(Missing { name: first(path).to_owned(), known })
                 }
                 None => None,
             },
             // Missing only when none of them has it.
-            Output::OneInput => {
+            OutputShape::OneInput => {
                 let mut last = None;
                 for source in &view.sources[place] {
                     last = Some(self.field(*source, path)?);
@@ -210,9 +212,9 @@ impl<'v> Resolver<'_, 'v> {
         self.body_input.get_or_insert_with(|| {
             let mut all = view.loop_input?.clone();
             let output = view.of_type(node_type::OUTPUT).next()?;
-            let Output::Fields(laid_over) = &view.data_flow(output).output else { return None };
+            let OutputShape::Fields(laid_over) = &view.data_flow(output).output else { return None };
             let declared = match &view.data_flow(place).output {
-                Output::Fields(declared) => Some(declared),
+                OutputShape::Fields(declared) => Some(declared),
                 _ => None,
             };
             let more = declared.into_iter().chain([laid_over]).flat_map(|fields| fields.0.keys());

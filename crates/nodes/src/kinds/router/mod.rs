@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
-use sluice_domain::validation::{DataFlow, Output, Reference};
+use sluice_domain::validation::{DataFlow, OutputShape, Reference};
 use validator::Validate;
 
 use self::condition::Condition;
@@ -52,7 +52,7 @@ impl NodeKind for RouterNode {
     fn data_flow(config: &RouterConfig) -> DataFlow {
         DataFlow {
             references: config.references(),
-            output: Output::Inputs,
+            output: OutputShape::Inputs,
             findings: lint::findings(&config.route_map),
             exclusive_routes: lint::exclusive_routes(&config.route_map),
             ..DataFlow::default()
