@@ -4,21 +4,22 @@
 
 use libfuzzer_sys::fuzz_target;
 use sluice_domain::run::Plan;
-use sluice_domain::validation::{MAX_DIAGNOSTICS, Severity, diagnose, diagnose_json, validate};
-use sluice_domain::{Definition, guard, versioning};
+use sluice_domain::transfer::diagnose_json;
+use sluice_domain::validation::{MAX_DIAGNOSTICS, Severity, diagnose, validate};
+use sluice_domain::{Definition, json_limits, versioning};
 use sluice_nodes::NodeKinds;
 
 fuzz_target!(|text: &[u8]| {
     let kinds = NodeKinds::default();
     let found = diagnose_json(text, &kinds);
     assert!(found.len() <= MAX_DIAGNOSTICS + 2);
-    if guard::check_json(text).is_err() {
+    if json_limits::check_json(text).is_err() {
         // A document may be a little deeper than what it was saved in.
-        assert!(!found.is_empty() || guard::check_documents(text).is_ok());
+        assert!(!found.is_empty() || json_limits::check_documents(text).is_ok());
         return;
     }
     let Ok(mut definition) = serde_json::from_slice::<Definition>(text) else { return };
-    definition.normalise();
+    definition.normalize();
     let errors = validate(&definition, &kinds);
     let all = diagnose(&definition, &kinds);
     let is_error = |severity: Severity| severity == Severity::Error;

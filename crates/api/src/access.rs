@@ -20,7 +20,7 @@ use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
 use governor::{Quota, RateLimiter};
 use moka::future::Cache;
-use sluice_domain::access::Scope;
+use sluice_domain::api_scope::ApiScope;
 use sluice_engine::clock;
 use sluice_persistence::{ApiKey, Database, PresentedKey};
 
@@ -192,9 +192,9 @@ impl Caller {
     }
 
     /// That the caller may do what this scope opens.
-    pub(crate) fn may(&self, wanted: Scope) -> Result<(), Problem> {
+    pub(crate) fn may(&self, wanted: ApiScope) -> Result<(), Problem> {
         match self.0.as_deref() {
-            Some(key) if !key.scopes.iter().any(|scope| scope.opens(wanted)) => {
+            Some(key) if !key.scopes.iter().any(|scope| scope.grants(wanted)) => {
                 let detail =
                     format!("The key {:?} lacks the scope {wanted}, which this call needs.", key.name);
                 Err(Problem::new(Kind::ScopeMissing, detail))

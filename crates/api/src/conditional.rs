@@ -130,9 +130,9 @@ impl Edit {
     }
 }
 
-fn changed(current: &WorkflowRow, diff: Option<versioning::Diff>) -> Problem {
+fn changed(current: &WorkflowRow, diff: Option<versioning::DefinitionDiff>) -> Problem {
     let etag = quoted(&current.etag());
-    let is_beside = diff.as_ref().is_some_and(|diff| *diff == versioning::Diff::default());
+    let is_beside = diff.as_ref().is_some_and(|diff| *diff == versioning::DefinitionDiff::default());
     let what = if is_beside {
         ", though not in what it executes: in its name, description, tags or layout"
     } else {

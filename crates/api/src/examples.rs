@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Value, json};
-use sluice_domain::graph::{Drawing, draw};
+use sluice_domain::draw::{DrawingFormat, draw};
 use sluice_domain::{Definition, versioning};
 
 use crate::problem::{FailedNode, Kind, Problem, ProblemItem};
@@ -85,7 +85,7 @@ pub(crate) fn patch() -> Value {
     two_definitions().map(|(a, b)| json!(versioning::patch(&a, &b, false))).unwrap_or_default()
 }
 
-pub(crate) fn drawing(format: Drawing) -> Value {
+pub(crate) fn drawing(format: DrawingFormat) -> Value {
     let drawn = serde_json::from_value::<Definition>(definition()).ok();
     drawn
         .and_then(|definition| draw(&definition, format, &HashMap::new()).ok())

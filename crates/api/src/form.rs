@@ -16,7 +16,7 @@ use crate::extract::media_type;
 use crate::problem::{Kind, Problem, ProblemItem};
 
 /// The longest text field of a form with one file, in characters.
-const MAX_TEXT: usize = naming::MAX_DESCRIPTION;
+const MAX_TEXT: usize = naming::MAX_DESCRIPTION_LENGTH;
 /// The most text fields of it that are kept.
 const MAX_FIELDS: usize = 20;
 /// What is around the files of a form at most: its text fields and the heads of all fields, in bytes.

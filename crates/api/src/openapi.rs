@@ -1,6 +1,6 @@
 //! The OpenAPI document: ours from the first line on, so that no default of a library comes into it.
 
-use sluice_domain::access::Scope;
+use sluice_domain::api_scope::ApiScope;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
@@ -122,13 +122,13 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
 }
 
 /// Says which scope a key needs for a call, and what comes of keys that don't fit.
-fn ask_for_key(scope: Option<Scope>, operation: &mut Operation) {
+fn ask_for_key(scope: Option<ApiScope>, operation: &mut Operation) {
     let Some(scope) = scope else {
         operation.security = Some(Vec::new());
         return;
     };
     operation.security =
-        Some(["bearer", "apiKey"].map(|scheme| SecurityRequirement::new(scheme, [scope.name()])).into());
+        Some(["bearer", "apiKey"].map(|scheme| SecurityRequirement::new(scheme, [scope.as_str()])).into());
     operation.responses.responses.extend(AccessProblems::responses());
 }
 

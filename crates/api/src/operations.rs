@@ -6,7 +6,7 @@ use std::sync::Arc;
 use axum::extract::MatchedPath;
 use axum::http::{Extensions, Method};
 use axum::routing::MethodFilter;
-use sluice_domain::access::Scope;
+use sluice_domain::api_scope::ApiScope;
 
 /// A call.
 #[derive(Debug, PartialEq, Eq)]
@@ -14,7 +14,7 @@ pub(crate) struct Operation {
     /// Its name in the document.
     pub(crate) id: String,
     /// What a key needs to make it; none for calls that need no key.
-    pub(crate) scope: Option<Scope>,
+    pub(crate) scope: Option<ApiScope>,
 }
 
 /// All calls, by their paths.
@@ -36,7 +36,7 @@ impl FromIterator<(String, MethodFilter, Operation)> for Operations {
 
 impl Operations {
     /// What a key needs to make a call; none for calls that need no key, and for those that there aren't.
-    pub(crate) fn scope(&self, id: &str) -> Option<Scope> {
+    pub(crate) fn scope(&self, id: &str) -> Option<ApiScope> {
         self.0.values().flatten().find(|(_, call)| call.id == id)?.1.scope
     }
 

@@ -8,7 +8,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, get, on};
-use sluice_domain::access::Scope::{self, *};
+use sluice_domain::api_scope::ApiScope::{self, *};
 use tower::{Layer, util::MapRequestLayer};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::HttpMethod;
@@ -132,7 +132,7 @@ impl<P: Path> Served<P> {
         filters.reduce(MethodFilter::or).unwrap_or(MethodFilter::GET)
     }
 
-    fn operation(scope: Option<Scope>) -> (String, MethodFilter, Operation) {
+    fn operation(scope: Option<ApiScope>) -> (String, MethodFilter, Operation) {
         let id = P::operation().operation_id.unwrap_or_default();
         (P::path(), Self::methods(), Operation { id, scope })
     }

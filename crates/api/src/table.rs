@@ -3,7 +3,7 @@
 use std::io::Read as _;
 
 use serde_json::{Map, Value};
-use sluice_domain::guard;
+use sluice_domain::json_limits;
 
 use crate::problem::{Kind, Problem, ProblemItem};
 
@@ -155,7 +155,7 @@ fn json_lines(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        match guard::check_json(line).and_then(|()| serde_json::from_slice::<Value>(line)) {
+        match json_limits::check_json(line).and_then(|()| serde_json::from_slice::<Value>(line)) {
             Ok(Value::Object(fields)) => rows.push(fields),
             Ok(_) => problems.push(at_line(number, "it is no JSON object")),
             Err(error) => {
@@ -171,8 +171,8 @@ fn json_lines(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
 }
 
 fn json(bytes: &[u8]) -> Result<Table, Problem> {
-    let read =
-        guard::check_json(bytes).and_then(|()| serde_json::from_slice::<Vec<Map<String, Value>>>(bytes));
+    let read = json_limits::check_json(bytes)
+        .and_then(|()| serde_json::from_slice::<Vec<Map<String, Value>>>(bytes));
     let rows = read.map_err(|error| {
         // What is JSON, and something else, the parser tells in words of its own.
         let why = if error.is_data() { String::new() } else { format!(" It is none: {error}.") };

@@ -1,15 +1,16 @@
-//! What a workflow is: the graph, its validation, its versions and the life of a run.
+//! The workflow model: graphs, validation, versions and the life of a run.
 //!
-//! This crate is pure: it reads no clock, no random source, no file and no network. Time and ids are
-//! passed in, so that everything here can be tested by its inputs and outputs alone.
+//! This crate is pure: it reads no clock, no random source, no file and no network. Callers pass in times and
+//! ids, so inputs alone determine every result.
 
-pub mod access;
+pub mod api_scope;
+pub mod draw;
 pub mod graph;
-pub mod guard;
+pub mod json_limits;
 pub mod naming;
-mod object;
 pub mod pause;
 pub mod run;
+mod strict_object;
 pub mod transfer;
 pub mod validation;
 pub mod versioning;

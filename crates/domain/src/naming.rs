@@ -1,64 +1,100 @@
-//! Names of workflows, and words to file them under.
+//! Names, labels and tags of workflows: limits, rules and normalization.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-/// The longest name of a workflow, in characters.
-pub const MAX_NAME: usize = 255;
+/// The maximum length of a workflow name, in characters.
+pub const MAX_NAME_LENGTH: usize = 255;
 
-/// The longest description, in characters.
-pub const MAX_DESCRIPTION: usize = 65_536;
+/// The maximum length of a description, in characters.
+pub const MAX_DESCRIPTION_LENGTH: usize = 65_536;
 
-/// The name of a workflow that was given none.
+/// The maximum length of a version note, in characters.
+pub const MAX_NOTE_LENGTH: usize = 1_000;
+
+/// The maximum length of a label, in characters.
+pub const MAX_LABEL_LENGTH: usize = 64;
+
+/// Labels with a meaning of their own.
+pub const RESERVED_LABELS: [&str; 2] = ["draft", "latest"];
+
+/// The maximum number of tags of a workflow.
+pub const MAX_TAGS: usize = 50;
+
+/// The maximum length of a tag, in characters.
+pub const MAX_TAG_LENGTH: usize = 64;
+
+/// The default name of a workflow.
 pub const UNTITLED: &str = "Untitled Workflow";
 
-/// The `n`-th name to try for a workflow that shall be called `base`: first the name itself, then with
-/// a number behind it. A long name is cut so that the number fits.
+/// The rule for workflow names, as a sentence.
+pub static NAME_RULE: LazyLock<String> = LazyLock::new(|| {
+    format!("A name must have 1 to {MAX_NAME_LENGTH} characters, none of them a control character.")
+});
+
+/// The rule for labels, as sentences.
+pub static LABEL_RULE: LazyLock<String> = LazyLock::new(|| {
+    let reserved = RESERVED_LABELS.map(|label| format!("`{label}`")).join(" and ");
+    format!(
+        "A label has 1 to {MAX_LABEL_LENGTH} characters: a lowercase letter, then lowercase letters, digits, `_` or \
+         `-`. {reserved} are reserved."
+    )
+});
+
+/// The rule for tags, as a sentence that goes on after the field they are in.
+pub static TAGS_RULE: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "tags must be at most {MAX_TAGS} different strings of 1 to {MAX_TAG_LENGTH} characters without control \
+         characters."
+    )
+});
+
+/// The `n`-th candidate for the name of a workflow: the name itself, then the name with a number. A long name is
+/// truncated to make room for the number.
 #[must_use]
-pub fn candidate(base: &str, n: u32) -> String {
+pub fn numbered_name(name: &str, n: u32) -> String {
     if n <= 1 {
-        return base.chars().take(MAX_NAME).collect();
+        return name.chars().take(MAX_NAME_LENGTH).collect();
     }
-    with_suffix(base, &format!(" ({n})"))
+    with_suffix(name, &format!(" ({n})"))
 }
 
-/// The name that a copy of the workflow `name` asks for.
+/// The name for a copy of the workflow `name`.
 #[must_use]
-pub fn copy_of(name: &str) -> String {
+pub fn copy_name(name: &str) -> String {
     with_suffix(name, " (Copy)")
 }
 
-/// Whether a text can name a label of versions: a small letter, then small letters, digits, `_` and `-`, 64 at most;
-/// `draft` and `latest` stand for something else.
+/// True if `text` follows [`LABEL_RULE`].
 #[must_use]
-pub fn is_label(text: &str) -> bool {
-    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-');
+pub fn is_valid_label(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
-        && text.chars().all(fits)
-        && text.len() <= 64
-        && !["draft", "latest"].contains(&text)
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-'))
+        && text.len() <= MAX_LABEL_LENGTH
+        && !RESERVED_LABELS.contains(&text)
 }
 
-/// A tag as it is looked for: the same however Unicode puts its letters together (NFC).
+/// The form in which tags are compared and stored for search: Unicode NFC.
 #[must_use]
-pub fn tag_of(text: &str) -> String {
+pub fn normalize_tag(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// What tags have to be.
-pub const TAGS: &str =
-    "tags must be at most 50 different texts of 1 to 64 characters without control characters.";
-
-/// Whether these can be the tags of a workflow.
+/// True if `tags` follow [`TAGS_RULE`].
 #[must_use]
-pub fn tags_fit(tags: &[String]) -> bool {
-    let fits = |tag: &String| (1..=64).contains(&tag.chars().count()) && !tag.contains(char::is_control);
+pub fn are_valid_tags(tags: &[String]) -> bool {
     let mut seen = HashSet::new();
-    tags.len() <= 50 && tags.iter().all(|tag| fits(tag) && seen.insert(tag_of(tag)))
+    tags.len() <= MAX_TAGS
+        && tags.iter().all(|tag| {
+            (1..=MAX_TAG_LENGTH).contains(&tag.chars().count())
+                && !tag.contains(char::is_control)
+                && seen.insert(normalize_tag(tag))
+        })
 }
 
-fn with_suffix(base: &str, suffix: &str) -> String {
-    let room = MAX_NAME.saturating_sub(suffix.chars().count());
-    base.chars().take(room).chain(suffix.chars()).collect()
+fn with_suffix(name: &str, suffix: &str) -> String {
+    let room = MAX_NAME_LENGTH.saturating_sub(suffix.chars().count());
+    name.chars().take(room).chain(suffix.chars()).collect()
 }

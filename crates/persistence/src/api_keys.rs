@@ -8,7 +8,7 @@ use sea_orm::{
     QueryOrder, QuerySelect, Set,
 };
 use sha2::{Digest as _, Sha256};
-use sluice_domain::access::Scope;
+use sluice_domain::api_scope::ApiScope;
 use sluice_engine::{AuditEntry, StoreError, clock};
 use subtle::ConstantTimeEq as _;
 
@@ -39,7 +39,7 @@ pub struct ApiKey {
     /// What approvals, versions and the audit log name it by. No other key ever has it.
     pub name: String,
     /// What it opens.
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<ApiScope>,
     /// Whether it may decide on pauses in other names than its own.
     pub for_others: bool,
     /// When it was made.
@@ -60,7 +60,7 @@ pub struct NewKey {
     /// Its name.
     pub name: String,
     /// What it opens.
-    pub scopes: Vec<Scope>,
+    pub scopes: Vec<ApiScope>,
     /// Whether it may decide on pauses in other names than its own.
     pub for_others: bool,
     /// From when on it is no longer taken.
@@ -196,7 +196,8 @@ impl Keys {
             return Err(KeyError::NoScope);
         }
         let (id, secret) = (random::<ID_BYTES>()?, random::<SECRET_BYTES>()?);
-        let names: Vec<&str> = Scope::ALL.iter().filter(|s| scopes.contains(s)).map(|s| s.name()).collect();
+        let names: Vec<&str> =
+            ApiScope::ALL.iter().filter(|s| scopes.contains(s)).map(|s| s.as_str()).collect();
         let row = entity::Model {
             id,
             name,

@@ -3,7 +3,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
-use sluice_domain::guard;
+use sluice_domain::json_limits;
 use sluice_domain::validation::Code;
 use utoipa::ToSchema;
 use validator::{Validate, ValidationErrors};
@@ -136,7 +136,7 @@ where
 
 /// The value that a JSON text holds, or every problem with it.
 pub(crate) fn parse_now<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
-    guard::check_json(bytes).map_err(|error| refused(&error))?;
+    json_limits::check_json(bytes).map_err(|error| refused(&error))?;
     // A list would pass for an object whose fields come in order.
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
     let wrong = match serde_json::from_slice::<T>(bytes) {
@@ -182,12 +182,12 @@ pub(crate) fn refused(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);
-    let code = match guard::refusal(error) {
+    let code = match json_limits::violation(error) {
         None => {
             return Problem::new(Kind::InvalidJson, format!("The body is not JSON: {reason} ({place})."));
         }
-        Some(guard::Refusal::TooDeep) => Code::JsonTooDeep,
-        Some(guard::Refusal::Unfit) => Code::JsonRefused,
+        Some(json_limits::Violation::TooDeep) => Code::JsonTooDeep,
+        Some(json_limits::Violation::Other) => Code::JsonRefused,
     };
     let detail = format!("The body can't be taken: {reason} ({place}).");
     Problem::invalid(Kind::InvalidBody, vec![ProblemItem::new("", code.as_str(), detail)])

@@ -1,7 +1,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::Method;
 use axum::http::request::Parts;
-use sluice_domain::naming::is_label;
+use sluice_domain::naming::is_valid_label;
 use sluice_persistence::Pin;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -67,7 +67,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LabelName {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let text = param(parts, state, "label").await.unwrap_or_default();
-        if is_label(&text) {
+        if is_valid_label(&text) {
             return Ok(Self(text));
         }
         if parts.method != Method::PUT {
@@ -144,7 +144,7 @@ fn shown(text: &str) -> String {
 pub(crate) fn parse_pin(text: &str) -> Option<Pin> {
     match text {
         "draft" | "latest" => Some(Pin::Latest),
-        label if is_label(label) => Some(Pin::Label(label.to_owned())),
+        label if is_valid_label(label) => Some(Pin::Label(label.to_owned())),
         number if number.starts_with(|c: char| ('1'..='9').contains(&c)) => {
             number.parse().ok().filter(|number| *number <= MAX_PINNED).map(Pin::Number)
         }

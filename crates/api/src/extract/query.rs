@@ -3,7 +3,7 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use sluice_domain::naming::is_label;
+use sluice_domain::naming::is_valid_label;
 use sluice_persistence::{Pin, Search};
 
 use crate::AppState;
@@ -180,7 +180,7 @@ impl Reader {
     pub(crate) fn label(&mut self, name: &str) -> Option<String> {
         let wanted =
             "a label: a small letter, then small letters, digits, _ and -, 64 at most, not draft or latest";
-        self.read(name, "format", wanted, |text| is_label(text).then(|| text.to_owned()))
+        self.read(name, "format", wanted, |text| is_valid_label(text).then(|| text.to_owned()))
     }
 
     /// Two parameters that exclude each other.

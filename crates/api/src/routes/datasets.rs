@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::{Request, State};
 use serde::Serialize;
 use serde_json::Value;
-use sluice_domain::naming::{MAX_DESCRIPTION, MAX_NAME};
+use sluice_domain::naming::{MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH};
 use sluice_persistence::{DatasetRow, NewDataset, Page, RunFilter};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -88,7 +88,7 @@ pub(crate) struct DatasetQuery {
 impl FromQuery for DatasetQuery {
     fn from_query(reader: &mut Reader) -> Self {
         Self {
-            name: reader.text_up_to(MAX_NAME, "name"),
+            name: reader.text_up_to(MAX_NAME_LENGTH, "name"),
             description: reader.text_or_empty(MAX_QUERIED, "description"),
         }
     }
@@ -150,15 +150,16 @@ fn named(name: Option<String>, description: &str) -> Result<String, Problem> {
     let fits = |text: &str, max: usize| text.chars().count() <= max && !text.contains('\0');
     match &name {
         None => problems.push(ProblemItem::new("/name", "missing", "name is missing. Add one.")),
-        Some(name) if !fits(name, MAX_NAME) || name.contains(char::is_control) => {
-            let detail =
-                format!("name must have at most {MAX_NAME} characters, none of them a control character.");
+        Some(name) if !fits(name, MAX_NAME_LENGTH) || name.contains(char::is_control) => {
+            let detail = format!(
+                "name must have at most {MAX_NAME_LENGTH} characters, none of them a control character."
+            );
             problems.push(ProblemItem::new("/name", "length", detail));
         }
         Some(_) => {}
     }
-    if !fits(description, MAX_DESCRIPTION) {
-        let detail = format!("description must have at most {MAX_DESCRIPTION} characters.");
+    if !fits(description, MAX_DESCRIPTION_LENGTH) {
+        let detail = format!("description must have at most {MAX_DESCRIPTION_LENGTH} characters.");
         problems.push(ProblemItem::new("/description", "length", detail));
     }
     match name {

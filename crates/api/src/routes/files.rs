@@ -22,7 +22,7 @@ use crate::values::PathsByNode;
 use crate::{AppState, Settings, examples};
 
 /// The longest text field, in characters: as the id of a node.
-const MAX_TEXT: usize = validation::MAX_NAME;
+const MAX_TEXT: usize = validation::MAX_NODE_NAME_LENGTH;
 
 /// Files for a node of a workflow.
 #[derive(Debug, ToSchema)]

@@ -156,7 +156,7 @@ pub fn diagnose(text: &[u8]) -> Vec<validation::Diagnostic> {
 }
 
 fn found_by(text: &[u8], kinds: &NodeKinds) -> Vec<validation::Diagnostic> {
-    let mut found = validation::diagnose_json(text, kinds);
+    let mut found = transfer::diagnose_json(text, kinds);
     let is_misshapen = found.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid);
     if is_misshapen && text.len() <= shape::MAX_BODY {
         every_misshape(text, &mut found);
@@ -202,7 +202,7 @@ fn refused_at_save(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
     let is_beside = |item: &ProblemItem| !item.pointer.starts_with("/definition");
     add(problem.into_errors().into_iter().filter(is_beside).collect(), found);
     found.sort_by_key(validation::Diagnostic::severity);
-    validation::cut(found);
+    validation::truncate(found);
 }
 
 /// Adds what is told of no place yet.

@@ -9,8 +9,8 @@ use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sluice_domain::access::Scope;
-use sluice_domain::graph::{Drawing, draw, state_key};
+use sluice_domain::api_scope::ApiScope;
+use sluice_domain::draw::{DrawingFormat, draw, state_key};
 use sluice_domain::run::TaskStatus;
 use sluice_domain::{Definition, versioning};
 use sluice_persistence::{Between, Pin, Saving, Search, VersionFilter, VersionOrder, VersionRow};
@@ -354,7 +354,7 @@ impl DiffForm {
 pub(crate) struct DrawQuery {
     /// In which form: `svg` when absent.
     #[param(value_type = schema::DrawingFormat, required = false)]
-    format: Drawing,
+    format: DrawingFormat,
     /// Which version: a number, `latest` or `draft` for the current state, or a label.
     #[param(value_type = String, pattern = "^([1-9][0-9]{0,8}|[a-z][a-z0-9_-]{0,63})$", required = false)]
     version: Option<Pin>,
@@ -371,20 +371,20 @@ impl FromQuery for DrawQuery {
         if version.is_some() && run.is_some() {
             reader.conflict("version", "run");
         }
-        Self { format: format.unwrap_or(Drawing::Svg), version, run }
+        Self { format: format.unwrap_or(DrawingFormat::Svg), version, run }
     }
 }
 
-struct Format(Drawing);
+struct Format(DrawingFormat);
 
 impl std::str::FromStr for Format {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
         match text {
-            "mermaid" => Ok(Self(Drawing::Mermaid)),
-            "dot" => Ok(Self(Drawing::Dot)),
-            "svg" => Ok(Self(Drawing::Svg)),
+            "mermaid" => Ok(Self(DrawingFormat::Mermaid)),
+            "dot" => Ok(Self(DrawingFormat::Dot)),
+            "svg" => Ok(Self(DrawingFormat::Svg)),
             _ => Err(()),
         }
     }
@@ -401,9 +401,9 @@ impl std::str::FromStr for Format {
     ),
     responses(
         (status = 200, description = "The drawing.", content(
-            (String = "image/svg+xml", example = json!(examples::drawing(Drawing::Svg))),
-            (String = "text/vnd.mermaid", example = json!(examples::drawing(Drawing::Mermaid))),
-            (String = "text/vnd.graphviz", example = json!(examples::drawing(Drawing::Dot))),
+            (String = "image/svg+xml", example = json!(examples::drawing(DrawingFormat::Svg))),
+            (String = "text/vnd.mermaid", example = json!(examples::drawing(DrawingFormat::Mermaid))),
+            (String = "text/vnd.graphviz", example = json!(examples::drawing(DrawingFormat::Dot))),
         )),
         VersionMissing, RunMissing, ServerProblems,
     )
@@ -417,7 +417,7 @@ pub(crate) async fn workflow_draw(
     let DrawQuery { format, version, run } = query;
     let (version, states) = match run {
         Some(run) => {
-            caller.may(Scope::RunsRead)?;
+            caller.may(ApiScope::RunsRead)?;
             drawn_run(&state, id, &run).await?
         }
         None => (pinned(&state, id, &version.unwrap_or(Pin::Latest)).await?, HashMap::new()),
@@ -433,9 +433,9 @@ pub(crate) async fn workflow_draw(
     })
     .await?;
     let media_type = match format {
-        Drawing::Svg => "image/svg+xml",
-        Drawing::Mermaid => "text/vnd.mermaid; charset=utf-8",
-        Drawing::Dot => "text/vnd.graphviz; charset=utf-8",
+        DrawingFormat::Svg => "image/svg+xml",
+        DrawingFormat::Mermaid => "text/vnd.mermaid; charset=utf-8",
+        DrawingFormat::Dot => "text/vnd.graphviz; charset=utf-8",
     };
     Ok(([(header::CONTENT_TYPE, media_type)], drawn).into_response())
 }

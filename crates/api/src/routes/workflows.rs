@@ -8,7 +8,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use sluice_domain::graph::{self, Definition, SpurType};
-use sluice_domain::naming::MAX_DESCRIPTION;
+use sluice_domain::naming::MAX_DESCRIPTION_LENGTH;
 use sluice_domain::{naming, validation, versioning};
 use sluice_engine::{EngineError, KeptAnswer, RunStore, StoreError};
 use sluice_nodes::NodeKinds;
@@ -124,9 +124,9 @@ fn present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
 
 /// At most 50 words, each once, of 1 to 64 characters.
 fn tags_fit(tags: &[String]) -> Result<(), validator::ValidationError> {
-    match naming::tags_fit(tags) {
+    match naming::are_valid_tags(tags) {
         true => Ok(()),
-        false => Err(validator::ValidationError::new("tags").with_message(naming::TAGS.into())),
+        false => Err(validator::ValidationError::new("tags").with_message(naming::TAGS_RULE.as_str().into())),
     }
 }
 
@@ -226,7 +226,7 @@ impl WorkflowCreateRequest {
 
 /// The definition in its stored form.
 async fn checked(mut definition: Definition, kinds: NodeKinds) -> Result<Accepted, Problem> {
-    definition.normalise();
+    definition.normalize();
     let definition = definition.or_default();
     let json = definition.to_json();
     if json.len() < LARGE {
@@ -406,16 +406,16 @@ impl WorkflowPatch {
             ));
         }
         let tags = tags.map(Option::unwrap_or_default);
-        if tags.as_deref().is_some_and(|tags| !naming::tags_fit(tags)) {
-            let wrong = ProblemItem::new("/tags", "tags", naming::TAGS);
+        if tags.as_deref().is_some_and(|tags| !naming::are_valid_tags(tags)) {
+            let wrong = ProblemItem::new("/tags", "tags", naming::TAGS_RULE.as_str());
             return Err(Problem::invalid(Kind::InvalidBody, vec![wrong]));
         }
         if description
             .as_ref()
             .and_then(Option::as_ref)
-            .is_some_and(|text| text.chars().count() > MAX_DESCRIPTION)
+            .is_some_and(|text| text.chars().count() > MAX_DESCRIPTION_LENGTH)
         {
-            let detail = format!("This is longer than {MAX_DESCRIPTION} characters. Shorten it.");
+            let detail = format!("This is longer than {MAX_DESCRIPTION_LENGTH} characters. Shorten it.");
             return Err(Problem::invalid(
                 Kind::InvalidBody,
                 vec![ProblemItem::new("/description", "length", detail)],

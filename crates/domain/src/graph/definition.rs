@@ -1,7 +1,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::RawObject;
-use crate::object::from_objects;
+use crate::strict_object::strict_object;
 
 /// A workflow as clients describe it: nodes, and links along which outputs flow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -83,7 +83,7 @@ pub struct Dimensions {
     pub height: f64,
 }
 
-from_objects!(read and write Definition, Node, Link, Coordinates, Dimensions);
+strict_object!(serialize and deserialize Definition, Node, Link, Coordinates, Dimensions);
 
 /// The kind of a workflow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ impl SpurType {
 
     /// The type of a stored definition; of one that can't be read, the plain one, so that a reset repairs it.
     #[must_use]
-    pub fn of(definition: &str) -> Self {
+    pub fn from_definition(definition: &str) -> Self {
         #[derive(Deserialize)]
         struct Typed {
             #[serde(default)]

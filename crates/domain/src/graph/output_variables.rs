@@ -5,19 +5,19 @@ use serde_json::Value;
 
 use super::Definition;
 
-/// A variable that a workflow gives at one of its ends.
+/// A variable in the output of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OutputVariable {
-    /// The leaf node that gives it.
+    /// The leaf node that outputs it.
     pub node_id: String,
-    /// Its name in that node's output.
+    /// The name in that node's output.
     pub variable_name: String,
     /// `{node_id}-{variable_name}`.
     pub prefixed_variable: String,
 }
 
-/// The variables of every leaf node (one without an outgoing link) that declares an output schema, in
-/// node order.
+/// The variables of every leaf node (a node without outgoing links) that declares an output schema, in node
+/// order.
 #[must_use]
 pub fn output_variables(definition: &Definition) -> Vec<OutputVariable> {
     let sources: HashSet<&str> = definition.links.iter().map(|link| link.source_id.as_str()).collect();

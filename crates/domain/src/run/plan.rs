@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::Policy;
-use crate::graph::{Level, LevelLink, Outline, node_type};
+use crate::graph::{GraphIndex, Level, LevelLink, node_type};
 use crate::pause::PausePolicy;
 use crate::{Definition, Node};
 
@@ -196,7 +196,7 @@ impl Plan {
     }
 
     fn build_at(definition: &Definition, kinds: &dyn Kinds, depth: usize) -> Result<Self, PlanError> {
-        let levels = Outline::of(definition).levels;
+        let levels = GraphIndex::new(definition).levels;
         let children: HashMap<&str, &Level<'_>> =
             levels.iter().filter_map(|level| Some((level.parent?.id.as_str(), level))).collect();
         Builder { kinds, children }.level(&levels[0], depth)

@@ -6,10 +6,10 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::object::from_objects;
+use crate::strict_object::strict_object;
 
 use super::{FORMAT, FORMAT_VERSION, MAX_LABELS, MAX_VERSIONS, checksum, compact, depth};
-use crate::guard::MAX_DEPTH;
+use crate::json_limits::MAX_DEPTH;
 use crate::validation::{self, Catalog, Code, Diagnostic, MAX_DIAGNOSTICS};
 use crate::{Definition, naming};
 
@@ -88,7 +88,7 @@ pub struct IncomingLabel {
     pub protected: bool,
 }
 
-from_objects!(read IncomingVersion, IncomingLabel);
+strict_object!(deserialize IncomingVersion, IncomingLabel);
 
 #[derive(Deserialize)]
 struct Document {
@@ -178,9 +178,9 @@ pub fn read(json: &str) -> Result<Incoming, Box<Diagnostic>> {
         Form::Request => of_request(validation::parse(json.as_bytes())?),
         Form::Plain => plain(validation::parse(json.as_bytes())?),
     };
-    incoming.definition.normalise();
+    incoming.definition.normalize();
     incoming.definition = incoming.definition.or_default();
-    incoming.versions.iter_mut().for_each(|version| version.definition.normalise());
+    incoming.versions.iter_mut().for_each(|version| version.definition.normalize());
     Ok(incoming)
 }
 
@@ -254,7 +254,7 @@ impl Incoming {
         let mut found = self.misfits();
         let add = |found: &mut Vec<_>, definition: &Definition, of_it: Vec<Diagnostic>, place: &str| {
             found.extend(too_deep(definition).into_iter().chain(of_it).map(|mut one| {
-                one.below(place);
+                one.prepend_pointer(place);
                 one
             }));
         };
@@ -268,7 +268,7 @@ impl Incoming {
             }
         }
         found.sort_by_key(Diagnostic::severity);
-        validation::cut(&mut found);
+        validation::truncate(&mut found);
         found
     }
 
@@ -279,15 +279,19 @@ impl Incoming {
         let mut misfit = |pointer: String, message: &str| {
             found.push(Diagnostic::new(Code::ShapeInvalid, pointer, message))
         };
-        let in_one_line = |name: &str| (1..=naming::MAX_NAME).contains(&name.chars().count()) && fits(name);
+        let in_one_line =
+            |name: &str| (1..=naming::MAX_NAME_LENGTH).contains(&name.chars().count()) && fits(name);
         if self.name.as_deref().is_some_and(|name| name.is_empty() || !fits(name)) {
-            misfit("/name".to_owned(), NAME);
+            misfit("/name".to_owned(), &naming::NAME_RULE);
         }
-        if self.tags.as_deref().is_some_and(|tags| !naming::tags_fit(tags)) {
-            misfit("/tags".to_owned(), naming::TAGS);
+        if self.tags.as_deref().is_some_and(|tags| !naming::are_valid_tags(tags)) {
+            misfit("/tags".to_owned(), &naming::TAGS_RULE);
         }
         if self.versions.len() > MAX_VERSIONS {
-            misfit("/versions".to_owned(), "There are more than 1000 versions. Leave the earliest out.");
+            misfit(
+                "/versions".to_owned(),
+                &format!("The document has more than {MAX_VERSIONS} versions. Remove the earliest."),
+            );
         }
         let first = self.versions.first().map_or(1, |version| i64::from(version.version));
         for (number, (index, version)) in (first..).zip(self.versions.iter().enumerate()) {
@@ -296,14 +300,14 @@ impl Incoming {
                 break;
             }
             if !in_one_line(&version.name) {
-                misfit(format!("/versions/{index}/name"), NAME);
+                misfit(format!("/versions/{index}/name"), &naming::NAME_RULE);
             }
             let is_longer =
                 |text: &Option<String>, most| text.as_ref().is_some_and(|t| t.chars().count() > most);
             let texts = [
-                ("description", is_longer(&version.description, naming::MAX_DESCRIPTION)),
-                ("note", is_longer(&version.note, 1_000)),
-                ("created_by", is_longer(&version.created_by, naming::MAX_NAME)),
+                ("description", is_longer(&version.description, naming::MAX_DESCRIPTION_LENGTH)),
+                ("note", is_longer(&version.note, naming::MAX_NOTE_LENGTH)),
+                ("created_by", is_longer(&version.created_by, naming::MAX_NAME_LENGTH)),
             ];
             for (field, _) in texts.into_iter().filter(|(_, is_too_long)| *is_too_long) {
                 misfit(format!("/versions/{index}/{field}"), "This is too long. Shorten it.");
@@ -321,8 +325,8 @@ impl Incoming {
     fn too_long(&self) -> Vec<Diagnostic> {
         let described = self.description.as_ref().and_then(Option::as_deref);
         let texts = [
-            ("name", self.name.as_deref(), naming::MAX_NAME),
-            ("description", described, naming::MAX_DESCRIPTION),
+            ("name", self.name.as_deref(), naming::MAX_NAME_LENGTH),
+            ("description", described, naming::MAX_DESCRIPTION_LENGTH),
         ];
         let long = |(_, text, most): &(&str, Option<&str>, usize)| {
             // Most texts are short, whatever their characters.
@@ -337,13 +341,17 @@ impl Incoming {
 
     fn labels_that_misfit(&self, misfit: &mut impl FnMut(String, &str)) {
         if self.labels.len() > MAX_LABELS {
-            misfit("/labels".to_owned(), "There are more than 100 labels. Leave some out.");
+            misfit(
+                "/labels".to_owned(),
+                &format!("The document has more than {MAX_LABELS} labels. Remove some."),
+            );
         }
         let numbers: HashSet<i32> = self.versions.iter().map(|version| version.version).collect();
         let mut names = HashSet::new();
+        let label_rule = format!("{} Each label must occur once.", *naming::LABEL_RULE);
         for (index, label) in self.labels.iter().enumerate() {
-            if !naming::is_label(&label.label) || !names.insert(label.label.as_str()) {
-                misfit(format!("/labels/{index}/label"), LABEL);
+            if !naming::is_valid_label(&label.label) || !names.insert(label.label.as_str()) {
+                misfit(format!("/labels/{index}/label"), &label_rule);
             }
             if !numbers.contains(&label.version) {
                 misfit(
@@ -357,11 +365,8 @@ impl Incoming {
 
 /// The highest number of a version: there must be room for those to come, which are named by 999,999,999 at most.
 const MAX_NUMBER: i64 = 900_000_000;
-const NAME: &str = "A name must have 1 to 255 characters without control characters.";
 const NUMBERS: &str =
     "The versions must come in order, each with the number after the one before, from 1 on.";
-const LABEL: &str = "A label must be a small letter, then small letters, digits, _ and -, 64 at most, not draft or \
-    latest, and stand once.";
 
 /// That a definition is deeper than one level below what can be saved, which is where a save has it.
 fn too_deep(definition: &Definition) -> Option<Diagnostic> {

@@ -1,21 +1,23 @@
-//! Workflows on the move: the document in which one goes from a server to another, or into git.
+//! Import and export: the document format in which workflows move between servers and into git.
 
 mod checksum;
+mod diagnose;
 mod document;
 mod incoming;
 mod text;
 
+pub use diagnose::{check_limits, diagnose_json};
 pub use document::{Document, DocumentLabel, DocumentVersion};
 pub use incoming::{Form, Incoming, IncomingLabel, IncomingVersion, form, read};
 pub use text::{compact, depth, pretty};
 
 use checksum::checksum;
 
-/// What a document calls itself.
+/// The value of a document's `format`.
 pub const FORMAT: &str = "sluice/workflow";
-/// The form that documents have in this release.
+/// The format version that this release reads and writes.
 pub const FORMAT_VERSION: u32 = 1;
-/// The most versions of a document.
+/// The maximum number of versions in a document.
 pub const MAX_VERSIONS: usize = 1_000;
-/// The most labels of a document.
+/// The maximum number of labels in a document.
 pub const MAX_LABELS: usize = 100;

@@ -1,20 +1,20 @@
 use serde::{Deserialize, Serialize};
 
-/// How much a diagnostic weighs.
+/// The severity of a diagnostic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The definition can't be saved.
     Error,
-    /// It can be saved, and something in it hardly does what its author wants.
+    /// The definition can be saved, but a part of it probably doesn't do what its author wants.
     Warning,
-    /// It can be saved, and something in it may be left out.
+    /// The definition can be saved, and a part of it may be removed.
     Info,
 }
 
 macro_rules! codes {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal $severity:ident,)*) => {
-        /// The kinds of problems. A code keeps its meaning for ever and is never used again.
+        /// The code of a diagnostic. Codes keep their meaning across releases and are never reused.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Code {
             $($(#[doc = $doc])* #[serde(rename = $name)] $variant,)*
@@ -24,19 +24,19 @@ macro_rules! codes {
             /// Every code.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
-            /// The code as clients see it.
+            /// The code in the API.
             #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// What it means, in a sentence.
+            /// The meaning of the code, as a sentence.
             #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),*).trim_ascii(),)* }
             }
 
-            /// What a diagnostic with this code weighs.
+            /// The severity of diagnostics with this code.
             #[must_use]
             pub fn severity(self) -> Severity {
                 match self { $(Self::$variant => Severity::$severity,)* }
@@ -56,7 +56,7 @@ codes! {
     InputNodeDuplicate = "input_node_duplicate" Error,
     /// A level has more than one output node.
     OutputNodeDuplicate = "output_node_duplicate" Error,
-    /// A link begins at a node that doesn't exist.
+    /// A link starts at a node that doesn't exist.
     LinkSourceUnknown = "link_source_unknown" Error,
     /// A link ends at a node that doesn't exist.
     LinkTargetUnknown = "link_target_unknown" Error,
@@ -66,11 +66,11 @@ codes! {
     ParentUnknown = "parent_unknown" Error,
     /// A node is its own parent, directly or through others.
     ParentCycle = "parent_cycle" Error,
-    /// Loops stand too deep in loops.
+    /// Loops are nested too deep.
     NestingTooDeep = "nesting_too_deep" Error,
-    /// No kind of node has this name.
+    /// The node type is unknown.
     NodeTypeUnknown = "node_type_unknown" Error,
-    /// A field of a config doesn't fit the kind of its node.
+    /// A field of a config is invalid for the type of its node.
     ConfigInvalid = "config_invalid" Error,
     /// The input node of a chatbot lacks a field that every chatbot has.
     ChatbotInputFields = "chatbot_input_fields" Error,
@@ -78,52 +78,52 @@ codes! {
     ChatbotOutputFields = "chatbot_output_fields" Error,
     /// A link leaves a router without naming a route.
     RouterLinkWithoutHandle = "router_link_without_handle" Error,
-    /// A link leaves a router by a route that it doesn't have.
+    /// A link leaves a router by an unknown route.
     RouterLinkUnknownRoute = "router_link_unknown_route" Error,
-    /// A whole number of a config is beyond what every reader of JSON tells apart (RFC 7493: 2^53 - 1).
+    /// An integer in a config is beyond the range that every JSON parser represents exactly (RFC 7493: 2^53 - 1).
     NumberUnsafe = "number_unsafe" Error,
-    /// There are more nodes than the server takes.
+    /// The definition has too many nodes.
     TooManyNodes = "too_many_nodes" Error,
-    /// There are more links than the server takes.
+    /// The definition has too many links.
     TooManyLinks = "too_many_links" Error,
-    /// The text is no JSON.
+    /// The text is not valid JSON.
     JsonSyntax = "json_syntax" Error,
-    /// Objects and lists are nested deeper than the server takes.
+    /// Objects and arrays are nested too deep.
     JsonTooDeep = "json_too_deep" Error,
-    /// The text is JSON of a sort that not every reader and store keeps as it is.
+    /// The JSON contains duplicate keys, U+0000 or other content that not every parser and database preserves.
     JsonRefused = "json_refused" Error,
-    /// A part of the JSON has another form than definitions have.
+    /// A part of the JSON doesn't have the shape of a definition.
     ShapeInvalid = "shape_invalid" Error,
-    /// An id, a title, a name or a description is longer than the server takes.
+    /// An id, title, name or description is too long.
     TextTooLong = "text_too_long" Error,
-    /// An exported document is not what it was when its checksum was made.
+    /// An exported document was changed after its checksum was computed.
     ChecksumMismatch = "checksum_mismatch" Error,
-    /// There are more diagnostics than are listed.
+    /// There are more diagnostics than the list contains.
     DiagnosticsCut = "diagnostics_cut" Info,
     /// No path leads from the input node of its level to a node.
     NodeUnreachable = "node_unreachable" Warning,
-    /// Nobody takes what a node gives, though its level has an output node.
+    /// The output of a node is not used, although its level has an output node.
     OutputUnused = "output_unused" Warning,
     /// A config refers to a node that its level doesn't have.
     ReferenceNodeUnknown = "reference_node_unknown" Warning,
-    /// A config refers to a node whose output doesn't arrive.
+    /// A config refers to a node whose output doesn't reach this node.
     ReferenceNotUpstream = "reference_not_upstream" Warning,
-    /// A config refers to a field that the node doesn't give.
+    /// A config refers to a field that the node's output doesn't have.
     ReferenceFieldUnknown = "reference_field_unknown" Warning,
     /// Two nodes of a level have the same title.
     TitleCollision = "title_collision" Warning,
-    /// A title can't be named in templates and code.
+    /// Templates and code can't refer to a title.
     TitleUnnameable = "title_unnameable" Warning,
-    /// When a gate is declined, nothing is left that the level could give.
+    /// Declining a gate leaves the level without an output.
     GateDeclineNoOutput = "gate_decline_no_output" Warning,
-    /// The conditions of a route never hold.
+    /// The conditions of a route are never true.
     RouteNeverMatches = "route_never_matches" Warning,
-    /// A route has the conditions of an earlier one.
+    /// A route has the same conditions as an earlier one.
     RouteDuplicate = "route_duplicate" Warning,
-    /// Nothing refers to a field of the input.
+    /// No node refers to a field of the input.
     InputUnused = "input_unused" Info,
-    /// A config has a key that nobody reads.
+    /// A config has an unknown key.
     ConfigKeyUnknown = "config_key_unknown" Warning,
-    /// A JSON Schema of a config is none.
+    /// A JSON Schema in a config is invalid.
     SchemaInvalid = "schema_invalid" Warning,
 }

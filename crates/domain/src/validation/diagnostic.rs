@@ -1,84 +1,98 @@
 use super::{Code, Severity};
 
-/// One thing that is wrong, or looks wrong, with a definition.
+/// The maximum number of diagnostics in a list.
+pub const MAX_DIAGNOSTICS: usize = 1_000;
+
+/// A problem of a definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// What kind of problem.
+    /// The kind of problem.
     pub code: Code,
-    /// Where, as an RFC 6901 pointer into what was checked.
+    /// RFC 6901 pointer into the checked text or definition.
     pub pointer: String,
-    /// The id of the node concerned.
+    /// The id of the affected node.
     pub node_id: Option<String>,
-    /// The index of the link concerned, in the `links` that the pointer leads through.
+    /// The index of the affected link in the `links` that the pointer leads through.
     pub link_index: Option<usize>,
     /// What is wrong and what to change.
     pub message: String,
-    /// What may have been meant.
+    /// A suggestion, such as the name that was probably meant.
     pub help: Option<String>,
-    /// Other places that have to do with it.
+    /// Related locations.
     pub related: Vec<Related>,
 }
 
-/// Another place that has to do with a diagnostic.
+/// A location that is related to a diagnostic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Related {
-    /// Where, as an RFC 6901 pointer into what was checked.
+    /// RFC 6901 pointer into the checked text or definition.
     pub pointer: String,
-    /// What is there.
+    /// A description of the location.
     pub message: String,
 }
 
 impl Diagnostic {
-    /// A diagnostic of a place.
+    /// A diagnostic at a location.
     #[must_use]
     pub fn new(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
         let (pointer, message) = (pointer.into(), message.into());
         Self { code, pointer, node_id: None, link_index: None, message, help: None, related: Vec::new() }
     }
 
-    /// The same, of the node with this id.
+    /// Sets the affected node.
     #[must_use]
-    pub fn of_node(mut self, id: &str) -> Self {
+    pub fn with_node(mut self, id: &str) -> Self {
         self.node_id = Some(id.to_owned());
         self
     }
 
-    /// The same, of the link with this index.
+    /// Sets the affected link.
     #[must_use]
-    pub fn of_link(mut self, index: usize) -> Self {
+    pub fn with_link(mut self, index: usize) -> Self {
         self.link_index = Some(index);
         self
     }
 
-    /// The same with what may have been meant.
+    /// Sets the suggestion.
     #[must_use]
     pub fn with_help(mut self, help: Option<String>) -> Self {
         self.help = help;
         self
     }
 
-    /// The same with another place.
+    /// Adds a related location.
     #[must_use]
-    pub fn related_to(mut self, pointer: impl Into<String>, message: impl Into<String>) -> Self {
+    pub fn with_related(mut self, pointer: impl Into<String>, message: impl Into<String>) -> Self {
         self.related.push(Related { pointer: pointer.into(), message: message.into() });
         self
     }
 
-    /// How much it weighs.
+    /// The severity of its code.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
 
-    /// Whether what it is of can't be saved.
+    /// True if it blocks a save.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity() == Severity::Error
     }
 
-    /// Moves it to where what it is of stands in a larger text.
-    pub fn below(&mut self, prefix: &str) {
+    /// Prepends `prefix` to all pointers, for a definition inside a larger text.
+    pub fn prepend_pointer(&mut self, prefix: &str) {
         self.pointer.insert_str(0, prefix);
-        self.related.iter_mut().for_each(|other| other.pointer.insert_str(0, prefix));
+        self.related.iter_mut().for_each(|related| related.pointer.insert_str(0, prefix));
+    }
+}
+
+/// Truncates a list to [`MAX_DIAGNOSTICS`], and adds a diagnostic that says so.
+pub fn truncate(found: &mut Vec<Diagnostic>) {
+    if found.len() > MAX_DIAGNOSTICS {
+        found.truncate(MAX_DIAGNOSTICS);
+        let message = format!(
+            "Only the first {MAX_DIAGNOSTICS} diagnostics are listed. Fix some of them, then validate again."
+        );
+        found.push(Diagnostic::new(Code::DiagnosticsCut, "", message));
     }
 }

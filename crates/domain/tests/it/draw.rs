@@ -4,7 +4,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use roxmltree::Document;
 use serde_json::json;
-use sluice_domain::graph::{DrawError, Drawing, MAX_SVG_SHAPES, RawObject, draw, state_key};
+use sluice_domain::draw::{DrawError, DrawingFormat, MAX_SVG_SHAPES, draw, state_key};
+use sluice_domain::graph::RawObject;
 use sluice_domain::run::{Scope, TaskPath, TaskStatus};
 use sluice_domain::{Definition, Node};
 
@@ -19,7 +20,7 @@ const STATES: [TaskStatus; 6] = [
     TaskStatus::Canceled,
 ];
 
-fn plain(definition: &Definition, format: Drawing) -> String {
+fn plain(definition: &Definition, format: DrawingFormat) -> String {
     draw(definition, format, &HashMap::new()).unwrap()
 }
 
@@ -95,7 +96,7 @@ proptest! {
     fn every_node_is_drawn_once_in_every_format(definition in definitions(), state in 0..6usize) {
         let states: HashMap<_, _> =
             definition.nodes.iter().map(|node| (node.id.clone(), STATES[state])).collect();
-        let svg = draw(&definition, Drawing::Svg, &states).unwrap();
+        let svg = draw(&definition, DrawingFormat::Svg, &states).unwrap();
         let document = Document::parse(&svg).unwrap();
         let mut drawn: Vec<_> = document.descendants().filter_map(|node| node.attribute("data-node")).collect();
         let shapes: Vec<_> = (0..drawn.len()).collect();
@@ -105,13 +106,13 @@ proptest! {
         expected.sort_unstable();
         prop_assert_eq!(drawn, expected);
 
-        let mermaid = unquoted(&draw(&definition, Drawing::Mermaid, &states).unwrap(), false);
+        let mermaid = unquoted(&draw(&definition, DrawingFormat::Mermaid, &states).unwrap(), false);
         prop_assert_eq!(&each_once(&mermaid), &shapes, "{}", mermaid);
         let opened = mermaid.lines().filter(|line| line.trim().starts_with("subgraph ")).count();
         let closed = mermaid.lines().filter(|line| line.trim() == "end").count();
         prop_assert_eq!(opened, closed);
 
-        let dot = unquoted(&draw(&definition, Drawing::Dot, &states).unwrap(), true);
+        let dot = unquoted(&draw(&definition, DrawingFormat::Dot, &states).unwrap(), true);
         prop_assert_eq!(&each_once(&dot), &shapes, "{}", dot);
         prop_assert_eq!(dot.matches('{').count(), dot.matches('}').count());
     }
@@ -124,11 +125,11 @@ proptest! {
             ..Definition::default()
         };
         let (odd, harmless) = (definition(&title), definition("x"));
-        for (format, escapes) in [(Drawing::Mermaid, false), (Drawing::Dot, true)] {
+        for (format, escapes) in [(DrawingFormat::Mermaid, false), (DrawingFormat::Dot, true)] {
             let (odd, harmless) = (plain(&odd, format), plain(&harmless, format));
             prop_assert_eq!(unquoted(&odd, escapes), unquoted(&harmless, escapes));
         }
-        let mermaid = plain(&odd, Drawing::Mermaid);
+        let mermaid = plain(&odd, DrawingFormat::Mermaid);
         prop_assert_eq!(mermaid.matches('<').count(), 2, "{}", mermaid);
     }
 }
@@ -178,7 +179,7 @@ fn mermaid_is_as_expected() {
   class n0 completed
   linkStyle default stroke:#6b7280
 "##;
-    assert_eq!(draw(&example(), Drawing::Mermaid, &states()).unwrap(), expected);
+    assert_eq!(draw(&example(), DrawingFormat::Mermaid, &states()).unwrap(), expected);
 }
 
 #[test]
@@ -199,7 +200,7 @@ fn dot_is_as_expected() {
   n3 -> n4;
 }
 "##;
-    assert_eq!(draw(&example(), Drawing::Dot, &states()).unwrap(), expected);
+    assert_eq!(draw(&example(), DrawingFormat::Dot, &states()).unwrap(), expected);
 }
 
 /// (x, y, width, height) of a node in an SVG.
@@ -212,7 +213,7 @@ fn area(document: &Document<'_>, id: &str) -> (i64, i64, i64, i64) {
 
 #[test]
 fn an_svg_stands_alone_and_reads_from_left_to_right() {
-    let svg = draw(&example(), Drawing::Svg, &states()).unwrap();
+    let svg = draw(&example(), DrawingFormat::Svg, &states()).unwrap();
     let document = Document::parse(&svg).unwrap();
     let root = document.root_element();
     assert_eq!(root.attribute("role"), Some("img"));
@@ -237,7 +238,7 @@ fn bodies_are_drawn_inside_of_their_loops() {
     let empty = RawObject::from_map(json!({"subworkflow": {}}).as_object().unwrap());
     let empty = Node { config: empty, ..node("empty", "ForLoopNode") };
     let nodes = vec![looped("config", 2, "Echo"), in_field, empty];
-    let svg = plain(&Definition { nodes, ..Definition::default() }, Drawing::Svg);
+    let svg = plain(&Definition { nodes, ..Definition::default() }, DrawingFormat::Svg);
     let document = Document::parse(&svg).unwrap();
     let drawn: Vec<_> = document.descendants().filter_map(|node| node.attribute("data-node")).collect();
     assert_eq!(drawn, ["config", "field", "in", "inner", "out", "a", "empty"]);
@@ -247,7 +248,7 @@ fn bodies_are_drawn_inside_of_their_loops() {
 fn a_long_link_passes_beside_what_stands_between() {
     let nodes = ["a", "b", "c"].map(|id| node(id, "Echo")).to_vec();
     let links = vec![link("a", "b", None), link("b", "c", None), link("a", "c", None)];
-    let svg = plain(&Definition { nodes, links, ..Definition::default() }, Drawing::Svg);
+    let svg = plain(&Definition { nodes, links, ..Definition::default() }, DrawingFormat::Svg);
     let document = Document::parse(&svg).unwrap();
     let (x, y, width, height) = area(&document, "b");
     let mut paths = document.descendants().filter_map(|node| node.attribute("d"));
@@ -265,7 +266,7 @@ fn many_long_links_are_drawn() {
     let long = (2..3_000).map(|n| link(&id(0), &id(n), None));
     let nodes = (0..3_000).map(|n| node(&id(n), "Echo")).collect();
     let links = chain.chain(long).collect();
-    let svg = plain(&Definition { nodes, links, ..Definition::default() }, Drawing::Svg);
+    let svg = plain(&Definition { nodes, links, ..Definition::default() }, DrawingFormat::Svg);
     assert_eq!(svg.matches("marker-end").count(), 5_997);
 }
 
@@ -280,11 +281,11 @@ fn large_and_deep_definitions_are_drawn() {
     };
     for is_nested in [false, true] {
         let large = chain(20_000, is_nested);
-        assert_eq!(each_once(&plain(&large, Drawing::Mermaid)).len(), 20_000);
-        assert_eq!(each_once(&plain(&large, Drawing::Dot)).len(), 20_000);
-        let fits = plain(&chain(MAX_SVG_SHAPES / 2, is_nested), Drawing::Svg);
+        assert_eq!(each_once(&plain(&large, DrawingFormat::Mermaid)).len(), 20_000);
+        assert_eq!(each_once(&plain(&large, DrawingFormat::Dot)).len(), 20_000);
+        let fits = plain(&chain(MAX_SVG_SHAPES / 2, is_nested), DrawingFormat::Svg);
         assert_eq!(fits.matches("data-node").count(), MAX_SVG_SHAPES / 2);
-        let refused = draw(&large, Drawing::Svg, &HashMap::new());
+        let refused = draw(&large, DrawingFormat::Svg, &HashMap::new());
         assert!(matches!(refused, Err(DrawError::TooLarge { .. })));
     }
 }

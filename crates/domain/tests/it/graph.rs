@@ -1,13 +1,13 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sluice_domain::guard::{MAX_DEFINITION_VALUES, MAX_DEPTH, MAX_VALUES, check_documents, check_json};
+use sluice_domain::json_limits::{MAX_DEFINITION_VALUES, MAX_DEPTH, MAX_VALUES, check_documents, check_json};
 use sluice_domain::run::dig;
 use sluice_domain::versioning::definition_hash;
 use sluice_domain::{Definition, SpurType, naming};
 
 fn parse(value: &Value) -> Definition {
     let mut definition: Definition = serde_json::from_value(value.clone()).unwrap();
-    definition.normalise();
+    definition.normalize();
     definition
 }
 
@@ -58,7 +58,7 @@ fn old_model_names_get_their_provider_and_router_links_their_handle() {
     assert_eq!([model(1), model(2), model(3)], ["openai/gpt-4o", "anthropic/claude-3", "gpt-4o"]);
     assert_eq!(definition.links[0].target_handle.as_deref(), Some("r.r"));
     let mut again = definition.clone();
-    again.normalise();
+    again.normalize();
     assert_eq!(again, definition);
 }
 
@@ -137,9 +137,9 @@ fn values_of_documents_are_counted_for_each_workflow_and_definition() {
 proptest! {
     #[test]
     fn names_fit_and_differ(base in "\\PC{0,300}", n in 1..1_000_000u32) {
-        let name = naming::candidate(&base, n);
-        prop_assert!(name.chars().count() <= naming::MAX_NAME);
-        prop_assert_ne!(naming::candidate(&base, n + 1), name);
+        let name = naming::numbered_name(&base, n);
+        prop_assert!(name.chars().count() <= naming::MAX_NAME_LENGTH);
+        prop_assert_ne!(naming::numbered_name(&base, n + 1), name);
     }
 
     #[test]

@@ -1,9 +1,8 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_domain::Definition;
-use sluice_domain::validation::{
-    Code, MAX_DIAGNOSTICS, MAX_NAME, Severity, diagnose, diagnose_json, validate,
-};
+use sluice_domain::transfer::diagnose_json;
+use sluice_domain::validation::{Code, MAX_DIAGNOSTICS, MAX_NODE_NAME_LENGTH, Severity, diagnose, validate};
 
 use crate::kinds::TestKinds;
 
@@ -122,7 +121,9 @@ fn too_many_nodes_or_links_are_counted_and_nothing_else_is_done() {
 
 #[test]
 fn long_names_are_refused() {
-    for (length, wanted) in [(MAX_NAME, vec![]), (MAX_NAME + 1, vec!["/nodes/1/id", "/nodes/1/title"])] {
+    for (length, wanted) in
+        [(MAX_NODE_NAME_LENGTH, vec![]), (MAX_NODE_NAME_LENGTH + 1, vec!["/nodes/1/id", "/nodes/1/title"])]
+    {
         let name = "ä".repeat(length);
         let node = json!({"id": name, "title": name, "node_type": "Echo"});
         let titled = json!({"id": "b", "title": name, "node_type": "Echo"});

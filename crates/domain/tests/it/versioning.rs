@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Map, Value, json};
 use sluice_domain::graph::{Coordinates, Dimensions, RawObject};
-use sluice_domain::versioning::{Diff, Patch, definition_hash, diff, patch};
+use sluice_domain::versioning::{DefinitionDiff, Patch, definition_hash, diff, patch};
 use sluice_domain::{Definition, Link, Node, SpurType};
 
 use crate::kinds::{link, node};
@@ -247,12 +247,12 @@ proptest! {
 
     #[test]
     fn the_text_has_a_line_for_each_difference((before, after) in pairs()) {
-        let Diff { nodes, links, definition } = diff(&before, &after, true);
+        let DefinitionDiff { nodes, links, definition } = diff(&before, &after, true);
         let fields: usize = nodes.changed.iter().map(|node| 1 + node.changes.len()).sum();
         let titled = if definition.is_empty() { 0 } else { 1 + definition.len() };
         let listed = nodes.added.len() + nodes.removed.len() + links.added.len() + links.removed.len();
         let reordered = usize::from(nodes.reordered) + usize::from(links.reordered);
-        let text = Diff { nodes, links, definition }.to_text();
+        let text = DefinitionDiff { nodes, links, definition }.to_text();
         prop_assert_eq!(text.lines().count(), fields + titled + listed + reordered, "{}", text);
     }
 }

@@ -1,7 +1,7 @@
 //! Field types of an `output_schema`: checks and conversions.
 
 use serde_json::{Map, Number, Value};
-use sluice_domain::guard;
+use sluice_domain::json_limits;
 
 use crate::text::python;
 use crate::text::value_text::{describe, quote};
@@ -73,7 +73,7 @@ impl FieldType {
     fn parse(self, text: &Value) -> Option<Value> {
         let (Self::List | Self::Object) = self else { return self.coerce(text.clone()) };
         let text = text.as_str()?;
-        guard::check_json(text.as_bytes()).ok()?;
+        json_limits::check_json(text.as_bytes()).ok()?;
         serde_json::from_str(text).ok().and_then(|value| self.coerce(value))
     }
 }

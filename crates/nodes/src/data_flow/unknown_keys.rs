@@ -1,7 +1,7 @@
 //! Keys of configs that the kind doesn't know.
 
 use serde_json::{Map, Value};
-use sluice_domain::validation::{Code, Finding, suggest, pointer_step};
+use sluice_domain::validation::{Code, Finding, pointer_step, suggest};
 
 use crate::text::value_text::quote;
 

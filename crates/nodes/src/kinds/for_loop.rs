@@ -94,7 +94,7 @@ impl NodeKind for ForLoopNode {
 
 /// The body in the form in which definitions are stored; none if it has no nodes.
 fn non_empty(mut body: Definition) -> Option<Definition> {
-    body.normalise();
+    body.normalize();
     (!body.nodes.is_empty()).then_some(body)
 }
 

@@ -134,7 +134,11 @@ pub(crate) fn data_flow(kind: Option<&PlannedKind>, config: &Map<String, Value>)
     references.extend(variables(config));
     DataFlow {
         references,
-        inputs: InputUse { scope: ReferenceScope::Upstream, uses_all: !calls_model_only, ..InputUse::default() },
+        inputs: InputUse {
+            scope: ReferenceScope::Upstream,
+            uses_all: !calls_model_only,
+            ..InputUse::default()
+        },
         output: declared_output(config),
         side_effects: if calls_model_only { SideEffects::None } else { SideEffects::Possible },
         ..DataFlow::default()

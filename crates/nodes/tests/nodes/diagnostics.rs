@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use sluice_domain::validation::{Code, Diagnostic, Severity, diagnose_json};
+use sluice_domain::transfer::diagnose_json;
+use sluice_domain::validation::{Code, Diagnostic, Severity};
 use sluice_nodes::NodeKinds;
 
 /// Codes whose examples would be too large for a page.

@@ -1,7 +1,8 @@
 //! Lints that depend on the data flow of node kinds.
 
 use serde_json::{Value, json};
-use sluice_domain::validation::{Code, Diagnostic, Severity, diagnose_json};
+use sluice_domain::transfer::diagnose_json;
+use sluice_domain::validation::{Code, Diagnostic, Severity};
 use sluice_nodes::NodeKinds;
 
 fn diagnose(nodes: &[Value], links: &[(&str, &str)]) -> Vec<Diagnostic> {

@@ -48,7 +48,7 @@ impl<'a> Said<'a> {
 
     fn tags(&self) -> Vec<workflow_tag::ActiveModel> {
         let tags: Vec<String> = serde_json::from_str(self.tags).unwrap_or_default();
-        let tags: BTreeSet<String> = tags.iter().map(|tag| naming::tag_of(tag)).collect();
+        let tags: BTreeSet<String> = tags.iter().map(|tag| naming::normalize_tag(tag)).collect();
         let model = |tag| workflow_tag::ActiveModel { tag: Set(tag), workflow_id: Set(self.id) };
         tags.into_iter().map(model).collect()
     }

@@ -72,7 +72,7 @@ pub(crate) fn tagged(tag: &str) -> SelectStatement {
     Query::select()
         .column(workflow_tag::Column::WorkflowId)
         .from(workflow_tag::Entity)
-        .and_where(workflow_tag::Column::Tag.eq(naming::tag_of(tag)))
+        .and_where(workflow_tag::Column::Tag.eq(naming::normalize_tag(tag)))
         .take()
 }
 
@@ -137,7 +137,7 @@ mod tests {
         // Marks that stand for themselves don't end a word, and are none.
         assert_eq!(words("हिन्दी ภาษาที่ x\u{334}y \u{301}").count(), 3);
         assert_eq!(Search::new("E\u{301}"), Search::new("é"));
-        assert_eq!(naming::tag_of("e\u{301}"), "é");
+        assert_eq!(naming::normalize_tag("e\u{301}"), "é");
     }
 
     #[test]

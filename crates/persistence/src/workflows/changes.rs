@@ -58,7 +58,7 @@ impl Change for Reset {
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
         let Self(id, defaults, saving) = self;
         let current = current(tx, *id, saving).await?;
-        let kind = SpurType::of(&current.definition);
+        let kind = SpurType::from_definition(&current.definition);
         let default = defaults.iter().find(|(of, _)| *of == kind).map(|(_, default)| default.clone());
         let default = default.ok_or_else(|| DbErr::Custom(format!("no default of {kind:?}")))?;
         let new = with_definition(&current, default);
@@ -121,7 +121,7 @@ impl Change for Duplicate {
         };
         let tags = serde_json::from_str(&original.tags).ok();
         let new = NewWorkflow {
-            name: naming::copy_of(&original.name),
+            name: naming::copy_name(&original.name),
             description: original.description,
             definition,
             tags,

@@ -281,7 +281,7 @@ impl Planned {
             }
             let import = &imports[index];
             let wanted = import.name.as_deref().unwrap_or(naming::UNTITLED);
-            let mut name = naming::candidate(wanted, 1);
+            let mut name = naming::numbered_name(wanted, 1);
             if is_fixed(import) && self.names.contains(&name) {
                 self.refuse(index, ImportRefusal::Twice);
                 continue;

@@ -133,10 +133,10 @@ impl Saved {
 /// Creates workflows, each with its version 1, in few statements. A name that is taken gets a number.
 pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<WorkflowRow>, DbErr> {
     let now = clock::now();
-    let mut taken = taken_of(tx, all.iter().map(|new| naming::candidate(&new.name, 1))).await?;
+    let mut taken = taken_of(tx, all.iter().map(|new| naming::numbered_name(&new.name, 1))).await?;
     let (mut created, mut workflows, mut versions) = (Vec::new(), Vec::new(), Vec::new());
     for new in all {
-        let mut name = naming::candidate(&new.name, 1);
+        let mut name = naming::numbered_name(&new.name, 1);
         if taken.contains(&name) {
             name = free_name(tx, &new.name, &taken).await?;
         }
@@ -227,7 +227,7 @@ pub(crate) fn version_model(
 /// looks twenty times, not a thousand.
 pub(crate) async fn free_name(tx: &Tx<'_>, wanted: &str, others: &HashSet<String>) -> Result<String, DbErr> {
     let is_free = async |number| -> Result<bool, DbErr> {
-        let name = naming::candidate(wanted, number);
+        let name = naming::numbered_name(wanted, number);
         Ok(!others.contains(&name) && taken_of(tx, [name]).await?.is_empty())
     };
     let (mut taken, mut free) = (1, 2);
@@ -242,5 +242,5 @@ pub(crate) async fn free_name(tx: &Tx<'_>, wanted: &str, others: &HashSet<String
             taken = middle;
         }
     }
-    Ok(naming::candidate(wanted, free))
+    Ok(naming::numbered_name(wanted, free))
 }

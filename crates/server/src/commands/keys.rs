@@ -6,7 +6,7 @@ use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
-use sluice_domain::access::Scope;
+use sluice_domain::api_scope::ApiScope;
 use sluice_engine::clock;
 use sluice_persistence::{ApiKey, Keys, NewKey};
 
@@ -33,7 +33,7 @@ pub(crate) struct CreateArgs {
     name: String,
     /// Scopes of the key, separated by commas. `admin` includes all others and gives access to the audit log.
     #[arg(long = "scope", required = true, value_delimiter = ',', value_parser = scope_parser())]
-    scopes: Vec<Scope>,
+    scopes: Vec<ApiScope>,
     /// Allow the key to decide pauses on behalf of other users.
     #[arg(long)]
     for_others: bool,
@@ -69,9 +69,9 @@ enum Format {
     Json,
 }
 
-fn scope_parser() -> impl TypedValueParser<Value = Scope> {
-    PossibleValuesParser::new(Scope::ALL.iter().map(|scope| scope.name()))
-        .try_map(|name| name.parse::<Scope>())
+fn scope_parser() -> impl TypedValueParser<Value = ApiScope> {
+    PossibleValuesParser::new(ApiScope::ALL.iter().map(|scope| scope.as_str()))
+        .try_map(|name| name.parse::<ApiScope>())
 }
 
 /// Runs a command on the keys of the database.
@@ -154,7 +154,7 @@ fn to_text(key: &ApiKey) -> String {
 }
 
 fn scope_names(key: &ApiKey) -> Vec<&'static str> {
-    key.scopes.iter().map(|scope| scope.name()).collect()
+    key.scopes.iter().map(|scope| scope.as_str()).collect()
 }
 
 fn format_time(time: DateTime<Utc>) -> String {

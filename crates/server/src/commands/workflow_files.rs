@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use sluice_domain::guard;
+use sluice_domain::json_limits;
 use sluice_domain::transfer::{self, Form};
 use sluice_persistence::durable_fs;
 use uuid::Uuid;
@@ -46,7 +46,7 @@ pub(super) struct Identity {
 /// Returns the workflow of a file, or `None` if it does not contain one.
 pub(super) fn identity(path: &Path) -> Option<Identity> {
     let text = std::fs::read_to_string(path).ok()?;
-    guard::check_documents(text.as_bytes()).ok()?;
+    json_limits::check_documents(text.as_bytes()).ok()?;
     match transfer::form(&text)? {
         Form::Document => of_document(&text),
         // Files of other programs are JSON objects with a name too, so a definition is required.

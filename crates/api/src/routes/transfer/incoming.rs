@@ -7,7 +7,7 @@ use serde::Deserializer as _;
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sluice_domain::guard;
+use sluice_domain::json_limits;
 use sluice_domain::transfer::{self, Form, Incoming};
 use sluice_domain::validation::{self, Code};
 use sluice_nodes::NodeKinds;
@@ -36,7 +36,7 @@ pub(super) struct Taken {
 /// The workflows in a body; `name` is for those without one.
 pub(super) fn take(body: &[u8], name: Option<&str>, kinds: &NodeKinds) -> Result<Vec<Taken>, Problem> {
     check_count(body)?;
-    guard::check_documents(body).map_err(|error| refused(&error))?;
+    json_limits::check_documents(body).map_err(|error| refused(&error))?;
     let (mut taken, mut wrong) = (Vec::new(), Vec::new());
     for (place, json) in parts(body)? {
         match one(&json, kinds) {
@@ -63,7 +63,7 @@ pub(super) fn take(body: &[u8], name: Option<&str>, kinds: &NodeKinds) -> Result
 }
 
 fn below(mut diagnostic: validation::Diagnostic, place: &str) -> validation::Diagnostic {
-    diagnostic.below(place);
+    diagnostic.prepend_pointer(place);
     diagnostic
 }
 

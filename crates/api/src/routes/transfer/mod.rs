@@ -12,7 +12,7 @@ use axum::response::Response;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sluice_domain::transfer::Document;
-use sluice_domain::{Definition, guard, naming, versioning};
+use sluice_domain::{Definition, json_limits, naming, versioning};
 use sluice_engine::StoreError;
 use sluice_persistence::{ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
 use utoipa::{IntoParams, ToSchema};
@@ -92,7 +92,7 @@ pub(crate) struct ImportQuery {
 impl FromQuery for ImportQuery {
     fn from_query(reader: &mut Reader) -> Self {
         let mode = reader.word("mode", "create, update, dry_run").unwrap_or(Mode::Create);
-        Self { mode, name: reader.text_up_to(naming::MAX_NAME, "name") }
+        Self { mode, name: reader.text_up_to(naming::MAX_NAME_LENGTH, "name") }
     }
 }
 
@@ -119,7 +119,7 @@ pub(crate) struct ImportResult {
     version: i32,
     /// Of an update: what differs in the definition.
     #[schema(value_type = Option<schema::DefinitionDiff>, required = true)]
-    diff: Option<versioning::Diff>,
+    diff: Option<versioning::DefinitionDiff>,
     /// What looks wrong with it.
     diagnostics: Vec<Diagnostic>,
 }
@@ -199,7 +199,7 @@ impl Written {
     fn of(document: Document, most: usize) -> Result<Option<Self>, Problem> {
         let (checksum, json) = (document.checksum().map(str::to_owned), document.to_json());
         drop(document);
-        if json.len() > most || guard::check_documents(json.as_bytes()).is_err() {
+        if json.len() > most || json_limits::check_documents(json.as_bytes()).is_err() {
             return Ok(None);
         }
         Ok(Some(Self { checksum, json: RawValue::from_string(json).map_err(Problem::internal)? }))
@@ -287,7 +287,7 @@ struct Answering {
 struct Foreseen {
     /// The definition that is replaced.
     before: Option<String>,
-    diff: Option<versioning::Diff>,
+    diff: Option<versioning::DefinitionDiff>,
 }
 
 impl Foreseen {
@@ -315,7 +315,7 @@ impl Answering {
 }
 
 /// What an update changes in the definition.
-fn difference(imported: &Imported) -> Option<versioning::Diff> {
+fn difference(imported: &Imported) -> Option<versioning::DefinitionDiff> {
     let before = imported.before.as_ref().filter(|_| imported.action == ImportAction::Update)?;
     let read = |json: &str| serde_json::from_str::<Definition>(json).ok();
     Some(versioning::diff(&read(&before.definition)?, &read(&imported.after.definition.json)?, false))

@@ -1,166 +1,169 @@
-//! Gates that leave nothing when they are declined.
+//! Gates whose decline leaves the level without an output.
 
 use std::collections::HashSet;
 
-use super::View;
+use super::view::{LevelView, remove_duplicates};
 use crate::graph::LevelLink;
 use crate::validation::{Code, Diagnostic};
 
-/// How many gates one pass over a level follows: one bit each.
-const PER_PASS: usize = 64;
+/// The number of gates that one pass over a level tracks, one bit each.
+const GATES_PER_PASS: usize = 64;
 
-/// How many gates of a level are looked at.
-const MAX_GATES: usize = 16 * PER_PASS;
+/// The maximum number of gates to check in a level.
+const MAX_GATES: usize = 16 * GATES_PER_PASS;
 
-/// How many links are followed up from the gates of a level, for the routes by which they are reached.
+/// The maximum number of links to follow up from the gates of a level to find the routes that lead to them.
 const MAX_WORK: usize = 2_000_000;
 
-pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
     let gates: Vec<usize> =
-        (0..view.level.nodes.len()).filter(|place| view.data_flow(*place).is_gate).collect();
+        (0..view.level.nodes.len()).filter(|position| view.data_flow(*position).is_gate).collect();
     if gates.is_empty() {
         return;
     }
-    let Some(order) = in_order(view) else { return };
-    let mut cuts = Cuts::of(view);
-    for pass in gates.chunks(PER_PASS).take(MAX_GATES / PER_PASS) {
-        let left = cuts.everywhere(&order, pass);
-        for (_, gate) in pass.iter().enumerate().filter(|(bit, _)| left & (1 << bit) != 0) {
+    let Some(order) = topological_order(view) else { return };
+    let mut analysis = DeclineAnalysis::new(view);
+    for pass in gates.chunks(GATES_PER_PASS).take(MAX_GATES / GATES_PER_PASS) {
+        let without_output = analysis.gates_without_output(&order, pass);
+        for (_, gate) in pass.iter().enumerate().filter(|(bit, _)| without_output & (1 << bit) != 0) {
             let message = format!(
-                "When a person declines \"{}\", nothing is given in the end and the run is canceled. If something \
-                 shall be given then too, link it to a CoalesceNode after the gate.",
+                "If a person declines \"{}\", the workflow has no output and the run is canceled. To produce an output in \
+                 that case, add a CoalesceNode after the gate and link an alternative to it.",
                 view.title(*gate)
             );
-            found.push(view.about(Code::GateDeclineNoOutput, *gate, "", message));
+            found.push(view.diagnostic(Code::GateDeclineNoOutput, *gate, "", message));
         }
     }
 }
 
-/// The places, each after those that lead into it; none where links form a cycle.
-fn in_order(view: &View<'_>) -> Option<Vec<usize>> {
-    let mut waiting: Vec<usize> = view.sources.iter().map(Vec::len).collect();
-    let mut order: Vec<usize> = (0..waiting.len()).filter(|place| waiting[*place] == 0).collect();
+/// The nodes in topological order; none if links form a cycle.
+fn topological_order(view: &LevelView<'_>) -> Option<Vec<usize>> {
+    let mut pending: Vec<usize> = view.sources.iter().map(Vec::len).collect();
+    let mut order: Vec<usize> = (0..pending.len()).filter(|position| pending[*position] == 0).collect();
     let mut at = 0;
-    while let Some(place) = order.get(at).copied() {
+    while let Some(position) = order.get(at).copied() {
         at += 1;
-        let mut targets = view.targets[place].clone();
-        super::each_once(&mut targets);
+        let mut targets = view.targets[position].clone();
+        remove_duplicates(&mut targets);
         for target in targets {
-            waiting[target] -= 1;
-            if waiting[target] == 0 {
+            pending[target] -= 1;
+            if pending[target] == 0 {
                 order.push(target);
             }
         }
     }
-    (order.len() == waiting.len()).then_some(order)
+    (order.len() == pending.len()).then_some(order)
 }
 
-/// Where nothing flows when a gate is declined.
-struct Cuts<'c, 'v> {
-    view: &'c View<'v>,
-    /// For every node of the level the links into it, by their place among those of the level.
+/// The analysis of which nodes receive null if a gate is declined.
+struct DeclineAnalysis<'c, 'v> {
+    view: &'c LevelView<'v>,
+    /// The incoming links of every node, by their position in the level.
     incoming: Vec<Vec<usize>>,
-    /// The same of the links that leave it.
+    /// The outgoing links of every node.
     outgoing: Vec<Vec<usize>>,
-    /// Whether any router has routes that are never open together.
+    /// True if any router has routes that are never open together.
     has_exclusive: bool,
     budget: Budget,
 }
 
-impl<'c, 'v> Cuts<'c, 'v> {
-    fn of(view: &'c View<'v>) -> Self {
+impl<'c, 'v> DeclineAnalysis<'c, 'v> {
+    fn new(view: &'c LevelView<'v>) -> Self {
         let nodes = view.level.nodes.len();
         let (mut incoming, mut outgoing) = (vec![Vec::new(); nodes], vec![Vec::new(); nodes]);
         for (at, link) in view.level.links.iter().enumerate() {
             incoming[link.target].push(at);
             outgoing[link.source].push(at);
         }
-        let has_exclusive = (0..nodes).any(|place| !view.data_flow(place).exclusive_routes.is_empty());
+        let has_exclusive = (0..nodes).any(|position| !view.data_flow(position).exclusive_routes.is_empty());
         Self { view, incoming, outgoing, has_exclusive, budget: Budget(MAX_WORK) }
     }
 
-    /// The gates of a pass, by bit, whose null comes to every leaf.
-    fn everywhere(&mut self, order: &[usize], pass: &[usize]) -> u64 {
+    /// The gates of a pass, one bit each, whose decline makes every leaf null.
+    fn gates_without_output(&mut self, order: &[usize], pass: &[usize]) -> u64 {
         let view = self.view;
-        let mut cut = vec![0u64; order.len()];
+        let mut null = vec![0u64; order.len()];
         let mut closed = vec![0u64; view.level.links.len()];
         for (bit, gate) in pass.iter().enumerate() {
-            cut[*gate] |= 1 << bit;
-            self.close(*gate, 1 << bit, &mut closed);
+            null[*gate] |= 1 << bit;
+            self.close_links(*gate, 1 << bit, &mut closed);
         }
-        let mut everywhere = u64::MAX;
-        for place in order {
-            let incoming = self.incoming[*place].iter();
-            let nulls = incoming.map(|link| cut[view.level.links[*link].source] | closed[*link]);
-            cut[*place] |= match view.data_flow(*place).inputs.any_is_enough {
-                true => nulls.reduce(|a, b| a & b).unwrap_or_default(),
-                false => nulls.fold(0, |a, b| a | b),
+        let mut at_every_leaf = u64::MAX;
+        for position in order {
+            let incoming = self.incoming[*position].iter();
+            let nulls = incoming.map(|link| null[view.level.links[*link].source] | closed[*link]);
+            null[*position] |= if view.data_flow(*position).inputs.any_is_enough {
+                nulls.reduce(|a, b| a & b).unwrap_or_default()
+            } else {
+                nulls.fold(0, |a, b| a | b)
             };
-            if view.targets[*place].is_empty() {
-                everywhere &= cut[*place];
+            if view.targets[*position].is_empty() {
+                at_every_leaf &= null[*position];
             }
         }
-        everywhere
+        at_every_leaf
     }
 
-    /// Marks the links over which nothing flows because the gate is reached: of each router on the way there the route is
-    /// open by which it comes, and those are not that are never open with it.
-    fn close(&mut self, gate: usize, bit: u64, closed: &mut [u64]) {
+    /// Marks the links that carry null because the run reached the gate. On the way there, each router opened the route
+    /// toward the gate, so routes that exclude it stayed closed.
+    fn close_links(&mut self, gate: usize, bit: u64, closed: &mut [u64]) {
         let view = self.view;
-        let on_the_way = if self.has_exclusive { self.taken(gate) } else { Vec::new() };
-        for link in on_the_way {
+        let path = if self.has_exclusive { self.links_to(gate) } else { Vec::new() };
+        for link in path {
             let exclusive = &view.data_flow(link.source).exclusive_routes;
             let outgoing = &self.outgoing[link.source];
             if exclusive.is_empty() || !self.budget.spend(exclusive.len() + outgoing.len()) {
                 continue;
             }
-            let route = handle(link);
-            let shut = exclusive.iter().filter_map(|(a, b)| match route {
+            let open_route = route_of(link);
+            let closed_routes = exclusive.iter().filter_map(|(a, b)| match open_route {
                 route if route == a => Some(b.as_str()),
                 route if route == b => Some(a.as_str()),
                 _ => None,
             });
-            let shut: HashSet<&str> = shut.collect();
-            for other in outgoing.iter().filter(|other| shut.contains(handle(&view.level.links[**other]))) {
+            let closed_routes: HashSet<&str> = closed_routes.collect();
+            for other in
+                outgoing.iter().filter(|other| closed_routes.contains(route_of(&view.level.links[**other])))
+            {
                 closed[*other] |= bit;
             }
         }
     }
 
-    /// The links over which something has come when a node runs.
-    fn taken(&mut self, place: usize) -> Vec<&'c LevelLink<'v>> {
+    /// The links that carried an output if a node runs.
+    fn links_to(&mut self, position: usize) -> Vec<&'c LevelLink<'v>> {
         let view = self.view;
-        let (mut seen, mut open, mut taken) = (HashSet::new(), vec![place], Vec::new());
-        while let Some(place) = open.pop() {
-            let incoming = &self.incoming[place];
+        let (mut seen, mut open, mut links) = (HashSet::new(), vec![position], Vec::new());
+        while let Some(position) = open.pop() {
+            let incoming = &self.incoming[position];
             if !self.budget.spend(1 + incoming.len()) {
                 break;
             }
-            // What takes any of several doesn't tell which came.
-            if view.data_flow(place).inputs.any_is_enough && incoming.len() > 1 {
+            // If one of several inputs is enough, any of them may have carried it.
+            if view.data_flow(position).inputs.any_is_enough && incoming.len() > 1 {
                 continue;
             }
             for link in incoming.iter().map(|link| &view.level.links[*link]) {
-                taken.push(link);
+                links.push(link);
                 if seen.insert(link.source) {
                     open.push(link.source);
                 }
             }
         }
-        taken
+        links
     }
 }
 
 /// The route by which a link leaves its router.
-fn handle<'l>(link: &LevelLink<'l>) -> &'l str {
+fn route_of<'l>(link: &LevelLink<'l>) -> &'l str {
     link.link.source_handle.as_deref().unwrap_or_default()
 }
 
-/// How much may still be done.
+/// The remaining work.
 struct Budget(usize);
 
 impl Budget {
-    /// Takes some of it; whether there was enough.
+    /// Subtracts `work`. Returns false once the budget is used up.
     fn spend(&mut self, work: usize) -> bool {
         self.0 = self.0.saturating_sub(work);
         self.0 > 0

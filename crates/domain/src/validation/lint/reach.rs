@@ -1,50 +1,47 @@
-//! Nodes that nothing leads to, and outputs that nobody takes.
+//! Unreachable nodes and unused outputs.
 
-use super::View;
+use super::view::LevelView;
 use crate::graph::node_type;
 use crate::validation::{Code, Diagnostic, SideEffects};
 
-pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
     let mut reached = vec![false; view.level.nodes.len()];
-    let mut open: Vec<usize> = view.of_type(node_type::INPUT).collect();
+    let mut open: Vec<usize> = view.nodes_of_type(node_type::INPUT).collect();
     if open.is_empty() {
         return;
     }
-    open.iter().for_each(|place| reached[*place] = true);
-    while let Some(place) = open.pop() {
-        for target in &view.targets[place] {
+    open.iter().for_each(|position| reached[*position] = true);
+    while let Some(position) = open.pop() {
+        for target in &view.targets[position] {
             if !std::mem::replace(&mut reached[*target], true) {
                 open.push(*target);
             }
         }
     }
-    for place in (0..reached.len()).filter(|place| !reached[*place]) {
+    for position in (0..reached.len()).filter(|position| !reached[*position]) {
         let message = format!(
-            "No path leads from the input node to \"{}\", so nothing of the input gets there. Link it, or remove it.",
-            view.title(place)
+            "No path leads from the input node to \"{}\", so it never receives any input. Link it, or remove it.",
+            view.title(position)
         );
-        found.push(view.about(Code::NodeUnreachable, place, "", message));
+        found.push(view.diagnostic(Code::NodeUnreachable, position, "", message));
     }
-    unused(view, &reached, found);
+    check_unused_outputs(view, &reached, found);
 }
 
-/// Leaves beside the output node. One that nothing leads to is told of already.
-fn unused(view: &View<'_>, reached: &[bool], found: &mut Vec<Diagnostic>) {
-    let Some(output) = view.of_type(node_type::OUTPUT).next() else { return };
-    for (place, (_, node)) in view.level.nodes.iter().enumerate() {
+/// Reports leaves other than the output node. Unreachable leaves are already reported.
+fn check_unused_outputs(view: &LevelView<'_>, reached: &[bool], found: &mut Vec<Diagnostic>) {
+    let Some(output) = view.nodes_of_type(node_type::OUTPUT).next() else { return };
+    for (position, (_, node)) in view.level.nodes.iter().enumerate() {
         let is_end = [node_type::INPUT, node_type::OUTPUT].contains(&node.node_type.as_str());
-        if is_end
-            || !reached[place]
-            || !view.targets[place].is_empty()
-            || view.data_flow(place).side_effects == SideEffects::Possible
-        {
+        let is_useful = view.data_flow(position).side_effects == SideEffects::Possible;
+        if is_end || is_useful || !reached[position] || !view.targets[position].is_empty() {
             continue;
         }
         let message = format!(
-            "Nobody takes what \"{}\" gives. Link it to the output node or another node, or remove it.",
-            view.title(place)
+            "The output of \"{}\" is not used. Link it to the output node or another node, or remove it.",
+            view.title(position)
         );
-        let found_here = view.about(Code::OutputUnused, place, "", message);
-        found.push(found_here.related_to(view.pointer(output), "This is the output node."));
+        let diagnostic = view.diagnostic(Code::OutputUnused, position, "", message);
+        found.push(diagnostic.with_related(view.pointer(output), "This is the output node."));
     }
 }

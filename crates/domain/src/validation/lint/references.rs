@@ -1,109 +1,112 @@
-//! References of configs: whether what they name arrives, and whether it has the field.
+//! References in configs: the node must be a predecessor and have the field.
 
 use std::collections::{HashMap, HashSet};
 
-use super::View;
-use super::paths::{Missing, first, missing, named};
+use super::paths::{MissingField, find_missing, first_step, lookup_prefix};
+use super::view::LevelView;
 use crate::graph::node_type;
 use crate::run::LOOP_HISTORY;
 use crate::validation::{
-    Code, DataFlow, Diagnostic, Fields, MAX_DIAGNOSTICS, OutputShape, Reference, ReferenceScope, nearest,
+    Code, DataFlow, Diagnostic, Fields, MAX_DIAGNOSTICS, OutputShape, Reference, ReferenceScope, suggest,
 };
 
-/// The longest path that is looked into.
-const MAX_PATH: usize = 300;
-/// How many nodes one path is followed through.
+/// The maximum length of a path to check, in bytes.
+const MAX_PATH_LENGTH: usize = 300;
+/// The maximum number of nodes to follow one path through.
 const MAX_STEPS: usize = 100;
-/// How many links are followed, and names looked up, for all references of a level.
+/// The maximum work for all references of a level: links to follow and names to look up.
 const MAX_WORK: usize = 5_000_000;
-/// How many nodes that lead into one are looked at for a sentence.
-const MAX_NAMES: usize = 1_000;
-/// How many names a sentence lists.
-const LISTED: usize = 10;
+/// The maximum number of predecessors to consider for a message.
+const MAX_CONSIDERED: usize = 1_000;
+/// The maximum number of names in a message.
+const MAX_LISTED: usize = 10;
 
-pub(super) fn check(view: &View<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
     let mut resolver =
-        Resolver { view, arrivals: HashMap::new(), titles: None, body_input: None, steps: 0, work: MAX_WORK };
-    for place in 0..view.level.nodes.len() {
-        let data_flow = view.data_flow(place);
-        // What nothing is linked to yet is unfinished.
-        if data_flow.references.is_empty() || view.sources[place].is_empty() {
+        Resolver { view, inputs: HashMap::new(), titles: None, body_input: None, steps: 0, work: MAX_WORK };
+    for position in 0..view.level.nodes.len() {
+        let data_flow = view.data_flow(position);
+        // A node without incoming links is unfinished.
+        if data_flow.references.is_empty() || view.sources[position].is_empty() {
             continue;
         }
-        let upstream =
-            (data_flow.inputs.scope == ReferenceScope::Upstream).then(|| resolver.upstream(place)).flatten();
-        for reference in data_flow.references.iter().filter(|reference| reference.path.len() <= MAX_PATH) {
+        let upstream = (data_flow.inputs.scope == ReferenceScope::Upstream)
+            .then(|| resolver.upstream(position))
+            .flatten();
+        for reference in
+            data_flow.references.iter().filter(|reference| reference.path.len() <= MAX_PATH_LENGTH)
+        {
             if resolver.work == 0 || found.len() > MAX_DIAGNOSTICS {
                 return;
             }
-            found.extend(resolver.judge(place, reference, upstream.as_ref()));
+            found.extend(resolver.check(position, reference, upstream.as_ref()));
         }
     }
 }
 
 struct Resolver<'r, 'v> {
-    view: &'r View<'v>,
-    /// For the nodes that were asked about, what arrives there: by name, the place that it comes from.
-    arrivals: HashMap<usize, HashMap<&'v str, usize>>,
-    /// The places of the level by title, once they are asked for.
+    view: &'r LevelView<'v>,
+    /// The inputs of nodes by name, with the position of the predecessor; filled on demand.
+    inputs: HashMap<usize, HashMap<&'v str, usize>>,
+    /// The nodes of the level by title; filled on demand.
     titles: Option<HashMap<&'v str, usize>>,
-    /// What is known of the input of the level, once it is asked for, where the level is a body.
+    /// The fields of the input of a body, if known; filled on demand.
     body_input: Option<Option<Fields>>,
-    /// How many nodes this path may still be followed through.
+    /// The number of nodes that the current path may still be followed through.
     steps: usize,
-    /// How much may still be done.
+    /// The remaining work.
     work: usize,
 }
 
 impl<'v> Resolver<'_, 'v> {
-    fn judge(
+    fn check(
         &mut self,
-        place: usize,
+        position: usize,
         reference: &Reference,
         upstream: Option<&HashSet<usize>>,
     ) -> Option<Diagnostic> {
         let path = reference.path.as_str();
         self.spend(cost(path));
         if reference.is_node {
-            return self.judge_node(place, reference);
+            return self.check_node(position, reference);
         }
-        let arriving = named(self.arrivals(place), path);
-        let known = arriving.or_else(|| {
+        let input = lookup_prefix(self.inputs(position), path);
+        let target = input.or_else(|| {
             let upstream = upstream?;
-            named(self.titles(), path).filter(|(source, _)| upstream.contains(source))
+            lookup_prefix(self.titles(), path).filter(|(source, _)| upstream.contains(source))
         });
-        let Some((source, rest)) = known else { return Some(self.not_there(place, reference)) };
+        let Some((source, rest)) = target else { return Some(self.unknown_reference(position, reference)) };
         self.steps = MAX_STEPS;
-        let missing = self.field(source, rest)?;
+        let missing = self.find_missing(source, rest)?;
         self.spend(missing.known.len());
-        Some(self.no_field(place, source, reference, &missing))
+        Some(self.unknown_field(position, source, reference, &missing))
     }
 
-    /// What a config calls a node of the arrivals, by title or by id.
-    fn judge_node(&mut self, place: usize, reference: &Reference) -> Option<Diagnostic> {
+    /// Checks a reference to a predecessor by title or id.
+    fn check_node(&mut self, position: usize, reference: &Reference) -> Option<Diagnostic> {
         let view = self.view;
         let name = reference.path.as_str();
-        self.spend(view.sources[place].len());
+        self.spend(view.sources[position].len());
         let id = name.split_once('|').map_or(name, |(id, _)| id);
         let has_id = |source: &usize| [name, id].contains(&view.level.nodes[*source].1.id.as_str());
-        let arrives = self.arrivals(place).contains_key(name) || view.sources[place].iter().any(has_id);
-        if arrives {
+        let is_input = self.inputs(position).contains_key(name) || view.sources[position].iter().any(has_id);
+        if is_input {
             return None;
         }
         let other = match self.titles().get(name) {
             Some(other) => Some(*other),
-            None => self.by_id(name).or_else(|| self.by_id(id)),
+            None => self.node_by_id(name).or_else(|| self.node_by_id(id)),
         };
         Some(match other {
-            Some(other) => self.not_upstream(place, reference, other),
-            None => self.unknown(place, reference, name),
+            Some(other) => self.not_upstream(position, reference, other),
+            None => self.unknown_node(position, reference, name),
         })
     }
 
-    /// The node of the level that has an id.
-    fn by_id(&self, id: &str) -> Option<usize> {
+    /// The node of the level with an id.
+    fn node_by_id(&self, id: &str) -> Option<usize> {
         let view = self.view;
-        let index = view.outline.place(id)?;
+        let index = view.index.position(id)?;
         view.level.nodes.binary_search_by_key(&index, |(index, _)| *index).ok()
     }
 
@@ -111,11 +114,11 @@ impl<'v> Resolver<'_, 'v> {
         self.work = self.work.saturating_sub(work);
     }
 
-    /// What arrives at a node, named as in a run: by title, by id where the title is taken.
-    fn arrivals(&mut self, place: usize) -> &HashMap<&'v str, usize> {
-        if !self.arrivals.contains_key(&place) {
+    /// The inputs of a node under the names that they have in a run: the title, or the id if the title is taken.
+    fn inputs(&mut self, position: usize) -> &HashMap<&'v str, usize> {
+        if !self.inputs.contains_key(&position) {
             let mut names = HashMap::new();
-            let sources = &self.view.sources[place];
+            let sources = &self.view.sources[position];
             self.spend(sources.len());
             for source in sources {
                 let (_, node) = self.view.level.nodes[*source];
@@ -123,15 +126,15 @@ impl<'v> Resolver<'_, 'v> {
                 let name = if names.contains_key(title) { node.id.as_str() } else { title };
                 names.entry(name).or_insert(*source);
             }
-            self.arrivals.insert(place, names);
+            self.inputs.insert(position, names);
         }
-        &self.arrivals[&place]
+        &self.inputs[&position]
     }
 
-    /// The titles of what arrives, in the order of links, not all where there are many.
-    fn arriving(&mut self, place: usize) -> Vec<&'v str> {
+    /// The titles of the predecessors in link order, at most [`MAX_CONSIDERED`].
+    fn input_titles(&mut self, position: usize) -> Vec<&'v str> {
         let view = self.view;
-        let sources = view.sources[place].iter().take(MAX_NAMES);
+        let sources = view.sources[position].iter().take(MAX_CONSIDERED);
         let titles: Vec<&str> = sources.map(|source| view.title(*source)).collect();
         self.spend(titles.len());
         titles
@@ -142,19 +145,19 @@ impl<'v> Resolver<'_, 'v> {
         let view = self.view;
         self.titles.get_or_insert_with(|| {
             let mut titles = HashMap::new();
-            for place in 0..view.level.nodes.len() {
-                titles.entry(view.title(place)).or_insert(place);
+            for position in 0..view.level.nodes.len() {
+                titles.entry(view.title(position)).or_insert(position);
             }
             titles
         })
     }
 
-    /// The places before a node; none when finding them would take too long.
-    fn upstream(&mut self, place: usize) -> Option<HashSet<usize>> {
+    /// All nodes from which a path leads to a node; none if the work limit is reached.
+    fn upstream(&mut self, position: usize) -> Option<HashSet<usize>> {
         let mut seen = HashSet::new();
-        let mut open = vec![place];
-        while let Some(place) = open.pop() {
-            let sources = &self.view.sources[place];
+        let mut open = vec![position];
+        while let Some(position) = open.pop() {
+            let sources = &self.view.sources[position];
             self.spend(1 + sources.len());
             if self.work == 0 {
                 return None;
@@ -164,139 +167,140 @@ impl<'v> Resolver<'_, 'v> {
         Some(seen)
     }
 
-    /// The field at which `path` leaves what the node at `place` gives, as far as that is known.
-    fn field(&mut self, place: usize, path: &str) -> Option<Missing> {
+    /// Finds the first step of `path` that the output of a node doesn't have, as far as the output is known.
+    fn find_missing(&mut self, position: usize, path: &str) -> Option<MissingField> {
         self.spend(cost(path));
         if path.is_empty() || self.steps == 0 || self.work == 0 {
             return None;
         }
         self.steps -= 1;
         let view = self.view;
-        // The input of a body holds more than it declares: what the loop lays over it, and its history.
-        if view.is_body && view.level.nodes[place].1.node_type == node_type::INPUT {
-            return missing(self.body_input(place).as_ref()?, path);
+        // The input of a body has more fields than it declares: those that the loop adds, and its history.
+        if view.is_body && view.level.nodes[position].1.node_type == node_type::INPUT {
+            return find_missing(self.body_input(position).as_ref()?, path);
         }
-        match &view.data_flow(place).output {
+        match &view.data_flow(position).output {
             OutputShape::Unknown => None,
-            OutputShape::Fields(fields) => missing(fields, path),
-            OutputShape::Body(own) => match self.body_output(place) {
-                Some(DataFlow { output: OutputShape::Fields(fields), .. }) => missing(fields, path),
+            OutputShape::Fields(fields) => find_missing(fields, path),
+            OutputShape::Body(own) => match view.data_flow_of_child(position, node_type::OUTPUT) {
+                Some(DataFlow { output: OutputShape::Fields(fields), .. }) => find_missing(fields, path),
                 Some(_) => None,
-                None => own.as_ref().and_then(|fields| missing(fields, path)),
+                None => own.as_ref().and_then(|fields| find_missing(fields, path)),
             },
-            OutputShape::Inputs | OutputShape::ExtendedInputs => match named(self.arrivals(place), path) {
-                Some((source, rest)) => self.field(source, rest),
-                None if view.data_flow(place).output == OutputShape::Inputs
-                    && !view.sources[place].is_empty() =>
-                {
-                    let known = self.arriving(place).into_iter().map(str::to_owned).collect();
-                    Some(Missing { name: first(path).to_owned(), known })
+            OutputShape::Inputs | OutputShape::ExtendedInputs => {
+                match lookup_prefix(self.inputs(position), path) {
+                    Some((source, rest)) => self.find_missing(source, rest),
+                    None if view.data_flow(position).output == OutputShape::Inputs
+                        && !view.sources[position].is_empty() =>
+                    {
+                        let known = self.input_titles(position).into_iter().map(str::to_owned).collect();
+                        Some(MissingField { name: first_step(path).to_owned(), known })
+                    }
+                    None => None,
                 }
-                None => None,
-            },
-            // Missing only when none of them has it.
+            }
+            // A field is missing only if no predecessor has it.
             OutputShape::OneInput => {
                 let mut last = None;
-                for source in &view.sources[place] {
-                    last = Some(self.field(*source, path)?);
+                for source in &view.sources[position] {
+                    last = Some(self.find_missing(*source, path)?);
                 }
                 last
             }
         }
     }
 
-    /// What the input node of a body gives: what the loop loop_input it, and from the second iteration on what the one before
-    /// gave. What it declares doesn't count as missing either.
-    fn body_input(&mut self, place: usize) -> &Option<Fields> {
+    /// The fields of a body's input: those that the loop passes to the first iteration, those that each iteration passes
+    /// to the next, and those that the input node declares.
+    fn body_input(&mut self, position: usize) -> &Option<Fields> {
         let view = self.view;
         self.body_input.get_or_insert_with(|| {
             let mut all = view.loop_input?.clone();
-            let output = view.of_type(node_type::OUTPUT).next()?;
-            let OutputShape::Fields(laid_over) = &view.data_flow(output).output else { return None };
-            let declared = match &view.data_flow(place).output {
+            let output = view.nodes_of_type(node_type::OUTPUT).next()?;
+            let OutputShape::Fields(passed_on) = &view.data_flow(output).output else { return None };
+            let declared = match &view.data_flow(position).output {
                 OutputShape::Fields(declared) => Some(declared),
                 _ => None,
             };
-            let more = declared.into_iter().chain([laid_over]).flat_map(|fields| fields.0.keys());
+            let more = declared.into_iter().chain([passed_on]).flat_map(|fields| fields.0.keys());
             all.0.extend(more.map(|name| (name.clone(), None)));
             all.0.insert(LOOP_HISTORY.to_owned(), None);
             Some(all)
         })
     }
 
-    /// What is known of the output node among the children of a node.
-    fn body_output(&self, place: usize) -> Option<&'v DataFlow> {
-        let view = self.view;
-        let body = &view.outline.levels[*view.bodies.get(&view.level.nodes[place].0)?];
-        let output = body.nodes.iter().find(|(_, node)| node.node_type == node_type::OUTPUT)?;
-        Some(&view.data_flows[output.0])
-    }
-
-    /// What the path names doesn't arrive.
-    fn not_there(&mut self, place: usize, reference: &Reference) -> Diagnostic {
-        match named(self.titles(), &reference.path) {
-            Some((other, _)) => self.not_upstream(place, reference, other),
-            None => self.unknown(place, reference, first(&reference.path)),
+    /// A path whose first step is not an input of the node.
+    fn unknown_reference(&mut self, position: usize, reference: &Reference) -> Diagnostic {
+        match lookup_prefix(self.titles(), &reference.path) {
+            Some((other, _)) => self.not_upstream(position, reference, other),
+            None => self.unknown_node(position, reference, first_step(&reference.path)),
         }
     }
 
-    /// The node `other`, which is referred to, doesn't lead here.
-    fn not_upstream(&self, place: usize, reference: &Reference, other: usize) -> Diagnostic {
+    /// A reference to `other`, which doesn't lead here.
+    fn not_upstream(&self, position: usize, reference: &Reference, other: usize) -> Diagnostic {
         let view = self.view;
         let (path, name) = (&reference.path, view.title(other));
         let message = format!(
-            "\"{path}\" refers to \"{name}\", whose output doesn't come to this node. Link \"{name}\" to it, or \
-             refer to a node that leads here."
+            "\"{path}\" refers to \"{name}\", whose output doesn't reach this node. Link \"{name}\" to this node, or \
+             refer to one of its predecessors."
         );
         let at = format!("/config{}", reference.pointer);
-        let here = view.about(Code::ReferenceNotUpstream, place, &at, message);
-        here.related_to(view.pointer(other), "This is the node that is referred to.")
+        let here = view.diagnostic(Code::ReferenceNotUpstream, position, &at, message);
+        here.with_related(view.pointer(other), "The referenced node.")
     }
 
-    /// No node of the level is called `name`.
-    fn unknown(&mut self, place: usize, reference: &Reference, name: &str) -> Diagnostic {
+    /// A reference to a node that the level doesn't have.
+    fn unknown_node(&mut self, position: usize, reference: &Reference, name: &str) -> Diagnostic {
         let view = self.view;
-        let known = self.arriving(place);
-        let by_id = view.sources[place].iter().find(|source| view.level.nodes[**source].1.id == name);
-        let meant = by_id.map(|source| view.title(*source)).or_else(|| nearest(name, known.iter().copied()));
+        let known = self.input_titles(position);
+        let by_id = view.sources[position].iter().find(|source| view.level.nodes[**source].1.id == name);
+        let suggestion =
+            by_id.map(|source| view.title(*source)).or_else(|| suggest(name, known.iter().copied()));
         let message = format!(
-            "\"{}\" refers to \"{name}\", but no node at this level has this title. What arrives here: {}.",
+            "\"{}\" refers to \"{name}\", but no node at this level has this title. Inputs of this node: {}.",
             reference.path,
-            listed(&known)
+            list_names(&known)
         );
-        let help = meant.map(|meant| format!("Did you mean \"{meant}\"?"));
+        let help = suggestion.map(|name| format!("Did you mean \"{name}\"?"));
         let at = format!("/config{}", reference.pointer);
-        view.about(Code::ReferenceNodeUnknown, place, &at, message).with_help(help)
+        view.diagnostic(Code::ReferenceNodeUnknown, position, &at, message).with_help(help)
     }
 
-    /// The node that the path names has no such field.
-    fn no_field(&self, place: usize, source: usize, reference: &Reference, missing: &Missing) -> Diagnostic {
+    /// A reference to a field that the output doesn't have.
+    fn unknown_field(
+        &self,
+        position: usize,
+        source: usize,
+        reference: &Reference,
+        missing: &MissingField,
+    ) -> Diagnostic {
         let view = self.view;
-        let Missing { name, known } = missing;
+        let MissingField { name, known } = missing;
         let known: Vec<&str> = known.iter().map(String::as_str).collect();
         let message = format!(
-            "\"{}\" refers to a field \"{name}\" that isn't there. The fields there: {}.",
+            "\"{}\" refers to the unknown field \"{name}\". Known fields: {}.",
             reference.path,
-            listed(&known)
+            list_names(&known)
         );
-        let help = nearest(name, known.iter().copied()).map(|meant| format!("Did you mean \"{meant}\"?"));
+        let help = suggest(name, known.iter().copied()).map(|name| format!("Did you mean \"{name}\"?"));
         let at = format!("/config{}", reference.pointer);
-        let here = view.about(Code::ReferenceFieldUnknown, place, &at, message).with_help(help);
-        here.related_to(view.pointer(source), format!("The path begins at \"{}\".", view.title(source)))
+        let here = view.diagnostic(Code::ReferenceFieldUnknown, position, &at, message).with_help(help);
+        here.with_related(view.pointer(source), format!("The path starts at \"{}\".", view.title(source)))
     }
 }
 
-/// How much it takes to look a path up: it can be split at each dot.
+/// The cost of looking up a path, which can be split at each dot.
 fn cost(path: &str) -> usize {
     1 + path.matches('.').count() * path.len() / 32
 }
 
-/// Some names as a part of a sentence.
-fn listed(names: &[&str]) -> String {
+/// Formats names for a message.
+fn list_names(names: &[&str]) -> String {
     if names.is_empty() {
         return "none".to_owned();
     }
-    let more = if names.len() > LISTED { ", …" } else { "" };
-    let names: Vec<String> = names.iter().take(LISTED).map(|name| format!("\"{name}\"")).collect();
+    let more = if names.len() > MAX_LISTED { ", …" } else { "" };
+    let names: Vec<String> = names.iter().take(MAX_LISTED).map(|name| format!("\"{name}\"")).collect();
     format!("{}{more}", names.join(", "))
 }

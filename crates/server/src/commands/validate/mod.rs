@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
-use sluice_domain::validation::{self, Code, Diagnostic, Severity};
+use sluice_domain::validation::{Code, Diagnostic, Severity};
 
 use source::{Source, Span};
 
@@ -93,7 +93,7 @@ impl Report {
         let diagnostics = sluice_api::diagnose(&bytes);
         let source = Source::new(String::from_utf8_lossy(&bytes).into_owned());
         let is_rejected = diagnostics.first().is_some_and(|first| first.pointer.is_empty());
-        let syntax_error = is_rejected.then(|| validation::check_text(&bytes).err()).flatten();
+        let syntax_error = is_rejected.then(|| sluice_domain::transfer::check_limits(&bytes).err()).flatten();
         let findings = match syntax_error {
             // Pointers lead nowhere in a text that can't be parsed.
             Some(error) => {

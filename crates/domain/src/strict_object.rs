@@ -1,10 +1,9 @@
-//! Structs that are read from objects alone. What serde derives also takes a list of the members in their order, which
-//! no document of ours allows and nobody means.
+//! Deserialization of structs from JSON objects only. Serde's derive also accepts an array of the fields in order.
 
 use serde::Deserializer;
 use serde::de::Visitor;
 
-/// Reads a struct from an object, and from nothing else.
+/// A deserializer that accepts only an object.
 pub(crate) struct ObjectOnly<D>(pub(crate) D);
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
@@ -20,17 +19,18 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for ObjectOnly<D> {
     }
 }
 
-/// Reads structs that derive `Deserialize` with `#[serde(remote = "Self")]` from objects alone; writes them as ever.
-macro_rules! from_objects {
-    (read $($name:ty),+) => {$(
+/// Implements `Deserialize`, and `Serialize` if asked, for structs that derive them with `#[serde(remote = "Self")]`.
+/// Only objects are accepted.
+macro_rules! strict_object {
+    (deserialize $($name:ty),+) => {$(
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Self::deserialize($crate::object::ObjectOnly(deserializer))
+                Self::deserialize($crate::strict_object::ObjectOnly(deserializer))
             }
         }
     )+};
-    (read and write $($name:ty),+) => {
-        $crate::object::from_objects!(read $($name),+);
+    (serialize and deserialize $($name:ty),+) => {
+        $crate::strict_object::strict_object!(deserialize $($name),+);
         $(
             impl serde::Serialize for $name {
                 fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -41,7 +41,7 @@ macro_rules! from_objects {
     };
 }
 
-pub(crate) use from_objects;
+pub(crate) use strict_object;
 
 #[cfg(test)]
 mod tests {
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_stands_for_no_object() {
+    fn rejects_arrays_in_place_of_objects() {
         let node = r#"{"id":"a","node_type":"X"}"#;
         read(&format!(r#"{{"nodes":[{node}],"links":[{{"source_id":"a","target_id":"a"}}]}}"#)).unwrap();
         for bad in [

@@ -12,10 +12,10 @@ const STATES: [TaskStatus; 6] = [
     TaskStatus::Canceled,
 ];
 
-/// The picture as a flowchart.
+/// Renders the picture as a Mermaid flowchart.
 pub(super) fn write(picture: &Picture) -> String {
     let mut out = "flowchart LR\n".to_owned();
-    picture.walk(|step, depth| {
+    picture.visit(|step, depth| {
         let indent = "  ".repeat(depth.min(MAX_NESTING));
         out.push_str(&match step {
             Step::Node(index, shape) => format!("{indent}n{index}{}\n", node(shape)),
@@ -39,7 +39,7 @@ fn write_states(out: &mut String, picture: &Picture) {
         if names.is_empty() {
             continue;
         }
-        let Style { name, fill, stroke, is_dashed } = Style::of(Some(state));
+        let Style { name, fill, stroke, is_dashed } = Style::for_state(Some(state));
         let dashes = if is_dashed { ",stroke-dasharray:4 3" } else { "" };
         out.push_str(&format!("  classDef {name} fill:{fill},stroke:{stroke},color:{TEXT}{dashes}\n"));
         out.push_str(&format!("  class {} {name}\n", names.join(",")));
@@ -62,8 +62,8 @@ fn label(shape: &Shape) -> String {
     format!("{}<br/>{}", escape(&shape.title), escape(&shape.node_type))
 }
 
-/// Text inside of quotes. Letters, digits and a few harmless characters stand for themselves, all others
-/// are given by number: none of them can end the quotes, be HTML or be Markdown, which `1. x` would be.
+/// Escapes text inside quotes. Letters, digits and a few harmless characters stay; all others become character codes, so
+/// that none can end the quotes or be HTML or Markdown (as `1. x` would).
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut is_list_marker = true;

@@ -1,28 +1,28 @@
 use crate::run::TaskStatus;
 
-/// How a node in a state looks.
+/// The style of a node in a state.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Style {
-    /// The name of the state, in lower case.
+    /// The name of the state in lowercase.
     pub(super) name: &'static str,
-    /// The colour inside.
+    /// The fill color.
     pub(super) fill: &'static str,
-    /// The colour of the border.
+    /// The border color.
     pub(super) stroke: &'static str,
-    /// Whether the border is dashed.
+    /// True for a dashed border.
     pub(super) is_dashed: bool,
 }
 
-/// The colour of all text; dark enough on every `fill`.
+/// The text color, with enough contrast on every `fill`.
 pub(super) const TEXT: &str = "#1a1a1a";
-/// The colour of links.
+/// The color of links.
 pub(super) const LINE: &str = "#6b7280";
-/// How a node without a state looks.
+/// The style of a node without a state.
 pub(super) const PLAIN: Style = Style { name: "", fill: "#ffffff", stroke: "#374151", is_dashed: false };
 
 impl Style {
-    /// How a node looks in this state.
-    pub(super) fn of(state: Option<TaskStatus>) -> Self {
+    /// The style for a state.
+    pub(super) fn for_state(state: Option<TaskStatus>) -> Self {
         let style = |name, fill, stroke| Self { name, fill, stroke, is_dashed: false };
         match state {
             None => PLAIN,

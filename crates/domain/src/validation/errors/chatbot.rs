@@ -1,14 +1,14 @@
 use serde_json::Value;
 
-use super::{Code, Diagnostic};
 use crate::graph::node_type;
+use crate::validation::{Code, Diagnostic};
 use crate::{Definition, Node, SpurType};
 
-/// What the input and the output of every chatbot must hold, as strings.
+/// The string fields that the input and output node of every chatbot must have.
 const INPUT_FIELDS: [&str; 2] = ["user_message", "session_id"];
 const OUTPUT_FIELDS: [&str; 1] = ["assistant_message"];
 
-/// Checks that the ends of a chatbot have the fields that every chatbot has.
+/// Checks that the input and output node of a chatbot have the required fields.
 pub(super) fn check(definition: &Definition, prefix: &str, found: &mut Vec<Diagnostic>) {
     if definition.spur_type != SpurType::Chatbot {
         return;
@@ -22,22 +22,22 @@ pub(super) fn check(definition: &Definition, prefix: &str, found: &mut Vec<Diagn
         let Some((index, node)) = definition.nodes.iter().enumerate().find(|(_, node)| is_end(node)) else {
             continue;
         };
-        let problem = match missing(node, fields) {
+        let message = match missing_fields(node, fields) {
             Ok(missing) if missing.is_empty() => continue,
             Ok(missing) => format!(
-                "The {end} node of a chatbot must have these string fields in its output_json_schema: {}. \
-                 Add what is missing: {}.",
+                "The output_json_schema of a chatbot's {end} node must have these string fields: {}. Add the missing \
+                 ones: {}.",
                 fields.join(", "),
                 missing.join(", ")
             ),
-            Err(()) => "The output_json_schema is not a JSON text. Correct it.".to_owned(),
+            Err(()) => "The output_json_schema is not valid JSON. Correct it.".to_owned(),
         };
         let pointer = format!("{prefix}/nodes/{index}/config/output_json_schema");
-        found.push(Diagnostic::new(code, pointer, problem).of_node(&node.id));
+        found.push(Diagnostic::new(code, pointer, message).with_node(&node.id));
     }
 }
 
-fn missing(node: &Node, fields: &[&'static str]) -> Result<Vec<&'static str>, ()> {
+fn missing_fields(node: &Node, fields: &[&'static str]) -> Result<Vec<&'static str>, ()> {
     let schema = match node.config.to_map().remove("output_json_schema") {
         Some(Value::String(text)) => serde_json::from_str(&text).map_err(|_| ())?,
         Some(schema @ Value::Object(_)) => schema,

@@ -2,12 +2,12 @@ use super::layout::{Area, Lane, Layout};
 use super::picture::{Arrow, Picture, Shape};
 use super::style::{LINE, Style, TEXT};
 
-/// How wide a letter of a title is, roughly.
+/// The approximate width of a letter of a title.
 const LETTER: i64 = 8;
 
-/// The picture as an SVG that stands alone.
+/// Renders the picture as a self-contained SVG.
 pub(super) fn write(picture: &Picture) -> String {
-    let Layout { areas, lanes, width, height } = Layout::of(picture);
+    let Layout { areas, lanes, width, height } = Layout::new(picture);
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\" font-family=\"sans-serif\" font-size=\"13\" fill=\"{TEXT}\">\n\
@@ -18,21 +18,21 @@ pub(super) fn write(picture: &Picture) -> String {
         picture.shapes.len(),
     );
     let (nodes, groups): (Vec<_>, Vec<_>) =
-        picture.shapes.iter().zip(&areas).partition(|(shape, _)| shape.inside.is_empty());
+        picture.shapes.iter().zip(&areas).partition(|(shape, _)| shape.children.is_empty());
     let lines = picture.arrows.iter().zip(&lanes);
-    let lines: Vec<_> = lines.map(|(arrow, lanes)| (arrow, stops(arrow, lanes, &areas))).collect();
-    // Later ones cover earlier ones: lines are seen in groups, and end at nodes.
+    let lines: Vec<_> = lines.map(|(arrow, lanes)| (arrow, segments(arrow, lanes, &areas))).collect();
+    // Later elements cover earlier ones: lines are visible inside groups and end at nodes.
     groups.iter().for_each(|(group, area)| out.push_str(&node(group, area)));
-    lines.iter().for_each(|(_, stops)| out.push_str(&line(stops)));
+    lines.iter().for_each(|(_, segments)| out.push_str(&line(segments)));
     nodes.iter().for_each(|(shape, area)| out.push_str(&node(shape, area)));
-    lines.iter().for_each(|(arrow, stops)| out.push_str(&label(arrow, stops)));
+    lines.iter().for_each(|(arrow, segments)| out.push_str(&label(arrow, segments)));
     out.push_str("</svg>\n");
     out
 }
 
 fn node(shape: &Shape, area: &Area) -> String {
     let Area { x, y, width, height } = area;
-    let Style { name, fill, stroke, is_dashed } = Style::of(shape.state);
+    let Style { name, fill, stroke, is_dashed } = Style::for_state(shape.state);
     let dashes = if is_dashed { " stroke-dasharray=\"4 3\"" } else { "" };
     let state = if name.is_empty() { String::new() } else { format!(": {name}") };
     let letters = (width / LETTER) as usize;
@@ -46,26 +46,33 @@ fn node(shape: &Shape, area: &Area) -> String {
         escape(&shape.id),
         escape(&shape.title),
         escape(&shape.node_type),
-        escape(&shortened(&shape.title, letters)),
-        escape(&shortened(&shape.node_type, letters)),
+        escape(&truncate(&shape.title, letters)),
+        escape(&truncate(&shape.node_type, letters)),
     )
 }
 
-/// The places that a line goes through in turn, as (left, right, height): it bends from the right of one to the
-/// left of the next.
-fn stops(arrow: &Arrow, lanes: &[Lane], areas: &[Area]) -> Vec<(i64, i64, i64)> {
+/// A horizontal segment of a line.
+#[derive(Clone, Copy)]
+struct Segment {
+    left: i64,
+    right: i64,
+    y: i64,
+}
+
+/// The segments of a line: it bends from the right of one to the left of the next.
+fn segments(arrow: &Arrow, lanes: &[Lane], areas: &[Area]) -> Vec<Segment> {
     let end = |shape: usize| {
         let Area { x, y, width, height } = areas[shape];
-        (x, x + width, y + height / 2)
+        Segment { left: x, right: x + width, y: y + height / 2 }
     };
-    let lanes = lanes.iter().map(|lane| (lane.x, lane.x + lane.width, lane.y));
+    let lanes = lanes.iter().map(|lane| Segment { left: lane.x, right: lane.x + lane.width, y: lane.y });
     [end(arrow.source)].into_iter().chain(lanes).chain([end(arrow.target)]).collect()
 }
 
-fn line(stops: &[(i64, i64, i64)]) -> String {
+fn line(segments: &[Segment]) -> String {
     let mut path = String::new();
-    for pair in stops.windows(2) {
-        let ((_, x, y), (to_x, _, to_y)) = (pair[0], pair[1]);
+    for pair in segments.windows(2) {
+        let (Segment { right: x, y, .. }, Segment { left: to_x, y: to_y, .. }) = (pair[0], pair[1]);
         let bend = (to_x - x).abs() / 2;
         let start = if path.is_empty() { format!("M{x} {y}") } else { format!("H{x}") };
         path.push_str(&format!("{start}C{} {y} {} {to_y} {to_x} {to_y}", x + bend, to_x - bend));
@@ -73,19 +80,19 @@ fn line(stops: &[(i64, i64, i64)]) -> String {
     format!("<path d=\"{path}\" fill=\"none\" stroke=\"{LINE}\" marker-end=\"url(#arrow)\"/>\n")
 }
 
-/// The label stands in the first bend, close to where the link begins.
-fn label(arrow: &Arrow, stops: &[(i64, i64, i64)]) -> String {
-    let (Some(label), [(_, x, y), (to_x, _, to_y), ..]) = (&arrow.label, stops) else { return String::new() };
-    let (x, y) = ((x + to_x) / 2, (y + to_y) / 2 + 4);
-    let label = escape(&shortened(label, 12));
+/// Renders the label in the first bend, close to the source.
+fn label(arrow: &Arrow, segments: &[Segment]) -> String {
+    let (Some(label), [from, to, ..]) = (&arrow.label, segments) else { return String::new() };
+    let (x, y) = ((from.right + to.left) / 2, (from.y + to.y) / 2 + 4);
+    let label = escape(&truncate(label, 12));
     format!(
         "<text x=\"{x}\" y=\"{y}\" text-anchor=\"middle\" font-size=\"11\" stroke=\"#ffffff\" \
          stroke-width=\"3\" paint-order=\"stroke\">{label}</text>\n"
     )
 }
 
-/// As much of a text as fits; letters of East Asian scripts are twice as wide.
-fn shortened(text: &str, letters: usize) -> String {
+/// Truncates a text to a width; letters of East Asian scripts are twice as wide.
+fn truncate(text: &str, letters: usize) -> String {
     let mut used = 0;
     let fits = |c: &char| {
         used += if *c < '\u{1100}' { 1 } else { 2 };
@@ -95,7 +102,7 @@ fn shortened(text: &str, letters: usize) -> String {
     if short.len() == text.len() { short } else { format!("{short}…") }
 }
 
-/// Text or an attribute's value. What XML can't hold becomes U+FFFD.
+/// Escapes text or the value of an attribute. Characters that XML can't represent become U+FFFD.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -3,7 +3,7 @@ use super::style::{LINE, PLAIN, Style, TEXT};
 use crate::graph::node_type;
 use crate::run::MAX_NESTING;
 
-/// The picture as a graph for Graphviz; a node with others inside is a cluster.
+/// Renders the picture as a Graphviz graph. A node with children is a cluster.
 pub(super) fn write(picture: &Picture) -> String {
     let mut out = "digraph workflow {\n".to_owned();
     let font = format!("fontname=\"sans-serif\", fontcolor=\"{TEXT}\"");
@@ -11,7 +11,7 @@ pub(super) fn write(picture: &Picture) -> String {
     let style = format!("style=filled, fillcolor=\"{}\", color=\"{}\"", PLAIN.fill, PLAIN.stroke);
     out.push_str(&format!("  node [shape=box, {style}, {font}];\n"));
     out.push_str(&format!("  edge [color=\"{LINE}\", {font}];\n"));
-    picture.walk(|step, depth| {
+    picture.visit(|step, depth| {
         let indent = "  ".repeat(depth.min(MAX_NESTING));
         out.push_str(&match step {
             Step::Node(index, shape) => format!("{indent}n{index} [{}];\n", node(shape)),
@@ -37,7 +37,7 @@ fn node(shape: &Shape) -> String {
         _ => {}
     }
     if shape.state.is_some() {
-        let Style { fill, stroke, is_dashed, .. } = Style::of(shape.state);
+        let Style { fill, stroke, is_dashed, .. } = Style::for_state(shape.state);
         let dashed = if is_dashed { ", style=\"filled,dashed\"" } else { "" };
         attributes.push_str(&format!(", fillcolor=\"{fill}\", color=\"{stroke}\"{dashed}"));
     }
@@ -45,15 +45,15 @@ fn node(shape: &Shape) -> String {
 }
 
 fn cluster(shape: &Shape) -> String {
-    let Style { fill, stroke, is_dashed, .. } = Style::of(shape.state);
+    let Style { fill, stroke, is_dashed, .. } = Style::for_state(shape.state);
     let style = if is_dashed { "dashed" } else { "solid" };
     format!("label={}, style={style}, bgcolor=\"{fill}\", color=\"{stroke}\"", label(shape))
 }
 
-/// Graphviz links nodes alone: a link of a cluster is one of a node inside, cut at the border.
+/// Renders a link. Graphviz only links nodes: a link of a cluster is a link of a node inside, clipped at the border.
 fn edge(picture: &Picture, arrow: &Arrow, leaves: &[usize]) -> String {
     let Arrow { source, target, label } = arrow;
-    let is_cluster = |index: usize| !picture.shapes[index].inside.is_empty();
+    let is_cluster = |index: usize| !picture.shapes[index].children.is_empty();
     let mut attributes = Vec::new();
     attributes.extend(label.as_ref().map(|label| format!("label=\"{}\"", escape(label))));
     attributes.extend(is_cluster(*source).then(|| format!("ltail=cluster_n{source}")));
@@ -66,11 +66,11 @@ fn edge(picture: &Picture, arrow: &Arrow, leaves: &[usize]) -> String {
     }
 }
 
-/// For every shape one that has none inside: itself, or the first of the first inside.
+/// A leaf for every shape: the shape itself, or the leaf of its first child.
 fn leaves(picture: &Picture) -> Vec<usize> {
     let mut leaves: Vec<_> = (0..picture.shapes.len()).collect();
     for (index, shape) in picture.shapes.iter().enumerate().rev() {
-        if let Some(first) = shape.inside.first() {
+        if let Some(first) = shape.children.first() {
             leaves[index] = leaves[*first];
         }
     }
@@ -81,7 +81,7 @@ fn label(shape: &Shape) -> String {
     format!("\"{}\\n{}\"", escape(&shape.title), escape(&shape.node_type))
 }
 
-/// Text inside of quotes. Graphviz reads escapes and HTML entities there.
+/// Escapes text inside quotes, where Graphviz interprets escapes and HTML entities.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

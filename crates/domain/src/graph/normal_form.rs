@@ -2,19 +2,18 @@ use serde_json::Value;
 
 use super::{Definition, Node, RawObject, node_type};
 
-/// Kinds whose model names were once written without their provider.
+/// Node types whose model names may lack the provider.
 const LLM_TYPES: [&str; 2] = ["SingleLLMCallNode", "BestOfNNode"];
 
 impl Definition {
-    /// Fills in what clients may leave out and rewrites what older clients wrote, so that every stored
-    /// definition has one form. Doing it twice changes nothing more.
+    /// Brings the definition into the form that is stored. Idempotent.
     ///
-    /// - an empty title becomes the id;
-    /// - a link that leaves a router names it in its `target_handle`, as editors expect;
-    /// - a model name without a provider gets the one that it always meant.
-    pub fn normalise(&mut self) {
+    /// - An empty title becomes the id.
+    /// - The `target_handle` of a link from a router begins with the id of the router, as editors expect.
+    /// - A model name without a provider gets the provider that it implies.
+    pub fn normalize(&mut self) {
         for node in &mut self.nodes {
-            node.normalise();
+            node.normalize();
         }
         let routers: std::collections::HashSet<&str> =
             self.nodes.iter().filter(|n| n.node_type == node_type::ROUTER).map(|n| n.id.as_str()).collect();
@@ -29,7 +28,7 @@ impl Definition {
 }
 
 impl Node {
-    fn normalise(&mut self) {
+    fn normalize(&mut self) {
         if self.title.trim().is_empty() {
             self.title.clone_from(&self.id);
         }
@@ -37,14 +36,14 @@ impl Node {
             self.parent_id = None;
         }
         if LLM_TYPES.contains(&self.node_type.as_str()) && self.config.get().contains("llm_info") {
-            self.prefix_model_with_provider();
+            self.add_model_provider();
         }
         if let Some(subworkflow) = &mut self.subworkflow {
-            subworkflow.normalise();
+            subworkflow.normalize();
         }
     }
 
-    fn prefix_model_with_provider(&mut self) {
+    fn add_model_provider(&mut self) {
         let mut config = self.config.to_map();
         let Some(Value::String(model)) = config.get_mut("llm_info").and_then(|info| info.get_mut("model"))
         else {

@@ -3,7 +3,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-/// A JSON object kept as the text that was sent: keys in their order, numbers as they were written.
+/// A JSON object as the text that the client sent: the order of keys and the form of numbers are preserved.
 #[derive(Clone, Debug)]
 pub struct RawObject(Box<RawValue>);
 
@@ -14,14 +14,13 @@ impl RawObject {
         self.0.get()
     }
 
-    /// The object, parsed. Numbers outside of what a JSON number of this program can hold become the
-    /// nearest double, as RFC 8259 lets a reader do.
+    /// The parsed object. Numbers that fit no integer type become the nearest double (RFC 8259 permits it).
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
         serde_json::from_str(self.0.get()).unwrap_or_default()
     }
 
-    /// The text of `map`.
+    /// Serializes `map`.
     #[must_use]
     pub fn from_map(map: &Map<String, Value>) -> Self {
         let text = serde_json::to_string(map).unwrap_or_else(|_| "{}".to_owned());

@@ -4,14 +4,14 @@ use crate::graph::Level;
 
 /// A cycle among the links of a level.
 pub(super) struct Cycle {
-    /// The ids of its nodes in link order, the first again at the end.
+    /// The node ids in link order, with the first repeated at the end.
     pub(super) path: Vec<String>,
-    /// The index, in the definition, of one of its links.
+    /// The index of one of its links in the definition.
     pub(super) link: usize,
 }
 
-/// One cycle for each group of nodes that reach each other.
-pub(super) fn cycles(level: &Level<'_>) -> Vec<Cycle> {
+/// Finds one cycle in each strongly connected component.
+pub(super) fn find(level: &Level<'_>) -> Vec<Cycle> {
     let mut graph: DiGraph<(), usize, usize> = DiGraph::with_capacity(level.nodes.len(), level.links.len());
     for _ in &level.nodes {
         graph.add_node(());
@@ -22,10 +22,13 @@ pub(super) fn cycles(level: &Level<'_>) -> Vec<Cycle> {
     if petgraph::algo::toposort(&graph, None).is_ok() {
         return Vec::new();
     }
-    petgraph::algo::kosaraju_scc(&graph).iter().filter_map(|group| cycle_in(&graph, group, level)).collect()
+    petgraph::algo::kosaraju_scc(&graph)
+        .iter()
+        .filter_map(|group| find_in_component(&graph, group, level))
+        .collect()
 }
 
-fn cycle_in(
+fn find_in_component(
     graph: &DiGraph<(), usize, usize>,
     group: &[NodeIndex<usize>],
     level: &Level<'_>,
@@ -35,7 +38,7 @@ fn cycle_in(
     let mut walk: Vec<(NodeIndex<usize>, usize)> = Vec::new();
     let mut seen = std::collections::HashMap::new();
     let mut at = *group.iter().min()?;
-    // Inside of a strongly connected group every step can be followed by another, until one comes back.
+    // In a strongly connected component every node has a successor, so the walk returns to a node it has seen.
     while !seen.contains_key(&at) {
         let edge =
             graph.edges(at).filter(|edge| members.contains(&edge.target())).min_by_key(|e| *e.weight())?;

@@ -1,0 +1,39 @@
+use super::DataFlow;
+use crate::{Definition, Node};
+
+/// The maximum number of nodes of a definition, not counting those of its subworkflows.
+pub const MAX_NODES: usize = 100_000;
+/// The maximum number of links of a definition, not counting those of its subworkflows.
+pub const MAX_LINKS: usize = 400_000;
+/// The maximum length of the id or title of a node, in characters.
+pub const MAX_NODE_NAME_LENGTH: usize = 1_000;
+
+/// An error in the `config` of a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfigProblem {
+    /// RFC 6901 pointer into the `config`.
+    pub pointer: String,
+    /// What is wrong and what to change.
+    pub message: String,
+}
+
+/// The node types, as validation needs them. Implemented by the `nodes` crate.
+pub trait Catalog {
+    /// The names of all node types.
+    fn names(&self) -> Vec<&'static str>;
+    /// The errors in the node's `config`.
+    fn config_problems(&self, node: &Node) -> Vec<ConfigProblem>;
+    /// The names of the node's routes; none if nodes of its type have no routes.
+    fn routes(&self, node: &Node) -> Option<Vec<String>>;
+    /// The body in the node's `config`.
+    fn body(&self, node: &Node) -> Option<Definition>;
+    /// The maximum number of nodes of a definition, not counting those of its subworkflows. Values above [`MAX_NODES`]
+    /// have no effect.
+    fn max_nodes(&self) -> usize {
+        MAX_NODES
+    }
+    /// The node's data flow, as far as its `config` tells, and problems that only its type can find.
+    fn data_flow(&self, _node: &Node) -> DataFlow {
+        DataFlow::default()
+    }
+}
