@@ -3,7 +3,7 @@
 
     scripts/api/answered.py openapi/openapi.json FOLDER
 
-FOLDER holds what tests/it/answered.rs wrote: lines of method, path, status and kind of problem. There is no list of
+FOLDER holds what tests/it/support/coverage.rs wrote: lines of method, path, status and kind of problem. There is no list of
 exceptions: an operation that is added has its tests, or `make test` fails. Nor may it answer with a status, or a kind
 of problem, that the document doesn't have at the operation.
 """

@@ -1,5 +1,5 @@
 // What a person does at /docs, by what the page shows and nothing else: reads, gives a key, and by "Try it out" makes the
-// workflow of the examples, starts it, decides at its gate and reads the result. `tests/it/browser.rs` runs it, with the
+// workflow of the examples, starts it, decides at its gate and reads the result. `tests/it/contract/docs_page.rs` runs it, with the
 // server, a key named "ada" and a folder for screenshots in the environment.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";

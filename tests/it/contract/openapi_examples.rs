@@ -1,0 +1,126 @@
+//! The examples of the document work when they are pasted: each is sent, with ids of things that are there.
+
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::support::app::{App, id_of, ids, on_both_databases};
+
+on_both_databases!(every_example_of_a_body_is_taken);
+
+/// What an example is sent to: nothing but this is in the database.
+async fn scene(app: &App, document: &Value, path: &str) -> String {
+    for id in ids(&app.get("/wf/").await.ok()) {
+        app.delete(&format!("/wf/{id}/")).await.expect(204);
+    }
+    let example = |path: &str| {
+        document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["example"].clone()
+    };
+    let mut path = path.replace("{label}", "production");
+    if path.contains("{workflow_id}") || path.contains("{run_id}") {
+        let workflow = id_of(&app.post("/wf/", &example("/wf/")).await.ok());
+        path = path.replace("{workflow_id}", &workflow);
+        if path.contains("{run_id}") {
+            let run = app.start_run(&workflow, &example("/wf/{workflow_id}/start_run/")).await;
+            app.run_until(&run, "PAUSED").await;
+            path = path.replace("{run_id}", &run);
+        }
+    }
+    assert!(!path.contains('{'), "{path}: nothing is made for this");
+    path
+}
+
+/// The form of an example, about a workflow that is there.
+async fn filled_in(app: &App, document: &Value, content: &Value) -> Form {
+    let schema = content["schema"]["$ref"].as_str().expect("a named form").trim_start_matches('#');
+    let is_file = |name: &str| {
+        let field = &document.pointer(schema).expect("its schema")["properties"][name];
+        [field, &field["items"]].iter().any(|field| field["format"] == "binary")
+    };
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let mut form = Form::new();
+    for (name, value) in content["example"].as_object().expect("fields") {
+        form = match name.as_str() {
+            "workflow_id" => {
+                form.text("workflow_id", app.create(&crate::support::definitions::plain("its files")).await)
+            }
+            name if is_file(name) => {
+                let files = value.as_array().cloned().unwrap_or_else(|| vec![value.clone()]);
+                files.iter().fold(form, |form, file| {
+                    form.part(name.to_owned(), Part::text(text(file)).file_name("pasted.csv"))
+                })
+            }
+            name => form.text(name.to_owned(), text(value)),
+        };
+    }
+    form
+}
+
+async fn every_example_of_a_body_is_taken(app: App) {
+    let document = app.get("/openapi.json").await.ok();
+    let mut sent = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, operation) in item.as_object().expect("operations") {
+            let bodies = operation["requestBody"]["content"].as_object();
+            for (kind, content) in bodies.into_iter().flatten() {
+                let path = scene(&app, &document, path).await;
+                let name = operation["operationId"].as_str().expect("an operationId");
+                let answer = if kind.contains("json") {
+                    let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
+                    app.raw(method, &path, kind, content["example"].to_string()).await
+                } else {
+                    assert_eq!((kind.as_str(), method.as_str()), ("multipart/form-data", "post"), "{name}");
+                    app.form(&path, filled_in(&app, &document, content).await).await
+                };
+                let is_documented = operation["responses"].get(answer.status.to_string()).is_some();
+                assert!(answer.status < 300 && is_documented, "{name}: {} {}", answer.status, answer.text);
+                sent.push(name.to_owned());
+            }
+        }
+    }
+    for name in ["createWorkflow", "startRun", "processPauseAction", "patchWorkflow", "uploadTestFiles"] {
+        assert!(sent.iter().any(|sent| sent == name), "{name} is missing in {sent:?}");
+    }
+}
+
+/// The document in the version for older generators, and no other.
+#[tokio::test]
+async fn the_document_is_there_in_two_versions() {
+    let app = App::start(crate::support::database::Backend::Sqlite).await;
+    for (path, version) in [
+        ("/openapi.json", "3.1.0"),
+        ("/openapi.json?version=3.1", "3.1.0"),
+        ("/openapi.json?version=3.0", "3.0.3"),
+        ("/api/openapi.json?version=3.0", "3.0.3"),
+    ] {
+        assert_eq!(app.get(path).await.ok()["openapi"], version, "{path}");
+    }
+    assert_eq!(app.get("/openapi.json?version=2.0").await.pointers(), ["/version"]);
+    let served = app.get("/openapi.json?version=3.0").await.ok();
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/openapi-3.0.json");
+    let text = std::fs::read_to_string(file).expect("openapi/openapi-3.0.json: run `make openapi`");
+    assert!(served == serde_json::from_str::<Value>(&text).expect("JSON"), "run `make openapi`");
+    let printed = crate::support::process::run(&["openapi", "--version", "3.0"], &[]);
+    assert_eq!((printed.code, printed.stdout), (Some(0), text), "run `make openapi`");
+}
+
+/// Lists in the place of objects are refused: in the order of its fields nothing would say which value is which.
+#[tokio::test]
+async fn a_config_is_made_of_objects() {
+    let app = App::start(crate::support::database::Backend::Sqlite).await;
+    for (kind, config) in [
+        ("PythonFuncNode", json!({"code": "return {}", "policy": [1.0]})),
+        ("PythonFuncNode", json!({"code": "return {}", "policy": {"retry": [2]}})),
+        ("RouterNode", json!({"route_map": {"high": [[]]}})),
+        ("RouterNode", json!({"route_map": {"high": {"conditions": [["a", "equals", 1, "AND"]]}}})),
+    ] {
+        let nodes = json!([
+            {"id": "in", "node_type": "InputNode", "config": {}},
+            {"id": "node", "node_type": kind, "config": config},
+            {"id": "out", "node_type": "OutputNode", "config": {}},
+        ]);
+        let body = json!({"name": "lists", "definition": {"nodes": nodes, "links": []}});
+        let pointers = app.post("/wf/", &body).await.pointers();
+        assert!(pointers[0].starts_with("/definition/nodes/1/config/"), "{config}: {pointers:?}");
+    }
+}

@@ -1,0 +1,207 @@
+//! What earlier releases wrote is read for ever: `tests/fixtures/recorded/VERSION` holds a database of each
+//! release as SQL, and what that release answered about its runs.
+
+use std::path::{Path, PathBuf};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
+
+use crate::support::app::{App, id_of};
+use crate::support::database::{Backend, Database};
+use crate::support::definitions::*;
+use crate::support::run_log;
+use crate::support::sse::Message;
+
+const ENDED: [&str; 3] = ["COMPLETED", "FAILED", "CANCELED"];
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recorded")
+}
+
+fn has_ended(run: &Value) -> bool {
+    ENDED.iter().any(|status| run["status"] == *status)
+}
+
+fn events(log: Vec<Message>) -> Value {
+    log.into_iter().map(|message| json!([message.id, message.event, message.data])).collect()
+}
+
+/// What goes on with the clock.
+fn timeless(mut run: Value) -> Value {
+    run.as_object_mut().expect("a run").remove("duration");
+    run
+}
+
+/// Whether everything that was answered then is answered now; new members may have come.
+fn assert_holds(now: &Value, then: &Value, place: &str) {
+    match (now, then) {
+        (Value::Object(now), Value::Object(then)) => {
+            for (key, then) in then {
+                let now = now.get(key).unwrap_or_else(|| panic!("{place}/{key} is gone"));
+                assert_holds(now, then, &format!("{place}/{key}"));
+            }
+        }
+        (Value::Array(now), Value::Array(then)) => {
+            assert_eq!(now.len(), then.len(), "{place}");
+            for (index, (now, then)) in now.iter().zip(then).enumerate() {
+                assert_holds(now, then, &format!("{place}/{index}"));
+            }
+        }
+        _ => assert_eq!(now, then, "{place}"),
+    }
+}
+
+#[tokio::test]
+async fn every_recorded_database_goes_on() {
+    let mut releases = 0;
+    for release in std::fs::read_dir(folder()).expect("the recordings") {
+        let release = release.expect("a folder").path();
+        let read = |name: &str| std::fs::read_to_string(release.join(name)).expect(name);
+        let database = Database::new(Backend::Sqlite).await;
+        std::fs::File::create(file(&database)).expect("an empty file");
+        database.execute(&read("store.sql")).await;
+        let app = App::start_on(database, &[]).await;
+        let recorded: Vec<Value> = serde_json::from_str(&read("runs.json")).expect("JSON");
+        assert!(!recorded.is_empty());
+        for then in &recorded {
+            goes_on(&app, &then["run"], &then["events"], &release.display().to_string()).await;
+        }
+        releases += 1;
+    }
+    assert!(releases > 0, "no recordings in {}", folder().display());
+}
+
+/// A run that had ended is as it was; the others come to their end.
+async fn goes_on(app: &App, then: &Value, log: &Value, release: &str) {
+    let id = id_of(then);
+    let place = format!("{release}: {id}");
+    if has_ended(then) {
+        assert_holds(&timeless(app.read_run(&id).await), then, &place);
+        assert_holds(&events(run_log::of_ended(app, &id).await), log, &place);
+        return;
+    }
+    if then["status"] == "PAUSED" {
+        assert_holds(&timeless(app.read_run(&id).await), then, &place);
+        app.approve(&id).await;
+    }
+    app.run_until(&id, "COMPLETED").await;
+    let now = events(run_log::of_ended(app, &id).await);
+    let (now, log) = (now.as_array().expect("a log"), log.as_array().expect("a log"));
+    assert_holds(&json!(now[..log.len()]), &json!(log), &place);
+}
+
+fn file(database: &Database) -> PathBuf {
+    database.url.strip_prefix("sqlite://").expect("a file").into()
+}
+
+/// Writes the recording of this version anew: once a release, by hand.
+#[tokio::test]
+#[ignore = "writes tests/fixtures/recorded"]
+async fn record() {
+    let mut app = App::start(Backend::Sqlite).await;
+    let mut runs = ended_runs(&app).await;
+    runs.push(app.start_to_pause(&gated("open")).await);
+    let slow_one = app.create(&after_input("interrupted", slow("p"))).await;
+    let interrupted = app.start_run(&slow_one, &run_body("x")).await;
+    app.run_until(&interrupted, "RUNNING").await;
+    let mut recorded = Vec::new();
+    for id in runs {
+        let run = timeless(app.read_run(&id).await);
+        let log = if has_ended(&run) {
+            run_log::of_ended(&app, &id).await
+        } else {
+            run_log::of_paused(&app, &id).await
+        };
+        recorded.push(json!({"run": run, "events": events(log)}));
+    }
+    app.kill9().await;
+    recorded.push(json!({"run": {"id": interrupted, "status": "RUNNING"}, "events": []}));
+    let release = folder().join(env!("CARGO_PKG_VERSION"));
+    std::fs::create_dir_all(&release).expect("the folder");
+    let text = serde_json::to_string_pretty(&recorded).expect("JSON") + "\n";
+    std::fs::write(release.join("runs.json"), text).expect("runs.json");
+    std::fs::write(release.join("store.sql"), dump(&app.database.url).await).expect("store.sql");
+}
+
+/// Runs of every shape that come to an end.
+async fn ended_runs(app: &App) -> Vec<String> {
+    let mut runs = Vec::new();
+    let retrying = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0.01}});
+    let mut failing_twice = failing("p");
+    failing_twice["config"]["policy"] = retrying;
+    let looped = workflow(
+        "loop",
+        vec![
+            input(),
+            node("loop", "ForLoopNode", json!({"num_iterations": 2})),
+            inside(node("loop_input", "InputNode", json!({})), "loop"),
+            inside(python("step", "return {'out': 1}"), "loop"),
+            inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+        ],
+        [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat(),
+    );
+    let routed = workflow(
+        "routed",
+        vec![
+            input(),
+            router(&[("a", vec![condition("input_node.x", "equals", json!("x"))]), ("b", vec![])]),
+            merge("a"),
+            coalesce("c", &["a"]),
+        ],
+        vec![link("input_node", "r"), route("r", "a", "a"), link("a", "c")],
+    );
+    for definition in [plain("plain"), looped, routed, after_input("failing", failing_twice)] {
+        runs.push(id_of(&app.create_and_run(&definition, &run_body("x")).await));
+    }
+    let first = runs[0].clone();
+    let again = app.post(&format!("/run/{first}/rerun/"), &json!({"from_node": "b"})).await.ok();
+    runs.push(id_of(&app.run_until(&id_of(&again), "COMPLETED").await));
+    for (action, status) in [("APPROVE", "COMPLETED"), ("OVERRIDE", "COMPLETED"), ("DECLINE", "CANCELED")] {
+        let run = app.start_to_pause(&gated(action)).await;
+        app.pause_decide(&run, &json!({"inputs": {"k": 1}, "user_id": "ada", "action": action})).await.ok();
+        runs.push(id_of(&app.run_until(&run, status).await));
+    }
+    let endless = app.create(&after_input("endless", never_ending("p"))).await;
+    let canceled = app.start_run(&endless, &run_body("x")).await;
+    app.run_until(&canceled, "RUNNING").await;
+    app.call(Method::POST, &format!("/wf/cancel_workflow/{canceled}/")).await.ok();
+    runs.push(canceled);
+    let batched = app.create(&plain("batch")).await;
+    let rows = json!({"rows": [{"x": "1"}, {"x": "2"}]});
+    let batch = app.post(&format!("/wf/{batched}/start_batch_run/"), &rows).await.ok();
+    runs.push(id_of(&app.run_until(&id_of(&batch), "COMPLETED").await));
+    runs
+}
+
+/// A SQLite database as the statements that make it.
+async fn dump(url: &str) -> String {
+    let mut db = SqliteConnection::connect(url).await.expect("the SQLite file");
+    let mut texts = async |sql: String| -> Vec<String> {
+        let rows = sqlx::query(AssertSqlSafe(sql)).fetch_all(&mut db).await.expect("the rows");
+        rows.iter().map(|row| row.get(0)).collect()
+    };
+    let mut out = vec!["PRAGMA foreign_keys = OFF".to_owned(), "BEGIN".to_owned()];
+    let of_kind = |kind: &str| {
+        format!(
+            "SELECT sql FROM sqlite_master WHERE type = '{kind}' AND sql IS NOT NULL AND name NOT LIKE 'sqlite_%'"
+        )
+    };
+    out.extend(texts(of_kind("table")).await);
+    let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+    for table in texts(names.to_owned()).await {
+        let columns = texts(format!("SELECT name FROM pragma_table_info('{table}')")).await;
+        let values: Vec<String> = columns.iter().map(|column| format!("quote(\"{column}\")")).collect();
+        let columns = columns.iter().map(|column| format!("\"{column}\"")).collect::<Vec<_>>().join(", ");
+        let values = values.join(" || ', ' || ");
+        out.extend(
+            texts(format!(
+                "SELECT 'INSERT INTO \"{table}\" ({columns}) VALUES (' || {values} || ')' FROM \"{table}\""
+            ))
+            .await,
+        );
+    }
+    out.extend(texts(of_kind("index")).await);
+    out.push("COMMIT".to_owned());
+    out.join(";\n") + ";\n"
+}

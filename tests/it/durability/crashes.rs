@@ -1,0 +1,231 @@
+//! A storm: clients start runs of every shape and decide on gates, while the server is killed again and
+//! again. The short form is part of the suite; `make test-crash` is the long one.
+//!
+//! `SLUICE_CRASH_KILLS` says how often, `SLUICE_CRASH_SEED` which storm: it is printed, so that one can be
+//! had again, as far as a machine does the same twice.
+
+#![expect(clippy::print_stdout, reason = "the seed and the figures of a storm are what its reader wants")]
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::Client;
+use serde_json::{Value, json};
+
+use crate::support::app::{App, eventually, id_of};
+use crate::support::database::Backend;
+use crate::support::definitions::*;
+use crate::support::run_log;
+
+/// How often the server is killed in the short form.
+const KILLS: u64 = 6;
+const CLIENTS: usize = 6;
+/// How many runs are accepted between two kills, so that the last ones end in a time that can be waited for.
+const RUNS_A_KILL: usize = 4;
+
+/// Numbers that follow from a seed: SplitMix64 (Steele, Lea and Flood, 2014).
+struct Dice(Cell<u64>);
+
+impl Dice {
+    fn roll(&self, sides: u64) -> u64 {
+        let state = self.0.get().wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.0.set(state);
+        let mixed = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % sides
+    }
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var_os(name)?.into_string().ok()?.parse().ok()
+}
+
+/// What clients were promised.
+#[derive(Default)]
+struct Promises {
+    /// The label of every run that was accepted, by its id.
+    runs: RefCell<BTreeMap<String, String>>,
+    /// Who settled the pause of a run, as far as the call was answered well.
+    settled: RefCell<HashMap<String, String>>,
+    /// How many runs may be accepted.
+    room: Cell<usize>,
+}
+
+/// A Python node that leaves a trace whenever it runs.
+fn traced(id: &str, ledger: &Path) -> Value {
+    let mut node = slow(id);
+    node["config"]["test_ledger"] = json!(ledger);
+    node
+}
+
+fn shapes(ledger: &Path) -> Vec<Value> {
+    let wide: Vec<String> = (0..20).map(|n| format!("f{n}")).collect();
+    let fan_links = wide.iter().flat_map(|id| [link("input_node", id), link(id, "m")]).collect();
+    let fan_nodes = wide.iter().map(|id| fixed(id, json!({"k": "v"}))).chain([input(), merge("m")]).collect();
+    let conditions = vec![condition("input_node.x", "contains", json!("run"))];
+    let routed =
+        vec![input(), router(&[("yes", conditions), ("no", Vec::new())]), fixed("a", json!({"k": "v"}))];
+    let looped = vec![
+        input(),
+        node("loop", "ForLoopNode", json!({"num_iterations": 3})),
+        inside(node("loop_input", "InputNode", json!({})), "loop"),
+        inside(python("step", "return {'out': 1}"), "loop"),
+        inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+    ];
+    let loop_links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat();
+    let retry = json!({"retry": {"max_attempts": 3, "backoff_seconds": 0.05}});
+    let mut stubborn = failing("p");
+    stubborn["config"]["policy"] = retry;
+    vec![
+        plain("chain"),
+        workflow("fan", fan_nodes, fan_links),
+        workflow("router", routed, vec![link("input_node", "r"), route("r", "a", "yes")]),
+        workflow("loop", looped, loop_links),
+        gated("gate"),
+        after_input("failing", stubborn),
+        workflow("slow", vec![input(), traced("s1", ledger), slow("s2")], chain(&["input_node", "s1", "s2"])),
+        after_input("traced", traced("s1", ledger)),
+    ]
+}
+
+/// One client: starts a run, or decides on a gate, until the storm is over.
+async fn client(
+    base: &RefCell<String>,
+    http: &Client,
+    workflows: &[String],
+    promises: &Promises,
+    dice: &Dice,
+    over: &Cell<bool>,
+    me: usize,
+) {
+    let mut count = 0;
+    while !over.get() {
+        count += 1;
+        tokio::time::sleep(Duration::from_millis(10 + dice.roll(60))).await;
+        let url = base.borrow().clone();
+        let call = async |path: String, body: Value| {
+            let answer = http.post(format!("{url}{path}")).json(&body).send().await.ok()?;
+            let status = answer.status().as_u16();
+            assert!([200, 202, 400, 404, 424, 503].contains(&status), "{path}: {status}");
+            let json = answer.json::<Value>().await.ok()?;
+            [200, 202].contains(&status).then_some(json)
+        };
+        if dice.roll(3) == 0 {
+            let open = promises
+                .runs
+                .borrow()
+                .keys()
+                .nth(dice.roll(1 + promises.runs.borrow().len() as u64) as usize)
+                .cloned();
+            let Some(run) = open else { continue };
+            let user = format!("client {me}, {count}");
+            let action = ["APPROVE", "OVERRIDE", "DECLINE"][dice.roll(3) as usize];
+            let decision = json!({"inputs": {"k": "v"}, "user_id": user, "action": action});
+            if call(format!("/wf/process_pause_action/{run}/"), decision).await.is_some() {
+                let before = promises.settled.borrow_mut().insert(run.clone(), user);
+                assert_eq!(before, None, "{run}: its only pause was settled twice");
+            }
+        } else if promises.runs.borrow().len() < promises.room.get() {
+            let label = format!("run {me} {count}");
+            let workflow = &workflows[dice.roll(workflows.len() as u64) as usize];
+            if let Some(run) = call(format!("/wf/{workflow}/start_run/"), run_body(label.as_str())).await {
+                promises.runs.borrow_mut().insert(id_of(&run), label);
+            }
+        }
+    }
+}
+
+async fn storm(backend: Backend) {
+    let kills = number("SLUICE_CRASH_KILLS").unwrap_or(KILLS);
+    let seed = number("SLUICE_CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+    println!("{backend:?}: {kills} kills, SLUICE_CRASH_SEED={seed}");
+    let dice = Dice(Cell::new(seed));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let ledger = folder.path().join("ledger");
+    let mut app = App::start(backend).await;
+    let mut workflows = Vec::new();
+    for shape in shapes(&ledger) {
+        workflows.push(app.create(&shape).await);
+    }
+    let http = Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().expect("a client");
+    let (base, over, promises) = (RefCell::new(app.base().to_owned()), Cell::new(false), Promises::default());
+    let clients = (0..CLIENTS).map(|me| client(&base, &http, &workflows, &promises, &dice, &over, me));
+    let killer = async {
+        for _ in 0..kills {
+            promises.room.set(promises.room.get() + RUNS_A_KILL);
+            tokio::time::sleep(Duration::from_millis(50 + dice.roll(400))).await;
+            app.kill9().await;
+            app.boot().await;
+            base.replace(app.base().to_owned());
+        }
+        over.set(true);
+    };
+    tokio::join!(join_all(clients), killer);
+    let (runs, settled) = (promises.runs.into_inner(), promises.settled.into_inner());
+    check(&app, &runs, &settled, &ledger, kills).await;
+}
+
+/// Every promise was kept.
+async fn check(
+    app: &App,
+    runs: &BTreeMap<String, String>,
+    settled: &HashMap<String, String>,
+    ledger: &Path,
+    kills: u64,
+) {
+    println!("{} runs were accepted, {} decisions taken", runs.len(), settled.len());
+    assert!(!runs.is_empty(), "no run was accepted: this shows nothing");
+    // What ran, by run, and whether it left a trace.
+    let mut traced = Vec::new();
+    for (run, label) in runs {
+        let run_now = eventually(&format!("{label} to come to rest"), async || {
+            let now = app.read_run(run).await;
+            (now["status"] != "PENDING" && now["status"] != "RUNNING").then_some(now)
+        })
+        .await;
+        let is_paused = run_now["status"] == "PAUSED";
+        let log =
+            if is_paused { run_log::of_paused(app, run).await } else { run_log::of_ended(app, run).await };
+        run_log::check(run, &log);
+        if let Some(user) = settled.get(run) {
+            let history = app.get(&format!("/wf/pause_history/{run}/")).await.ok();
+            assert_eq!(history[0]["resume_user_id"], *user, "{label}: {history:#}");
+            assert!(!is_paused, "{label} waits although it was settled");
+        }
+        let tasks = run_now["tasks"].as_array().expect("tasks");
+        if tasks.iter().any(|task| task["node_id"] == "s1" && task["status"] == "COMPLETED") {
+            traced.push(label);
+        }
+    }
+    let mut executed: HashMap<&str, usize> = HashMap::new();
+    let traces = std::fs::read_to_string(ledger).unwrap_or_default();
+    for trace in traces.lines() {
+        let trace: Value = serde_json::from_str(trace).unwrap_or_else(|error| panic!("{error}: {trace}"));
+        let label = trace["input_node"]["x"].as_str().expect("a label").to_owned();
+        let label = runs.values().find(|known| **known == label);
+        *executed.entry(label.map_or("", String::as_str)).or_default() += 1;
+    }
+    let mut excess = 0;
+    for label in traced {
+        let times = executed.get(label.as_str()).copied().unwrap_or(0);
+        assert!(times >= 1, "{label} ended without having run");
+        excess += times - 1;
+    }
+    if kills >= 100 {
+        assert!(!settled.is_empty() && !executed.is_empty(), "no decision or no trace: this shows nothing");
+    }
+    println!("{excess} nodes ran more often than once");
+}
+
+#[tokio::test]
+async fn sqlite() {
+    storm(Backend::Sqlite).await;
+}
+
+#[tokio::test]
+async fn postgres() {
+    storm(Backend::Postgres).await;
+}

@@ -1,0 +1,169 @@
+//! At every commit of every shape of run: the commit fails, its answer is lost, or the server dies right
+//! before or right after it. The run ends as it does undisturbed.
+//!
+//! Needs a server with the feature `failpoints`, as `make test` builds it.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::{App, eventually, id_of};
+use crate::support::database::Backend;
+use crate::support::definitions::*;
+use crate::support::run_log;
+
+/// What happens at a commit.
+const DISTURBANCES: [&str; 4] = [
+    "append_before=@return(fail)",
+    "append_before=@return(abort)",
+    "append_after=@return(fail)",
+    "append_after=@return(abort)",
+];
+
+/// How a run ended.
+type End = (Value, Value);
+
+fn end_of(run: &Value) -> End {
+    (run["status"].clone(), run["outputs"].clone())
+}
+
+/// Brings a run to its end, whatever happens to the server: gates are approved.
+async fn finish(app: &mut App, workflow: &str, inputs: &Value) -> Value {
+    let mut run = None;
+    loop {
+        if app.has_ended() {
+            app.set_env("FAILPOINTS", None);
+            app.revive().await;
+        }
+        if run.is_none() {
+            run = begun(app, workflow, inputs).await;
+        }
+        let Some(id) = &run else { continue };
+        let Some(now) = step(app, id).await else { continue };
+        if ["COMPLETED", "FAILED", "CANCELED"].iter().any(|status| now["status"] == *status) {
+            return now;
+        }
+    }
+}
+
+/// The id of the run: started now, or by an earlier call that got no answer.
+async fn begun(app: &App, workflow: &str, inputs: &Value) -> Option<String> {
+    let runs = app.attempt(Method::GET, &format!("/wf/{workflow}/runs/"), None).await?;
+    if let Some(run) = runs.json().as_array().and_then(|runs| runs.first()) {
+        return Some(id_of(run));
+    }
+    let started = app.attempt(Method::POST, &format!("/wf/{workflow}/start_run/"), Some(inputs)).await?;
+    assert!([200, 503].contains(&started.status), "{started:?}");
+    (started.status == 200).then(|| id_of(&started.json()))
+}
+
+/// Looks at the run, and opens its gate.
+async fn step(app: &App, run: &str) -> Option<Value> {
+    let now = app.attempt(Method::GET, &format!("/run/{run}/"), None).await?.json();
+    if now["status"] == "PAUSED" {
+        let decision = json!({"inputs": {"by": "ada"}, "user_id": "ada", "action": "APPROVE"});
+        let path = format!("/wf/process_pause_action/{run}/");
+        let settled = app.attempt(Method::POST, &path, Some(&decision)).await?;
+        // 400: an earlier call got no answer, and yet took effect.
+        assert!([200, 400, 503].contains(&settled.status), "{settled:?}");
+    } else {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    Some(now)
+}
+
+/// Tries every disturbance at every commit of the run.
+async fn disturb(backend: Backend, definition: Value, inputs: Value) {
+    let mut app = App::start(backend).await;
+    let body = |name: &str| json!({"name": name, "definition": definition});
+    let calm = app.create(&body("calm")).await;
+    let wanted = finish(&mut app, &calm, &inputs).await;
+    let commits = app.database.count_commits(&id_of(&wanted)).await;
+    assert!(commits > 0);
+    for disturbance in DISTURBANCES {
+        for commit in 0..commits {
+            let workflow = app.create(&body(&format!("{disturbance} {commit}"))).await;
+            let times = format!("{commit}*off->1*return");
+            let failpoints = disturbance.replace("@return", &times).replace("=0*off->", "=");
+            app.terminate().await;
+            app.set_env("FAILPOINTS", Some(&failpoints));
+            app.boot().await;
+            let run = finish(&mut app, &workflow, &inputs).await;
+            if disturbance.contains("abort") && app.env("FAILPOINTS").is_some() {
+                // What the last commit says can be read before the process dies of it.
+                eventually("the server to end", async || app.has_ended().then_some(())).await;
+                app.set_env("FAILPOINTS", None);
+                app.revive().await;
+            }
+            assert_eq!(end_of(&run), end_of(&wanted), "{failpoints}: {run:#}");
+            let id = id_of(&run);
+            run_log::check(&id, &run_log::of_ended(&app, &id).await);
+            let crashed = app.env("FAILPOINTS").is_none();
+            assert_eq!(
+                crashed,
+                disturbance.contains("abort"),
+                "{failpoints} did nothing: was the server built with the feature failpoints, as `make test` does?"
+            );
+            if !crashed {
+                let said = app.log();
+                assert!(
+                    said.contains("503") || said.contains("the store"),
+                    "{failpoints} did nothing: {said}"
+                );
+            }
+        }
+    }
+}
+
+fn example(name: &str) -> Value {
+    let path = format!("{}/../examples/{name}.json", env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+    serde_json::from_str::<Value>(&text).expect("JSON")["definition"].clone()
+}
+
+/// Inputs that every example takes.
+fn any_inputs() -> Value {
+    json!({"initial_inputs": {"input_node": {"customer": "Ada", "amount": 120, "x": "hi", "n": 3, "number": 3}}})
+}
+
+macro_rules! disturbed {
+    ($($name:ident($backend:ident): $definition:expr;)+) => {$(
+        #[tokio::test]
+        async fn $name() {
+            disturb(Backend::$backend, $definition, any_inputs()).await;
+        }
+    )+};
+}
+
+fn fan() -> Value {
+    let nodes = ["a", "b", "c"].map(|id| python(id, "return {'out': 1}"));
+    let links = ["a", "b", "c"].map(|id| [link("input_node", id), link(id, "m")]).concat();
+    definition(nodes.into_iter().chain([input(), merge("m")]).collect(), links)
+}
+
+fn looped() -> Value {
+    let nodes = vec![
+        input(),
+        node("loop", "ForLoopNode", json!({"num_iterations": 2})),
+        inside(node("loop_input", "InputNode", json!({})), "loop"),
+        inside(python("step", "return {'out': 1}"), "loop"),
+        inside(gate("gate"), "loop"),
+        inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+    ];
+    let links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "gate", "loop_output"])];
+    definition(nodes, links.concat())
+}
+
+disturbed! {
+    the_approval_example(Sqlite): example("approval");
+    the_router_example(Sqlite): example("router");
+    the_loop_example(Sqlite): example("loop");
+    a_chain(Sqlite): plain("")["definition"].clone();
+    a_fan_of_python_nodes(Sqlite): fan();
+    a_loop_with_a_gate(Sqlite): looped();
+    the_approval_example_on_postgres(Postgres): example("approval");
+    the_router_example_on_postgres(Postgres): example("router");
+    the_loop_example_on_postgres(Postgres): example("loop");
+    a_gate(Postgres): gated("")["definition"].clone();
+    a_failing_node(Postgres): after_input("", failing("p"))["definition"].clone();
+    a_fan_on_postgres(Postgres): fan();
+}

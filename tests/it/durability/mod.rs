@@ -1,0 +1,8 @@
+//! Tests of crashes, restarts and failures of the database.
+
+mod compatibility;
+mod concurrency;
+mod crashes;
+mod failpoints;
+mod outages;
+mod restarts;

@@ -1,0 +1,290 @@
+//! The database goes away, is full, or is damaged.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::app::{App, eventually, id_of};
+use crate::support::database::{Backend, Database};
+use crate::support::definitions::*;
+use crate::support::postgres_cluster::{Cluster, Proxy};
+use crate::support::process;
+use crate::support::sse::Stream;
+
+/// A chain of three nodes that each take some tenths of a second.
+fn slow_chain(name: &str) -> Value {
+    let nodes = ["a", "b", "c"].map(slow).into_iter().chain([input()]).collect();
+    workflow(name, nodes, chain(&["input_node", "a", "b", "c"]))
+}
+
+/// Starts runs, and returns them when the first has begun.
+async fn start_some(app: &App) -> Vec<String> {
+    let workflow = app.create(&slow_chain("slow")).await;
+    let mut runs = Vec::new();
+    for _ in 0..10 {
+        runs.push(app.start_run(&workflow, &run_body("hi")).await);
+    }
+    app.run_until(&runs[0], "RUNNING").await;
+    runs
+}
+
+/// While the database is away: clean refusals, a red light, and no spinning.
+async fn is_patient(app: &App) {
+    eventually("/readyz to turn red", async || (app.get("/readyz").await.status == 503).then_some(())).await;
+    assert_eq!(app.get("/healthz").await.status, 200);
+    // A full disk has some room still, here and there.
+    let refused = eventually("a write to be refused", async || {
+        let answer = app.post("/wf/", &plain("during")).await;
+        (answer.status != 200).then_some(answer)
+    })
+    .await;
+    assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
+    refused.problem(503);
+    let (before, lines) = (app.cpu_time(), app.log().lines().count());
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let (spent, said) = (app.cpu_time() - before, app.log().lines().count() - lines);
+    assert!(spent < Duration::from_millis(600), "{spent:?} of work within 3 s of waiting");
+    assert!(said < 20, "{said} lines within 3 s:\n{}", app.log());
+}
+
+/// Once the database is back: a green light, and every run ends with a whole log.
+async fn goes_on(app: &App, runs: &[String]) {
+    eventually("/readyz to turn green", async || (app.get("/readyz").await.status == 200).then_some(()))
+        .await;
+    for run in runs {
+        app.run_until(run, "COMPLETED").await;
+        let log = Stream::open(app, &format!("/run/{run}/events/"), None).await.rest().await;
+        assert!((0..).zip(&log).all(|(number, event)| event.id == number), "{log:#?}");
+    }
+    app.post("/wf/", &plain("afterwards")).await.ok();
+}
+
+#[tokio::test]
+async fn postgres_stops_and_starts() {
+    let cluster = Cluster::start();
+    let app = App::start_on(Database::at(Backend::Postgres, cluster.url(cluster.port)), &[]).await;
+    let runs = start_some(&app).await;
+    cluster.stop();
+    is_patient(&app).await;
+    app.get("/wf/").await.problem(503);
+    cluster.resume();
+    goes_on(&app, &runs).await;
+}
+
+// The proxy works beside the test, which waits for the server.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_to_postgres_is_cut() {
+    let cluster = Cluster::start();
+    let proxy = Proxy::to(cluster.port).await;
+    let app = App::start_on(Database::at(Backend::Postgres, cluster.url(proxy.port)), &[]).await;
+    let runs = start_some(&app).await;
+    for _ in 0..2 {
+        proxy.cut();
+        is_patient(&app).await;
+        proxy.heal();
+        eventually("/readyz to turn green", async || (app.get("/readyz").await.status == 200).then_some(()))
+            .await;
+    }
+    goes_on(&app, &runs).await;
+}
+
+/// A small disk of its own, gone when this is dropped.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let status =
+            Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]).arg(folder.path()).status();
+        assert!(
+            status.is_ok_and(|s| s.success()),
+            "this test mounts a small disk, which needs root: sudo make test"
+        );
+        Self(folder)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_full_disk_heals() {
+    let disk = SmallDisk::mount();
+    let url = format!("sqlite://{}", disk.path("sluice.db").display());
+    let mut app = App::start_on(Database::at(Backend::Sqlite, url), &[]).await;
+    let runs = start_some(&app).await;
+    // Nothing is left, not even of what the database could still use.
+    let fill = format!("of={}", disk.path("fill").display());
+    let mut filling = Command::new("dd");
+    filling.args(["if=/dev/zero", "bs=4k", &fill]).stderr(std::process::Stdio::null());
+    filling.status().expect("dd fills the disk");
+    // The log of the database has some room of its own still: what is taken in between has to stay.
+    let mut accepted = Vec::new();
+    let mut refused = 0;
+    while refused < 50 {
+        let answer = app.post("/wf/", &plain(&format!("on a full disk {}", accepted.len()))).await;
+        if answer.status == 200 {
+            accepted.push(id_of(&answer.json()));
+        } else {
+            let problem = answer.problem(503);
+            assert!(problem["detail"].as_str().expect("a detail").contains("full"), "{problem}");
+            refused += 1;
+        }
+        assert!(accepted.len() < 2_000, "more was accepted than there is room for");
+    }
+    is_patient(&app).await;
+    app.get("/wf/").await.ok();
+    fs::remove_file(disk.path("fill")).expect("the filler");
+    goes_on(&app, &runs).await;
+    app.crash_and_restart().await;
+    for workflow in accepted {
+        app.get(&format!("/wf/{workflow}/")).await.ok();
+    }
+}
+
+#[tokio::test]
+async fn a_full_file_heals() {
+    let app = App::start_with(Backend::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "2000000")]).await;
+    // Smaller than what `/readyz` tries to write: where this has no room, that has none either.
+    let big = |n: usize| after_input(&format!("big {n}"), fixed("f", json!({"text": "x".repeat(4_000)})));
+    let mut created = Vec::new();
+    let refused = loop {
+        let answer = app.post("/wf/", &big(created.len())).await;
+        if answer.status != 200 {
+            break answer;
+        }
+        created.push(id_of(&answer.json()));
+        assert!(created.len() < 1_000, "the file has no limit");
+    };
+    refused.problem(503);
+    app.get("/readyz").await.problem(503);
+    assert_eq!(app.get("/wf/?page_size=10").await.ok().as_array().map(Vec::len), Some(10));
+    for id in &created[..20] {
+        app.delete(&format!("/wf/{id}/")).await.expect(204);
+    }
+    eventually("/readyz to turn green", async || (app.get("/readyz").await.status == 200).then_some(()))
+        .await;
+    app.post("/wf/", &big(1_001)).await.ok();
+}
+
+/// Also where what is deleted is small, and a run of it waits.
+#[tokio::test]
+async fn what_is_full_can_be_emptied() {
+    let app = App::start_with(Backend::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "800000")]).await;
+    let waiting = app.start_to_pause(&gated("gate")).await;
+    let gate = app.read_run(&waiting).await["workflow_id"].as_str().expect("an id").to_owned();
+    let mut created = Vec::new();
+    loop {
+        let answer = app.post("/wf/", &plain(&format!("small {}", created.len()))).await;
+        if answer.status != 200 {
+            answer.problem(503);
+            break;
+        }
+        created.push(id_of(&answer.json()));
+        assert!(created.len() < 2_000, "the file has no limit");
+    }
+    // Until not a single page is left.
+    let mut fills = (0..).map(|n| json!({"description": "x".repeat(n % 4_000)}));
+    let mut refused = 0;
+    while refused < 40 {
+        let path = format!("/wf/{}/", created[refused % created.len()]);
+        let fill = fills.next().expect("there is no end of them");
+        refused += usize::from(app.patch(&path, &fill, None).await.status == 503);
+    }
+    app.delete(&format!("/wf/{gate}/")).await.expect(204);
+    // While others go on trying to fill it.
+    let filling = async {
+        let mut made = Vec::new();
+        for n in 0..200 {
+            let answer = app.post("/wf/", &plain(&format!("again {n}"))).await;
+            match answer.status {
+                200 => made.push(id_of(&answer.json())),
+                _ => drop(answer.problem(503)),
+            }
+        }
+        made
+    };
+    let emptying = async {
+        for id in &created {
+            app.delete(&format!("/wf/{id}/")).await.expect(204);
+        }
+    };
+    let (made, ()) = tokio::join!(filling, emptying);
+    for id in &made {
+        app.delete(&format!("/wf/{id}/")).await.expect(204);
+    }
+    app.create(&plain("there is room")).await;
+}
+
+/// A database with some runs in it, and no server.
+async fn left_behind() -> (App, PathBuf) {
+    let mut app = App::start(Backend::Sqlite).await;
+    let workflow = app.create(&after_input("w", fixed("f", json!({"text": "x".repeat(100_000)})))).await;
+    for _ in 0..20 {
+        app.run(&workflow, &run_body("hi")).await;
+    }
+    app.terminate().await;
+    let path = PathBuf::from(app.database.url.strip_prefix("sqlite://").expect("a file"));
+    (app, path)
+}
+
+fn overwrite(path: &Path, range: std::ops::Range<usize>, with: u8) -> Vec<u8> {
+    let mut bytes = fs::read(path).expect("the file");
+    bytes[range].fill(with);
+    fs::write(path, &bytes).expect("the file");
+    bytes
+}
+
+#[tokio::test]
+async fn a_damaged_file_is_left_alone() {
+    let (app, path) = left_behind().await;
+    let sound = fs::read(&path).expect("the file");
+    let middle = sound.len() / 2 / 4_096 * 4_096;
+    for (range, with) in [
+        // The header, what follows its first words, the tables of the first page, and pages in the middle.
+        (0..100, 0),
+        (16..100, 0xff),
+        (100..4_096, 0x5a),
+        (4_096..8_192, 0xff),
+        (middle..middle + 8_192, 0xa5),
+    ] {
+        let damaged = overwrite(&path, range.clone(), with);
+        let ended = process::run(&app.arguments(), &[]);
+        assert!(ended.code.is_some_and(|code| code != 0), "{range:?}: {}", ended.text());
+        let said = ended.text();
+        assert!(said.contains(&path.display().to_string()), "{range:?}: {said}");
+        assert!(said.contains("damaged") && said.contains("backup"), "{range:?}: {said}");
+        assert_eq!(fs::read(&path).expect("the file"), damaged, "{range:?}: the file was changed");
+        fs::write(&path, &sound).expect("the file");
+    }
+}
+
+#[tokio::test]
+async fn damage_under_a_running_server_is_no_server_error() {
+    let (mut app, path) = left_behind().await;
+    app.boot().await;
+    let length = fs::read(&path).expect("the file").len();
+    overwrite(&path, 8_192..length, 0xa5);
+    let mut refused = 0;
+    for _ in 0..3 {
+        for place in ["/wf/?page_size=100", "/run/?page_size=100", "/wf/paused_workflows/"] {
+            let answer = app.get(place).await;
+            if answer.status != 200 {
+                answer.problem(503);
+                refused += 1;
+            }
+        }
+    }
+    assert!(refused > 0, "nobody met the damage");
+    assert_eq!(app.get("/healthz").await.status, 200);
+}

@@ -1,0 +1,240 @@
+//! What a crash leaves behind, and who may open a database.
+
+#![expect(
+    clippy::print_stdout,
+    reason = "how many requests met the end of a server is what its reader wants"
+)]
+
+use std::cell::{Cell, RefCell};
+
+use futures_util::future::join_all;
+use reqwest::Client;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::support::app::{App, eventually, id_of, on_both_databases, task};
+use crate::support::definitions::*;
+use crate::support::process::{self, DEADLINE};
+
+on_both_databases!(
+    a_gate_survives_a_crash,
+    a_chain_goes_on_where_it_was,
+    a_decision_survives_a_crash_right_after_the_answer,
+    a_started_run_survives_a_crash_right_after_the_answer,
+    a_finished_run_is_not_run_again,
+    a_saved_workflow_survives_a_crash,
+    crashes_again_and_again,
+    a_second_server_refuses_to_start,
+    sigterm_under_load_loses_nothing,
+    sigterm_drains,
+    a_newer_schema_is_refused,
+);
+
+async fn a_gate_survives_a_crash(mut app: App) {
+    let run = app.start_to_pause(&gated("g")).await;
+    let (before, history) = (app.read_run(&run).await, format!("/wf/pause_history/{run}/"));
+    let pauses = app.get(&history).await.ok();
+    app.crash_and_restart().await;
+    let after = app.run_until(&run, "PAUSED").await;
+    assert_eq!((&after["tasks"], &after["outputs"]), (&before["tasks"], &before["outputs"]));
+    assert_eq!(app.get(&history).await.ok(), pauses, "the same pause, opened at the same time");
+    app.approve(&run).await;
+    let done = app.run_until(&run, "COMPLETED").await;
+    assert_eq!(done["outputs"]["output_node"]["out"], "done");
+}
+
+/// Slow nodes in a row: the kill falls while one of them runs, between the commits of its neighbours.
+async fn a_chain_goes_on_where_it_was(mut app: App) {
+    let names = ["p0", "p1", "p2", "p3", "p4", "p5"];
+    let mut nodes = vec![input()];
+    nodes.extend(names.map(slow));
+    let mut links = vec![link("input_node", "p0")];
+    links.extend(chain(&names));
+    let id = app.create(&workflow("chain", nodes, links)).await;
+    let run = app.start_run(&id, &run_body("hi")).await;
+    let completed = |run: &Value, node: &str| {
+        let tasks = run["tasks"].as_array().cloned().unwrap_or_default();
+        tasks.iter().any(|t| t["node_id"] == node && t["status"] == "COMPLETED")
+    };
+    let before = eventually("the second node", async || {
+        let now = app.read_run(&run).await;
+        completed(&now, "p1").then_some(now)
+    })
+    .await;
+    assert_eq!(before["status"], "RUNNING", "the kill comes too late to show anything: {before:#}");
+    app.crash_and_restart().await;
+    let done = app.run_until(&run, "COMPLETED").await;
+    for node in ["p0", "p1"] {
+        assert_eq!(task(&done, node), task(&before, node), "{node} ran again");
+    }
+    assert!(names.iter().all(|node| completed(&done, node)), "{done:#}");
+}
+
+async fn a_decision_survives_a_crash_right_after_the_answer(mut app: App) {
+    for (name, action, status) in [("a", "APPROVE", "COMPLETED"), ("d", "DECLINE", "CANCELED")] {
+        let run = app.start_to_pause(&gated(name)).await;
+        let body = json!({"inputs": {"note": "kept"}, "user_id": "ada", "action": action});
+        app.pause_decide(&run, &body).await.ok();
+        app.crash_and_restart().await;
+        let done = app.run_until(&run, status).await;
+        let noted = &done["outputs"]["gate"]["note"];
+        assert_eq!(*noted, if action == "APPROVE" { json!("kept") } else { Value::Null });
+        let history = app.get(&format!("/wf/pause_history/{run}/")).await.ok();
+        assert_eq!(
+            (&history[0]["resume_action"], history.as_array().map(Vec::len)),
+            (&json!(action), Some(1))
+        );
+    }
+}
+
+async fn a_started_run_survives_a_crash_right_after_the_answer(mut app: App) {
+    let id = app.create(&after_input("slow", slow("p"))).await;
+    let run = app.start_run(&id, &run_body("kept")).await;
+    app.crash_and_restart().await;
+    let done = app.run_until(&run, "COMPLETED").await;
+    assert_eq!(done["outputs"]["input_node"], json!({"x": "kept"}));
+    assert_eq!(task(&done, "p")["status"], "COMPLETED");
+}
+
+async fn a_finished_run_is_not_run_again(mut app: App) {
+    let done = app.create_and_run(&plain("p"), &run_body("hi")).await;
+    let failed = app.create_and_run(&after_input("f", failing("p")), &run_body("hi")).await;
+    app.crash_and_restart().await;
+    for run in [done, failed] {
+        let id = run["id"].as_str().expect("an id");
+        let after = app.read_run(id).await;
+        for member in ["status", "outputs", "tasks", "end_time"] {
+            assert_eq!(after[member], run[member], "{member}");
+        }
+    }
+}
+
+async fn a_saved_workflow_survives_a_crash(mut app: App) {
+    let made = app.post("/wf/", &gated("kept")).await.ok();
+    app.crash_and_restart().await;
+    let path = format!("/wf/{}/", made["id"].as_str().expect("an id"));
+    assert_eq!(app.get(&path).await.ok(), made);
+    app.delete(&path).await.expect(204);
+    app.crash_and_restart().await;
+    app.get(&path).await.problem(404);
+}
+
+/// Many runs, killed at whatever they are doing: in the end every one is where it should be.
+async fn crashes_again_and_again(mut app: App) {
+    let mut body = gated("many");
+    body["definition"]["nodes"][1] = python("before", "return {'out': 1}");
+    body["definition"]["nodes"][4]["config"]["output_map"] = json!({"out": "after.k"});
+    let id = app.create(&body).await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        for _ in 0..8 {
+            runs.push(app.start_run(&id, &run_body("hi")).await);
+        }
+        app.crash_and_restart().await;
+    }
+    for run in &runs {
+        app.run_until(run, "PAUSED").await;
+        app.approve(run).await;
+    }
+    app.crash_and_restart().await;
+    for run in &runs {
+        let done = app.run_until(run, "COMPLETED").await;
+        assert_eq!(done["outputs"]["output_node"], json!({"out": "done"}));
+    }
+}
+
+async fn a_second_server_refuses_to_start(app: App) {
+    let second = process::run(&app.arguments(), &[]);
+    assert!(second.code.is_some_and(|code| code != 0), "{second:?}");
+    let text = second.text().to_lowercase();
+    // Who has it, and what to do about it.
+    assert!(text.contains("another sluice owns the database") && text.contains("stop it"), "{text}");
+    assert!(!text.contains("panicked"), "{text}");
+    assert_eq!(app.get("/readyz").await.status, 200, "the first server goes on");
+    app.create_and_run(&plain("still"), &run_body("works")).await;
+}
+
+async fn sigterm_drains(mut app: App) {
+    let run = app.start_to_pause(&gated("g")).await;
+    app.terminate().await;
+    app.boot().await;
+    app.approve(&run).await;
+    app.run_until(&run, "COMPLETED").await;
+    // Also with a run that never ends by itself.
+    let busy = app.create(&after_input("busy", slow("p"))).await;
+    let busy = app.start_run(&busy, &run_body("hi")).await;
+    app.terminate().await;
+    app.boot().await;
+    app.run_until(&busy, "COMPLETED").await;
+}
+
+/// Clients that go on asking while the server stops are answered or cleanly refused, and what they were promised
+/// is kept.
+async fn sigterm_under_load_loses_nothing(mut app: App) {
+    let shapes = [plain("plain"), gated("gated"), after_input("slow", slow("p"))];
+    let mut workflows = Vec::new();
+    for shape in &shapes {
+        workflows.push(app.create(shape).await);
+    }
+    let (accepted, refused) = (RefCell::new(Vec::new()), Cell::new(0));
+    let http = Client::builder().no_proxy().timeout(DEADLINE).build().expect("a client");
+    let (base, started) = (app.base().to_owned(), Notify::new());
+    let client = async |number: usize| {
+        for workflow in workflows.iter().cycle().skip(number) {
+            let url = format!("{base}/wf/{workflow}/start_run/");
+            let answer = match http.post(url).json(&run_body("hi")).send().await {
+                Ok(answer) => answer,
+                Err(error) => return assert!(error.is_connect() || error.is_request(), "{error:?}"),
+            };
+            let status = answer.status().as_u16();
+            let body: Value = answer.json().await.expect("a whole answer");
+            match status {
+                200 => accepted.borrow_mut().push(id_of(&body)),
+                503 => return refused.set(refused.get() + 1),
+                other => panic!("{other}: {body}"),
+            }
+            if accepted.borrow().len() >= 40 {
+                started.notify_one();
+            }
+        }
+    };
+    let stop = async {
+        started.notified().await;
+        app.terminate().await;
+    };
+    tokio::join!(join_all((0..8).map(client)), stop);
+    println!("{} accepted, {} refused", accepted.borrow().len(), refused.get());
+    app.boot().await;
+    for run in accepted.into_inner() {
+        eventually(&format!("{run} to come to rest"), async || {
+            let status = app.read_run(&run).await["status"].clone();
+            ["COMPLETED", "PAUSED"].iter().any(|rest| status == *rest).then_some(())
+        })
+        .await;
+    }
+}
+
+async fn a_newer_schema_is_refused(mut app: App) {
+    app.create(&plain("w")).await;
+    app.terminate().await;
+    let newer = "m20990101_000000_from_the_future";
+    app.database
+        .execute(&format!(
+            "INSERT INTO seaql_migrations (version, applied_at) VALUES ('{newer}', 4070908800)"
+        ))
+        .await;
+    for command in ["serve", "migrate"] {
+        let mut arguments = app.arguments();
+        if command == "migrate" {
+            arguments = vec!["migrate".to_owned(), "--database-url".to_owned(), app.database.url.clone()];
+        }
+        let refused = process::run(&arguments, &[]);
+        assert!(refused.code.is_some_and(|code| code != 0), "{command}: {refused:?}");
+        let text = refused.text();
+        assert!(text.contains("newer") && text.contains(newer), "{command}: {text}");
+        assert!(!text.contains("panicked"), "{command}: {text}");
+    }
+    app.database.execute(&format!("DELETE FROM seaql_migrations WHERE version = '{newer}'")).await;
+    app.boot().await;
+    assert_eq!(app.get("/wf/").await.ok()[0]["name"], "w", "nothing was lost");
+}

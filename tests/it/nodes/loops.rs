@@ -1,0 +1,224 @@
+//! `ForLoopNode`: a body that runs again and again, each time on what the last time gave.
+
+use serde_json::{Value, json};
+
+use crate::support::app::{App, eventually, on_both_databases, task};
+use crate::support::definitions::*;
+
+on_both_databases!(
+    a_loop_counts,
+    long_loops_delay_nobody_and_can_be_canceled,
+    the_children_of_a_loop_are_its_body,
+    the_history_is_readable_in_the_body,
+    a_loop_without_a_map_takes_all_inputs,
+    a_loop_in_a_loop,
+    a_failure_in_the_body_fails_the_loop,
+    a_gate_in_the_body_waits_each_time,
+    a_loop_survives_a_crash_at_its_gate,
+);
+
+/// start → step → end: counts one up, and sums what the steps before gave.
+fn body_nodes() -> Vec<Value> {
+    let code = "before = input_model.start.loop_history.get('step', [])\n\
+                count = input_model.start.count + 1\n\
+                return {'count': count, 'total': sum([b['count'] for b in before]) + count}";
+    vec![
+        node("start", "InputNode", json!({"output_schema": {"count": "int"}, "enforce_schema": false})),
+        python_giving("step", code, json!({"count": "int", "total": "int"})),
+        output_named("end", json!({"count": "step.count", "total": "step.total"})),
+    ]
+}
+
+fn body_links() -> Vec<Value> {
+    chain(&["start", "step", "end"])
+}
+
+fn looping(times: u32, body: Value) -> Value {
+    let config =
+        json!({"num_iterations": times, "input_map": {"count": "input_node.x"}, "subworkflow": body});
+    node("loop", "ForLoopNode", config)
+}
+
+fn with_loop(name: &str, looping: Value) -> Value {
+    workflow(
+        name,
+        vec![input(), looping, output(json!({"count": "loop.count"}))],
+        chain(&["input_node", "loop", "output_node"]),
+    )
+}
+
+fn counted(run: &Value) {
+    assert_eq!(run["status"], "COMPLETED", "{run:#}");
+    assert_eq!(run["outputs"]["loop"], json!({"count": 3, "total": 6}));
+    assert_eq!(run["outputs"]["output_node"], json!({"count": 3}));
+    let steps: Vec<&Value> =
+        task(run, "loop")["subworkflow_output"]["step"].as_array().expect("the steps").iter().collect();
+    assert_eq!(
+        steps,
+        [
+            &json!({"count": 1, "total": 1}),
+            &json!({"count": 2, "total": 3}),
+            &json!({"count": 3, "total": 6})
+        ]
+    );
+}
+
+async fn a_loop_counts(app: App) {
+    let body = with_loop("config", looping(3, definition(body_nodes(), body_links())));
+    let run = app.create_and_run(&body, &run_body(0)).await;
+    counted(&run);
+    assert!(!task(&run, "loop")["subworkflow"].is_null(), "the task shows the body that ran");
+}
+
+async fn the_children_of_a_loop_are_its_body(app: App) {
+    let mut config = looping(3, Value::Null);
+    config["config"].as_object_mut().expect("a config").remove("subworkflow");
+    let mut body = with_loop("children", config);
+    let nodes = body["definition"]["nodes"].as_array_mut().expect("nodes");
+    nodes.extend(body_nodes().into_iter().map(|node| inside(node, "loop")));
+    body["definition"]["links"].as_array_mut().expect("links").extend(body_links());
+    let run = app.create_and_run(&body, &run_body(0)).await;
+    counted(&run);
+}
+
+async fn the_history_is_readable_in_the_body(app: App) {
+    let nodes = vec![
+        node("start", "InputNode", json!({"output_schema": {"count": "int"}, "enforce_schema": false})),
+        python("seen", "return {'out': len(input_model.start.loop_history.get('seen', []))}"),
+        output_named("end", json!({"count": "seen.out"})),
+    ];
+    let body = with_loop("history", looping(4, definition(nodes, chain(&["start", "seen", "end"]))));
+    let run = app.create_and_run(&body, &run_body(0)).await;
+    assert_eq!(run["outputs"]["loop"], json!({"count": 3}));
+    let history = &task(&run, "loop")["subworkflow_output"];
+    assert_eq!(history["seen"], json!([{"out": 0}, {"out": 1}, {"out": 2}, {"out": 3}]));
+    assert_eq!(history["start"][3], json!({"count": 2}), "the history does not hold itself: {history}");
+}
+
+async fn a_loop_without_a_map_takes_all_inputs(app: App) {
+    let nodes = vec![
+        node("start", "InputNode", json!({"output_schema": {}, "enforce_schema": false})),
+        output_named("end", json!({"count": "start.input_node.x"})),
+    ];
+    let config = json!({"subworkflow": definition(nodes, chain(&["start", "end"]))});
+    let run =
+        app.create_and_run(&with_loop("no map", node("loop", "ForLoopNode", config)), &run_body("hi")).await;
+    assert_eq!(run["outputs"]["loop"], json!({"count": "hi"}), "once, unless told otherwise");
+}
+
+async fn a_loop_in_a_loop(app: App) {
+    let inner = looping(3, definition(body_nodes(), body_links()));
+    let mut inner = inner;
+    inner["id"] = json!("inner");
+    inner["title"] = json!("inner");
+    inner["config"]["input_map"] = json!({"count": "outer_start.count"});
+    let nodes = vec![
+        node("outer_start", "InputNode", json!({"output_schema": {"count": "int"}, "enforce_schema": false})),
+        inner,
+        output_named("outer_end", json!({"count": "inner.count"})),
+    ];
+    let body =
+        with_loop("nested", looping(2, definition(nodes, chain(&["outer_start", "inner", "outer_end"]))));
+    let run = app.create_and_run(&body, &run_body(0)).await;
+    assert_eq!(run["outputs"]["output_node"], json!({"count": 6}), "{run:#}");
+    let inner = &task(&run, "loop")["subworkflow_output"]["inner"];
+    assert_eq!(*inner, json!([{"count": 3, "total": 6}, {"count": 6, "total": 15}]));
+}
+
+async fn a_failure_in_the_body_fails_the_loop(app: App) {
+    let mut nodes = body_nodes();
+    nodes[1] = python_giving(
+        "step",
+        "if input_model.start.count == 1:\n    raise ValueError('not again')\nreturn {'count': 1, 'total': 1}",
+        json!({"count": "int", "total": "int"}),
+    );
+    let body = with_loop("fails", looping(3, definition(nodes, body_links())));
+    let run = app.create_and_run(&body, &run_body(0)).await;
+    assert_eq!(run["status"], "FAILED");
+    let failed = task(&run, "loop");
+    assert_eq!(failed["status"], "FAILED");
+    assert!(failed["error"].as_str().expect("an error").contains("not again"), "{failed}");
+    assert_eq!(task(&run, "output_node")["error"], "Upstream failure");
+}
+
+fn gated_loop(name: &str) -> Value {
+    let nodes = vec![
+        node("start", "InputNode", json!({"output_schema": {"count": "int"}, "enforce_schema": false})),
+        gate("gate"),
+        output_named("end", json!({"count": "gate.next"})),
+    ];
+    with_loop(name, looping(2, definition(nodes, chain(&["start", "gate", "end"]))))
+}
+
+async fn pauses(app: &App, run: &str, wanted: usize) -> Value {
+    eventually(&format!("pause {wanted} of {run}"), async || {
+        let all = app.get(&format!("/wf/pause_history/{run}/")).await.ok();
+        let list = all.as_array().expect("a list");
+        (list.len() == wanted && list[0]["resume_action"].is_null()).then_some(all)
+    })
+    .await
+}
+
+fn next(n: u32) -> Value {
+    json!({"inputs": {"next": n}, "user_id": "ada", "action": "APPROVE"})
+}
+
+async fn a_gate_in_the_body_waits_each_time(app: App) {
+    let run = app.start_to_pause(&gated_loop("gate")).await;
+    let first = pauses(&app, &run, 1).await;
+    assert_eq!(first[0]["pause_message"], "please look");
+    let paused = app.read_run(&run).await;
+    assert_eq!(task(&paused, "output_node")["status"], "PENDING");
+    app.pause_decide(&run, &next(7)).await.ok();
+    let second = pauses(&app, &run, 2).await;
+    assert_eq!(second[0]["input_data"]["start"]["count"], 7, "{second}");
+    app.run_until(&run, "PAUSED").await;
+    app.pause_decide(&run, &next(8)).await.ok();
+    let done = app.run_until(&run, "COMPLETED").await;
+    assert_eq!(done["outputs"]["output_node"], json!({"count": 8}));
+    assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
+}
+
+async fn a_loop_survives_a_crash_at_its_gate(mut app: App) {
+    let run = app.start_to_pause(&gated_loop("crash")).await;
+    app.pause_decide(&run, &next(7)).await.ok();
+    pauses(&app, &run, 2).await;
+    app.crash_and_restart().await;
+    let waiting = pauses(&app, &run, 2).await;
+    assert_eq!(waiting[1]["resume_action"], "APPROVE", "{waiting}");
+    app.pause_decide(&run, &next(8)).await.ok();
+    let done = app.run_until(&run, "COMPLETED").await;
+    assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
+}
+
+/// Loops over loops take the server seconds; meanwhile it answers, and a cancel stops them before their end.
+async fn long_loops_delay_nobody_and_can_be_canceled(app: App) {
+    let innermost = definition(
+        vec![
+            node("i", "InputNode", json!({})),
+            fixed("s", json!({"k": 1})),
+            output_named("o", json!({"k": "s.k"})),
+        ],
+        chain(&["i", "s", "o"]),
+    );
+    let inner = node("inner", "ForLoopNode", json!({"num_iterations": 1000, "subworkflow": innermost}));
+    let body = definition(
+        vec![node("i", "InputNode", json!({})), inner, output_named("o", json!({"k": "inner.k"}))],
+        chain(&["i", "inner", "o"]),
+    );
+    let outer = node("outer", "ForLoopNode", json!({"num_iterations": 1000, "subworkflow": body}));
+    let id = app.create(&workflow("w", vec![input(), outer], chain(&["input_node", "outer"]))).await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(app.start_run(&id, &run_body("hi")).await);
+    }
+    for run in &runs {
+        app.run_until(run, "RUNNING").await;
+    }
+    assert_eq!(app.get("/healthz").await.status, 200);
+    app.create_and_run(&plain("beside"), &run_body("hi")).await;
+    for run in &runs {
+        let canceled = app.call(reqwest::Method::POST, &format!("/wf/cancel_workflow/{run}/")).await.ok();
+        assert_eq!(canceled["status"], "CANCELED", "it ended before it could be canceled");
+    }
+}

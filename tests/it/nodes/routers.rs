@@ -1,0 +1,323 @@
+//! Routers, merges and coalesces: how values find their way through a graph.
+
+use serde_json::{Map, Value, json};
+
+use crate::support::app::{App, on_both_databases, task};
+use crate::support::definitions::*;
+
+on_both_databases!(
+    every_operator,
+    conditions_are_read_left_to_right,
+    a_route_hands_the_input_on_and_null_stops,
+    several_routes_hold_at_once,
+    one_node_below_two_routes,
+    coalesce_prefers_then_takes_the_order_of_links,
+    coalesce_without_any_value_is_canceled,
+    merge_takes_what_arrives,
+    null_is_passed_on_through_several_nodes,
+    titles_name_the_variables,
+);
+
+/// value, operator, value of the condition, whether it holds
+fn cases() -> Vec<(Value, &'static str, Value, bool)> {
+    let long = json!([1, "a", null, true, {"b": 1.5}]);
+    let mut cases = Vec::new();
+    let mut add = |value: Value, operator, wanted: Value, holds| cases.push((value, operator, wanted, holds));
+    // As text, in the forms that Python gives it.
+    add(json!("hello"), "contains", json!("ell"), true);
+    add(json!("hello"), "contains", json!("Ell"), false);
+    add(json!("hello"), "contains", json!(""), true);
+    add(json!(12345), "contains", json!(234), true);
+    add(json!(true), "contains", json!("Tru"), true);
+    add(long.clone(), "contains", json!("[1, 'a', None, True, {'b': 1.5}]"), true);
+    add(json!({"k": ["it's"]}), "contains", json!("{'k': [\"it's\"]}"), true);
+    add(json!("bye"), "equals", json!("bye"), true);
+    add(json!("bye"), "equals", json!("by"), false);
+    add(json!(7), "equals", json!("7"), true);
+    add(json!("7"), "equals", json!(7), true);
+    add(json!(1.5), "equals", json!("1.5"), true);
+    add(json!(true), "equals", json!("True"), true);
+    add(json!(true), "equals", json!(true), true);
+    add(json!(false), "equals", json!("False"), true);
+    add(json!(true), "equals", json!("true"), false);
+    add(long, "equals", json!("[1, 'a', None, True, {'b': 1.5}]"), true);
+    add(json!("Zürich"), "starts_with", json!("Zü"), true);
+    add(json!("Zürich"), "starts_with", json!("ü"), false);
+    add(json!(42), "starts_with", json!(4), true);
+    add(json!("Zürich"), "not_starts_with", json!("ü"), true);
+    add(json!("Zürich"), "not_starts_with", json!("Z"), false);
+    // As numbers, also when they are written as text.
+    add(json!(10), "greater_than", json!("9"), true);
+    add(json!("10"), "greater_than", json!("9"), true);
+    add(json!("10"), "greater_than", json!(10), false);
+    add(json!("-1.5e3"), "less_than", json!("-1499.5"), true);
+    add(json!("9"), "less_than", json!("10"), true);
+    add(json!(10), "less_than", json!(9), false);
+    add(json!("1.0"), "number_equals", json!("1"), true);
+    add(json!(1), "number_equals", json!(1.0), true);
+    add(json!(" 7 "), "number_equals", json!(7), true);
+    add(json!("0.1"), "number_equals", json!(0.2), false);
+    for operator in ["greater_than", "less_than", "number_equals"] {
+        add(json!("many"), operator, json!(1), false);
+        add(json!(1), operator, json!("many"), false);
+        add(json!([1]), operator, json!(1), false);
+    }
+    // Empty is what Python takes for false.
+    for empty in [json!(null), json!(""), json!([]), json!({}), json!(0), json!(0.0), json!(false)] {
+        add(empty.clone(), "is_empty", json!(""), true);
+        add(empty, "is_not_empty", json!(""), false);
+    }
+    for full in [json!("0"), json!(" "), json!([null]), json!({"k": null}), json!(-1), json!(true)] {
+        add(full.clone(), "is_empty", json!(""), false);
+        add(full, "is_not_empty", json!(""), true);
+    }
+    // What is not there is empty, and nothing else.
+    for operator in ["contains", "equals", "starts_with", "not_starts_with", "number_equals", "less_than"] {
+        add(json!(null), operator, json!(""), false);
+    }
+    cases
+}
+
+async fn every_operator(app: App) {
+    let cases = cases();
+    let mut x = Map::new();
+    let mut routes = Vec::new();
+    let names: Vec<String> = (0..cases.len()).map(|n| format!("case {n}")).collect();
+    for (n, (value, operator, wanted, _)) in cases.iter().enumerate() {
+        x.insert(format!("v{n}"), value.clone());
+        routes.push((
+            names[n].as_str(),
+            vec![condition(&format!("input_node.x.v{n}"), operator, wanted.clone())],
+        ));
+    }
+    routes.push(("missing is empty", vec![condition("input_node.x.nothing.at.all", "is_empty", json!(""))]));
+    routes.push(("missing is not full", vec![condition("input_node.nothing", "is_not_empty", json!(""))]));
+    routes.push(("missing has no text", vec![condition("nobody.x", "contains", json!(""))]));
+    routes.push(("no conditions", vec![]));
+
+    let run = app.create_and_run(&after_input("operators", router(&routes)), &run_body(x)).await;
+    let taken = &run["outputs"]["r"];
+    let wrong: Vec<_> =
+        cases.iter().zip(&names).filter(|(case, name)| taken[name.as_str()].is_null() == case.3).collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert_eq!(taken.as_object().expect("the routes").len(), cases.len() + 4, "a key a route");
+    assert!(!taken["missing is empty"].is_null() && !taken["no conditions"].is_null());
+    assert!(taken["missing is not full"].is_null() && taken["missing has no text"].is_null());
+}
+
+async fn conditions_are_read_left_to_right(app: App) {
+    let test = |holds: bool, operator: Option<&str>| {
+        let mut one = condition("input_node.x", "equals", json!(if holds { "hi" } else { "no" }));
+        if let Some(operator) = operator {
+            one["logicalOperator"] = json!(operator);
+        }
+        one
+    };
+    let (and, or) = (Some("AND"), Some("OR"));
+    let routes = [
+        ("t and f", vec![test(true, None), test(false, and)]),
+        ("t and t", vec![test(true, None), test(true, and)]),
+        ("t f without operator", vec![test(true, None), test(false, None)]),
+        ("f or t", vec![test(false, None), test(true, or)]),
+        ("f or f", vec![test(false, None), test(false, or)]),
+        ("t or t and f", vec![test(true, None), test(true, or), test(false, and)]),
+        ("f and t or t", vec![test(false, None), test(true, and), test(true, or)]),
+        ("the first operator says nothing", vec![test(false, or), test(true, and)]),
+    ];
+    let run = app.create_and_run(&after_input("logic", router(&routes)), &run_body("hi")).await;
+    let taken: Vec<&str> = routes.iter().map(|r| r.0).filter(|r| !run["outputs"]["r"][r].is_null()).collect();
+    assert_eq!(taken, ["t and t", "f or t", "f and t or t"]);
+}
+
+fn yes_no(name: &str) -> Value {
+    let routes = router(&[
+        ("yes", vec![condition("input_node.x", "contains", json!("h"))]),
+        ("no", vec![condition("input_node.x", "equals", json!("bye"))]),
+    ]);
+    workflow(
+        name,
+        vec![
+            input(),
+            routes,
+            fixed("s_yes", json!({"k": "yes"})),
+            fixed("s_no", json!({"k": "no"})),
+            coalesce("c", &["s_yes", "s_no"]),
+            output(json!({"out": "c.k"})),
+        ],
+        vec![
+            link("input_node", "r"),
+            route("r", "s_yes", "yes"),
+            route("r", "s_no", "no"),
+            link("s_yes", "c"),
+            link("s_no", "c"),
+            link("c", "output_node"),
+        ],
+    )
+}
+
+async fn a_route_hands_the_input_on_and_null_stops(app: App) {
+    let id = app.create(&yes_no("routes")).await;
+    let path = format!("/wf/{id}/run/");
+    let outputs = app.post(&path, &run_body("bye")).await.ok();
+    let wanted = json!({
+        "input_node": {"x": "bye"}, "r": {"yes": null, "no": {"input_node": {"x": "bye"}}},
+        "s_no": {"k": "no"}, "c": {"k": "no"}, "output_node": {"out": "no"}
+    });
+    assert_eq!(outputs, wanted);
+    let outputs = app.post(&path, &run_body("zzz")).await.ok();
+    assert_eq!(outputs, json!({"input_node": {"x": "zzz"}, "r": {"yes": null, "no": null}}));
+
+    let run = app.run(&id, &run_body("hi")).await;
+    assert_eq!(run["status"], "COMPLETED");
+    assert_eq!(task(&run, "s_no")["status"], "CANCELED");
+    assert_eq!(task(&run, "s_no")["error"], Value::Null, "a branch not taken is no failure");
+    assert_eq!(task(&run, "s_yes")["inputs"], json!({"r": {"input_node": {"x": "hi"}}}));
+}
+
+async fn several_routes_hold_at_once(app: App) {
+    let routes = router(&[
+        ("h", vec![condition("input_node.x", "contains", json!("h"))]),
+        ("i", vec![condition("input_node.x", "contains", json!("i"))]),
+        ("z", vec![condition("input_node.x", "contains", json!("z"))]),
+    ]);
+    let body = workflow(
+        "many",
+        vec![
+            input(),
+            routes,
+            fixed("a", json!({"k": 1})),
+            fixed("b", json!({"k": 2})),
+            fixed("c", json!({"k": 3})),
+        ],
+        vec![link("input_node", "r"), route("r", "a", "h"), route("r", "b", "i"), route("r", "c", "z")],
+    );
+    let run = app.create_and_run(&body, &run_body("hi")).await;
+    let statuses = ["a", "b", "c"].map(|node| task(&run, node)["status"].clone());
+    assert_eq!(statuses, [json!("COMPLETED"), json!("COMPLETED"), json!("CANCELED")]);
+}
+
+async fn one_node_below_two_routes(app: App) {
+    let routes = router(&[
+        ("left", vec![condition("input_node.x", "contains", json!("l"))]),
+        ("right", vec![condition("input_node.x", "contains", json!("r"))]),
+    ]);
+    let body = workflow(
+        "both",
+        vec![input(), routes, output(json!({}))],
+        vec![link("input_node", "r"), route("r", "output_node", "left"), route("r", "output_node", "right")],
+    );
+    let id = app.create(&body).await;
+    for (x, status) in [("lr", "COMPLETED"), ("zz", "CANCELED")] {
+        let run = app.run(&id, &run_body(x)).await;
+        assert_eq!(task(&run, "output_node")["status"], status, "{x}: {run:#}");
+    }
+}
+
+async fn coalesce_prefers_then_takes_the_order_of_links(app: App) {
+    for (n, (preferences, wanted)) in
+        [(&["b", "a"][..], "b"), (&["nobody", "c"][..], "c"), (&[][..], "a")].into_iter().enumerate()
+    {
+        let body = workflow(
+            &format!("coalesce {n}"),
+            vec![
+                input(),
+                fixed("c", json!({"k": "c"})),
+                fixed("b", json!({"k": "b"})),
+                fixed("a", json!({"k": "a"})),
+                coalesce("first", preferences),
+            ],
+            vec![
+                link("input_node", "a"),
+                link("input_node", "b"),
+                link("input_node", "c"),
+                link("a", "first"),
+                link("b", "first"),
+                link("c", "first"),
+            ],
+        );
+        let run = app.create_and_run(&body, &run_body("hi")).await;
+        assert_eq!(run["outputs"]["first"], json!({"k": wanted}), "{preferences:?}");
+    }
+}
+
+async fn coalesce_without_any_value_is_canceled(app: App) {
+    let run = app.create_and_run(&yes_no("routes"), &run_body("zzz")).await;
+    assert_eq!(run["status"], "COMPLETED");
+    for node in ["s_yes", "s_no", "c", "output_node"] {
+        assert_eq!(task(&run, node)["status"], "CANCELED", "{node}");
+    }
+}
+
+async fn merge_takes_what_arrives(app: App) {
+    let body = workflow(
+        "merge",
+        vec![input(), titled(fixed("a", json!({"k": 1})), "Left"), fixed("b", json!({"k": 2})), merge("m")],
+        vec![link("input_node", "a"), link("input_node", "b"), link("a", "m"), link("b", "m")],
+    );
+    let run = app.create_and_run(&body, &run_body("hi")).await;
+    assert_eq!(run["outputs"]["m"], json!({"Left": {"k": 1}, "b": {"k": 2}}));
+
+    let mut half = yes_no("half");
+    half["definition"]["nodes"][4] = merge("c");
+    let run = app.create_and_run(&half, &run_body("hi")).await;
+    assert_eq!(task(&run, "c")["status"], "CANCELED", "a null arrives at the merge: {run:#}");
+}
+
+async fn null_is_passed_on_through_several_nodes(app: App) {
+    let never = router(&[("never", vec![condition("input_node.x", "equals", json!("never"))])]);
+    let body = workflow(
+        "null",
+        vec![
+            input(),
+            never,
+            fixed("a", json!({"k": 1})),
+            merge("b"),
+            fixed("other", json!({"k": "other"})),
+            coalesce("c", &["b"]),
+            output(json!({"out": "c.k"})),
+        ],
+        vec![
+            link("input_node", "r"),
+            route("r", "a", "never"),
+            link("a", "b"),
+            link("b", "c"),
+            link("input_node", "other"),
+            link("other", "c"),
+            link("c", "output_node"),
+        ],
+    );
+    let run = app.create_and_run(&body, &run_body("hi")).await;
+    assert_eq!(
+        (&run["status"], &run["outputs"]["output_node"]),
+        (&json!("COMPLETED"), &json!({"out": "other"}))
+    );
+    for node in ["a", "b"] {
+        assert_eq!(task(&run, node)["status"], "CANCELED", "{node}");
+    }
+}
+
+async fn titles_name_the_variables(app: App) {
+    let routes = router(&[("yes", vec![condition("Question.x", "equals", json!("hi"))])]);
+    let body = workflow(
+        "titles",
+        vec![
+            titled(input(), "Question"),
+            titled(routes, "Fork"),
+            titled(fixed("a", json!({"k": "taken"})), "Branch A"),
+            titled(fixed("b", json!({"k": "spare"})), "Branch B"),
+            titled(coalesce("c", &["Branch B"]), "Join"),
+            titled(output(json!({"out": "Join.k", "x": "Fork.Question.x"})), "End"),
+        ],
+        vec![
+            link("input_node", "r"),
+            route("r", "a", "yes"),
+            link("input_node", "b"),
+            link("a", "c"),
+            link("b", "c"),
+            link("c", "output_node"),
+            route("r", "output_node", "yes"),
+        ],
+    );
+    let run = app.create_and_run(&body, &run_body("hi")).await;
+    assert_eq!(run["outputs"]["End"], json!({"out": "spare", "x": "hi"}), "{run:#}");
+}

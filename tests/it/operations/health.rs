@@ -1,0 +1,62 @@
+//! `sluice health`, as a container runs it.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+
+use crate::support::app::{App, on_both_databases};
+use crate::support::process::{self, CommandOutput};
+
+on_both_databases!(a_server_that_is_well);
+
+fn health(arguments: &[&str], env: &[(&str, &str)]) -> CommandOutput {
+    let ended = process::run(&[&["health"], arguments].concat(), env);
+    assert!(!ended.text().contains("panicked"), "{ended:?}");
+    ended
+}
+
+fn sick(ended: &CommandOutput, part: &str) {
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains(part), "no {part:?}: {ended:?}");
+}
+
+async fn a_server_that_is_well(mut app: App) {
+    let base = app.base().to_owned();
+    assert_eq!(health(&["--url", &base], &[]).code, Some(0));
+    assert_eq!(health(&["--url", &format!("{base}/healthz")], &[]).code, Some(0));
+    let port = base.rsplit(':').next().expect("a port").to_owned();
+    for listen in [format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}")] {
+        assert_eq!(health(&[], &[("SLUICE_LISTEN", &listen)]).code, Some(0), "{listen}");
+    }
+    sick(&health(&["--url", &format!("{base}/nothing")], &[]), "responded with status 404");
+    let named = health(&["--url", &base.replace("http://", "http://ada:hunter2@")], &[]);
+    sick(&named, "without a user name");
+    assert!(!named.text().contains("hunter2"), "{named:?}");
+    app.terminate().await;
+    sick(&health(&["--url", &base], &[]), "can't connect to");
+}
+
+/// A server that gives one answer.
+fn answering(answer: &'static str) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("its address"));
+    std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut request = [0; 1024];
+        let read = stream.read(&mut request).expect("a request");
+        assert!(request[..read].starts_with(b"GET /readyz HTTP/1.1\r\n"), "{request:?}");
+        stream.write_all(answer.as_bytes()).expect("an answer");
+    });
+    url
+}
+
+#[test]
+fn what_is_not_well_is_told() {
+    let away = answering("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+    sick(&health(&["--url", &away], &[]), "responded with status 503");
+    sick(&health(&["--url", &answering("SSH-2.0-OpenSSH 200\r\n")], &[]), "is not HTTP");
+    // One that takes the connection and is silent.
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = format!("http://{}", listener.local_addr().expect("its address"));
+    sick(&health(&["--url", &silent, "--timeout-seconds", "0.2"], &[]), "no response within 0.2 s");
+    sick(&health(&["--url", "https://localhost"], &[]), "http://");
+}

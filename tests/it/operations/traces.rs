@@ -1,0 +1,257 @@
+//! Traces: a request goes on with its caller's trace and names its own span; with a collector, a request, its run and
+//! each node are spans in one tree.
+
+use opentelemetry_proto::tonic::trace::v1::Span;
+use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::app::{App, eventually, id_of, on_both_databases};
+use crate::support::database::Backend;
+use crate::support::definitions::*;
+use crate::support::process;
+use crate::support::trace_collector::{Collector, attribute};
+
+on_both_databases!(a_run_is_a_tree_of_spans, a_run_goes_on_in_the_trace_of_the_decision);
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+/// The server again, with a collector.
+async fn traced(mut app: App, settings: &[(&str, &str)]) -> (App, Collector) {
+    let collector = Collector::start().await;
+    app.terminate().await;
+    app.set_env("OTEL_EXPORTER_OTLP_ENDPOINT", Some(&collector.base));
+    // Soon, so that tests need not wait.
+    app.set_env("OTEL_BSP_SCHEDULE_DELAY", Some("50"));
+    for (name, value) in settings {
+        app.set_env(name, Some(value));
+    }
+    app.boot().await;
+    (app, collector)
+}
+
+fn hex(id: &[u8]) -> String {
+    id.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The trace and the span that an answer names.
+fn answered(answer: &crate::support::app::Answer) -> (String, String) {
+    let parent = answer.headers["traceparent"].to_str().expect("a text");
+    let parts: Vec<&str> = parent.split('-').collect();
+    assert_eq!((parts.len(), parts[0], parent.len()), (4, "00", 55), "{parent}");
+    (parts[1].to_owned(), parts[2].to_owned())
+}
+
+fn is_run(run: &str) -> impl Fn(&Span) -> bool {
+    move |span| span.name == "run" && attribute(span, "sluice.run.id") == run
+}
+
+async fn a_run_is_a_tree_of_spans(app: App) {
+    let headers = [("OTEL_EXPORTER_OTLP_HEADERS", "x-token=secret")];
+    let (app, collector) = traced(app, &headers).await;
+    let mut twice = failing("p");
+    twice["config"]["policy"] = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
+    let workflow = app.create(&after_input("traced", twice)).await;
+    let path = format!("/wf/{workflow}/start_run/");
+    // With a key the request is carried out in a task of its own, in the same trace.
+    let headers = [("traceparent", PARENT), ("idempotency-key", "once")];
+    let answer = app.with_headers(Method::POST, &path, &headers, Some(&run_body(1))).await;
+    let (trace, server) = answered(&answer);
+    assert_eq!(trace, TRACE);
+    let run_id = id_of(&answer.ok());
+
+    let run = collector.span("of the run", is_run(&run_id)).await;
+    let request = collector.span("of the request", |span| hex(&span.span_id) == server).await;
+    assert_eq!((hex(&request.parent_span_id).as_str(), request.kind), ("00f067aa0ba902b7", 2));
+    assert_eq!(request.name, "POST /wf/{workflow_id}/start_run/");
+    assert_eq!(attribute(&request, "sluice.operation"), "startRun");
+    assert_eq!(attribute(&request, "http.response.status_code"), "200");
+    assert_eq!((hex(&run.trace_id).as_str(), hex(&run.parent_span_id)), (TRACE, server));
+    assert_eq!(attribute(&run, "sluice.run.status"), "failed");
+    assert_eq!(run.status.as_ref().map(|status| status.code), Some(StatusCode::Error as i32));
+
+    let of_node = |node: &'static str, attempt: &'static str| {
+        move |span: &Span| {
+            attribute(span, "sluice.node.id") == node && attribute(span, "sluice.node.attempt") == attempt
+        }
+    };
+    let input = collector.span("of the input node", of_node("input_node", "")).await;
+    let first = collector.span("of the first attempt", of_node("p", "1")).await;
+    let second = collector.span("of the second attempt", of_node("p", "2")).await;
+    for node in [&input, &first, &second] {
+        assert_eq!((&node.parent_span_id, &node.trace_id), (&run.span_id, &run.trace_id), "{node:?}");
+        assert!(run.start_time_unix_nano <= node.start_time_unix_nano, "{node:?}");
+        assert!(node.end_time_unix_nano <= run.end_time_unix_nano, "{node:?}");
+    }
+    assert_eq!(attribute(&input, "sluice.node.status"), "completed");
+    assert_eq!(attribute(&first, "sluice.node.kind"), "PythonFuncNode");
+    assert_eq!(attribute(&first, "sluice.node.status"), "retried");
+    assert_eq!(attribute(&second, "sluice.node.status"), "failed");
+    assert!(first.start_time_unix_nano < first.end_time_unix_nano);
+    assert!(first.end_time_unix_nano <= second.start_time_unix_nano);
+    let message = second.status.expect("a status").message;
+    assert!(message.contains("division"), "{message}");
+
+    assert!(collector.spans().iter().all(|sent| sent.service == "sluice"));
+    assert!(collector.tokens().iter().all(|token| token == "secret"));
+    assert!(app.log().contains(TRACE), "the line of the request names its trace");
+    assert!(!app.log().contains("secret"));
+}
+
+async fn a_run_goes_on_in_the_trace_of_the_decision(app: App) {
+    let (app, collector) = traced(app, &[("OTEL_SERVICE_NAME", "mine")]).await;
+    let run_id = app.start_to_pause(&gated("g")).await;
+    let first = collector.span("up to the gate", is_run(&run_id)).await;
+    assert_eq!(attribute(&first, "sluice.run.status"), "paused");
+    let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
+    let path = format!("/wf/process_pause_action/{run_id}/");
+    let (trace, server) = answered(&app.post_with(&path, &decision, "traceparent", PARENT).await);
+    let fits = is_run(&run_id);
+    let second = collector
+        .span("after the gate", |span| fits(span) && attribute(span, "sluice.run.status") == "completed")
+        .await;
+    assert_eq!((hex(&second.trace_id), hex(&second.parent_span_id)), (trace, server));
+    assert_eq!(second.links.len(), 1);
+    assert_eq!((&second.links[0].trace_id, &second.links[0].span_id), (&first.trace_id, &first.span_id));
+    let gate = collector.span("of the gate", |span| attribute(span, "sluice.node.id") == "gate").await;
+    assert_eq!(gate.parent_span_id, second.span_id);
+    assert!(collector.spans().iter().all(|sent| sent.service == "mine"));
+}
+
+#[tokio::test]
+async fn rows_are_below_their_batch() {
+    let (app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
+    let workflow = app.create(&after_input("rows", python("p", "return {'out': 1}"))).await;
+    let rows: Vec<serde_json::Value> = (0..3).map(|row| json!({"x": row})).collect();
+    let body = json!({"rows": rows, "mini_batch_size": 2});
+    let batch = id_of(&app.post(&format!("/wf/{workflow}/start_batch_run/"), &body).await.ok());
+    app.run_until(&batch, "COMPLETED").await;
+    let batch = collector.span("of the batch", is_run(&batch)).await;
+    let below = eventually("the spans of three rows", async || {
+        let spans = collector.spans().into_iter().map(|sent| sent.span);
+        let below: Vec<Span> = spans.filter(|span| span.parent_span_id == batch.span_id).collect();
+        (below.len() == 3).then_some(below)
+    })
+    .await;
+    assert!(below.iter().all(|span| span.name == "run" && span.trace_id == batch.trace_id));
+}
+
+/// What is canceled, and what an earlier process began, ends its spans too.
+#[tokio::test]
+async fn a_run_that_outlives_its_process_has_a_trace_of_its_own() {
+    let (mut app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
+    let workflow = app.create(&after_input("stuck", never_ending("p"))).await;
+    let run = app.start_run(&workflow, &run_body(1)).await;
+    app.run_until(&run, "RUNNING").await;
+    app.terminate().await;
+    let first = collector.span("of the first process", is_run(&run)).await;
+    assert_eq!(attribute(&first, "sluice.run.status"), "interrupted");
+    app.boot().await;
+    app.run_until(&run, "RUNNING").await;
+    app.post(&format!("/wf/cancel_workflow/{run}/"), &json!(null)).await.ok();
+    let fits = is_run(&run);
+    let second = collector
+        .span("of the second process", |span| {
+            fits(span) && attribute(span, "sluice.run.status") == "canceled"
+        })
+        .await;
+    assert_ne!(second.trace_id, first.trace_id);
+    let node = collector
+        .span("of the node", |span| {
+            span.parent_span_id == second.span_id && attribute(span, "sluice.node.id") == "p"
+        })
+        .await;
+    assert_eq!(attribute(&node, "sluice.node.status"), "canceled");
+}
+
+/// What was made before the end arrives, however long the batches wait.
+#[tokio::test]
+async fn the_last_spans_are_sent_at_the_end() {
+    let settings = [("OTEL_BSP_SCHEDULE_DELAY", "600000")];
+    let (mut app, collector) = traced(App::start(Backend::Sqlite).await, &settings).await;
+    let workflow = app.create(&plain("last")).await;
+    assert!(collector.spans().is_empty());
+    app.terminate().await;
+    let created = collector.spans().into_iter().find(|sent| sent.span.name == "POST /wf/");
+    assert!(created.is_some(), "{workflow}: {:?}", collector.spans());
+}
+
+/// Nobody listens there: the server works, says so once, and stops in time.
+#[tokio::test]
+async fn a_collector_that_is_away_disturbs_nothing() {
+    let mut app = App::start(Backend::Sqlite).await;
+    app.terminate().await;
+    app.set_env("OTEL_EXPORTER_OTLP_ENDPOINT", Some("http://127.0.0.1:1"));
+    app.set_env("OTEL_BSP_SCHEDULE_DELAY", Some("10"));
+    app.boot().await;
+    for round in 0..20 {
+        let run = app.create_and_run(&plain(&format!("away {round}")), &run_body(1)).await;
+        assert_eq!(run["status"], "COMPLETED");
+    }
+    let lost = "failed to export spans";
+    eventually("the log to say so", async || app.log().contains(lost).then_some(())).await;
+    assert_eq!(app.log().matches(lost).count(), 1);
+    let started = std::time::Instant::now();
+    app.terminate().await;
+    assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
+}
+
+#[tokio::test]
+async fn a_sampled_out_trace_is_not_sent() {
+    let (app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
+    let workflow = app.create(&plain("quiet")).await;
+    let unsampled = PARENT.replace("-01", "-00");
+    let path = format!("/wf/{workflow}/start_run/");
+    let answer = app.post_with(&path, &run_body(1), "traceparent", &unsampled).await;
+    assert!(answer.headers["traceparent"].to_str().expect("a text").ends_with("-00"));
+    app.run_until(&id_of(&answer.ok()), "COMPLETED").await;
+    app.run(&workflow, &run_body(1)).await;
+    collector.span("of a later run", |span| span.name == "run").await;
+    let of_trace = |span: &Span| hex(&span.trace_id) == TRACE;
+    assert!(!collector.spans().iter().any(|sent| of_trace(&sent.span)));
+}
+
+/// Without a collector too.
+#[tokio::test]
+async fn every_answer_names_its_span() {
+    let app = App::start(Backend::Sqlite).await;
+    for path in ["/wf/", "/nowhere/", "/healthz"] {
+        let answer = app.with_header(Method::GET, path, "traceparent", PARENT).await;
+        let (trace, span) = answered(&answer);
+        assert_eq!(trace, TRACE, "{path}");
+        assert_ne!(span, "00f067aa0ba902b7", "{path}");
+        let answer = app.with_header(Method::GET, path, "traceparent", "00-what-ever-01").await;
+        assert_ne!(answered(&answer).0, TRACE, "{path}");
+    }
+    let log = app.log();
+    assert!(log.lines().any(|line| line.contains("listWorkflows") && line.contains(TRACE)), "{log}");
+}
+
+#[tokio::test]
+async fn a_line_of_the_log_has_what_is_needed() {
+    let app = App::start_with(Backend::Sqlite, &[("SLUICE_LOG_FORMAT", "json")]).await;
+    app.with_header(Method::GET, "/wf/", "x-request-id", "mine-1").await.ok();
+    let line = eventually("the line of the request", async || {
+        app.log().lines().find(|line| line.contains("mine-1")).map(str::to_owned)
+    })
+    .await;
+    let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
+    assert_eq!((&line["message"], &line["level"]), (&json!("request"), &json!("INFO")));
+    assert_eq!((&line["operation"], &line["status"]), (&json!("listWorkflows"), &json!(200)));
+    assert_eq!((&line["method"], &line["path"]), (&json!("GET"), &json!("/wf/")));
+    assert!(line["took_ms"].as_f64().is_some_and(|took| took > 0.0), "{line}");
+    assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
+    assert_eq!(app.log().matches("mine-1").count(), 1, "one line a request");
+}
+
+#[test]
+fn an_address_that_can_not_be_is_refused_at_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}/x.db", folder.path().display());
+    let data = folder.path().join("data").display().to_string();
+    let args = ["serve", "--listen", "127.0.0.1:0", "--database-url", &url, "--data-dir", &data];
+    let ended = process::run(&args, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4318")]);
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.stderr.contains("TLS is not supported"), "{}", ended.stderr);
+}

@@ -1,0 +1,540 @@
+//! API keys: who may call what.
+
+use std::collections::BTreeMap;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::api_keys::{create_key, wait_until_keys_are_required};
+use crate::support::app::{App, eventually, id_of, on_both_databases};
+use crate::support::definitions::*;
+use crate::support::process::{self, Process, run_async};
+
+on_both_databases!(
+    nothing_answers_without_a_key_but_what_everyone_may_see,
+    each_scope_opens_exactly_its_calls,
+    a_key_is_taken_in_two_headers_and_in_no_other_form,
+    a_key_ends_when_it_is_revoked_or_expires,
+    a_stream_ends_with_its_key,
+    a_key_decides_in_its_own_name,
+    versions_and_labels_name_the_key,
+    a_key_has_a_rate,
+    keys_are_asked_for_as_soon_as_there_are_any,
+    a_server_that_others_can_reach_asks_for_keys,
+    an_idempotency_key_belongs_to_an_api_key,
+    a_key_is_revoked_beside_a_server_that_writes,
+    a_drawing_of_a_run_asks_for_its_scope,
+    pages_of_named_sites_may_call,
+);
+
+/// Every scope, and the calls that it opens. A call that is new in the document has to find its place here.
+const CALLS: &[(&str, &[&str])] = &[
+    (
+        "workflows:read",
+        &[
+            "listWorkflows",
+            "validateWorkflow",
+            "getWorkflow",
+            "exportWorkflow",
+            "drawWorkflow",
+            "listOutputVariables",
+            "listVersions",
+            "getVersion",
+            "diffVersions",
+            "listLabels",
+            "listLabelMoves",
+            "listNodeTypes",
+        ],
+    ),
+    (
+        "workflows:write",
+        &[
+            "createWorkflow",
+            "importWorkflows",
+            "updateWorkflow",
+            "patchWorkflow",
+            "deleteWorkflow",
+            "resetWorkflow",
+            "duplicateWorkflow",
+            "restoreVersion",
+            "setLabel",
+            "deleteLabel",
+            "rollbackLabel",
+        ],
+    ),
+    (
+        "runs:read",
+        &[
+            "listRuns",
+            "getRun",
+            "getRunStatus",
+            "followRun",
+            "getRunTimeline",
+            "listWorkflowRuns",
+            "listDatasets",
+            "getDataset",
+            "listDatasetRuns",
+            "listOutputFiles",
+            "getOutputFile",
+            "downloadOutputFile",
+        ],
+    ),
+    (
+        "runs:write",
+        &[
+            "runWorkflow",
+            "runWorkflowV2",
+            "startRun",
+            "runPartial",
+            "startBatchRun",
+            "cancelRun",
+            "rerunRun",
+            "retryRun",
+            "uploadDataset",
+            "deleteDataset",
+            "uploadTestFiles",
+        ],
+    ),
+    ("approvals:read", &["listPausedWorkflows", "followPausedWorkflows", "listPauseHistory"]),
+    ("approvals:write", &["processPauseAction"]),
+    ("admin", &["listAudit"]),
+];
+
+/// Every call of the document: its name, method, path with ids filled in, and scope.
+async fn calls(app: &App) -> Vec<(String, Method, String, Option<String>)> {
+    let document = app.get("/openapi.json").await.ok();
+    let mut calls = Vec::new();
+    for (path, item) in document["paths"].as_object().expect("paths") {
+        for (method, call) in
+            item.as_object().expect("an item").iter().filter(|(_, call)| call["operationId"].is_string())
+        {
+            let schemes = call["security"].as_array().expect("security");
+            let scope =
+                schemes.first().map(|scheme| scheme["bearer"][0].as_str().expect("a scope").to_owned());
+            let filled = path
+                .split('/')
+                .map(|part| if part.starts_with('{') { "00000000-0000-7000-8000-000000000000" } else { part })
+                .collect::<Vec<_>>()
+                .join("/");
+            let method = method.to_uppercase().parse().expect("a method");
+            calls.push((call["operationId"].as_str().expect("a name").to_owned(), method, filled, scope));
+        }
+    }
+    calls
+}
+
+async fn nothing_answers_without_a_key_but_what_everyone_may_see(app: App) {
+    let key = create_key(&app.database, "ci", "admin", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    for (name, method, path, scope) in calls(&app).await {
+        let is_open = ["getHealth", "getReadiness"].contains(&name.as_str());
+        assert_eq!(scope.is_none(), is_open, "{name}");
+        // Other ways to write a path lead to the same call, and to the same answer.
+        let written = [path.clone(), format!("/api{path}"), path.trim_end_matches('/').to_owned()];
+        for path in written {
+            let answer = app.call(method.clone(), &path).await;
+            if is_open {
+                answer.ok();
+                continue;
+            }
+            assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"sluice\"", "{name} {path}");
+            let problem = answer.problem(401);
+            assert_eq!(problem["type"], "/problems/unauthenticated", "{name} {path}");
+        }
+    }
+    for path in ["/docs", "/docs/", "/docs/swagger-ui.css", "/openapi.json"] {
+        assert!([200, 303].contains(&app.get(path).await.status), "{path}");
+    }
+    // Tricks: paths that look open, names that don't exist, methods that a path doesn't take, headers of proxies.
+    for path in [
+        "/docs/../wf/",
+        "//wf/",
+        "/healthz/../wf/",
+        "/nothing/",
+        "/healthz/wf/",
+        "/openapi.json/wf/",
+        "/%77f/",
+    ] {
+        let status = app.call(Method::GET, path).await.status;
+        assert!([401, 404].contains(&status), "{path}: {status}");
+    }
+    for method in [Method::PUT, Method::OPTIONS, Method::HEAD, Method::TRACE] {
+        assert_eq!(app.call(method.clone(), "/wf/").await.status, 401, "{method}");
+    }
+    for (name, value) in [
+        ("x-original-url", "/healthz"),
+        ("x-rewrite-url", "/healthz"),
+        ("x-forwarded-for", "127.0.0.1"),
+        ("x-http-method-override", "GET"),
+        ("forwarded", "for=127.0.0.1"),
+        ("host", "localhost"),
+    ] {
+        app.with_header(Method::GET, "/wf/", name, value).await.problem(401);
+    }
+    app.keyed(&key, Method::GET, "/wf/", None).await.ok();
+}
+
+async fn each_scope_opens_exactly_its_calls(app: App) {
+    let mut keys = BTreeMap::new();
+    for (scope, _) in CALLS {
+        keys.insert(*scope, create_key(&app.database, scope, scope, &[]).await);
+    }
+    wait_until_keys_are_required(&app).await;
+    let calls = calls(&app).await;
+    let listed: usize = CALLS.iter().map(|(_, names)| names.len()).sum();
+    let asking = calls.iter().filter(|(.., scope)| scope.is_some()).count();
+    assert_eq!(listed, asking, "every call of the document has its place in the table");
+    for (name, method, path, scope) in &calls {
+        let Some(scope) = scope else { continue };
+        let expected = CALLS.iter().find(|(_, names)| names.contains(&name.as_str()));
+        assert_eq!(expected.map(|(scope, _)| *scope), Some(scope.as_str()), "{name}");
+        // A stream would not end.
+        if name == "followPausedWorkflows" {
+            continue;
+        }
+        for (owned, key) in &keys {
+            let answer = app.keyed(key, method.clone(), path, None).await;
+            let may = *owned == scope.as_str() || *owned == "admin";
+            let refused = [401, 403].contains(&answer.status);
+            assert_eq!(!refused, may, "{name} with {owned}: {} {}", answer.status, answer.text);
+            if refused {
+                let problem = answer.problem(403);
+                assert!(problem["detail"].as_str().expect("a detail").contains(scope.as_str()), "{problem}");
+            }
+        }
+    }
+}
+
+async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
+    let key = create_key(&app.database, "ci", "workflows:read", &[]).await;
+    let other = create_key(&app.database, "other", "workflows:read", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    for (name, value) in [
+        ("authorization", format!("Bearer {key}")),
+        ("authorization", format!("bearer  {key}")),
+        ("x-api-key", key.clone()),
+    ] {
+        app.with_header(Method::GET, "/wf/", name, &value).await.ok();
+    }
+    let (head, tail) = key.split_at(key.len() - 1);
+    let last = if tail == "0" { "1" } else { "0" };
+    let (id, _) = key.trim_start_matches("sluice_").split_once('_').expect("two parts");
+    let wrong = [
+        String::new(),
+        "x".to_owned(),
+        format!("{head}{last}"),
+        head.to_owned(),
+        format!("{key}."),
+        key.to_uppercase(),
+        format!("sluice_{id}_{}", "0".repeat(64)),
+        format!("sluice_{}_{}", "0".repeat(16), "0".repeat(64)),
+        format!("{key},{key}"),
+        "'; DROP TABLE api_keys; --".to_owned(),
+    ];
+    for wrong in wrong {
+        let problem = app.with_header(Method::GET, "/wf/", "x-api-key", &wrong).await.problem(401);
+        let text = problem.to_string();
+        assert!(!text.contains(&key[8..]) && !text.contains("DROP"), "{text}");
+    }
+    for value in
+        [format!("Basic {key}"), key.clone(), "Bearer".to_owned(), format!("Bearer {key}, Bearer {key}")]
+    {
+        app.with_header(Method::GET, "/wf/", "authorization", &value).await.problem(401);
+    }
+    // Two keys are one too many, in one header or in both.
+    for pair in [
+        [("x-api-key", key.clone()), ("x-api-key", other.clone())],
+        [("x-api-key", key.clone()), ("authorization", format!("Bearer {other}"))],
+    ] {
+        app.with_headers(Method::GET, "/wf/", &pair, None).await.problem(401);
+    }
+    app.get(&format!("/wf/?api_key={key}")).await.problem(401);
+    let log = app.log();
+    let secret = key.rsplit('_').next().expect("a secret");
+    assert!(!log.contains(secret), "the log shows a secret");
+    assert!(log.contains("other") || log.contains("key=ci") || log.contains("\"ci\""), "{log}");
+}
+
+async fn a_key_ends_when_it_is_revoked_or_expires(app: App) {
+    let (first, second) = (
+        create_key(&app.database, "first", "workflows:read", &[]).await,
+        create_key(&app.database, "second", "workflows:read", &["--expires-in-days", "1"]).await,
+    );
+    wait_until_keys_are_required(&app).await;
+    for key in [&first, &second] {
+        app.keyed(key, Method::GET, "/wf/", None).await.ok();
+    }
+    let listed = run_async(&["keys", "list", "--format", "json", "--database-url", &app.database.url]).await;
+    let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+    assert_eq!(listed[0]["name"], "first");
+    assert!(listed[1]["expires_at"].is_string() && listed[0]["expires_at"].is_null(), "{listed}");
+    assert!(!listed.to_string().contains(first.rsplit('_').next().expect("a secret")));
+    eventually("the use to be noted", async || {
+        let listed =
+            run_async(&["keys", "list", "--format", "json", "--database-url", &app.database.url]).await;
+        let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
+        listed[0]["last_used_at"].is_string().then_some(())
+    })
+    .await;
+    let again = run_async(&[
+        "keys",
+        "create",
+        "--name",
+        "first",
+        "--scope",
+        "admin",
+        "--database-url",
+        &app.database.url,
+    ])
+    .await;
+    assert!(again.code == Some(1) && again.stderr.contains("first"), "{again:?}");
+    for name in [listed[0]["id"].as_str().expect("an id"), " ", " a"] {
+        let odd = run_async(&[
+            "keys",
+            "create",
+            "--name",
+            name,
+            "--scope",
+            "admin",
+            "--database-url",
+            &app.database.url,
+        ])
+        .await;
+        assert!(odd.code == Some(1) && odd.stderr.contains("name"), "{odd:?}");
+    }
+    let revoked = run_async(&["keys", "revoke", "first", "--database-url", &app.database.url]).await;
+    assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    eventually("the key to be refused", async || {
+        let answer = app.keyed(&first, Method::GET, "/wf/", None).await;
+        (answer.status == 401 && answer.text.contains("revoked")).then_some(())
+    })
+    .await;
+    app.database
+        .execute("UPDATE api_keys SET expires_at = '2020-01-01T00:00:00+00:00' WHERE name = 'second'")
+        .await;
+    eventually("the key to expire", async || {
+        let answer = app.keyed(&second, Method::GET, "/wf/", None).await;
+        (answer.status == 401 && answer.text.contains("expired")).then_some(())
+    })
+    .await;
+    // No key is left, and still nobody gets in without one.
+    app.get("/wf/").await.problem(401);
+    let unknown = run_async(&["keys", "revoke", "nobody", "--database-url", &app.database.url]).await;
+    assert!(unknown.code == Some(1) && unknown.stderr.contains("nobody"), "{unknown:?}");
+}
+
+async fn a_stream_ends_with_its_key(app: App) {
+    let key = create_key(&app.database, "watcher", "approvals:read", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let url = format!("{}/wf/paused_workflows/events/", app.base());
+    let mut stream = client.get(url).bearer_auth(&key).send().await.expect("an answer");
+    assert_eq!(stream.status(), 200);
+    let revoked = run_async(&["keys", "revoke", "watcher", "--database-url", &app.database.url]).await;
+    assert_eq!(revoked.code, Some(0), "{revoked:?}");
+    let ended = async { while stream.chunk().await.expect("a stream that ends in good order").is_some() {} };
+    tokio::time::timeout(process::DEADLINE, ended).await.expect("the end of the stream");
+}
+
+async fn a_key_decides_in_its_own_name(app: App) {
+    let workflow = app.create(&gated("gate")).await;
+    let mut runs = Vec::new();
+    for _ in 0..2 {
+        let run = app.start_run(&workflow, &run_body("hi")).await;
+        app.run_until(&run, "PAUSED").await;
+        runs.push(run);
+    }
+    let own = create_key(&app.database, "grace", "approvals:write", &[]).await;
+    let desk = create_key(&app.database, "desk", "approvals:write", &["--for-others"]).await;
+    wait_until_keys_are_required(&app).await;
+    let path = |run: &str| format!("/wf/process_pause_action/{run}/");
+    let decide = |who: &str| json!({"action": "APPROVE", "user_id": who, "inputs": {}});
+    let problem = app.keyed(&own, Method::POST, &path(&runs[0]), Some(&decide("ada"))).await.problem(403);
+    assert_eq!(problem["type"], "/problems/not-yourself");
+    app.keyed(&own, Method::POST, &path(&runs[0]), Some(&decide("grace"))).await.ok();
+    app.keyed(&desk, Method::POST, &path(&runs[1]), Some(&decide("ada"))).await.ok();
+}
+
+async fn versions_and_labels_name_the_key(app: App) {
+    let key = create_key(&app.database, "ci", "workflows:read,workflows:write", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    let call =
+        async |method, path: &str, body: Option<&Value>| app.keyed(&key, method, path, body).await.ok();
+    let id = id_of(&call(Method::POST, "/wf/", Some(&gated("named"))).await);
+    call(Method::PUT, &format!("/wf/{id}/"), Some(&plain("named"))).await;
+    call(Method::PUT, &format!("/wf/{id}/labels/production/"), Some(&json!({"version": 1}))).await;
+    let versions = call(Method::GET, &format!("/wf/{id}/versions/"), None).await;
+    assert_eq!(versions[0]["created_by"], "ci", "{versions}");
+    let moves = call(Method::GET, &format!("/wf/{id}/labels/production/history/"), None).await;
+    assert_eq!(moves[0]["moved_by"], "ci", "{moves}");
+    let document = call(Method::GET, &format!("/wf/{id}/export/?versions=true"), None).await;
+    let made = call(Method::POST, "/wf/import/", Some(&document)).await;
+    let copy = made["results"][0]["id"].as_str().expect("an id").to_owned();
+    let moves = call(Method::GET, &format!("/wf/{copy}/labels/production/history/"), None).await;
+    assert_eq!(moves[0]["moved_by"], "ci", "{moves}");
+    let made = call(Method::POST, "/wf/import/", Some(&plain("imported"))).await;
+    let new = made["results"][0]["id"].as_str().expect("an id").to_owned();
+    let versions = call(Method::GET, &format!("/wf/{new}/versions/"), None).await;
+    assert_eq!(versions[0]["created_by"], "ci", "{versions}");
+}
+
+async fn a_key_has_a_rate(mut app: App) {
+    app.terminate().await;
+    app.set_env("SLUICE_RATE_LIMIT", Some("5"));
+    app.boot().await;
+    let (busy, calm) = (
+        create_key(&app.database, "busy", "workflows:read", &[]).await,
+        create_key(&app.database, "calm", "workflows:read", &[]).await,
+    );
+    wait_until_keys_are_required(&app).await;
+    let refused = eventually("a call too many", async || {
+        let answer = app.keyed(&busy, Method::GET, "/wf/", None).await;
+        assert_eq!(answer.headers["ratelimit-policy"], "\"key\";q=5;w=1");
+        assert!(answer.headers["ratelimit"].to_str().expect("text").starts_with("\"key\";r="));
+        (answer.status == 429).then_some(answer)
+    })
+    .await;
+    assert!(refused.headers.contains_key("retry-after"));
+    let problem = refused.problem(429);
+    assert_eq!(problem["type"], "/problems/too-many-requests");
+    app.keyed(&calm, Method::GET, "/wf/", None).await.ok();
+    eventually("the key to be taken again", async || {
+        (app.keyed(&busy, Method::GET, "/wf/", None).await.status == 200).then_some(())
+    })
+    .await;
+}
+
+async fn keys_are_asked_for_as_soon_as_there_are_any(mut app: App) {
+    app.get("/wf/").await.ok();
+    // A page of somewhere else, open in a browser on this machine.
+    app.with_header(Method::GET, "/wf/", "origin", "https://evil.example").await.problem(403);
+    app.with_header(Method::GET, "/wf/", "host", "evil.example").await.problem(403);
+    app.with_header(Method::GET, "/wf/", "host", "localhost:1").await.ok();
+    let own = app.base().to_owned();
+    app.with_header(Method::GET, "/wf/", "origin", &own).await.ok();
+    let key = create_key(&app.database, "ci", "workflows:read", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    app.crash_and_restart().await;
+    app.get("/wf/").await.problem(401);
+    app.keyed(&key, Method::GET, "/wf/", None).await.ok();
+    app.terminate().await;
+    app.set_env("SLUICE_INSECURE_NO_AUTH", Some("true"));
+    app.boot().await;
+    app.get("/wf/").await.ok();
+}
+
+async fn a_server_that_others_can_reach_asks_for_keys(mut app: App) {
+    app.terminate().await;
+    let data = app.data_dir().display().to_string();
+    let arguments =
+        ["serve", "--listen", "0.0.0.0:0", "--database-url", &app.database.url, "--data-dir", &data];
+    let refused = run_async(&arguments).await;
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    for word in ["sluice keys create", "--insecure-no-auth", "127.0.0.1"] {
+        assert!(refused.stderr.contains(word), "{refused:?}");
+    }
+    // Nor are the numbers for everybody.
+    let numbers = ["--listen", "127.0.0.1:0", "--metrics-listen", "0.0.0.0:0"];
+    let refused = run_async(&[&["serve"], &numbers[..], &arguments[3..]].concat()).await;
+    assert!(refused.code == Some(1) && refused.stderr.contains("0.0.0.0:0"), "{refused:?}");
+    create_key(&app.database, "ci", "admin", &[]).await;
+    let open = Process::start(&arguments.map(str::to_owned), &[]);
+    let answer = reqwest::get(format!("{}/wf/", open.base)).await.expect("an answer");
+    assert_eq!(answer.status(), 401);
+}
+
+/// Whoever has to be kept out is, however busy the server is.
+async fn a_key_is_revoked_beside_a_server_that_writes(app: App) {
+    let admin = create_key(&app.database, "admin", "admin", &[]).await;
+    for n in 0..5 {
+        create_key(&app.database, &format!("k{n}"), "workflows:read", &[]).await;
+    }
+    wait_until_keys_are_required(&app).await;
+    let body = plain("busy");
+    let id = id_of(&app.keyed(&admin, Method::POST, "/wf/", Some(&body)).await.ok());
+    let path = format!("/wf/{id}/");
+    let over = std::cell::Cell::new(false);
+    let writing = async {
+        let mut n = 0;
+        while !over.get() {
+            n += 1;
+            let change = json!({"description": n.to_string()});
+            app.keyed(&admin, Method::PATCH, &path, Some(&change)).await.ok();
+        }
+    };
+    let revoking = async {
+        for n in 0..5 {
+            let name = format!("k{n}");
+            let revoked = run_async(&["keys", "revoke", &name, "--database-url", &app.database.url]).await;
+            assert_eq!(revoked.code, Some(0), "{revoked:?}");
+        }
+        over.set(true);
+    };
+    tokio::join!(writing, revoking);
+}
+
+/// Which nodes of a run are done is told to those who may see runs.
+async fn a_drawing_of_a_run_asks_for_its_scope(app: App) {
+    let workflow = app.create(&plain("one")).await;
+    let run = id_of(&app.run(&workflow, &run_body("hi")).await);
+    let reader = create_key(&app.database, "reader", "workflows:read", &[]).await;
+    let both = create_key(&app.database, "both", "workflows:read,runs:read", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    let (drawing, of_run) = (format!("/wf/{workflow}/graph/"), format!("/wf/{workflow}/graph/?run={run}"));
+    assert_eq!(app.keyed(&reader, Method::GET, &drawing, None).await.status, 200);
+    let refused = app.keyed(&reader, Method::GET, &of_run, None).await.problem(403);
+    assert!(refused["detail"].as_str().is_some_and(|text| text.contains("runs:read")), "{refused}");
+    assert_eq!(app.keyed(&both, Method::GET, &of_run, None).await.status, 200);
+}
+
+/// Browsers ask before they let a page call; what they are told is an answer like any other.
+async fn pages_of_named_sites_may_call(mut app: App) {
+    app.terminate().await;
+    app.set_env("SLUICE_CORS_ORIGINS", Some("https://app.example"));
+    app.boot().await;
+    let key = create_key(&app.database, "ci", "admin", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    for (origin, is_named) in [("https://app.example", true), ("https://evil.example", false)] {
+        let headers = [
+            ("origin", origin),
+            ("access-control-request-method", "POST"),
+            ("access-control-request-headers", "authorization,content-type"),
+        ];
+        let asked = app.with_headers(Method::OPTIONS, "/wf/", &headers, None).await;
+        assert_eq!(asked.status, 200, "{}", asked.text);
+        let allowed = asked.headers.get("access-control-allow-origin").map(|value| value == origin);
+        assert_eq!(allowed, is_named.then_some(true), "{:?}", asked.headers);
+        for header in ["x-request-id", "x-content-type-options", "content-security-policy"] {
+            assert!(asked.headers.contains_key(header), "{header}: {:?}", asked.headers);
+        }
+        let headers = [("origin", origin), ("x-api-key", &key)];
+        let answer = app.with_headers(Method::GET, "/wf/", &headers, None).await;
+        assert_eq!(answer.headers.contains_key("access-control-allow-origin"), is_named);
+        // A refusal can be read too.
+        let long = format!("/wf/?q={}", "x".repeat(9_000));
+        let refused = app.with_headers(Method::GET, &long, &headers, None).await;
+        assert_eq!(refused.status, 414, "{}", refused.text);
+        assert_eq!(refused.headers.contains_key("access-control-allow-origin"), is_named);
+    }
+}
+
+async fn an_idempotency_key_belongs_to_an_api_key(app: App) {
+    let (one, two) = (
+        create_key(&app.database, "one", "workflows:write", &[]).await,
+        create_key(&app.database, "two", "workflows:write", &[]).await,
+    );
+    wait_until_keys_are_required(&app).await;
+    let create = async |key: &str| {
+        let headers = [("x-api-key", key.to_owned()), ("idempotency-key", "same".to_owned())];
+        id_of(&app.with_headers(Method::POST, "/wf/", &headers, Some(&gated("twice"))).await.ok())
+    };
+    let first = create(&one).await;
+    assert_eq!(create(&one).await, first);
+    assert_ne!(create(&two).await, first, "an answer given to another key");
+}
+
+#[tokio::test]
+async fn scopes_that_do_not_exist_are_refused_with_those_that_do() {
+    let ended = run_async(&["keys", "create", "--name", "x", "--scope", "runs:all"]).await;
+    assert!(ended.code == Some(2) && ended.stderr.contains("runs:write"), "{ended:?}");
+}

@@ -1,0 +1,244 @@
+//! The audit log: who has changed what, and when.
+
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt as _;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::api_keys::{create_key, wait_until_keys_are_required};
+use crate::support::app::{App, id_of, on_both_databases};
+use crate::support::database::Backend;
+use crate::support::definitions::*;
+use crate::support::process::run_async;
+
+on_both_databases!(
+    every_change_is_written_down_with_its_key,
+    what_changes_nothing_is_not_written_down,
+    every_move_of_a_label_is_written_down,
+    entries_are_found_by_key_call_thing_and_time,
+    nothing_takes_an_entry_back,
+    an_entry_survives_what_its_answer_survives,
+);
+
+/// What was written down, the newest first: call, thing, before, after.
+async fn entries(app: &App, key: Option<&str>, query: &str) -> Vec<Value> {
+    let path = format!("/audit/{query}");
+    let answer = match key {
+        Some(key) => app.keyed(key, Method::GET, &path, None).await,
+        None => app.get(&path).await,
+    };
+    answer.ok().as_array().expect("a list").clone()
+}
+
+async fn every_change_is_written_down_with_its_key(app: App) {
+    let key = create_key(&app.database, "ci", "admin", &["--for-others"]).await;
+    wait_until_keys_are_required(&app).await;
+    let call = async |method: Method, path: &str, body: Option<Value>| {
+        let answer = app.keyed(&key, method, path, body.as_ref()).await;
+        assert!(answer.status < 300, "{path}: {}", answer.text);
+        let id = answer.headers["x-request-id"].to_str().expect("text").to_owned();
+        (id, if answer.text.is_empty() { Value::Null } else { answer.json() })
+    };
+    let (created, workflow) = call(Method::POST, "/wf/", Some(gated("one"))).await;
+    let id = id_of(&workflow);
+    let path = |rest: &str| format!("/wf/{id}/{rest}");
+    let (updated, _) = call(Method::PUT, &path(""), Some(plain("one"))).await;
+    let versions = call(Method::GET, &path("versions/"), None).await.1;
+    let hash = |n: usize| versions[n]["definition_hash"].clone();
+    assert_eq!(versions[1]["created_by"], "ci", "{versions}");
+    let (labeled, _) = call(Method::PUT, &path("labels/live/"), Some(json!({"version": 1}))).await;
+    let (moved, _) = call(Method::PUT, &path("labels/live/"), Some(json!({"version": 2}))).await;
+    let (back, _) = call(Method::POST, &path("labels/live/rollback/"), None).await;
+    let (restored, _) = call(Method::POST, &path("versions/1/restore/"), None).await;
+    let (started, run) = call(Method::POST, &path("start_run/"), Some(run_body("hi"))).await;
+    let run = id_of(&run);
+    crate::support::app::eventually("the pause", async || {
+        let now = app.keyed(&key, Method::GET, &format!("/run/{run}/status/"), None).await.ok();
+        (now["status"] == "PAUSED").then_some(())
+    })
+    .await;
+    let decision = json!({"action": "APPROVE", "user_id": "ada", "inputs": {}});
+    let (settled, _) = call(Method::POST, &format!("/wf/process_pause_action/{run}/"), Some(decision)).await;
+    let (unlabeled, _) = call(Method::DELETE, &path("labels/live/"), None).await;
+    let (patched, _) = call(Method::PATCH, &path(""), Some(json!({"description": "new"}))).await;
+    let (begun, waiting) = call(Method::POST, &path("start_run/?version=1"), Some(run_body("hi"))).await;
+    let waiting = id_of(&waiting);
+    crate::support::app::eventually("the second pause", async || {
+        let now = app.keyed(&key, Method::GET, &format!("/run/{waiting}/status/"), None).await.ok();
+        (now["status"] == "PAUSED").then_some(())
+    })
+    .await;
+    let (deleted, _) = call(Method::DELETE, &path(""), None).await;
+
+    let (label, pause) = (format!("{id}/live"), format!("PH_{run}_gate"));
+    let (one, two, none) = (json!("1"), json!("2"), Value::Null);
+    let expected = [
+        (deleted.clone(), "deleteWorkflow", "workflow", &id, &hash(1), &none),
+        (deleted, "deleteWorkflow", "run", &waiting, &json!("PAUSED"), &json!("CANCELED")),
+        (begun, "startRun", "run", &waiting, &none, &json!("PENDING")),
+        (patched, "patchWorkflow", "workflow", &id, &hash(1), &hash(1)),
+        (unlabeled, "deleteLabel", "label", &label, &one, &none),
+        (settled.clone(), "processPauseAction", "pause", &pause, &json!("open"), &json!("APPROVE by ada")),
+        (settled, "processPauseAction", "run", &run, &json!("PAUSED"), &json!("RUNNING")),
+        (started, "startRun", "run", &run, &none, &json!("PENDING")),
+        (restored, "restoreVersion", "workflow", &id, &hash(0), &hash(1)),
+        (back, "rollbackLabel", "label", &label, &two, &one),
+        (moved, "setLabel", "label", &label, &one, &two),
+        (labeled, "setLabel", "label", &label, &none, &one),
+        (updated, "updateWorkflow", "workflow", &id, &hash(1), &hash(0)),
+        (created, "createWorkflow", "workflow", &id, &none, &hash(1)),
+    ];
+    let found = entries(&app, Some(&key), "?page_size=100").await;
+    assert_eq!(found.len(), expected.len() + 1, "{found:#?}");
+    for (entry, (request, operation, subject, subject_id, before, after)) in found.iter().zip(expected) {
+        assert_eq!(entry["actor"], "ci", "{entry}");
+        assert_eq!(entry["request_id"], request, "{entry}");
+        assert_eq!(entry["operation"], operation, "{entry}");
+        assert_eq!(
+            (&entry["subject"], &entry["subject_id"]),
+            (&json!(subject), &json!(subject_id)),
+            "{entry}"
+        );
+        assert_eq!((&entry["before"], &entry["after"]), (before, after), "{entry}");
+    }
+    let made = found.last().expect("the key");
+    assert_eq!(
+        (&made["operation"], &made["after"]),
+        (&json!("keys create"), &json!("admin, for others")),
+        "{made}"
+    );
+    let secret = key.rsplit('_').next().expect("a secret");
+    assert!(!found.iter().any(|entry| entry.to_string().contains(secret)));
+    run_async(&["keys", "revoke", "ci", "--database-url", &app.database.url]).await;
+}
+
+async fn what_changes_nothing_is_not_written_down(app: App) {
+    let id = app.create(&plain("one")).await;
+    let answer = app.get(&format!("/wf/{id}/")).await.ok();
+    app.put(&format!("/wf/{id}/"), &answer).await.ok();
+    app.post("/wf/", &json!({"name": "", "definition": 3})).await.problem(422);
+    app.put(&format!("/wf/{id}/labels/live/"), &json!({"version": 9})).await.problem(404);
+    app.post("/wf/validate/", &plain("x")).await.ok();
+    // Without a key nobody is known who starts a run; its log has the rest.
+    app.run(&id, &run_body("hi")).await;
+    for _ in 0..2 {
+        app.post_with("/wf/", &plain("two"), "idempotency-key", "k").await.ok();
+    }
+    let found = entries(&app, None, "").await;
+    let calls: Vec<&Value> = found.iter().map(|entry| &entry["operation"]).collect();
+    assert_eq!(calls, ["createWorkflow", "createWorkflow"], "{found:#?}");
+    assert!(found.iter().all(|entry| entry["actor"].is_null()));
+}
+
+/// Whichever call moves it, protects it or frees it.
+async fn every_move_of_a_label_is_written_down(app: App) {
+    let id = app.create(&plain("one")).await;
+    let (path, label) = (format!("/wf/{id}/"), format!("/wf/{id}/labels/live/"));
+    for body in [
+        json!({"version": 1}),
+        json!({"version": 1}),
+        json!({"version": 1, "protected": true}),
+        json!({"version": 1, "protected": false}),
+    ] {
+        app.put(&label, &body).await.ok();
+    }
+    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
+    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
+    app.put(&label, &json!({"version": 1})).await.ok();
+    // Nothing of the workflow changes, and production does.
+    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
+    app.post(&format!("{path}versions/1/restore/?label=live"), &json!({})).await.ok();
+    app.put(&label, &json!({"version": 3, "protected": true})).await.ok();
+    app.delete(&label).await.expect(204);
+    let told: Vec<_> = entries(&app, None, &format!("?subject_id={id}/live"))
+        .await
+        .iter()
+        .rev()
+        .map(|entry| {
+            let text = |field: &str| entry[field].as_str().unwrap_or("-").to_owned();
+            format!("{} {} > {}", text("operation"), text("before"), text("after"))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "setLabel - > 1",
+            "setLabel 1 > 1 protected",
+            "setLabel 1 protected > 1",
+            "updateWorkflow 1 > 2",
+            "setLabel 2 > 1",
+            "updateWorkflow 1 > 2",
+            "restoreVersion 2 > 3",
+            "setLabel 3 > 3 protected",
+            "deleteLabel 3 protected > -",
+        ]
+    );
+
+    // Those of an import, too.
+    app.put(&label, &json!({"version": 2, "protected": true})).await.ok();
+    let document = app.get(&format!("{path}export/?versions=true")).await.ok();
+    let imported = app.post("/wf/import/", &document).await.ok();
+    let copy = imported["results"][0]["id"].as_str().expect("an id").to_owned();
+    let found = entries(&app, None, &format!("?subject_id={copy}/live")).await;
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!(
+        (&found[0]["operation"], &found[0]["after"]),
+        (&json!("importWorkflows"), &json!("2 protected"))
+    );
+}
+
+async fn entries_are_found_by_key_call_thing_and_time(app: App) {
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        ids.push(app.create(&plain(&format!("w{n}"))).await);
+    }
+    let rename = json!({"description": "new"});
+    app.patch(&format!("/wf/{}/", ids[0]), &rename, None).await.ok();
+    let key = create_key(&app.database, "ci", "admin,workflows:write", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    app.keyed(&key, Method::DELETE, &format!("/wf/{}/", ids[1]), None).await.expect(204);
+    let found = async |query: &str| entries(&app, Some(&key), query).await.len();
+    assert_eq!(found("?actor=ci").await, 1);
+    assert_eq!(found("?actor=nobody").await, 0);
+    assert_eq!(found("?operation=createWorkflow").await, 5);
+    assert_eq!(found(&format!("?subject_id={}", ids[0])).await, 2);
+    assert_eq!(found(&format!("?subject_id={}&operation=patchWorkflow", ids[0])).await, 1);
+    assert_eq!(found("?after=2000-01-01&before=2999-01-01").await, 8);
+    assert_eq!(found("?before=2000-01-01").await, 0);
+    let all = entries(&app, Some(&key), "?page_size=100&sort=at").await;
+    let first = app.keyed(&key, Method::GET, "/audit/?page_size=3&sort=at&count=true", None).await;
+    assert_eq!(first.headers["x-total-count"], "8");
+    let cursor = first.headers["x-next-cursor"].to_str().expect("text").to_owned();
+    let mut walked = first.json().as_array().expect("a list").clone();
+    walked.extend(entries(&app, Some(&key), &format!("?page_size=100&sort=at&cursor={cursor}")).await);
+    assert_eq!(walked, all);
+    app.keyed(&key, Method::GET, "/audit/?actor=", None).await.problem(422);
+    app.keyed(&key, Method::GET, "/audit/?after=yesterday", None).await.problem(422);
+}
+
+async fn nothing_takes_an_entry_back(app: App) {
+    app.create(&plain("one")).await;
+    let mut changes = vec!["UPDATE audit_log SET actor = 'eve'", "DELETE FROM audit_log"];
+    if app.database.backend == Backend::Sqlite {
+        changes.push("REPLACE INTO audit_log SELECT * FROM audit_log");
+        changes.push(
+            "REPLACE INTO audit_log (rowid, id, at, operation, request_id, subject, subject_id) \
+             SELECT rowid, x'00', at, 'z', 'z', 'z', 'z' FROM audit_log",
+        );
+    }
+    for sql in changes {
+        // The database itself refuses.
+        let tried = AssertUnwindSafe(app.database.execute(sql)).catch_unwind().await;
+        assert!(tried.is_err(), "{sql}");
+    }
+    let found = entries(&app, None, "").await;
+    assert!(found.len() == 1 && found[0]["actor"].is_null(), "{found:?}");
+}
+
+async fn an_entry_survives_what_its_answer_survives(mut app: App) {
+    let id = app.create(&plain("one")).await;
+    app.crash_and_restart().await;
+    let found = entries(&app, None, "").await;
+    assert_eq!((found.len(), &found[0]["subject_id"]), (1, &json!(id)));
+}

@@ -1,0 +1,412 @@
+//! Batches: one run a row, from JSON, from files and from datasets.
+
+use std::collections::HashSet;
+
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::support::app::{Answer, App, eventually, id_of, ids, on_both_databases};
+use crate::support::definitions::*;
+
+on_both_databases!(
+    a_batch_runs_every_row,
+    a_file_gives_the_rows,
+    a_dataset_gives_the_rows,
+    a_row_that_fails_fails_alone,
+    a_row_that_is_retried_survives_a_crash,
+    a_row_may_wait_for_a_person,
+    a_batch_survives_a_crash,
+    a_deleted_batch_is_written_down_once,
+    a_canceled_batch_stops,
+    nothing_of_a_canceled_batch_begins,
+    a_row_of_a_canceled_batch_is_not_retried,
+    what_is_no_batch_is_refused,
+    what_is_no_dataset_is_refused,
+    a_dataset_is_called_and_described_at_length,
+    a_broken_form_is_told_alike,
+);
+
+/// input → p, which gives `out`: x with an exclamation mark.
+fn shouting() -> Value {
+    let code = "return {'out': input_model.input_node.x + '!'}";
+    after_input("shouting", python_giving("p", code, json!({"out": "string"})))
+}
+
+/// input → p, which divides 6 by n.
+fn dividing() -> Value {
+    let number = node("input_node", "InputNode", json!({"output_schema": {"n": "int"}}));
+    let divide = python("p", "return {'out': 6 // input_model.input_node.n}");
+    workflow("dividing", vec![number, divide], chain(&["input_node", "p"]))
+}
+
+fn rows(count: usize) -> Value {
+    (0..count).map(|row| json!({"x": format!("row {row}")})).collect()
+}
+
+fn file(name: &str, text: &str) -> Form {
+    Form::new().part("file", Part::bytes(text.as_bytes().to_vec()).file_name(name.to_owned()))
+}
+
+async fn start(app: &App, workflow: &str, body: &Value) -> Answer {
+    app.post(&format!("/wf/{workflow}/start_batch_run/"), body).await
+}
+
+async fn start_file(app: &App, workflow: &str, form: Form) -> Answer {
+    app.form(&format!("/wf/{workflow}/start_batch_run/"), form).await
+}
+
+/// What the file of a batch says, a line a row.
+async fn lines(app: &App, batch: &Value) -> Vec<Value> {
+    let file = batch["output_file_id"].as_str().expect("an output file");
+    let answer = app.get(&format!("/of/{file}/download/")).await;
+    assert_eq!((answer.status, answer.content_type()), (200, "application/x-ndjson"), "{}", answer.text);
+    let disposition = answer.headers["content-disposition"].to_str().expect("a text");
+    assert!(disposition.starts_with("attachment; filename=\"output_"), "{disposition}");
+    answer.text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+}
+
+/// Every row, in order and once, with its status and what `p` gave.
+fn summary(lines: &[Value]) -> Vec<(i64, &str, &Value)> {
+    let seen: HashSet<&str> = lines.iter().map(|line| line["run_id"].as_str().expect("an id")).collect();
+    assert_eq!(seen.len(), lines.len(), "a run a row");
+    lines
+        .iter()
+        .map(|line| {
+            let row = line["row"].as_i64().expect("a number");
+            (row, line["status"].as_str().expect("a text"), &line["outputs"]["p"]["out"])
+        })
+        .collect()
+}
+
+async fn a_batch_runs_every_row(app: App) {
+    let workflow = app.create(&shouting()).await;
+    let body = json!({"rows": [{"x": "a"}, {"input_node": {"x": "b"}}, {"x": "c"}], "mini_batch_size": 2});
+    let batch = start(&app, &workflow, &body).await.ok();
+    assert_eq!((&batch["status"], &batch["run_type"]), (&json!("PENDING"), &json!("batch")), "{batch:#}");
+    assert_eq!(batch["batch"]["total"], 3);
+    assert_eq!(batch["percentage_complete"], 0.0);
+
+    let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
+    let counts = json!({"total": 3, "pending": 0, "running": 0, "paused": 0, "completed": 3, "failed": 0, "canceled": 0});
+    assert_eq!(batch["batch"], counts);
+    assert_eq!(batch["percentage_complete"], 100.0);
+    let lines = lines(&app, &batch).await;
+    let gave = [json!("a!"), json!("b!"), json!("c!")];
+    assert_eq!(
+        summary(&lines),
+        [(0, "COMPLETED", &gave[0]), (1, "COMPLETED", &gave[1]), (2, "COMPLETED", &gave[2])]
+    );
+    assert_eq!(lines[0]["inputs"], json!({"input_node": {"x": "a"}}));
+
+    // A row is a run like others, that knows where it belongs.
+    let row = app.read_run(lines[1]["run_id"].as_str().expect("an id")).await;
+    assert_eq!((&row["parent_run_id"], &row["batch_row"]), (&batch["id"], &json!(1)));
+    assert_eq!(row["workflow_version_id"], batch["workflow_version_id"]);
+    let parents = app.get("/run/?run_type=batch&parent_only=true").await.ok();
+    assert_eq!(ids(&parents), [id_of(&batch)]);
+
+    let file = batch["output_file_id"].as_str().expect("an output file");
+    let described = app.get(&format!("/of/{file}/")).await.ok();
+    assert_eq!(described["id"], file);
+    assert_eq!(app.get("/of/").await.ok(), json!([described]));
+    app.get(&format!("/of/{}/download/", id_of(&row))).await.problem(404);
+    app.delete(&format!("/wf/{workflow}/")).await.expect(204);
+    app.get(&format!("/of/{file}/download/")).await.problem(404);
+}
+
+async fn a_file_gives_the_rows(app: App) {
+    let workflow = app.create(&dividing()).await;
+    for (name, text) in [
+        ("t.csv", "n\n1\n2\n3\n"),
+        ("t.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n"),
+        ("t.json", r#"[{"n":1},{"n":2},{"n":3}]"#),
+    ] {
+        let form = file(name, text).text("mini_batch_size", "1");
+        let batch = start_file(&app, &workflow, form).await.ok();
+        let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
+        assert_eq!(batch["batch"]["completed"], 3, "{name}: {batch:#}");
+        let lines = lines(&app, &batch).await;
+        let gave: Vec<&Value> = summary(&lines).into_iter().map(|(_, _, out)| out).collect();
+        assert_eq!(gave, [&json!(6), &json!(3), &json!(2)], "{name}");
+    }
+}
+
+async fn a_dataset_gives_the_rows(app: App) {
+    let workflow = app.create(&dividing()).await;
+    let form = file("numbers.csv", "n\n2\n3\n").text("description", "two numbers");
+    let dataset = app.form("/ds/?name=numbers", form).await.ok();
+    let id = id_of(&dataset);
+    assert_eq!(dataset["name"], "numbers");
+    assert_eq!(dataset["description"], "two numbers");
+    assert_eq!((&dataset["filename"], &dataset["rows"]), (&json!("numbers.csv"), &json!(2)));
+    assert_eq!(app.get(&format!("/ds/{id}/")).await.ok(), dataset);
+    let second = app.form("/ds/", file("more.jsonl", "{\"n\": 6}\n").text("name", "more")).await.ok();
+    assert_eq!(app.get("/ds/").await.ok(), json!([second, dataset]));
+    assert_eq!(app.get("/ds/?page=2&page_size=1").await.ok(), json!([dataset]));
+    assert_eq!(app.get("/ds/?page=0").await.pointers(), ["/page"]);
+
+    let batch = start(&app, &workflow, &json!({"dataset_id": id})).await.ok();
+    assert_eq!(batch["input_dataset_id"], id);
+    let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
+    let lines_before = lines(&app, &batch).await;
+    assert_eq!(summary(&lines_before).iter().map(|(_, _, out)| (*out).clone()).collect::<Vec<_>>(), [3, 2]);
+    assert_eq!(ids(&app.get(&format!("/ds/{id}/list_runs/")).await.ok()), [id_of(&batch)]);
+
+    app.delete(&format!("/ds/{id}/")).await.ok();
+    app.get(&format!("/ds/{id}/")).await.problem(404);
+    app.delete(&format!("/ds/{id}/")).await.problem(404);
+    app.get(&format!("/ds/{id}/list_runs/")).await.problem(404);
+    start(&app, &workflow, &json!({"dataset_id": id})).await.problem(404);
+    // What was run with it stays.
+    assert_eq!(lines(&app, &app.read_run(&id_of(&batch)).await).await, lines_before);
+}
+
+async fn a_row_that_fails_fails_alone(app: App) {
+    let workflow = app.create(&dividing()).await;
+    let rows = json!({"rows": [{"n": 1}, {"n": 0}, {"n": "none"}, {"n": 3}]});
+    let batch = start(&app, &workflow, &rows).await.ok();
+    let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
+    assert_eq!((&batch["batch"]["completed"], &batch["batch"]["failed"]), (&json!(2), &json!(2)));
+    assert_eq!(batch["percentage_complete"], 100.0);
+    let lines = lines(&app, &batch).await;
+    assert_eq!(
+        summary(&lines),
+        [
+            (0, "COMPLETED", &json!(6)),
+            (1, "FAILED", &Value::Null),
+            (2, "FAILED", &Value::Null),
+            (3, "COMPLETED", &json!(2))
+        ]
+    );
+    assert!(lines[1]["error"].as_str().expect("an error").contains("ZeroDivisionError"), "{:#}", lines[1]);
+    assert_eq!(lines[0]["error"], Value::Null);
+}
+
+/// Although its batch has ended.
+async fn a_row_that_is_retried_survives_a_crash(mut app: App) {
+    let code = "n = 0\nwhile n < 400000:\n    n = n + 1\nreturn {'out': 1 // 0}";
+    let workflow = app.create(&after_input("slowly", python("p", code))).await;
+    let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(1)})).await.ok());
+    let batch = app.run_until(&batch, "COMPLETED").await;
+    let row = lines(&app, &batch).await[0]["run_id"].as_str().expect("an id").to_owned();
+    let retried = app.post(&format!("/run/{row}/retry/"), &json!({})).await.ok();
+    assert_eq!(retried["status"], "RUNNING");
+    app.crash_and_restart().await;
+    app.run_until(&row, "FAILED").await;
+}
+
+async fn a_row_may_wait_for_a_person(app: App) {
+    let workflow = app.create(&gated("gated")).await;
+    let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(2), "mini_batch_size": 1})).await.ok());
+    // One that waits makes room for the next.
+    eventually("both rows to wait", async || {
+        (app.read_run(&batch).await["batch"]["paused"] == 2).then_some(())
+    })
+    .await;
+    // The rows are counted after the run is read: what is read from now on is of one moment.
+    let batch = app.read_run(&batch).await;
+    assert_eq!((&batch["status"], &batch["percentage_complete"]), (&json!("RUNNING"), &json!(0.0)));
+    for line in lines(&app, &batch).await {
+        app.approve(line["run_id"].as_str().expect("an id")).await;
+    }
+    let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
+    assert_eq!(batch["batch"]["completed"], 2);
+}
+
+async fn a_deleted_batch_is_written_down_once(app: App) {
+    let workflow = app.create(&gated("gated")).await;
+    let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(10)})).await.ok());
+    eventually("the rows to wait", async || {
+        (app.read_run(&batch).await["batch"]["paused"] == 10).then_some(())
+    })
+    .await;
+    app.delete(&format!("/wf/{workflow}/")).await.expect(204);
+    let told = app.get("/audit/?operation=deleteWorkflow&page_size=100").await.ok();
+    let told: Vec<_> = told.as_array().expect("a list").iter().map(|entry| &entry["subject_id"]).collect();
+    assert_eq!(told, [&json!(workflow), &json!(batch)]);
+}
+
+async fn a_batch_survives_a_crash(mut app: App) {
+    let workflow = app.create(&after_input("slow", slow("p"))).await;
+    let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(12), "mini_batch_size": 3})).await.ok());
+    for done in [1, 5] {
+        eventually(&format!("{done} rows to be done"), async || {
+            let now = app.read_run(&batch).await;
+            (now["batch"]["completed"].as_i64() >= Some(done)).then_some(())
+        })
+        .await;
+        app.crash_and_restart().await;
+    }
+    let batch = app.run_until(&batch, "COMPLETED").await;
+    assert_eq!(batch["batch"]["completed"], 12, "{:#}", batch["batch"]);
+    let lines = lines(&app, &batch).await;
+    let in_order: Vec<i64> = summary(&lines).iter().map(|(row, _, _)| *row).collect();
+    assert_eq!(in_order, (0..12).collect::<Vec<i64>>());
+}
+
+async fn a_canceled_batch_stops(mut app: App) {
+    let workflow = app.create(&after_input("endless", never_ending("p"))).await;
+    let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(5), "mini_batch_size": 2})).await.ok());
+    eventually("a row to run", async || {
+        let now = app.read_run(&batch).await;
+        (now["batch"]["running"].as_i64() > Some(0)).then_some(())
+    })
+    .await;
+    let canceled = app.call(Method::POST, &format!("/wf/cancel_workflow/{batch}/")).await.ok();
+    assert_eq!((&canceled["status"], &canceled["batch"]["total"]), (&json!("CANCELED"), &json!(5)));
+    let settled = eventually("the rows to be canceled", async || {
+        let now = app.read_run(&batch).await;
+        let rows = &now["batch"];
+        (rows["running"] == 0 && rows["pending"] == 0).then_some(now)
+    })
+    .await;
+    let lines_after = lines(&app, &settled).await;
+    assert!(!lines_after.is_empty() && lines_after.len() < 5, "only those that had begun: {lines_after:#?}");
+    assert!(summary(&lines_after).iter().all(|(_, status, _)| *status == "CANCELED"), "{lines_after:#?}");
+    app.call(Method::POST, &format!("/wf/cancel_workflow/{batch}/")).await.problem(400);
+
+    // Nothing of it begins again.
+    app.crash_and_restart().await;
+    assert_eq!(lines(&app, &app.read_run(&batch).await).await, lines_after);
+}
+
+async fn nothing_of_a_canceled_batch_begins(app: App) {
+    let workflow = app.create(&after_input("endless", never_ending("p"))).await;
+    let size = json!({"rows": rows(100), "mini_batch_size": 100});
+    let batch = id_of(&start(&app, &workflow, &size).await.ok());
+    eventually("every row to go on", async || {
+        let now = app.read_run(&batch).await;
+        (now["batch"]["running"] == 100).then_some(())
+    })
+    .await;
+    let canceled = app.call(Method::POST, &format!("/wf/cancel_workflow/{batch}/")).await.ok();
+    eventually("the rows to be canceled", async || {
+        (app.read_run(&batch).await["batch"]["canceled"] == 100).then_some(())
+    })
+    .await;
+    let path = "/run/?parent_only=false&page_size=100&run_type=batch";
+    let begun_late = app
+        .get(path)
+        .await
+        .ok()
+        .as_array()
+        .expect("a list")
+        .iter()
+        .filter(|run| {
+            let begun = run["tasks"].as_array().into_iter().flatten().map(|task| &task["start_time"]);
+            run["parent_run_id"] == batch
+                && begun.filter_map(Value::as_str).any(|at| Some(at) > canceled["end_time"].as_str())
+        })
+        .count();
+    // What had its place already may have begun: there are as many places as Python workers.
+    assert!(begun_late <= 4, "{begun_late} nodes began after the end");
+}
+
+async fn a_row_of_a_canceled_batch_is_not_retried(app: App) {
+    // The first row fails at once, the second stays at work.
+    let number = node("input_node", "InputNode", json!({"output_schema": {"n": "int"}}));
+    let code = "while input_model.input_node.n == 1:\n    pass\nreturn {'out': 1 // 0}";
+    let picky = workflow("picky", vec![number, python("p", code)], chain(&["input_node", "p"]));
+    let workflow = app.create(&picky).await;
+    let rows = json!({"rows": [{"n": 0}, {"n": 1}], "mini_batch_size": 2});
+    let batch = id_of(&start(&app, &workflow, &rows).await.ok());
+    let batch = eventually("one row to fail, the other to run", async || {
+        let now = app.read_run(&batch).await;
+        (now["batch"]["failed"] == 1 && now["batch"]["running"] == 1).then_some(now)
+    })
+    .await;
+    let rows = lines(&app, &batch).await;
+    let failed = rows.iter().find(|line| line["status"] == "FAILED").expect("one failed");
+    let retry = format!("/run/{}/retry/", failed["run_id"].as_str().expect("an id"));
+    app.call(Method::POST, &format!("/wf/cancel_workflow/{}/", id_of(&batch))).await.ok();
+    let refused = app.post(&retry, &json!({})).await.problem(400);
+    assert!(refused["detail"].as_str().expect("a text").contains("batch"), "{refused}");
+}
+
+async fn what_is_no_batch_is_refused(app: App) {
+    let workflow = app.create(&shouting()).await;
+    let missing = "019a0000-0000-7000-8000-000000000000";
+    for (body, pointers) in [
+        (json!({}), vec![""]),
+        (json!({"rows": [{"x": "a"}], "dataset_id": missing}), vec![""]),
+        (json!({"rows": []}), vec!["/rows"]),
+        (json!({"rows": [1]}), vec!["/rows/0"]),
+        (json!({"rows": [{"x": "a"}], "mini_batch_size": 0}), vec!["/mini_batch_size"]),
+        (json!({"rows": [{"x": "a"}], "mini_batch_size": 1001}), vec!["/mini_batch_size"]),
+    ] {
+        let answer = start(&app, &workflow, &body).await;
+        assert_eq!(answer.pointers(), pointers, "{body}");
+    }
+    for (name, text, size) in [
+        ("t.csv", "x,y\n1\n", "1"),
+        ("t.txt", "x\n1\n", "1"),
+        ("t.jsonl", "[1]\n", "1"),
+        ("t.csv", "x\n", "1"),
+    ] {
+        let answer = start_file(&app, &workflow, file(name, text).text("mini_batch_size", size)).await;
+        assert_eq!(answer.pointers(), ["/file"], "{name} {text:?}");
+    }
+    let long = format!("{}\n1\n", "n".repeat(256));
+    assert_eq!(start_file(&app, &workflow, file("t.csv", &long)).await.pointers(), ["/file"]);
+    // A small file that would fill the memory: each row has the names for itself.
+    let names: Vec<String> = (0..250).map(|number| format!("{number:0250}")).collect();
+    let wide = format!("{}\n{}", names.join(","), format!("{}\n", ",".repeat(249)).repeat(9_000));
+    assert_eq!(start_file(&app, &workflow, file("t.csv", &wide)).await.pointers(), ["/file"]);
+    let answer = start_file(&app, &workflow, file("t.csv", "x\n1\n").text("mini_batch_size", "many")).await;
+    assert_eq!(answer.pointers(), ["/mini_batch_size"]);
+    assert_eq!(start_file(&app, &workflow, Form::new().text("a", "b")).await.pointers(), ["/file"]);
+    start(&app, &workflow, &json!({"rows": rows(10_001)})).await.problem(413);
+    start(&app, &workflow, &json!({"dataset_id": missing})).await.problem(404);
+    start(&app, missing, &json!({"rows": rows(1)})).await.problem(404);
+    app.get(&format!("/of/{missing}/")).await.problem(404);
+    app.get("/of/?page=0").await.problem(422);
+    assert_eq!(app.get("/run/?run_type=batch").await.ok(), json!([]), "nothing was started");
+}
+
+async fn what_is_no_dataset_is_refused(app: App) {
+    assert_eq!(app.form("/ds/", file("t.csv", "x\n1\n")).await.pointers(), ["/name"]);
+    assert_eq!(app.form("/ds/?name=n", Form::new().text("a", "b")).await.pointers(), ["/file"]);
+    assert_eq!(app.form("/ds/?name=n", file("t.csv", "x,x\n1,2\n")).await.pointers(), ["/file"]);
+    let long = format!("/ds/?name={}", "n".repeat(256));
+    app.form(&long, file("t.csv", "x\n1\n")).await.problem(422);
+    app.post("/ds/?name=n", &json!({})).await.problem(415);
+    app.get("/ds/none/").await.problem(404);
+    assert_eq!(app.get("/ds/").await.ok(), json!([]), "nothing was kept");
+}
+
+/// Characters are counted, wherever the text stands.
+async fn a_dataset_is_called_and_described_at_length(app: App) {
+    let (name, text) = ("ü".repeat(255), "ü".repeat(1_000));
+    let asked = format!("/ds/?name={name}&description={text}");
+    let queried = app.form(&asked, file("t.csv", "x\n1\n")).await.ok();
+    assert_eq!((&queried["name"], &queried["description"]), (&json!(name), &json!(text)));
+    let long = format!("/ds/?name=n&description={}", "u".repeat(4_097));
+    assert_eq!(app.form(&long, file("t.csv", "x\n1\n")).await.pointers(), ["/description"]);
+    app.form(&format!("{long}{}", "u".repeat(4_096)), file("t.csv", "x\n1\n")).await.problem(414);
+    let text = "ü".repeat(65_536);
+    let with = |name: String, text: String| {
+        app.form("/ds/", file("t.csv", "x\n1\n").text("name", name).text("description", text))
+    };
+    let told = with(name.clone(), text.clone()).await.ok();
+    assert_eq!((&told["name"], &told["description"]), (&json!(name), &json!(text)));
+    assert_eq!(with(name.clone() + "ü", String::new()).await.pointers(), ["/name"]);
+    assert_eq!(with(name, text + "ü").await.pointers(), ["/description"]);
+}
+
+async fn a_broken_form_is_told_alike(app: App) {
+    let workflow = app.create(&shouting()).await;
+    let batch = format!("/wf/{workflow}/start_batch_run/");
+    for path in ["/ds/?name=n", &batch, "/wf/upload_test_files/"] {
+        for (kind, body) in [
+            ("multipart/form-data", "--B\r\n"),
+            (
+                "multipart/form-data; boundary=B",
+                "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nx\n1",
+            ),
+        ] {
+            let problem = app.raw(Method::POST, path, kind, body).await.problem(400);
+            assert_eq!(problem["type"], "/problems/bad-request", "{path} {kind}: {problem}");
+        }
+    }
+}

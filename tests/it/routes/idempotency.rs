@@ -1,0 +1,254 @@
+//! `Idempotency-Key`: what is sent again is carried out once, whatever happened in between.
+
+use futures_util::future::join;
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::support::app::{Answer, App, eventually, id_of, on_both_databases};
+use crate::support::definitions::*;
+
+on_both_databases!(
+    every_post_is_carried_out_once,
+    a_decision_counts_once,
+    a_key_belongs_to_one_request,
+    what_is_being_carried_out_is_not_begun_again,
+    who_goes_away_and_comes_back_begins_nothing_anew,
+    an_answer_survives_a_crash,
+    a_run_that_was_waited_for_is_found_again,
+    what_failed_can_be_sent_again,
+    what_is_no_key_is_refused,
+    a_form_is_known_by_what_is_in_it,
+    a_failed_run_that_is_told_again_is_told_as_such,
+    the_cancel_of_a_batch_is_kept_with_it,
+);
+
+async fn keyed(app: &App, path: &str, body: &Value, key: &str) -> Answer {
+    app.post_with(path, body, "idempotency-key", key).await
+}
+
+/// Sends the same twice: one answer.
+async fn twice(app: &App, path: &str, body: &Value, key: &str) -> Value {
+    let first = keyed(app, path, body, key).await;
+    assert!([200, 202].contains(&first.status), "{path}: {}", first.text);
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    let second = keyed(app, path, body, key).await;
+    assert_eq!((second.status, &second.text), (first.status, &first.text), "{path}");
+    assert_eq!(second.headers["idempotency-replayed"], "true", "{path}");
+    for header in ["content-type", "etag", "location"] {
+        assert_eq!(second.headers.get(header), first.headers.get(header), "{path}: {header}");
+    }
+    first.json()
+}
+
+async fn count(app: &App, path: &str) -> usize {
+    app.get(path).await.ok().as_array().expect("a list").len()
+}
+
+async fn every_post_is_carried_out_once(app: App) {
+    let workflow = id_of(&twice(&app, "/wf/", &plain("plain"), "create").await);
+    twice(&app, &format!("/wf/{workflow}/duplicate/"), &json!({}), "duplicate").await;
+    assert_eq!(count(&app, "/wf/").await, 2);
+    app.put(&format!("/wf/{workflow}/"), &gated("changed")).await.ok();
+    twice(&app, &format!("/wf/{workflow}/versions/1/restore/"), &json!({}), "restore").await;
+    assert_eq!(count(&app, &format!("/wf/{workflow}/versions/")).await, 3);
+    for version in [1, 2] {
+        app.put(&format!("/wf/{workflow}/labels/live/"), &json!({"version": version})).await.ok();
+    }
+    let back = twice(&app, &format!("/wf/{workflow}/labels/live/rollback/"), &json!({}), "rollback").await;
+    assert_eq!(back["version"], 1);
+
+    for (n, call) in ["run", "runv2", "start_run", "start_run/?wait_seconds=5"].into_iter().enumerate() {
+        let path = format!(
+            "/wf/{workflow}/{}",
+            if call.contains('?') { call.to_owned() } else { format!("{call}/") }
+        );
+        twice(&app, &path, &run_body("hi"), call).await;
+        assert_eq!(count(&app, "/run/").await, n + 1, "{call}");
+    }
+    let batch = json!({"rows": [{"x": "hi"}]});
+    let batch = id_of(&twice(&app, &format!("/wf/{workflow}/start_batch_run/"), &batch, "batch").await);
+    app.run_until(&batch, "COMPLETED").await;
+    let run = id_of(&app.run(&workflow, &run_body("hi")).await);
+    let before = count(&app, "/run/?parent_only=false&page_size=100").await;
+    twice(&app, &format!("/run/{run}/rerun/"), &json!({}), "rerun").await;
+    assert_eq!(count(&app, "/run/?parent_only=false&page_size=100").await, before + 1);
+    let document = app.get(&format!("/wf/{workflow}/export/")).await.ok();
+    let before = count(&app, "/wf/").await;
+    twice(&app, "/wf/import/", &document, "import").await;
+    assert_eq!(count(&app, "/wf/").await, before + 1);
+    let part = json!({"node_id": "a", "initial_inputs": {"input_node": {"x": "hi"}}});
+    twice(&app, &format!("/wf/{workflow}/run_partial/"), &part, "partial").await;
+}
+
+async fn a_decision_counts_once(app: App) {
+    let run = app.start_to_pause(&gated("gated")).await;
+    let path = format!("/wf/process_pause_action/{run}/");
+    let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
+    twice(&app, &path, &decision, "approve").await;
+    app.run_until(&run, "COMPLETED").await;
+    twice_again(&app, &path, &decision, "approve").await;
+
+    let failing = app.create_and_run(&after_input("failing", failing("p")), &run_body("hi")).await;
+    twice(&app, &format!("/run/{}/retry/", id_of(&failing)), &json!({}), "retry").await;
+    let run = app.start_to_pause(&gated("gated")).await;
+    twice(&app, &format!("/wf/cancel_workflow/{run}/"), &json!({}), "cancel").await;
+    // Without the key, it has ended.
+    app.post(&format!("/wf/cancel_workflow/{run}/"), &json!({})).await.problem(400);
+}
+
+/// The answer of a request that was carried out before.
+async fn twice_again(app: &App, path: &str, body: &Value, key: &str) -> Answer {
+    let again = keyed(app, path, body, key).await;
+    assert_eq!((again.status, again.headers["idempotency-replayed"].as_bytes()), (200, &b"true"[..]));
+    again
+}
+
+async fn a_key_belongs_to_one_request(app: App) {
+    let id = id_of(&twice(&app, "/wf/", &plain("plain"), "k").await);
+    keyed(&app, "/wf/", &plain("other"), "k").await.problem(422);
+    keyed(&app, &format!("/wf/{id}/duplicate/"), &plain("plain"), "k").await.problem(422);
+    keyed(&app, "/wf/?x=1", &plain("plain"), "k").await.problem(422);
+    assert_eq!(count(&app, "/wf/").await, 1);
+}
+
+async fn what_is_being_carried_out_is_not_begun_again(app: App) {
+    let endless = app.create(&after_input("endless", never_ending("p"))).await;
+    let path = format!("/wf/{endless}/start_run/?wait_seconds=3");
+    let body = run_body("hi");
+    let second = async {
+        eventually("the run to begin", async || (count(&app, "/run/").await == 1).then_some(())).await;
+        keyed(&app, &path, &body, "k").await
+    };
+    let (first, second) = join(keyed(&app, &path, &body, "k"), second).await;
+    second.problem(409);
+    assert_eq!(first.status, 202);
+    assert_eq!(count(&app, "/run/").await, 1);
+}
+
+async fn who_goes_away_and_comes_back_begins_nothing_anew(app: App) {
+    let endless = app.create(&after_input("endless", never_ending("p"))).await;
+    let path = format!("/wf/{endless}/start_run/?wait_seconds=2");
+    let body = run_body("hi");
+    let begun = eventually("the run to begin", async || (count(&app, "/run/").await == 1).then_some(()));
+    // The first asker is gone as soon as the run has begun.
+    tokio::select! {
+        _ = keyed(&app, &path, &body, "k") => panic!("it was answered early"),
+        () = begun => {}
+    }
+    keyed(&app, &path, &body, "k").await.problem(409);
+    let answer = eventually("the first request to end", async || {
+        let answer = keyed(&app, &path, &body, "k").await;
+        (answer.status != 409).then_some(answer)
+    })
+    .await;
+    assert_eq!((answer.status, answer.headers["idempotency-replayed"].as_bytes()), (202, &b"true"[..]));
+    assert_eq!(count(&app, "/run/").await, 1);
+}
+
+async fn an_answer_survives_a_crash(mut app: App) {
+    let first = keyed(&app, "/wf/", &plain("plain"), "k").await;
+    app.crash_and_restart().await;
+    assert_eq!(twice_again(&app, "/wf/", &plain("plain"), "k").await.text, first.text);
+}
+
+async fn a_run_that_was_waited_for_is_found_again(mut app: App) {
+    let slow = app.create(&after_input("slow", slow("p"))).await;
+    let (path, body) = (format!("/wf/{slow}/runv2/"), run_body("hi"));
+    let base = app.base().to_owned();
+    let lost = tokio::spawn({
+        let (path, body) = (path.clone(), body.clone());
+        async move {
+            let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+            http.post(format!("{base}{path}")).header("idempotency-key", "k").json(&body).send().await
+        }
+    });
+    eventually("the run to begin", async || (count(&app, "/run/").await == 1).then_some(())).await;
+    app.crash_and_restart().await;
+    assert!(lost.await.expect("a task").is_err(), "it had no answer");
+    let found = keyed(&app, &path, &body, "k").await.ok();
+    assert_eq!(found["status"], "COMPLETED");
+    assert_eq!(app.get("/run/").await.ok()[0]["id"], found["id"]);
+    assert_eq!(count(&app, "/run/").await, 1);
+    assert_eq!(twice_again(&app, &path, &body, "k").await.json(), found);
+}
+
+async fn what_failed_can_be_sent_again(app: App) {
+    keyed(&app, "/wf/", &json!({"name": 3}), "k").await.problem(422);
+    twice(&app, "/wf/", &plain("plain"), "k").await;
+    keyed(&app, "/wf/nope/run/", &json!({}), "j").await.problem(404);
+    let failing = app.create(&after_input("failing", failing("p"))).await;
+    for _ in 0..2 {
+        keyed(&app, &format!("/wf/{failing}/run/"), &run_body("hi"), "f").await.problem(424);
+        assert_eq!(count(&app, "/run/").await, 1, "the run that failed is told of again");
+    }
+}
+
+async fn what_is_no_key_is_refused(app: App) {
+    for key in ["", "a b", &"x".repeat(256)] {
+        keyed(&app, "/wf/", &plain("plain"), key).await.problem(400);
+    }
+    let two = [("idempotency-key", "a".to_owned()), ("idempotency-key", "b".to_owned())];
+    app.with_headers(Method::POST, "/wf/", &two, Some(&plain("plain"))).await.problem(400);
+    // Elsewhere it means nothing.
+    app.with_header(Method::GET, "/wf/", "idempotency-key", "a b").await.ok();
+}
+
+async fn a_form_is_known_by_what_is_in_it(app: App) {
+    let workflow = app.create(&plain("plain")).await;
+    // Each form has a boundary of its own.
+    let files = |content: &'static str, name: &'static str| {
+        let form = Form::new().text("workflow_id", workflow.clone()).text("node_id", "input_node");
+        form.part("files", Part::text(content).file_name(name))
+    };
+    let upload = async |form, key| app.keyed_form("/wf/upload_test_files/", form, key).await;
+    let first = upload(files("one", "a.txt"), "files").await;
+    let again = upload(files("one", "a.txt"), "files").await;
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(first.ok(), again.ok());
+    for other in [files("two", "a.txt"), files("one", "b.txt"), files("one", "a.txt").text("more", "x")] {
+        let problem = upload(other, "files").await.problem(422);
+        assert_eq!(problem["type"], "/problems/key-reused");
+    }
+    let rows = |content: &'static str| Form::new().part("file", Part::text(content).file_name("rows.csv"));
+    let dataset = async |form, key| app.keyed_form("/ds/?name=rows", form, key).await;
+    let first = dataset(rows("x\n1\n"), "rows").await.ok();
+    assert_eq!(dataset(rows("x\n1\n"), "rows").await.ok(), first);
+    dataset(rows("x\n2\n"), "rows").await.problem(422);
+    assert_eq!(count(&app, "/ds/").await, 1);
+    let batch = async |form| app.keyed_form(&format!("/wf/{workflow}/start_batch_run/"), form, "batch").await;
+    let first = id_of(&batch(rows("x\n1\n")).await.ok());
+    assert_eq!(id_of(&batch(rows("x\n1\n")).await.ok()), first);
+    batch(rows("x\n1\n2\n")).await.problem(422);
+}
+
+async fn a_failed_run_that_is_told_again_is_told_as_such(app: App) {
+    let workflow = app.create(&after_input("failing", failing("p"))).await;
+    let path = format!("/wf/{workflow}/run/");
+    let first = keyed(&app, &path, &run_body("hi"), "k").await;
+    assert!(!first.headers.contains_key("idempotency-replayed"));
+    let run = first.problem(424)["run_id"].clone();
+    let second = keyed(&app, &path, &run_body("hi"), "k").await;
+    assert_eq!(second.headers["idempotency-replayed"], "true");
+    assert_eq!(second.problem(424)["run_id"], run);
+    assert_eq!(count(&app, "/run/").await, 1);
+}
+
+async fn the_cancel_of_a_batch_is_kept_with_it(mut app: App) {
+    let id = app.create(&gated("gated")).await;
+    let rows = json!({"rows": [{"x": "a"}, {"x": "b"}]});
+    let batch = id_of(&app.post(&format!("/wf/{id}/start_batch_run/"), &rows).await.ok());
+    let both_wait = async || (app.read_run(&batch).await["batch"]["paused"] == 2).then_some(());
+    eventually("the rows to wait", both_wait).await;
+    app.terminate().await;
+    app.set_env("FAILPOINTS", Some("append_after=1*return(abort)"));
+    app.boot().await;
+    let path = format!("/wf/cancel_workflow/{batch}/");
+    assert!(app.attempt_once(&path, "k", &json!({})).await.is_none(), "it had no answer");
+    app.set_env("FAILPOINTS", None);
+    app.revive().await;
+    let answer = twice_again(&app, &path, &json!({}), "k").await.json();
+    assert_eq!((&answer["id"], &answer["status"]), (&json!(batch), &json!("CANCELED")));
+    assert_eq!(answer["batch"]["total"], 2);
+    app.post(&path, &json!({})).await.problem(400);
+}

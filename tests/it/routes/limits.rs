@@ -1,0 +1,171 @@
+//! What one run may take up, and what one answer: beyond it there is a sentence, never a server that can't go on.
+
+use serde_json::{Map, Value, json};
+
+use crate::support::app::{App, id_of, on_both_databases, task};
+use crate::support::database::Backend;
+use crate::support::definitions::*;
+
+on_both_databases!(
+    a_list_stands_for_no_object,
+    outputs_that_nest_too_deep_fail_their_node,
+    a_list_that_is_too_large_says_so,
+    a_part_that_takes_too_long_is_given_up,
+);
+
+/// input → m0 → m1 → …: each merge wraps what the one before it gave.
+fn merges(count: usize) -> Value {
+    let ids: Vec<String> = (0..count).map(|n| format!("m{n}")).collect();
+    let links = ["input_node"].into_iter().chain(ids.iter().map(String::as_str)).collect::<Vec<_>>();
+    workflow("merges", ids.iter().map(|id| merge(id)).chain([input()]).collect(), chain(&links))
+}
+
+async fn outputs_that_nest_too_deep_fail_their_node(app: App) {
+    let run = id_of(&app.create_and_run(&merges(120), &run_body("hi")).await);
+    let run = app.read_run(&run).await;
+    assert_eq!(run["status"], "FAILED");
+    let failed = task(&run, "m99");
+    assert_eq!(task(&run, "m98")["status"], "COMPLETED");
+    assert!(failed["error"].as_str().is_some_and(|error| error.contains("nested 101 deep")), "{failed}");
+    assert_eq!(app.get(&format!("/run/{}/timeline/", id_of(&run))).await.status, 200);
+    assert_eq!(app.get("/run/").await.ok().as_array().map(Vec::len), Some(1));
+}
+
+async fn a_list_that_is_too_large_says_so(app: App) {
+    let workflow = app.create(&merges(7)).await;
+    let large = json!({"initial_inputs": {"input_node": {"x": "x".repeat(5 << 20)}}});
+    for _ in 0..2 {
+        let run = app.start_run(&workflow, &large).await;
+        app.run_until(&run, "COMPLETED").await;
+    }
+    let refused = app.get("/run/?page_size=2").await.problem(422);
+    assert_eq!(refused["errors"][0]["pointer"], "/page_size", "{refused}");
+    assert_eq!(app.get("/run/?page_size=1").await.ok().as_array().map(Vec::len), Some(1));
+}
+
+async fn a_part_that_takes_too_long_is_given_up(mut app: App) {
+    app.terminate().await;
+    app.set_env("SLUICE_MAX_RUN_WAIT_SECONDS", Some("1"));
+    app.boot().await;
+    let workflow = app.create(&after_input("endless", never_ending("p"))).await;
+    let part = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}});
+    let given_up = app.post(&format!("/wf/{workflow}/run_partial/"), &part).await.problem(400);
+    assert!(given_up["detail"].as_str().is_some_and(|detail| detail.contains("1s")), "{given_up}");
+}
+
+/// A loop over a loop that pass on all that they are given.
+fn loops() -> Value {
+    let round = |times| json!({"num_iterations": times});
+    let bare = |id, kind| node(id, kind, json!({}));
+    let nodes = vec![
+        input(),
+        node("outer", "ForLoopNode", round(1_000)),
+        inside(bare("outer_in", "InputNode"), "outer"),
+        inside(node("inner", "ForLoopNode", round(1_000)), "outer"),
+        inside(bare("outer_out", "OutputNode"), "outer"),
+        inside(bare("inner_in", "InputNode"), "inner"),
+        inside(bare("inner_out", "OutputNode"), "inner"),
+    ];
+    let links = [
+        chain(&["input_node", "outer"]),
+        chain(&["outer_in", "inner", "outer_out"]),
+        chain(&["inner_in", "inner_out"]),
+    ];
+    workflow("loops", nodes, links.concat())
+}
+
+#[tokio::test]
+async fn loops_of_tiny_values_stay_small() {
+    let app = App::start(Backend::Sqlite).await;
+    let run = app.create_and_run(&loops(), &json!({})).await;
+    assert_eq!(run["status"], "FAILED", "{}", run["message"]);
+    let said = task(&app.read_run(&id_of(&run)).await, "outer")["error"].clone();
+    assert!(said.as_str().is_some_and(|error| error.contains("inner")), "{said}");
+}
+
+#[tokio::test]
+async fn nodes_and_pages_are_settings() {
+    let mut app = App::start(Backend::Sqlite).await;
+    let large = app.create(&merges(3)).await;
+    for n in 0..3 {
+        app.create(&plain(&format!("small {n}"))).await;
+    }
+    app.terminate().await;
+    app.set_env("SLUICE_MAX_DEFINITION_NODES", Some("3"));
+    app.set_env("SLUICE_MAX_PAGE_SIZE", Some("2"));
+    app.boot().await;
+    let refused = app.post("/wf/", &merges(3)).await.problem(422);
+    assert_eq!(refused["errors"][0]["code"], "too_many_nodes", "{refused}");
+    assert!(
+        refused["errors"][0]["detail"].as_str().is_some_and(|text| text.contains("at most 3 ")),
+        "{refused}"
+    );
+    let import = app.post("/wf/import/", &merges(3)).await.problem(422);
+    assert_eq!(import["errors"][0]["code"], "too_many_nodes", "{import}");
+    let judged = app.post("/wf/validate/", &merges(3)).await.ok();
+    assert_eq!(
+        (&judged["valid"], &judged["diagnostics"][0]["code"]),
+        (&json!(false), &json!("too_many_nodes"))
+    );
+    app.create(&merges(2)).await;
+    // What is there already stays what it is.
+    assert_eq!(app.run(&large, &run_body("hi")).await["status"], "COMPLETED");
+
+    assert_eq!(app.get("/wf/").await.ok().as_array().map(Vec::len), Some(2));
+    let page = app.get("/wf/?page_size=3").await.problem(422);
+    assert_eq!(
+        (&page["errors"][0]["pointer"], &page["errors"][0]["code"]),
+        (&json!("/page_size"), &json!("range"))
+    );
+    let document = app.get("/openapi.json").await.ok();
+    assert_eq!(document["components"]["schemas"]["WorkflowDefinition"]["properties"]["nodes"]["maxItems"], 3);
+    let parameters = document["paths"]["/wf/"]["get"]["parameters"].as_array().expect("parameters");
+    let page_size = parameters.iter().find(|one| one["name"] == "page_size").expect("page_size");
+    assert_eq!((&page_size["schema"]["maximum"], &page_size["schema"]["default"]), (&json!(2), &json!(2)));
+    let told = document["info"]["description"].as_str().expect("a text");
+    assert!(told.contains("| nodes of a definition | 3 | 422 | `--max-definition-nodes` |"), "{told}");
+}
+
+#[tokio::test]
+async fn only_batches_have_output_files() {
+    let app = App::start(Backend::Sqlite).await;
+    let workflow = app.create(&plain("plain")).await;
+    app.post(&format!("/wf/{workflow}/start_run/?run_type=batch"), &run_body("hi")).await.ok();
+    assert_eq!(app.get("/of/").await.ok(), json!([]));
+}
+
+#[tokio::test]
+async fn a_list_is_no_object() {
+    let app = App::start(Backend::Sqlite).await;
+    let refused = app.post("/wf/", &json!(["a name", "a description"])).await;
+    assert_eq!(refused.pointers(), [""]);
+    let workflow = app.create(&plain("plain")).await;
+    let inputs: Map<String, Value> = Map::from_iter([("input_node".to_owned(), json!({"x": "hi"}))]);
+    app.post(&format!("/wf/{workflow}/start_run/"), &json!([inputs])).await.problem(422);
+}
+
+/// What serde derives would take the members of a struct as a list, in their order.
+async fn a_list_stands_for_no_object(app: App) {
+    let node = json!(["a", "a", null, "InputNode", {}]);
+    let good = plain("plain")["definition"].clone();
+    for (pointer, bad) in [
+        ("/definition/nodes/0", json!({"nodes": [node], "links": []})),
+        ("/definition/links/0", json!({"nodes": good["nodes"], "links": [["input_node", "output_node"]]})),
+        ("/definition", json!([good["nodes"], []])),
+    ] {
+        let body = json!({"name": "listed", "definition": bad});
+        assert_eq!(app.post("/wf/", &body).await.pointers(), [pointer]);
+        let found = app.post("/wf/validate/", &body).await.ok();
+        assert_eq!(
+            (&found["valid"], &found["diagnostics"][0]["pointer"]),
+            (&json!(false), &json!(pointer)),
+            "{found}"
+        );
+        app.post("/wf/import/", &body).await.problem(422);
+    }
+    let mut document =
+        app.get(&format!("/wf/{}/export/?versions=true", app.create(&plain("plain")).await)).await.ok();
+    document["versions"] = json!([[1, "plain", null, good, null, null, "2026-01-01T00:00:00Z"]]);
+    app.post("/wf/import/", &document).await.problem(422);
+    assert_eq!(app.get("/wf/").await.ok().as_array().expect("a list").len(), 1);
+}

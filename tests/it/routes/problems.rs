@@ -1,0 +1,130 @@
+//! What the server says when it can't do what was asked.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::app::{App, on_both_databases};
+use crate::support::database::Backend;
+use crate::support::definitions::*;
+
+on_both_databases!(
+    unknown_paths_and_wrong_methods,
+    bodies_that_are_no_json,
+    bodies_of_the_wrong_shape_say_everything_at_once,
+    one_type_a_kind_of_problem,
+    a_problem_names_its_request,
+);
+
+async fn unknown_paths_and_wrong_methods(app: App) {
+    for path in ["/nope", "/api/nope/", "/wf/a/b/c/d", "/%ff", "/api", "//wf//"] {
+        app.get(path).await.problem(404);
+    }
+    for (method, path) in [
+        (Method::DELETE, "/wf/"),
+        (Method::POST, "/wf/x/"),
+        (Method::GET, "/wf/x/run/"),
+        (Method::PUT, "/node/supported_types/"),
+        (Method::POST, "/run/"),
+        (Method::POST, "/api/healthz"),
+    ] {
+        let answer = app.call(method, path).await;
+        if path == "/api/healthz" {
+            assert!([404, 405].contains(&answer.status), "{}", answer.status);
+            continue;
+        }
+        let allow = answer.headers.get("allow").map(|v| v.to_str().expect("a text").to_owned());
+        assert!(allow.is_some_and(|methods| !methods.is_empty()), "{path}: a 405 names what is allowed");
+        answer.problem(405);
+    }
+}
+
+async fn bodies_that_are_no_json(app: App) {
+    let json = "application/json";
+    for body in ["", "{", "nonsense", "{\"name\": \"x\"", "{\"name\": \"x\"} trailing", "\u{feff}{}"] {
+        let answer = app.raw(Method::POST, "/wf/", json, body).await;
+        let status = answer.status;
+        assert!([400, 422].contains(&status), "{body:?}: {status} {}", answer.text);
+        answer.problem(status);
+    }
+    let broken = app.raw(Method::POST, "/wf/", json, vec![b'"', 0xff, b'"']).await;
+    assert!([400, 422].contains(&broken.status), "{}", broken.text);
+    for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
+        app.raw(Method::POST, "/wf/", kind, r#"{"name": "x"}"#).await.problem(415);
+    }
+    app.raw(Method::POST, "/wf/", "application/json; charset=utf-8", r#"{"name": "x"}"#).await.ok();
+    app.raw(Method::POST, "/wf/", "application/problem+json", r#"{"name": "y"}"#).await;
+}
+
+async fn bodies_of_the_wrong_shape_say_everything_at_once(app: App) {
+    let one = json!({"id": "a"});
+    let cases = [
+        (json!({}), vec!["/name"]),
+        (json!({"name": 3}), vec!["/name"]),
+        (
+            json!({"definition": {"nodes": [one], "links": []}}),
+            vec!["/definition/nodes/0/node_type", "/name"],
+        ),
+        (
+            json!({"name": "x", "description": 1, "definition": {"nodes": "no", "links": [], "spur_type": "zebra"}}),
+            vec!["/definition/nodes", "/definition/spur_type", "/description"],
+        ),
+        (
+            json!({"name": "x", "definition": {"nodes": [input()], "links": [{"source_id": "a"}, {"target_id": 3}]}}),
+            vec![
+                "/definition/links/0/target_id",
+                "/definition/links/1/source_id",
+                "/definition/links/1/target_id",
+            ],
+        ),
+        (
+            json!({"name": "x", "definition": {"nodes": [
+                {"id": "a", "node_type": "InputNode", "config": [], "coordinates": {"x": "left", "y": 0}}], "links": []}}),
+            vec!["/definition/nodes/0/config", "/definition/nodes/0/coordinates/x"],
+        ),
+        (json!({"name": "x", "definition": {}}), vec!["/definition/links", "/definition/nodes"]),
+    ];
+    for (body, wanted) in cases {
+        let mut found = app.post("/wf/", &body).await.pointers();
+        found.sort();
+        assert_eq!(found, wanted, "{body}");
+    }
+    for body in ["[]", "3", "null", "\"text\""] {
+        app.raw(Method::POST, "/wf/", "application/json", body).await.problem(422);
+    }
+}
+
+async fn one_type_a_kind_of_problem(app: App) {
+    let kind = |problem: serde_json::Value| problem["type"].as_str().expect("a type").to_owned();
+    let missing = kind(app.get("/wf/nope/").await.problem(404));
+    let path = kind(app.get("/nope").await.problem(404));
+    let shape = kind(app.post("/wf/", &json!({})).await.problem(422));
+    let media = kind(app.raw(Method::POST, "/wf/", "text/plain", "x").await.problem(415));
+    let again = kind(app.get("/wf/nope/versions/").await.problem(404));
+    assert_eq!(missing, again);
+    assert_ne!(missing, path, "no such thing, no such place");
+    for other in [&missing, &path, &media] {
+        assert_ne!(&shape, other);
+    }
+}
+
+async fn a_problem_names_its_request(app: App) {
+    let answer = app.get("/api/wf/nope/").await;
+    let request_id = answer.headers["x-request-id"].to_str().expect("a text header").to_owned();
+    let problem = answer.problem(404);
+    assert_eq!(problem["instance"], format!("urn:uuid:{request_id}"));
+    assert!(problem["detail"].as_str().expect("a sentence").ends_with('.'), "{problem}");
+}
+
+/// A small limit, and a body that is written before the server can answer: a client that is still writing when
+/// the connection closes may never read the answer.
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused() {
+    let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_BODY_BYTES", "1000")]).await;
+    let with_length = |length: usize| {
+        let rest = json!({"name": "x", "description": ""}).to_string().len();
+        json!({"name": "x", "description": "d".repeat(length - rest)})
+    };
+    app.post("/wf/", &with_length(1001)).await.problem(413);
+    assert_eq!(app.get("/wf/").await.ok(), json!([]));
+    app.post("/wf/", &with_length(1000)).await.ok();
+}

@@ -1,0 +1,335 @@
+//! Following runs and pauses as they go.
+
+use futures_util::future::{join, join_all};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::{App, eventually, id_of, on_both_databases};
+use crate::support::database::Backend;
+use crate::support::definitions::*;
+use crate::support::sse::{Message, Stream};
+
+on_both_databases!(
+    the_stream_is_the_log,
+    a_stream_goes_on_behind_any_event,
+    a_stream_stays_open_over_a_pause,
+    a_stream_goes_on_after_a_crash,
+    many_follow_one_run,
+    a_retried_run_can_be_followed_again,
+    a_canceled_run_ends_its_stream,
+    a_stream_that_cannot_be_given_is_a_problem,
+    pauses_of_all_runs_can_be_followed,
+    pause_events_survive_a_crash,
+    pause_events_that_are_deleted_stop_nobody,
+);
+
+fn path(run: &str) -> String {
+    format!("/run/{run}/events/")
+}
+
+fn types(messages: &[Message]) -> Vec<&str> {
+    messages.iter().map(|message| message.event.as_str()).collect()
+}
+
+fn check_numbers(messages: &[Message], first: u64) {
+    for (number, message) in (first..).zip(messages) {
+        assert_eq!((message.id, &message.data["sequence"]), (number, &json!(number)), "{messages:#?}");
+        assert_eq!(message.data["type"], message.event);
+    }
+}
+
+async fn the_stream_is_the_log(app: App) {
+    let run = app.create_and_run(&after_input("w", python("p", "return {'out': 7}")), &run_body("hi")).await;
+    let all = Stream::open(&app, &path(&id_of(&run)), None).await.rest().await;
+    check_numbers(&all, 0);
+    let wanted =
+        ["run_started", "task_completed", "task_queued", "task_started", "task_completed", "run_completed"];
+    assert_eq!(types(&all), wanted);
+    assert_eq!(all[0].data["inputs"], json!({"input_node": {"x": "hi"}}));
+    assert_eq!(
+        (&all[1].data["node_id"], &all[1].data["output"]),
+        (&json!("input_node"), &json!({"x": "hi"}))
+    );
+    assert_eq!((&all[3].data["node_id"], &all[3].data["attempt"]), (&json!("p"), &json!(1)));
+    assert_eq!(all[4].data["output"], json!({"out": 7}));
+    assert_eq!(all[5].data["time"], run["end_time"]);
+    assert!(all.iter().all(|message| message.data["run_id"] == run["id"]));
+}
+
+async fn a_stream_goes_on_behind_any_event(app: App) {
+    let run = id_of(&app.create_and_run(&plain("w"), &run_body("hi")).await);
+    let all = Stream::open(&app, &path(&run), None).await.rest().await;
+    let end = all.len() - 1;
+    for last in 0..end {
+        let rest = Stream::open(&app, &path(&run), Some(last as u64)).await.rest().await;
+        assert_eq!(rest, all[last + 1..], "behind {last}");
+    }
+    // There is nothing to come back for.
+    assert_eq!(app.stream(&path(&run), Some(end as u64)).await.status(), 204);
+}
+
+async fn a_stream_stays_open_over_a_pause(app: App) {
+    let workflow = app.create(&gated("gated")).await;
+    let run = app.start_run(&workflow, &run_body("hi")).await;
+    let mut stream = Stream::open(&app, &path(&run), None).await;
+    let mut all = stream.until("run_paused").await;
+    let opened = all.iter().find(|message| message.event == "pause_opened").expect("a pause");
+    assert_eq!((&opened.data["node_id"], &opened.data["message"]), (&json!("gate"), &json!("please look")));
+    app.approve(&run).await;
+    all.extend(stream.rest().await);
+    check_numbers(&all, 0);
+    let decided = all.iter().find(|message| message.event == "pause_decided").expect("a decision");
+    assert_eq!((&decided.data["action"], &decided.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
+    assert_eq!(all.last().expect("an end").event, "run_completed");
+}
+
+async fn a_stream_goes_on_after_a_crash(mut app: App) {
+    let nodes = ["a", "b", "c", "d"].map(slow).into_iter().chain([input()]).collect();
+    let workflow = app.create(&workflow("w", nodes, chain(&["input_node", "a", "b", "c", "d"]))).await;
+    let run = app.start_run(&workflow, &run_body("hi")).await;
+    let mut stream = Stream::open(&app, &path(&run), None).await;
+    let mut all = stream.until("task_started").await;
+    app.kill9().await;
+    while let Some(message) = stream.next().await {
+        all.push(message);
+    }
+    app.boot().await;
+    let last = all.last().map(|message| message.id);
+    all.extend(Stream::open(&app, &path(&run), last).await.rest().await);
+    check_numbers(&all, 0);
+    assert_eq!(all.last().expect("an end").event, "run_completed");
+    assert_eq!(
+        Stream::open(&app, &path(&run), None).await.rest().await,
+        all,
+        "what was told is what is kept"
+    );
+}
+
+async fn many_follow_one_run(app: App) {
+    let nodes = ["a", "b", "c"].map(slow).into_iter().chain([input()]).collect();
+    let workflow = app.create(&workflow("w", nodes, chain(&["input_node", "a", "b", "c"]))).await;
+    let run = app.start_run(&workflow, &run_body("hi")).await;
+    let streams =
+        join_all((0..40).map(|_| async { Stream::open(&app, &path(&run), None).await.rest().await })).await;
+    for stream in &streams {
+        check_numbers(stream, 0);
+        assert_eq!(stream, &streams[0]);
+    }
+    assert_eq!(streams[0].last().expect("an end").event, "run_completed");
+}
+
+async fn a_retried_run_can_be_followed_again(app: App) {
+    let run = id_of(&app.create_and_run(&after_input("w", failing("p")), &run_body("hi")).await);
+    let first = Stream::open(&app, &path(&run), None).await.rest().await;
+    assert_eq!(first.last().expect("an end").event, "run_failed");
+    app.post(&format!("/run/{run}/retry/"), &json!({})).await.ok();
+    let second = Stream::open(&app, &path(&run), first.last().map(|message| message.id)).await.rest().await;
+    check_numbers(&second, first.len() as u64);
+    assert_eq!(types(&second), ["run_retried", "task_queued", "task_started", "task_failed", "run_failed"]);
+}
+
+async fn a_canceled_run_ends_its_stream(app: App) {
+    let workflow = app.create(&after_input("w", never_ending("p"))).await;
+    let run = app.start_run(&workflow, &run_body("hi")).await;
+    let mut stream = Stream::open(&app, &path(&run), None).await;
+    stream.until("task_started").await;
+    app.post(&format!("/wf/cancel_workflow/{run}/"), &json!({})).await.ok();
+    assert_eq!(types(&stream.rest().await), ["run_canceled"]);
+    // Deleting the workflow cancels what still runs, and so ends its streams.
+    let run = app.start_run(&workflow, &run_body("hi")).await;
+    let mut stream = Stream::open(&app, &path(&run), None).await;
+    stream.until("task_started").await;
+    app.delete(&format!("/wf/{workflow}/")).await.expect(204);
+    assert_eq!(types(&stream.rest().await), ["run_canceled"]);
+}
+
+async fn a_stream_that_cannot_be_given_is_a_problem(app: App) {
+    let run = id_of(&app.create_and_run(&plain("w"), &run_body("hi")).await);
+    let length = Stream::open(&app, &path(&run), None).await.rest().await.len();
+    let beyond = app.with_header(Method::GET, &path(&run), "last-event-id", &length.to_string()).await;
+    beyond.problem(400);
+    for bad in ["x", "-1", "1.5", "99999999999999999999"] {
+        for path in [path(&run), "/wf/paused_workflows/events/".to_owned()] {
+            let answer = app.with_header(Method::GET, &path, "last-event-id", bad).await;
+            let problem = answer.problem(400);
+            assert!(problem["detail"].as_str().expect("a detail").contains("Last-Event-ID"), "{problem}");
+        }
+    }
+    app.get("/run/019aa2b5-0b7c-7f12-8a44-91d0c2e4f602/events/").await.problem(404);
+    app.get("/run/nonsense/events/").await.problem(404);
+}
+
+const PAUSES: &str = "/wf/paused_workflows/events/";
+
+async fn pauses_of_all_runs_can_be_followed(app: App) {
+    let before = app.start_to_pause(&gated("before")).await;
+    let mut stream = Stream::open(&app, PAUSES, None).await;
+    let run = app.start_to_pause(&gated("after")).await;
+    let opened = stream.next().await.expect("an event");
+    assert_eq!((opened.event.as_str(), &opened.data["run_id"]), ("opened", &json!(run)), "begins with now");
+    assert_eq!((&opened.data["node_id"], &opened.data["message"]), (&json!("gate"), &json!("please look")));
+    assert_eq!(opened.data["workflow_id"], app.read_run(&run).await["workflow_id"]);
+    app.approve(&before).await;
+    let decided = stream.next().await.expect("an event");
+    assert_eq!((decided.event.as_str(), &decided.data["run_id"]), ("decided", &json!(before)));
+    assert_eq!((&decided.data["action"], &decided.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
+    let mut everything = Stream::open(&app, PAUSES, Some(0)).await;
+    let mut all = Vec::new();
+    for _ in 0..3 {
+        all.push(everything.next().await.expect("an event"));
+    }
+    assert_eq!(all[1..], [opened, decided]);
+    assert_eq!((all[0].event.as_str(), &all[0].data["run_id"]), ("opened", &json!(before)));
+    assert!(all.is_sorted_by(|a, b| a.id < b.id));
+}
+
+/// They go with their workflow; a client that has seen them goes on with what comes next.
+async fn pause_events_that_are_deleted_stop_nobody(app: App) {
+    let mut stream = Stream::open(&app, PAUSES, None).await;
+    let run = app.start_to_pause(&gated("gone")).await;
+    let seen = stream.next().await.expect("an event");
+    let workflow = app.read_run(&run).await["workflow_id"].as_str().expect("an id").to_owned();
+    app.delete(&format!("/wf/{workflow}/")).await.expect(204);
+    drop(stream);
+    let mut stream = Stream::open(&app, PAUSES, Some(seen.id)).await;
+    let run = app.start_to_pause(&gated("next")).await;
+    let next = stream.next().await.expect("an event");
+    assert_eq!((next.event.as_str(), &next.data["run_id"]), ("opened", &json!(run)));
+    assert!(next.id > seen.id);
+}
+
+async fn pause_events_survive_a_crash(mut app: App) {
+    let mut stream = Stream::open(&app, PAUSES, None).await;
+    let run = app.start_to_pause(&gated("gated")).await;
+    let opened = stream.next().await.expect("an event");
+    app.approve(&run).await;
+    app.crash_and_restart().await;
+    let mut stream = Stream::open(&app, PAUSES, Some(opened.id)).await;
+    let decided = stream.next().await.expect("an event");
+    assert_eq!((decided.event.as_str(), &decided.data["run_id"]), ("decided", &json!(run)));
+}
+
+#[tokio::test]
+async fn streams_are_bounded_and_end_when_the_server_stops() {
+    let mut app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_EVENT_STREAMS", "2")]).await;
+    let run = app.start_to_pause(&gated("gated")).await;
+    let mut first = Stream::open(&app, &path(&run), None).await;
+    let second = Stream::open(&app, PAUSES, None).await;
+    let refused = app.get(&path(&run)).await;
+    assert!(refused.headers.contains_key("retry-after"));
+    refused.problem(429);
+    drop(second);
+    first.until("run_paused").await;
+    eventually("the place of the closed stream", async || {
+        let response = app.stream(&path(&run), None).await;
+        (response.status() == 200).then_some(())
+    })
+    .await;
+    app.terminate().await;
+    assert_eq!(first.rest().await, []);
+}
+
+fn waiting(workflow: &str, call: &str, seconds: &str) -> String {
+    format!("/wf/{workflow}/{call}/?wait_seconds={seconds}")
+}
+
+#[tokio::test]
+async fn a_start_can_wait() {
+    let app = App::start(Backend::Sqlite).await;
+    let quick = app.create(&plain("quick")).await;
+    let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
+    let fails = app.create(&after_input("fails", failing("p"))).await;
+    let gated = app.create(&gated("gated")).await;
+    let body = run_body("hi");
+    let done = app.post(&waiting(&quick, "start_run", "30"), &body).await.ok();
+    assert_eq!(done["status"], "COMPLETED");
+    assert_eq!(app.post(&waiting(&quick, "run", "30"), &body).await.ok()["output_node"], json!({"out": "2"}));
+    let failed = app.post(&waiting(&fails, "start_run", "30"), &body).await.ok();
+    assert_eq!(failed["status"], "FAILED");
+    app.post(&waiting(&fails, "run", "30"), &body).await.problem(424);
+    for call in ["start_run", "run", "runv2"] {
+        for (workflow, seconds, status) in
+            [(&stuck, "0.05", "RUNNING"), (&stuck, "0", ""), (&gated, "30", "PAUSED")]
+        {
+            let answer = app.post(&waiting(workflow, call, seconds), &body).await;
+            let place =
+                answer.headers.get("location").map(|place| place.to_str().expect("a text").to_owned());
+            let run = answer.expect(202);
+            assert_eq!(place, Some(format!("/run/{}/", id_of(&run))));
+            assert!(
+                run["status"] == status || (status.is_empty() && run["status"] != "COMPLETED"),
+                "{call}: {run:#}"
+            );
+        }
+        for bad in ["-1", "x", "3601", "nan", "inf"] {
+            assert_eq!(app.post(&waiting(&quick, call, bad), &body).await.pointers(), ["/wait_seconds"]);
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_timeline_says_what_happened_when() {
+    let app = App::start(Backend::Sqlite).await;
+    let nodes = vec![
+        input(),
+        node("loop", "ForLoopNode", json!({"num_iterations": 2})),
+        inside(node("loop_input", "InputNode", json!({})), "loop"),
+        inside(python("step", "return {'out': 1}"), "loop"),
+        inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+        gate("gate"),
+        titled(fixed("last", json!({"k": "v"})), "The last"),
+    ];
+    let links =
+        [chain(&["input_node", "loop", "gate", "last"]), chain(&["loop_input", "step", "loop_output"])];
+    let run = app.start_to_pause(&workflow("w", nodes, links.concat())).await;
+    app.approve(&run).await;
+    app.run_until(&run, "COMPLETED").await;
+    let timeline = app.get(&format!("/run/{run}/timeline/")).await.ok();
+    let entries = timeline.as_array().expect("a list");
+    let place = |entry: &Value| {
+        let iteration = entry["iterations"].as_array().and_then(|all| all.first().cloned());
+        (entry["node_id"].as_str().expect("a text").to_owned(), iteration.map(|i| i["iteration"].clone()))
+    };
+    let places: Vec<_> = entries.iter().map(place).collect();
+    let inner = ["loop_input", "step", "loop_output"];
+    let mut wanted = vec![("input_node".to_owned(), None), ("loop".to_owned(), None)];
+    for iteration in [0, 1] {
+        wanted.extend(inner.map(|id| (id.to_owned(), Some(json!(iteration)))));
+    }
+    wanted.extend(["gate", "last"].map(|id| (id.to_owned(), None)));
+    assert_eq!(places, wanted, "{timeline:#}");
+    assert!(entries.iter().all(|entry| entry["status"] == "COMPLETED"), "{timeline:#}");
+    let step = &entries[3];
+    assert_eq!(step["attempts"].as_array().expect("attempts").len(), 1);
+    assert!(step["queued_time"].as_str() <= step["start_time"].as_str(), "{step:#}");
+    let gate = &entries[8];
+    assert_eq!(gate["pauses"][0]["resume_user_id"], "ada", "{gate:#}");
+    assert_eq!(gate["end_time"], gate["pauses"][0]["resume_time"]);
+    assert_eq!(entries[9]["title"], "The last");
+    app.get("/run/019aa2b5-0b7c-7f12-8a44-91d0c2e4f602/timeline/").await.problem(404);
+}
+
+/// Reads a stream until it says something that is no event.
+async fn heartbeat(app: &App, path: &str) -> String {
+    let mut response = app.stream(path, None).await;
+    let mut text = String::new();
+    loop {
+        let chunk = response.chunk().await.expect("a stream that is open").expect("a stream that goes on");
+        text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
+        if let Some(comment) = text.split("\n\n").find(|block| block.starts_with(':')) {
+            return comment.to_owned();
+        }
+    }
+}
+
+#[tokio::test]
+async fn quiet_streams_are_kept_alive() {
+    let app = App::start(Backend::Sqlite).await;
+    let run = app.start_to_pause(&gated("gated")).await;
+    let begun = std::time::Instant::now();
+    let (of_run, of_pauses) = (path(&run), "/wf/paused_workflows/events/");
+    let both = join(heartbeat(&app, &of_run), heartbeat(&app, of_pauses));
+    let (run, pauses) = tokio::time::timeout(std::time::Duration::from_secs(30), both).await.expect("a beat");
+    assert_eq!((run.trim_end(), pauses.trim_end()), (":", ":"));
+    assert!(begun.elapsed() >= std::time::Duration::from_secs(14), "it beats once in 15 seconds");
+}

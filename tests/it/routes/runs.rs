@@ -1,0 +1,462 @@
+//! `/wf/{id}/run…/` and `/run/`: starting runs, what they give, and finding them again.
+
+use chrono::{DateTime, SubsecRound, Utc};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::{App, id_of, ids, on_both_databases, task};
+use crate::support::database::files_below;
+use crate::support::definitions::*;
+
+on_both_databases!(
+    run_gives_the_outputs_by_node_id,
+    runv2_gives_the_run,
+    start_run_returns_at_once,
+    a_run_without_inputs_runs,
+    outputs_and_inputs_are_keyed_by_title,
+    colliding_titles_lose_no_output,
+    titles_collide_only_where_they_meet,
+    times_are_true_to_the_millisecond,
+    a_failed_node_cancels_what_is_below_it,
+    a_kind_that_is_not_there_yet_fails_with_a_sentence,
+    a_schema_that_is_enforced_is_enforced,
+    an_output_map_reaches_any_depth,
+    an_output_without_map_passes_everything,
+    files_are_among_the_inputs,
+    data_uris_are_stored_and_replaced,
+    other_text_stays_as_it_is,
+    a_part_of_a_workflow_runs,
+    a_part_that_makes_no_sense_is_refused,
+    runs_are_listed_and_filtered,
+    child_runs_are_listed_apart,
+    a_paused_run_can_be_canceled,
+    a_running_run_can_be_canceled,
+    a_wide_workflow_runs,
+);
+
+async fn run_gives_the_outputs_by_node_id(app: App) {
+    let id = app.create(&plain("w")).await;
+    let outputs = app.post(&format!("/wf/{id}/run/"), &run_body("hi")).await.ok();
+    let wanted =
+        json!({"input_node": {"x": "hi"}, "a": {"k": "1"}, "b": {"k": "2"}, "output_node": {"out": "2"}});
+    assert_eq!(outputs, wanted);
+
+    let gated = app.create(&gated("g")).await;
+    let paused = app.post(&format!("/wf/{gated}/run/"), &run_body("hi")).await.expect(202);
+    assert_eq!(paused["status"], "PAUSED", "{paused}");
+
+    let broken = app.create(&after_input("f", failing("p"))).await;
+    let problem = app.post(&format!("/wf/{broken}/run/"), &run_body("hi")).await.problem(424);
+    let run = problem["run_id"].as_str().expect("the run's id");
+    assert_eq!(app.read_run(run).await["status"], "FAILED");
+    assert!(problem.to_string().contains("ZeroDivisionError"), "{problem}");
+    assert!(problem.to_string().contains("\"p\"") || problem.to_string().contains("`p`"), "{problem}");
+}
+
+async fn runv2_gives_the_run(app: App) {
+    let id = app.create(&plain("w")).await;
+    let run = app.post(&format!("/wf/{id}/runv2/"), &run_body("hi")).await.ok();
+    assert_eq!((&run["workflow_id"], &run["status"]), (&json!(id), &json!("COMPLETED")));
+    assert_eq!((&run["run_type"], &run["parent_run_id"]), (&json!("interactive"), &Value::Null));
+    assert_eq!(run["initial_inputs"], json!({"input_node": {"x": "hi"}}));
+    assert_eq!(run["outputs"]["output_node"], json!({"out": "2"}));
+    assert_eq!(as_floats(&run["percentage_complete"]), json!(100.0));
+    assert_eq!(run["workflow_version"]["version"], 1);
+    assert!(run["duration"].as_f64().expect("seconds") >= 0.0);
+    assert!(run["start_time"].as_str() <= run["end_time"].as_str() && run["end_time"].is_string(), "{run}");
+    assert_eq!(run["tasks"].as_array().map(Vec::len), Some(4));
+    let b = task(&run, "b");
+    assert_eq!((&b["status"], &b["inputs"]), (&json!("COMPLETED"), &json!({"a": {"k": "1"}})));
+    assert_eq!((&b["outputs"], &b["error"]), (&json!({"k": "2"}), &Value::Null));
+    assert_eq!(b["run_id"], run["id"]);
+
+    let read = app.get(&format!("/run/{}/", id_of(&run))).await.ok();
+    assert_eq!((&read["outputs"], &read["tasks"]), (&run["outputs"], &run["tasks"]));
+    assert_eq!(app.read_run(&id_of(&run)).await, read);
+}
+
+async fn start_run_returns_at_once(app: App) {
+    let id = app.create(&after_input("busy", never_ending("p"))).await;
+    let started = app.post(&format!("/wf/{id}/start_run/?run_type=batch"), &run_body("hi")).await.ok();
+    assert_eq!((&started["status"], &started["run_type"]), (&json!("PENDING"), &json!("batch")));
+    assert_eq!((&started["outputs"], &started["end_time"]), (&Value::Null, &Value::Null));
+    let run = id_of(&started);
+    let running = app.run_until(&run, "RUNNING").await;
+    assert_eq!(running["run_type"], "batch");
+    app.call(Method::POST, &format!("/wf/cancel_workflow/{run}/")).await.ok();
+}
+
+async fn a_run_without_inputs_runs(app: App) {
+    let id = app.create(&plain("w")).await;
+    for body in [json!({}), json!({"initial_inputs": null}), json!({"initial_inputs": {}})] {
+        let run = app.run(&id, &body).await;
+        assert_eq!(
+            (&run["status"], &run["outputs"]["output_node"]),
+            (&json!("COMPLETED"), &json!({"out": "2"}))
+        );
+    }
+    let path = format!("/wf/{id}/runv2/");
+    assert_eq!(app.post(&path, &json!({"initial_inputs": "no"})).await.pointers(), ["/initial_inputs"]);
+    app.post(&path, &json!({"initial_inputs": {"input_node": 3}})).await.problem(422);
+}
+
+async fn outputs_and_inputs_are_keyed_by_title(app: App) {
+    let body = workflow(
+        "titles",
+        vec![
+            titled(input(), "In"),
+            titled(fixed("a", json!({"k": 1})), "First step"),
+            titled(output(json!({"out": "First step.k"})), "Out"),
+        ],
+        chain(&["input_node", "a", "output_node"]),
+    );
+    let id = app.create(&body).await;
+    let run = app.run(&id, &run_body("hi")).await;
+    assert_eq!(run["outputs"], json!({"In": {"x": "hi"}, "First step": {"k": 1}, "Out": {"out": 1}}));
+    assert_eq!(task(&run, "a")["inputs"], json!({"In": {"x": "hi"}}));
+    assert_eq!(task(&run, "output_node")["inputs"], json!({"First step": {"k": 1}}));
+    let by_id = app.post(&format!("/wf/{id}/run/"), &run_body("hi")).await.ok();
+    assert_eq!(by_id, json!({"input_node": {"x": "hi"}, "a": {"k": 1}, "output_node": {"out": 1}}));
+}
+
+async fn colliding_titles_lose_no_output(app: App) {
+    let nodes = ["a", "b", "c"].map(|id| titled(fixed(id, json!({"from": id})), "Same"));
+    let mut all = vec![input()];
+    all.extend(nodes);
+    let links = ["a", "b", "c"].map(|id| link("input_node", id)).to_vec();
+    let run = app.create_and_run(&workflow("same", all, links), &run_body("hi")).await;
+    let wanted =
+        json!({"input_node": {"x": "hi"}, "Same": {"from": "a"}, "b": {"from": "b"}, "c": {"from": "c"}});
+    assert_eq!(run["outputs"], wanted);
+}
+
+#[expect(clippy::disallowed_methods, reason = "the clock of the client, not that of the server")]
+async fn times_are_true_to_the_millisecond(app: App) {
+    let workflow = app.create(&after_input("slow", slow("p"))).await;
+    let before = Utc::now();
+    let run = app.run_until(&app.start_run(&workflow, &run_body("hi")).await, "COMPLETED").await;
+    let after = Utc::now();
+    let time =
+        |value: &Value| value.as_str().and_then(|text| text.parse::<DateTime<Utc>>().ok()).expect("a time");
+    let slow = task(&run, "p");
+    let in_order = [
+        before.trunc_subsecs(3),
+        time(&run["start_time"]),
+        time(&slow["start_time"]),
+        time(&slow["end_time"]),
+        time(&run["end_time"]),
+        after,
+    ];
+    assert!(in_order.is_sorted(), "{in_order:?}");
+    let seconds = run["duration"].as_f64().expect("seconds");
+    let between = (in_order[4] - in_order[1]).as_seconds_f64();
+    assert!((seconds - between).abs() <= 0.001, "{seconds} is not {between}");
+}
+
+async fn a_failed_node_cancels_what_is_below_it(app: App) {
+    let body = workflow(
+        "fails",
+        vec![
+            input(),
+            failing("p"),
+            fixed("below", json!({"k": 1})),
+            fixed("side", json!({"k": "v"})),
+            fixed("side2", json!({"k": "w"})),
+            output(json!({"out": "below.k"})),
+        ],
+        vec![
+            link("input_node", "p"),
+            link("p", "below"),
+            link("below", "output_node"),
+            link("input_node", "side"),
+            link("side", "side2"),
+        ],
+    );
+    let run = app.create_and_run(&body, &run_body("hi")).await;
+    assert_eq!(run["status"], "FAILED");
+    let failed = task(&run, "p");
+    assert_eq!((&failed["status"], &failed["outputs"]), (&json!("FAILED"), &Value::Null));
+    assert!(failed["error"].as_str().expect("an error").contains("ZeroDivisionError"), "{failed}");
+    for node in ["below", "output_node"] {
+        let canceled = task(&run, node);
+        assert_eq!(
+            (&canceled["status"], &canceled["error"]),
+            (&json!("CANCELED"), &json!("Upstream failure"))
+        );
+    }
+    let wanted = json!({"input_node": {"x": "hi"}, "side": {"k": "v"}, "side2": {"k": "w"}});
+    assert_eq!(run["outputs"], wanted, "independent branches finish");
+    assert!(run["end_time"].is_string());
+}
+
+async fn a_kind_that_is_not_there_yet_fails_with_a_sentence(app: App) {
+    let jokes: Value =
+        serde_json::from_str(include_str!("../../fixtures/joke_generator.json")).expect("a fixture");
+    let run = app
+        .create_and_run(&jokes, &json!({"initial_inputs": {"input_node": {"topic": "t", "audience": "a"}}}))
+        .await;
+    assert_eq!(run["status"], "FAILED");
+    let error = task(&run, "SingleShotJoke")["error"].as_str().expect("an error").to_owned();
+    assert!(error.contains("SingleLLMCallNode") && error.len() > 30, "{error}");
+    assert_eq!(task(&run, "JokeRefiner")["status"], "CANCELED");
+}
+
+async fn a_schema_that_is_enforced_is_enforced(app: App) {
+    let mut strict = input();
+    strict["config"]["enforce_schema"] = json!(true);
+    strict["config"]["output_json_schema"] =
+        json!(r#"{"type":"object","properties":{"x":{"type":"integer"}},"required":["x"]}"#);
+    strict["config"]["output_schema"] = json!({"x": "int"});
+    let id = app.create(&workflow("strict", vec![strict.clone()], vec![])).await;
+    assert_eq!(app.run(&id, &run_body(3)).await["status"], "COMPLETED");
+    for wrong in [run_body("three"), json!({"initial_inputs": {"input_node": {}}}), json!({})] {
+        let run = app.run(&id, &wrong).await;
+        assert_eq!(run["status"], "FAILED", "{wrong}");
+        let error = task(&run, "input_node")["error"].as_str().expect("an error");
+        assert!(error.contains('x'), "the error names the field: {error}");
+    }
+
+    strict["config"]["enforce_schema"] = json!(false);
+    let id = app.create(&workflow("lax", vec![strict], vec![])).await;
+    assert_eq!(app.run(&id, &run_body("three")).await["outputs"]["input_node"], json!({"x": "three"}));
+}
+
+async fn an_output_map_reaches_any_depth(app: App) {
+    let values = json!({"k": {"l": {"m": {"n": [1, {"o": null}]}}}, "zero": 0});
+    let body = workflow(
+        "deep",
+        vec![
+            input(),
+            fixed("a", values),
+            output(json!({"four": "a.k.l.m.n", "two": "a.k.l", "node": "a", "zero": "a.zero"})),
+        ],
+        chain(&["input_node", "a", "output_node"]),
+    );
+    let run = app.create_and_run(&body, &run_body("hi")).await;
+    let wanted = json!({
+        "four": [1, {"o": null}], "two": {"m": {"n": [1, {"o": null}]}},
+        "node": {"k": {"l": {"m": {"n": [1, {"o": null}]}}}, "zero": 0}, "zero": 0
+    });
+    assert_eq!(run["outputs"]["output_node"], wanted);
+}
+
+async fn an_output_without_map_passes_everything(app: App) {
+    let body = workflow(
+        "all",
+        vec![input(), fixed("a", json!({"k": [1]})), fixed("b", json!({"k": null})), output(json!({}))],
+        vec![
+            link("input_node", "a"),
+            link("input_node", "b"),
+            link("a", "output_node"),
+            link("b", "output_node"),
+        ],
+    );
+    let run = app.create_and_run(&body, &run_body("hi")).await;
+    assert_eq!(run["outputs"]["output_node"], json!({"a": {"k": [1]}, "b": {"k": null}}));
+}
+
+async fn files_are_among_the_inputs(app: App) {
+    let id = app.create(&plain("w")).await;
+    let form = reqwest::multipart::Form::new()
+        .text("workflow_id", id.clone())
+        .text("node_id", "input_node")
+        .part("files", reqwest::multipart::Part::bytes(b"hello".to_vec()).file_name("a.txt"));
+    let paths = app.upload(form).await.ok()["input_node"].clone();
+    let mut body = run_body("hi");
+    body["files"] = json!({"input_node": paths});
+    let run = app.run(&id, &body).await;
+    assert_eq!(run["outputs"]["input_node"], json!({"x": "hi", "files": paths}));
+}
+
+async fn data_uris_are_stored_and_replaced(app: App) {
+    let id = app.create(&plain("w")).await;
+    let uri = "data:image/png;base64,iVBORw0KGgo=";
+    let nested = json!({"pictures": [uri, uri], "text": "data:text/plain;base64,aGVsbG8="});
+    let run = app.run(&id, &run_body(nested)).await;
+    let x = &run["outputs"]["input_node"]["x"];
+    let png = x["pictures"][0].as_str().expect("a path");
+    assert!(png.starts_with(&format!("run_files/{id}/")) && png.ends_with(".png"), "{png}");
+    assert_eq!(x["pictures"][1], png, "the same content is one file");
+    let txt = x["text"].as_str().expect("a path");
+    assert!(txt.starts_with(&format!("run_files/{id}/")) && txt.ends_with(".txt"), "{txt}");
+
+    let stored = files_below(&app.data_dir());
+    assert_eq!(stored.iter().filter(|f| f.contains(&id)).count(), 2, "{stored:?}");
+    let bytes = std::fs::read(app.data_dir().join(txt)).expect("the stored file");
+    assert_eq!(bytes, b"hello");
+
+    let again = app.run(&id, &run_body(uri)).await;
+    assert_eq!(again["outputs"]["input_node"]["x"], png, "named after its content");
+}
+
+async fn other_text_stays_as_it_is(app: App) {
+    let id = app.create(&plain("w")).await;
+    for text in [
+        "data: the newest figures",
+        "data:",
+        "data:,hello",
+        "data:text/plain,hello",
+        "data:text/plain;base64",
+        "data:text/plain;base64,not base64!",
+        "see data:text/plain;base64,aGVsbG8=",
+        "\u{1F389} ünïcode \n\t\"quoted\"",
+        "",
+    ] {
+        let run = app.run(&id, &run_body(text)).await;
+        assert_eq!(run["outputs"]["input_node"]["x"], text);
+    }
+    assert_eq!(files_below(&app.data_dir()).iter().filter(|f| f.contains(&id)).count(), 0);
+}
+
+async fn a_part_of_a_workflow_runs(app: App) {
+    let code = "return {'out': int(input_model.a.k) + 1}";
+    let body = workflow(
+        "part",
+        vec![input(), fixed("a", json!({"k": "1"})), python("p", code), fixed("z", json!({"k": 1}))],
+        chain(&["input_node", "a", "p", "z"]),
+    );
+    let id = app.create(&body).await;
+    let path = format!("/wf/{id}/run_partial/");
+    let given = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}, "partial_outputs": {"a": {"k": "41"}}});
+    let outputs = app.post(&path, &given).await.ok();
+    assert_eq!((&outputs["p"], &outputs["a"]), (&json!({"out": 42}), &json!({"k": "41"})));
+    assert!(outputs["z"].is_null(), "what comes after does not run: {outputs}");
+
+    let again =
+        json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}, "rerun_predecessors": true});
+    let outputs = app.post(&path, &again).await.ok();
+    assert_eq!((&outputs["p"], &outputs["a"]), (&json!({"out": 2}), &json!({"k": "1"})));
+    assert_eq!(app.get("/run/").await.ok(), json!([]), "a partial run keeps nothing");
+}
+
+async fn a_part_that_makes_no_sense_is_refused(app: App) {
+    let id = app.create(&after_input("fails", failing("p"))).await;
+    let path = format!("/wf/{id}/run_partial/");
+    let problem = app.post(&path, &json!({"node_id": "nobody"})).await.problem(400);
+    assert!(problem["detail"].as_str().expect("a sentence").contains("nobody"), "{problem}");
+    let given = json!({"node_id": "p", "partial_outputs": {"input_node": {"x": 1}}});
+    let problem = app.post(&path, &given).await.problem(400);
+    assert!(problem.to_string().contains("ZeroDivisionError"), "{problem}");
+    assert_eq!(app.post(&path, &json!({})).await.pointers(), ["/node_id"]);
+}
+
+async fn runs_are_listed_and_filtered(app: App) {
+    let id = app.create(&plain("w")).await;
+    let other = app.create(&after_input("f", failing("p"))).await;
+    let mut runs = Vec::new();
+    for _ in 0..3 {
+        runs.push(id_of(&app.run(&id, &run_body("hi")).await));
+    }
+    runs.reverse();
+    let failed = app.run(&other, &run_body("hi")).await;
+
+    let own = format!("/wf/{id}/runs/");
+    assert_eq!(ids(&app.get(&own).await.ok()), runs);
+    assert_eq!(ids(&app.get(&format!("{own}?page=2&page_size=2")).await.ok()), runs[2..]);
+    assert_eq!(ids(&app.get(&format!("{own}?status=COMPLETED")).await.ok()), runs);
+    assert_eq!(app.get(&format!("{own}?status=FAILED")).await.ok(), json!([]));
+    assert_eq!(ids(&app.get(&format!("/wf/{other}/runs/?status=FAILED")).await.ok()), [id_of(&failed)]);
+    app.get(&format!("{own}?status=SLEEPING")).await.problem(422);
+
+    let middle = app.read_run(&runs[1]).await["start_time"].as_str().expect("a time").to_owned();
+    assert_eq!(ids(&app.get(&format!("{own}?start_date={middle}")).await.ok()), runs[..2]);
+    assert_eq!(ids(&app.get(&format!("{own}?end_date={middle}")).await.ok()), runs[1..]);
+    assert_eq!(app.get(&format!("{own}?start_date=2100-01-01T00:00:00Z")).await.ok(), json!([]));
+    assert_eq!(app.get(&format!("{own}?end_date=2001-01-01T00:00:00Z")).await.ok(), json!([]));
+    app.get(&format!("{own}?start_date=yesterday")).await.problem(422);
+
+    let all = ids(&app.get("/run/").await.ok());
+    assert_eq!((all.len(), &all[0]), (4, &id_of(&failed)));
+    assert_eq!(ids(&app.get("/run/?page=2&page_size=3").await.ok()), all[3..]);
+}
+
+async fn child_runs_are_listed_apart(app: App) {
+    let id = app.create(&plain("w")).await;
+    let parent = id_of(&app.run(&id, &run_body("hi")).await);
+    let mut body = run_body("hi");
+    body["parent_run_id"] = json!(parent);
+    let child = app.run(&id, &body).await;
+    assert_eq!(child["parent_run_id"], json!(parent));
+    let child = id_of(&child);
+    let batch = id_of(&app.post(&format!("/wf/{id}/start_run/?run_type=batch"), &run_body("hi")).await.ok());
+
+    assert_eq!(ids(&app.get("/run/").await.ok()), [&batch, &parent].map(String::as_str), "parents only");
+    assert_eq!(
+        ids(&app.get("/run/?parent_only=false").await.ok()),
+        [&batch, &child, &parent].map(String::as_str)
+    );
+    assert_eq!(ids(&app.get("/run/?run_type=batch").await.ok()), [batch.as_str()]);
+    assert_eq!(app.get("/run/?run_type=evaluation").await.ok(), json!([]));
+}
+
+async fn a_paused_run_can_be_canceled(app: App) {
+    let run = app.start_to_pause(&gated("g")).await;
+    let path = format!("/wf/cancel_workflow/{run}/");
+    let canceled = app.call(Method::POST, &path).await.ok();
+    assert_eq!(canceled["status"], "CANCELED");
+    assert!(canceled["end_time"].is_string(), "{canceled}");
+    for node in ["gate", "after", "output_node"] {
+        assert_eq!(task(&canceled, node)["status"], "CANCELED", "{node}");
+    }
+    assert_eq!(task(&canceled, "before")["status"], "COMPLETED");
+    assert_eq!(app.get("/wf/paused_workflows/").await.ok(), json!([]));
+    app.call(Method::POST, &path).await.problem(400);
+    let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
+    app.pause_decide(&run, &decision).await.problem(400);
+}
+
+async fn a_running_run_can_be_canceled(app: App) {
+    let body = workflow(
+        "busy",
+        vec![input(), never_ending("p"), fixed("below", json!({"k": 1}))],
+        chain(&["input_node", "p", "below"]),
+    );
+    let id = app.create(&body).await;
+    let run = app.start_run(&id, &run_body("hi")).await;
+    app.run_until(&run, "RUNNING").await;
+    let path = format!("/wf/cancel_workflow/{run}/");
+    app.call(Method::POST, &path).await.ok();
+    let canceled = app.run_until(&run, "CANCELED").await;
+    for node in ["p", "below"] {
+        assert_eq!(task(&canceled, node)["status"], "CANCELED", "{node}");
+    }
+    app.call(Method::POST, &path).await.problem(400);
+    let done = app.create_and_run(&plain("done"), &run_body("hi")).await;
+    app.call(Method::POST, &format!("/wf/cancel_workflow/{}/", id_of(&done))).await.problem(400);
+}
+
+async fn a_wide_workflow_runs(app: App) {
+    let names: Vec<String> = (0..100).map(|n| format!("n{n}")).collect();
+    let mut nodes = vec![input()];
+    nodes.extend(names.iter().map(|n| fixed(n, json!({"k": n}))));
+    nodes.push(merge("all"));
+    let mut links: Vec<Value> = names.iter().map(|n| link("input_node", n)).collect();
+    links.extend(names.iter().map(|n| link(n, "all")));
+    let run = app.create_and_run(&workflow("wide", nodes, links), &run_body("hi")).await;
+    assert_eq!(run["status"], "COMPLETED");
+    let all = run["outputs"]["all"].as_object().expect("the merged outputs");
+    assert_eq!((all.len(), &all["n99"]), (100, &json!({"k": "n99"})));
+}
+
+/// Two nodes share a title; a node that only one of them is linked into knows it by the title.
+async fn titles_collide_only_where_they_meet(app: App) {
+    let nodes = vec![
+        input(),
+        titled(fixed("s1", json!({"k": 1})), "T"),
+        titled(fixed("s2", json!({"k": 2})), "T"),
+        merge("one"),
+        merge("both"),
+    ];
+    let links = vec![
+        link("input_node", "s1"),
+        link("input_node", "s2"),
+        link("s2", "one"),
+        link("s2", "both"),
+        link("s1", "both"),
+    ];
+    let run = app.create_and_run(&workflow("w", nodes, links), &run_body("hi")).await;
+    assert_eq!(task(&run, "one")["inputs"], json!({"T": {"k": 2}}));
+    // The first link has the title.
+    assert_eq!(task(&run, "both")["inputs"], json!({"T": {"k": 2}, "s1": {"k": 1}}));
+    assert_eq!((&run["outputs"]["T"], &run["outputs"]["s2"]), (&json!({"k": 1}), &json!({"k": 2})));
+}

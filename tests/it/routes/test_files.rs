@@ -1,0 +1,228 @@
+//! `/wf/upload_test_files/`: files of clients, under names that the server makes safe.
+
+use std::collections::HashSet;
+use std::path::{Component, Path};
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
+
+use crate::support::app::{App, on_both_databases};
+use crate::support::database::{Backend, files_below};
+use crate::support::definitions::*;
+
+on_both_databases!(
+    files_are_stored_under_the_workflow,
+    another_database_leaves_the_files_alone,
+    hostile_names_are_made_safe,
+    the_same_name_twice_is_two_files,
+    fields_are_required,
+    an_unknown_workflow_keeps_nothing,
+    what_is_no_form_is_refused,
+);
+
+fn form(workflow: &str, files: Vec<(&str, &'static [u8])>) -> Form {
+    let form = Form::new().text("workflow_id", workflow.to_owned()).text("node_id", "input_node");
+    files
+        .into_iter()
+        .fold(form, |form, (name, bytes)| form.part("files", Part::bytes(bytes).file_name(name.to_owned())))
+}
+
+fn paths(answer: &Value) -> Vec<String> {
+    let list = answer["input_node"].as_array().unwrap_or_else(|| panic!("no paths in {answer}"));
+    list.iter().map(|p| p.as_str().expect("a path").to_owned()).collect()
+}
+
+async fn files_are_stored_under_the_workflow(app: App) {
+    let id = app.create(&plain("w")).await;
+    let stored = paths(&app.upload(form(&id, vec![("a.txt", b"hello"), ("ü b.csv", b"x,y\n")])).await.ok());
+    assert_eq!(stored.len(), 2);
+    for (path, (name, bytes)) in stored.iter().zip([("a.txt", &b"hello"[..]), ("ü b.csv", b"x,y\n")]) {
+        assert!(path.starts_with(&format!("test_files/{id}/")), "{path}");
+        assert!(path.ends_with(&format!("_{name}")), "{path}");
+        assert_eq!(std::fs::read(app.data_dir().join(path)).expect("the stored file"), bytes);
+    }
+    let empty = paths(&app.upload(form(&id, vec![("empty", b"")])).await.ok());
+    assert_eq!(std::fs::read(app.data_dir().join(&empty[0])).expect("the stored file"), b"");
+
+    app.delete(&format!("/wf/{id}/")).await.expect(204);
+    assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)));
+}
+
+/// A form written by hand, as HTTP libraries refuse to send such names.
+fn raw_form(workflow: &str, file_name: &[u8]) -> Vec<u8> {
+    let field = |name: &str, value: &str| {
+        format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let mut body = (field("workflow_id", workflow) + &field("node_id", "input_node")).into_bytes();
+    body.extend_from_slice(b"--B\r\nContent-Disposition: form-data; name=\"files\"; filename=\"");
+    body.extend_from_slice(file_name);
+    body.extend_from_slice(b"\"\r\nContent-Type: text/plain\r\n\r\nhello\r\n--B--\r\n");
+    body
+}
+
+async fn hostile_names_are_made_safe(app: App) {
+    let id = app.create(&plain("w")).await;
+    let long = "n".repeat(300) + ".txt";
+    let wide = "\u{1F389}".repeat(100) + ".txt";
+    let names: [&[u8]; 16] = [
+        b"../../etc/passwd",
+        b"..",
+        b".",
+        b"a/b",
+        b"/etc/passwd",
+        b"..\\..\\windows",
+        b"C:\\boot.ini",
+        b"nul\0byte",
+        b"tab\tand\x01bell\x07",
+        b"new%0aline",
+        b"%2e%2e%2fetc",
+        b" ",
+        b"-rf",
+        b"\xff\xfe.txt",
+        long.as_bytes(),
+        wide.as_bytes(),
+    ];
+    let folder = app.data_dir().join("test_files").join(&id);
+    let mut kept = 0;
+    for name in names {
+        let shown = String::from_utf8_lossy(name);
+        let kind = "multipart/form-data; boundary=B";
+        let answer = app.raw(Method::POST, "/wf/upload_test_files/", kind, raw_form(&id, name)).await;
+        if answer.status != 200 {
+            // A name that is no header value may be refused; it may not be stored as it is.
+            let status = answer.status;
+            assert!([400, 422].contains(&status), "{shown}: {} {}", status, answer.text);
+            answer.problem(status);
+            continue;
+        }
+        kept += 1;
+        let path = paths(&answer.ok()).remove(0);
+        let file =
+            path.strip_prefix(&format!("test_files/{id}/")).unwrap_or_else(|| panic!("{shown}: {path}"));
+        let parts: Vec<_> = Path::new(file).components().collect();
+        assert!(matches!(parts[..], [Component::Normal(_)]), "{shown}: {path}");
+        assert!(!file.contains('\\') && !file.chars().any(char::is_control), "{shown}: {file:?}");
+        assert!(file.len() <= 255, "{shown}: {} bytes", file.len());
+        let bytes = std::fs::read(folder.join(file)).unwrap_or_else(|e| panic!("{shown}: {path}: {e}"));
+        assert_eq!(bytes, b"hello", "{shown}");
+    }
+    assert!(kept >= 12, "most names can be made safe, {kept} were");
+    let all = files_below(&app.data_dir());
+    let inside = all.iter().filter(|f| f.starts_with(&format!("test_files/{id}/"))).count();
+    assert_eq!(inside, kept, "each file is its own, in its folder: {all:?}");
+}
+
+async fn the_same_name_twice_is_two_files(app: App) {
+    let id = app.create(&plain("w")).await;
+    let answers =
+        join_all((0..16).map(|_| app.upload(form(&id, vec![("a.txt", b"one"), ("a.txt", b"two")])))).await;
+    let all: Vec<String> = answers.into_iter().flat_map(|a| paths(&a.ok())).collect();
+    let distinct: HashSet<&String> = all.iter().collect();
+    assert_eq!((all.len(), distinct.len()), (32, 32));
+    for (n, path) in all.iter().enumerate() {
+        let bytes = std::fs::read(app.data_dir().join(path)).expect("the stored file");
+        assert_eq!(bytes, if n % 2 == 0 { b"one" } else { b"two" }, "{path}");
+    }
+}
+
+async fn fields_are_required(app: App) {
+    let id = app.create(&plain("w")).await;
+    let file = || Part::bytes(&b"hello"[..]).file_name("a.txt");
+    for (form, missing) in [
+        (Form::new().text("node_id", "n").part("files", file()), "/workflow_id"),
+        (Form::new().text("workflow_id", id.clone()).part("files", file()), "/node_id"),
+        (Form::new().text("workflow_id", id.clone()).text("node_id", "n"), "/files"),
+    ] {
+        assert_eq!(app.upload(form).await.pointers(), [missing]);
+    }
+    let named = |node_id: String| Form::new().text("workflow_id", id.clone()).text("node_id", node_id);
+    let long = named("ü".repeat(1_001)).part("files", file());
+    assert_eq!(app.upload(long).await.pointers(), ["/node_id"]);
+    assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "a refused upload keeps nothing");
+    app.upload(named("ü".repeat(1_000)).part("files", file())).await.ok();
+}
+
+async fn an_unknown_workflow_keeps_nothing(app: App) {
+    let before = files_below(&app.data_dir());
+    for id in ["018f0000-0000-7000-8000-000000000000", "nope", "../../outside", "/etc"] {
+        app.upload(form(id, vec![("a.txt", b"hello")])).await.problem(404);
+    }
+    assert_eq!(files_below(&app.data_dir()), before);
+}
+
+async fn what_is_no_form_is_refused(app: App) {
+    let path = "/wf/upload_test_files/";
+    let id = app.create(&plain("w")).await;
+    let json = json!({"workflow_id": id}).to_string();
+    for (kind, body) in [
+        ("application/json", json.as_str()),
+        ("text/plain", "hello"),
+        ("multipart/form-data", "--B\r\n"),
+        ("multipart/form-data; boundary=B", ""),
+        ("multipart/form-data; boundary=B", "no boundary at all"),
+        (
+            "multipart/form-data; boundary=B",
+            "--B\r\nContent-Disposition: form-data; name=\"files\"; filename=\"a\"\r\n\r\ncut",
+        ),
+        ("multipart/form-data; boundary=B", "--B\r\n\r\nwithout a name\r\n--B--\r\n"),
+    ] {
+        let answer = app.raw(Method::POST, path, kind, body).await;
+        let status = answer.status;
+        assert!([400, 415, 422].contains(&status), "{kind}: {body:?}: {status} {}", answer.text);
+        answer.problem(status);
+    }
+    assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "nothing is left of them");
+}
+
+/// Files are kept, and written down, or neither.
+#[tokio::test]
+async fn no_file_is_kept_that_is_not_written_down() {
+    let app = App::start_with(Backend::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "800000")]).await;
+    let id = app.create(&plain("w")).await;
+    let mut kept = 0;
+    loop {
+        let files = (0..20).map(|_| ("a.txt", &b"hello"[..])).collect();
+        let answer = app.upload(form(&id, files)).await;
+        if answer.status != 200 {
+            answer.problem(503);
+            break;
+        }
+        kept += 20;
+        assert!(kept < 20_000, "the file has no limit");
+    }
+    let stored = files_below(&app.data_dir()).iter().filter(|file| file.ends_with(".txt")).count();
+    assert_eq!(stored, kept);
+}
+
+/// The limits are settings; these are small, so that the test need not be large.
+#[tokio::test]
+async fn limits_are_kept() {
+    let settings = [("SLUICE_MAX_UPLOAD_BYTES", "1000"), ("SLUICE_MAX_UPLOAD_FILES", "3")];
+    let app = App::start_with(Backend::Sqlite, &settings).await;
+    let id = app.create(&plain("w")).await;
+    static LARGE: [u8; 1001] = [b'x'; 1001];
+    app.upload(form(&id, vec![("large", &LARGE)])).await.problem(413);
+    app.upload(form(&id, vec![("a", b"1"), ("b", b"2"), ("c", b"3"), ("d", b"4")])).await.problem(413);
+    assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "nothing is left of them");
+    let fits =
+        paths(&app.upload(form(&id, vec![("a", &LARGE[..1000]), ("b", b"2"), ("c", b"3")])).await.ok());
+    assert_eq!(fits.len(), 3);
+}
+
+/// Somebody tries another database with the same data folder.
+async fn another_database_leaves_the_files_alone(mut app: App) {
+    let id = app.create(&plain("w")).await;
+    app.upload(form(&id, vec![("a.txt", b"hello")])).await.ok();
+    let before = files_below(&app.data_dir());
+    assert_eq!(before.len(), 1, "{before:?}");
+    app.terminate().await;
+    let other = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}/other.db", other.path().display());
+    let data_dir = app.data_dir().display().to_string();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", &url, "--data-dir", &data_dir];
+    let second = crate::support::process::Process::start(&arguments.map(str::to_owned), &[]);
+    assert_eq!(second.terminate(), Some(0));
+    assert_eq!(files_below(&app.data_dir()), before);
+}

@@ -1,0 +1,475 @@
+//! What is wrong with a definition: all of it in one answer, each with a code and a place.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::{Answer, App, on_both_databases};
+use crate::support::definitions::*;
+
+on_both_databases!(
+    every_problem_has_a_code_and_a_place,
+    all_problems_come_at_once,
+    a_cycle_shows_its_path,
+    an_unknown_type_names_the_nearest,
+    bodies_are_checked_too,
+    a_refused_definition_is_not_saved,
+    unfinished_definitions_are_saved,
+    text_that_no_store_keeps_is_refused,
+    names_and_descriptions_are_bounded,
+    validation_tells_everything_and_saves_nothing,
+    what_is_valid_is_saved_and_nothing_else,
+    validation_takes_any_json,
+    what_is_no_json_is_told_and_what_is_too_much_is_refused,
+    a_keyword_is_no_title,
+);
+
+/// Pointer, code and node id.
+type Problem = (String, String, Option<String>);
+
+/// The errors, sorted.
+fn problems(answer: Answer) -> Vec<Problem> {
+    let problem = answer.problem(422);
+    let text = |v: &Value| v.as_str().expect("a text").to_owned();
+    let errors = problem["errors"].as_array().expect("errors");
+    let mut rows: Vec<_> = errors
+        .iter()
+        .map(|e| {
+            assert!(text(&e["detail"]).split(' ').count() > 4, "a sentence: {e}");
+            (text(&e["pointer"]), text(&e["code"]), e["node_id"].as_str().map(str::to_owned))
+        })
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn problem(pointer: &str, code: &str, node: &str) -> Problem {
+    let node = (!node.is_empty()).then(|| node.to_owned());
+    (format!("/definition{pointer}"), code.to_owned(), node)
+}
+
+fn chatbot(mut body: Value) -> Value {
+    body["definition"]["spur_type"] = json!("chatbot");
+    body
+}
+
+fn cases() -> Vec<(Value, Problem)> {
+    let a = || fixed("a", json!({}));
+    let never = || router(&[("yes", vec![])]);
+    let mut chat_input = input();
+    chat_input["config"] = schema(&["user_message", "session_id"]);
+    vec![
+        (workflow("w", vec![input(), a(), a()], vec![]), problem("/nodes/2/id", "node_id_duplicate", "a")),
+        (
+            workflow("w", vec![input(), fixed("", json!({}))], vec![]),
+            problem("/nodes/1/id", "node_id_empty", ""),
+        ),
+        (workflow("w", vec![a()], vec![]), problem("/nodes", "input_node_missing", "")),
+        (
+            workflow("w", vec![input(), node("in2", "InputNode", json!({}))], vec![]),
+            problem("/nodes/1", "input_node_duplicate", "in2"),
+        ),
+        (
+            workflow("w", vec![input(), output(json!({})), output_named("out2", json!({}))], vec![]),
+            problem("/nodes/2", "output_node_duplicate", "out2"),
+        ),
+        (
+            workflow("w", vec![input(), a()], vec![link("nobody", "a")]),
+            problem("/links/0/source_id", "link_source_unknown", "nobody"),
+        ),
+        (
+            workflow("w", vec![input(), a()], vec![link("input_node", "a"), link("a", "nobody")]),
+            problem("/links/1/target_id", "link_target_unknown", "nobody"),
+        ),
+        (
+            workflow("w", vec![input(), inside(a(), "nobody")], vec![]),
+            problem("/nodes/1/parent_id", "parent_unknown", "a"),
+        ),
+        (
+            workflow("w", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]),
+            problem("/nodes/1/node_type", "node_type_unknown", "a"),
+        ),
+        (
+            workflow("w", vec![input(), never(), a()], vec![link("input_node", "r"), link("r", "a")]),
+            problem("/links/1/source_handle", "router_link_without_handle", "r"),
+        ),
+        (
+            workflow(
+                "w",
+                vec![input(), never(), a()],
+                vec![link("input_node", "r"), route("r", "a", "maybe")],
+            ),
+            problem("/links/1/source_handle", "router_link_unknown_route", "r"),
+        ),
+        (
+            chatbot(workflow("w", vec![input()], vec![])),
+            problem("/nodes/0/config/output_json_schema", "chatbot_input_fields", "input_node"),
+        ),
+        (
+            chatbot(workflow("w", vec![chat_input, output(json!({}))], vec![])),
+            problem("/nodes/1/config/output_json_schema", "chatbot_output_fields", "output_node"),
+        ),
+    ]
+}
+
+async fn every_problem_has_a_code_and_a_place(app: App) {
+    for (body, wanted) in cases() {
+        assert_eq!(problems(app.post("/wf/", &body).await), [wanted], "{body:#}");
+    }
+    for (wrong, pointer) in [
+        (node("n", "PythonFuncNode", json!({"code": 3})), "/code"),
+        (node("n", "StaticValueNode", json!({"values": "text"})), "/values"),
+        (node("n", "RouterNode", json!({"route_map": []})), "/route_map"),
+        (node("n", "CoalesceNode", json!({"preferences": {"a": 1}})), "/preferences"),
+        (node("n", "ForLoopNode", json!({"num_iterations": "three"})), "/num_iterations"),
+        (node("n", "OutputNode", json!({"output_map": ["a"]})), "/output_map"),
+        (
+            node("n", "HumanInterventionNode", json!({"block_only_dependent_nodes": "yes"})),
+            "/block_only_dependent_nodes",
+        ),
+    ] {
+        let found = problems(app.post("/wf/", &after_input("w", wrong.clone())).await);
+        let wanted = format!("/definition/nodes/1/config{pointer}");
+        let hit = found.iter().find(|row| row.0.starts_with(&wanted));
+        let hit = hit.unwrap_or_else(|| panic!("{wrong}: {found:?}"));
+        assert_eq!((hit.1.as_str(), hit.2.as_deref()), ("config_invalid", Some("n")));
+    }
+    let operator = router(&[("yes", vec![condition("input_node.x", "sounds_like", json!("x"))])]);
+    let found = problems(app.post("/wf/", &after_input("w", operator)).await);
+    assert!(found[0].0.starts_with("/definition/nodes/1/config/route_map/yes/conditions/0"), "{found:?}");
+}
+
+async fn all_problems_come_at_once(app: App) {
+    let body = workflow(
+        "w",
+        vec![
+            node("a", "StaticValueNode", json!({"values": {}})),
+            node("a", "StaticVallueNode", json!({"values": {}})),
+            inside(fixed("b", json!({})), "ghost"),
+        ],
+        vec![link("a", "nowhere"), link("b", "b")],
+    );
+    let codes: Vec<String> = problems(app.post("/wf/", &body).await).into_iter().map(|row| row.1).collect();
+    for code in [
+        "node_id_duplicate",
+        "input_node_missing",
+        "link_target_unknown",
+        "node_type_unknown",
+        "parent_unknown",
+        "cycle",
+    ] {
+        assert!(codes.iter().any(|c| c == code), "{code} is missing in {codes:?}");
+    }
+}
+
+async fn a_cycle_shows_its_path(app: App) {
+    let nodes = || vec![input(), fixed("a", json!({})), fixed("b", json!({})), fixed("c", json!({}))];
+    for (links, members) in [
+        (chain(&["input_node", "a", "b", "c", "a"]), &["a", "b", "c"][..]),
+        (vec![link("b", "b")], &["b"][..]),
+    ] {
+        let problem = app.post("/wf/", &workflow("w", nodes(), links)).await.problem(422);
+        let error = &problem["errors"][0];
+        assert_eq!((&error["code"], problem["errors"].as_array().map(Vec::len)), (&json!("cycle"), Some(1)));
+        assert!(error["pointer"].as_str().expect("a pointer").starts_with("/definition/links/"), "{error}");
+        let detail = error["detail"].as_str().expect("a sentence");
+        let order: Vec<_> = members.iter().map(|m| format!("{m} →")).collect();
+        assert!(order.iter().all(|step| detail.contains(step)), "{detail}");
+        assert!(!detail.contains("input_node"), "what only leads into it is no part of it: {detail}");
+    }
+}
+
+async fn an_unknown_type_names_the_nearest(app: App) {
+    for (wrong, right) in
+        [("OutputNod", "OutputNode"), ("routernode", "RouterNode"), ("PythonFunctionNode", "PythonFuncNode")]
+    {
+        let body = after_input("w", node("n", wrong, json!({})));
+        let problem = app.post("/wf/", &body).await.problem(422);
+        let detail = problem["errors"][0]["detail"].as_str().expect("a sentence");
+        assert!(detail.contains(&format!("\"{right}\"")), "{wrong}: {detail}");
+    }
+}
+
+async fn bodies_are_checked_too(app: App) {
+    let inner = definition(vec![input(), fixed("s", json!({}))], vec![link("s", "gone")]);
+    let looping = node("loop", "ForLoopNode", json!({"num_iterations": 1, "subworkflow": inner}));
+    let found = problems(app.post("/wf/", &after_input("w", looping)).await);
+    let wanted = "/definition/nodes/1/config/subworkflow/links/0/target_id";
+    assert!(found.iter().any(|row| row.0 == wanted && row.1 == "link_target_unknown"), "{found:?}");
+
+    let children = vec![
+        input(),
+        node("loop", "ForLoopNode", json!({"num_iterations": 1})),
+        inside(node("i1", "InputNode", json!({})), "loop"),
+        inside(node("i2", "InputNode", json!({})), "loop"),
+    ];
+    let found = problems(app.post("/wf/", &workflow("w", children, vec![link("input_node", "loop")])).await);
+    assert!(found.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{found:?}");
+}
+
+async fn a_refused_definition_is_not_saved(app: App) {
+    let bad = workflow("bad", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]);
+    app.post("/wf/", &bad).await.problem(422);
+    assert_eq!(app.get("/wf/").await.ok(), json!([]));
+    let made = app.post("/wf/", &plain("good")).await.ok();
+    let path = format!("/wf/{}/", made["id"].as_str().expect("an id"));
+    app.put(&path, &bad).await.problem(422);
+    assert_eq!(app.get(&path).await.ok(), made);
+    let versions = app.get(&format!("{path}versions/")).await.ok();
+    assert_eq!(versions.as_array().map(Vec::len), Some(1));
+}
+
+async fn unfinished_definitions_are_saved(app: App) {
+    let bodies = [
+        workflow("no links yet", vec![input(), fixed("a", json!({})), output(json!({}))], vec![]),
+        workflow("no output", vec![input(), fixed("a", json!({}))], vec![link("input_node", "a")]),
+        workflow(
+            "nobody reaches a",
+            vec![input(), fixed("a", json!({})), fixed("b", json!({}))],
+            chain(&["a", "b"]),
+        ),
+        workflow("empty router", vec![input(), router(&[])], vec![link("input_node", "r")]),
+        after_input(
+            "not there yet",
+            node("n", "SlackNotifyNode", json!({"channel": "c", "mode": "bot", "message": "m"})),
+        ),
+    ];
+    for body in bodies {
+        let made = app.post("/wf/", &body).await.ok();
+        assert_eq!(made["definition"]["nodes"], filled(&body["definition"])["nodes"], "{}", body["name"]);
+    }
+}
+
+async fn text_that_no_store_keeps_is_refused(app: App) {
+    let nul = workflow("nul\u{0}", vec![input()], vec![]);
+    let answer = app.post("/wf/", &nul).await;
+    assert!([400, 422].contains(&answer.status), "{}", answer.text);
+    let mut nul = plain("w");
+    nul["definition"]["nodes"][1]["config"]["values"]["k"] = json!("a\u{0}b");
+    let answer = app.post("/wf/", &nul).await;
+    assert!([400, 422].contains(&answer.status), "{}", answer.text);
+
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    for hostile in [
+        format!(r#"{{"name": "deep", "extra": {deep}}}"#),
+        r#"{"name": "big", "extra": 1e400}"#.to_owned(),
+        r#"{"name": "lone \ud800"}"#.to_owned(),
+        r#"{"name": "one", "name": "two"}"#.to_owned(),
+    ] {
+        let answer = app.raw(Method::POST, "/wf/", "application/json", hostile.clone()).await;
+        assert!([400, 422].contains(&answer.status), "{:.60}: {}", hostile, answer.text);
+        let status = answer.status;
+        answer.problem(status);
+    }
+    assert_eq!(app.get("/wf/").await.ok(), json!([]));
+}
+
+async fn names_and_descriptions_are_bounded(app: App) {
+    let body = |name: usize, description: usize| json!({"name": "n".repeat(name), "description": "ü".repeat(description)});
+    app.post("/wf/", &body(255, 65_536)).await.ok();
+    assert_eq!(app.post("/wf/", &body(256, 65_537)).await.pointers(), ["/name", "/description"]);
+}
+
+/// What `POST /wf/validate/` finds: code, severity and pointer of each diagnostic.
+async fn validated(app: &App, body: &Value) -> (bool, Vec<(String, String, String)>) {
+    let answer = app.post("/wf/validate/", body).await.ok();
+    let text = |v: &Value| v.as_str().expect("a text").to_owned();
+    let rows = answer["diagnostics"].as_array().expect("diagnostics").iter();
+    let rows: Vec<_> = rows.map(|d| (text(&d["code"]), text(&d["severity"]), text(&d["pointer"]))).collect();
+    (answer["valid"].as_bool().expect("valid"), rows)
+}
+
+fn row(code: &str, severity: &str, pointer: &str) -> (String, String, String) {
+    (code.to_owned(), severity.to_owned(), pointer.to_owned())
+}
+
+async fn validation_tells_everything_and_saves_nothing(app: App) {
+    assert!(validated(&app, &plain("good")).await.0);
+    // The same codes and places as at save, also without a request around the definition.
+    for (body, (pointer, code, _)) in cases() {
+        let (valid, found) = validated(&app, &body).await;
+        assert!(!valid && found.contains(&row(&code, "error", &pointer)), "{found:?}");
+        let (valid, found) = validated(&app, &body["definition"]).await;
+        let pointer = pointer.trim_start_matches("/definition");
+        assert!(!valid && found.contains(&row(&code, "error", pointer)), "{found:?}");
+    }
+    let leaf = workflow(
+        "w",
+        vec![input(), fixed("a", json!({"letter": 1})), output(json!({"x": "a.leter"}))],
+        vec![link("input_node", "a"), link("a", "output_node")],
+    );
+    let answer = app.post("/wf/validate/", &leaf).await.ok();
+    assert_eq!(answer["valid"], true);
+    let found = answer["diagnostics"].as_array().expect("diagnostics");
+    let field = found.iter().find(|d| d["code"] == "reference_field_unknown").expect("a warning");
+    assert_eq!(field["pointer"], "/definition/nodes/2/config/output_map/x");
+    assert_eq!((&field["severity"], &field["node_id"]), (&json!("warning"), &json!("output_node")));
+    assert!(field["help"].as_str().is_some_and(|help| help.contains("\"letter\"")), "{field}");
+    assert_eq!(field["related"][0]["pointer"], "/definition/nodes/1");
+    // What only looks wrong is saved.
+    assert_eq!(app.get("/wf/").await.ok(), json!([]));
+    app.post("/wf/", &leaf).await.ok();
+    let dangling = workflow("w", vec![input()], vec![link("input_node", "gone")]);
+    let answer = app.post("/wf/validate/", &dangling).await.ok();
+    assert_eq!(answer["diagnostics"][0]["link_index"], 0);
+}
+
+/// Create requests that are fit beside a few members, each of which may be fit or not.
+fn requests() -> Vec<Value> {
+    let tags = |count: usize| Value::from((0..count).map(|i| format!("t{i}")).collect::<Vec<_>>());
+    let long = |count: usize| json!("ü".repeat(count));
+    let broken = definition(vec![input(), fixed("a", json!({}))], vec![link("a", "gone")]);
+    let members: [(&str, Vec<Value>); 4] = [
+        (
+            "name",
+            vec![
+                json!("fit"),
+                json!(""),
+                json!("  "),
+                json!("\n"),
+                json!("a\u{7}b"),
+                json!(null),
+                json!(7),
+                long(255),
+                long(256),
+            ],
+        ),
+        (
+            "description",
+            vec![json!(null), json!(""), json!("a\nb"), json!(["text"]), long(65_536), long(65_537)],
+        ),
+        (
+            "tags",
+            vec![
+                json!(null),
+                tags(50),
+                tags(51),
+                json!(["a", "a"]),
+                json!([""]),
+                json!(["a\tb"]),
+                json!([3]),
+                json!("a"),
+                json!([long(64)]),
+                json!([long(65)]),
+            ],
+        ),
+        (
+            "definition",
+            vec![
+                json!(null),
+                json!({"nodes": [], "links": []}),
+                json!({"nodes": []}),
+                json!([[], []]),
+                json!("text"),
+                plain("")["definition"].clone(),
+                broken,
+                json!({"nodes": [{"id": "in", "node_type": "InputNode"}], "links": [], "spur_type": "chatbot"}),
+                json!({"nodes": [{"id": "in", "node_type": "InputNode"}], "links": [], "spur_type": "x"}),
+            ],
+        ),
+    ];
+    let mut all = vec![json!({"definition": plain("")["definition"]})];
+    for (one, values) in &members {
+        for value in values {
+            let mut body = json!({"name": "fit", "definition": plain("")["definition"]});
+            body[one] = value.clone();
+            all.push(body.clone());
+            // With something else that is unfit, and something unknown.
+            for (other, _) in members.iter().filter(|(other, _)| other != one) {
+                let mut body = body.clone();
+                body[other] = json!(3);
+                body["more"] = json!([value]);
+                all.push(body);
+            }
+        }
+    }
+    all
+}
+
+async fn what_is_valid_is_saved_and_nothing_else(app: App) {
+    for body in requests() {
+        let (valid, found) = validated(&app, &body).await;
+        let saved = app.post("/wf/", &body).await;
+        let shown = format!("{:.300}: {found:?}, {:.300}", body.to_string(), saved.text);
+        assert_eq!(valid, saved.status == 200, "{shown}");
+        if valid {
+            continue;
+        }
+        // The same places; beside the definition's own codes a save tells more closely what doesn't fit.
+        let mut told: Vec<String> = found.iter().filter(|d| d.1 == "error").map(|d| d.2.clone()).collect();
+        let problem = saved.problem(422);
+        let refused = problem["errors"].as_array().expect("errors");
+        for error in refused {
+            let (pointer, code) = (error["pointer"].as_str().expect("a pointer"), &error["code"]);
+            assert!(told.iter().any(|told| told == pointer), "{pointer}: {shown}");
+            if problem["type"].as_str().is_some_and(|kind| kind.ends_with("definition")) {
+                assert!(found.iter().any(|d| d.2 == pointer && d.0 == *code), "{code}: {shown}");
+            }
+        }
+        told.dedup();
+        assert!(told.len() >= refused.len(), "{shown}");
+    }
+}
+
+async fn validation_takes_any_json(app: App) {
+    for (body, pointers) in [
+        (json!([]), vec![""]),
+        (json!("text"), vec![""]),
+        (json!({}), vec!["/nodes", "/links"]),
+        (json!([[], []]), vec![""]),
+        (json!({"definition": 3}), vec!["/definition", "/name"]),
+        (json!({"definition": null}), vec!["/name"]),
+        (json!({"name": null}), vec!["/name"]),
+        (json!({"nodes": [{"id": 1}], "links": []}), vec!["/nodes/0/id", "/nodes/0/node_type"]),
+        (json!({"name": 3, "definition": {"nodes": {}, "links": []}}), vec!["/name", "/definition/nodes"]),
+    ] {
+        let (valid, found) = validated(&app, &body).await;
+        assert!(!valid, "{body}");
+        assert!(found.iter().all(|(code, severity, _)| code == "shape_invalid" && severity == "error"));
+        let mut found: Vec<&str> = found.iter().map(|(.., pointer)| pointer.as_str()).collect();
+        let mut pointers = pointers;
+        found.sort_unstable();
+        pointers.sort_unstable();
+        assert_eq!(found, pointers, "{body}");
+    }
+    let twice = r#"{"nodes": [], "nodes": [], "links": []}"#.to_owned();
+    let answer = app.raw(Method::POST, "/wf/validate/", "application/json", twice).await.ok();
+    assert_eq!(answer["diagnostics"][0]["code"], "json_refused");
+    assert_eq!(validated(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
+}
+
+async fn what_is_no_json_is_told_and_what_is_too_much_is_refused(app: App) {
+    let post = async |body: String| app.raw(Method::POST, "/wf/validate/", "application/json", body).await;
+    let deep = "[".repeat(1 << 20);
+    for (broken, code) in [
+        ("", "json_syntax"),
+        ("{", "json_syntax"),
+        ("nope", "json_syntax"),
+        ("{} {}", "json_syntax"),
+        ("[\"\\ud800\"]", "json_syntax"),
+        ("\u{feff}{}", "json_syntax"),
+        (&deep, "json_too_deep"),
+    ] {
+        let found = post(broken.to_owned()).await.ok();
+        assert_eq!(
+            (&found["valid"], &found["diagnostics"][0]["code"]),
+            (&json!(false), &json!(code)),
+            "{found}"
+        );
+    }
+    post("[".repeat(10 << 20)).await.problem(413);
+    app.raw(Method::POST, "/wf/validate/", "text/plain", "{}".to_owned()).await.problem(415);
+}
+
+/// Python reads no field that is called as one of its words, and a template none of its own.
+async fn a_keyword_is_no_title(app: App) {
+    for (title, is_named) in
+        [("class", false), ("None", false), ("true", false), ("klass", true), ("Class", true)]
+    {
+        let mut node = fixed("f", json!({"out": 1}));
+        node["title"] = json!(title);
+        let body = workflow("w", vec![input(), node], chain(&["input_node", "f"]));
+        let (valid, found) = validated(&app, &body).await;
+        let told = found.iter().any(|(code, _, _)| code == "title_unnameable");
+        assert_eq!((valid, told), (true, !is_named), "{title}: {found:?}");
+    }
+}

@@ -1,0 +1,191 @@
+//! `/wf/{id}/versions/`: every saved change of what executes, never changed, never lost.
+
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use crate::support::app::{App, id_of, on_both_databases};
+use crate::support::definitions::*;
+
+on_both_databases!(
+    a_change_of_layout_refreshes_the_latest_version,
+    what_executes_stays_where_only_the_form_of_a_number_changed,
+    a_change_of_config_is_a_version,
+    an_older_definition_saved_again_is_a_new_version,
+    the_hash_is_that_of_the_canonical_form,
+    many_writers_leave_no_gap,
+    versions_are_paged_highest_first,
+    a_run_keeps_the_version_it_started_with,
+);
+
+async fn versions(app: &App, id: &str) -> Vec<Value> {
+    let list = app.get(&format!("/wf/{id}/versions/?page_size=100")).await.ok();
+    list.as_array().expect("a list").clone()
+}
+
+fn numbers(versions: &[Value]) -> Vec<u64> {
+    versions.iter().map(|v| v["version"].as_u64().expect("a number")).collect()
+}
+
+/// `plain`, with another value in node `a`.
+fn with_value(name: &str, value: impl Into<Value>) -> Value {
+    let mut body = plain(name);
+    body["definition"]["nodes"][1]["config"]["values"]["k"] = value.into();
+    body
+}
+
+async fn a_change_of_layout_refreshes_the_latest_version(app: App) {
+    let id = app.create(&plain("w")).await;
+    let before = versions(&app, &id).await;
+    assert_eq!(numbers(&before), [1]);
+
+    let mut moved = plain("w");
+    moved["definition"]["nodes"][0]["coordinates"] = json!({"x": 7.5, "y": -1.0});
+    moved["definition"]["nodes"][1]["dimensions"] = json!({"width": 20.0, "height": 10.0});
+    moved["definition"]["test_inputs"] = json!([{"x": "try"}]);
+    let saved = app.put(&format!("/wf/{id}/"), &moved).await.ok();
+    assert_eq!(saved["definition"], filled(&moved["definition"]));
+
+    let after = versions(&app, &id).await;
+    assert_eq!(numbers(&after), [1]);
+    assert_eq!(after[0]["definition"], saved["definition"], "the layout is kept with the version");
+    assert_eq!(after[0]["definition_hash"], before[0]["definition_hash"]);
+    assert_eq!(after[0]["created_at"], before[0]["created_at"]);
+    assert_ne!(after[0]["updated_at"], before[0]["updated_at"]);
+}
+
+async fn a_change_of_config_is_a_version(app: App) {
+    let id = app.create(&plain("w")).await;
+    let first = versions(&app, &id).await.remove(0);
+    let mut body = with_value("renamed", "changed");
+    body["description"] = json!("other");
+    app.put(&format!("/wf/{id}/"), &body).await.ok();
+    let both = versions(&app, &id).await;
+    assert_eq!(numbers(&both), [2, 1]);
+    assert_ne!(both[0]["definition_hash"], first["definition_hash"]);
+    assert_eq!((&both[0]["name"], &both[0]["description"]), (&json!("renamed"), &json!("other")));
+    assert_eq!(both[1], first, "a version never changes");
+}
+
+async fn an_older_definition_saved_again_is_a_new_version(app: App) {
+    let id = app.create(&plain("w")).await;
+    for body in [with_value("w", "changed"), plain("w"), plain("w")] {
+        app.put(&format!("/wf/{id}/"), &body).await.ok();
+    }
+    let all = versions(&app, &id).await;
+    assert_eq!(numbers(&all), [3, 2, 1]);
+    assert_eq!(all[0]["definition_hash"], all[2]["definition_hash"]);
+    assert_ne!(all[0]["definition_hash"], all[1]["definition_hash"]);
+}
+
+async fn the_hash_is_that_of_the_canonical_form(app: App) {
+    let made = app.post("/wf/", &plain("w")).await.ok();
+    let hash = versions(&app, &id_of(&made)).await.remove(0)["definition_hash"].clone();
+    let text = hash.as_str().expect("a hash");
+    assert!(text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_uppercase()), "{text}");
+
+    // Another order of keys and another spelling of numbers are the same definition.
+    let mut numbers_a = with_value("a", json!(1.0));
+    numbers_a["definition"]["nodes"][1]["config"]["values"]["é"] = json!(["\u{1F389}", 1e21]);
+    let mut numbers_b = with_value("b", Value::Null);
+    numbers_b["definition"]["nodes"][1]["config"]["values"] =
+        json!({"é": ["\u{1F389}", 1_000_000_000_000_000_000_000.0], "k": 1});
+    let mut hashes = Vec::new();
+    for body in [numbers_a, numbers_b] {
+        let id = app.create(&body).await;
+        hashes.push(versions(&app, &id).await.remove(0)["definition_hash"].clone());
+    }
+    assert_eq!(hashes[0], hashes[1]);
+    assert_ne!(hashes[0], hash);
+}
+
+async fn many_writers_leave_no_gap(app: App) {
+    let id = app.create(&plain("w")).await;
+    let path = format!("/wf/{id}/");
+    let bodies: Vec<Value> = (0..64).map(|n| with_value("w", n)).collect();
+    for answer in join_all(bodies.iter().map(|body| app.put(&path, body))).await {
+        answer.ok();
+    }
+    let all = versions(&app, &id).await;
+    assert_eq!(numbers(&all), (1..=65).rev().collect::<Vec<_>>());
+    let mut values: Vec<u64> = all[..64]
+        .iter()
+        .map(|v| v["definition"]["nodes"][1]["config"]["values"]["k"].as_u64().expect("n"))
+        .collect();
+    values.sort_unstable();
+    assert_eq!(values, (0..64).collect::<Vec<_>>(), "nobody's version is lost");
+    let now = app.get(&path).await.ok();
+    assert_eq!(now["definition"], all[0]["definition"], "the workflow is at its latest version");
+}
+
+async fn versions_are_paged_highest_first(app: App) {
+    let id = app.create(&plain("w")).await;
+    for n in 0..11 {
+        app.put(&format!("/wf/{id}/"), &with_value("w", n)).await.ok();
+    }
+    for (query, wanted) in [
+        ("", (3..=12).rev().collect::<Vec<u64>>()),
+        ("?page=2", vec![2, 1]),
+        ("?page=2&page_size=5", (3..=7).rev().collect()),
+        ("?page=9", vec![]),
+    ] {
+        let page = app.get(&format!("/wf/{id}/versions/{query}")).await.ok();
+        assert_eq!(numbers(page.as_array().expect("a list")), wanted, "{query}");
+    }
+}
+
+async fn a_run_keeps_the_version_it_started_with(app: App) {
+    let id = app.create(&gated("w")).await;
+    let run = app.start_run(&id, &run_body("hi")).await;
+    app.run_until(&run, "PAUSED").await;
+
+    let mut edited = gated("w");
+    edited["definition"]["nodes"][3] = fixed("after", json!({"k": "edited"}));
+    app.put(&format!("/wf/{id}/"), &edited).await.ok();
+    let listed = app.get("/wf/paused_workflows/").await.ok();
+    assert_eq!(listed[0]["workflow"]["nodes"][3]["config"]["values"]["k"], "done", "{listed}");
+
+    app.approve(&run).await;
+    let done = app.run_until(&run, "COMPLETED").await;
+    assert_eq!(done["outputs"]["output_node"]["out"], "done");
+    assert_eq!(done["workflow_version"]["version"], 1);
+    assert_eq!(done["workflow_version"]["definition"], filled(&gated("w")["definition"]));
+
+    let next = app.start_run(&id, &run_body("hi")).await;
+    app.run_until(&next, "PAUSED").await;
+    app.approve(&next).await;
+    let done = app.run_until(&next, "COMPLETED").await;
+    assert_eq!(
+        (&done["outputs"]["output_node"]["out"], &done["workflow_version"]["version"]),
+        (&json!("edited"), &json!(2))
+    );
+}
+
+/// `1` and `1.0` are one number to the hash, so they are one version; what that version does stays the same too, also
+/// after a restart.
+async fn what_executes_stays_where_only_the_form_of_a_number_changed(mut app: App) {
+    let body = |k: serde_json::Value| {
+        workflow("w", vec![input(), fixed("s", json!({"k": k}))], chain(&["input_node", "s"]))
+    };
+    let id = app.create(&body(json!(1))).await;
+    app.put(&format!("/wf/{id}/"), &body(json!(1.0))).await.ok();
+    let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
+    assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
+    // What is shown is what runs.
+    let shown = app.get(&format!("/wf/{id}/")).await.ok();
+    assert_eq!(shown["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
+    let mut moved = body(json!(1.0));
+    moved["definition"]["nodes"][1]["coordinates"] = json!({"x": 3, "y": 4});
+    let moved = app.put(&format!("/wf/{id}/"), &moved).await.ok();
+    assert_eq!(moved["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
+    assert_eq!(moved["definition"]["nodes"][1]["coordinates"], json!({"x": 3.0, "y": 4.0}));
+    for version in ["1", "draft"] {
+        let kept = app.get(&format!("/wf/{id}/versions/{version}/")).await.ok();
+        assert_eq!(kept["definition"].to_string(), moved["definition"].to_string(), "{version}");
+    }
+    app.crash_and_restart().await;
+    let run = app.run(&id, &run_body("hi")).await;
+    assert_eq!(run["outputs"]["s"]["k"].to_string(), "1");
+    let unsafe_number = body(json!(9_007_199_254_740_993_u64));
+    let pointers = app.put(&format!("/wf/{id}/"), &unsafe_number).await.pointers();
+    assert_eq!(pointers, ["/definition/nodes/1/config/values/k"]);
+}

@@ -1,0 +1,382 @@
+//! `/wf/`: create, read, list, update, reset, duplicate, delete.
+
+use std::collections::HashSet;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::{App, eventually, id_of, ids, on_both_databases};
+use crate::support::database::files_below;
+use crate::support::definitions::*;
+
+on_both_databases!(
+    a_workflow_without_definition_gets_the_default,
+    a_definition_without_nodes_gets_the_default_of_its_spur_type,
+    an_empty_name_is_untitled,
+    a_taken_name_gets_a_suffix,
+    many_clients_create_the_same_name,
+    an_update_replaces_name_description_and_definition,
+    an_update_needs_a_definition_and_a_free_name,
+    the_list_is_newest_first_and_paged,
+    pages_out_of_range_are_refused,
+    an_unreadable_row_is_left_out_of_the_list,
+    reset_keeps_everything_but_the_definition,
+    a_duplicate_is_a_workflow_of_its_own,
+    output_variables_are_those_of_the_leaves,
+    paths_work_with_and_without_slash_and_under_api,
+    unknown_workflows_are_404,
+    real_definitions_come_back_unchanged,
+    older_model_names_and_router_links_are_rewritten,
+    unknown_members_stay_in_the_config_only,
+    delete_takes_everything_along,
+    delete_ends_a_running_and_a_paused_run,
+);
+
+fn default_definition() -> Value {
+    json!({
+        "nodes": [{
+            "id": "input_node", "title": "input_node", "parent_id": null, "node_type": "InputNode",
+            "config": {
+                "output_schema": {"input_1": "string"},
+                "output_json_schema":
+                    "{\"type\": \"object\", \"properties\": {\"input_1\": {\"type\": \"string\"} } }",
+                "has_fixed_output": false, "enforce_schema": false
+            },
+            "coordinates": {"x": 100.0, "y": 100.0}, "dimensions": null, "subworkflow": null
+        }],
+        "links": [], "test_inputs": [], "spur_type": "workflow"
+    })
+}
+
+async fn a_workflow_without_definition_gets_the_default(app: App) {
+    let made = app.post("/wf/", &json!({"name": "plain"})).await.ok();
+    assert_eq!(as_floats(&made["definition"]), as_floats(&default_definition()));
+    assert_eq!((&made["name"], &made["description"]), (&json!("plain"), &json!("")));
+    for time in ["created_at", "updated_at"] {
+        assert!(made[time].as_str().expect("a time").ends_with('Z'), "{made}");
+    }
+    let keys: HashSet<&str> = made.as_object().expect("an object").keys().map(String::as_str).collect();
+    let promised = ["id", "name", "description", "definition", "created_at", "updated_at"];
+    assert!(promised.iter().all(|k| keys.contains(k)), "{keys:?}");
+
+    let id = id_of(&made);
+    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), made);
+    let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
+    assert_eq!(versions[0]["version"], 1, "{versions}");
+}
+
+async fn a_definition_without_nodes_gets_the_default_of_its_spur_type(app: App) {
+    let empty = json!({"name": "empty", "definition": {"nodes": [], "links": []}});
+    let made = app.post("/wf/", &empty).await.ok();
+    assert_eq!(as_floats(&made["definition"]), as_floats(&default_definition()));
+
+    let bot = json!({"name": "bot", "definition": {"nodes": [], "links": [], "spur_type": "chatbot"}});
+    let made = app.post("/wf/", &bot).await.ok();
+    let wanted: Value = serde_json::from_str(include_str!("../../fixtures/chatbot.json")).expect("a fixture");
+    assert_eq!(as_floats(&made["definition"]), as_floats(&wanted));
+}
+
+async fn an_empty_name_is_untitled(app: App) {
+    let first = app.post("/wf/", &json!({"name": ""})).await.ok();
+    assert_eq!(first["name"], "Untitled Workflow");
+    let second = app.post("/wf/", &json!({"name": ""})).await.ok();
+    let name = second["name"].as_str().expect("a name");
+    assert!(name.starts_with("Untitled Workflow") && name != "Untitled Workflow", "{name}");
+}
+
+async fn a_taken_name_gets_a_suffix(app: App) {
+    app.create(&plain("twin")).await;
+    let second = app.post("/wf/", &plain("twin")).await.ok();
+    let name = second["name"].as_str().expect("a name");
+    assert!(name.starts_with("twin") && name != "twin", "{name}");
+}
+
+async fn many_clients_create_the_same_name(app: App) {
+    let body = json!({"name": "wanted"});
+    let answers = join_all((0..64).map(|_| app.post("/wf/", &body))).await;
+    let names: HashSet<String> =
+        answers.into_iter().map(|a| a.ok()["name"].as_str().expect("a name").to_owned()).collect();
+    assert_eq!(names.len(), 64, "{names:?}");
+    assert!(names.contains("wanted") && names.iter().all(|n| n.starts_with("wanted")), "{names:?}");
+}
+
+async fn an_update_replaces_name_description_and_definition(app: App) {
+    let made = app.post("/wf/", &json!({"name": "before", "description": "first"})).await.ok();
+    let path = format!("/wf/{}/", id_of(&made));
+    let answer = app.put(&path, &plain("after")).await.ok();
+    assert_eq!((&answer["name"], &answer["description"]), (&json!("after"), &json!("d")));
+    assert_eq!(answer["definition"], filled(&plain("after")["definition"]));
+    assert_eq!((&answer["id"], &answer["created_at"]), (&made["id"], &made["created_at"]));
+    assert_ne!(answer["updated_at"], made["updated_at"]);
+    assert_eq!(app.get(&path).await.ok(), answer);
+
+    // Its own name is not taken by another.
+    app.put(&path, &plain("after")).await.ok();
+}
+
+async fn an_update_needs_a_definition_and_a_free_name(app: App) {
+    app.create(&plain("taken")).await;
+    let path = format!("/wf/{}/", app.create(&plain("mine")).await);
+    let before = app.get(&path).await.ok();
+    app.put(&path, &json!({"name": "mine"})).await.problem(400);
+    app.put(&path, &plain("taken")).await.problem(409);
+    assert_eq!(app.get(&path).await.ok(), before, "a refused update changes nothing");
+}
+
+async fn the_list_is_newest_first_and_paged(app: App) {
+    let mut made = Vec::new();
+    for n in 0..12 {
+        made.push(app.create(&json!({"name": format!("w{n}")})).await);
+    }
+    made.reverse();
+    assert_eq!(ids(&app.get("/wf/").await.ok()), made[..10], "ten a page unless told otherwise");
+    assert_eq!(ids(&app.get("/wf/?page=2").await.ok()), made[10..]);
+    assert_eq!(ids(&app.get("/wf/?page=3&page_size=5").await.ok()), made[10..]);
+    assert_eq!(ids(&app.get("/wf/?page_size=100").await.ok()), made);
+    assert_eq!(app.get("/wf/?page=4&page_size=5").await.ok(), json!([]));
+}
+
+async fn pages_out_of_range_are_refused(app: App) {
+    let id = app.create(&plain("w")).await;
+    let own = [format!("/wf/{id}/versions/"), format!("/wf/{id}/runs/")];
+    let lists = own.iter().map(String::as_str).chain(["/wf/", "/run/", "/wf/paused_workflows/"]);
+    for list in lists {
+        for query in ["page=0", "page=-1", "page=abc", "page_size=0", "page_size=101", "page_size="] {
+            app.get(&format!("{list}?{query}")).await.problem(422);
+        }
+        // Far, but in range: an empty page, not an overflow.
+        let far = format!("{list}?page=9223372036854775807&page_size=100");
+        let answer = app.get(&far).await;
+        assert!([200, 422].contains(&answer.status), "{far}: {} {}", answer.status, answer.text);
+    }
+}
+
+async fn an_unreadable_row_is_left_out_of_the_list(mut app: App) {
+    let good = app.create(&plain("good")).await;
+    let bad = app.create(&plain("bad")).await;
+    app.terminate().await;
+    let changed =
+        app.database.execute("UPDATE workflows SET definition = '{broken' WHERE name LIKE 'bad%'").await;
+    assert_eq!(changed, 1, "the stored row of the workflow");
+    app.boot().await;
+    assert_eq!(ids(&app.get("/wf/").await.ok()), [good]);
+    eventually("a line in the log", async || app.log().contains(&bad).then_some(())).await;
+}
+
+async fn reset_keeps_everything_but_the_definition(app: App) {
+    let made = app.post("/wf/", &plain("w")).await.ok();
+    let id = id_of(&made);
+    let run = id_of(&app.run(&id, &run_body("hi")).await);
+    let reset = app.call(Method::PUT, &format!("/wf/{id}/reset/")).await.ok();
+    assert_eq!(as_floats(&reset["definition"]), as_floats(&default_definition()));
+    for member in ["id", "name", "description", "created_at"] {
+        assert_eq!(reset[member], made[member], "{member}");
+    }
+    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), reset);
+    assert_eq!(ids(&app.get(&format!("/wf/{id}/runs/")).await.ok()), [run]);
+    let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
+    assert_eq!(versions[1]["definition"], made["definition"], "the version before is kept: {versions}");
+}
+
+async fn a_duplicate_is_a_workflow_of_its_own(app: App) {
+    let mut body = plain("dup");
+    body["definition"]["test_inputs"] = json!([{"id": 1, "x": "hello"}]);
+    let made = app.post("/wf/", &body).await.ok();
+    let id = id_of(&made);
+    app.run(&id, &run_body("hi")).await;
+    let path = format!("/wf/{id}/duplicate/");
+    let copy = app.call(Method::POST, &path).await.ok();
+    assert_eq!((&copy["name"], &copy["description"]), (&json!("dup (Copy)"), &json!("d")));
+    assert_eq!(copy["definition"], made["definition"]);
+    let copy_id = id_of(&copy);
+    assert_ne!(copy_id, id);
+    assert_eq!(app.get(&format!("/wf/{copy_id}/runs/")).await.ok(), json!([]));
+
+    let second = app.call(Method::POST, &path).await.ok();
+    let name = second["name"].as_str().expect("a name");
+    assert!(name.starts_with("dup (Copy)") && name != "dup (Copy)", "{name}");
+
+    app.delete(&format!("/wf/{id}/")).await.expect(204);
+    assert_eq!(app.get(&format!("/wf/{copy_id}/")).await.ok(), copy);
+    app.run(&copy_id, &run_body("still runs")).await;
+}
+
+async fn output_variables_are_those_of_the_leaves(app: App) {
+    let body = workflow(
+        "vars",
+        vec![
+            input(),
+            output(json!({"out": "input_node.x"})),
+            node(
+                "leaf",
+                "PythonFuncNode",
+                json!({"code": "return {}", "output_schema": {"p": "int", "q": "str"}}),
+            ),
+            fixed("silent", json!({"k": 1})),
+        ],
+        vec![link("input_node", "output_node"), link("input_node", "leaf"), link("input_node", "silent")],
+    );
+    let id = app.create(&body).await;
+    let row = |node: &str, name: &str| json!({"node_id": node, "variable_name": name, "prefixed_variable": format!("{node}-{name}")});
+    assert_eq!(
+        app.get(&format!("/wf/{id}/output_variables/")).await.ok(),
+        json!([row("output_node", "out"), row("leaf", "p"), row("leaf", "q")])
+    );
+}
+
+async fn paths_work_with_and_without_slash_and_under_api(app: App) {
+    let id = app.create(&plain("w")).await;
+    let whole = app.get(&format!("/wf/{id}/")).await.ok();
+    for path in [format!("/wf/{id}"), format!("/api/wf/{id}/"), format!("/api/wf/{id}")] {
+        assert_eq!(app.get(&path).await.ok(), whole, "{path}");
+    }
+    for path in ["/wf", "/api/wf/", "/api/wf"] {
+        assert_eq!(ids(&app.get(path).await.ok()), [id.as_str()], "{path}");
+    }
+    let made = app.post("/api/wf", &plain("other")).await.ok();
+    app.delete(&format!("/api/wf/{}", id_of(&made))).await.expect(204);
+    for path in ["/api/node/supported_types", "/node/supported_types/", "/api/run/", "/run"] {
+        app.get(path).await.ok();
+    }
+}
+
+async fn unknown_workflows_are_404(app: App) {
+    // An id that could be one, one that could not, and two that try to be something else.
+    for id in ["018f0000-0000-7000-8000-000000000000", "nope", "%27%20OR%201=1--", "..%2f..%2fetc"] {
+        app.get(&format!("/wf/{id}/")).await.problem(404);
+        app.put(&format!("/wf/{id}/"), &plain("n")).await.problem(404);
+        app.delete(&format!("/wf/{id}/")).await.problem(404);
+        app.call(Method::POST, &format!("/wf/{id}/duplicate/")).await.problem(404);
+        app.call(Method::PUT, &format!("/wf/{id}/reset/")).await.problem(404);
+        for list in ["output_variables", "versions", "runs"] {
+            app.get(&format!("/wf/{id}/{list}/")).await.problem(404);
+        }
+        for run in ["run", "runv2", "start_run"] {
+            app.post(&format!("/wf/{id}/{run}/"), &json!({"initial_inputs": {}})).await.problem(404);
+        }
+        app.post(&format!("/wf/{id}/run_partial/"), &json!({"node_id": "a"})).await.problem(404);
+        app.get(&format!("/run/{id}/")).await.problem(404);
+        app.get(&format!("/run/{id}/status/")).await.problem(404);
+        app.get(&format!("/wf/pause_history/{id}/")).await.problem(404);
+        app.call(Method::POST, &format!("/wf/cancel_workflow/{id}/")).await.problem(404);
+        let decision = json!({"inputs": {}, "user_id": "u", "action": "APPROVE"});
+        app.pause_decide(id, &decision).await.problem(404);
+    }
+}
+
+async fn real_definitions_come_back_unchanged(app: App) {
+    let summary: Value =
+        serde_json::from_str(include_str!("../../fixtures/slack_summary.json")).expect("a fixture");
+    let made = app.post("/wf/", &summary).await.ok();
+    assert_eq!(as_floats(&made["definition"]), as_floats(&filled(&summary["definition"])));
+    let id = id_of(&made);
+    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), made);
+    let variables = app.get(&format!("/wf/{id}/output_variables/")).await.ok();
+    assert_eq!(variables[0]["prefixed_variable"], "SlackNotifyNode_1-output");
+    // What came back is accepted again, and is nothing new.
+    app.put(&format!("/wf/{id}/"), &made).await.ok();
+    let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
+    assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
+}
+
+async fn older_model_names_and_router_links_are_rewritten(app: App) {
+    let jokes: Value =
+        serde_json::from_str(include_str!("../../fixtures/joke_generator.json")).expect("a fixture");
+    let made = app.post("/wf/", &jokes).await.ok();
+    let mut wanted = filled(&jokes["definition"]);
+    for n in 1..4 {
+        assert_eq!(wanted["nodes"][n]["config"]["llm_info"]["model"], "gpt-4o");
+        wanted["nodes"][n]["config"]["llm_info"]["model"] = json!("openai/gpt-4o");
+    }
+    assert_eq!(as_floats(&made["definition"]), as_floats(&wanted));
+
+    for (model, wanted) in [
+        ("chatgpt-4o-latest", "openai/chatgpt-4o-latest"),
+        ("o1-mini", "openai/o1-mini"),
+        ("claude-3", "anthropic/claude-3"),
+        ("gemini/gemini-2.0", "gemini/gemini-2.0"),
+        ("openai/gpt-4o", "openai/gpt-4o"),
+    ] {
+        let mut llm = jokes["definition"]["nodes"][3].clone();
+        llm["config"]["llm_info"]["model"] = json!(model);
+        let made = app.post("/wf/", &after_input("models", llm)).await.ok();
+        assert_eq!(made["definition"]["nodes"][1]["config"]["llm_info"]["model"], wanted);
+    }
+
+    let routes = router(&[("yes", vec![]), ("no", vec![])]);
+    let mut named = route("r", "b", "no");
+    named["target_handle"] = json!("no");
+    let body = workflow(
+        "routed",
+        vec![input(), routes, fixed("a", json!({})), fixed("b", json!({}))],
+        vec![link("input_node", "r"), route("r", "a", "yes"), named],
+    );
+    let made = app.post("/wf/", &body).await.ok();
+    let handles: Vec<&Value> =
+        made["definition"]["links"].as_array().expect("links").iter().map(|l| &l["target_handle"]).collect();
+    assert_eq!(handles, [&Value::Null, &json!("r.r"), &json!("r.no")]);
+}
+
+async fn unknown_members_stay_in_the_config_only(app: App) {
+    let mut body = plain("extra");
+    body["surprise"] = json!(1);
+    body["definition"]["surprise"] = json!(1);
+    body["definition"]["nodes"][1]["surprise"] = json!(1);
+    body["definition"]["nodes"][1]["config"]["surprise"] = json!({"kept": [1, null, "\u{1F389}"]});
+    let made = app.post("/wf/", &body).await.ok();
+    let node = &made["definition"]["nodes"][1];
+    assert_eq!(node["config"]["surprise"], json!({"kept": [1, null, "\u{1F389}"]}));
+    assert!([&made, &made["definition"], node].iter().all(|v| v["surprise"].is_null()), "{made}");
+}
+
+async fn delete_takes_everything_along(app: App) {
+    let id = app.create(&plain("w")).await;
+    let run = id_of(&app.run(&id, &run_body("data:text/plain;base64,aGVsbG8=")).await);
+    let form = reqwest::multipart::Form::new()
+        .text("workflow_id", id.clone())
+        .text("node_id", "input_node")
+        .part("files", reqwest::multipart::Part::bytes(b"hello".to_vec()).file_name("a.txt"));
+    app.upload(form).await.ok();
+    assert_eq!(files_below(&app.data_dir()).iter().filter(|f| f.contains(&id)).count(), 2);
+
+    let other = app.create(&plain("other")).await;
+    let other_run = id_of(&app.run(&other, &run_body("hi")).await);
+
+    let gone = app.delete(&format!("/wf/{id}/")).await;
+    assert_eq!(gone.text, "", "a 204 has no body");
+    gone.expect(204);
+    for path in [format!("/wf/{id}/"), format!("/wf/{id}/versions/"), format!("/wf/{id}/runs/")] {
+        app.get(&path).await.problem(404);
+    }
+    app.get(&format!("/run/{run}/")).await.problem(404);
+    app.get(&format!("/wf/pause_history/{run}/")).await.problem(404);
+    app.delete(&format!("/wf/{id}/")).await.problem(404);
+    let left = files_below(&app.data_dir());
+    assert!(!left.iter().any(|f| f.contains(&id)), "{left:?}");
+
+    assert_eq!(ids(&app.get("/wf/").await.ok()), [other]);
+    assert_eq!(ids(&app.get("/run/").await.ok()), [other_run]);
+    app.create(&plain("w")).await;
+    let names = app.get("/wf/").await.ok();
+    assert_eq!(names[0]["name"], "w", "the name is free again");
+}
+
+async fn delete_ends_a_running_and_a_paused_run(app: App) {
+    let paused = app.create(&gated("paused")).await;
+    let at_gate = app.start_run(&paused, &run_body("hi")).await;
+    app.run_until(&at_gate, "PAUSED").await;
+    let busy = app.create(&after_input("busy", never_ending("p"))).await;
+    let running = app.start_run(&busy, &run_body("hi")).await;
+    app.run_until(&running, "RUNNING").await;
+
+    app.delete(&format!("/wf/{paused}/")).await.expect(204);
+    app.delete(&format!("/wf/{busy}/")).await.expect(204);
+    for run in [at_gate, running] {
+        app.get(&format!("/run/{run}/")).await.problem(404);
+    }
+    assert_eq!(app.get("/wf/paused_workflows/").await.ok(), json!([]));
+    // The server is none the worse for it.
+    let run = app.create_and_run(&plain("next"), &run_body("hi")).await;
+    assert_eq!(run["status"], "COMPLETED");
+}

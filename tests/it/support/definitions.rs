@@ -1,0 +1,211 @@
+//! Definitions, built the way that clients write them.
+
+use serde_json::{Map, Value, json};
+
+pub(crate) fn node(id: &str, kind: &str, config: Value) -> Value {
+    json!({"id": id, "title": id, "node_type": kind, "config": config})
+}
+
+/// The same node under another title.
+pub(crate) fn titled(mut node: Value, title: &str) -> Value {
+    node["title"] = json!(title);
+    node
+}
+
+/// The same node as a child.
+pub(crate) fn inside(mut node: Value, parent: &str) -> Value {
+    node["parent_id"] = json!(parent);
+    node
+}
+
+pub(crate) fn link(source: &str, target: &str) -> Value {
+    json!({"source_id": source, "target_id": target})
+}
+
+/// A link that leaves a router by a route.
+pub(crate) fn route(source: &str, target: &str, name: &str) -> Value {
+    json!({"source_id": source, "target_id": target, "source_handle": name})
+}
+
+/// The links of a chain.
+pub(crate) fn chain(ids: &[&str]) -> Vec<Value> {
+    ids.windows(2).map(|pair| link(pair[0], pair[1])).collect()
+}
+
+pub(crate) fn schema(fields: &[&str]) -> Value {
+    let types: Map<String, Value> = fields.iter().map(|f| ((*f).to_owned(), json!("string"))).collect();
+    let properties: Map<String, Value> =
+        fields.iter().map(|f| ((*f).to_owned(), json!({"type": "string"}))).collect();
+    let text = json!({"type": "object", "properties": properties}).to_string();
+    json!({"output_schema": types, "output_json_schema": text})
+}
+
+pub(crate) fn input() -> Value {
+    node("input_node", "InputNode", schema(&["x"]))
+}
+
+pub(crate) fn output(map: Value) -> Value {
+    output_named("output_node", map)
+}
+
+pub(crate) fn output_named(id: &str, map: Value) -> Value {
+    let fields: Vec<&str> = map.as_object().expect("a map").keys().map(String::as_str).collect();
+    let types = schema(&fields)["output_schema"].clone();
+    node(id, "OutputNode", json!({"output_map": map, "output_schema": types}))
+}
+
+pub(crate) fn fixed(id: &str, values: Value) -> Value {
+    node(id, "StaticValueNode", json!({"values": values}))
+}
+
+pub(crate) fn gate(id: &str) -> Value {
+    node(id, "HumanInterventionNode", json!({"message": "please look", "block_only_dependent_nodes": true}))
+}
+
+pub(crate) fn merge(id: &str) -> Value {
+    node(id, "MergeNode", json!({}))
+}
+
+pub(crate) fn coalesce(id: &str, preferences: &[&str]) -> Value {
+    node(id, "CoalesceNode", json!({"preferences": preferences}))
+}
+
+/// A node whose code gives `out`, a whole number.
+pub(crate) fn python(id: &str, code: &str) -> Value {
+    python_giving(id, code, json!({"out": "int"}))
+}
+
+pub(crate) fn python_giving(id: &str, code: &str, types: Value) -> Value {
+    node(id, "PythonFuncNode", json!({"code": code, "output_schema": types}))
+}
+
+/// Keeps an interpreter busy for some tenths of a second, in a debug build: long enough to be interrupted.
+pub(crate) fn slow(id: &str) -> Value {
+    python(id, "n = 0\nwhile n < 400000:\n    n = n + 1\nreturn {'out': n}")
+}
+
+pub(crate) fn never_ending(id: &str) -> Value {
+    python(id, "while True:\n    pass")
+}
+
+pub(crate) fn failing(id: &str) -> Value {
+    python(id, "return {'out': 1 // 0}")
+}
+
+pub(crate) fn condition(variable: &str, operator: &str, value: Value) -> Value {
+    json!({"variable": variable, "operator": operator, "value": value})
+}
+
+/// A router named `r`.
+pub(crate) fn router(routes: &[(&str, Vec<Value>)]) -> Value {
+    let map: Map<String, Value> =
+        routes.iter().map(|(name, all)| ((*name).to_owned(), json!({"conditions": all}))).collect();
+    node("r", "RouterNode", json!({"route_map": map}))
+}
+
+pub(crate) fn definition(nodes: Vec<Value>, links: Vec<Value>) -> Value {
+    json!({"nodes": nodes, "links": links})
+}
+
+/// The body of a create request.
+pub(crate) fn workflow(name: &str, nodes: Vec<Value>, links: Vec<Value>) -> Value {
+    json!({"name": name, "description": "d", "definition": definition(nodes, links)})
+}
+
+/// input → a → b → output
+pub(crate) fn plain(name: &str) -> Value {
+    workflow(
+        name,
+        vec![
+            input(),
+            fixed("a", json!({"k": "1"})),
+            fixed("b", json!({"k": "2"})),
+            output(json!({"out": "b.k"})),
+        ],
+        chain(&["input_node", "a", "b", "output_node"]),
+    )
+}
+
+/// input → f, which outputs a constant.
+pub(crate) fn constant(name: &str, value: i64) -> Value {
+    workflow(name, vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
+}
+
+/// input → before → gate → after → output, which also sees what passed the gate.
+pub(crate) fn gated(name: &str) -> Value {
+    let mut links = chain(&["input_node", "before", "gate", "after", "output_node"]);
+    links.push(link("gate", "output_node"));
+    workflow(
+        name,
+        vec![
+            input(),
+            fixed("before", json!({"k": "v"})),
+            gate("gate"),
+            fixed("after", json!({"k": "done"})),
+            output(json!({"out": "after.k", "seen": "gate.before.k"})),
+        ],
+        links,
+    )
+}
+
+/// Two branches with a gate each, which meet in the output node.
+pub(crate) fn two_gates(name: &str) -> Value {
+    workflow(
+        name,
+        vec![
+            input(),
+            gate("g1"),
+            gate("g2"),
+            fixed("s1", json!({"k": "one"})),
+            fixed("s2", json!({"k": "two"})),
+            merge("all"),
+        ],
+        vec![
+            link("input_node", "g1"),
+            link("input_node", "g2"),
+            link("g1", "s1"),
+            link("g2", "s2"),
+            link("s1", "all"),
+            link("s2", "all"),
+        ],
+    )
+}
+
+/// The node at the end of `input_node → node`.
+pub(crate) fn after_input(name: &str, last: Value) -> Value {
+    let id = last["id"].as_str().expect("an id").to_owned();
+    workflow(name, vec![input(), last], vec![link("input_node", &id)])
+}
+
+pub(crate) fn run_body(x: impl Into<Value>) -> Value {
+    json!({"initial_inputs": {"input_node": {"x": x.into()}}})
+}
+
+/// A definition as the server gives it back: with every member that a client may leave out.
+pub(crate) fn filled(definition: &Value) -> Value {
+    let mut filled = definition.clone();
+    for node in filled["nodes"].as_array_mut().expect("nodes") {
+        for member in ["parent_id", "coordinates", "dimensions", "subworkflow"] {
+            node.as_object_mut().expect("a node").entry(member).or_insert(Value::Null);
+        }
+    }
+    for link in filled["links"].as_array_mut().expect("links") {
+        for member in ["source_handle", "target_handle"] {
+            link.as_object_mut().expect("a link").entry(member).or_insert(Value::Null);
+        }
+    }
+    let members = filled.as_object_mut().expect("a definition");
+    members.entry("test_inputs").or_insert(json!([]));
+    members.entry("spur_type").or_insert(json!("workflow"));
+    filled
+}
+
+/// Numbers as JSON means them: 1 and 1.0 are the same.
+pub(crate) fn as_floats(value: &Value) -> Value {
+    match value {
+        Value::Number(n) => json!(n.as_f64()),
+        Value::Array(items) => items.iter().map(as_floats).collect(),
+        Value::Object(members) => members.iter().map(|(k, v)| (k.clone(), as_floats(v))).collect(),
+        other => other.clone(),
+    }
+}

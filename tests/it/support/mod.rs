@@ -1,0 +1,12 @@
+//! Helpers of the tests: a server with its database, a client, definitions, and what else tests share.
+
+pub(crate) mod api_keys;
+pub(crate) mod app;
+pub(crate) mod coverage;
+pub(crate) mod database;
+pub(crate) mod definitions;
+pub(crate) mod postgres_cluster;
+pub(crate) mod process;
+pub(crate) mod run_log;
+pub(crate) mod sse;
+pub(crate) mod trace_collector;
