@@ -6,8 +6,8 @@ PACKAGE_FEATURES := --features sluice/otlp
 # Cargo features of the binary under test: those of packages, and failures and crashes on purpose.
 TEST_FEATURES := --features sluice/otlp,sluice/failpoints
 
-# Where the outside suite keeps how each call was answered.
-ANSWERED := $(CURDIR)/target/answered
+# Folder where the suite records its calls and their statuses.
+COVERAGE := $(CURDIR)/target/coverage
 # How long calls are made from the document.
 API_FUZZ_SECONDS = 120
 
@@ -29,10 +29,10 @@ build: ## Build the release binary for packages: target/release/sluice
 test: nextest sdks browser ## Install what the tests need, then run all of them on SQLite and PostgreSQL
 	cargo build --locked --bin sluice $(TEST_FEATURES)
 	scripts/api/lint.sh
-	cargo test --locked --workspace --doc $(TEST_FEATURES)
-	rm -rf $(ANSWERED) && mkdir -p $(ANSWERED)
-	SLUICE_ANSWERED=$(ANSWERED) scripts/with-postgres.sh cargo nextest run --locked --workspace $(TEST_FEATURES)
-	scripts/api/answered.py openapi/openapi.json $(ANSWERED)
+	cargo test --locked --workspace --doc $(TESTED)
+	rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
+	SLUICE_COVERAGE=$(COVERAGE) scripts/with-postgres.sh cargo nextest run --locked --workspace $(TESTED)
+	scripts/api/coverage.py openapi/openapi.json $(COVERAGE)
 	SLUICE_FUZZ_SEED=1 scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
 
 test-fuzz-api: ## The long form of the calls made from the document: 30 minutes, or API_FUZZ_SECONDS

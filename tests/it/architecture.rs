@@ -1,12 +1,45 @@
-//! Holds ARCHITECTURE.md to the truth: the arrows between crates, the paths it names, the reasons of the libraries, and
-//! those invariants that can be read off the source.
+//! Checks the source against ARCHITECTURE.md: dependencies between crates, imports within a crate, paths that the
+//! documents name, reasons for the libraries, and the invariants that show in the source.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod imports;
+mod module_tree;
+mod references;
+mod synthetic;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::Value;
+
+use self::imports::{Imports, Violation, order};
+
+/// Imports that may break the rules: (crate, importing file, imported file, reason).
+const EXCEPTIONS: [(&str, &str, &str, &str); 1] = [(
+    "persistence",
+    "entity/run.rs",
+    "entity/run_log.rs",
+    "sea-orm's `Related` is implemented for both entities of a relation",
+)];
+
+/// Crates with cycles that are being removed.
+const CYCLES_PENDING: &[&str] = &["api", "engine", "nodes", "persistence", "server", "benches"];
+
+/// Crates whose order is not in ARCHITECTURE.md yet, or is not followed yet.
+const ORDER_PENDING: &[&str] = &[
+    "api",
+    "benches",
+    "domain",
+    "engine",
+    "migration",
+    "nodes",
+    "persistence",
+    "python",
+    "server",
+    "telemetry",
+    "tests",
+];
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
@@ -16,14 +49,18 @@ fn architecture() -> String {
     std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
 }
 
-/// {package: its direct dependencies outside of tests}.
-fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+fn metadata() -> Value {
     let cargo = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
         .current_dir(root())
         .output()
         .unwrap();
-    let metadata: Value = serde_json::from_slice(&cargo.stdout).expect("cargo metadata answers in JSON");
+    serde_json::from_slice(&cargo.stdout).expect("cargo metadata writes JSON")
+}
+
+/// Returns the direct dependencies of each package, except those of its tests.
+fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
+    let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap().iter();
     let name = |value: &Value| value["name"].as_str().unwrap().to_owned();
     let direct = |package: &Value| {
@@ -31,6 +68,34 @@ fn dependencies() -> BTreeMap<String, BTreeSet<String>> {
         all.filter(|dependency| dependency["kind"].is_null()).map(name).collect()
     };
     packages.map(|package| (name(package), direct(package))).collect()
+}
+
+/// Returns the folder name and the root file of each crate. A package can have a library and a binary.
+fn crates() -> Vec<(String, PathBuf)> {
+    let metadata = metadata();
+    let mut crates = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let manifest = Path::new(package["manifest_path"].as_str().unwrap());
+        let folder = manifest.parent().unwrap().file_name().unwrap().to_str().unwrap();
+        for target in package["targets"].as_array().unwrap() {
+            let is_crate = ["lib", "bin"].iter().any(|kind| target["kind"][0] == *kind);
+            if is_crate || folder == "tests" {
+                crates.push((folder.to_owned(), target["src_path"].as_str().unwrap().into()));
+            }
+        }
+    }
+    assert!(crates.len() > 10, "{crates:?}");
+    crates
+}
+
+/// Returns the exceptions of a crate: (importing file, imported file).
+fn exceptions(krate: &str) -> Vec<(&'static str, &'static str)> {
+    let own = EXCEPTIONS.iter().filter(|(of, ..)| *of == krate);
+    own.map(|(_, from, to, _)| (*from, *to)).collect()
+}
+
+fn lines(violations: &[Violation]) -> String {
+    violations.iter().map(|violation| format!("\n  {violation}")).collect()
 }
 
 /// The Rust files below a folder.
@@ -97,6 +162,53 @@ fn the_crates_depend_on_each_other_as_drawn() {
     for (package, allowed) in allowed {
         for dependency in dependencies[*package].iter().filter(|name| name.starts_with("sluice")) {
             assert!(allowed.contains(&dependency.as_str()), "{package} may not know {dependency}");
+        }
+    }
+}
+
+#[test]
+fn no_crate_has_a_cycle_of_modules() {
+    let mut found = String::new();
+    for (krate, root) in crates().into_iter().filter(|(krate, _)| !CYCLES_PENDING.contains(&krate.as_str())) {
+        let cycles = Imports::of(&root).cycles(&exceptions(&krate));
+        if !cycles.is_empty() {
+            found += &format!("{} imports of {krate} are in cycles:{}\n", cycles.len(), lines(&cycles));
+        }
+    }
+    assert!(found.is_empty(), "{found}");
+}
+
+#[test]
+fn imports_follow_the_order_in_the_architecture() {
+    let architecture = architecture();
+    let mut found = String::new();
+    for (krate, root) in crates().into_iter().filter(|(krate, _)| !ORDER_PENDING.contains(&krate.as_str())) {
+        let imports = Imports::of(&root);
+        if imports.is_single_file() {
+            continue;
+        }
+        let Some(order) = order(&architecture, &krate) else {
+            found += &format!("ARCHITECTURE.md has no order for the modules of {krate}\n");
+            continue;
+        };
+        let misplaced = imports.misplaced(&order);
+        if !misplaced.is_empty() {
+            found += &format!("ARCHITECTURE.md and {krate} differ in {misplaced:?}\n");
+        }
+        let upward = imports.upward(&order, &exceptions(&krate));
+        if !upward.is_empty() {
+            found += &format!("imports that go upward in {krate}:{}\n", lines(&upward));
+        }
+    }
+    assert!(found.is_empty(), "{found}");
+}
+
+#[test]
+fn few_imports_are_exceptions() {
+    assert!(EXCEPTIONS.len() <= 2);
+    for (krate, from, to, _) in EXCEPTIONS {
+        for file in [from, to] {
+            assert!(root().join("crates").join(krate).join("src").join(file).exists(), "{file} of {krate}");
         }
     }
 }

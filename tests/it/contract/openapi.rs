@@ -81,10 +81,13 @@ async fn every_operation_is_described() {
 async fn every_body_has_a_schema_and_an_example() {
     let document = document().await;
     for (name, operation) in operations(&document) {
-        for (status, answer) in operation["responses"].as_object().expect("responses") {
+        for (status, response) in operation["responses"].as_object().expect("responses") {
             let at = format!("{name} {status}");
-            assert!(answer["description"].as_str().is_some_and(|d| !d.is_empty()), "{at} has no description");
-            for (kind, content) in answer["content"].as_object().into_iter().flatten() {
+            assert!(
+                response["description"].as_str().is_some_and(|d| !d.is_empty()),
+                "{at} has no description"
+            );
+            for (kind, content) in response["content"].as_object().into_iter().flatten() {
                 let is_problem = status.starts_with('4') || status.starts_with('5');
                 assert!(!is_problem || kind == "application/problem+json", "{at}: {kind}");
                 described(&document, &at, kind, content);

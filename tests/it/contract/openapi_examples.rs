@@ -4,7 +4,8 @@ use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::support::app::{App, id_of, ids, on_both_databases};
+use crate::support::app::{App, on_both_databases};
+use crate::support::json::{id_of, ids};
 
 on_both_databases!(every_example_of_a_body_is_taken);
 
@@ -18,7 +19,7 @@ async fn scene(app: &App, document: &Value, path: &str) -> String {
     };
     let mut path = path.replace("{label}", "production");
     if path.contains("{workflow_id}") || path.contains("{run_id}") {
-        let workflow = id_of(&app.post("/wf/", &example("/wf/")).await.ok());
+        let workflow = id_of(&app.post("/wf/").json(&example("/wf/")).await.ok());
         path = path.replace("{workflow_id}", &workflow);
         if path.contains("{run_id}") {
             let run = app.start_run(&workflow, &example("/wf/{workflow_id}/start_run/")).await;
@@ -65,15 +66,21 @@ async fn every_example_of_a_body_is_taken(app: App) {
             for (kind, content) in bodies.into_iter().flatten() {
                 let path = scene(&app, &document, path).await;
                 let name = operation["operationId"].as_str().expect("an operationId");
-                let answer = if kind.contains("json") {
+                let response = if kind.contains("json") {
                     let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
-                    app.raw(method, &path, kind, content["example"].to_string()).await
+                    app.request(method, &path).body(kind, content["example"].to_string()).await
                 } else {
-                    assert_eq!((kind.as_str(), method.as_str()), ("multipart/form-data", "post"), "{name}");
-                    app.form(&path, filled_in(&app, &document, content).await).await
+                    assert_eq!(kind.as_str(), "multipart/form-data", "{name}");
+                    assert_eq!(method.as_str(), "post", "{name}");
+                    app.post(&path).form(filled_in(&app, &document, content).await).await
                 };
-                let is_documented = operation["responses"].get(answer.status.to_string()).is_some();
-                assert!(answer.status < 300 && is_documented, "{name}: {} {}", answer.status, answer.text);
+                let is_documented = operation["responses"].get(response.status.to_string()).is_some();
+                assert!(
+                    response.status < 300 && is_documented,
+                    "{name}: {} {}",
+                    response.status,
+                    response.text
+                );
                 sent.push(name.to_owned());
             }
         }
@@ -101,7 +108,8 @@ async fn the_document_is_there_in_two_versions() {
     let text = std::fs::read_to_string(file).expect("openapi/openapi-3.0.json: run `make openapi`");
     assert!(served == serde_json::from_str::<Value>(&text).expect("JSON"), "run `make openapi`");
     let printed = crate::support::process::run(&["openapi", "--version", "3.0"], &[]);
-    assert_eq!((printed.code, printed.stdout), (Some(0), text), "run `make openapi`");
+    assert_eq!(printed.code, Some(0), "run `make openapi`");
+    assert_eq!(printed.stdout, text, "run `make openapi`");
 }
 
 /// Lists in the place of objects are refused: in the order of its fields nothing would say which value is which.
@@ -120,7 +128,7 @@ async fn a_config_is_made_of_objects() {
             {"id": "out", "node_type": "OutputNode", "config": {}},
         ]);
         let body = json!({"name": "lists", "definition": {"nodes": nodes, "links": []}});
-        let pointers = app.post("/wf/", &body).await.pointers();
+        let pointers = app.post("/wf/").json(&body).await.pointers();
         assert!(pointers[0].starts_with("/definition/nodes/1/config/"), "{config}: {pointers:?}");
     }
 }

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use reqwest::Method;
 use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Row as _, SqliteConnection};
 
-use crate::support::app::{App, id_of};
+use crate::support::app::App;
 use crate::support::database::{Backend, Database};
 use crate::support::definitions::*;
+use crate::support::json::id_of;
 use crate::support::run_log;
 use crate::support::sse::Message;
 
@@ -155,21 +155,21 @@ async fn ended_runs(app: &App) -> Vec<String> {
         runs.push(id_of(&app.create_and_run(&definition, &run_body("x")).await));
     }
     let first = runs[0].clone();
-    let again = app.post(&format!("/run/{first}/rerun/"), &json!({"from_node": "b"})).await.ok();
+    let again = app.post(&format!("/run/{first}/rerun/")).json(&json!({"from_node": "b"})).await.ok();
     runs.push(id_of(&app.run_until(&id_of(&again), "COMPLETED").await));
     for (action, status) in [("APPROVE", "COMPLETED"), ("OVERRIDE", "COMPLETED"), ("DECLINE", "CANCELED")] {
         let run = app.start_to_pause(&gated(action)).await;
-        app.pause_decide(&run, &json!({"inputs": {"k": 1}, "user_id": "ada", "action": action})).await.ok();
+        app.decide(&run, &json!({"inputs": {"k": 1}, "user_id": "ada", "action": action})).await.ok();
         runs.push(id_of(&app.run_until(&run, status).await));
     }
     let endless = app.create(&after_input("endless", never_ending("p"))).await;
     let canceled = app.start_run(&endless, &run_body("x")).await;
     app.run_until(&canceled, "RUNNING").await;
-    app.call(Method::POST, &format!("/wf/cancel_workflow/{canceled}/")).await.ok();
+    app.post(&format!("/wf/cancel_workflow/{canceled}/")).await.ok();
     runs.push(canceled);
     let batched = app.create(&plain("batch")).await;
     let rows = json!({"rows": [{"x": "1"}, {"x": "2"}]});
-    let batch = app.post(&format!("/wf/{batched}/start_batch_run/"), &rows).await.ok();
+    let batch = app.post(&format!("/wf/{batched}/start_batch_run/")).json(&rows).await.ok();
     runs.push(id_of(&app.run_until(&id_of(&batch), "COMPLETED").await));
     runs
 }

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, task};
+use crate::support::app::App;
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::task;
+use crate::support::polling::eventually;
 
 async fn cancel(app: &App, run: &str) -> Value {
-    app.post(&format!("/wf/cancel_workflow/{run}/"), &json!({})).await.ok()
+    app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.ok()
 }
 
 #[tokio::test]

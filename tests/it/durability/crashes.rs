@@ -15,9 +15,11 @@ use futures_util::future::join_all;
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, id_of};
+use crate::support::app::App;
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::id_of;
+use crate::support::polling::eventually;
 use crate::support::run_log;
 
 /// How often the server is killed in the short form.
@@ -107,10 +109,10 @@ async fn client(
         tokio::time::sleep(Duration::from_millis(10 + dice.roll(60))).await;
         let url = base.borrow().clone();
         let call = async |path: String, body: Value| {
-            let answer = http.post(format!("{url}{path}")).json(&body).send().await.ok()?;
-            let status = answer.status().as_u16();
+            let response = http.post(format!("{url}{path}")).json(&body).send().await.ok()?;
+            let status = response.status().as_u16();
             assert!([200, 202, 400, 404, 424, 503].contains(&status), "{path}: {status}");
-            let json = answer.json::<Value>().await.ok()?;
+            let json = response.json::<Value>().await.ok()?;
             [200, 202].contains(&status).then_some(json)
         };
         if dice.roll(3) == 0 {

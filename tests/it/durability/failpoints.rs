@@ -1,14 +1,15 @@
-//! At every commit of every shape of run: the commit fails, its answer is lost, or the server dies right
+//! At every commit of every shape of run: the commit fails, its response is lost, or the server dies right
 //! before or right after it. The run ends as it does undisturbed.
 //!
 //! Needs a server with the feature `failpoints`, as `make test` builds it.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, id_of};
+use crate::support::app::App;
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::id_of;
+use crate::support::polling::eventually;
 use crate::support::run_log;
 
 /// What happens at a commit.
@@ -45,25 +46,25 @@ async fn finish(app: &mut App, workflow: &str, inputs: &Value) -> Value {
     }
 }
 
-/// The id of the run: started now, or by an earlier call that got no answer.
+/// The id of the run: started now, or by an earlier call that got no response.
 async fn begun(app: &App, workflow: &str, inputs: &Value) -> Option<String> {
-    let runs = app.attempt(Method::GET, &format!("/wf/{workflow}/runs/"), None).await?;
+    let runs = app.get(&format!("/wf/{workflow}/runs/")).try_send().await?;
     if let Some(run) = runs.json().as_array().and_then(|runs| runs.first()) {
         return Some(id_of(run));
     }
-    let started = app.attempt(Method::POST, &format!("/wf/{workflow}/start_run/"), Some(inputs)).await?;
+    let started = app.post(&format!("/wf/{workflow}/start_run/")).json(inputs).try_send().await?;
     assert!([200, 503].contains(&started.status), "{started:?}");
     (started.status == 200).then(|| id_of(&started.json()))
 }
 
 /// Looks at the run, and opens its gate.
 async fn step(app: &App, run: &str) -> Option<Value> {
-    let now = app.attempt(Method::GET, &format!("/run/{run}/"), None).await?.json();
+    let now = app.get(&format!("/run/{run}/")).try_send().await?.json();
     if now["status"] == "PAUSED" {
         let decision = json!({"inputs": {"by": "ada"}, "user_id": "ada", "action": "APPROVE"});
         let path = format!("/wf/process_pause_action/{run}/");
-        let settled = app.attempt(Method::POST, &path, Some(&decision)).await?;
-        // 400: an earlier call got no answer, and yet took effect.
+        let settled = app.post(&path).json(&decision).try_send().await?;
+        // 400: an earlier call got no response, and yet took effect.
         assert!([200, 400, 503].contains(&settled.status), "{settled:?}");
     } else {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;

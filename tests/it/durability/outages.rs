@@ -7,9 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, id_of};
+use crate::support::app::App;
 use crate::support::database::{Backend, Database};
 use crate::support::definitions::*;
+use crate::support::json::id_of;
+use crate::support::polling::eventually;
 use crate::support::postgres_cluster::{Cluster, Proxy};
 use crate::support::process;
 use crate::support::sse::Stream;
@@ -37,8 +39,8 @@ async fn is_patient(app: &App) {
     assert_eq!(app.get("/healthz").await.status, 200);
     // A full disk has some room still, here and there.
     let refused = eventually("a write to be refused", async || {
-        let answer = app.post("/wf/", &plain("during")).await;
-        (answer.status != 200).then_some(answer)
+        let response = app.post("/wf/").json(&plain("during")).await;
+        (response.status != 200).then_some(response)
     })
     .await;
     assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
@@ -59,7 +61,7 @@ async fn goes_on(app: &App, runs: &[String]) {
         let log = Stream::open(app, &format!("/run/{run}/events/"), None).await.rest().await;
         assert!((0..).zip(&log).all(|(number, event)| event.id == number), "{log:#?}");
     }
-    app.post("/wf/", &plain("afterwards")).await.ok();
+    app.post("/wf/").json(&plain("afterwards")).await.ok();
 }
 
 #[tokio::test]
@@ -132,11 +134,11 @@ async fn a_full_disk_heals() {
     let mut accepted = Vec::new();
     let mut refused = 0;
     while refused < 50 {
-        let answer = app.post("/wf/", &plain(&format!("on a full disk {}", accepted.len()))).await;
-        if answer.status == 200 {
-            accepted.push(id_of(&answer.json()));
+        let response = app.post("/wf/").json(&plain(&format!("on a full disk {}", accepted.len()))).await;
+        if response.status == 200 {
+            accepted.push(id_of(&response.json()));
         } else {
-            let problem = answer.problem(503);
+            let problem = response.problem(503);
             assert!(problem["detail"].as_str().expect("a detail").contains("full"), "{problem}");
             refused += 1;
         }
@@ -159,11 +161,11 @@ async fn a_full_file_heals() {
     let big = |n: usize| after_input(&format!("big {n}"), fixed("f", json!({"text": "x".repeat(4_000)})));
     let mut created = Vec::new();
     let refused = loop {
-        let answer = app.post("/wf/", &big(created.len())).await;
-        if answer.status != 200 {
-            break answer;
+        let response = app.post("/wf/").json(&big(created.len())).await;
+        if response.status != 200 {
+            break response;
         }
-        created.push(id_of(&answer.json()));
+        created.push(id_of(&response.json()));
         assert!(created.len() < 1_000, "the file has no limit");
     };
     refused.problem(503);
@@ -174,7 +176,7 @@ async fn a_full_file_heals() {
     }
     eventually("/readyz to turn green", async || (app.get("/readyz").await.status == 200).then_some(()))
         .await;
-    app.post("/wf/", &big(1_001)).await.ok();
+    app.post("/wf/").json(&big(1_001)).await.ok();
 }
 
 /// Also where what is deleted is small, and a run of it waits.
@@ -185,12 +187,12 @@ async fn what_is_full_can_be_emptied() {
     let gate = app.read_run(&waiting).await["workflow_id"].as_str().expect("an id").to_owned();
     let mut created = Vec::new();
     loop {
-        let answer = app.post("/wf/", &plain(&format!("small {}", created.len()))).await;
-        if answer.status != 200 {
-            answer.problem(503);
+        let response = app.post("/wf/").json(&plain(&format!("small {}", created.len()))).await;
+        if response.status != 200 {
+            response.problem(503);
             break;
         }
-        created.push(id_of(&answer.json()));
+        created.push(id_of(&response.json()));
         assert!(created.len() < 2_000, "the file has no limit");
     }
     // Until not a single page is left.
@@ -199,17 +201,17 @@ async fn what_is_full_can_be_emptied() {
     while refused < 40 {
         let path = format!("/wf/{}/", created[refused % created.len()]);
         let fill = fills.next().expect("there is no end of them");
-        refused += usize::from(app.patch(&path, &fill, None).await.status == 503);
+        refused += usize::from(app.patch(&path).merge_patch(&fill).await.status == 503);
     }
     app.delete(&format!("/wf/{gate}/")).await.expect(204);
     // While others go on trying to fill it.
     let filling = async {
         let mut made = Vec::new();
         for n in 0..200 {
-            let answer = app.post("/wf/", &plain(&format!("again {n}"))).await;
-            match answer.status {
-                200 => made.push(id_of(&answer.json())),
-                _ => drop(answer.problem(503)),
+            let response = app.post("/wf/").json(&plain(&format!("again {n}"))).await;
+            match response.status {
+                200 => made.push(id_of(&response.json())),
+                _ => drop(response.problem(503)),
             }
         }
         made
@@ -278,9 +280,9 @@ async fn damage_under_a_running_server_is_no_server_error() {
     let mut refused = 0;
     for _ in 0..3 {
         for place in ["/wf/?page_size=100", "/run/?page_size=100", "/wf/paused_workflows/"] {
-            let answer = app.get(place).await;
-            if answer.status != 200 {
-                answer.problem(503);
+            let response = app.get(place).await;
+            if response.status != 200 {
+                response.problem(503);
                 refused += 1;
             }
         }

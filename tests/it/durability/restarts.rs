@@ -12,8 +12,10 @@ use reqwest::Client;
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use crate::support::app::{App, eventually, id_of, on_both_databases, task};
+use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of, task};
+use crate::support::polling::eventually;
 use crate::support::process::{self, DEADLINE};
 
 on_both_databases!(
@@ -36,7 +38,7 @@ async fn a_gate_survives_a_crash(mut app: App) {
     let pauses = app.get(&history).await.ok();
     app.crash_and_restart().await;
     let after = app.run_until(&run, "PAUSED").await;
-    assert_eq!((&after["tasks"], &after["outputs"]), (&before["tasks"], &before["outputs"]));
+    assert_json!(after, {"tasks": before["tasks"], "outputs": before["outputs"]});
     assert_eq!(app.get(&history).await.ok(), pauses, "the same pause, opened at the same time");
     app.approve(&run).await;
     let done = app.run_until(&run, "COMPLETED").await;
@@ -74,16 +76,14 @@ async fn a_decision_survives_a_crash_right_after_the_answer(mut app: App) {
     for (name, action, status) in [("a", "APPROVE", "COMPLETED"), ("d", "DECLINE", "CANCELED")] {
         let run = app.start_to_pause(&gated(name)).await;
         let body = json!({"inputs": {"note": "kept"}, "user_id": "ada", "action": action});
-        app.pause_decide(&run, &body).await.ok();
+        app.decide(&run, &body).await.ok();
         app.crash_and_restart().await;
         let done = app.run_until(&run, status).await;
         let noted = &done["outputs"]["gate"]["note"];
         assert_eq!(*noted, if action == "APPROVE" { json!("kept") } else { Value::Null });
         let history = app.get(&format!("/wf/pause_history/{run}/")).await.ok();
-        assert_eq!(
-            (&history[0]["resume_action"], history.as_array().map(Vec::len)),
-            (&json!(action), Some(1))
-        );
+        assert_eq!(history[0]["resume_action"], json!(action));
+        assert_eq!(history.as_array().map(Vec::len), Some(1));
     }
 }
 
@@ -110,7 +110,7 @@ async fn a_finished_run_is_not_run_again(mut app: App) {
 }
 
 async fn a_saved_workflow_survives_a_crash(mut app: App) {
-    let made = app.post("/wf/", &gated("kept")).await.ok();
+    let made = app.post("/wf/").json(&gated("kept")).await.ok();
     app.crash_and_restart().await;
     let path = format!("/wf/{}/", made["id"].as_str().expect("an id"));
     assert_eq!(app.get(&path).await.ok(), made);
@@ -182,12 +182,12 @@ async fn sigterm_under_load_loses_nothing(mut app: App) {
     let client = async |number: usize| {
         for workflow in workflows.iter().cycle().skip(number) {
             let url = format!("{base}/wf/{workflow}/start_run/");
-            let answer = match http.post(url).json(&run_body("hi")).send().await {
-                Ok(answer) => answer,
+            let response = match http.post(url).json(&run_body("hi")).send().await {
+                Ok(response) => response,
                 Err(error) => return assert!(error.is_connect() || error.is_request(), "{error:?}"),
             };
-            let status = answer.status().as_u16();
-            let body: Value = answer.json().await.expect("a whole answer");
+            let status = response.status().as_u16();
+            let body: Value = response.json().await.expect("a whole response");
             match status {
                 200 => accepted.borrow_mut().push(id_of(&body)),
                 503 => return refused.set(refused.get() + 1),

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, on_both_databases, task};
+use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
+use crate::support::json::task;
+use crate::support::polling::eventually;
 
 on_both_databases!(
     a_loop_counts,
@@ -169,11 +171,11 @@ async fn a_gate_in_the_body_waits_each_time(app: App) {
     assert_eq!(first[0]["pause_message"], "please look");
     let paused = app.read_run(&run).await;
     assert_eq!(task(&paused, "output_node")["status"], "PENDING");
-    app.pause_decide(&run, &next(7)).await.ok();
+    app.decide(&run, &next(7)).await.ok();
     let second = pauses(&app, &run, 2).await;
     assert_eq!(second[0]["input_data"]["start"]["count"], 7, "{second}");
     app.run_until(&run, "PAUSED").await;
-    app.pause_decide(&run, &next(8)).await.ok();
+    app.decide(&run, &next(8)).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"], json!({"count": 8}));
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
@@ -181,12 +183,12 @@ async fn a_gate_in_the_body_waits_each_time(app: App) {
 
 async fn a_loop_survives_a_crash_at_its_gate(mut app: App) {
     let run = app.start_to_pause(&gated_loop("crash")).await;
-    app.pause_decide(&run, &next(7)).await.ok();
+    app.decide(&run, &next(7)).await.ok();
     pauses(&app, &run, 2).await;
     app.crash_and_restart().await;
     let waiting = pauses(&app, &run, 2).await;
     assert_eq!(waiting[1]["resume_action"], "APPROVE", "{waiting}");
-    app.pause_decide(&run, &next(8)).await.ok();
+    app.decide(&run, &next(8)).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
 }
@@ -218,7 +220,7 @@ async fn long_loops_delay_nobody_and_can_be_canceled(app: App) {
     assert_eq!(app.get("/healthz").await.status, 200);
     app.create_and_run(&plain("beside"), &run_body("hi")).await;
     for run in &runs {
-        let canceled = app.call(reqwest::Method::POST, &format!("/wf/cancel_workflow/{run}/")).await.ok();
+        let canceled = app.post(&format!("/wf/cancel_workflow/{run}/")).await.ok();
         assert_eq!(canceled["status"], "CANCELED", "it ended before it could be canceled");
     }
 }

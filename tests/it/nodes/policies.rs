@@ -3,9 +3,11 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, id_of, on_both_databases, task};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::{id_of, task};
+use crate::support::polling::eventually;
 
 on_both_databases!(
     a_failing_node_is_tried_as_often_as_its_policy_says,
@@ -117,7 +119,7 @@ async fn a_canceled_run_tries_nothing_again(app: App) {
         (!task(&app.read_run(&run).await, "p")["retry_time"].is_null()).then_some(())
     })
     .await;
-    let canceled = app.post(&format!("/wf/cancel_workflow/{run}/"), &json!({})).await.ok();
+    let canceled = app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.ok();
     let tried = attempts(task(&canceled, "p")).len();
     // Another run of the node takes longer than the wait would have.
     let slow = app.create_and_run(&after_input("slow", slow("p")), &run_body("hi")).await;
@@ -130,7 +132,7 @@ async fn a_canceled_run_tries_nothing_again(app: App) {
 
 async fn a_bad_policy_is_refused_with_its_place(app: App) {
     let node = with_policy(failing("p"), json!({"timeout_seconds": -1, "retry": {"on": ["never"]}}));
-    let pointers = app.post("/wf/", &after_input("w", node)).await.pointers();
+    let pointers = app.post("/wf/").json(&after_input("w", node)).await.pointers();
     let place = "/definition/nodes/1/config/policy";
     assert_eq!(pointers, [format!("{place}/timeout_seconds"), format!("{place}/retry/on/0")]);
 }

@@ -13,9 +13,11 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::support::app::{App, eventually};
+use crate::support::app::App;
 use crate::support::database::{Backend, Database, files_below};
 use crate::support::definitions::*;
+use crate::support::json::assert_json;
+use crate::support::polling::eventually;
 use crate::support::process::{self, CommandOutput};
 
 /// Where a server is, or shall be: a database and a data folder that a command is told of.
@@ -474,7 +476,7 @@ async fn a_backup_can_be_looked_at_with_common_tools() {
     }
     let manifest = std::fs::read_to_string(folder.path().join("manifest.json")).expect("the manifest");
     let manifest: Value = serde_json::from_str(&manifest).expect("JSON");
-    assert_eq!((&manifest["format"], &manifest["format_version"]), (&json!("sluice/backup"), &json!(1)));
+    assert_json!(manifest, {"format": "sluice/backup", "format_version": 1});
     assert_eq!(manifest["workflows"], 2);
     assert!(manifest["schema"].as_str().is_some_and(|step| step.starts_with('m')), "{manifest}");
 }

@@ -7,6 +7,7 @@ use serde_json::json;
 use crate::support::app::{App, on_both_databases};
 use crate::support::database::{Backend, Database};
 use crate::support::definitions::*;
+use crate::support::json::assert_json;
 use crate::support::process::{self, CommandOutput};
 
 on_both_databases!(a_store_is_migrated_at_start);
@@ -209,7 +210,7 @@ fn places_are_those_of_editors() {
         serde_json::from_str(&ended.stdout).expect("JSON")
     };
     let found = run("json")["files"][0]["diagnostics"][0].clone();
-    assert_eq!((&found["line"], &found["column"]), (&json!(4), &json!(61)));
+    assert_json!(found, {"line": 4, "column": 61});
     let run = run("sarif")["runs"][0].clone();
     assert_eq!(run["columnKind"], "utf16CodeUnits");
     let region = &run["results"][0]["locations"][0]["physicalLocation"]["region"];
@@ -231,26 +232,27 @@ fn validate_prints_json_and_sarif() {
         (ended.code, parsed)
     };
     let (code, report) = run("json", &warned);
-    assert_eq!((code, &report["valid"]), (Some(0), &json!(true)));
+    assert_eq!(code, Some(0));
+    assert_eq!(report["valid"], true);
     let found = &report["files"][0]["diagnostics"][0];
-    assert_eq!(
-        (&found["code"], &found["line"], &found["column"]),
-        (&json!("config_key_unknown"), &json!(4), &json!(60))
-    );
+    assert_json!(found, {"code": "config_key_unknown", "line": 4, "column": 60});
     let (code, report) = run("json", &missing);
-    assert_eq!((code, &report["valid"]), (Some(1), &json!(false)));
+    assert_eq!(code, Some(1));
+    assert_eq!(report["valid"], false);
     assert!(report["files"][0]["error"].is_string(), "{report}");
 
     let (code, log) = run("sarif", &warned);
-    assert_eq!((code, &log["version"]), (Some(0), &json!("2.1.0")));
+    assert_eq!(code, Some(0));
+    assert_eq!(log["version"], "2.1.0");
     let result = &log["runs"][0]["results"][0];
-    assert_eq!((&result["ruleId"], &result["level"]), (&json!("config_key_unknown"), &json!("warning")));
+    assert_json!(result, {"ruleId": "config_key_unknown", "level": "warning"});
     let region = &result["locations"][0]["physicalLocation"]["region"];
     assert_eq!(*region, json!({"startLine": 4, "startColumn": 60, "endLine": 4, "endColumn": 68}));
     let rule = usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("small");
     assert_eq!(log["runs"][0]["tool"]["driver"]["rules"][rule]["id"], "config_key_unknown");
     let (code, log) = run("sarif", &missing);
-    assert_eq!((code, &log["runs"][0]["invocations"][0]["executionSuccessful"]), (Some(1), &json!(false)));
+    assert_eq!(code, Some(1));
+    assert_eq!(log["runs"][0]["invocations"][0]["executionSuccessful"], false);
 }
 
 #[test]

@@ -9,9 +9,10 @@ use prometheus_parse::{Sample, Scrape, Value as Number};
 use reqwest::Client;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, on_both_databases};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::polling::eventually;
 use crate::support::process;
 
 on_both_databases!(
@@ -41,10 +42,10 @@ fn address(app: &App) -> String {
 
 async fn text(app: &App) -> String {
     let client = Client::builder().no_proxy().build().expect("an HTTP client");
-    let answer = client.get(address(app)).send().await.expect("an answer");
-    assert_eq!(answer.status(), 200);
-    assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-    answer.text().await.expect("a page")
+    let response = client.get(address(app)).send().await.expect("a response");
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "text/plain; version=0.0.4; charset=utf-8");
+    response.text().await.expect("a page")
 }
 
 struct Numbers(Vec<Sample>);
@@ -113,7 +114,7 @@ async fn everything_is_counted(app: App) {
     })
     .await;
     assert_eq!(scrape(&app).await.runs("running"), 1.0);
-    app.post(&format!("/wf/cancel_workflow/{run}/"), &Value::Null).await.ok();
+    app.post(&format!("/wf/cancel_workflow/{run}/")).json(&Value::Null).await.ok();
     app.get("/wf/00000000-0000-7000-8000-000000000000/").await.problem(404);
     app.get("/nowhere/").await.problem(404);
 
@@ -124,7 +125,8 @@ async fn everything_is_counted(app: App) {
     })
     .await;
     assert_eq!(after.get("sluice_runs_started_total", &[]), 6.0);
-    assert_eq!((after.ended("completed"), after.ended("failed")), (3.0, 2.0));
+    assert_eq!(after.ended("completed"), 3.0);
+    assert_eq!(after.ended("failed"), 2.0);
     assert_eq!(after.runs("running") + after.runs("pending") + after.runs("paused"), 0.0);
     let python = ["completed", "failed", "canceled"].map(|status| after.nodes("PythonFuncNode", status));
     assert_eq!(python, [3.0, 2.0, 1.0]);
@@ -151,15 +153,17 @@ async fn what_waits_is_seen_after_a_restart_too(app: App) {
     app.start_to_pause(&gated("one")).await;
     for _ in 0..2 {
         let now = scrape(&app).await;
-        assert_eq!((now.get("sluice_pauses_open", &[]), now.runs("paused")), (3.0, 2.0));
+        assert_eq!(now.get("sluice_pauses_open", &[]), 3.0);
+        assert_eq!(now.runs("paused"), 2.0);
         app.crash_and_restart().await;
     }
     app.approve(&two).await;
     let now = scrape(&app).await;
     assert_eq!(now.get("sluice_pauses_open", &[]), 2.0);
-    app.post(&format!("/wf/cancel_workflow/{two}/"), &Value::Null).await.ok();
+    app.post(&format!("/wf/cancel_workflow/{two}/")).json(&Value::Null).await.ok();
     let now = scrape(&app).await;
-    assert_eq!((now.get("sluice_pauses_open", &[]), now.runs("paused")), (1.0, 1.0));
+    assert_eq!(now.get("sluice_pauses_open", &[]), 1.0);
+    assert_eq!(now.runs("paused"), 1.0);
     assert_eq!(now.ended("canceled"), 1.0);
 }
 
@@ -180,7 +184,7 @@ async fn counts_nodes_waiting_for_a_slot(app: App) {
     })
     .await;
     for run in &runs {
-        app.post(&format!("/wf/cancel_workflow/{run}/"), &Value::Null).await.ok();
+        app.post(&format!("/wf/cancel_workflow/{run}/")).json(&Value::Null).await.ok();
     }
     eventually("nothing to wait", async || {
         let now = scrape(&app).await;
@@ -197,20 +201,22 @@ async fn a_batch_is_counted_with_its_rows(app: App) {
     let workflow = app.create(&plain("rows")).await;
     let rows: Vec<Value> = (0..20).map(|row| json!({"x": row})).collect();
     let body = json!({"rows": rows, "mini_batch_size": 5});
-    let batch = app.post(&format!("/wf/{workflow}/start_batch_run/"), &body).await.ok();
-    app.run_until(&crate::support::app::id_of(&batch), "COMPLETED").await;
+    let batch = app.post(&format!("/wf/{workflow}/start_batch_run/")).json(&body).await.ok();
+    app.run_until(&crate::support::json::id_of(&batch), "COMPLETED").await;
     let now = scrape(&app).await;
-    assert_eq!((now.get("sluice_runs_started_total", &[]), now.ended("completed")), (21.0, 21.0));
+    assert_eq!(now.get("sluice_runs_started_total", &[]), 21.0);
+    assert_eq!(now.ended("completed"), 21.0);
 }
 
 /// A commit fails, and only one.
 async fn a_store_that_can_not_be_written_is_seen(app: App) {
     let app = counting(app, &[("FAILPOINTS", "append_after=1*return(fail)")]).await;
-    app.post("/wf/", &plain("away")).await.problem(503);
+    app.post("/wf/").json(&plain("away")).await.problem(503);
     app.create(&plain("back")).await;
     let now = scrape(&app).await;
     assert_eq!(now.get("sluice_commit_failures_total", &[]), 1.0);
-    assert_eq!((now.requests("createWorkflow", "5xx"), now.requests("createWorkflow", "2xx")), (1.0, 1.0));
+    assert_eq!(now.requests("createWorkflow", "5xx"), 1.0);
+    assert_eq!(now.requests("createWorkflow", "2xx"), 1.0);
     assert_eq!(now.get("sluice_store_up", &[]), 1.0, "it can be read");
 }
 
@@ -280,7 +286,7 @@ async fn the_address_is_of_its_own() {
     app.get("/metrics").await.problem(404);
     let other = address(&app).replace("/metrics", "/wf/");
     let client = Client::builder().no_proxy().build().expect("an HTTP client");
-    assert_eq!(client.get(other).send().await.expect("an answer").status(), 404, "no other page is there");
+    assert_eq!(client.get(other).send().await.expect("a response").status(), 404, "no other page is there");
     let taken = address(&app);
     let taken = taken.trim_start_matches("http://").trim_end_matches("/metrics");
     let folder = tempfile::tempdir().expect("a folder");

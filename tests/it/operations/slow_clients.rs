@@ -8,9 +8,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::support::app::{App, eventually, id_of};
+use crate::support::app::App;
 use crate::support::database::{Backend, files_below};
 use crate::support::definitions::*;
+use crate::support::json::id_of;
+use crate::support::polling::eventually;
 use crate::support::process::DEADLINE;
 use crate::support::sse::Stream;
 
@@ -70,7 +72,7 @@ async fn heads_that_do_not_come_are_closed() {
 #[tokio::test]
 async fn a_log_that_nobody_reads_stops_nothing() {
     let mut app = app().await;
-    app.stop_listening().await;
+    app.stop_reading_log().await;
     let id = app.create(&plain("w")).await;
     app.get(&format!("/wf/{id}/")).await.ok();
     app.get("/wf/none/").await.problem(404);
@@ -222,14 +224,14 @@ async fn who_waits_for_an_answer_is_not_cut_off() {
     let app = app().await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
     let began = Instant::now();
-    let answer = app.post(&format!("/wf/{stuck}/run/?wait_seconds=2"), &run_body("hi")).await;
-    assert_eq!(answer.status, 202, "{}", answer.text);
+    let response = app.post(&format!("/wf/{stuck}/run/?wait_seconds=2")).json(&run_body("hi")).await;
+    assert_eq!(response.status, 202, "{}", response.text);
     assert!(began.elapsed() >= Duration::from_secs(2));
     let run = app.start_to_pause(&gated("gated")).await;
     let mut stream = Stream::open(&app, &format!("/run/{run}/events/"), None).await;
     stream.until("run_paused").await;
     // Longer than any of the limits.
-    app.post(&format!("/wf/{stuck}/run/?wait_seconds=1.5"), &run_body("hi")).await.expect(202);
+    app.post(&format!("/wf/{stuck}/run/?wait_seconds=1.5")).json(&run_body("hi")).await.expect(202);
     app.approve(&run).await;
     stream.until("run_completed").await;
 }
@@ -240,9 +242,9 @@ async fn heads_that_are_too_long_are_problems() {
     app.get(&format!("/wf/?x={}", "x".repeat(9_000))).await.problem(414);
     let long = "x".repeat(70_000);
     for path in ["/wf/", "/healthz", "/readyz"] {
-        app.with_header(reqwest::Method::GET, path, "x-long", &long).await.problem(431);
+        app.get(path).header("x-long", &long).await.problem(431);
     }
     assert_eq!(app.get("/healthz").await.status, 200);
-    let id = id_of(&app.post("/wf/", &plain("plain")).await.ok());
+    let id = id_of(&app.post("/wf/").json(&plain("plain")).await.ok());
     app.get(&format!("/wf/{id}/")).await.ok();
 }

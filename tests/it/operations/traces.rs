@@ -3,12 +3,13 @@
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
-use reqwest::Method;
 use serde_json::json;
 
-use crate::support::app::{App, eventually, id_of, on_both_databases};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of};
+use crate::support::polling::eventually;
 use crate::support::process;
 use crate::support::trace_collector::{Collector, attribute};
 
@@ -35,11 +36,13 @@ fn hex(id: &[u8]) -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The trace and the span that an answer names.
-fn answered(answer: &crate::support::app::Answer) -> (String, String) {
-    let parent = answer.headers["traceparent"].to_str().expect("a text");
+/// The trace and the span that a response names.
+fn answered(response: &crate::support::client::Response) -> (String, String) {
+    let parent = response.headers["traceparent"].to_str().expect("a text");
     let parts: Vec<&str> = parent.split('-').collect();
-    assert_eq!((parts.len(), parts[0], parent.len()), (4, "00", 55), "{parent}");
+    assert_eq!(parts.len(), 4, "{parent}");
+    assert_eq!(parts[0], "00", "{parent}");
+    assert_eq!(parent.len(), 55, "{parent}");
     (parts[1].to_owned(), parts[2].to_owned())
 }
 
@@ -56,18 +59,20 @@ async fn a_run_is_a_tree_of_spans(app: App) {
     let path = format!("/wf/{workflow}/start_run/");
     // With a key the request is carried out in a task of its own, in the same trace.
     let headers = [("traceparent", PARENT), ("idempotency-key", "once")];
-    let answer = app.with_headers(Method::POST, &path, &headers, Some(&run_body(1))).await;
-    let (trace, server) = answered(&answer);
+    let response = app.post(&path).headers(&headers).json(&run_body(1)).await;
+    let (trace, server) = answered(&response);
     assert_eq!(trace, TRACE);
-    let run_id = id_of(&answer.ok());
+    let run_id = id_of(&response.ok());
 
     let run = collector.span("of the run", is_run(&run_id)).await;
     let request = collector.span("of the request", |span| hex(&span.span_id) == server).await;
-    assert_eq!((hex(&request.parent_span_id).as_str(), request.kind), ("00f067aa0ba902b7", 2));
+    assert_eq!(hex(&request.parent_span_id).as_str(), "00f067aa0ba902b7");
+    assert_eq!(request.kind, 2);
     assert_eq!(request.name, "POST /wf/{workflow_id}/start_run/");
     assert_eq!(attribute(&request, "sluice.operation"), "startRun");
     assert_eq!(attribute(&request, "http.response.status_code"), "200");
-    assert_eq!((hex(&run.trace_id).as_str(), hex(&run.parent_span_id)), (TRACE, server));
+    assert_eq!(hex(&run.trace_id).as_str(), TRACE);
+    assert_eq!(hex(&run.parent_span_id), server);
     assert_eq!(attribute(&run, "sluice.run.status"), "failed");
     assert_eq!(run.status.as_ref().map(|status| status.code), Some(StatusCode::Error as i32));
 
@@ -80,7 +85,8 @@ async fn a_run_is_a_tree_of_spans(app: App) {
     let first = collector.span("of the first attempt", of_node("p", "1")).await;
     let second = collector.span("of the second attempt", of_node("p", "2")).await;
     for node in [&input, &first, &second] {
-        assert_eq!((&node.parent_span_id, &node.trace_id), (&run.span_id, &run.trace_id), "{node:?}");
+        assert_eq!(node.parent_span_id, run.span_id, "{node:?}");
+        assert_eq!(node.trace_id, run.trace_id, "{node:?}");
         assert!(run.start_time_unix_nano <= node.start_time_unix_nano, "{node:?}");
         assert!(node.end_time_unix_nano <= run.end_time_unix_nano, "{node:?}");
     }
@@ -106,14 +112,16 @@ async fn a_run_goes_on_in_the_trace_of_the_decision(app: App) {
     assert_eq!(attribute(&first, "sluice.run.status"), "paused");
     let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
     let path = format!("/wf/process_pause_action/{run_id}/");
-    let (trace, server) = answered(&app.post_with(&path, &decision, "traceparent", PARENT).await);
+    let (trace, server) = answered(&app.post(&path).header("traceparent", PARENT).json(&decision).await);
     let fits = is_run(&run_id);
     let second = collector
         .span("after the gate", |span| fits(span) && attribute(span, "sluice.run.status") == "completed")
         .await;
-    assert_eq!((hex(&second.trace_id), hex(&second.parent_span_id)), (trace, server));
+    assert_eq!(hex(&second.trace_id), trace);
+    assert_eq!(hex(&second.parent_span_id), server);
     assert_eq!(second.links.len(), 1);
-    assert_eq!((&second.links[0].trace_id, &second.links[0].span_id), (&first.trace_id, &first.span_id));
+    assert_eq!(second.links[0].trace_id, first.trace_id);
+    assert_eq!(second.links[0].span_id, first.span_id);
     let gate = collector.span("of the gate", |span| attribute(span, "sluice.node.id") == "gate").await;
     assert_eq!(gate.parent_span_id, second.span_id);
     assert!(collector.spans().iter().all(|sent| sent.service == "mine"));
@@ -125,7 +133,7 @@ async fn rows_are_below_their_batch() {
     let workflow = app.create(&after_input("rows", python("p", "return {'out': 1}"))).await;
     let rows: Vec<serde_json::Value> = (0..3).map(|row| json!({"x": row})).collect();
     let body = json!({"rows": rows, "mini_batch_size": 2});
-    let batch = id_of(&app.post(&format!("/wf/{workflow}/start_batch_run/"), &body).await.ok());
+    let batch = id_of(&app.post(&format!("/wf/{workflow}/start_batch_run/")).json(&body).await.ok());
     app.run_until(&batch, "COMPLETED").await;
     let batch = collector.span("of the batch", is_run(&batch)).await;
     let below = eventually("the spans of three rows", async || {
@@ -149,7 +157,7 @@ async fn a_run_that_outlives_its_process_has_a_trace_of_its_own() {
     assert_eq!(attribute(&first, "sluice.run.status"), "interrupted");
     app.boot().await;
     app.run_until(&run, "RUNNING").await;
-    app.post(&format!("/wf/cancel_workflow/{run}/"), &json!(null)).await.ok();
+    app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!(null)).await.ok();
     let fits = is_run(&run);
     let second = collector
         .span("of the second process", |span| {
@@ -203,9 +211,9 @@ async fn a_sampled_out_trace_is_not_sent() {
     let workflow = app.create(&plain("quiet")).await;
     let unsampled = PARENT.replace("-01", "-00");
     let path = format!("/wf/{workflow}/start_run/");
-    let answer = app.post_with(&path, &run_body(1), "traceparent", &unsampled).await;
-    assert!(answer.headers["traceparent"].to_str().expect("a text").ends_with("-00"));
-    app.run_until(&id_of(&answer.ok()), "COMPLETED").await;
+    let response = app.post(&path).header("traceparent", &unsampled).json(&run_body(1)).await;
+    assert!(response.headers["traceparent"].to_str().expect("a text").ends_with("-00"));
+    app.run_until(&id_of(&response.ok()), "COMPLETED").await;
     app.run(&workflow, &run_body(1)).await;
     collector.span("of a later run", |span| span.name == "run").await;
     let of_trace = |span: &Span| hex(&span.trace_id) == TRACE;
@@ -217,12 +225,12 @@ async fn a_sampled_out_trace_is_not_sent() {
 async fn every_answer_names_its_span() {
     let app = App::start(Backend::Sqlite).await;
     for path in ["/wf/", "/nowhere/", "/healthz"] {
-        let answer = app.with_header(Method::GET, path, "traceparent", PARENT).await;
-        let (trace, span) = answered(&answer);
+        let response = app.get(path).header("traceparent", PARENT).await;
+        let (trace, span) = answered(&response);
         assert_eq!(trace, TRACE, "{path}");
         assert_ne!(span, "00f067aa0ba902b7", "{path}");
-        let answer = app.with_header(Method::GET, path, "traceparent", "00-what-ever-01").await;
-        assert_ne!(answered(&answer).0, TRACE, "{path}");
+        let response = app.get(path).header("traceparent", "00-what-ever-01").await;
+        assert_ne!(answered(&response).0, TRACE, "{path}");
     }
     let log = app.log();
     assert!(log.lines().any(|line| line.contains("listWorkflows") && line.contains(TRACE)), "{log}");
@@ -231,15 +239,15 @@ async fn every_answer_names_its_span() {
 #[tokio::test]
 async fn a_line_of_the_log_has_what_is_needed() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_LOG_FORMAT", "json")]).await;
-    app.with_header(Method::GET, "/wf/", "x-request-id", "mine-1").await.ok();
+    app.get("/wf/").header("x-request-id", "mine-1").await.ok();
     let line = eventually("the line of the request", async || {
         app.log().lines().find(|line| line.contains("mine-1")).map(str::to_owned)
     })
     .await;
     let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
-    assert_eq!((&line["message"], &line["level"]), (&json!("request"), &json!("INFO")));
-    assert_eq!((&line["operation"], &line["status"]), (&json!("listWorkflows"), &json!(200)));
-    assert_eq!((&line["method"], &line["path"]), (&json!("GET"), &json!("/wf/")));
+    assert_json!(line, {"message": "request", "level": "INFO"});
+    assert_json!(line, {"operation": "listWorkflows", "status": 200});
+    assert_json!(line, {"method": "GET", "path": "/wf/"});
     assert!(line["took_ms"].as_f64().is_some_and(|took| took > 0.0), "{line}");
     assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
     assert_eq!(app.log().matches("mine-1").count(), 1, "one line a request");

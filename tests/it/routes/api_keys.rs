@@ -6,8 +6,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::api_keys::{create_key, wait_until_keys_are_required};
-use crate::support::app::{App, eventually, id_of, on_both_databases};
+use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
+use crate::support::json::id_of;
+use crate::support::polling::eventually;
 use crate::support::process::{self, Process, run_async};
 
 on_both_databases!(
@@ -129,16 +131,16 @@ async fn nothing_answers_without_a_key_but_what_everyone_may_see(app: App) {
     for (name, method, path, scope) in calls(&app).await {
         let is_open = ["getHealth", "getReadiness"].contains(&name.as_str());
         assert_eq!(scope.is_none(), is_open, "{name}");
-        // Other ways to write a path lead to the same call, and to the same answer.
+        // Other ways to write a path lead to the same call, and to the same response.
         let written = [path.clone(), format!("/api{path}"), path.trim_end_matches('/').to_owned()];
         for path in written {
-            let answer = app.call(method.clone(), &path).await;
+            let response = app.request(method.clone(), &path).await;
             if is_open {
-                answer.ok();
+                response.ok();
                 continue;
             }
-            assert_eq!(answer.headers["www-authenticate"], "Bearer realm=\"sluice\"", "{name} {path}");
-            let problem = answer.problem(401);
+            assert_eq!(response.headers["www-authenticate"], "Bearer realm=\"sluice\"", "{name} {path}");
+            let problem = response.problem(401);
             assert_eq!(problem["type"], "/problems/unauthenticated", "{name} {path}");
         }
     }
@@ -155,11 +157,11 @@ async fn nothing_answers_without_a_key_but_what_everyone_may_see(app: App) {
         "/openapi.json/wf/",
         "/%77f/",
     ] {
-        let status = app.call(Method::GET, path).await.status;
+        let status = app.get(path).await.status;
         assert!([401, 404].contains(&status), "{path}: {status}");
     }
     for method in [Method::PUT, Method::OPTIONS, Method::HEAD, Method::TRACE] {
-        assert_eq!(app.call(method.clone(), "/wf/").await.status, 401, "{method}");
+        assert_eq!(app.request(method.clone(), "/wf/").await.status, 401, "{method}");
     }
     for (name, value) in [
         ("x-original-url", "/healthz"),
@@ -169,9 +171,9 @@ async fn nothing_answers_without_a_key_but_what_everyone_may_see(app: App) {
         ("forwarded", "for=127.0.0.1"),
         ("host", "localhost"),
     ] {
-        app.with_header(Method::GET, "/wf/", name, value).await.problem(401);
+        app.get("/wf/").header(name, value).await.problem(401);
     }
-    app.keyed(&key, Method::GET, "/wf/", None).await.ok();
+    app.get("/wf/").api_key(&key).await.ok();
 }
 
 async fn each_scope_opens_exactly_its_calls(app: App) {
@@ -193,12 +195,12 @@ async fn each_scope_opens_exactly_its_calls(app: App) {
             continue;
         }
         for (owned, key) in &keys {
-            let answer = app.keyed(key, method.clone(), path, None).await;
+            let response = app.request(method.clone(), path).api_key(key).await;
             let may = *owned == scope.as_str() || *owned == "admin";
-            let refused = [401, 403].contains(&answer.status);
-            assert_eq!(!refused, may, "{name} with {owned}: {} {}", answer.status, answer.text);
+            let refused = [401, 403].contains(&response.status);
+            assert_eq!(!refused, may, "{name} with {owned}: {} {}", response.status, response.text);
             if refused {
-                let problem = answer.problem(403);
+                let problem = response.problem(403);
                 assert!(problem["detail"].as_str().expect("a detail").contains(scope.as_str()), "{problem}");
             }
         }
@@ -214,7 +216,7 @@ async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
         ("authorization", format!("bearer  {key}")),
         ("x-api-key", key.clone()),
     ] {
-        app.with_header(Method::GET, "/wf/", name, &value).await.ok();
+        app.get("/wf/").header(name, &value).await.ok();
     }
     let (head, tail) = key.split_at(key.len() - 1);
     let last = if tail == "0" { "1" } else { "0" };
@@ -232,21 +234,21 @@ async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
         "'; DROP TABLE api_keys; --".to_owned(),
     ];
     for wrong in wrong {
-        let problem = app.with_header(Method::GET, "/wf/", "x-api-key", &wrong).await.problem(401);
+        let problem = app.get("/wf/").header("x-api-key", &wrong).await.problem(401);
         let text = problem.to_string();
         assert!(!text.contains(&key[8..]) && !text.contains("DROP"), "{text}");
     }
     for value in
         [format!("Basic {key}"), key.clone(), "Bearer".to_owned(), format!("Bearer {key}, Bearer {key}")]
     {
-        app.with_header(Method::GET, "/wf/", "authorization", &value).await.problem(401);
+        app.get("/wf/").header("authorization", &value).await.problem(401);
     }
     // Two keys are one too many, in one header or in both.
     for pair in [
         [("x-api-key", key.clone()), ("x-api-key", other.clone())],
         [("x-api-key", key.clone()), ("authorization", format!("Bearer {other}"))],
     ] {
-        app.with_headers(Method::GET, "/wf/", &pair, None).await.problem(401);
+        app.get("/wf/").headers(&pair).await.problem(401);
     }
     app.get(&format!("/wf/?api_key={key}")).await.problem(401);
     let log = app.log();
@@ -262,7 +264,7 @@ async fn a_key_ends_when_it_is_revoked_or_expires(app: App) {
     );
     wait_until_keys_are_required(&app).await;
     for key in [&first, &second] {
-        app.keyed(key, Method::GET, "/wf/", None).await.ok();
+        app.get("/wf/").api_key(key).await.ok();
     }
     let listed = run_async(&["keys", "list", "--format", "json", "--database-url", &app.database.url]).await;
     let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
@@ -305,16 +307,16 @@ async fn a_key_ends_when_it_is_revoked_or_expires(app: App) {
     let revoked = run_async(&["keys", "revoke", "first", "--database-url", &app.database.url]).await;
     assert_eq!(revoked.code, Some(0), "{revoked:?}");
     eventually("the key to be refused", async || {
-        let answer = app.keyed(&first, Method::GET, "/wf/", None).await;
-        (answer.status == 401 && answer.text.contains("revoked")).then_some(())
+        let response = app.get("/wf/").api_key(&first).await;
+        (response.status == 401 && response.text.contains("revoked")).then_some(())
     })
     .await;
     app.database
         .execute("UPDATE api_keys SET expires_at = '2020-01-01T00:00:00+00:00' WHERE name = 'second'")
         .await;
     eventually("the key to expire", async || {
-        let answer = app.keyed(&second, Method::GET, "/wf/", None).await;
-        (answer.status == 401 && answer.text.contains("expired")).then_some(())
+        let response = app.get("/wf/").api_key(&second).await;
+        (response.status == 401 && response.text.contains("expired")).then_some(())
     })
     .await;
     // No key is left, and still nobody gets in without one.
@@ -328,7 +330,7 @@ async fn a_stream_ends_with_its_key(app: App) {
     wait_until_keys_are_required(&app).await;
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let url = format!("{}/wf/paused_workflows/events/", app.base());
-    let mut stream = client.get(url).bearer_auth(&key).send().await.expect("an answer");
+    let mut stream = client.get(url).bearer_auth(&key).send().await.expect("a response");
     assert_eq!(stream.status(), 200);
     let revoked = run_async(&["keys", "revoke", "watcher", "--database-url", &app.database.url]).await;
     assert_eq!(revoked.code, Some(0), "{revoked:?}");
@@ -349,17 +351,18 @@ async fn a_key_decides_in_its_own_name(app: App) {
     wait_until_keys_are_required(&app).await;
     let path = |run: &str| format!("/wf/process_pause_action/{run}/");
     let decide = |who: &str| json!({"action": "APPROVE", "user_id": who, "inputs": {}});
-    let problem = app.keyed(&own, Method::POST, &path(&runs[0]), Some(&decide("ada"))).await.problem(403);
+    let problem = app.post(&path(&runs[0])).api_key(&own).json(&decide("ada")).await.problem(403);
     assert_eq!(problem["type"], "/problems/not-yourself");
-    app.keyed(&own, Method::POST, &path(&runs[0]), Some(&decide("grace"))).await.ok();
-    app.keyed(&desk, Method::POST, &path(&runs[1]), Some(&decide("ada"))).await.ok();
+    app.post(&path(&runs[0])).api_key(&own).json(&decide("grace")).await.ok();
+    app.post(&path(&runs[1])).api_key(&desk).json(&decide("ada")).await.ok();
 }
 
 async fn versions_and_labels_name_the_key(app: App) {
     let key = create_key(&app.database, "ci", "workflows:read,workflows:write", &[]).await;
     wait_until_keys_are_required(&app).await;
-    let call =
-        async |method, path: &str, body: Option<&Value>| app.keyed(&key, method, path, body).await.ok();
+    let call = async |method, path: &str, body: Option<&Value>| {
+        app.request(method, path).api_key(&key).optional_json(body).await.ok()
+    };
     let id = id_of(&call(Method::POST, "/wf/", Some(&gated("named"))).await);
     call(Method::PUT, &format!("/wf/{id}/"), Some(&plain("named"))).await;
     call(Method::PUT, &format!("/wf/{id}/labels/production/"), Some(&json!({"version": 1}))).await;
@@ -388,18 +391,18 @@ async fn a_key_has_a_rate(mut app: App) {
     );
     wait_until_keys_are_required(&app).await;
     let refused = eventually("a call too many", async || {
-        let answer = app.keyed(&busy, Method::GET, "/wf/", None).await;
-        assert_eq!(answer.headers["ratelimit-policy"], "\"key\";q=5;w=1");
-        assert!(answer.headers["ratelimit"].to_str().expect("text").starts_with("\"key\";r="));
-        (answer.status == 429).then_some(answer)
+        let response = app.get("/wf/").api_key(&busy).await;
+        assert_eq!(response.headers["ratelimit-policy"], "\"key\";q=5;w=1");
+        assert!(response.headers["ratelimit"].to_str().expect("text").starts_with("\"key\";r="));
+        (response.status == 429).then_some(response)
     })
     .await;
     assert!(refused.headers.contains_key("retry-after"));
     let problem = refused.problem(429);
     assert_eq!(problem["type"], "/problems/too-many-requests");
-    app.keyed(&calm, Method::GET, "/wf/", None).await.ok();
+    app.get("/wf/").api_key(&calm).await.ok();
     eventually("the key to be taken again", async || {
-        (app.keyed(&busy, Method::GET, "/wf/", None).await.status == 200).then_some(())
+        (app.get("/wf/").api_key(&busy).await.status == 200).then_some(())
     })
     .await;
 }
@@ -407,16 +410,16 @@ async fn a_key_has_a_rate(mut app: App) {
 async fn keys_are_asked_for_as_soon_as_there_are_any(mut app: App) {
     app.get("/wf/").await.ok();
     // A page of somewhere else, open in a browser on this machine.
-    app.with_header(Method::GET, "/wf/", "origin", "https://evil.example").await.problem(403);
-    app.with_header(Method::GET, "/wf/", "host", "evil.example").await.problem(403);
-    app.with_header(Method::GET, "/wf/", "host", "localhost:1").await.ok();
+    app.get("/wf/").header("origin", "https://evil.example").await.problem(403);
+    app.get("/wf/").header("host", "evil.example").await.problem(403);
+    app.get("/wf/").header("host", "localhost:1").await.ok();
     let own = app.base().to_owned();
-    app.with_header(Method::GET, "/wf/", "origin", &own).await.ok();
+    app.get("/wf/").header("origin", &own).await.ok();
     let key = create_key(&app.database, "ci", "workflows:read", &[]).await;
     wait_until_keys_are_required(&app).await;
     app.crash_and_restart().await;
     app.get("/wf/").await.problem(401);
-    app.keyed(&key, Method::GET, "/wf/", None).await.ok();
+    app.get("/wf/").api_key(&key).await.ok();
     app.terminate().await;
     app.set_env("SLUICE_INSECURE_NO_AUTH", Some("true"));
     app.boot().await;
@@ -439,8 +442,8 @@ async fn a_server_that_others_can_reach_asks_for_keys(mut app: App) {
     assert!(refused.code == Some(1) && refused.stderr.contains("0.0.0.0:0"), "{refused:?}");
     create_key(&app.database, "ci", "admin", &[]).await;
     let open = Process::start(&arguments.map(str::to_owned), &[]);
-    let answer = reqwest::get(format!("{}/wf/", open.base)).await.expect("an answer");
-    assert_eq!(answer.status(), 401);
+    let response = reqwest::get(format!("{}/wf/", open.base)).await.expect("a response");
+    assert_eq!(response.status(), 401);
 }
 
 /// Whoever has to be kept out is, however busy the server is.
@@ -451,7 +454,7 @@ async fn a_key_is_revoked_beside_a_server_that_writes(app: App) {
     }
     wait_until_keys_are_required(&app).await;
     let body = plain("busy");
-    let id = id_of(&app.keyed(&admin, Method::POST, "/wf/", Some(&body)).await.ok());
+    let id = id_of(&app.post("/wf/").api_key(&admin).json(&body).await.ok());
     let path = format!("/wf/{id}/");
     let over = std::cell::Cell::new(false);
     let writing = async {
@@ -459,7 +462,7 @@ async fn a_key_is_revoked_beside_a_server_that_writes(app: App) {
         while !over.get() {
             n += 1;
             let change = json!({"description": n.to_string()});
-            app.keyed(&admin, Method::PATCH, &path, Some(&change)).await.ok();
+            app.patch(&path).api_key(&admin).json(&change).await.ok();
         }
     };
     let revoking = async {
@@ -481,13 +484,13 @@ async fn a_drawing_of_a_run_asks_for_its_scope(app: App) {
     let both = create_key(&app.database, "both", "workflows:read,runs:read", &[]).await;
     wait_until_keys_are_required(&app).await;
     let (drawing, of_run) = (format!("/wf/{workflow}/graph/"), format!("/wf/{workflow}/graph/?run={run}"));
-    assert_eq!(app.keyed(&reader, Method::GET, &drawing, None).await.status, 200);
-    let refused = app.keyed(&reader, Method::GET, &of_run, None).await.problem(403);
+    assert_eq!(app.get(&drawing).api_key(&reader).await.status, 200);
+    let refused = app.get(&of_run).api_key(&reader).await.problem(403);
     assert!(refused["detail"].as_str().is_some_and(|text| text.contains("runs:read")), "{refused}");
-    assert_eq!(app.keyed(&both, Method::GET, &of_run, None).await.status, 200);
+    assert_eq!(app.get(&of_run).api_key(&both).await.status, 200);
 }
 
-/// Browsers ask before they let a page call; what they are told is an answer like any other.
+/// Browsers ask before they let a page call; what they are told is a response like any other.
 async fn pages_of_named_sites_may_call(mut app: App) {
     app.terminate().await;
     app.set_env("SLUICE_CORS_ORIGINS", Some("https://app.example"));
@@ -500,7 +503,7 @@ async fn pages_of_named_sites_may_call(mut app: App) {
             ("access-control-request-method", "POST"),
             ("access-control-request-headers", "authorization,content-type"),
         ];
-        let asked = app.with_headers(Method::OPTIONS, "/wf/", &headers, None).await;
+        let asked = app.request(Method::OPTIONS, "/wf/").headers(&headers).await;
         assert_eq!(asked.status, 200, "{}", asked.text);
         let allowed = asked.headers.get("access-control-allow-origin").map(|value| value == origin);
         assert_eq!(allowed, is_named.then_some(true), "{:?}", asked.headers);
@@ -508,11 +511,11 @@ async fn pages_of_named_sites_may_call(mut app: App) {
             assert!(asked.headers.contains_key(header), "{header}: {:?}", asked.headers);
         }
         let headers = [("origin", origin), ("x-api-key", &key)];
-        let answer = app.with_headers(Method::GET, "/wf/", &headers, None).await;
-        assert_eq!(answer.headers.contains_key("access-control-allow-origin"), is_named);
+        let response = app.get("/wf/").headers(&headers).await;
+        assert_eq!(response.headers.contains_key("access-control-allow-origin"), is_named);
         // A refusal can be read too.
         let long = format!("/wf/?q={}", "x".repeat(9_000));
-        let refused = app.with_headers(Method::GET, &long, &headers, None).await;
+        let refused = app.get(&long).headers(&headers).await;
         assert_eq!(refused.status, 414, "{}", refused.text);
         assert_eq!(refused.headers.contains_key("access-control-allow-origin"), is_named);
     }
@@ -526,11 +529,11 @@ async fn an_idempotency_key_belongs_to_an_api_key(app: App) {
     wait_until_keys_are_required(&app).await;
     let create = async |key: &str| {
         let headers = [("x-api-key", key.to_owned()), ("idempotency-key", "same".to_owned())];
-        id_of(&app.with_headers(Method::POST, "/wf/", &headers, Some(&gated("twice"))).await.ok())
+        id_of(&app.post("/wf/").headers(&headers).json(&gated("twice")).await.ok())
     };
     let first = create(&one).await;
     assert_eq!(create(&one).await, first);
-    assert_ne!(create(&two).await, first, "an answer given to another key");
+    assert_ne!(create(&two).await, first, "a response given to another key");
 }
 
 #[tokio::test]

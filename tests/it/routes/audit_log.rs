@@ -7,9 +7,10 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::api_keys::{create_key, wait_until_keys_are_required};
-use crate::support::app::{App, id_of, on_both_databases};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of};
 use crate::support::process::run_async;
 
 on_both_databases!(
@@ -24,21 +25,21 @@ on_both_databases!(
 /// What was written down, the newest first: call, thing, before, after.
 async fn entries(app: &App, key: Option<&str>, query: &str) -> Vec<Value> {
     let path = format!("/audit/{query}");
-    let answer = match key {
-        Some(key) => app.keyed(key, Method::GET, &path, None).await,
+    let response = match key {
+        Some(key) => app.get(&path).api_key(key).await,
         None => app.get(&path).await,
     };
-    answer.ok().as_array().expect("a list").clone()
+    response.ok().as_array().expect("a list").clone()
 }
 
 async fn every_change_is_written_down_with_its_key(app: App) {
     let key = create_key(&app.database, "ci", "admin", &["--for-others"]).await;
     wait_until_keys_are_required(&app).await;
     let call = async |method: Method, path: &str, body: Option<Value>| {
-        let answer = app.keyed(&key, method, path, body.as_ref()).await;
-        assert!(answer.status < 300, "{path}: {}", answer.text);
-        let id = answer.headers["x-request-id"].to_str().expect("text").to_owned();
-        (id, if answer.text.is_empty() { Value::Null } else { answer.json() })
+        let response = app.request(method, path).api_key(&key).optional_json(body.as_ref()).await;
+        assert!(response.status < 300, "{path}: {}", response.text);
+        let id = response.headers["x-request-id"].to_str().expect("text").to_owned();
+        (id, if response.text.is_empty() { Value::Null } else { response.json() })
     };
     let (created, workflow) = call(Method::POST, "/wf/", Some(gated("one"))).await;
     let id = id_of(&workflow);
@@ -53,8 +54,8 @@ async fn every_change_is_written_down_with_its_key(app: App) {
     let (restored, _) = call(Method::POST, &path("versions/1/restore/"), None).await;
     let (started, run) = call(Method::POST, &path("start_run/"), Some(run_body("hi"))).await;
     let run = id_of(&run);
-    crate::support::app::eventually("the pause", async || {
-        let now = app.keyed(&key, Method::GET, &format!("/run/{run}/status/"), None).await.ok();
+    crate::support::polling::eventually("the pause", async || {
+        let now = app.get(&format!("/run/{run}/status/")).api_key(&key).await.ok();
         (now["status"] == "PAUSED").then_some(())
     })
     .await;
@@ -64,8 +65,8 @@ async fn every_change_is_written_down_with_its_key(app: App) {
     let (patched, _) = call(Method::PATCH, &path(""), Some(json!({"description": "new"}))).await;
     let (begun, waiting) = call(Method::POST, &path("start_run/?version=1"), Some(run_body("hi"))).await;
     let waiting = id_of(&waiting);
-    crate::support::app::eventually("the second pause", async || {
-        let now = app.keyed(&key, Method::GET, &format!("/run/{waiting}/status/"), None).await.ok();
+    crate::support::polling::eventually("the second pause", async || {
+        let now = app.get(&format!("/run/{waiting}/status/")).api_key(&key).await.ok();
         (now["status"] == "PAUSED").then_some(())
     })
     .await;
@@ -95,19 +96,12 @@ async fn every_change_is_written_down_with_its_key(app: App) {
         assert_eq!(entry["actor"], "ci", "{entry}");
         assert_eq!(entry["request_id"], request, "{entry}");
         assert_eq!(entry["operation"], operation, "{entry}");
-        assert_eq!(
-            (&entry["subject"], &entry["subject_id"]),
-            (&json!(subject), &json!(subject_id)),
-            "{entry}"
-        );
-        assert_eq!((&entry["before"], &entry["after"]), (before, after), "{entry}");
+        assert_json!(entry, {"subject": subject, "subject_id": subject_id});
+        assert_eq!(&entry["before"], before, "{entry}");
+        assert_eq!(&entry["after"], after, "{entry}");
     }
     let made = found.last().expect("the key");
-    assert_eq!(
-        (&made["operation"], &made["after"]),
-        (&json!("keys create"), &json!("admin, for others")),
-        "{made}"
-    );
+    assert_json!(made, {"operation": "keys create", "after": "admin, for others"});
     let secret = key.rsplit('_').next().expect("a secret");
     assert!(!found.iter().any(|entry| entry.to_string().contains(secret)));
     run_async(&["keys", "revoke", "ci", "--database-url", &app.database.url]).await;
@@ -115,15 +109,15 @@ async fn every_change_is_written_down_with_its_key(app: App) {
 
 async fn what_changes_nothing_is_not_written_down(app: App) {
     let id = app.create(&plain("one")).await;
-    let answer = app.get(&format!("/wf/{id}/")).await.ok();
-    app.put(&format!("/wf/{id}/"), &answer).await.ok();
-    app.post("/wf/", &json!({"name": "", "definition": 3})).await.problem(422);
-    app.put(&format!("/wf/{id}/labels/live/"), &json!({"version": 9})).await.problem(404);
-    app.post("/wf/validate/", &plain("x")).await.ok();
+    let response = app.get(&format!("/wf/{id}/")).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&response).await.ok();
+    app.post("/wf/").json(&json!({"name": "", "definition": 3})).await.problem(422);
+    app.put(&format!("/wf/{id}/labels/live/")).json(&json!({"version": 9})).await.problem(404);
+    app.post("/wf/validate/").json(&plain("x")).await.ok();
     // Without a key nobody is known who starts a run; its log has the rest.
     app.run(&id, &run_body("hi")).await;
     for _ in 0..2 {
-        app.post_with("/wf/", &plain("two"), "idempotency-key", "k").await.ok();
+        app.post("/wf/").idempotency_key("k").json(&plain("two")).await.ok();
     }
     let found = entries(&app, None, "").await;
     let calls: Vec<&Value> = found.iter().map(|entry| &entry["operation"]).collect();
@@ -141,15 +135,15 @@ async fn every_move_of_a_label_is_written_down(app: App) {
         json!({"version": 1, "protected": true}),
         json!({"version": 1, "protected": false}),
     ] {
-        app.put(&label, &body).await.ok();
+        app.put(&label).json(&body).await.ok();
     }
-    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
-    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
-    app.put(&label, &json!({"version": 1})).await.ok();
+    app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
+    app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
+    app.put(&label).json(&json!({"version": 1})).await.ok();
     // Nothing of the workflow changes, and production does.
-    app.put(&format!("{path}?label=live"), &gated("one")).await.ok();
-    app.post(&format!("{path}versions/1/restore/?label=live"), &json!({})).await.ok();
-    app.put(&label, &json!({"version": 3, "protected": true})).await.ok();
+    app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
+    app.post(&format!("{path}versions/1/restore/?label=live")).json(&json!({})).await.ok();
+    app.put(&label).json(&json!({"version": 3, "protected": true})).await.ok();
     app.delete(&label).await.expect(204);
     let told: Vec<_> = entries(&app, None, &format!("?subject_id={id}/live"))
         .await
@@ -176,16 +170,13 @@ async fn every_move_of_a_label_is_written_down(app: App) {
     );
 
     // Those of an import, too.
-    app.put(&label, &json!({"version": 2, "protected": true})).await.ok();
+    app.put(&label).json(&json!({"version": 2, "protected": true})).await.ok();
     let document = app.get(&format!("{path}export/?versions=true")).await.ok();
-    let imported = app.post("/wf/import/", &document).await.ok();
+    let imported = app.post("/wf/import/").json(&document).await.ok();
     let copy = imported["results"][0]["id"].as_str().expect("an id").to_owned();
     let found = entries(&app, None, &format!("?subject_id={copy}/live")).await;
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(
-        (&found[0]["operation"], &found[0]["after"]),
-        (&json!("importWorkflows"), &json!("2 protected"))
-    );
+    assert_json!(found[0], {"operation": "importWorkflows", "after": "2 protected"});
 }
 
 async fn entries_are_found_by_key_call_thing_and_time(app: App) {
@@ -194,10 +185,10 @@ async fn entries_are_found_by_key_call_thing_and_time(app: App) {
         ids.push(app.create(&plain(&format!("w{n}"))).await);
     }
     let rename = json!({"description": "new"});
-    app.patch(&format!("/wf/{}/", ids[0]), &rename, None).await.ok();
+    app.patch(&format!("/wf/{}/", ids[0])).merge_patch(&rename).await.ok();
     let key = create_key(&app.database, "ci", "admin,workflows:write", &[]).await;
     wait_until_keys_are_required(&app).await;
-    app.keyed(&key, Method::DELETE, &format!("/wf/{}/", ids[1]), None).await.expect(204);
+    app.delete(&format!("/wf/{}/", ids[1])).api_key(&key).await.expect(204);
     let found = async |query: &str| entries(&app, Some(&key), query).await.len();
     assert_eq!(found("?actor=ci").await, 1);
     assert_eq!(found("?actor=nobody").await, 0);
@@ -207,14 +198,14 @@ async fn entries_are_found_by_key_call_thing_and_time(app: App) {
     assert_eq!(found("?after=2000-01-01&before=2999-01-01").await, 8);
     assert_eq!(found("?before=2000-01-01").await, 0);
     let all = entries(&app, Some(&key), "?page_size=100&sort=at").await;
-    let first = app.keyed(&key, Method::GET, "/audit/?page_size=3&sort=at&count=true", None).await;
+    let first = app.get("/audit/?page_size=3&sort=at&count=true").api_key(&key).await;
     assert_eq!(first.headers["x-total-count"], "8");
     let cursor = first.headers["x-next-cursor"].to_str().expect("text").to_owned();
     let mut walked = first.json().as_array().expect("a list").clone();
     walked.extend(entries(&app, Some(&key), &format!("?page_size=100&sort=at&cursor={cursor}")).await);
     assert_eq!(walked, all);
-    app.keyed(&key, Method::GET, "/audit/?actor=", None).await.problem(422);
-    app.keyed(&key, Method::GET, "/audit/?after=yesterday", None).await.problem(422);
+    app.get("/audit/?actor=").api_key(&key).await.problem(422);
+    app.get("/audit/?after=yesterday").api_key(&key).await.problem(422);
 }
 
 async fn nothing_takes_an_entry_back(app: App) {
@@ -240,5 +231,6 @@ async fn an_entry_survives_what_its_answer_survives(mut app: App) {
     let id = app.create(&plain("one")).await;
     app.crash_and_restart().await;
     let found = entries(&app, None, "").await;
-    assert_eq!((found.len(), &found[0]["subject_id"]), (1, &json!(id)));
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["subject_id"], json!(id));
 }

@@ -2,12 +2,14 @@
 
 use std::collections::HashSet;
 
-use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::support::app::{Answer, App, eventually, id_of, ids, on_both_databases};
+use crate::support::app::{App, on_both_databases};
+use crate::support::client::Response;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of, ids};
+use crate::support::polling::eventually;
 
 on_both_databases!(
     a_batch_runs_every_row,
@@ -48,22 +50,23 @@ fn file(name: &str, text: &str) -> Form {
     Form::new().part("file", Part::bytes(text.as_bytes().to_vec()).file_name(name.to_owned()))
 }
 
-async fn start(app: &App, workflow: &str, body: &Value) -> Answer {
-    app.post(&format!("/wf/{workflow}/start_batch_run/"), body).await
+async fn start(app: &App, workflow: &str, body: &Value) -> Response {
+    app.post(&format!("/wf/{workflow}/start_batch_run/")).json(body).await
 }
 
-async fn start_file(app: &App, workflow: &str, form: Form) -> Answer {
-    app.form(&format!("/wf/{workflow}/start_batch_run/"), form).await
+async fn start_file(app: &App, workflow: &str, form: Form) -> Response {
+    app.post(&format!("/wf/{workflow}/start_batch_run/")).form(form).await
 }
 
 /// What the file of a batch says, a line a row.
 async fn lines(app: &App, batch: &Value) -> Vec<Value> {
     let file = batch["output_file_id"].as_str().expect("an output file");
-    let answer = app.get(&format!("/of/{file}/download/")).await;
-    assert_eq!((answer.status, answer.content_type()), (200, "application/x-ndjson"), "{}", answer.text);
-    let disposition = answer.headers["content-disposition"].to_str().expect("a text");
+    let response = app.get(&format!("/of/{file}/download/")).await;
+    assert_eq!(response.status, 200, "{}", response.text);
+    assert_eq!(response.content_type(), "application/x-ndjson", "{}", response.text);
+    let disposition = response.headers["content-disposition"].to_str().expect("a text");
     assert!(disposition.starts_with("attachment; filename=\"output_"), "{disposition}");
-    answer.text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
+    response.text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
 /// Every row, in order and once, with its status and what `p` gave.
@@ -83,7 +86,7 @@ async fn a_batch_runs_every_row(app: App) {
     let workflow = app.create(&shouting()).await;
     let body = json!({"rows": [{"x": "a"}, {"input_node": {"x": "b"}}, {"x": "c"}], "mini_batch_size": 2});
     let batch = start(&app, &workflow, &body).await.ok();
-    assert_eq!((&batch["status"], &batch["run_type"]), (&json!("PENDING"), &json!("batch")), "{batch:#}");
+    assert_json!(batch, {"status": "PENDING", "run_type": "batch"});
     assert_eq!(batch["batch"]["total"], 3);
     assert_eq!(batch["percentage_complete"], 0.0);
 
@@ -101,7 +104,7 @@ async fn a_batch_runs_every_row(app: App) {
 
     // A row is a run like others, that knows where it belongs.
     let row = app.read_run(lines[1]["run_id"].as_str().expect("an id")).await;
-    assert_eq!((&row["parent_run_id"], &row["batch_row"]), (&batch["id"], &json!(1)));
+    assert_json!(row, {"parent_run_id": batch["id"], "batch_row": 1});
     assert_eq!(row["workflow_version_id"], batch["workflow_version_id"]);
     let parents = app.get("/run/?run_type=batch&parent_only=true").await.ok();
     assert_eq!(ids(&parents), [id_of(&batch)]);
@@ -135,13 +138,13 @@ async fn a_file_gives_the_rows(app: App) {
 async fn a_dataset_gives_the_rows(app: App) {
     let workflow = app.create(&dividing()).await;
     let form = file("numbers.csv", "n\n2\n3\n").text("description", "two numbers");
-    let dataset = app.form("/ds/?name=numbers", form).await.ok();
+    let dataset = app.post("/ds/?name=numbers").form(form).await.ok();
     let id = id_of(&dataset);
     assert_eq!(dataset["name"], "numbers");
     assert_eq!(dataset["description"], "two numbers");
-    assert_eq!((&dataset["filename"], &dataset["rows"]), (&json!("numbers.csv"), &json!(2)));
+    assert_json!(dataset, {"filename": "numbers.csv", "rows": 2});
     assert_eq!(app.get(&format!("/ds/{id}/")).await.ok(), dataset);
-    let second = app.form("/ds/", file("more.jsonl", "{\"n\": 6}\n").text("name", "more")).await.ok();
+    let second = app.post("/ds/").form(file("more.jsonl", "{\"n\": 6}\n").text("name", "more")).await.ok();
     assert_eq!(app.get("/ds/").await.ok(), json!([second, dataset]));
     assert_eq!(app.get("/ds/?page=2&page_size=1").await.ok(), json!([dataset]));
     assert_eq!(app.get("/ds/?page=0").await.pointers(), ["/page"]);
@@ -167,7 +170,7 @@ async fn a_row_that_fails_fails_alone(app: App) {
     let rows = json!({"rows": [{"n": 1}, {"n": 0}, {"n": "none"}, {"n": 3}]});
     let batch = start(&app, &workflow, &rows).await.ok();
     let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
-    assert_eq!((&batch["batch"]["completed"], &batch["batch"]["failed"]), (&json!(2), &json!(2)));
+    assert_json!(batch["batch"], {"completed": 2, "failed": 2});
     assert_eq!(batch["percentage_complete"], 100.0);
     let lines = lines(&app, &batch).await;
     assert_eq!(
@@ -190,7 +193,7 @@ async fn a_row_that_is_retried_survives_a_crash(mut app: App) {
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(1)})).await.ok());
     let batch = app.run_until(&batch, "COMPLETED").await;
     let row = lines(&app, &batch).await[0]["run_id"].as_str().expect("an id").to_owned();
-    let retried = app.post(&format!("/run/{row}/retry/"), &json!({})).await.ok();
+    let retried = app.post(&format!("/run/{row}/retry/")).json(&json!({})).await.ok();
     assert_eq!(retried["status"], "RUNNING");
     app.crash_and_restart().await;
     app.run_until(&row, "FAILED").await;
@@ -206,7 +209,7 @@ async fn a_row_may_wait_for_a_person(app: App) {
     .await;
     // The rows are counted after the run is read: what is read from now on is of one moment.
     let batch = app.read_run(&batch).await;
-    assert_eq!((&batch["status"], &batch["percentage_complete"]), (&json!("RUNNING"), &json!(0.0)));
+    assert_json!(batch, {"status": "RUNNING", "percentage_complete": 0.0});
     for line in lines(&app, &batch).await {
         app.approve(line["run_id"].as_str().expect("an id")).await;
     }
@@ -253,8 +256,9 @@ async fn a_canceled_batch_stops(mut app: App) {
         (now["batch"]["running"].as_i64() > Some(0)).then_some(())
     })
     .await;
-    let canceled = app.call(Method::POST, &format!("/wf/cancel_workflow/{batch}/")).await.ok();
-    assert_eq!((&canceled["status"], &canceled["batch"]["total"]), (&json!("CANCELED"), &json!(5)));
+    let canceled = app.post(&format!("/wf/cancel_workflow/{batch}/")).await.ok();
+    assert_eq!(canceled["status"], "CANCELED");
+    assert_eq!(canceled["batch"]["total"], 5);
     let settled = eventually("the rows to be canceled", async || {
         let now = app.read_run(&batch).await;
         let rows = &now["batch"];
@@ -264,7 +268,7 @@ async fn a_canceled_batch_stops(mut app: App) {
     let lines_after = lines(&app, &settled).await;
     assert!(!lines_after.is_empty() && lines_after.len() < 5, "only those that had begun: {lines_after:#?}");
     assert!(summary(&lines_after).iter().all(|(_, status, _)| *status == "CANCELED"), "{lines_after:#?}");
-    app.call(Method::POST, &format!("/wf/cancel_workflow/{batch}/")).await.problem(400);
+    app.post(&format!("/wf/cancel_workflow/{batch}/")).await.problem(400);
 
     // Nothing of it begins again.
     app.crash_and_restart().await;
@@ -280,7 +284,7 @@ async fn nothing_of_a_canceled_batch_begins(app: App) {
         (now["batch"]["running"] == 100).then_some(())
     })
     .await;
-    let canceled = app.call(Method::POST, &format!("/wf/cancel_workflow/{batch}/")).await.ok();
+    let canceled = app.post(&format!("/wf/cancel_workflow/{batch}/")).await.ok();
     eventually("the rows to be canceled", async || {
         (app.read_run(&batch).await["batch"]["canceled"] == 100).then_some(())
     })
@@ -319,8 +323,8 @@ async fn a_row_of_a_canceled_batch_is_not_retried(app: App) {
     let rows = lines(&app, &batch).await;
     let failed = rows.iter().find(|line| line["status"] == "FAILED").expect("one failed");
     let retry = format!("/run/{}/retry/", failed["run_id"].as_str().expect("an id"));
-    app.call(Method::POST, &format!("/wf/cancel_workflow/{}/", id_of(&batch))).await.ok();
-    let refused = app.post(&retry, &json!({})).await.problem(400);
+    app.post(&format!("/wf/cancel_workflow/{}/", id_of(&batch))).await.ok();
+    let refused = app.post(&retry).json(&json!({})).await.problem(400);
     assert!(refused["detail"].as_str().expect("a text").contains("batch"), "{refused}");
 }
 
@@ -335,8 +339,8 @@ async fn what_is_no_batch_is_refused(app: App) {
         (json!({"rows": [{"x": "a"}], "mini_batch_size": 0}), vec!["/mini_batch_size"]),
         (json!({"rows": [{"x": "a"}], "mini_batch_size": 1001}), vec!["/mini_batch_size"]),
     ] {
-        let answer = start(&app, &workflow, &body).await;
-        assert_eq!(answer.pointers(), pointers, "{body}");
+        let response = start(&app, &workflow, &body).await;
+        assert_eq!(response.pointers(), pointers, "{body}");
     }
     for (name, text, size) in [
         ("t.csv", "x,y\n1\n", "1"),
@@ -344,8 +348,8 @@ async fn what_is_no_batch_is_refused(app: App) {
         ("t.jsonl", "[1]\n", "1"),
         ("t.csv", "x\n", "1"),
     ] {
-        let answer = start_file(&app, &workflow, file(name, text).text("mini_batch_size", size)).await;
-        assert_eq!(answer.pointers(), ["/file"], "{name} {text:?}");
+        let response = start_file(&app, &workflow, file(name, text).text("mini_batch_size", size)).await;
+        assert_eq!(response.pointers(), ["/file"], "{name} {text:?}");
     }
     let long = format!("{}\n1\n", "n".repeat(256));
     assert_eq!(start_file(&app, &workflow, file("t.csv", &long)).await.pointers(), ["/file"]);
@@ -353,8 +357,8 @@ async fn what_is_no_batch_is_refused(app: App) {
     let names: Vec<String> = (0..250).map(|number| format!("{number:0250}")).collect();
     let wide = format!("{}\n{}", names.join(","), format!("{}\n", ",".repeat(249)).repeat(9_000));
     assert_eq!(start_file(&app, &workflow, file("t.csv", &wide)).await.pointers(), ["/file"]);
-    let answer = start_file(&app, &workflow, file("t.csv", "x\n1\n").text("mini_batch_size", "many")).await;
-    assert_eq!(answer.pointers(), ["/mini_batch_size"]);
+    let response = start_file(&app, &workflow, file("t.csv", "x\n1\n").text("mini_batch_size", "many")).await;
+    assert_eq!(response.pointers(), ["/mini_batch_size"]);
     assert_eq!(start_file(&app, &workflow, Form::new().text("a", "b")).await.pointers(), ["/file"]);
     start(&app, &workflow, &json!({"rows": rows(10_001)})).await.problem(413);
     start(&app, &workflow, &json!({"dataset_id": missing})).await.problem(404);
@@ -365,12 +369,12 @@ async fn what_is_no_batch_is_refused(app: App) {
 }
 
 async fn what_is_no_dataset_is_refused(app: App) {
-    assert_eq!(app.form("/ds/", file("t.csv", "x\n1\n")).await.pointers(), ["/name"]);
-    assert_eq!(app.form("/ds/?name=n", Form::new().text("a", "b")).await.pointers(), ["/file"]);
-    assert_eq!(app.form("/ds/?name=n", file("t.csv", "x,x\n1,2\n")).await.pointers(), ["/file"]);
+    assert_eq!(app.post("/ds/").form(file("t.csv", "x\n1\n")).await.pointers(), ["/name"]);
+    assert_eq!(app.post("/ds/?name=n").form(Form::new().text("a", "b")).await.pointers(), ["/file"]);
+    assert_eq!(app.post("/ds/?name=n").form(file("t.csv", "x,x\n1,2\n")).await.pointers(), ["/file"]);
     let long = format!("/ds/?name={}", "n".repeat(256));
-    app.form(&long, file("t.csv", "x\n1\n")).await.problem(422);
-    app.post("/ds/?name=n", &json!({})).await.problem(415);
+    app.post(&long).form(file("t.csv", "x\n1\n")).await.problem(422);
+    app.post("/ds/?name=n").json(&json!({})).await.problem(415);
     app.get("/ds/none/").await.problem(404);
     assert_eq!(app.get("/ds/").await.ok(), json!([]), "nothing was kept");
 }
@@ -379,17 +383,17 @@ async fn what_is_no_dataset_is_refused(app: App) {
 async fn a_dataset_is_called_and_described_at_length(app: App) {
     let (name, text) = ("ü".repeat(255), "ü".repeat(1_000));
     let asked = format!("/ds/?name={name}&description={text}");
-    let queried = app.form(&asked, file("t.csv", "x\n1\n")).await.ok();
-    assert_eq!((&queried["name"], &queried["description"]), (&json!(name), &json!(text)));
+    let queried = app.post(&asked).form(file("t.csv", "x\n1\n")).await.ok();
+    assert_json!(queried, {"name": name, "description": text});
     let long = format!("/ds/?name=n&description={}", "u".repeat(4_097));
-    assert_eq!(app.form(&long, file("t.csv", "x\n1\n")).await.pointers(), ["/description"]);
-    app.form(&format!("{long}{}", "u".repeat(4_096)), file("t.csv", "x\n1\n")).await.problem(414);
+    assert_eq!(app.post(&long).form(file("t.csv", "x\n1\n")).await.pointers(), ["/description"]);
+    app.post(&format!("{long}{}", "u".repeat(4_096))).form(file("t.csv", "x\n1\n")).await.problem(414);
     let text = "ü".repeat(65_536);
     let with = |name: String, text: String| {
-        app.form("/ds/", file("t.csv", "x\n1\n").text("name", name).text("description", text))
+        app.post("/ds/").form(file("t.csv", "x\n1\n").text("name", name).text("description", text)).send()
     };
     let told = with(name.clone(), text.clone()).await.ok();
-    assert_eq!((&told["name"], &told["description"]), (&json!(name), &json!(text)));
+    assert_json!(told, {"name": name, "description": text});
     assert_eq!(with(name.clone() + "ü", String::new()).await.pointers(), ["/name"]);
     assert_eq!(with(name, text + "ü").await.pointers(), ["/description"]);
 }
@@ -405,7 +409,7 @@ async fn a_broken_form_is_told_alike(app: App) {
                 "--B\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.csv\"\r\n\r\nx\n1",
             ),
         ] {
-            let problem = app.raw(Method::POST, path, kind, body).await.problem(400);
+            let problem = app.post(path).body(kind, body).await.problem(400);
             assert_eq!(problem["type"], "/problems/bad-request", "{path} {kind}: {problem}");
         }
     }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
+use crate::support::json::assert_json;
 
 on_both_databases!(approval, routing, counting, the_walk_of_the_readme);
 
@@ -13,8 +14,8 @@ fn read(text: &str) -> Value {
 
 /// Saves an example; what comes back is what the file says.
 async fn save(app: &App, example: &Value) -> String {
-    let made = app.post("/wf/", example).await.ok();
-    assert_eq!((&made["name"], &made["description"]), (&example["name"], &example["description"]));
+    let made = app.post("/wf/").json(example).await.ok();
+    assert_json!(made, {"name": example["name"], "description": example["description"]});
     made["id"].as_str().expect("an id").to_owned()
 }
 
@@ -30,7 +31,7 @@ async fn approval(app: App) {
     assert_eq!(waiting["input_data"]["draft"]["refund"]["customer"], "Ada", "{waiting}");
     let yes =
         json!({"inputs": {"reviewer": "Grace"}, "user_id": "grace", "action": "APPROVE", "comments": "fine"});
-    app.pause_decide(&run, &yes).await.ok();
+    app.decide(&run, &yes).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     let sent =
         json!({"customer": "Ada", "amount": 120, "text": "We refund your order.", "reviewer": "Grace"});

@@ -1,12 +1,14 @@
 //! `Idempotency-Key`: what is sent again is carried out once, whatever happened in between.
 
 use futures_util::future::join;
-use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
-use crate::support::app::{Answer, App, eventually, id_of, on_both_databases};
+use crate::support::app::{App, on_both_databases};
+use crate::support::client::Response;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of};
+use crate::support::polling::eventually;
 
 on_both_databases!(
     every_post_is_carried_out_once,
@@ -23,17 +25,18 @@ on_both_databases!(
     the_cancel_of_a_batch_is_kept_with_it,
 );
 
-async fn keyed(app: &App, path: &str, body: &Value, key: &str) -> Answer {
-    app.post_with(path, body, "idempotency-key", key).await
+async fn keyed(app: &App, path: &str, body: &Value, key: &str) -> Response {
+    app.post(path).idempotency_key(key).json(body).await
 }
 
-/// Sends the same twice: one answer.
+/// Sends the same twice: one response.
 async fn twice(app: &App, path: &str, body: &Value, key: &str) -> Value {
     let first = keyed(app, path, body, key).await;
     assert!([200, 202].contains(&first.status), "{path}: {}", first.text);
     assert!(!first.headers.contains_key("idempotency-replayed"));
     let second = keyed(app, path, body, key).await;
-    assert_eq!((second.status, &second.text), (first.status, &first.text), "{path}");
+    assert_eq!(second.status, first.status, "{path}");
+    assert_eq!(second.text, first.text, "{path}");
     assert_eq!(second.headers["idempotency-replayed"], "true", "{path}");
     for header in ["content-type", "etag", "location"] {
         assert_eq!(second.headers.get(header), first.headers.get(header), "{path}: {header}");
@@ -49,11 +52,11 @@ async fn every_post_is_carried_out_once(app: App) {
     let workflow = id_of(&twice(&app, "/wf/", &plain("plain"), "create").await);
     twice(&app, &format!("/wf/{workflow}/duplicate/"), &json!({}), "duplicate").await;
     assert_eq!(count(&app, "/wf/").await, 2);
-    app.put(&format!("/wf/{workflow}/"), &gated("changed")).await.ok();
+    app.put(&format!("/wf/{workflow}/")).json(&gated("changed")).await.ok();
     twice(&app, &format!("/wf/{workflow}/versions/1/restore/"), &json!({}), "restore").await;
     assert_eq!(count(&app, &format!("/wf/{workflow}/versions/")).await, 3);
     for version in [1, 2] {
-        app.put(&format!("/wf/{workflow}/labels/live/"), &json!({"version": version})).await.ok();
+        app.put(&format!("/wf/{workflow}/labels/live/")).json(&json!({"version": version})).await.ok();
     }
     let back = twice(&app, &format!("/wf/{workflow}/labels/live/rollback/"), &json!({}), "rollback").await;
     assert_eq!(back["version"], 1);
@@ -94,13 +97,14 @@ async fn a_decision_counts_once(app: App) {
     let run = app.start_to_pause(&gated("gated")).await;
     twice(&app, &format!("/wf/cancel_workflow/{run}/"), &json!({}), "cancel").await;
     // Without the key, it has ended.
-    app.post(&format!("/wf/cancel_workflow/{run}/"), &json!({})).await.problem(400);
+    app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.problem(400);
 }
 
-/// The answer of a request that was carried out before.
-async fn twice_again(app: &App, path: &str, body: &Value, key: &str) -> Answer {
+/// The response of a request that was carried out before.
+async fn twice_again(app: &App, path: &str, body: &Value, key: &str) -> Response {
     let again = keyed(app, path, body, key).await;
-    assert_eq!((again.status, again.headers["idempotency-replayed"].as_bytes()), (200, &b"true"[..]));
+    assert_eq!(again.status, 200);
+    assert_eq!(again.headers["idempotency-replayed"].as_bytes(), &b"true"[..]);
     again
 }
 
@@ -137,12 +141,13 @@ async fn who_goes_away_and_comes_back_begins_nothing_anew(app: App) {
         () = begun => {}
     }
     keyed(&app, &path, &body, "k").await.problem(409);
-    let answer = eventually("the first request to end", async || {
-        let answer = keyed(&app, &path, &body, "k").await;
-        (answer.status != 409).then_some(answer)
+    let response = eventually("the first request to end", async || {
+        let response = keyed(&app, &path, &body, "k").await;
+        (response.status != 409).then_some(response)
     })
     .await;
-    assert_eq!((answer.status, answer.headers["idempotency-replayed"].as_bytes()), (202, &b"true"[..]));
+    assert_eq!(response.status, 202);
+    assert_eq!(response.headers["idempotency-replayed"].as_bytes(), &b"true"[..]);
     assert_eq!(count(&app, "/run/").await, 1);
 }
 
@@ -165,7 +170,7 @@ async fn a_run_that_was_waited_for_is_found_again(mut app: App) {
     });
     eventually("the run to begin", async || (count(&app, "/run/").await == 1).then_some(())).await;
     app.crash_and_restart().await;
-    assert!(lost.await.expect("a task").is_err(), "it had no answer");
+    assert!(lost.await.expect("a task").is_err(), "it had no response");
     let found = keyed(&app, &path, &body, "k").await.ok();
     assert_eq!(found["status"], "COMPLETED");
     assert_eq!(app.get("/run/").await.ok()[0]["id"], found["id"]);
@@ -189,9 +194,9 @@ async fn what_is_no_key_is_refused(app: App) {
         keyed(&app, "/wf/", &plain("plain"), key).await.problem(400);
     }
     let two = [("idempotency-key", "a".to_owned()), ("idempotency-key", "b".to_owned())];
-    app.with_headers(Method::POST, "/wf/", &two, Some(&plain("plain"))).await.problem(400);
+    app.post("/wf/").headers(&two).json(&plain("plain")).await.problem(400);
     // Elsewhere it means nothing.
-    app.with_header(Method::GET, "/wf/", "idempotency-key", "a b").await.ok();
+    app.get("/wf/").idempotency_key("a b").await.ok();
 }
 
 async fn a_form_is_known_by_what_is_in_it(app: App) {
@@ -201,7 +206,7 @@ async fn a_form_is_known_by_what_is_in_it(app: App) {
         let form = Form::new().text("workflow_id", workflow.clone()).text("node_id", "input_node");
         form.part("files", Part::text(content).file_name(name))
     };
-    let upload = async |form, key| app.keyed_form("/wf/upload_test_files/", form, key).await;
+    let upload = async |form, key| app.post("/wf/upload_test_files/").idempotency_key(key).form(form).await;
     let first = upload(files("one", "a.txt"), "files").await;
     let again = upload(files("one", "a.txt"), "files").await;
     assert_eq!(again.headers["idempotency-replayed"], "true");
@@ -211,12 +216,14 @@ async fn a_form_is_known_by_what_is_in_it(app: App) {
         assert_eq!(problem["type"], "/problems/key-reused");
     }
     let rows = |content: &'static str| Form::new().part("file", Part::text(content).file_name("rows.csv"));
-    let dataset = async |form, key| app.keyed_form("/ds/?name=rows", form, key).await;
+    let dataset = async |form, key| app.post("/ds/?name=rows").idempotency_key(key).form(form).await;
     let first = dataset(rows("x\n1\n"), "rows").await.ok();
     assert_eq!(dataset(rows("x\n1\n"), "rows").await.ok(), first);
     dataset(rows("x\n2\n"), "rows").await.problem(422);
     assert_eq!(count(&app, "/ds/").await, 1);
-    let batch = async |form| app.keyed_form(&format!("/wf/{workflow}/start_batch_run/"), form, "batch").await;
+    let batch = async |form| {
+        app.post(&format!("/wf/{workflow}/start_batch_run/")).idempotency_key("batch").form(form).await
+    };
     let first = id_of(&batch(rows("x\n1\n")).await.ok());
     assert_eq!(id_of(&batch(rows("x\n1\n")).await.ok()), first);
     batch(rows("x\n1\n2\n")).await.problem(422);
@@ -237,18 +244,21 @@ async fn a_failed_run_that_is_told_again_is_told_as_such(app: App) {
 async fn the_cancel_of_a_batch_is_kept_with_it(mut app: App) {
     let id = app.create(&gated("gated")).await;
     let rows = json!({"rows": [{"x": "a"}, {"x": "b"}]});
-    let batch = id_of(&app.post(&format!("/wf/{id}/start_batch_run/"), &rows).await.ok());
+    let batch = id_of(&app.post(&format!("/wf/{id}/start_batch_run/")).json(&rows).await.ok());
     let both_wait = async || (app.read_run(&batch).await["batch"]["paused"] == 2).then_some(());
     eventually("the rows to wait", both_wait).await;
     app.terminate().await;
     app.set_env("FAILPOINTS", Some("append_after=1*return(abort)"));
     app.boot().await;
     let path = format!("/wf/cancel_workflow/{batch}/");
-    assert!(app.attempt_once(&path, "k", &json!({})).await.is_none(), "it had no answer");
+    assert!(
+        app.post(&path).idempotency_key("k").json(&json!({})).try_send().await.is_none(),
+        "it had no response"
+    );
     app.set_env("FAILPOINTS", None);
     app.revive().await;
-    let answer = twice_again(&app, &path, &json!({}), "k").await.json();
-    assert_eq!((&answer["id"], &answer["status"]), (&json!(batch), &json!("CANCELED")));
-    assert_eq!(answer["batch"]["total"], 2);
-    app.post(&path, &json!({})).await.problem(400);
+    let response = twice_again(&app, &path, &json!({}), "k").await.json();
+    assert_json!(response, {"id": batch, "status": "CANCELED"});
+    assert_eq!(response["batch"]["total"], 2);
+    app.post(&path).json(&json!({})).await.problem(400);
 }

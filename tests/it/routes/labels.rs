@@ -1,10 +1,10 @@
 //! `/wf/{id}/labels/`: names that stand for versions, and what a run of one runs.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
+use crate::support::json::assert_json;
 
 on_both_databases!(
     a_label_is_set_moved_and_deleted,
@@ -24,13 +24,13 @@ fn giving(value: i64) -> Value {
 async fn three_versions(app: &App) -> String {
     let id = app.create(&giving(1)).await;
     for value in [2, 3] {
-        app.put(&format!("/wf/{id}/"), &giving(value)).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&giving(value)).await.ok();
     }
     id
 }
 
 async fn set(app: &App, id: &str, label: &str, version: i64) -> Value {
-    app.put(&format!("/wf/{id}/labels/{label}/"), &json!({"version": version})).await.ok()
+    app.put(&format!("/wf/{id}/labels/{label}/")).json(&json!({"version": version})).await.ok()
 }
 
 async fn moves(app: &App, id: &str, label: &str) -> Vec<(Value, Value)> {
@@ -43,12 +43,9 @@ async fn a_label_is_set_moved_and_deleted(app: App) {
     let id = three_versions(&app).await;
     assert_eq!(app.get(&format!("/wf/{id}/labels/")).await.ok(), json!([]));
     let made = set(&app, &id, "production", 1).await;
-    assert_eq!(
-        (&made["label"], &made["version"], &made["protected"]),
-        (&json!("production"), &json!(1), &json!(false))
-    );
+    assert_json!(made, {"label": "production", "version": 1, "protected": false});
     let moved = set(&app, &id, "production", 3).await;
-    assert_eq!((&moved["version"], &moved["created_at"]), (&json!(3), &made["created_at"]));
+    assert_json!(moved, {"version": 3, "created_at": made["created_at"]});
     assert_eq!(set(&app, &id, "production", 3).await, moved, "it stands there already");
     set(&app, &id, "a-b_9", 2).await;
     let list = app.get(&format!("/wf/{id}/labels/")).await.ok();
@@ -67,12 +64,12 @@ async fn a_label_is_set_moved_and_deleted(app: App) {
 async fn a_label_goes_back_to_where_it_stood(app: App) {
     let id = three_versions(&app).await;
     let rollback = format!("/wf/{id}/labels/production/rollback/");
-    app.call(Method::POST, &rollback).await.problem(404);
+    app.post(&rollback).await.problem(404);
     set(&app, &id, "production", 1).await;
-    app.call(Method::POST, &rollback).await.problem(409);
+    app.post(&rollback).await.problem(409);
     set(&app, &id, "production", 3).await;
-    assert_eq!(app.call(Method::POST, &rollback).await.ok()["version"], 1);
-    assert_eq!(app.call(Method::POST, &rollback).await.ok()["version"], 3);
+    assert_eq!(app.post(&rollback).await.ok()["version"], 1);
+    assert_eq!(app.post(&rollback).await.ok()["version"], 3);
     assert_eq!(moves(&app, &id, "production").await.len(), 4);
 }
 
@@ -86,17 +83,17 @@ async fn every_run_call_takes_a_version_or_a_label(app: App) {
         ("?version=production", 1),
         ("?version=draft", 3),
     ] {
-        let outputs = app.post(&format!("/wf/{id}/run/{pin}"), &run_body("hi")).await.ok();
+        let outputs = app.post(&format!("/wf/{id}/run/{pin}")).json(&run_body("hi")).await.ok();
         assert_eq!(outputs["f"]["out"], value, "{pin}");
-        let run = app.post(&format!("/wf/{id}/runv2/{pin}"), &run_body("hi")).await.ok();
+        let run = app.post(&format!("/wf/{id}/runv2/{pin}")).json(&run_body("hi")).await.ok();
         assert_eq!(run["workflow_version"]["version"], value, "{pin}");
-        let started = app.post(&format!("/wf/{id}/start_run/{pin}"), &run_body("hi")).await.ok();
+        let started = app.post(&format!("/wf/{id}/start_run/{pin}")).json(&run_body("hi")).await.ok();
         assert_eq!(started["workflow_version"]["version"], value, "{pin}");
         let rows = json!({"rows": [{"x": "hi"}]});
-        let batch = app.post(&format!("/wf/{id}/start_batch_run/{pin}"), &rows).await.ok();
+        let batch = app.post(&format!("/wf/{id}/start_batch_run/{pin}")).json(&rows).await.ok();
         assert_eq!(batch["workflow_version"]["version"], value, "{pin}");
         let part = json!({"node_id": "f", "initial_inputs": {"input_node": {"x": "hi"}}});
-        let part = app.post(&format!("/wf/{id}/run_partial/{pin}"), &part).await.ok();
+        let part = app.post(&format!("/wf/{id}/run_partial/{pin}")).json(&part).await.ok();
         assert_eq!(part["f"]["out"], value, "{pin}");
     }
     for call in ["run", "runv2", "start_run", "start_batch_run", "run_partial"] {
@@ -105,50 +102,50 @@ async fn every_run_call_takes_a_version_or_a_label(app: App) {
         for (pin, status) in
             [("version=9", 404), ("label=no", 404), ("version=1&label=production", 422), ("version=0", 422)]
         {
-            app.post(&format!("{path}?{pin}"), &body).await.problem(status);
+            app.post(&format!("{path}?{pin}")).json(&body).await.problem(status);
         }
     }
 }
 
 async fn saving_moves_a_label_unless_it_is_protected(app: App) {
     let id = three_versions(&app).await;
-    app.put(&format!("/wf/{id}/?label=staging"), &giving(4)).await.ok();
+    app.put(&format!("/wf/{id}/?label=staging")).json(&giving(4)).await.ok();
     assert_eq!(moves(&app, &id, "staging").await, [(Value::Null, json!(4))]);
     // The same again makes no version, and the label stands there.
-    app.put(&format!("/wf/{id}/?label=staging"), &giving(4)).await.ok();
+    app.put(&format!("/wf/{id}/?label=staging")).json(&giving(4)).await.ok();
     assert_eq!(moves(&app, &id, "staging").await.len(), 1);
     let protect = json!({"version": 2, "protected": true});
-    app.put(&format!("/wf/{id}/labels/production/"), &protect).await.ok();
-    app.put(&format!("/wf/{id}/?label=production"), &giving(5)).await.problem(409);
+    app.put(&format!("/wf/{id}/labels/production/")).json(&protect).await.ok();
+    app.put(&format!("/wf/{id}/?label=production")).json(&giving(5)).await.problem(409);
     assert_eq!(app.get(&format!("/wf/{id}/")).await.ok()["version"], 4, "nothing was saved");
-    app.call(Method::PUT, &format!("/wf/{id}/reset/?label=production")).await.problem(409);
-    app.call(Method::POST, &format!("/wf/{id}/versions/1/restore/?label=production")).await.problem(409);
+    app.put(&format!("/wf/{id}/reset/?label=production")).await.problem(409);
+    app.post(&format!("/wf/{id}/versions/1/restore/?label=production")).await.problem(409);
     let moved = set(&app, &id, "production", 3).await;
-    assert_eq!((&moved["version"], &moved["protected"]), (&json!(3), &json!(true)), "moved on purpose");
+    assert_json!(moved, {"version": 3, "protected": true}; "moved on purpose");
 }
 
 async fn a_duplicate_can_start_from_a_version_or_a_label(app: App) {
     let id = three_versions(&app).await;
     set(&app, &id, "production", 2).await;
     for (pin, value) in [("", 3), ("?version=1", 1), ("?label=production", 2)] {
-        let copy = app.call(Method::POST, &format!("/wf/{id}/duplicate/{pin}")).await.ok();
+        let copy = app.post(&format!("/wf/{id}/duplicate/{pin}")).await.ok();
         assert_eq!(copy["definition"]["nodes"][1]["config"]["values"]["out"], value, "{pin}");
         assert_eq!(copy["version"], 1);
     }
-    app.call(Method::POST, &format!("/wf/{id}/duplicate/?version=9")).await.problem(404);
+    app.post(&format!("/wf/{id}/duplicate/?version=9")).await.problem(404);
 }
 
 async fn what_is_no_label_is_refused(app: App) {
     let id = three_versions(&app).await;
     for name in ["draft", "latest", "Big", "9", "-a", "a%20b", &"a".repeat(65)] {
-        app.put(&format!("/wf/{id}/labels/{name}/"), &json!({"version": 1})).await.problem(422);
+        app.put(&format!("/wf/{id}/labels/{name}/")).json(&json!({"version": 1})).await.problem(422);
         app.delete(&format!("/wf/{id}/labels/{name}/")).await.problem(404);
     }
     let path = format!("/wf/{id}/labels/production/");
-    app.put(&path, &json!({"version": 4})).await.problem(404);
-    assert_eq!(app.put(&path, &json!({"version": 0})).await.pointers(), ["/version"]);
-    assert_eq!(app.put(&path, &json!({})).await.pointers(), ["/version"]);
+    app.put(&path).json(&json!({"version": 4})).await.problem(404);
+    assert_eq!(app.put(&path).json(&json!({"version": 0})).await.pointers(), ["/version"]);
+    assert_eq!(app.put(&path).json(&json!({})).await.pointers(), ["/version"]);
     let nobody = "/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/labels";
     app.get(&format!("{nobody}/")).await.problem(404);
-    app.put(&format!("{nobody}/production/"), &json!({"version": 1})).await.problem(404);
+    app.put(&format!("{nobody}/production/")).json(&json!({"version": 1})).await.problem(404);
 }

@@ -1,10 +1,11 @@
-//! What one run may take up, and what one answer: beyond it there is a sentence, never a server that can't go on.
+//! What one run may take up, and what one response: beyond it there is a sentence, never a server that can't go on.
 
 use serde_json::{Map, Value, json};
 
-use crate::support::app::{App, id_of, on_both_databases, task};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of, task};
 
 on_both_databases!(
     a_list_stands_for_no_object,
@@ -49,7 +50,7 @@ async fn a_part_that_takes_too_long_is_given_up(mut app: App) {
     app.boot().await;
     let workflow = app.create(&after_input("endless", never_ending("p"))).await;
     let part = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}});
-    let given_up = app.post(&format!("/wf/{workflow}/run_partial/"), &part).await.problem(400);
+    let given_up = app.post(&format!("/wf/{workflow}/run_partial/")).json(&part).await.problem(400);
     assert!(given_up["detail"].as_str().is_some_and(|detail| detail.contains("1s")), "{given_up}");
 }
 
@@ -94,34 +95,29 @@ async fn nodes_and_pages_are_settings() {
     app.set_env("SLUICE_MAX_DEFINITION_NODES", Some("3"));
     app.set_env("SLUICE_MAX_PAGE_SIZE", Some("2"));
     app.boot().await;
-    let refused = app.post("/wf/", &merges(3)).await.problem(422);
+    let refused = app.post("/wf/").json(&merges(3)).await.problem(422);
     assert_eq!(refused["errors"][0]["code"], "too_many_nodes", "{refused}");
     assert!(
         refused["errors"][0]["detail"].as_str().is_some_and(|text| text.contains("at most 3 ")),
         "{refused}"
     );
-    let import = app.post("/wf/import/", &merges(3)).await.problem(422);
+    let import = app.post("/wf/import/").json(&merges(3)).await.problem(422);
     assert_eq!(import["errors"][0]["code"], "too_many_nodes", "{import}");
-    let judged = app.post("/wf/validate/", &merges(3)).await.ok();
-    assert_eq!(
-        (&judged["valid"], &judged["diagnostics"][0]["code"]),
-        (&json!(false), &json!("too_many_nodes"))
-    );
+    let judged = app.post("/wf/validate/").json(&merges(3)).await.ok();
+    assert_eq!(judged["valid"], false);
+    assert_eq!(judged["diagnostics"][0]["code"], "too_many_nodes");
     app.create(&merges(2)).await;
     // What is there already stays what it is.
     assert_eq!(app.run(&large, &run_body("hi")).await["status"], "COMPLETED");
 
     assert_eq!(app.get("/wf/").await.ok().as_array().map(Vec::len), Some(2));
     let page = app.get("/wf/?page_size=3").await.problem(422);
-    assert_eq!(
-        (&page["errors"][0]["pointer"], &page["errors"][0]["code"]),
-        (&json!("/page_size"), &json!("range"))
-    );
+    assert_json!(page["errors"][0], {"pointer": "/page_size", "code": "range"});
     let document = app.get("/openapi.json").await.ok();
     assert_eq!(document["components"]["schemas"]["WorkflowDefinition"]["properties"]["nodes"]["maxItems"], 3);
     let parameters = document["paths"]["/wf/"]["get"]["parameters"].as_array().expect("parameters");
     let page_size = parameters.iter().find(|one| one["name"] == "page_size").expect("page_size");
-    assert_eq!((&page_size["schema"]["maximum"], &page_size["schema"]["default"]), (&json!(2), &json!(2)));
+    assert_json!(page_size["schema"], {"maximum": 2, "default": 2});
     let told = document["info"]["description"].as_str().expect("a text");
     assert!(told.contains("| nodes of a definition | 3 | 422 | `--max-definition-nodes` |"), "{told}");
 }
@@ -130,18 +126,18 @@ async fn nodes_and_pages_are_settings() {
 async fn only_batches_have_output_files() {
     let app = App::start(Backend::Sqlite).await;
     let workflow = app.create(&plain("plain")).await;
-    app.post(&format!("/wf/{workflow}/start_run/?run_type=batch"), &run_body("hi")).await.ok();
+    app.post(&format!("/wf/{workflow}/start_run/?run_type=batch")).json(&run_body("hi")).await.ok();
     assert_eq!(app.get("/of/").await.ok(), json!([]));
 }
 
 #[tokio::test]
 async fn a_list_is_no_object() {
     let app = App::start(Backend::Sqlite).await;
-    let refused = app.post("/wf/", &json!(["a name", "a description"])).await;
+    let refused = app.post("/wf/").json(&json!(["a name", "a description"])).await;
     assert_eq!(refused.pointers(), [""]);
     let workflow = app.create(&plain("plain")).await;
     let inputs: Map<String, Value> = Map::from_iter([("input_node".to_owned(), json!({"x": "hi"}))]);
-    app.post(&format!("/wf/{workflow}/start_run/"), &json!([inputs])).await.problem(422);
+    app.post(&format!("/wf/{workflow}/start_run/")).json(&json!([inputs])).await.problem(422);
 }
 
 /// What serde derives would take the members of a struct as a list, in their order.
@@ -154,18 +150,15 @@ async fn a_list_stands_for_no_object(app: App) {
         ("/definition", json!([good["nodes"], []])),
     ] {
         let body = json!({"name": "listed", "definition": bad});
-        assert_eq!(app.post("/wf/", &body).await.pointers(), [pointer]);
-        let found = app.post("/wf/validate/", &body).await.ok();
-        assert_eq!(
-            (&found["valid"], &found["diagnostics"][0]["pointer"]),
-            (&json!(false), &json!(pointer)),
-            "{found}"
-        );
-        app.post("/wf/import/", &body).await.problem(422);
+        assert_eq!(app.post("/wf/").json(&body).await.pointers(), [pointer]);
+        let found = app.post("/wf/validate/").json(&body).await.ok();
+        assert_eq!(found["valid"], false, "{found}");
+        assert_eq!(found["diagnostics"][0]["pointer"], json!(pointer), "{found}");
+        app.post("/wf/import/").json(&body).await.problem(422);
     }
     let mut document =
         app.get(&format!("/wf/{}/export/?versions=true", app.create(&plain("plain")).await)).await.ok();
     document["versions"] = json!([[1, "plain", null, good, null, null, "2026-01-01T00:00:00Z"]]);
-    app.post("/wf/import/", &document).await.problem(422);
+    app.post("/wf/import/").json(&document).await.problem(422);
     assert_eq!(app.get("/wf/").await.ok().as_array().expect("a list").len(), 1);
 }

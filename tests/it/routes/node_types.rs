@@ -68,7 +68,7 @@ async fn what_the_catalogue_lists_can_be_saved(app: App) {
         if required || name == "InputNode" || name == "ForLoopNode" {
             continue;
         }
-        let made = app.post("/wf/", &after_input(name, node("n", name, json!({})))).await;
+        let made = app.post("/wf/").json(&after_input(name, node("n", name, json!({})))).await;
         assert_eq!(made.status, 200, "{name}: {}", made.text);
     }
 }

@@ -6,8 +6,10 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
-use crate::support::app::{Answer, App, id_of, ids, on_both_databases};
+use crate::support::app::{App, on_both_databases};
+use crate::support::client::Response;
 use crate::support::definitions::*;
+use crate::support::json::{id_of, ids};
 
 on_both_databases!(
     cursors_find_every_workflow_once_while_others_come_and_go,
@@ -21,13 +23,13 @@ on_both_databases!(
     forged_cursors_break_nothing,
 );
 
-fn header(answer: &Answer, name: &str) -> Option<String> {
-    answer.headers.get(name).map(|value| value.to_str().expect("a text header").to_owned())
+fn header(response: &Response, name: &str) -> Option<String> {
+    response.headers.get(name).map(|value| value.to_str().expect("a text header").to_owned())
 }
 
-/// The links of an answer by their relation.
-fn links(answer: &Answer) -> HashMap<String, String> {
-    let link = header(answer, "link").unwrap_or_default();
+/// The links of a response by their relation.
+fn links(response: &Response) -> HashMap<String, String> {
+    let link = header(response, "link").unwrap_or_default();
     let one = |link: &str| {
         let (target, rel) = link.split_once(">; rel=").expect("a link with a relation");
         (rel.trim_matches('"').to_owned(), target.trim_start_matches('<').to_owned())
@@ -46,12 +48,12 @@ async fn walk(app: &App, path: &str, query: &str, mut between: impl AsyncFnMut(&
     let (mut seen, mut next) = (Vec::new(), Some(format!("?{query}")));
     while let Some(place) = next {
         assert!(seen.len() < 1_000, "a list without an end");
-        let answer = app.get(&format!("{path}{place}")).await;
-        next = links(&answer).remove("next");
-        let cursor = header(&answer, "x-next-cursor");
-        assert_eq!(next.is_some(), cursor.is_some(), "{:?}", answer.headers);
+        let response = app.get(&format!("{path}{place}")).await;
+        next = links(&response).remove("next");
+        let cursor = header(&response, "x-next-cursor");
+        assert_eq!(next.is_some(), cursor.is_some(), "{:?}", response.headers);
         assert!(next.iter().zip(&cursor).all(|(next, cursor)| next.contains(cursor)));
-        seen.extend(answer.ok().as_array().expect("a list").clone());
+        seen.extend(response.ok().as_array().expect("a list").clone());
         between(&seen).await;
     }
     seen
@@ -122,14 +124,15 @@ async fn cursors_find_every_run_once_while_others_start(app: App) {
 async fn versions_go_on_behind_a_cursor(app: App) {
     let id = app.create(&after_input("versions", fixed("f", json!({"n": 0})))).await;
     for n in 1..7 {
-        app.put(&format!("/wf/{id}/"), &after_input("versions", fixed("f", json!({"n": n})))).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&after_input("versions", fixed("f", json!({"n": n})))).await.ok();
     }
     let path = format!("/wf/{id}/versions/");
     for (query, first) in [("page_size=2", 7), ("page_size=2&sort=version", 1)] {
         let seen = walk(&app, &path, query, async |_| {}).await;
         let numbers: Vec<_> =
             seen.iter().map(|version| version["version"].as_i64().expect("a number")).collect();
-        assert_eq!((numbers.len(), numbers[0]), (7, first), "{query}");
+        assert_eq!(numbers.len(), 7, "{query}");
+        assert_eq!(numbers[0], first, "{query}");
         assert!(numbers.is_sorted() || numbers.iter().rev().is_sorted(), "{numbers:?}");
     }
     let counted = app.get(&format!("{path}?count=true&page_size=1")).await;
@@ -143,7 +146,8 @@ async fn links_and_counts_say_where_the_list_goes_on(app: App) {
     }
     made.reverse();
     let all = app.get("/wf/").await;
-    assert_eq!((header(&all, "link"), header(&all, "x-total-count")), (None, None));
+    assert_eq!(header(&all, "link"), None);
+    assert_eq!(header(&all, "x-total-count"), None);
 
     let second = app.get("/wf/?page=2&page_size=2&count=true&q=w").await;
     assert_eq!(header(&second, "x-total-count").as_deref(), Some("5"));
@@ -167,11 +171,12 @@ async fn links_and_counts_say_where_the_list_goes_on(app: App) {
 async fn workflows_are_found_by_words_tags_and_times(app: App) {
     let body = |name: &str, description: &str, tags: &[&str]| json!({"name": name, "description": description, "tags": tags});
     let orders = app
-        .post("/wf/", &body("Order-Import", "Reads the shop's parcels", &["shop", "über alles"]))
+        .post("/wf/")
+        .json(&body("Order-Import", "Reads the shop's parcels", &["shop", "über alles"]))
         .await
         .ok();
-    let bills = app.post("/wf/", &body("Bills", "for every ORDER", &["shop"])).await.ok();
-    let other = app.post("/wf/", &body("Other", "", &[])).await.ok();
+    let bills = app.post("/wf/").json(&body("Bills", "for every ORDER", &["shop"])).await.ok();
+    let other = app.post("/wf/").json(&body("Other", "", &[])).await.ok();
     let (o, b) = (id_of(&orders), id_of(&bills));
     for (query, expected) in [
         ("q=order", vec![&b, &o]),
@@ -194,7 +199,7 @@ async fn workflows_are_found_by_words_tags_and_times(app: App) {
     let since = other["created_at"].as_str().expect("a time");
     assert_eq!(ids(&app.get(&format!("/wf/?created_after={since}")).await.ok()), [id_of(&other)]);
 
-    app.patch(&format!("/wf/{o}/"), &json!({"name": "Zebra", "tags": ["new"]}), None).await.ok();
+    app.patch(&format!("/wf/{o}/")).merge_patch(&json!({"name": "Zebra", "tags": ["new"]})).await.ok();
     assert_eq!(ids(&app.get("/wf/?q=order").await.ok()), std::slice::from_ref(&b));
     assert_eq!(ids(&app.get("/wf/?q=zeb&tag=new").await.ok()), std::slice::from_ref(&o));
     let last = ids(&app.get("/wf/?updated_after=2000-01-01").await.ok());
@@ -208,7 +213,7 @@ async fn runs_are_found_by_what_they_are_and_by_their_workflow(app: App) {
     let paused = app.start_to_pause(&tagged).await;
     let plain = app.create(&plain("Bills")).await;
     let done = id_of(&app.run(&plain, &run_body("x")).await);
-    let nightly = app.post(&format!("/wf/{plain}/runv2/?run_type=nightly"), &run_body("x")).await.ok();
+    let nightly = app.post(&format!("/wf/{plain}/runv2/?run_type=nightly")).json(&run_body("x")).await.ok();
     let nightly = id_of(&nightly);
     for (query, expected) in [
         ("status=PAUSED", vec![&paused]),
@@ -222,9 +227,9 @@ async fn runs_are_found_by_what_they_are_and_by_their_workflow(app: App) {
         ("end_date=2000-01-01", vec![]),
         ("start_date=2000-01-01&end_date=2100-01-01&q=bill&sort=start_time", vec![&done, &nightly]),
     ] {
-        let answer = app.get(&format!("/run/?{query}&count=true")).await;
-        let total = header(&answer, "x-total-count");
-        let found = ids(&answer.ok());
+        let response = app.get(&format!("/run/?{query}&count=true")).await;
+        let total = header(&response, "x-total-count");
+        let found = ids(&response.ok());
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query}");
         assert_eq!(total, Some(expected.len().to_string()), "{query}");
     }
@@ -245,8 +250,8 @@ async fn versions_are_found_by_words_and_times(app: App) {
         workflow
     };
     let id = app.create(&named(0, "the first")).await;
-    app.put(&format!("/wf/{id}/"), &named(1, "the gate")).await.ok();
-    app.put(&format!("/wf/{id}/"), &named(2, "the gate again")).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&named(1, "the gate")).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&named(2, "the gate again")).await.ok();
     let path = format!("/wf/{id}/versions/");
     let all = app.get(&path).await.ok();
     let second = all[1]["created_at"].as_str().expect("a time").to_owned();
@@ -259,9 +264,9 @@ async fn versions_are_found_by_words_and_times(app: App) {
         (format!("created_before={second}&q=first"), vec![1]),
         ("created_after=2100-01-01".to_owned(), vec![]),
     ] {
-        let answer = app.get(&format!("{path}?{query}&count=true")).await;
-        let total = header(&answer, "x-total-count");
-        let found = answer.ok();
+        let response = app.get(&format!("{path}?{query}&count=true")).await;
+        let total = header(&response, "x-total-count");
+        let found = response.ok();
         let found = found.as_array().expect("a list").iter().map(|version| version["version"].as_i64());
         assert_eq!(found.flatten().collect::<Vec<_>>(), expected, "{query}");
         assert_eq!(total, Some(expected.len().to_string()), "{query}");
@@ -330,11 +335,11 @@ async fn forged_cursors_break_nothing(app: App) {
         (&format!("/wf/{id}/versions/"), "-version", i32::MIN.to_string(), true),
     ] {
         let cursor = BASE64_URL_SAFE_NO_PAD.encode(format!("{sort}\n{key}"));
-        let answer = app.get(&format!("{path}?sort={sort}&cursor={cursor}")).await;
+        let response = app.get(&format!("{path}?sort={sort}&cursor={cursor}")).await;
         if is_read {
-            answer.ok();
+            response.ok();
         } else {
-            assert_eq!(answer.pointers(), ["/cursor"], "{path} {sort} {key}");
+            assert_eq!(response.pointers(), ["/cursor"], "{path} {sort} {key}");
         }
     }
     // Behind the last of a kind there is nothing; other filters begin at the same place.

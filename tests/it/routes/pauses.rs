@@ -3,8 +3,10 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, id_of, on_both_databases, task};
+use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of, task};
+use crate::support::polling::eventually;
 
 on_both_databases!(
     a_run_waits_at_a_gate,
@@ -56,8 +58,9 @@ async fn a_run_waits_at_a_gate(app: App) {
 
     let pauses = history(&app, &run).await;
     let pause = &pauses[0];
-    assert_eq!((pauses.len(), &pause["id"]), (1, &json!(format!("PH_{run}_gate"))));
-    assert_eq!((&pause["run_id"], &pause["node_id"]), (&json!(run), &json!("gate")));
+    assert_eq!(pauses.len(), 1);
+    assert_eq!(pause["id"], json!(format!("PH_{run}_gate")));
+    assert_json!(pause, {"run_id": run, "node_id": "gate"});
     assert_eq!(pause["pause_message"], "please look");
     assert_eq!(pause["input_data"], json!({"before": {"k": "v"}}));
     assert!(pause["pause_time"].as_str().expect("a time").ends_with('Z'));
@@ -68,7 +71,7 @@ async fn a_run_waits_at_a_gate(app: App) {
 
 async fn approve_lays_the_inputs_over_what_waited(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    let settled = app.pause_decide(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
+    let settled = app.decide(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
     assert_eq!(settled["id"], json!(run));
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["gate"], json!({"before": {"k": "v"}, "note": "ok"}));
@@ -76,14 +79,14 @@ async fn approve_lays_the_inputs_over_what_waited(app: App) {
     assert_eq!(task(&done, "after")["inputs"]["gate"]["note"], "ok");
 
     let pause = history(&app, &run).await.remove(0);
-    assert_eq!((&pause["resume_action"], &pause["resume_user_id"]), (&json!("APPROVE"), &json!("ada")));
+    assert_json!(pause, {"resume_action": "APPROVE", "resume_user_id": "ada"});
     assert_eq!(pause["comments"], "fine \u{1F389}");
     assert!(pause["resume_time"].as_str() >= pause["pause_time"].as_str(), "{pause}");
     assert_eq!(pause["input_data"], json!({"before": {"k": "v"}}), "the history keeps what waited");
 
     // Only the top-level keys are laid over: a given key replaces the whole value.
     let run = app.start_to_pause(&gated("g2")).await;
-    app.pause_decide(&run, &decision("APPROVE", json!({"before": {"new": 1}}))).await.ok();
+    app.decide(&run, &decision("APPROVE", json!({"before": {"new": 1}}))).await.ok();
     let done = eventually("an end", async || {
         let now = app.read_run(&run).await;
         now["end_time"].is_string().then_some(now)
@@ -99,7 +102,7 @@ async fn override_gives_the_inputs_alone(app: App) {
         chain(&["input_node", "gate", "output_node"]),
     );
     let run = app.start_to_pause(&body).await;
-    app.pause_decide(&run, &decision("OVERRIDE", json!({"mine": [1, null]}))).await.ok();
+    app.decide(&run, &decision("OVERRIDE", json!({"mine": [1, null]}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["gate"], json!({"mine": [1, null]}));
     assert_eq!(done["outputs"]["output_node"], json!({"gate": {"mine": [1, null]}}));
@@ -108,7 +111,7 @@ async fn override_gives_the_inputs_alone(app: App) {
 
 async fn decline_ends_the_run_when_no_leaf_gave_anything(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
+    app.decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "CANCELED").await;
     for node in ["after", "output_node"] {
         assert_eq!(task(&done, node)["status"], "CANCELED", "{node}");
@@ -123,7 +126,7 @@ async fn decline_completes_the_run_when_another_leaf_gave_something(app: App) {
     body["definition"]["nodes"].as_array_mut().expect("nodes").push(fixed("side", json!({"k": 1})));
     body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
     let run = app.start_to_pause(&body).await;
-    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
+    app.decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["side"], json!({"k": 1}));
     assert_eq!(task(&done, "after")["status"], "CANCELED");
@@ -185,7 +188,7 @@ async fn a_coalesce_below_a_declined_gate_takes_another_branch(app: App) {
     );
     for (action, wanted) in [("APPROVE", "better"), ("DECLINE", "plain")] {
         let run = app.start_to_pause(&body).await;
-        app.pause_decide(&run, &decision(action, json!({}))).await.ok();
+        app.decide(&run, &decision(action, json!({}))).await.ok();
         let done = app.run_until(&run, "COMPLETED").await;
         assert_eq!(done["outputs"]["output_node"]["out"], wanted, "{action}");
     }
@@ -199,22 +202,20 @@ async fn two_gates_wait_at_once_and_are_decided_by_name(app: App) {
     }
     assert_eq!(history(&app, &run).await.len(), 2);
 
-    app.pause_decide(&run, &at("g2", decision("APPROVE", json!({"by": "second"})))).await.ok();
+    app.decide(&run, &at("g2", decision("APPROVE", json!({"by": "second"})))).await.ok();
     let half = eventually("the branch of g2 to end", async || {
         let now = app.read_run(&run).await;
         (now["status"] == "PAUSED" && task(&now, "s2")["status"] == "COMPLETED").then_some(now)
     })
     .await;
-    assert_eq!(
-        (&task(&half, "g1")["status"], &task(&half, "s1")["status"]),
-        (&json!("PAUSED"), &json!("PENDING"))
-    );
+    assert_eq!(task(&half, "g1")["status"], "PAUSED");
+    assert_eq!(task(&half, "s1")["status"], "PENDING");
     let listed = app.get("/wf/paused_workflows/").await.ok();
     assert_eq!(listed[0]["current_pause"]["node_id"], "g1", "{listed}");
 
-    app.pause_decide(&run, &at("g2", decision("APPROVE", json!({})))).await.problem(400);
-    app.pause_decide(&run, &at("s1", decision("APPROVE", json!({})))).await.problem(400);
-    app.pause_decide(&run, &at("g1", decision("APPROVE", json!({})))).await.ok();
+    app.decide(&run, &at("g2", decision("APPROVE", json!({})))).await.problem(400);
+    app.decide(&run, &at("s1", decision("APPROVE", json!({})))).await.problem(400);
+    app.decide(&run, &at("g1", decision("APPROVE", json!({})))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["all"], json!({"s1": {"k": "one"}, "s2": {"k": "two"}}));
     assert_eq!(done["outputs"]["g2"]["by"], "second");
@@ -236,7 +237,8 @@ async fn without_a_name_the_oldest_pause_is_decided(app: App) {
 
     app.approve(&run).await;
     let pauses = history(&app, &run).await;
-    assert_eq!((&pauses[0]["resume_action"], &pauses[1]["resume_action"]), (&Value::Null, &json!("APPROVE")));
+    assert_eq!(pauses[0]["resume_action"], Value::Null);
+    assert_eq!(pauses[1]["resume_action"], "APPROVE");
     app.run_until(&run, "PAUSED").await;
     app.approve(&run).await;
     app.run_until(&run, "COMPLETED").await;
@@ -249,13 +251,13 @@ async fn one_gate_after_another(app: App) {
         chain(&["input_node", "g1", "g2", "output_node"]),
     );
     let run = app.start_to_pause(&body).await;
-    app.pause_decide(&run, &at("g1", decision("APPROVE", json!({"note": "first"})))).await.ok();
+    app.decide(&run, &at("g1", decision("APPROVE", json!({"note": "first"})))).await.ok();
     eventually("the second gate", async || {
         let now = app.read_run(&run).await;
         (now["status"] == "PAUSED" && task(&now, "g2")["status"] == "PAUSED").then_some(())
     })
     .await;
-    app.pause_decide(&run, &decision("APPROVE", json!({}))).await.ok();
+    app.decide(&run, &decision("APPROVE", json!({}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"]["n"], "first");
     assert_eq!(history(&app, &run).await.len(), 2);
@@ -299,37 +301,38 @@ async fn of_simultaneous_decisions_one_wins(app: App) {
         .map(|n| json!({"inputs": {"winner": n}, "user_id": format!("user {n}"), "action": "APPROVE"}))
         .collect();
     let mut winners = Vec::new();
-    for (n, answer) in
-        join_all(bodies.iter().map(|body| app.pause_decide(&run, body))).await.into_iter().enumerate()
+    for (n, response) in
+        join_all(bodies.iter().map(|body| app.decide(&run, body).send())).await.into_iter().enumerate()
     {
-        if answer.status == 200 {
+        if response.status == 200 {
             winners.push(n);
         } else {
-            answer.problem(400);
+            response.problem(400);
         }
     }
     assert_eq!(winners.len(), 1, "{winners:?}");
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["gate"]["winner"], winners[0]);
     let pauses = history(&app, &run).await;
-    assert_eq!((pauses.len(), &pauses[0]["resume_user_id"]), (1, &json!(format!("user {}", winners[0]))));
+    assert_eq!(pauses.len(), 1);
+    assert_eq!(pauses[0]["resume_user_id"], json!(format!("user {}", winners[0])));
 }
 
 async fn a_decision_needs_an_open_pause(app: App) {
     let done = app.create_and_run(&plain("p"), &run_body("hi")).await;
-    app.pause_decide(&id_of(&done), &decision("APPROVE", json!({}))).await.problem(400);
+    app.decide(&id_of(&done), &decision("APPROVE", json!({}))).await.problem(400);
     assert_eq!(history(&app, &id_of(&done)).await, Vec::<Value>::new());
 
     let run = app.start_to_pause(&gated("g")).await;
-    app.pause_decide(&run, &at("nobody", decision("APPROVE", json!({})))).await.problem(400);
+    app.decide(&run, &at("nobody", decision("APPROVE", json!({})))).await.problem(400);
     app.approve(&run).await;
     app.run_until(&run, "COMPLETED").await;
-    app.pause_decide(&run, &decision("APPROVE", json!({}))).await.problem(400);
+    app.decide(&run, &decision("APPROVE", json!({}))).await.problem(400);
 }
 
 async fn a_decision_is_checked(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    let mut pointers = app.pause_decide(&run, &json!({})).await.pointers();
+    let mut pointers = app.decide(&run, &json!({})).await.pointers();
     pointers.sort();
     assert_eq!(pointers, ["/action", "/inputs", "/user_id"]);
     for (member, wrong) in [
@@ -343,7 +346,7 @@ async fn a_decision_is_checked(app: App) {
     ] {
         let mut body = decision("APPROVE", json!({}));
         body[member] = wrong;
-        let pointers = app.pause_decide(&run, &body).await.pointers();
+        let pointers = app.decide(&run, &body).await.pointers();
         assert_eq!(pointers, [format!("/{member}")], "{body}");
     }
     assert_eq!(app.read_run(&run).await["status"], "PAUSED", "a refused decision decides nothing");
@@ -363,12 +366,10 @@ async fn paused_runs_are_listed_newest_first(app: App) {
     };
     let all = app.get("/wf/paused_workflows/").await.ok();
     let first = &all[0];
-    assert_eq!(
-        (&first["run"]["status"], &first["current_pause"]["node_id"]),
-        (&json!("PAUSED"), &json!("gate"))
-    );
+    assert_eq!(first["run"]["status"], "PAUSED");
+    assert_eq!(first["current_pause"]["node_id"], "gate");
     assert_eq!(first["workflow"]["nodes"], filled(&gated("g")["definition"])["nodes"]);
-    assert_eq!((&first["workflow"]["id"], &first["workflow"]["name"]), (&json!(id), &json!("g")));
+    assert_json!(first["workflow"], {"id": id, "name": "g"});
     assert_eq!(listed(all), runs);
     assert_eq!(listed(app.get("/wf/paused_workflows/?page_size=1").await.ok()), runs[..1]);
     assert_eq!(listed(app.get("/wf/paused_workflows/?page=2&page_size=2").await.ok()), runs[2..]);
@@ -385,7 +386,7 @@ async fn the_list_has_the_name_of_today(app: App) {
     let run = app.start_run(&id, &run_body("hi")).await;
     app.run_until(&run, "PAUSED").await;
     let renamed = json!({"name": "after", "definition": body["definition"]});
-    app.put(&format!("/wf/{id}/"), &renamed).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&renamed).await.ok();
     let listed = app.get("/wf/paused_workflows/").await.ok();
-    assert_eq!((&listed[0]["workflow"]["name"], &listed[0]["workflow"]["id"]), (&json!("after"), &json!(id)));
+    assert_json!(listed[0]["workflow"], {"name": "after", "id": id});
 }

@@ -27,32 +27,32 @@ async fn unknown_paths_and_wrong_methods(app: App) {
         (Method::POST, "/run/"),
         (Method::POST, "/api/healthz"),
     ] {
-        let answer = app.call(method, path).await;
+        let response = app.request(method, path).await;
         if path == "/api/healthz" {
-            assert!([404, 405].contains(&answer.status), "{}", answer.status);
+            assert!([404, 405].contains(&response.status), "{}", response.status);
             continue;
         }
-        let allow = answer.headers.get("allow").map(|v| v.to_str().expect("a text").to_owned());
+        let allow = response.headers.get("allow").map(|v| v.to_str().expect("a text").to_owned());
         assert!(allow.is_some_and(|methods| !methods.is_empty()), "{path}: a 405 names what is allowed");
-        answer.problem(405);
+        response.problem(405);
     }
 }
 
 async fn bodies_that_are_no_json(app: App) {
     let json = "application/json";
     for body in ["", "{", "nonsense", "{\"name\": \"x\"", "{\"name\": \"x\"} trailing", "\u{feff}{}"] {
-        let answer = app.raw(Method::POST, "/wf/", json, body).await;
-        let status = answer.status;
-        assert!([400, 422].contains(&status), "{body:?}: {status} {}", answer.text);
-        answer.problem(status);
+        let response = app.post("/wf/").body(json, body).await;
+        let status = response.status;
+        assert!([400, 422].contains(&status), "{body:?}: {status} {}", response.text);
+        response.problem(status);
     }
-    let broken = app.raw(Method::POST, "/wf/", json, vec![b'"', 0xff, b'"']).await;
+    let broken = app.post("/wf/").body(json, vec![b'"', 0xff, b'"']).await;
     assert!([400, 422].contains(&broken.status), "{}", broken.text);
     for kind in ["text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""] {
-        app.raw(Method::POST, "/wf/", kind, r#"{"name": "x"}"#).await.problem(415);
+        app.post("/wf/").body(kind, r#"{"name": "x"}"#).await.problem(415);
     }
-    app.raw(Method::POST, "/wf/", "application/json; charset=utf-8", r#"{"name": "x"}"#).await.ok();
-    app.raw(Method::POST, "/wf/", "application/problem+json", r#"{"name": "y"}"#).await;
+    app.post("/wf/").body("application/json; charset=utf-8", r#"{"name": "x"}"#).await.ok();
+    app.post("/wf/").body("application/problem+json", r#"{"name": "y"}"#).await;
 }
 
 async fn bodies_of_the_wrong_shape_say_everything_at_once(app: App) {
@@ -84,12 +84,12 @@ async fn bodies_of_the_wrong_shape_say_everything_at_once(app: App) {
         (json!({"name": "x", "definition": {}}), vec!["/definition/links", "/definition/nodes"]),
     ];
     for (body, wanted) in cases {
-        let mut found = app.post("/wf/", &body).await.pointers();
+        let mut found = app.post("/wf/").json(&body).await.pointers();
         found.sort();
         assert_eq!(found, wanted, "{body}");
     }
     for body in ["[]", "3", "null", "\"text\""] {
-        app.raw(Method::POST, "/wf/", "application/json", body).await.problem(422);
+        app.post("/wf/").body("application/json", body).await.problem(422);
     }
 }
 
@@ -97,8 +97,8 @@ async fn one_type_a_kind_of_problem(app: App) {
     let kind = |problem: serde_json::Value| problem["type"].as_str().expect("a type").to_owned();
     let missing = kind(app.get("/wf/nope/").await.problem(404));
     let path = kind(app.get("/nope").await.problem(404));
-    let shape = kind(app.post("/wf/", &json!({})).await.problem(422));
-    let media = kind(app.raw(Method::POST, "/wf/", "text/plain", "x").await.problem(415));
+    let shape = kind(app.post("/wf/").json(&json!({})).await.problem(422));
+    let media = kind(app.post("/wf/").body("text/plain", "x").await.problem(415));
     let again = kind(app.get("/wf/nope/versions/").await.problem(404));
     assert_eq!(missing, again);
     assert_ne!(missing, path, "no such thing, no such place");
@@ -108,15 +108,15 @@ async fn one_type_a_kind_of_problem(app: App) {
 }
 
 async fn a_problem_names_its_request(app: App) {
-    let answer = app.get("/api/wf/nope/").await;
-    let request_id = answer.headers["x-request-id"].to_str().expect("a text header").to_owned();
-    let problem = answer.problem(404);
+    let response = app.get("/api/wf/nope/").await;
+    let request_id = response.headers["x-request-id"].to_str().expect("a text header").to_owned();
+    let problem = response.problem(404);
     assert_eq!(problem["instance"], format!("urn:uuid:{request_id}"));
     assert!(problem["detail"].as_str().expect("a sentence").ends_with('.'), "{problem}");
 }
 
-/// A small limit, and a body that is written before the server can answer: a client that is still writing when
-/// the connection closes may never read the answer.
+/// A small limit, and a body that is written before the server ca response: a client that is still writing when
+/// the connection closes may never read the response.
 #[tokio::test]
 async fn a_body_that_is_too_large_is_refused() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_BODY_BYTES", "1000")]).await;
@@ -124,7 +124,7 @@ async fn a_body_that_is_too_large_is_refused() {
         let rest = json!({"name": "x", "description": ""}).to_string().len();
         json!({"name": "x", "description": "d".repeat(length - rest)})
     };
-    app.post("/wf/", &with_length(1001)).await.problem(413);
+    app.post("/wf/").json(&with_length(1001)).await.problem(413);
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
-    app.post("/wf/", &with_length(1000)).await.ok();
+    app.post("/wf/").json(&with_length(1000)).await.ok();
 }

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::support::app::{App, id_of, on_both_databases, task};
+use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of, task};
 
 on_both_databases!(
     a_rerun_takes_over_what_is_upstream,
@@ -34,7 +35,7 @@ fn two_steps(b: &str) -> Value {
 const APPEND: &str = "return {'out': input_model.a.out + 'b'}";
 
 async fn rerun(app: &App, run: &str, body: &Value) -> Value {
-    let started = app.post(&format!("/run/{run}/rerun/"), body).await.ok();
+    let started = app.post(&format!("/run/{run}/rerun/")).json(body).await.ok();
     assert_eq!(started["status"], "PENDING", "{started:#}");
     assert_eq!(started["parent_run_id"], run);
     app.run_until(&id_of(&started), "COMPLETED").await
@@ -49,11 +50,8 @@ async fn a_rerun_takes_over_what_is_upstream(app: App) {
         [("input_node", true, 0), ("a", true, 0), ("b", false, 1), ("output_node", false, 0)]
     {
         let task = task(&second, node);
-        assert_eq!(
-            (&task["reused"], task["attempts"].as_array().expect("a list").len()),
-            (&json!(reused), attempts),
-            "{task:#}"
-        );
+        assert_eq!(task["reused"], json!(reused), "{task:#}");
+        assert_eq!(task["attempts"].as_array().expect("a list").len(), attempts, "{task:#}");
         assert_eq!(task["status"], "COMPLETED");
     }
     // The first run is as it was.
@@ -73,14 +71,14 @@ async fn a_rerun_may_run_another_version(app: App) {
     let first = app.create_and_run(&two_steps("return {'out': 1 // 0}"), &run_body("x")).await;
     assert_eq!(first["status"], "FAILED");
     let workflow = first["workflow_id"].as_str().expect("a text");
-    app.put(&format!("/wf/{workflow}/"), &two_steps(APPEND)).await.ok();
+    app.put(&format!("/wf/{workflow}/")).json(&two_steps(APPEND)).await.ok();
     let repaired = rerun(&app, &id_of(&first), &json!({"from_node": "b", "version": 2})).await;
     assert_eq!(repaired["outputs"]["output_node"], json!({"y": "xab"}));
     assert_eq!(repaired["workflow_version"]["version"], 2);
-    app.put(&format!("/wf/{workflow}/labels/live/"), &json!({"version": 2})).await.ok();
+    app.put(&format!("/wf/{workflow}/labels/live/")).json(&json!({"version": 2})).await.ok();
     for pin in ["label=live", "version=2", "version=live"] {
         let path = format!("/run/{}/rerun/?{pin}", id_of(&first));
-        let again = app.post(&path, &json!({"from_node": "b"})).await.ok();
+        let again = app.post(&path).json(&json!({"from_node": "b"})).await.ok();
         assert_eq!(again["workflow_version"]["version"], 2, "{pin}");
     }
     assert_eq!(task(&repaired, "a")["reused"], true);
@@ -94,32 +92,32 @@ async fn a_rerun_says_what_it_cannot_do(app: App) {
         (json!({"from_node": "c"}), "\"c\""),
         (json!({"from_node": "b", "inputs": {"input_node": {"x": "new"}}}), "input_node"),
     ] {
-        let problem = app.post(&path, &body).await.problem(400);
+        let problem = app.post(&path).json(&body).await.problem(400);
         assert!(problem["detail"].as_str().expect("a text").contains(word), "{problem:#}");
     }
     for (path, word) in [("?version=7", "version 7"), ("?label=nope", "\"nope\"")] {
-        let problem = app.post(&format!("/run/{run}/rerun/{path}"), &json!({})).await.problem(404);
+        let problem = app.post(&format!("/run/{run}/rerun/{path}")).json(&json!({})).await.problem(404);
         assert!(problem["detail"].as_str().expect("a text").contains(word), "{problem:#}");
     }
-    app.post(&path, &json!({"version": 7})).await.problem(404);
-    let twice = app.post(&format!("{path}?version=1"), &json!({"version": 1})).await;
+    app.post(&path).json(&json!({"version": 7})).await.problem(404);
+    let twice = app.post(&format!("{path}?version=1")).json(&json!({"version": 1})).await;
     assert_eq!(twice.pointers(), ["/version"]);
     assert_eq!(
-        app.post(&path, &json!({"inputs": {"input_node": 3}})).await.pointers(),
+        app.post(&path).json(&json!({"inputs": {"input_node": 3}})).await.pointers(),
         ["/inputs/input_node"]
     );
     let unknown = "/run/019aa2b5-0b7c-7f12-8a44-91d0c2e4f602";
-    app.post(&format!("{unknown}/rerun/"), &json!({})).await.problem(404);
-    app.post(&format!("{unknown}/retry/"), &json!({})).await.problem(404);
+    app.post(&format!("{unknown}/rerun/")).json(&json!({})).await.problem(404);
+    app.post(&format!("{unknown}/retry/")).json(&json!({})).await.problem(404);
     let runs = app.get(&format!("/wf/{}/runs/", first["workflow_id"].as_str().expect("a text"))).await.ok();
     assert_eq!(runs.as_array().expect("a list").len(), 1, "what was refused has started nothing");
 }
 
 async fn a_declined_gate_asks_again(app: App) {
     let run = app.start_to_pause(&gated("gated")).await;
-    app.pause_decide(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
+    app.decide(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
     app.run_until(&run, "CANCELED").await;
-    let again = app.post(&format!("/run/{run}/rerun/"), &json!({"from_node": "output_node"})).await.ok();
+    let again = app.post(&format!("/run/{run}/rerun/")).json(&json!({"from_node": "output_node"})).await.ok();
     app.run_until(&id_of(&again), "PAUSED").await;
     app.approve(&id_of(&again)).await;
     app.run_until(&id_of(&again), "COMPLETED").await;
@@ -138,7 +136,7 @@ fn half_failing() -> Value {
 }
 
 async fn retry(app: &App, run: &str) -> Value {
-    app.post(&format!("/run/{run}/retry/"), &json!({})).await.ok()
+    app.post(&format!("/run/{run}/retry/")).json(&json!({})).await.ok()
 }
 
 async fn a_retried_run_goes_on_where_it_failed(app: App) {
@@ -146,7 +144,7 @@ async fn a_retried_run_goes_on_where_it_failed(app: App) {
     assert_eq!(failed["status"], "FAILED", "{failed:#}");
     let run = id_of(&failed);
     let retried = retry(&app, &run).await;
-    assert_eq!((&retried["id"], &retried["status"]), (&failed["id"], &json!("RUNNING")), "{retried:#}");
+    assert_json!(retried, {"id": failed["id"], "status": "RUNNING"});
     assert_eq!(retried["end_time"], Value::Null);
     assert_eq!(task(&retried, "output_node")["status"], "PENDING");
     let again = app.run_until(&run, "FAILED").await;
@@ -183,10 +181,10 @@ async fn a_retried_loop_goes_on_in_its_iteration(app: App) {
 
 async fn only_a_failed_run_can_be_retried(app: App) {
     let run = app.create_and_run(&plain("plain"), &run_body("x")).await;
-    let problem = app.post(&format!("/run/{}/retry/", id_of(&run)), &json!({})).await.problem(400);
+    let problem = app.post(&format!("/run/{}/retry/", id_of(&run))).json(&json!({})).await.problem(400);
     assert!(problem["detail"].as_str().expect("a text").contains("COMPLETED"), "{problem:#}");
     let paused = app.start_to_pause(&gated("gated")).await;
-    app.post(&format!("/run/{paused}/retry/"), &json!({})).await.problem(400);
+    app.post(&format!("/run/{paused}/retry/")).json(&json!({})).await.problem(400);
     app.run_until(&paused, "PAUSED").await;
 }
 

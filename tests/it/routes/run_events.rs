@@ -1,12 +1,13 @@
 //! Following runs and pauses as they go.
 
 use futures_util::future::{join, join_all};
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, id_of, on_both_databases};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of};
+use crate::support::polling::eventually;
 use crate::support::sse::{Message, Stream};
 
 on_both_databases!(
@@ -33,7 +34,8 @@ fn types(messages: &[Message]) -> Vec<&str> {
 
 fn check_numbers(messages: &[Message], first: u64) {
     for (number, message) in (first..).zip(messages) {
-        assert_eq!((message.id, &message.data["sequence"]), (number, &json!(number)), "{messages:#?}");
+        assert_eq!(message.id, number, "{messages:#?}");
+        assert_eq!(message.data["sequence"], json!(number), "{messages:#?}");
         assert_eq!(message.data["type"], message.event);
     }
 }
@@ -46,11 +48,10 @@ async fn the_stream_is_the_log(app: App) {
         ["run_started", "task_completed", "task_queued", "task_started", "task_completed", "run_completed"];
     assert_eq!(types(&all), wanted);
     assert_eq!(all[0].data["inputs"], json!({"input_node": {"x": "hi"}}));
-    assert_eq!(
-        (&all[1].data["node_id"], &all[1].data["output"]),
-        (&json!("input_node"), &json!({"x": "hi"}))
-    );
-    assert_eq!((&all[3].data["node_id"], &all[3].data["attempt"]), (&json!("p"), &json!(1)));
+    assert_eq!(all[1].data["node_id"], "input_node");
+    assert_eq!(all[1].data["output"], json!({"x": "hi"}));
+    assert_eq!(all[3].data["node_id"], "p");
+    assert_eq!(all[3].data["attempt"], 1);
     assert_eq!(all[4].data["output"], json!({"out": 7}));
     assert_eq!(all[5].data["time"], run["end_time"]);
     assert!(all.iter().all(|message| message.data["run_id"] == run["id"]));
@@ -65,7 +66,7 @@ async fn a_stream_goes_on_behind_any_event(app: App) {
         assert_eq!(rest, all[last + 1..], "behind {last}");
     }
     // There is nothing to come back for.
-    assert_eq!(app.stream(&path(&run), Some(end as u64)).await.status(), 204);
+    assert_eq!(app.get(&path(&run)).header("last-event-id", end.to_string()).stream().await.status(), 204);
 }
 
 async fn a_stream_stays_open_over_a_pause(app: App) {
@@ -74,12 +75,12 @@ async fn a_stream_stays_open_over_a_pause(app: App) {
     let mut stream = Stream::open(&app, &path(&run), None).await;
     let mut all = stream.until("run_paused").await;
     let opened = all.iter().find(|message| message.event == "pause_opened").expect("a pause");
-    assert_eq!((&opened.data["node_id"], &opened.data["message"]), (&json!("gate"), &json!("please look")));
+    assert_json!(opened.data, {"node_id": "gate", "message": "please look"});
     app.approve(&run).await;
     all.extend(stream.rest().await);
     check_numbers(&all, 0);
-    let decided = all.iter().find(|message| message.event == "pause_decided").expect("a decision");
-    assert_eq!((&decided.data["action"], &decided.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
+    let settled = all.iter().find(|message| message.event == "pause_settled").expect("a decision");
+    assert_json!(settled.data, {"action": "APPROVE", "user_id": "ada"});
     assert_eq!(all.last().expect("an end").event, "run_completed");
 }
 
@@ -122,7 +123,7 @@ async fn a_retried_run_can_be_followed_again(app: App) {
     let run = id_of(&app.create_and_run(&after_input("w", failing("p")), &run_body("hi")).await);
     let first = Stream::open(&app, &path(&run), None).await.rest().await;
     assert_eq!(first.last().expect("an end").event, "run_failed");
-    app.post(&format!("/run/{run}/retry/"), &json!({})).await.ok();
+    app.post(&format!("/run/{run}/retry/")).json(&json!({})).await.ok();
     let second = Stream::open(&app, &path(&run), first.last().map(|message| message.id)).await.rest().await;
     check_numbers(&second, first.len() as u64);
     assert_eq!(types(&second), ["run_retried", "task_queued", "task_started", "task_failed", "run_failed"]);
@@ -133,7 +134,7 @@ async fn a_canceled_run_ends_its_stream(app: App) {
     let run = app.start_run(&workflow, &run_body("hi")).await;
     let mut stream = Stream::open(&app, &path(&run), None).await;
     stream.until("task_started").await;
-    app.post(&format!("/wf/cancel_workflow/{run}/"), &json!({})).await.ok();
+    app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.ok();
     assert_eq!(types(&stream.rest().await), ["run_canceled"]);
     // Deleting the workflow cancels what still runs, and so ends its streams.
     let run = app.start_run(&workflow, &run_body("hi")).await;
@@ -146,12 +147,12 @@ async fn a_canceled_run_ends_its_stream(app: App) {
 async fn a_stream_that_cannot_be_given_is_a_problem(app: App) {
     let run = id_of(&app.create_and_run(&plain("w"), &run_body("hi")).await);
     let length = Stream::open(&app, &path(&run), None).await.rest().await.len();
-    let beyond = app.with_header(Method::GET, &path(&run), "last-event-id", &length.to_string()).await;
+    let beyond = app.get(&path(&run)).header("last-event-id", length.to_string()).await;
     beyond.problem(400);
     for bad in ["x", "-1", "1.5", "99999999999999999999"] {
         for path in [path(&run), "/wf/paused_workflows/events/".to_owned()] {
-            let answer = app.with_header(Method::GET, &path, "last-event-id", bad).await;
-            let problem = answer.problem(400);
+            let response = app.get(&path).header("last-event-id", bad).await;
+            let problem = response.problem(400);
             assert!(problem["detail"].as_str().expect("a detail").contains("Last-Event-ID"), "{problem}");
         }
     }
@@ -166,20 +167,23 @@ async fn pauses_of_all_runs_can_be_followed(app: App) {
     let mut stream = Stream::open(&app, PAUSES, None).await;
     let run = app.start_to_pause(&gated("after")).await;
     let opened = stream.next().await.expect("an event");
-    assert_eq!((opened.event.as_str(), &opened.data["run_id"]), ("opened", &json!(run)), "begins with now");
-    assert_eq!((&opened.data["node_id"], &opened.data["message"]), (&json!("gate"), &json!("please look")));
+    assert_eq!(opened.event.as_str(), "opened", "begins with now");
+    assert_eq!(opened.data["run_id"], json!(run), "begins with now");
+    assert_json!(opened.data, {"node_id": "gate", "message": "please look"});
     assert_eq!(opened.data["workflow_id"], app.read_run(&run).await["workflow_id"]);
     app.approve(&before).await;
-    let decided = stream.next().await.expect("an event");
-    assert_eq!((decided.event.as_str(), &decided.data["run_id"]), ("decided", &json!(before)));
-    assert_eq!((&decided.data["action"], &decided.data["user_id"]), (&json!("APPROVE"), &json!("ada")));
+    let settled = stream.next().await.expect("an event");
+    assert_eq!(settled.event.as_str(), "settled");
+    assert_eq!(settled.data["run_id"], json!(before));
+    assert_json!(settled.data, {"action": "APPROVE", "user_id": "ada"});
     let mut everything = Stream::open(&app, PAUSES, Some(0)).await;
     let mut all = Vec::new();
     for _ in 0..3 {
         all.push(everything.next().await.expect("an event"));
     }
-    assert_eq!(all[1..], [opened, decided]);
-    assert_eq!((all[0].event.as_str(), &all[0].data["run_id"]), ("opened", &json!(before)));
+    assert_eq!(all[1..], [opened, settled]);
+    assert_eq!(all[0].event.as_str(), "opened");
+    assert_eq!(all[0].data["run_id"], json!(before));
     assert!(all.is_sorted_by(|a, b| a.id < b.id));
 }
 
@@ -194,7 +198,8 @@ async fn pause_events_that_are_deleted_stop_nobody(app: App) {
     let mut stream = Stream::open(&app, PAUSES, Some(seen.id)).await;
     let run = app.start_to_pause(&gated("next")).await;
     let next = stream.next().await.expect("an event");
-    assert_eq!((next.event.as_str(), &next.data["run_id"]), ("opened", &json!(run)));
+    assert_eq!(next.event.as_str(), "opened");
+    assert_eq!(next.data["run_id"], json!(run));
     assert!(next.id > seen.id);
 }
 
@@ -205,8 +210,9 @@ async fn pause_events_survive_a_crash(mut app: App) {
     app.approve(&run).await;
     app.crash_and_restart().await;
     let mut stream = Stream::open(&app, PAUSES, Some(opened.id)).await;
-    let decided = stream.next().await.expect("an event");
-    assert_eq!((decided.event.as_str(), &decided.data["run_id"]), ("decided", &json!(run)));
+    let settled = stream.next().await.expect("an event");
+    assert_eq!(settled.event.as_str(), "settled");
+    assert_eq!(settled.data["run_id"], json!(run));
 }
 
 #[tokio::test]
@@ -221,7 +227,7 @@ async fn streams_are_bounded_and_end_when_the_server_stops() {
     drop(second);
     first.until("run_paused").await;
     eventually("the place of the closed stream", async || {
-        let response = app.stream(&path(&run), None).await;
+        let response = app.get(&path(&run)).stream().await;
         (response.status() == 200).then_some(())
     })
     .await;
@@ -241,20 +247,23 @@ async fn a_start_can_wait() {
     let fails = app.create(&after_input("fails", failing("p"))).await;
     let gated = app.create(&gated("gated")).await;
     let body = run_body("hi");
-    let done = app.post(&waiting(&quick, "start_run", "30"), &body).await.ok();
+    let done = app.post(&waiting(&quick, "start_run", "30")).json(&body).await.ok();
     assert_eq!(done["status"], "COMPLETED");
-    assert_eq!(app.post(&waiting(&quick, "run", "30"), &body).await.ok()["output_node"], json!({"out": "2"}));
-    let failed = app.post(&waiting(&fails, "start_run", "30"), &body).await.ok();
+    assert_eq!(
+        app.post(&waiting(&quick, "run", "30")).json(&body).await.ok()["output_node"],
+        json!({"out": "2"})
+    );
+    let failed = app.post(&waiting(&fails, "start_run", "30")).json(&body).await.ok();
     assert_eq!(failed["status"], "FAILED");
-    app.post(&waiting(&fails, "run", "30"), &body).await.problem(424);
+    app.post(&waiting(&fails, "run", "30")).json(&body).await.problem(424);
     for call in ["start_run", "run", "runv2"] {
         for (workflow, seconds, status) in
             [(&stuck, "0.05", "RUNNING"), (&stuck, "0", ""), (&gated, "30", "PAUSED")]
         {
-            let answer = app.post(&waiting(workflow, call, seconds), &body).await;
+            let response = app.post(&waiting(workflow, call, seconds)).json(&body).await;
             let place =
-                answer.headers.get("location").map(|place| place.to_str().expect("a text").to_owned());
-            let run = answer.expect(202);
+                response.headers.get("location").map(|place| place.to_str().expect("a text").to_owned());
+            let run = response.expect(202);
             assert_eq!(place, Some(format!("/run/{}/", id_of(&run))));
             assert!(
                 run["status"] == status || (status.is_empty() && run["status"] != "COMPLETED"),
@@ -262,7 +271,7 @@ async fn a_start_can_wait() {
             );
         }
         for bad in ["-1", "x", "3601", "nan", "inf"] {
-            assert_eq!(app.post(&waiting(&quick, call, bad), &body).await.pointers(), ["/wait_seconds"]);
+            assert_eq!(app.post(&waiting(&quick, call, bad)).json(&body).await.pointers(), ["/wait_seconds"]);
         }
     }
 }
@@ -311,7 +320,7 @@ async fn the_timeline_says_what_happened_when() {
 
 /// Reads a stream until it says something that is no event.
 async fn heartbeat(app: &App, path: &str) -> String {
-    let mut response = app.stream(path, None).await;
+    let mut response = app.get(path).stream().await;
     let mut text = String::new();
     loop {
         let chunk = response.chunk().await.expect("a stream that is open").expect("a stream that goes on");
@@ -330,6 +339,7 @@ async fn quiet_streams_are_kept_alive() {
     let (of_run, of_pauses) = (path(&run), "/wf/paused_workflows/events/");
     let both = join(heartbeat(&app, &of_run), heartbeat(&app, of_pauses));
     let (run, pauses) = tokio::time::timeout(std::time::Duration::from_secs(30), both).await.expect("a beat");
-    assert_eq!((run.trim_end(), pauses.trim_end()), (":", ":"));
+    assert_eq!(run.trim_end(), ":");
+    assert_eq!(pauses.trim_end(), ":");
     assert!(begun.elapsed() >= std::time::Duration::from_secs(14), "it beats once in 15 seconds");
 }

@@ -1,12 +1,12 @@
 //! `/wf/{id}/run…/` and `/run/`: starting runs, what they give, and finding them again.
 
 use chrono::{DateTime, SubsecRound, Utc};
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, id_of, ids, on_both_databases, task};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::files_below;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of, ids, task};
 
 on_both_databases!(
     run_gives_the_outputs_by_node_id,
@@ -36,17 +36,17 @@ on_both_databases!(
 
 async fn run_gives_the_outputs_by_node_id(app: App) {
     let id = app.create(&plain("w")).await;
-    let outputs = app.post(&format!("/wf/{id}/run/"), &run_body("hi")).await.ok();
+    let outputs = app.post(&format!("/wf/{id}/run/")).json(&run_body("hi")).await.ok();
     let wanted =
         json!({"input_node": {"x": "hi"}, "a": {"k": "1"}, "b": {"k": "2"}, "output_node": {"out": "2"}});
     assert_eq!(outputs, wanted);
 
     let gated = app.create(&gated("g")).await;
-    let paused = app.post(&format!("/wf/{gated}/run/"), &run_body("hi")).await.expect(202);
+    let paused = app.post(&format!("/wf/{gated}/run/")).json(&run_body("hi")).await.expect(202);
     assert_eq!(paused["status"], "PAUSED", "{paused}");
 
     let broken = app.create(&after_input("f", failing("p"))).await;
-    let problem = app.post(&format!("/wf/{broken}/run/"), &run_body("hi")).await.problem(424);
+    let problem = app.post(&format!("/wf/{broken}/run/")).json(&run_body("hi")).await.problem(424);
     let run = problem["run_id"].as_str().expect("the run's id");
     assert_eq!(app.read_run(run).await["status"], "FAILED");
     assert!(problem.to_string().contains("ZeroDivisionError"), "{problem}");
@@ -55,9 +55,9 @@ async fn run_gives_the_outputs_by_node_id(app: App) {
 
 async fn runv2_gives_the_run(app: App) {
     let id = app.create(&plain("w")).await;
-    let run = app.post(&format!("/wf/{id}/runv2/"), &run_body("hi")).await.ok();
-    assert_eq!((&run["workflow_id"], &run["status"]), (&json!(id), &json!("COMPLETED")));
-    assert_eq!((&run["run_type"], &run["parent_run_id"]), (&json!("interactive"), &Value::Null));
+    let run = app.post(&format!("/wf/{id}/runv2/")).json(&run_body("hi")).await.ok();
+    assert_json!(run, {"workflow_id": id, "status": "COMPLETED"});
+    assert_json!(run, {"run_type": "interactive", "parent_run_id": null});
     assert_eq!(run["initial_inputs"], json!({"input_node": {"x": "hi"}}));
     assert_eq!(run["outputs"]["output_node"], json!({"out": "2"}));
     assert_eq!(as_floats(&run["percentage_complete"]), json!(100.0));
@@ -66,38 +66,36 @@ async fn runv2_gives_the_run(app: App) {
     assert!(run["start_time"].as_str() <= run["end_time"].as_str() && run["end_time"].is_string(), "{run}");
     assert_eq!(run["tasks"].as_array().map(Vec::len), Some(4));
     let b = task(&run, "b");
-    assert_eq!((&b["status"], &b["inputs"]), (&json!("COMPLETED"), &json!({"a": {"k": "1"}})));
-    assert_eq!((&b["outputs"], &b["error"]), (&json!({"k": "2"}), &Value::Null));
+    assert_json!(b, {"status": "COMPLETED", "inputs": {"a": {"k": "1"}}});
+    assert_json!(b, {"outputs": {"k": "2"}, "error": null});
     assert_eq!(b["run_id"], run["id"]);
 
     let read = app.get(&format!("/run/{}/", id_of(&run))).await.ok();
-    assert_eq!((&read["outputs"], &read["tasks"]), (&run["outputs"], &run["tasks"]));
+    assert_json!(read, {"outputs": run["outputs"], "tasks": run["tasks"]});
     assert_eq!(app.read_run(&id_of(&run)).await, read);
 }
 
 async fn start_run_returns_at_once(app: App) {
     let id = app.create(&after_input("busy", never_ending("p"))).await;
-    let started = app.post(&format!("/wf/{id}/start_run/?run_type=batch"), &run_body("hi")).await.ok();
-    assert_eq!((&started["status"], &started["run_type"]), (&json!("PENDING"), &json!("batch")));
-    assert_eq!((&started["outputs"], &started["end_time"]), (&Value::Null, &Value::Null));
+    let started = app.post(&format!("/wf/{id}/start_run/?run_type=batch")).json(&run_body("hi")).await.ok();
+    assert_json!(started, {"status": "PENDING", "run_type": "batch"});
+    assert_json!(started, {"outputs": null, "end_time": null});
     let run = id_of(&started);
     let running = app.run_until(&run, "RUNNING").await;
     assert_eq!(running["run_type"], "batch");
-    app.call(Method::POST, &format!("/wf/cancel_workflow/{run}/")).await.ok();
+    app.post(&format!("/wf/cancel_workflow/{run}/")).await.ok();
 }
 
 async fn a_run_without_inputs_runs(app: App) {
     let id = app.create(&plain("w")).await;
     for body in [json!({}), json!({"initial_inputs": null}), json!({"initial_inputs": {}})] {
         let run = app.run(&id, &body).await;
-        assert_eq!(
-            (&run["status"], &run["outputs"]["output_node"]),
-            (&json!("COMPLETED"), &json!({"out": "2"}))
-        );
+        assert_eq!(run["status"], "COMPLETED");
+        assert_eq!(run["outputs"]["output_node"], json!({"out": "2"}));
     }
     let path = format!("/wf/{id}/runv2/");
-    assert_eq!(app.post(&path, &json!({"initial_inputs": "no"})).await.pointers(), ["/initial_inputs"]);
-    app.post(&path, &json!({"initial_inputs": {"input_node": 3}})).await.problem(422);
+    assert_eq!(app.post(&path).json(&json!({"initial_inputs": "no"})).await.pointers(), ["/initial_inputs"]);
+    app.post(&path).json(&json!({"initial_inputs": {"input_node": 3}})).await.problem(422);
 }
 
 async fn outputs_and_inputs_are_keyed_by_title(app: App) {
@@ -115,7 +113,7 @@ async fn outputs_and_inputs_are_keyed_by_title(app: App) {
     assert_eq!(run["outputs"], json!({"In": {"x": "hi"}, "First step": {"k": 1}, "Out": {"out": 1}}));
     assert_eq!(task(&run, "a")["inputs"], json!({"In": {"x": "hi"}}));
     assert_eq!(task(&run, "output_node")["inputs"], json!({"First step": {"k": 1}}));
-    let by_id = app.post(&format!("/wf/{id}/run/"), &run_body("hi")).await.ok();
+    let by_id = app.post(&format!("/wf/{id}/run/")).json(&run_body("hi")).await.ok();
     assert_eq!(by_id, json!({"input_node": {"x": "hi"}, "a": {"k": 1}, "output_node": {"out": 1}}));
 }
 
@@ -175,14 +173,11 @@ async fn a_failed_node_cancels_what_is_below_it(app: App) {
     let run = app.create_and_run(&body, &run_body("hi")).await;
     assert_eq!(run["status"], "FAILED");
     let failed = task(&run, "p");
-    assert_eq!((&failed["status"], &failed["outputs"]), (&json!("FAILED"), &Value::Null));
+    assert_json!(failed, {"status": "FAILED", "outputs": null});
     assert!(failed["error"].as_str().expect("an error").contains("ZeroDivisionError"), "{failed}");
     for node in ["below", "output_node"] {
         let canceled = task(&run, node);
-        assert_eq!(
-            (&canceled["status"], &canceled["error"]),
-            (&json!("CANCELED"), &json!("Upstream failure"))
-        );
+        assert_json!(canceled, {"status": "CANCELED", "error": "Upstream failure"});
     }
     let wanted = json!({"input_node": {"x": "hi"}, "side": {"k": "v"}, "side2": {"k": "w"}});
     assert_eq!(run["outputs"], wanted, "independent branches finish");
@@ -318,26 +313,26 @@ async fn a_part_of_a_workflow_runs(app: App) {
     let id = app.create(&body).await;
     let path = format!("/wf/{id}/run_partial/");
     let given = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}, "partial_outputs": {"a": {"k": "41"}}});
-    let outputs = app.post(&path, &given).await.ok();
-    assert_eq!((&outputs["p"], &outputs["a"]), (&json!({"out": 42}), &json!({"k": "41"})));
+    let outputs = app.post(&path).json(&given).await.ok();
+    assert_json!(outputs, {"p": {"out": 42}, "a": {"k": "41"}});
     assert!(outputs["z"].is_null(), "what comes after does not run: {outputs}");
 
     let again =
         json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}, "rerun_predecessors": true});
-    let outputs = app.post(&path, &again).await.ok();
-    assert_eq!((&outputs["p"], &outputs["a"]), (&json!({"out": 2}), &json!({"k": "1"})));
+    let outputs = app.post(&path).json(&again).await.ok();
+    assert_json!(outputs, {"p": {"out": 2}, "a": {"k": "1"}});
     assert_eq!(app.get("/run/").await.ok(), json!([]), "a partial run keeps nothing");
 }
 
 async fn a_part_that_makes_no_sense_is_refused(app: App) {
     let id = app.create(&after_input("fails", failing("p"))).await;
     let path = format!("/wf/{id}/run_partial/");
-    let problem = app.post(&path, &json!({"node_id": "nobody"})).await.problem(400);
+    let problem = app.post(&path).json(&json!({"node_id": "nobody"})).await.problem(400);
     assert!(problem["detail"].as_str().expect("a sentence").contains("nobody"), "{problem}");
     let given = json!({"node_id": "p", "partial_outputs": {"input_node": {"x": 1}}});
-    let problem = app.post(&path, &given).await.problem(400);
+    let problem = app.post(&path).json(&given).await.problem(400);
     assert!(problem.to_string().contains("ZeroDivisionError"), "{problem}");
-    assert_eq!(app.post(&path, &json!({})).await.pointers(), ["/node_id"]);
+    assert_eq!(app.post(&path).json(&json!({})).await.pointers(), ["/node_id"]);
 }
 
 async fn runs_are_listed_and_filtered(app: App) {
@@ -366,7 +361,8 @@ async fn runs_are_listed_and_filtered(app: App) {
     app.get(&format!("{own}?start_date=yesterday")).await.problem(422);
 
     let all = ids(&app.get("/run/").await.ok());
-    assert_eq!((all.len(), &all[0]), (4, &id_of(&failed)));
+    assert_eq!(all.len(), 4);
+    assert_eq!(all[0], id_of(&failed));
     assert_eq!(ids(&app.get("/run/?page=2&page_size=3").await.ok()), all[3..]);
 }
 
@@ -378,7 +374,8 @@ async fn child_runs_are_listed_apart(app: App) {
     let child = app.run(&id, &body).await;
     assert_eq!(child["parent_run_id"], json!(parent));
     let child = id_of(&child);
-    let batch = id_of(&app.post(&format!("/wf/{id}/start_run/?run_type=batch"), &run_body("hi")).await.ok());
+    let batch =
+        id_of(&app.post(&format!("/wf/{id}/start_run/?run_type=batch")).json(&run_body("hi")).await.ok());
 
     assert_eq!(ids(&app.get("/run/").await.ok()), [&batch, &parent].map(String::as_str), "parents only");
     assert_eq!(
@@ -392,7 +389,7 @@ async fn child_runs_are_listed_apart(app: App) {
 async fn a_paused_run_can_be_canceled(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
     let path = format!("/wf/cancel_workflow/{run}/");
-    let canceled = app.call(Method::POST, &path).await.ok();
+    let canceled = app.post(&path).await.ok();
     assert_eq!(canceled["status"], "CANCELED");
     assert!(canceled["end_time"].is_string(), "{canceled}");
     for node in ["gate", "after", "output_node"] {
@@ -400,9 +397,9 @@ async fn a_paused_run_can_be_canceled(app: App) {
     }
     assert_eq!(task(&canceled, "before")["status"], "COMPLETED");
     assert_eq!(app.get("/wf/paused_workflows/").await.ok(), json!([]));
-    app.call(Method::POST, &path).await.problem(400);
-    let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
-    app.pause_decide(&run, &decision).await.problem(400);
+    app.post(&path).await.problem(400);
+    let settle = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
+    app.decide(&run, &settle).await.problem(400);
 }
 
 async fn a_running_run_can_be_canceled(app: App) {
@@ -415,14 +412,14 @@ async fn a_running_run_can_be_canceled(app: App) {
     let run = app.start_run(&id, &run_body("hi")).await;
     app.run_until(&run, "RUNNING").await;
     let path = format!("/wf/cancel_workflow/{run}/");
-    app.call(Method::POST, &path).await.ok();
+    app.post(&path).await.ok();
     let canceled = app.run_until(&run, "CANCELED").await;
     for node in ["p", "below"] {
         assert_eq!(task(&canceled, node)["status"], "CANCELED", "{node}");
     }
-    app.call(Method::POST, &path).await.problem(400);
+    app.post(&path).await.problem(400);
     let done = app.create_and_run(&plain("done"), &run_body("hi")).await;
-    app.call(Method::POST, &format!("/wf/cancel_workflow/{}/", id_of(&done))).await.problem(400);
+    app.post(&format!("/wf/cancel_workflow/{}/", id_of(&done))).await.problem(400);
 }
 
 async fn a_wide_workflow_runs(app: App) {
@@ -435,7 +432,8 @@ async fn a_wide_workflow_runs(app: App) {
     let run = app.create_and_run(&workflow("wide", nodes, links), &run_body("hi")).await;
     assert_eq!(run["status"], "COMPLETED");
     let all = run["outputs"]["all"].as_object().expect("the merged outputs");
-    assert_eq!((all.len(), &all["n99"]), (100, &json!({"k": "n99"})));
+    assert_eq!(all.len(), 100);
+    assert_eq!(all["n99"], json!({"k": "n99"}));
 }
 
 /// Two nodes share a title; a node that only one of them is linked into knows it by the title.
@@ -458,5 +456,5 @@ async fn titles_collide_only_where_they_meet(app: App) {
     assert_eq!(task(&run, "one")["inputs"], json!({"T": {"k": 2}}));
     // The first link has the title.
     assert_eq!(task(&run, "both")["inputs"], json!({"T": {"k": 2}, "s1": {"k": 1}}));
-    assert_eq!((&run["outputs"]["T"], &run["outputs"]["s2"]), (&json!({"k": 1}), &json!({"k": 2})));
+    assert_json!(run["outputs"], {"T": {"k": 1}, "s2": {"k": 2}});
 }

@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::path::{Component, Path};
 
 use futures_util::future::join_all;
-use reqwest::Method;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
@@ -29,8 +28,8 @@ fn form(workflow: &str, files: Vec<(&str, &'static [u8])>) -> Form {
         .fold(form, |form, (name, bytes)| form.part("files", Part::bytes(bytes).file_name(name.to_owned())))
 }
 
-fn paths(answer: &Value) -> Vec<String> {
-    let list = answer["input_node"].as_array().unwrap_or_else(|| panic!("no paths in {answer}"));
+fn paths(response: &Value) -> Vec<String> {
+    let list = response["input_node"].as_array().unwrap_or_else(|| panic!("no paths in {response}"));
     list.iter().map(|p| p.as_str().expect("a path").to_owned()).collect()
 }
 
@@ -89,16 +88,16 @@ async fn hostile_names_are_made_safe(app: App) {
     for name in names {
         let shown = String::from_utf8_lossy(name);
         let kind = "multipart/form-data; boundary=B";
-        let answer = app.raw(Method::POST, "/wf/upload_test_files/", kind, raw_form(&id, name)).await;
-        if answer.status != 200 {
+        let response = app.post("/wf/upload_test_files/").body(kind, raw_form(&id, name)).await;
+        if response.status != 200 {
             // A name that is no header value may be refused; it may not be stored as it is.
-            let status = answer.status;
-            assert!([400, 422].contains(&status), "{shown}: {} {}", status, answer.text);
-            answer.problem(status);
+            let status = response.status;
+            assert!([400, 422].contains(&status), "{shown}: {} {}", status, response.text);
+            response.problem(status);
             continue;
         }
         kept += 1;
-        let path = paths(&answer.ok()).remove(0);
+        let path = paths(&response.ok()).remove(0);
         let file =
             path.strip_prefix(&format!("test_files/{id}/")).unwrap_or_else(|| panic!("{shown}: {path}"));
         let parts: Vec<_> = Path::new(file).components().collect();
@@ -117,10 +116,12 @@ async fn hostile_names_are_made_safe(app: App) {
 async fn the_same_name_twice_is_two_files(app: App) {
     let id = app.create(&plain("w")).await;
     let answers =
-        join_all((0..16).map(|_| app.upload(form(&id, vec![("a.txt", b"one"), ("a.txt", b"two")])))).await;
+        join_all((0..16).map(|_| app.upload(form(&id, vec![("a.txt", b"one"), ("a.txt", b"two")])).send()))
+            .await;
     let all: Vec<String> = answers.into_iter().flat_map(|a| paths(&a.ok())).collect();
     let distinct: HashSet<&String> = all.iter().collect();
-    assert_eq!((all.len(), distinct.len()), (32, 32));
+    assert_eq!(all.len(), 32);
+    assert_eq!(distinct.len(), 32);
     for (n, path) in all.iter().enumerate() {
         let bytes = std::fs::read(app.data_dir().join(path)).expect("the stored file");
         assert_eq!(bytes, if n % 2 == 0 { b"one" } else { b"two" }, "{path}");
@@ -168,10 +169,10 @@ async fn what_is_no_form_is_refused(app: App) {
         ),
         ("multipart/form-data; boundary=B", "--B\r\n\r\nwithout a name\r\n--B--\r\n"),
     ] {
-        let answer = app.raw(Method::POST, path, kind, body).await;
-        let status = answer.status;
-        assert!([400, 415, 422].contains(&status), "{kind}: {body:?}: {status} {}", answer.text);
-        answer.problem(status);
+        let response = app.post(path).body(kind, body).await;
+        let status = response.status;
+        assert!([400, 415, 422].contains(&status), "{kind}: {body:?}: {status} {}", response.text);
+        response.problem(status);
     }
     assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "nothing is left of them");
 }
@@ -184,9 +185,9 @@ async fn no_file_is_kept_that_is_not_written_down() {
     let mut kept = 0;
     loop {
         let files = (0..20).map(|_| ("a.txt", &b"hello"[..])).collect();
-        let answer = app.upload(form(&id, files)).await;
-        if answer.status != 200 {
-            answer.problem(503);
+        let response = app.upload(form(&id, files)).await;
+        if response.status != 200 {
+            response.problem(503);
             break;
         }
         kept += 20;

@@ -1,11 +1,11 @@
 //! Workflows on the move: `/wf/{id}/export/` and `/wf/import/`.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, id_of, ids, on_both_databases};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::Backend;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of, ids};
 
 on_both_databases!(
     an_export_is_whole_and_tagged,
@@ -24,7 +24,7 @@ async fn export(app: &App, id: &str) -> Value {
 }
 
 async fn import(app: &App, query: &str, body: &Value) -> Value {
-    app.post(&format!("/wf/import/{query}"), body).await.ok()["results"].take()
+    app.post(&format!("/wf/import/{query}")).json(body).await.ok()["results"].take()
 }
 
 async fn count(app: &App) -> usize {
@@ -34,21 +34,21 @@ async fn count(app: &App) -> usize {
 /// A workflow of three versions with two labels.
 async fn with_history(app: &App) -> String {
     let id = app.create(&constant("moving", 1)).await;
-    app.put_with(&format!("/wf/{id}/"), &constant("moving", 2), "x-change-note", "two").await.ok();
-    app.put(&format!("/wf/{id}/"), &constant("moving", 3)).await.ok();
+    app.put(&format!("/wf/{id}/")).header("x-change-note", "two").json(&constant("moving", 2)).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&constant("moving", 3)).await.ok();
     let protected = json!({"version": 1, "protected": true});
-    app.put(&format!("/wf/{id}/labels/production/"), &protected).await.ok();
-    app.put(&format!("/wf/{id}/labels/staging/"), &json!({"version": 3})).await.ok();
+    app.put(&format!("/wf/{id}/labels/production/")).json(&protected).await.ok();
+    app.put(&format!("/wf/{id}/labels/staging/")).json(&json!({"version": 3})).await.ok();
     id
 }
 
 async fn an_export_is_whole_and_tagged(app: App) {
     let id = with_history(&app).await;
     let kept = app.get(&format!("/wf/{id}/")).await;
-    let answer = app.get(&format!("/wf/{id}/export/")).await;
-    assert_eq!(answer.headers["etag"], kept.headers["etag"]);
-    let (kept, document) = (kept.ok(), answer.ok());
-    assert_eq!((&document["format"], &document["format_version"]), (&json!("sluice/workflow"), &json!(1)));
+    let response = app.get(&format!("/wf/{id}/export/")).await;
+    assert_eq!(response.headers["etag"], kept.headers["etag"]);
+    let (kept, document) = (kept.ok(), response.ok());
+    assert_json!(document, {"format": "sluice/workflow", "format_version": 1});
     for member in ["id", "name", "description", "tags", "definition"] {
         assert_eq!(document[member], kept[member], "{member}");
     }
@@ -58,21 +58,17 @@ async fn an_export_is_whole_and_tagged(app: App) {
     assert!(document.get("versions").is_none() && document.get("labels").is_none(), "{document}");
 
     let path = format!("/wf/{id}/export/?versions=true");
-    let answer = app.get(&path).await;
-    let etag = answer.headers["etag"].to_str().expect("a text").to_owned();
-    let document = answer.ok();
+    let response = app.get(&path).await;
+    let etag = response.headers["etag"].to_str().expect("a text").to_owned();
+    let document = response.ok();
     let numbers: Vec<_> =
         document["versions"].as_array().expect("a list").iter().map(|v| v["version"].clone()).collect();
     assert_eq!(numbers, [1, 2, 3]);
     assert_eq!(document["versions"][1]["note"], "two");
     assert_eq!(document["labels"][0], json!({"label": "production", "version": 1, "protected": true}));
-    assert_eq!(app.with_header(Method::GET, &path, "if-none-match", &etag).await.status, 304);
-    app.put(&format!("/wf/{id}/labels/staging/"), &json!({"version": 2})).await.ok();
-    assert_eq!(
-        app.with_header(Method::GET, &path, "if-none-match", &etag).await.status,
-        200,
-        "a label moved"
-    );
+    assert_eq!(app.get(&path).header("if-none-match", &etag).await.status, 304);
+    app.put(&format!("/wf/{id}/labels/staging/")).json(&json!({"version": 2})).await.ok();
+    assert_eq!(app.get(&path).header("if-none-match", &etag).await.status, 200, "a label moved");
     app.get("/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/export/").await.problem(404);
     app.get(&format!("/wf/{id}/export/?versions=maybe")).await.problem(422);
 }
@@ -85,25 +81,25 @@ async fn a_workflow_moves_with_its_history(app: App) {
     app.delete(&format!("/wf/{id}/")).await;
 
     let results = import(&app, "?mode=update", &document).await;
-    assert_eq!((&results[0]["action"], &results[0]["id"]), (&json!("create"), &json!(id)));
-    assert_eq!((&results[0]["version"], &results[0]["diff"]), (&json!(3), &Value::Null));
+    assert_json!(results[0], {"action": "create", "id": id});
+    assert_json!(results[0], {"version": 3, "diff": null});
     assert_eq!(app.get(&path).await.text, text, "nothing is lost on the way");
     assert_eq!(import(&app, "?mode=update", &document).await[0]["action"], "unchanged");
-    let outputs = app.post(&format!("/wf/{id}/run/?label=production"), &run_body("hi")).await.ok();
+    let outputs = app.post(&format!("/wf/{id}/run/?label=production")).json(&run_body("hi")).await.ok();
     assert_eq!(outputs["f"]["out"], 1, "old versions run");
 
     let copy = import(&app, "", &document).await;
-    assert_eq!((&copy[0]["action"], &copy[0]["name"]), (&json!("create"), &json!("moving (2)")));
+    assert_json!(copy[0], {"action": "create", "name": "moving (2)"});
     assert_ne!(copy[0]["id"], json!(id));
     let copied = app.get(&format!("/wf/{}/export/?versions=true", id_of(&copy[0]))).await.ok();
-    assert_eq!((&copied["versions"], &copied["labels"]), (&document["versions"], &document["labels"]));
+    assert_json!(copied, {"versions": document["versions"], "labels": document["labels"]});
 
     // What executes in another way than the last version is one more.
     let mut changed = document.clone();
     changed["checksum"] = Value::Null;
     changed["definition"]["nodes"][1]["config"]["values"]["out"] = json!(4);
     let results = import(&app, "", &changed).await;
-    assert_eq!((&results[0]["version"], &results[0]["name"]), (&json!(4), &json!("moving (3)")));
+    assert_json!(results[0], {"version": 4, "name": "moving (3)"});
 }
 
 async fn a_dry_run_tells_what_an_update_does(app: App) {
@@ -146,10 +142,8 @@ async fn every_form_is_imported(app: App) {
     assert_eq!(import(&app, "", &request).await[0]["name"], "a request");
     assert_eq!(import(&app, "", &json!([])).await, json!([]));
     let all = import(&app, "", &json!([plain, request])).await;
-    assert_eq!(
-        (&all[0]["name"], &all[1]["name"]),
-        (&json!("Untitled Workflow (3)"), &json!("a request (2)"))
-    );
+    assert_eq!(all[0]["name"], "Untitled Workflow (3)");
+    assert_eq!(all[1]["name"], "a request (2)");
     let lonely = workflow("lonely", vec![input(), fixed("f", json!({}))], vec![]);
     let warned = import(&app, "", &json!([request, lonely])).await;
     assert_eq!(warned[1]["diagnostics"][0]["code"], "node_unreachable");
@@ -168,7 +162,7 @@ async fn every_problem_of_every_workflow_is_told_and_nothing_is_written(app: App
     let misshapen = json!({"name": 3, "definition": {"nodes": [{"id": 1}], "links": []}});
     let body = json!([constant("fine", 1), changed, wrong, unknown, misshapen, 7]);
     for mode in ["create", "update", "dry_run"] {
-        let problem = app.post(&format!("/wf/import/?mode={mode}"), &body).await.problem(422);
+        let problem = app.post(&format!("/wf/import/?mode={mode}")).json(&body).await.problem(422);
         let found: Vec<(String, String)> = problem["errors"]
             .as_array()
             .expect("a list")
@@ -193,8 +187,8 @@ async fn every_problem_of_every_workflow_is_told_and_nothing_is_written(app: App
     }
     // The same as a save tells.
     for body in [&unknown, &misshapen] {
-        let saved = app.post("/wf/", body).await.problem(422);
-        let imported = app.post("/wf/import/", body).await.problem(422);
+        let saved = app.post("/wf/").json(body).await.problem(422);
+        let imported = app.post("/wf/import/").json(body).await.problem(422);
         assert_eq!(imported["errors"], saved["errors"]);
         assert_eq!(imported["type"], saved["type"]);
     }
@@ -206,25 +200,22 @@ async fn what_an_import_cannot_do_is_refused(app: App) {
     let mut taken = export(&app, &one).await;
     taken["name"] = json!("two");
     taken["checksum"] = Value::Null;
-    assert_eq!(app.post("/wf/import/?mode=update", &json!([taken])).await.pointers(), ["/0/name"]);
+    assert_eq!(app.post("/wf/import/?mode=update").json(&json!([taken])).await.pointers(), ["/0/name"]);
     let document = export(&app, &two).await;
     let twice = json!([constant("new", 1), document, constant("two", 5)]);
-    assert_eq!(app.post("/wf/import/?mode=update", &twice).await.pointers(), ["/2"]);
+    assert_eq!(app.post("/wf/import/?mode=update").json(&twice).await.pointers(), ["/2"]);
     assert_eq!(count(&app).await, 2, "all or nothing");
     let new = json!([constant("new", 1), constant("new", 2)]);
-    assert_eq!(app.post("/wf/import/?mode=dry_run", &new).await.pointers(), ["/1"]);
+    assert_eq!(app.post("/wf/import/?mode=dry_run").json(&new).await.pointers(), ["/1"]);
     for count in [101, 1_000] {
         let many = Value::Array(vec![constant("many", 1); count]);
-        let refused = app.post("/wf/import/", &many).await.problem(422);
-        assert_eq!(
-            (&refused["errors"][0]["pointer"], &refused["errors"][0]["code"]),
-            (&json!(""), &json!("length"))
-        );
+        let refused = app.post("/wf/import/").json(&many).await.problem(422);
+        assert_json!(refused["errors"][0], {"pointer": "", "code": "length"});
     }
-    assert_eq!(app.post("/wf/import/?mode=replace", &new).await.pointers(), ["/mode"]);
+    assert_eq!(app.post("/wf/import/?mode=replace").json(&new).await.pointers(), ["/mode"]);
     let mut newer = document.clone();
     (newer["format_version"], newer["checksum"]) = (json!(2), Value::Null);
-    assert_eq!(app.post("/wf/import/", &newer).await.pointers(), ["/format_version"]);
+    assert_eq!(app.post("/wf/import/").json(&newer).await.pointers(), ["/format_version"]);
     for (field, value, pointer) in [
         ("name", json!("x".repeat(256)), "/name"),
         ("tags", json!(["a", "a"]), "/tags"),
@@ -237,9 +228,9 @@ async fn what_an_import_cannot_do_is_refused(app: App) {
     ] {
         let mut wrong = document.clone();
         (wrong[field], wrong["checksum"]) = (value, Value::Null);
-        assert_eq!(app.post("/wf/import/", &wrong).await.pointers(), [pointer]);
+        assert_eq!(app.post("/wf/import/").json(&wrong).await.pointers(), [pointer]);
     }
-    app.raw(Method::POST, "/wf/import/", "application/json", "{").await.problem(400);
+    app.post("/wf/import/").body("application/json", "{").await.problem(400);
 }
 
 fn deep(levels: usize) -> Value {
@@ -250,11 +241,11 @@ fn deep(levels: usize) -> Value {
 async fn what_can_be_saved_can_be_moved(app: App) {
     // The definition, its nodes, the node, its config and its values are around it, and the body.
     let id = app.create(&deep(58)).await;
-    app.post("/wf/", &deep(59)).await.problem(422);
+    app.post("/wf/").json(&deep(59)).await.problem(422);
     let document = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
     assert_eq!(import(&app, "?mode=update", &json!([document])).await[0]["action"], "unchanged");
     assert_eq!(import(&app, "", &json!([document])).await[0]["action"], "create");
-    let problem = app.post("/wf/import/", &json!([deep(59)])).await.problem(422);
+    let problem = app.post("/wf/import/").json(&json!([deep(59)])).await.problem(422);
     assert_eq!(problem["errors"][0]["code"], "json_too_deep", "{problem}");
     assert_eq!(problem["errors"][0]["pointer"], "/0/definition");
 }
@@ -267,17 +258,17 @@ async fn a_history_that_no_store_could_read_back_is_refused() {
     document.as_object_mut().expect("a document").remove("checksum");
     let mut later = document.clone();
     later["format_version"] = json!(2);
-    let problem = app.post("/wf/import/", &later).await.problem(422);
+    let problem = app.post("/wf/import/").json(&later).await.problem(422);
     assert_eq!(problem["errors"][0]["pointer"], "/format_version");
     assert!(problem["detail"].as_str().expect("a text").contains("Upgrade sluice"), "{problem}");
     document["versions"][0]["created_at"] = json!("0000-01-01T00:00:00Z");
     document["versions"][0]["note"] = json!("x".repeat(1_001));
-    let pointers = app.post("/wf/import/", &document).await.pointers();
+    let pointers = app.post("/wf/import/").json(&document).await.pointers();
     assert_eq!(pointers, ["/versions/0/note", "/versions/0/created_at"]);
     // A blank name stands for no workflow that is there.
-    let untitled = id_of(&app.post("/wf/", &json!({"name": ""})).await.ok());
+    let untitled = id_of(&app.post("/wf/").json(&json!({"name": ""})).await.ok());
     let blank = json!({"name": "", "definition": plain("x")["definition"]});
-    let done = app.post("/wf/import/?mode=update", &blank).await.ok();
+    let done = app.post("/wf/import/?mode=update").json(&blank).await.ok();
     assert_eq!(done["results"][0]["action"], "create");
     assert_ne!(done["results"][0]["id"], json!(untitled));
 }
@@ -314,15 +305,15 @@ async fn names_are_swapped(app: App) {
     assert!(again.as_array().expect("a list").iter().all(|one| one["action"] == "unchanged"), "{again}");
     // A name that stays with its workflow is nobody else's.
     moved[1]["name"] = json!("b");
-    assert_eq!(app.post("/wf/import/?mode=update", &Value::Array(moved)).await.pointers(), ["/1"]);
+    assert_eq!(app.post("/wf/import/?mode=update").json(&Value::Array(moved)).await.pointers(), ["/1"]);
 }
 
 async fn a_kept_answer_tells_what_was_done(app: App) {
     app.create(&constant("kept", 1)).await;
     let body = json!([constant("kept", 2), constant("new", 1)]);
     let path = "/wf/import/?mode=update";
-    let first = app.post_with(path, &body, "idempotency-key", "imported-once").await;
-    let again = app.post_with(path, &body, "idempotency-key", "imported-once").await;
+    let first = app.post(path).idempotency_key("imported-once").json(&body).await;
+    let again = app.post(path).idempotency_key("imported-once").json(&body).await;
     assert_eq!(again.headers["idempotency-replayed"], "true");
     let (first, again) = (first.ok(), again.ok());
     assert_eq!(first, again);
@@ -342,16 +333,16 @@ async fn what_is_exported_is_imported_however_large() {
     let app = App::start(Backend::Sqlite).await;
     let id = app.create(&large(400_000, 3_000_000, 1)).await;
     for last in 2..=3 {
-        app.put(&format!("/wf/{id}/"), &large(400_000, 3_000_000, last)).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&large(400_000, 3_000_000, last)).await.ok();
     }
     let path = format!("/wf/{id}/export/?versions=true");
     let text = app.get(&path).await.text;
     assert!(text.len() > 8 << 20, "more bytes, and more values, than other bodies may have: {}", text.len());
     app.delete(&format!("/wf/{id}/")).await;
-    let put = |path| app.raw(Method::POST, path, "application/json", text.as_str());
+    let put = |path| app.post(path).body("application/json", text.as_str()).send();
     assert_eq!(put("/wf/import/?mode=dry_run").await.ok()["results"][0]["action"], "create");
     let done = put("/wf/import/?mode=update").await.ok();
-    assert_eq!((&done["results"][0]["version"], &done["results"][0]["id"]), (&json!(3), &json!(id)));
+    assert_json!(done["results"][0], {"version": 3, "id": id});
     assert!(app.get(&path).await.text == text, "nothing is lost on the way");
     put("/wf/").await.problem(413);
 }
@@ -363,19 +354,19 @@ async fn what_is_too_large_to_be_imported_is_not_exported() {
     let document = export(&app, &id).await;
     assert_eq!(import(&app, "?mode=update", &document).await[0]["action"], "unchanged");
     for last in 2..=4 {
-        app.put(&format!("/wf/{id}/"), &large(500, 1, last)).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&large(500, 1, last)).await.ok();
     }
     let problem = app.get(&format!("/wf/{id}/export/?versions=true")).await.problem(413);
     assert!(problem["detail"].as_str().is_some_and(|detail| detail.contains("?versions=true")), "{problem}");
     let body = constant(&"x".repeat(200), 1).to_string() + &" ".repeat(4_000);
     for key in [None, Some("too-large-once")] {
-        let answer = match key {
-            None => app.raw(Method::POST, "/wf/import/", "application/json", body.as_str()).await,
+        let response = match key {
+            None => app.post("/wf/import/").body("application/json", body.as_str()).await,
             Some(key) => {
                 let padded = json!([constant(&"x".repeat(200), 1), "y".repeat(4_000)]);
-                app.post_with("/wf/import/", &padded, "idempotency-key", key).await
+                app.post("/wf/import/").idempotency_key(key).json(&padded).await
             }
         };
-        answer.problem(413);
+        response.problem(413);
     }
 }

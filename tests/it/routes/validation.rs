@@ -1,10 +1,11 @@
-//! What is wrong with a definition: all of it in one answer, each with a code and a place.
+//! What is wrong with a definition: all of it in one response, each with a code and a place.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{Answer, App, on_both_databases};
+use crate::support::app::{App, on_both_databases};
+use crate::support::client::Response;
 use crate::support::definitions::*;
+use crate::support::json::assert_json;
 
 on_both_databases!(
     every_problem_has_a_code_and_a_place,
@@ -27,8 +28,8 @@ on_both_databases!(
 type Problem = (String, String, Option<String>);
 
 /// The errors, sorted.
-fn problems(answer: Answer) -> Vec<Problem> {
-    let problem = answer.problem(422);
+fn problems(response: Response) -> Vec<Problem> {
+    let problem = response.problem(422);
     let text = |v: &Value| v.as_str().expect("a text").to_owned();
     let errors = problem["errors"].as_array().expect("errors");
     let mut rows: Vec<_> = errors
@@ -113,7 +114,7 @@ fn cases() -> Vec<(Value, Problem)> {
 
 async fn every_problem_has_a_code_and_a_place(app: App) {
     for (body, wanted) in cases() {
-        assert_eq!(problems(app.post("/wf/", &body).await), [wanted], "{body:#}");
+        assert_eq!(problems(app.post("/wf/").json(&body).await), [wanted], "{body:#}");
     }
     for (wrong, pointer) in [
         (node("n", "PythonFuncNode", json!({"code": 3})), "/code"),
@@ -127,14 +128,15 @@ async fn every_problem_has_a_code_and_a_place(app: App) {
             "/block_only_dependent_nodes",
         ),
     ] {
-        let found = problems(app.post("/wf/", &after_input("w", wrong.clone())).await);
+        let found = problems(app.post("/wf/").json(&after_input("w", wrong.clone())).await);
         let wanted = format!("/definition/nodes/1/config{pointer}");
         let hit = found.iter().find(|row| row.0.starts_with(&wanted));
         let hit = hit.unwrap_or_else(|| panic!("{wrong}: {found:?}"));
-        assert_eq!((hit.1.as_str(), hit.2.as_deref()), ("config_invalid", Some("n")));
+        assert_eq!(hit.1.as_str(), "config_invalid");
+        assert_eq!(hit.2.as_deref(), Some("n"));
     }
     let operator = router(&[("yes", vec![condition("input_node.x", "sounds_like", json!("x"))])]);
-    let found = problems(app.post("/wf/", &after_input("w", operator)).await);
+    let found = problems(app.post("/wf/").json(&after_input("w", operator)).await);
     assert!(found[0].0.starts_with("/definition/nodes/1/config/route_map/yes/conditions/0"), "{found:?}");
 }
 
@@ -148,7 +150,8 @@ async fn all_problems_come_at_once(app: App) {
         ],
         vec![link("a", "nowhere"), link("b", "b")],
     );
-    let codes: Vec<String> = problems(app.post("/wf/", &body).await).into_iter().map(|row| row.1).collect();
+    let codes: Vec<String> =
+        problems(app.post("/wf/").json(&body).await).into_iter().map(|row| row.1).collect();
     for code in [
         "node_id_duplicate",
         "input_node_missing",
@@ -167,9 +170,10 @@ async fn a_cycle_shows_its_path(app: App) {
         (chain(&["input_node", "a", "b", "c", "a"]), &["a", "b", "c"][..]),
         (vec![link("b", "b")], &["b"][..]),
     ] {
-        let problem = app.post("/wf/", &workflow("w", nodes(), links)).await.problem(422);
+        let problem = app.post("/wf/").json(&workflow("w", nodes(), links)).await.problem(422);
         let error = &problem["errors"][0];
-        assert_eq!((&error["code"], problem["errors"].as_array().map(Vec::len)), (&json!("cycle"), Some(1)));
+        assert_eq!(error["code"], "cycle");
+        assert_eq!(problem["errors"].as_array().map(Vec::len), Some(1));
         assert!(error["pointer"].as_str().expect("a pointer").starts_with("/definition/links/"), "{error}");
         let detail = error["detail"].as_str().expect("a sentence");
         let order: Vec<_> = members.iter().map(|m| format!("{m} →")).collect();
@@ -183,7 +187,7 @@ async fn an_unknown_type_names_the_nearest(app: App) {
         [("OutputNod", "OutputNode"), ("routernode", "RouterNode"), ("PythonFunctionNode", "PythonFuncNode")]
     {
         let body = after_input("w", node("n", wrong, json!({})));
-        let problem = app.post("/wf/", &body).await.problem(422);
+        let problem = app.post("/wf/").json(&body).await.problem(422);
         let detail = problem["errors"][0]["detail"].as_str().expect("a sentence");
         assert!(detail.contains(&format!("\"{right}\"")), "{wrong}: {detail}");
     }
@@ -192,7 +196,7 @@ async fn an_unknown_type_names_the_nearest(app: App) {
 async fn bodies_are_checked_too(app: App) {
     let inner = definition(vec![input(), fixed("s", json!({}))], vec![link("s", "gone")]);
     let looping = node("loop", "ForLoopNode", json!({"num_iterations": 1, "subworkflow": inner}));
-    let found = problems(app.post("/wf/", &after_input("w", looping)).await);
+    let found = problems(app.post("/wf/").json(&after_input("w", looping)).await);
     let wanted = "/definition/nodes/1/config/subworkflow/links/0/target_id";
     assert!(found.iter().any(|row| row.0 == wanted && row.1 == "link_target_unknown"), "{found:?}");
 
@@ -202,17 +206,18 @@ async fn bodies_are_checked_too(app: App) {
         inside(node("i1", "InputNode", json!({})), "loop"),
         inside(node("i2", "InputNode", json!({})), "loop"),
     ];
-    let found = problems(app.post("/wf/", &workflow("w", children, vec![link("input_node", "loop")])).await);
+    let found =
+        problems(app.post("/wf/").json(&workflow("w", children, vec![link("input_node", "loop")])).await);
     assert!(found.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{found:?}");
 }
 
 async fn a_refused_definition_is_not_saved(app: App) {
     let bad = workflow("bad", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]);
-    app.post("/wf/", &bad).await.problem(422);
+    app.post("/wf/").json(&bad).await.problem(422);
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
-    let made = app.post("/wf/", &plain("good")).await.ok();
+    let made = app.post("/wf/").json(&plain("good")).await.ok();
     let path = format!("/wf/{}/", made["id"].as_str().expect("an id"));
-    app.put(&path, &bad).await.problem(422);
+    app.put(&path).json(&bad).await.problem(422);
     assert_eq!(app.get(&path).await.ok(), made);
     let versions = app.get(&format!("{path}versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1));
@@ -234,19 +239,19 @@ async fn unfinished_definitions_are_saved(app: App) {
         ),
     ];
     for body in bodies {
-        let made = app.post("/wf/", &body).await.ok();
+        let made = app.post("/wf/").json(&body).await.ok();
         assert_eq!(made["definition"]["nodes"], filled(&body["definition"])["nodes"], "{}", body["name"]);
     }
 }
 
 async fn text_that_no_store_keeps_is_refused(app: App) {
     let nul = workflow("nul\u{0}", vec![input()], vec![]);
-    let answer = app.post("/wf/", &nul).await;
-    assert!([400, 422].contains(&answer.status), "{}", answer.text);
+    let response = app.post("/wf/").json(&nul).await;
+    assert!([400, 422].contains(&response.status), "{}", response.text);
     let mut nul = plain("w");
     nul["definition"]["nodes"][1]["config"]["values"]["k"] = json!("a\u{0}b");
-    let answer = app.post("/wf/", &nul).await;
-    assert!([400, 422].contains(&answer.status), "{}", answer.text);
+    let response = app.post("/wf/").json(&nul).await;
+    assert!([400, 422].contains(&response.status), "{}", response.text);
 
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     for hostile in [
@@ -255,27 +260,27 @@ async fn text_that_no_store_keeps_is_refused(app: App) {
         r#"{"name": "lone \ud800"}"#.to_owned(),
         r#"{"name": "one", "name": "two"}"#.to_owned(),
     ] {
-        let answer = app.raw(Method::POST, "/wf/", "application/json", hostile.clone()).await;
-        assert!([400, 422].contains(&answer.status), "{:.60}: {}", hostile, answer.text);
-        let status = answer.status;
-        answer.problem(status);
+        let response = app.post("/wf/").body("application/json", hostile.clone()).await;
+        assert!([400, 422].contains(&response.status), "{:.60}: {}", hostile, response.text);
+        let status = response.status;
+        response.problem(status);
     }
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
 }
 
 async fn names_and_descriptions_are_bounded(app: App) {
     let body = |name: usize, description: usize| json!({"name": "n".repeat(name), "description": "ü".repeat(description)});
-    app.post("/wf/", &body(255, 65_536)).await.ok();
-    assert_eq!(app.post("/wf/", &body(256, 65_537)).await.pointers(), ["/name", "/description"]);
+    app.post("/wf/").json(&body(255, 65_536)).await.ok();
+    assert_eq!(app.post("/wf/").json(&body(256, 65_537)).await.pointers(), ["/name", "/description"]);
 }
 
 /// What `POST /wf/validate/` finds: code, severity and pointer of each diagnostic.
 async fn validated(app: &App, body: &Value) -> (bool, Vec<(String, String, String)>) {
-    let answer = app.post("/wf/validate/", body).await.ok();
+    let response = app.post("/wf/validate/").json(body).await.ok();
     let text = |v: &Value| v.as_str().expect("a text").to_owned();
-    let rows = answer["diagnostics"].as_array().expect("diagnostics").iter();
+    let rows = response["diagnostics"].as_array().expect("diagnostics").iter();
     let rows: Vec<_> = rows.map(|d| (text(&d["code"]), text(&d["severity"]), text(&d["pointer"]))).collect();
-    (answer["valid"].as_bool().expect("valid"), rows)
+    (response["valid"].as_bool().expect("valid"), rows)
 }
 
 fn row(code: &str, severity: &str, pointer: &str) -> (String, String, String) {
@@ -297,20 +302,20 @@ async fn validation_tells_everything_and_saves_nothing(app: App) {
         vec![input(), fixed("a", json!({"letter": 1})), output(json!({"x": "a.leter"}))],
         vec![link("input_node", "a"), link("a", "output_node")],
     );
-    let answer = app.post("/wf/validate/", &leaf).await.ok();
-    assert_eq!(answer["valid"], true);
-    let found = answer["diagnostics"].as_array().expect("diagnostics");
+    let response = app.post("/wf/validate/").json(&leaf).await.ok();
+    assert_eq!(response["valid"], true);
+    let found = response["diagnostics"].as_array().expect("diagnostics");
     let field = found.iter().find(|d| d["code"] == "reference_field_unknown").expect("a warning");
     assert_eq!(field["pointer"], "/definition/nodes/2/config/output_map/x");
-    assert_eq!((&field["severity"], &field["node_id"]), (&json!("warning"), &json!("output_node")));
+    assert_json!(field, {"severity": "warning", "node_id": "output_node"});
     assert!(field["help"].as_str().is_some_and(|help| help.contains("\"letter\"")), "{field}");
     assert_eq!(field["related"][0]["pointer"], "/definition/nodes/1");
     // What only looks wrong is saved.
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
-    app.post("/wf/", &leaf).await.ok();
+    app.post("/wf/").json(&leaf).await.ok();
     let dangling = workflow("w", vec![input()], vec![link("input_node", "gone")]);
-    let answer = app.post("/wf/validate/", &dangling).await.ok();
-    assert_eq!(answer["diagnostics"][0]["link_index"], 0);
+    let response = app.post("/wf/validate/").json(&dangling).await.ok();
+    assert_eq!(response["diagnostics"][0]["link_index"], 0);
 }
 
 /// Create requests that are fit beside a few members, each of which may be fit or not.
@@ -388,7 +393,7 @@ fn requests() -> Vec<Value> {
 async fn what_is_valid_is_saved_and_nothing_else(app: App) {
     for body in requests() {
         let (valid, found) = validated(&app, &body).await;
-        let saved = app.post("/wf/", &body).await;
+        let saved = app.post("/wf/").json(&body).await;
         let shown = format!("{:.300}: {found:?}, {:.300}", body.to_string(), saved.text);
         assert_eq!(valid, saved.status == 200, "{shown}");
         if valid {
@@ -432,13 +437,13 @@ async fn validation_takes_any_json(app: App) {
         assert_eq!(found, pointers, "{body}");
     }
     let twice = r#"{"nodes": [], "nodes": [], "links": []}"#.to_owned();
-    let answer = app.raw(Method::POST, "/wf/validate/", "application/json", twice).await.ok();
-    assert_eq!(answer["diagnostics"][0]["code"], "json_refused");
+    let response = app.post("/wf/validate/").body("application/json", twice).await.ok();
+    assert_eq!(response["diagnostics"][0]["code"], "json_refused");
     assert_eq!(validated(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
 }
 
 async fn what_is_no_json_is_told_and_what_is_too_much_is_refused(app: App) {
-    let post = async |body: String| app.raw(Method::POST, "/wf/validate/", "application/json", body).await;
+    let post = async |body: String| app.post("/wf/validate/").body("application/json", body).await;
     let deep = "[".repeat(1 << 20);
     for (broken, code) in [
         ("", "json_syntax"),
@@ -450,14 +455,11 @@ async fn what_is_no_json_is_told_and_what_is_too_much_is_refused(app: App) {
         (&deep, "json_too_deep"),
     ] {
         let found = post(broken.to_owned()).await.ok();
-        assert_eq!(
-            (&found["valid"], &found["diagnostics"][0]["code"]),
-            (&json!(false), &json!(code)),
-            "{found}"
-        );
+        assert_eq!(found["valid"], false, "{found}");
+        assert_eq!(found["diagnostics"][0]["code"], json!(code), "{found}");
     }
     post("[".repeat(10 << 20)).await.problem(413);
-    app.raw(Method::POST, "/wf/validate/", "text/plain", "{}".to_owned()).await.problem(415);
+    app.post("/wf/validate/").body("text/plain", "{}".to_owned()).await.problem(415);
 }
 
 /// Python reads no field that is called as one of its words, and a template none of its own.
@@ -470,6 +472,7 @@ async fn a_keyword_is_no_title(app: App) {
         let body = workflow("w", vec![input(), node], chain(&["input_node", "f"]));
         let (valid, found) = validated(&app, &body).await;
         let told = found.iter().any(|(code, _, _)| code == "title_unnameable");
-        assert_eq!((valid, told), (true, !is_named), "{title}: {found:?}");
+        assert!(valid, "{title}: {found:?}");
+        assert_eq!(told, !is_named, "{title}: {found:?}");
     }
 }

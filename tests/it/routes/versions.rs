@@ -3,8 +3,9 @@
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, id_of, on_both_databases};
+use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of};
 
 on_both_databases!(
     a_change_of_layout_refreshes_the_latest_version,
@@ -42,7 +43,7 @@ async fn a_change_of_layout_refreshes_the_latest_version(app: App) {
     moved["definition"]["nodes"][0]["coordinates"] = json!({"x": 7.5, "y": -1.0});
     moved["definition"]["nodes"][1]["dimensions"] = json!({"width": 20.0, "height": 10.0});
     moved["definition"]["test_inputs"] = json!([{"x": "try"}]);
-    let saved = app.put(&format!("/wf/{id}/"), &moved).await.ok();
+    let saved = app.put(&format!("/wf/{id}/")).json(&moved).await.ok();
     assert_eq!(saved["definition"], filled(&moved["definition"]));
 
     let after = versions(&app, &id).await;
@@ -58,18 +59,18 @@ async fn a_change_of_config_is_a_version(app: App) {
     let first = versions(&app, &id).await.remove(0);
     let mut body = with_value("renamed", "changed");
     body["description"] = json!("other");
-    app.put(&format!("/wf/{id}/"), &body).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&body).await.ok();
     let both = versions(&app, &id).await;
     assert_eq!(numbers(&both), [2, 1]);
     assert_ne!(both[0]["definition_hash"], first["definition_hash"]);
-    assert_eq!((&both[0]["name"], &both[0]["description"]), (&json!("renamed"), &json!("other")));
+    assert_json!(both[0], {"name": "renamed", "description": "other"});
     assert_eq!(both[1], first, "a version never changes");
 }
 
 async fn an_older_definition_saved_again_is_a_new_version(app: App) {
     let id = app.create(&plain("w")).await;
     for body in [with_value("w", "changed"), plain("w"), plain("w")] {
-        app.put(&format!("/wf/{id}/"), &body).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&body).await.ok();
     }
     let all = versions(&app, &id).await;
     assert_eq!(numbers(&all), [3, 2, 1]);
@@ -78,7 +79,7 @@ async fn an_older_definition_saved_again_is_a_new_version(app: App) {
 }
 
 async fn the_hash_is_that_of_the_canonical_form(app: App) {
-    let made = app.post("/wf/", &plain("w")).await.ok();
+    let made = app.post("/wf/").json(&plain("w")).await.ok();
     let hash = versions(&app, &id_of(&made)).await.remove(0)["definition_hash"].clone();
     let text = hash.as_str().expect("a hash");
     assert!(text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_uppercase()), "{text}");
@@ -102,8 +103,8 @@ async fn many_writers_leave_no_gap(app: App) {
     let id = app.create(&plain("w")).await;
     let path = format!("/wf/{id}/");
     let bodies: Vec<Value> = (0..64).map(|n| with_value("w", n)).collect();
-    for answer in join_all(bodies.iter().map(|body| app.put(&path, body))).await {
-        answer.ok();
+    for response in join_all(bodies.iter().map(|body| app.put(&path).json(body).send())).await {
+        response.ok();
     }
     let all = versions(&app, &id).await;
     assert_eq!(numbers(&all), (1..=65).rev().collect::<Vec<_>>());
@@ -120,7 +121,7 @@ async fn many_writers_leave_no_gap(app: App) {
 async fn versions_are_paged_highest_first(app: App) {
     let id = app.create(&plain("w")).await;
     for n in 0..11 {
-        app.put(&format!("/wf/{id}/"), &with_value("w", n)).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&with_value("w", n)).await.ok();
     }
     for (query, wanted) in [
         ("", (3..=12).rev().collect::<Vec<u64>>()),
@@ -140,7 +141,7 @@ async fn a_run_keeps_the_version_it_started_with(app: App) {
 
     let mut edited = gated("w");
     edited["definition"]["nodes"][3] = fixed("after", json!({"k": "edited"}));
-    app.put(&format!("/wf/{id}/"), &edited).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&edited).await.ok();
     let listed = app.get("/wf/paused_workflows/").await.ok();
     assert_eq!(listed[0]["workflow"]["nodes"][3]["config"]["values"]["k"], "done", "{listed}");
 
@@ -154,10 +155,8 @@ async fn a_run_keeps_the_version_it_started_with(app: App) {
     app.run_until(&next, "PAUSED").await;
     app.approve(&next).await;
     let done = app.run_until(&next, "COMPLETED").await;
-    assert_eq!(
-        (&done["outputs"]["output_node"]["out"], &done["workflow_version"]["version"]),
-        (&json!("edited"), &json!(2))
-    );
+    assert_eq!(done["outputs"]["output_node"]["out"], "edited");
+    assert_eq!(done["workflow_version"]["version"], 2);
 }
 
 /// `1` and `1.0` are one number to the hash, so they are one version; what that version does stays the same too, also
@@ -167,7 +166,7 @@ async fn what_executes_stays_where_only_the_form_of_a_number_changed(mut app: Ap
         workflow("w", vec![input(), fixed("s", json!({"k": k}))], chain(&["input_node", "s"]))
     };
     let id = app.create(&body(json!(1))).await;
-    app.put(&format!("/wf/{id}/"), &body(json!(1.0))).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&body(json!(1.0))).await.ok();
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
     // What is shown is what runs.
@@ -175,7 +174,7 @@ async fn what_executes_stays_where_only_the_form_of_a_number_changed(mut app: Ap
     assert_eq!(shown["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
     let mut moved = body(json!(1.0));
     moved["definition"]["nodes"][1]["coordinates"] = json!({"x": 3, "y": 4});
-    let moved = app.put(&format!("/wf/{id}/"), &moved).await.ok();
+    let moved = app.put(&format!("/wf/{id}/")).json(&moved).await.ok();
     assert_eq!(moved["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
     assert_eq!(moved["definition"]["nodes"][1]["coordinates"], json!({"x": 3.0, "y": 4.0}));
     for version in ["1", "draft"] {
@@ -186,6 +185,6 @@ async fn what_executes_stays_where_only_the_form_of_a_number_changed(mut app: Ap
     let run = app.run(&id, &run_body("hi")).await;
     assert_eq!(run["outputs"]["s"]["k"].to_string(), "1");
     let unsafe_number = body(json!(9_007_199_254_740_993_u64));
-    let pointers = app.put(&format!("/wf/{id}/"), &unsafe_number).await.pointers();
+    let pointers = app.put(&format!("/wf/{id}/")).json(&unsafe_number).await.pointers();
     assert_eq!(pointers, ["/definition/nodes/1/config/values/k"]);
 }

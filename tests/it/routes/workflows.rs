@@ -3,12 +3,13 @@
 use std::collections::HashSet;
 
 use futures_util::future::join_all;
-use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::app::{App, eventually, id_of, ids, on_both_databases};
+use crate::support::app::{App, on_both_databases};
 use crate::support::database::files_below;
 use crate::support::definitions::*;
+use crate::support::json::{assert_json, id_of, ids};
+use crate::support::polling::eventually;
 
 on_both_databases!(
     a_workflow_without_definition_gets_the_default,
@@ -50,9 +51,9 @@ fn default_definition() -> Value {
 }
 
 async fn a_workflow_without_definition_gets_the_default(app: App) {
-    let made = app.post("/wf/", &json!({"name": "plain"})).await.ok();
+    let made = app.post("/wf/").json(&json!({"name": "plain"})).await.ok();
     assert_eq!(as_floats(&made["definition"]), as_floats(&default_definition()));
-    assert_eq!((&made["name"], &made["description"]), (&json!("plain"), &json!("")));
+    assert_json!(made, {"name": "plain", "description": ""});
     for time in ["created_at", "updated_at"] {
         assert!(made[time].as_str().expect("a time").ends_with('Z'), "{made}");
     }
@@ -68,33 +69,33 @@ async fn a_workflow_without_definition_gets_the_default(app: App) {
 
 async fn a_definition_without_nodes_gets_the_default_of_its_spur_type(app: App) {
     let empty = json!({"name": "empty", "definition": {"nodes": [], "links": []}});
-    let made = app.post("/wf/", &empty).await.ok();
+    let made = app.post("/wf/").json(&empty).await.ok();
     assert_eq!(as_floats(&made["definition"]), as_floats(&default_definition()));
 
     let bot = json!({"name": "bot", "definition": {"nodes": [], "links": [], "spur_type": "chatbot"}});
-    let made = app.post("/wf/", &bot).await.ok();
+    let made = app.post("/wf/").json(&bot).await.ok();
     let wanted: Value = serde_json::from_str(include_str!("../../fixtures/chatbot.json")).expect("a fixture");
     assert_eq!(as_floats(&made["definition"]), as_floats(&wanted));
 }
 
 async fn an_empty_name_is_untitled(app: App) {
-    let first = app.post("/wf/", &json!({"name": ""})).await.ok();
+    let first = app.post("/wf/").json(&json!({"name": ""})).await.ok();
     assert_eq!(first["name"], "Untitled Workflow");
-    let second = app.post("/wf/", &json!({"name": ""})).await.ok();
+    let second = app.post("/wf/").json(&json!({"name": ""})).await.ok();
     let name = second["name"].as_str().expect("a name");
     assert!(name.starts_with("Untitled Workflow") && name != "Untitled Workflow", "{name}");
 }
 
 async fn a_taken_name_gets_a_suffix(app: App) {
     app.create(&plain("twin")).await;
-    let second = app.post("/wf/", &plain("twin")).await.ok();
+    let second = app.post("/wf/").json(&plain("twin")).await.ok();
     let name = second["name"].as_str().expect("a name");
     assert!(name.starts_with("twin") && name != "twin", "{name}");
 }
 
 async fn many_clients_create_the_same_name(app: App) {
     let body = json!({"name": "wanted"});
-    let answers = join_all((0..64).map(|_| app.post("/wf/", &body))).await;
+    let answers = join_all((0..64).map(|_| app.post("/wf/").json(&body).send())).await;
     let names: HashSet<String> =
         answers.into_iter().map(|a| a.ok()["name"].as_str().expect("a name").to_owned()).collect();
     assert_eq!(names.len(), 64, "{names:?}");
@@ -102,25 +103,25 @@ async fn many_clients_create_the_same_name(app: App) {
 }
 
 async fn an_update_replaces_name_description_and_definition(app: App) {
-    let made = app.post("/wf/", &json!({"name": "before", "description": "first"})).await.ok();
+    let made = app.post("/wf/").json(&json!({"name": "before", "description": "first"})).await.ok();
     let path = format!("/wf/{}/", id_of(&made));
-    let answer = app.put(&path, &plain("after")).await.ok();
-    assert_eq!((&answer["name"], &answer["description"]), (&json!("after"), &json!("d")));
-    assert_eq!(answer["definition"], filled(&plain("after")["definition"]));
-    assert_eq!((&answer["id"], &answer["created_at"]), (&made["id"], &made["created_at"]));
-    assert_ne!(answer["updated_at"], made["updated_at"]);
-    assert_eq!(app.get(&path).await.ok(), answer);
+    let response = app.put(&path).json(&plain("after")).await.ok();
+    assert_json!(response, {"name": "after", "description": "d"});
+    assert_eq!(response["definition"], filled(&plain("after")["definition"]));
+    assert_json!(response, {"id": made["id"], "created_at": made["created_at"]});
+    assert_ne!(response["updated_at"], made["updated_at"]);
+    assert_eq!(app.get(&path).await.ok(), response);
 
     // Its own name is not taken by another.
-    app.put(&path, &plain("after")).await.ok();
+    app.put(&path).json(&plain("after")).await.ok();
 }
 
 async fn an_update_needs_a_definition_and_a_free_name(app: App) {
     app.create(&plain("taken")).await;
     let path = format!("/wf/{}/", app.create(&plain("mine")).await);
     let before = app.get(&path).await.ok();
-    app.put(&path, &json!({"name": "mine"})).await.problem(400);
-    app.put(&path, &plain("taken")).await.problem(409);
+    app.put(&path).json(&json!({"name": "mine"})).await.problem(400);
+    app.put(&path).json(&plain("taken")).await.problem(409);
     assert_eq!(app.get(&path).await.ok(), before, "a refused update changes nothing");
 }
 
@@ -147,8 +148,8 @@ async fn pages_out_of_range_are_refused(app: App) {
         }
         // Far, but in range: an empty page, not an overflow.
         let far = format!("{list}?page=9223372036854775807&page_size=100");
-        let answer = app.get(&far).await;
-        assert!([200, 422].contains(&answer.status), "{far}: {} {}", answer.status, answer.text);
+        let response = app.get(&far).await;
+        assert!([200, 422].contains(&response.status), "{far}: {} {}", response.status, response.text);
     }
 }
 
@@ -165,10 +166,10 @@ async fn an_unreadable_row_is_left_out_of_the_list(mut app: App) {
 }
 
 async fn reset_keeps_everything_but_the_definition(app: App) {
-    let made = app.post("/wf/", &plain("w")).await.ok();
+    let made = app.post("/wf/").json(&plain("w")).await.ok();
     let id = id_of(&made);
     let run = id_of(&app.run(&id, &run_body("hi")).await);
-    let reset = app.call(Method::PUT, &format!("/wf/{id}/reset/")).await.ok();
+    let reset = app.put(&format!("/wf/{id}/reset/")).await.ok();
     assert_eq!(as_floats(&reset["definition"]), as_floats(&default_definition()));
     for member in ["id", "name", "description", "created_at"] {
         assert_eq!(reset[member], made[member], "{member}");
@@ -182,18 +183,18 @@ async fn reset_keeps_everything_but_the_definition(app: App) {
 async fn a_duplicate_is_a_workflow_of_its_own(app: App) {
     let mut body = plain("dup");
     body["definition"]["test_inputs"] = json!([{"id": 1, "x": "hello"}]);
-    let made = app.post("/wf/", &body).await.ok();
+    let made = app.post("/wf/").json(&body).await.ok();
     let id = id_of(&made);
     app.run(&id, &run_body("hi")).await;
     let path = format!("/wf/{id}/duplicate/");
-    let copy = app.call(Method::POST, &path).await.ok();
-    assert_eq!((&copy["name"], &copy["description"]), (&json!("dup (Copy)"), &json!("d")));
+    let copy = app.post(&path).await.ok();
+    assert_json!(copy, {"name": "dup (Copy)", "description": "d"});
     assert_eq!(copy["definition"], made["definition"]);
     let copy_id = id_of(&copy);
     assert_ne!(copy_id, id);
     assert_eq!(app.get(&format!("/wf/{copy_id}/runs/")).await.ok(), json!([]));
 
-    let second = app.call(Method::POST, &path).await.ok();
+    let second = app.post(&path).await.ok();
     let name = second["name"].as_str().expect("a name");
     assert!(name.starts_with("dup (Copy)") && name != "dup (Copy)", "{name}");
 
@@ -234,7 +235,7 @@ async fn paths_work_with_and_without_slash_and_under_api(app: App) {
     for path in ["/wf", "/api/wf/", "/api/wf"] {
         assert_eq!(ids(&app.get(path).await.ok()), [id.as_str()], "{path}");
     }
-    let made = app.post("/api/wf", &plain("other")).await.ok();
+    let made = app.post("/api/wf").json(&plain("other")).await.ok();
     app.delete(&format!("/api/wf/{}", id_of(&made))).await.expect(204);
     for path in ["/api/node/supported_types", "/node/supported_types/", "/api/run/", "/run"] {
         app.get(path).await.ok();
@@ -245,37 +246,37 @@ async fn unknown_workflows_are_404(app: App) {
     // An id that could be one, one that could not, and two that try to be something else.
     for id in ["018f0000-0000-7000-8000-000000000000", "nope", "%27%20OR%201=1--", "..%2f..%2fetc"] {
         app.get(&format!("/wf/{id}/")).await.problem(404);
-        app.put(&format!("/wf/{id}/"), &plain("n")).await.problem(404);
+        app.put(&format!("/wf/{id}/")).json(&plain("n")).await.problem(404);
         app.delete(&format!("/wf/{id}/")).await.problem(404);
-        app.call(Method::POST, &format!("/wf/{id}/duplicate/")).await.problem(404);
-        app.call(Method::PUT, &format!("/wf/{id}/reset/")).await.problem(404);
+        app.post(&format!("/wf/{id}/duplicate/")).await.problem(404);
+        app.put(&format!("/wf/{id}/reset/")).await.problem(404);
         for list in ["output_variables", "versions", "runs"] {
             app.get(&format!("/wf/{id}/{list}/")).await.problem(404);
         }
         for run in ["run", "runv2", "start_run"] {
-            app.post(&format!("/wf/{id}/{run}/"), &json!({"initial_inputs": {}})).await.problem(404);
+            app.post(&format!("/wf/{id}/{run}/")).json(&json!({"initial_inputs": {}})).await.problem(404);
         }
-        app.post(&format!("/wf/{id}/run_partial/"), &json!({"node_id": "a"})).await.problem(404);
+        app.post(&format!("/wf/{id}/run_partial/")).json(&json!({"node_id": "a"})).await.problem(404);
         app.get(&format!("/run/{id}/")).await.problem(404);
         app.get(&format!("/run/{id}/status/")).await.problem(404);
         app.get(&format!("/wf/pause_history/{id}/")).await.problem(404);
-        app.call(Method::POST, &format!("/wf/cancel_workflow/{id}/")).await.problem(404);
-        let decision = json!({"inputs": {}, "user_id": "u", "action": "APPROVE"});
-        app.pause_decide(id, &decision).await.problem(404);
+        app.post(&format!("/wf/cancel_workflow/{id}/")).await.problem(404);
+        let settle = json!({"inputs": {}, "user_id": "u", "action": "APPROVE"});
+        app.decide(id, &settle).await.problem(404);
     }
 }
 
 async fn real_definitions_come_back_unchanged(app: App) {
     let summary: Value =
         serde_json::from_str(include_str!("../../fixtures/slack_summary.json")).expect("a fixture");
-    let made = app.post("/wf/", &summary).await.ok();
+    let made = app.post("/wf/").json(&summary).await.ok();
     assert_eq!(as_floats(&made["definition"]), as_floats(&filled(&summary["definition"])));
     let id = id_of(&made);
     assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), made);
     let variables = app.get(&format!("/wf/{id}/output_variables/")).await.ok();
     assert_eq!(variables[0]["prefixed_variable"], "SlackNotifyNode_1-output");
     // What came back is accepted again, and is nothing new.
-    app.put(&format!("/wf/{id}/"), &made).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&made).await.ok();
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
 }
@@ -283,7 +284,7 @@ async fn real_definitions_come_back_unchanged(app: App) {
 async fn older_model_names_and_router_links_are_rewritten(app: App) {
     let jokes: Value =
         serde_json::from_str(include_str!("../../fixtures/joke_generator.json")).expect("a fixture");
-    let made = app.post("/wf/", &jokes).await.ok();
+    let made = app.post("/wf/").json(&jokes).await.ok();
     let mut wanted = filled(&jokes["definition"]);
     for n in 1..4 {
         assert_eq!(wanted["nodes"][n]["config"]["llm_info"]["model"], "gpt-4o");
@@ -300,7 +301,7 @@ async fn older_model_names_and_router_links_are_rewritten(app: App) {
     ] {
         let mut llm = jokes["definition"]["nodes"][3].clone();
         llm["config"]["llm_info"]["model"] = json!(model);
-        let made = app.post("/wf/", &after_input("models", llm)).await.ok();
+        let made = app.post("/wf/").json(&after_input("models", llm)).await.ok();
         assert_eq!(made["definition"]["nodes"][1]["config"]["llm_info"]["model"], wanted);
     }
 
@@ -312,7 +313,7 @@ async fn older_model_names_and_router_links_are_rewritten(app: App) {
         vec![input(), routes, fixed("a", json!({})), fixed("b", json!({}))],
         vec![link("input_node", "r"), route("r", "a", "yes"), named],
     );
-    let made = app.post("/wf/", &body).await.ok();
+    let made = app.post("/wf/").json(&body).await.ok();
     let handles: Vec<&Value> =
         made["definition"]["links"].as_array().expect("links").iter().map(|l| &l["target_handle"]).collect();
     assert_eq!(handles, [&Value::Null, &json!("r.r"), &json!("r.no")]);
@@ -324,7 +325,7 @@ async fn unknown_members_stay_in_the_config_only(app: App) {
     body["definition"]["surprise"] = json!(1);
     body["definition"]["nodes"][1]["surprise"] = json!(1);
     body["definition"]["nodes"][1]["config"]["surprise"] = json!({"kept": [1, null, "\u{1F389}"]});
-    let made = app.post("/wf/", &body).await.ok();
+    let made = app.post("/wf/").json(&body).await.ok();
     let node = &made["definition"]["nodes"][1];
     assert_eq!(node["config"]["surprise"], json!({"kept": [1, null, "\u{1F389}"]}));
     assert!([&made, &made["definition"], node].iter().all(|v| v["surprise"].is_null()), "{made}");

@@ -1,7 +1,8 @@
 //! API keys, made with the command line while the server runs.
 
-use super::app::{App, eventually};
+use super::app::App;
 use super::database::Database;
+use super::polling::eventually;
 use super::process::run_async;
 
 /// Creates a key and returns it.

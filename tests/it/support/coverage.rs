@@ -1,6 +1,5 @@
-//! Keeps which calls the suite made and how they were answered, for `scripts/api/answered.py`: every operation of the
-//! document has to succeed and to fail somewhere, and no answer may have a status, or be a problem of a kind, that the
-//! document doesn't know.
+//! Records the calls of the suite for `scripts/api/coverage.py`, which checks that each operation of the OpenAPI
+//! document succeeds in a test and fails in one, and that the document has every status and problem kind.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;
@@ -8,16 +7,14 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Adds a line to a file of this process, below the folder that `SLUICE_ANSWERED` names; without it nothing is kept.
-///
-/// `text` is what was answered, as far as it has been read.
+/// Appends a line to the file of this process in the folder that `SLUICE_COVERAGE` names, if it is set.
 pub(crate) fn record(method: &str, path: &str, status: u16, text: &str) {
-    let Some(folder) = std::env::var_os("SLUICE_ANSWERED") else { return };
+    let Some(folder) = std::env::var_os("SLUICE_COVERAGE") else { return };
     let file = Path::new(&folder).join(std::process::id().to_string());
     let file = OpenOptions::new().create(true).append(true).open(file);
-    // One write for a line, so that tasks of one test don't write into each other's.
+    // One write for each line, since the tasks of a test write to the same file.
     let problem = serde_json::from_str::<Value>(text).ok().filter(|_| status >= 400);
     let kind = problem.as_ref().and_then(|problem| problem["type"].as_str()?.strip_prefix("/problems/"));
     let line = format!("{method} {path} {status} {}\n", kind.unwrap_or("-"));
-    file.and_then(|mut file| file.write_all(line.as_bytes())).expect("a folder to write answers into");
+    file.and_then(|mut file| file.write_all(line.as_bytes())).expect("a folder for the record");
 }

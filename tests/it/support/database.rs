@@ -1,4 +1,4 @@
-//! The databases under test: a SQLite file, or a PostgreSQL database, fresh for each test.
+//! Databases for tests: a new SQLite file or PostgreSQL database for each.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -6,19 +6,19 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use tempfile::TempDir;
 
-/// Which database a test runs on.
+/// Kind of database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Backend {
     Sqlite,
     Postgres,
 }
 
-/// A database and a data directory of its own; both are gone when it is dropped.
+/// A database and a data directory. Dropping it removes both.
 pub(crate) struct Database {
     pub(crate) backend: Backend,
     pub(crate) url: String,
     folder: TempDir,
-    /// The maintenance database and the name of ours, for PostgreSQL.
+    /// On PostgreSQL: URL of the maintenance database, and name of this one.
     cluster: Option<(String, String)>,
 }
 
@@ -40,17 +40,17 @@ impl Database {
         }
     }
 
-    /// A database that is there, or that the server makes. What becomes of it is its maker's business.
+    /// A database that the caller or the server creates, and that the caller removes.
     pub(crate) fn at(backend: Backend, url: String) -> Self {
         Self { backend, url, folder: tempfile::tempdir().expect("a temporary folder"), cluster: None }
     }
 
-    /// Where the server keeps uploaded files.
+    /// Folder for uploaded files.
     pub(crate) fn data_dir(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }
 
-    /// Runs SQL beside the server, for what no client can do.
+    /// Runs SQL, for changes that clients can't make. Returns the number of affected rows.
     pub(crate) async fn execute(&self, sql: &str) -> u64 {
         match self.backend {
             Backend::Postgres => on_postgres(&self.url, sql).await,
@@ -63,7 +63,7 @@ impl Database {
         }
     }
 
-    /// How many commits the log of a run has come in.
+    /// Number of commits in the log of a run.
     pub(crate) async fn count_commits(&self, run: &str) -> usize {
         let count = |id: String| format!("SELECT count(*) FROM run_log WHERE run_id = {id}");
         let rows: i64 = match self.backend {
@@ -85,15 +85,19 @@ impl Database {
         usize::try_from(rows).expect("a count")
     }
 
-    /// Returns when no other connection is left, as PostgreSQL notices a killed client a moment later.
+    /// Waits until no other connection is left. PostgreSQL notices a killed client with a delay.
     pub(crate) async fn wait_until_released(&self) {
         let Some((admin, name)) = &self.cluster else { return };
         let count = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
         let mut db = PgConnection::connect(admin).await.expect("the PostgreSQL cluster");
-        crate::support::app::eventually("PostgreSQL to drop the killed server's connections", async || {
-            let row = sqlx::query(AssertSqlSafe(count.as_str())).fetch_one(&mut db).await.expect("a count");
-            (row.get::<i64, _>(0) == 0).then_some(())
-        })
+        crate::support::polling::eventually(
+            "PostgreSQL to drop the killed server's connections",
+            async || {
+                let row =
+                    sqlx::query(AssertSqlSafe(count.as_str())).fetch_one(&mut db).await.expect("a count");
+                (row.get::<i64, _>(0) == 0).then_some(())
+            },
+        )
         .await;
     }
 }
@@ -105,7 +109,7 @@ fn cluster_url() -> String {
     )
 }
 
-/// Unique in a cluster that lives as long as one run of the suite.
+/// A name that is unique within a run of the suite.
 fn database_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("sluice_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
@@ -121,7 +125,7 @@ async fn on_postgres(url: &str, sql: &str) -> u64 {
 impl Drop for Database {
     fn drop(&mut self) {
         let Some((admin, name)) = self.cluster.take() else { return };
-        // A drop is not async, and the test's runtime may be unwinding: a thread with its own.
+        // `drop` is not async, and the runtime of the test may be unwinding.
         let dropped = std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
@@ -131,7 +135,7 @@ impl Drop for Database {
     }
 }
 
-/// Every file below a folder, as paths relative to it; nothing when it does not exist.
+/// Lists the files below a folder, relative to it. Empty when the folder doesn't exist.
 pub(crate) fn files_below(folder: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![folder.to_path_buf()];

@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// How long anything may take that a correct server does at once; only a hang ever waits for it.
+/// Timeout for what a correct server does at once. Only a hang reaches it.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
 
-/// What a command that ended left behind.
+/// Exit code and output of a command.
 #[derive(Debug)]
 pub(crate) struct CommandOutput {
     pub(crate) code: Option<i32>,
@@ -25,7 +25,7 @@ pub(crate) struct CommandOutput {
 }
 
 impl CommandOutput {
-    /// Everything that a person at the terminal reads.
+    /// Standard output followed by standard error.
     pub(crate) fn text(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
@@ -35,14 +35,14 @@ impl CommandOutput {
 pub(crate) struct Process {
     child: Child,
     log: Arc<Mutex<String>>,
-    /// Reads standard error, until nobody listens.
+    /// Reads standard error until `is_reading` is false.
     reader: JoinHandle<()>,
-    listens: Arc<AtomicBool>,
+    is_reading: Arc<AtomicBool>,
     /// `http://127.0.0.1:PORT`
     pub(crate) base: String,
 }
 
-/// The binary under test: `SLUICE_BIN`, or what cargo built beside this test.
+/// Path of the binary under test: `SLUICE_BIN`, or the build beside this test.
 fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("SLUICE_BIN") {
         return path.into();
@@ -58,7 +58,7 @@ fn binary() -> PathBuf {
     path
 }
 
-/// The binary with a clean environment: no setting of the caller's shell reaches the server.
+/// Runs the binary without the settings of the caller's shell.
 fn command<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary());
     command.args(args).env_clear().env("NO_COLOR", "1").stdin(Stdio::null());
@@ -71,7 +71,7 @@ fn command<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs the binary to its end, or kills it after `life`: SIGKILL. Whether it came to its end.
+/// Runs the binary and kills it after `life`. True when it had ended by itself before.
 pub(crate) fn run_for<S: AsRef<OsStr>>(args: &[S], life: Duration) -> bool {
     let mut child =
         command(args, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
@@ -85,8 +85,8 @@ pub(crate) fn run_for<S: AsRef<OsStr>>(args: &[S], life: Duration) -> bool {
 /// Runs the binary to its end.
 pub(crate) fn run<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> CommandOutput {
     let mut child = command(args, env).spawn().expect("the binary starts");
-    let stdout = slurp(child.stdout.take());
-    let stderr = slurp(child.stderr.take());
+    let stdout = read_all(child.stdout.take());
+    let stderr = read_all(child.stderr.take());
     let status = wait(&mut child, "the command to end");
     let code = status.and_then(|s| s.code());
     let text = |t: JoinHandle<String>| t.join().expect("a reader thread");
@@ -99,7 +99,7 @@ pub(crate) async fn run_async(args: &[&str]) -> CommandOutput {
     tokio::task::spawn_blocking(move || run(&args, &[])).await.expect("the thread of the command")
 }
 
-fn slurp(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
+fn read_all(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     let mut pipe = pipe.expect("a piped stream");
     std::thread::spawn(move || {
         let mut bytes = Vec::new();
@@ -108,7 +108,7 @@ fn slurp(pipe: Option<impl Read + Send + 'static>) -> JoinHandle<String> {
     })
 }
 
-/// The exit status; a child that outlives the deadline is killed and is a failure.
+/// Waits for the exit status. A child that outlives the deadline is killed, and the test fails.
 fn wait(child: &mut Child, what: &str) -> Option<ExitStatus> {
     let end = Instant::now() + DEADLINE;
     loop {
@@ -126,20 +126,20 @@ fn wait(child: &mut Child, what: &str) -> Option<ExitStatus> {
 }
 
 impl Process {
-    /// Starts `sluice` with `args` and returns when it has named the address that it listens on.
+    /// Starts `sluice` with `args` and waits until it is_reading.
     pub(crate) fn start(args: &[String], env: &[(String, String)]) -> Self {
         let env: Vec<_> = env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let mut child = command(args, &env).spawn().expect("the binary starts");
         let log = Arc::new(Mutex::new(String::new()));
-        let listens = Arc::new(AtomicBool::new(true));
-        follow(child.stdout.take(), Arc::clone(&log), Arc::clone(&listens));
-        let reader = follow(child.stderr.take(), Arc::clone(&log), Arc::clone(&listens));
-        let mut process = Self { child, log, reader, listens, base: String::new() };
+        let is_reading = Arc::new(AtomicBool::new(true));
+        follow(child.stdout.take(), Arc::clone(&log), Arc::clone(&is_reading));
+        let reader = follow(child.stderr.take(), Arc::clone(&log), Arc::clone(&is_reading));
+        let mut process = Self { child, log, reader, is_reading, base: String::new() };
         process.base = process.wait_for_address();
         process
     }
 
-    /// With port 0 the system chooses the port, and only the log tells which.
+    /// Reads the address from the log, since the system chooses the port.
     fn wait_for_address(&mut self) -> String {
         const MARK: &str = "listening on http://";
         let end = Instant::now() + DEADLINE;
@@ -158,17 +158,16 @@ impl Process {
         panic!("no line `{MARK}…` after {DEADLINE:?}:\n{}", self.log());
     }
 
-    /// Whether the process has ended.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.child.try_wait().expect("the state of the server").is_some()
     }
 
-    /// How long the process has worked.
+    /// Processor time of the process.
     pub(crate) fn cpu_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its state");
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
         let ticks = fields.split_whitespace().skip(11).take(2).filter_map(|ticks| ticks.parse::<u64>().ok());
-        // Linux counts in hundredths of a second.
+        // Linux counts hundredths of a second.
         Duration::from_millis(10 * ticks.sum::<u64>())
     }
 
@@ -176,7 +175,7 @@ impl Process {
     pub(crate) fn children(&self) -> Vec<Pid> {
         let parent = |pid: i32| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-            // The name before it may hold anything, also spaces and brackets.
+            // The process name before it can contain spaces and brackets.
             stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse::<u32>().ok()
         };
         let all = std::fs::read_dir("/proc").expect("the processes").flatten();
@@ -184,28 +183,28 @@ impl Process {
         pids.filter(|pid| parent(*pid) == Some(self.child.id())).map(Pid::from_raw).collect()
     }
 
-    /// What the server wrote so far.
+    /// Everything the server has logged.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("the log").clone()
     }
 
-    /// Closes the other end of the log with its next line.
-    pub(crate) fn stop_listening(&self) {
-        self.listens.store(false, Ordering::Relaxed);
+    /// Closes the reading end of the log at its next line.
+    pub(crate) fn stop_reading_log(&self) {
+        self.is_reading.store(false, Ordering::Relaxed);
     }
 
-    /// Whether the other end of the log is closed.
-    pub(crate) fn is_unheard(&self) -> bool {
+    /// True once the reading end of the log is closed.
+    pub(crate) fn is_log_closed(&self) -> bool {
         self.reader.is_finished()
     }
 
-    /// SIGKILL: nothing is flushed, nothing is said.
+    /// Sends SIGKILL.
     pub(crate) fn kill9(mut self) {
         self.child.kill().expect("the server can be killed");
         self.child.wait().expect("the server ends");
     }
 
-    /// SIGTERM, and the exit code once the server has drained.
+    /// Sends SIGTERM and returns the exit code once the server has drained.
     pub(crate) fn terminate(mut self) -> Option<i32> {
         let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
         kill(pid, Signal::SIGTERM).expect("the server can be signalled");
@@ -216,7 +215,7 @@ impl Process {
 fn follow(
     pipe: Option<impl Read + Send + 'static>,
     log: Arc<Mutex<String>>,
-    listens: Arc<AtomicBool>,
+    is_reading: Arc<AtomicBool>,
 ) -> JoinHandle<()> {
     let pipe = BufReader::new(pipe.expect("a piped stream"));
     std::thread::spawn(move || {
@@ -224,7 +223,7 @@ fn follow(
             let mut log = log.lock().expect("the log");
             log.push_str(&String::from_utf8_lossy(&line));
             log.push('\n');
-            if !listens.load(Ordering::Relaxed) {
+            if !is_reading.load(Ordering::Relaxed) {
                 return;
             }
         }
@@ -233,7 +232,7 @@ fn follow(
 
 impl Drop for Process {
     fn drop(&mut self) {
-        // After kill9 and terminate the child is gone, and both calls say so.
+        // Both calls fail after `kill9` and `terminate`.
         self.child.kill().ok();
         self.child.wait().ok();
         if std::thread::panicking() {

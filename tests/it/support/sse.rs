@@ -24,7 +24,11 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) async fn open(app: &App, path: &str, last_event_id: Option<u64>) -> Self {
-        let response = app.stream(path, last_event_id).await;
+        let mut request = app.get(path);
+        if let Some(id) = last_event_id {
+            request = request.header("last-event-id", id.to_string());
+        }
+        let response = request.stream().await;
         let status = response.status().as_u16();
         if status != 200 {
             panic!("{path}: {status}: {}", response.text().await.unwrap_or_default());

@@ -14,7 +14,7 @@ use prost::Message as _;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::support::app::eventually;
+use crate::support::polling::eventually;
 
 /// A span, with the service that it came from.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether the outside suite has seen every operation of the document succeed and fail.
 
-    scripts/api/answered.py openapi/openapi.json FOLDER
+    scripts/api/coverage.py openapi/openapi.json FOLDER
 
 FOLDER holds what tests/it/support/coverage.rs wrote: lines of method, path, status and kind of problem. There is no list of
 exceptions: an operation that is added has its tests, or `make test` fails. Nor may it answer with a status, or a kind
