@@ -24,7 +24,7 @@ const EXCEPTIONS: [(&str, &str, &str, &str); 1] = [(
 )];
 
 /// Crates with cycles that are being removed.
-const CYCLES_PENDING: &[&str] = &["api", "engine", "nodes", "persistence", "server", "benches"];
+const CYCLES_PENDING: &[&str] = &["api", "benches", "domain", "engine", "nodes", "persistence", "server"];
 
 /// Crates whose order is not in ARCHITECTURE.md yet, or is not followed yet.
 const ORDER_PENDING: &[&str] = &[
@@ -47,6 +47,11 @@ fn root() -> PathBuf {
 
 fn architecture() -> String {
     std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
+}
+
+/// `SLUICE_ALL_CRATES=1` checks pending crates too.
+fn is_pending(pending: &[&str], krate: &str) -> bool {
+    std::env::var_os("SLUICE_ALL_CRATES").is_none() && pending.contains(&krate)
 }
 
 fn metadata() -> Value {
@@ -169,7 +174,7 @@ fn the_crates_depend_on_each_other_as_drawn() {
 #[test]
 fn no_crate_has_a_cycle_of_modules() {
     let mut found = String::new();
-    for (krate, root) in crates().into_iter().filter(|(krate, _)| !CYCLES_PENDING.contains(&krate.as_str())) {
+    for (krate, root) in crates().into_iter().filter(|(krate, _)| !is_pending(CYCLES_PENDING, krate)) {
         let cycles = Imports::of(&root).cycles(&exceptions(&krate));
         if !cycles.is_empty() {
             found += &format!("{} imports of {krate} are in cycles:{}\n", cycles.len(), lines(&cycles));
@@ -182,7 +187,7 @@ fn no_crate_has_a_cycle_of_modules() {
 fn imports_follow_the_order_in_the_architecture() {
     let architecture = architecture();
     let mut found = String::new();
-    for (krate, root) in crates().into_iter().filter(|(krate, _)| !ORDER_PENDING.contains(&krate.as_str())) {
+    for (krate, root) in crates().into_iter().filter(|(krate, _)| !is_pending(ORDER_PENDING, krate)) {
         let imports = Imports::of(&root);
         if imports.is_single_file() {
             continue;

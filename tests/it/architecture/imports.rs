@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::module_tree::{ModuleTree, Segments, Target};
+use super::module_tree::{ModuleTree, Target};
+use super::references::Segments;
 
 /// The files of a crate, and what each file uses of the others.
 pub(crate) struct Imports {

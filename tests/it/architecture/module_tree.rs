@@ -5,10 +5,7 @@ use std::path::{Path, PathBuf};
 
 use syn::{Item, ItemMod, UseTree};
 
-use super::references;
-
-/// A path in the source, such as `crate::store::RunStore`.
-pub(crate) type Segments = Vec<String>;
+use super::references::{self, Segments};
 
 /// A name that a module imports.
 #[derive(Debug)]

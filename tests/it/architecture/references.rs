@@ -6,7 +6,8 @@ use proc_macro2::{TokenStream, TokenTree};
 use syn::visit::{self, Visit};
 use syn::{Attribute, Expr, Item, ItemMod, Lit, Meta, UseTree};
 
-use super::module_tree::Segments;
+/// A path in the source, such as `crate::store::RunStore`.
+pub(crate) type Segments = Vec<String>;
 
 /// Returns the name that an item defines in its module; imports, modules and macros are not among them.
 pub(crate) fn name_of(item: &Item) -> Option<String> {

@@ -118,7 +118,7 @@ fn follows_path_attributes_and_modules_in_one_file() {
         ("other.rs", "use crate::a::inner::A; pub struct B(A);"),
     ];
     assert_eq!(cycles(&files), Vec::<String>::new());
-    assert_eq!(upward("demo: a > b", &files), ["other.rs → lib.rs (A)"]);
+    assert_eq!(upward("demo: a > other", &files), ["other.rs → lib.rs (A)"]);
 }
 
 #[test]
