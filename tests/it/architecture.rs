@@ -128,7 +128,7 @@ fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn the_crates_depend_on_each_other_as_drawn() {
+fn crates_depend_on_each_other_as_documented() {
     let allowed: &[(&str, &[&str])] = &[
         ("sluice-domain", &[]),
         ("sluice-json-schema", &[]),
@@ -209,7 +209,7 @@ fn imports_follow_the_order_in_the_architecture() {
 }
 
 #[test]
-fn few_imports_are_exceptions() {
+fn at_most_two_imports_are_exceptions() {
     assert!(EXCEPTIONS.len() <= 2);
     for (krate, from, to, _) in EXCEPTIONS {
         for file in [from, to] {
@@ -219,7 +219,7 @@ fn few_imports_are_exceptions() {
 }
 
 #[test]
-fn only_the_crate_of_a_concern_knows_its_libraries() {
+fn libraries_are_used_only_by_their_crate() {
     let owners: &[(&str, &[&str])] = &[
         ("axum", &["sluice-api", "sluice-bench"]),
         ("utoipa", &["sluice-api"]),
@@ -245,7 +245,7 @@ fn only_the_crate_of_a_concern_knows_its_libraries() {
 }
 
 #[test]
-fn every_library_has_its_reason() {
+fn every_library_has_a_reason() {
     let architecture = architecture();
     let table: BTreeSet<&str> = architecture
         .lines()
@@ -265,7 +265,7 @@ fn every_library_has_its_reason() {
 }
 
 #[test]
-fn the_paths_that_documents_name_exist() {
+fn paths_in_documents_exist() {
     for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
         let named = text.split('`').skip(1).step_by(2);
@@ -280,7 +280,7 @@ fn the_paths_that_documents_name_exist() {
 }
 
 #[test]
-fn the_invariants_that_can_be_read_hold() {
+fn source_keeps_the_invariants() {
     let pure = ["crates/domain/src", "crates/nodes/src"];
     for folder in pure {
         let impure =
@@ -306,7 +306,7 @@ fn the_invariants_that_can_be_read_hold() {
 }
 
 #[test]
-fn files_stay_readable() {
+fn files_have_at_most_600_lines() {
     for folder in ["crates", "migration", "tests"] {
         for file in sources(&root().join(folder)) {
             let lines = std::fs::read_to_string(&file).unwrap().lines().count();

@@ -1,4 +1,4 @@
-//! `/docs` as a person has it: in a browser, which `make test` installs. What is done there is in `tests/browser`.
+//! `/docs` in a browser, which `make test` installs. The steps are in `tests/browser`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,11 +14,11 @@ fn root() -> PathBuf {
 }
 
 #[tokio::test]
-async fn a_person_makes_starts_and_approves_a_workflow_at_docs() {
+async fn docs_page_creates_runs_and_approves_a_workflow() {
     let tools = root().join(".tools/browser");
     assert!(tools.join("installed").exists(), "what drives the browser is missing: run `make browser`");
     let app = App::start(Backend::Sqlite).await;
-    // The person in the examples.
+    // The user of the examples.
     let key = create_key(&app.database, "ada", "admin", &[]).await;
     wait_until_keys_are_required(&app).await;
 

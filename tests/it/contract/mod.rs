@@ -1,4 +1,4 @@
-//! Tests of the OpenAPI document and of what is made from it: the examples, the clients and `/docs`.
+//! Tests of the OpenAPI document, the clients generated from it, and `/docs`.
 
 mod docs_page;
 mod openapi;

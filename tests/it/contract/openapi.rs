@@ -1,4 +1,4 @@
-//! `/openapi.json` and `/docs`: the rules that make generated clients good, and the copy in the repository.
+//! `/openapi.json` and `/docs`: rules for generated clients, and the copy in the repository.
 
 use std::collections::HashSet;
 
@@ -14,7 +14,7 @@ async fn document() -> Value {
     App::start(Backend::Sqlite).await.get("/openapi.json").await.ok()
 }
 
-/// (method and path, operation)
+/// (method and path, operation id)
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().expect("paths");
     let of =
@@ -31,9 +31,9 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
 }
 
 #[tokio::test]
-async fn the_document_is_the_one_in_the_repository() {
+async fn document_matches_the_file_in_the_repository() {
     let served = document().await;
-    // Read, not included: `make openapi` must build before the file is there.
+    // Read at run time, since `make openapi` builds before the file exists.
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../openapi/openapi.json");
     let text = std::fs::read_to_string(path).expect("openapi/openapi.json: run `make openapi`");
     let checked_in: Value = serde_json::from_str(&text).expect("JSON");
@@ -44,7 +44,7 @@ async fn the_document_is_the_one_in_the_repository() {
 }
 
 #[tokio::test]
-async fn every_operation_is_described() {
+async fn every_operation_has_a_description() {
     let document = document().await;
     assert!(document["openapi"].as_str().expect("a version").starts_with("3.1"));
     let tags: HashSet<&str> = document["tags"]
@@ -118,7 +118,7 @@ fn schema_has_example(document: &Value, schema: &Value) -> bool {
 }
 
 #[tokio::test]
-async fn every_reference_leads_somewhere() {
+async fn every_reference_resolves() {
     fn walk(document: &Value, value: &Value) {
         match value {
             Value::Object(members) => {
@@ -137,7 +137,7 @@ async fn every_reference_leads_somewhere() {
 }
 
 #[tokio::test]
-async fn every_call_of_the_contract_is_in_the_document() {
+async fn document_has_every_operation_of_the_contract() {
     let document = document().await;
     let names: HashSet<String> = operations(&document)
         .into_iter()
@@ -176,7 +176,7 @@ async fn every_call_of_the_contract_is_in_the_document() {
 }
 
 #[tokio::test]
-async fn the_docs_need_no_internet() {
+async fn docs_page_loads_nothing_from_other_hosts() {
     let app = App::start(Backend::Sqlite).await;
     let page = app.get("/docs/").await;
     assert_eq!(page.status, 200, "{}", page.text);

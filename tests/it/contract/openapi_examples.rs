@@ -1,4 +1,4 @@
-//! The examples of the document work when they are pasted: each is sent, with ids of things that are there.
+//! The request examples of the OpenAPI document: each is sent, with ids of existing resources.
 
 use reqwest::Method;
 use reqwest::multipart::{Form, Part};
@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use crate::support::app::{App, on_both_databases};
 use crate::support::json::{id_of, ids};
 
-on_both_databases!(every_example_of_a_body_is_taken);
+on_both_databases!(every_request_example_is_accepted);
 
-/// What an example is sent to: nothing but this is in the database.
+/// Resources that the examples refer to.
 async fn scene(app: &App, document: &Value, path: &str) -> String {
     for id in ids(&app.get("/wf/").await.ok()) {
         app.delete(&format!("/wf/{id}/")).await.expect(204);
@@ -31,8 +31,8 @@ async fn scene(app: &App, document: &Value, path: &str) -> String {
     path
 }
 
-/// The form of an example, about a workflow that is there.
-async fn filled_in(app: &App, document: &Value, content: &Value) -> Form {
+/// The form of an example, with the id of an existing workflow.
+async fn form_of_example(app: &App, document: &Value, content: &Value) -> Form {
     let schema = content["schema"]["$ref"].as_str().expect("a named form").trim_start_matches('#');
     let is_file = |name: &str| {
         let field = &document.pointer(schema).expect("its schema")["properties"][name];
@@ -57,7 +57,7 @@ async fn filled_in(app: &App, document: &Value, content: &Value) -> Form {
     form
 }
 
-async fn every_example_of_a_body_is_taken(app: App) {
+async fn every_request_example_is_accepted(app: App) {
     let document = app.get("/openapi.json").await.ok();
     let mut sent = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
@@ -72,7 +72,7 @@ async fn every_example_of_a_body_is_taken(app: App) {
                 } else {
                     assert_eq!(kind.as_str(), "multipart/form-data", "{name}");
                     assert_eq!(method.as_str(), "post", "{name}");
-                    app.post(&path).form(filled_in(&app, &document, content).await).await
+                    app.post(&path).form(form_of_example(&app, &document, content).await).await
                 };
                 let is_documented = operation["responses"].get(response.status.to_string()).is_some();
                 assert!(
@@ -90,9 +90,9 @@ async fn every_example_of_a_body_is_taken(app: App) {
     }
 }
 
-/// The document in the version for older generators, and no other.
+/// OpenAPI 3.0 is served for older generators.
 #[tokio::test]
-async fn the_document_is_there_in_two_versions() {
+async fn document_is_served_as_openapi_3_1_and_3_0() {
     let app = App::start(crate::support::database::Backend::Sqlite).await;
     for (path, version) in [
         ("/openapi.json", "3.1.0"),
@@ -112,9 +112,9 @@ async fn the_document_is_there_in_two_versions() {
     assert_eq!(printed.stdout, text, "run `make openapi`");
 }
 
-/// Lists in the place of objects are refused: in the order of its fields nothing would say which value is which.
+/// Serde would read an array as the fields of a struct, in their order.
 #[tokio::test]
-async fn a_config_is_made_of_objects() {
+async fn rejects_arrays_for_objects_in_configs() {
     let app = App::start(crate::support::database::Backend::Sqlite).await;
     for (kind, config) in [
         ("PythonFuncNode", json!({"code": "return {}", "policy": [1.0]})),

@@ -1,5 +1,5 @@
-//! The clients in `sdks/`, as their users have them: `make sdks` generates and installs them, here each does a
-//! day's work against a server, and so do the lines of the README.
+//! The generated clients in `sdks/`, installed by `make sdks`: each makes typical calls to a server, as do the
+//! code samples of the README.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,19 +14,19 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
 }
 
-/// Where `make sdks` puts what it installs.
+/// Folder that `make sdks` installs into.
 fn tools() -> PathBuf {
     root().join(".tools/sdks")
 }
 
-/// A server for a client that `make sdks` has made.
+/// A server for a client.
 async fn server_for(client: &str) -> App {
     let is_made = tools().join(format!("{client}.stamp")).exists();
     assert!(is_made, "there is no client for {client}: run `make sdks`, or `make test`");
     App::start(Backend::Sqlite).await
 }
 
-/// A server that asks for keys, of which the client gets one.
+/// A server that requires keys, and a key for the client.
 async fn locked_server() -> App {
     let mut app = App::start(Backend::Postgres).await;
     let scopes = "workflows:read,workflows:write,runs:read,runs:write,approvals:read,approvals:write";
@@ -36,7 +36,7 @@ async fn locked_server() -> App {
     app
 }
 
-/// What a program wrote, when it ended well. What it asks is the server; it has a key when the server wants one.
+/// Runs a program against the server and returns its output.
 async fn run(program: impl AsRef<std::ffi::OsStr>, args: &[&str], folder: &Path, app: &App) -> String {
     let mut command = Command::new(program.as_ref());
     command.args(args).current_dir(folder).stdin(Stdio::null()).kill_on_drop(true);
@@ -51,7 +51,7 @@ async fn run(program: impl AsRef<std::ffi::OsStr>, args: &[&str], folder: &Path,
     shown.into_owned()
 }
 
-/// The block of the README in a language, asking this server.
+/// The code sample of the README in a language, with the address of this server.
 fn block(language: &str, app: &App) -> String {
     let readme = std::fs::read_to_string(root().join("README.md")).expect("the README");
     let mark = format!("```{language}\n");
@@ -66,7 +66,7 @@ fn journey_is_done(shown: &str) {
     assert_eq!(shown.trim_end(), "the journey is done");
 }
 
-/// What the lines of the README print at last.
+/// Last line that the samples of the README print.
 fn routed(shown: &str) {
     assert!(shown.contains("COMPLETED") && shown.contains("urgent"), "{shown}");
 }
@@ -77,7 +77,7 @@ async fn typescript() {
     let folder = tools().join("typescript-user");
     let tsc = folder.join("node_modules/.bin/tsc");
     run(&tsc, &["-p", "tsconfig.json"], &folder, &app).await;
-    // Of no expression is the type `any`: all of the types are those of the document.
+    // No expression has the type `any`.
     let coverage = ["--strict", "--at-least", "100", "--detail", "-p", "tsconfig.json"];
     run(folder.join("node_modules/.bin/type-coverage"), &coverage, &folder, &app).await;
     for app in [&app, &with_keys] {
@@ -96,7 +96,7 @@ async fn python() {
     let (bin, test) = (tools().join("python-user/bin"), root().join("sdks/python/test"));
     let strict = ["--strict", "--cache-dir=/dev/null", "--no-error-summary"];
     let scratch = app.data_dir();
-    // Beside no source of the client, so that the installed one is found.
+    // In a folder without the client's sources, so that Python finds the installed client.
     for name in ["journey.py", "readme.py"] {
         let text = match name {
             "readme.py" => block("python", &app),

@@ -1,5 +1,5 @@
-//! What earlier releases wrote is read for ever: `tests/fixtures/recorded/VERSION` holds a database of each
-//! release as SQL, and what that release answered about its runs.
+//! Reading data of earlier releases: `tests/fixtures/recorded/VERSION` holds a database of each release as SQL,
+//! and the responses of that release about its runs.
 
 use std::path::{Path, PathBuf};
 
@@ -27,13 +27,13 @@ fn events(log: Vec<Message>) -> Value {
     log.into_iter().map(|message| json!([message.id, message.event, message.data])).collect()
 }
 
-/// What goes on with the clock.
+/// Removes the field that depends on the clock.
 fn timeless(mut run: Value) -> Value {
     run.as_object_mut().expect("a run").remove("duration");
     run
 }
 
-/// Whether everything that was answered then is answered now; new members may have come.
+/// Checks that the present response has everything that the recorded one had.
 fn assert_holds(now: &Value, then: &Value, place: &str) {
     match (now, then) {
         (Value::Object(now), Value::Object(then)) => {
@@ -53,7 +53,7 @@ fn assert_holds(now: &Value, then: &Value, place: &str) {
 }
 
 #[tokio::test]
-async fn every_recorded_database_goes_on() {
+async fn recorded_databases_resume() {
     let mut releases = 0;
     for release in std::fs::read_dir(folder()).expect("the recordings") {
         let release = release.expect("a folder").path();
@@ -72,7 +72,7 @@ async fn every_recorded_database_goes_on() {
     assert!(releases > 0, "no recordings in {}", folder().display());
 }
 
-/// A run that had ended is as it was; the others come to their end.
+/// Checks that an ended run is unchanged, and that another run completes.
 async fn goes_on(app: &App, then: &Value, log: &Value, release: &str) {
     let id = id_of(then);
     let place = format!("{release}: {id}");
@@ -95,7 +95,7 @@ fn file(database: &Database) -> PathBuf {
     database.url.strip_prefix("sqlite://").expect("a file").into()
 }
 
-/// Writes the recording of this version anew: once a release, by hand.
+/// Records this version, once for each release.
 #[tokio::test]
 #[ignore = "writes tests/fixtures/recorded"]
 async fn record() {
@@ -124,7 +124,7 @@ async fn record() {
     std::fs::write(release.join("store.sql"), dump(&app.database.url).await).expect("store.sql");
 }
 
-/// Runs of every shape that come to an end.
+/// Ended runs of every shape.
 async fn ended_runs(app: &App) -> Vec<String> {
     let mut runs = Vec::new();
     let retrying = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0.01}});
@@ -174,7 +174,7 @@ async fn ended_runs(app: &App) -> Vec<String> {
     runs
 }
 
-/// A SQLite database as the statements that make it.
+/// Dumps a SQLite database as SQL.
 async fn dump(url: &str) -> String {
     let mut db = SqliteConnection::connect(url).await.expect("the SQLite file");
     let mut texts = async |sql: String| -> Vec<String> {

@@ -1,4 +1,4 @@
-//! How much goes on at the same time: what is beyond waits, visibly, and workflows take turns.
+//! Concurrency limits: nodes and runs above them wait, and workflows share the slots fairly.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ async fn cancel(app: &App, run: &str) -> Value {
 }
 
 #[tokio::test]
-async fn nodes_beyond_the_limit_are_pending() {
+async fn nodes_above_the_limit_wait() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_NODES", "2")]).await;
     let nodes: Vec<String> = (0..4).map(|n| format!("p{n}")).collect();
     let all = nodes.iter().map(|id| never_ending(id)).chain([input()]).collect();
@@ -30,13 +30,13 @@ async fn nodes_beyond_the_limit_are_pending() {
     assert!(waiting.iter().all(|id| task(&now, id)["start_time"].is_null()), "{now:#}");
     assert_eq!(now["status"], "RUNNING");
     cancel(&app, &run).await;
-    // Canceled, the run gives its places back.
+    // A canceled run releases its slots.
     let quick = after_input("after", python("p", "return {'out': 1}"));
     assert_eq!(app.create_and_run(&quick, &run_body("hi")).await["status"], "COMPLETED");
 }
 
 #[tokio::test]
-async fn runs_beyond_the_limit_are_pending_and_can_be_canceled() {
+async fn runs_above_the_limit_wait_and_can_be_canceled() {
     let mut app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_RUNS", "1")]).await;
     let busy = app.create(&after_input("busy", never_ending("p"))).await;
     let quick = app.create(&plain("quick")).await;
@@ -44,7 +44,7 @@ async fn runs_beyond_the_limit_are_pending_and_can_be_canceled() {
     app.run_until(&first, "RUNNING").await;
     let second = app.start_run(&quick, &run_body("hi")).await;
     let third = app.start_run(&quick, &run_body("hi")).await;
-    // What waits survives a crash too, and waits again.
+    // Waiting runs wait again after a crash.
     app.crash_and_restart().await;
     app.run_until(&first, "RUNNING").await;
     assert_eq!(app.read_run(&second).await["status"], "PENDING");
@@ -56,7 +56,7 @@ async fn runs_beyond_the_limit_are_pending_and_can_be_canceled() {
 }
 
 #[tokio::test]
-async fn a_run_that_waits_for_a_person_takes_no_place() {
+async fn paused_run_holds_no_slot() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_RUNS", "1")]).await;
     let gated = app.create(&gated("gated")).await;
     let mut paused = Vec::new();
@@ -70,7 +70,7 @@ async fn a_run_that_waits_for_a_person_takes_no_place() {
 }
 
 #[tokio::test]
-async fn one_workflow_leaves_room_for_others() {
+async fn workflow_limit_leaves_slots_for_others() {
     let app = App::start_with(
         Backend::Sqlite,
         &[("SLUICE_MAX_RUNS_PER_WORKFLOW", "1"), ("SLUICE_MAX_NODES", "8"), ("SLUICE_PYTHON_WORKERS", "2")],
@@ -86,7 +86,7 @@ async fn one_workflow_leaves_room_for_others() {
 }
 
 #[tokio::test]
-async fn workflows_take_turns() {
+async fn slots_are_shared_fairly_between_workflows() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_NODES", "1")]).await;
     let many = app.create(&after_input("many", slow("p"))).await;
     let few = app.create(&after_input("few", slow("p"))).await;

@@ -1,8 +1,8 @@
-//! A storm: clients start runs of every shape and decide on gates, while the server is killed again and
-//! again. The short form is part of the suite; `make test-crash` is the long one.
+//! Repeated kills under load: clients start runs of every shape and decide pauses while the server is killed
+//! repeatedly. The suite has the short form, `make test-crash` the long one.
 //!
-//! `SLUICE_CRASH_KILLS` says how often, `SLUICE_CRASH_SEED` which storm: it is printed, so that one can be
-//! had again, as far as a machine does the same twice.
+//! `SLUICE_CRASH_KILLS` is the number of kills. `SLUICE_CRASH_SEED` repeats a run as far as scheduling allows;
+//! the seed is printed.
 
 #![expect(clippy::print_stdout, reason = "the seed and the figures of a storm are what its reader wants")]
 
@@ -22,13 +22,13 @@ use crate::support::json::id_of;
 use crate::support::polling::eventually;
 use crate::support::run_log;
 
-/// How often the server is killed in the short form.
+/// Number of kills in the short form.
 const KILLS: u64 = 6;
 const CLIENTS: usize = 6;
-/// How many runs are accepted between two kills, so that the last ones end in a time that can be waited for.
+/// Runs accepted between two kills. Limited so that the last runs end in time.
 const RUNS_A_KILL: usize = 4;
 
-/// Numbers that follow from a seed: SplitMix64 (Steele, Lea and Flood, 2014).
+/// Random numbers from a seed: SplitMix64 (Steele, Lea and Flood, 2014).
 struct Dice(Cell<u64>);
 
 impl Dice {
@@ -45,18 +45,18 @@ fn number(name: &str) -> Option<u64> {
     std::env::var_os(name)?.into_string().ok()?.parse().ok()
 }
 
-/// What clients were promised.
+/// Everything that the server has confirmed to clients.
 #[derive(Default)]
 struct Promises {
-    /// The label of every run that was accepted, by its id.
+    /// Label of each accepted run, by run id.
     runs: RefCell<BTreeMap<String, String>>,
-    /// Who settled the pause of a run, as far as the call was answered well.
-    settled: RefCell<HashMap<String, String>>,
-    /// How many runs may be accepted.
+    /// User whose decision was confirmed, by run id.
+    decided: RefCell<HashMap<String, String>>,
+    /// Number of runs that may be accepted.
     room: Cell<usize>,
 }
 
-/// A Python node that leaves a trace whenever it runs.
+/// A Python node that appends a line to the ledger whenever it runs.
 fn traced(id: &str, ledger: &Path) -> Value {
     let mut node = slow(id);
     node["config"]["test_ledger"] = json!(ledger);
@@ -93,7 +93,7 @@ fn shapes(ledger: &Path) -> Vec<Value> {
     ]
 }
 
-/// One client: starts a run, or decides on a gate, until the storm is over.
+/// A client that starts runs and decides pauses until the kills are over.
 async fn client(
     base: &RefCell<String>,
     http: &Client,
@@ -127,8 +127,8 @@ async fn client(
             let action = ["APPROVE", "OVERRIDE", "DECLINE"][dice.roll(3) as usize];
             let decision = json!({"inputs": {"k": "v"}, "user_id": user, "action": action});
             if call(format!("/wf/process_pause_action/{run}/"), decision).await.is_some() {
-                let before = promises.settled.borrow_mut().insert(run.clone(), user);
-                assert_eq!(before, None, "{run}: its only pause was settled twice");
+                let before = promises.decided.borrow_mut().insert(run.clone(), user);
+                assert_eq!(before, None, "{run}: its only pause was decided twice");
             }
         } else if promises.runs.borrow().len() < promises.room.get() {
             let label = format!("run {me} {count}");
@@ -166,21 +166,21 @@ async fn storm(backend: Backend) {
         over.set(true);
     };
     tokio::join!(join_all(clients), killer);
-    let (runs, settled) = (promises.runs.into_inner(), promises.settled.into_inner());
-    check(&app, &runs, &settled, &ledger, kills).await;
+    let (runs, decided) = (promises.runs.into_inner(), promises.decided.into_inner());
+    check(&app, &runs, &decided, &ledger, kills).await;
 }
 
-/// Every promise was kept.
+/// Checks everything that was confirmed.
 async fn check(
     app: &App,
     runs: &BTreeMap<String, String>,
-    settled: &HashMap<String, String>,
+    decided: &HashMap<String, String>,
     ledger: &Path,
     kills: u64,
 ) {
-    println!("{} runs were accepted, {} decisions taken", runs.len(), settled.len());
+    println!("{} runs were accepted, {} decisions taken", runs.len(), decided.len());
     assert!(!runs.is_empty(), "no run was accepted: this shows nothing");
-    // What ran, by run, and whether it left a trace.
+    // Labels of the runs whose Python node completed.
     let mut traced = Vec::new();
     for (run, label) in runs {
         let run_now = eventually(&format!("{label} to come to rest"), async || {
@@ -192,7 +192,7 @@ async fn check(
         let log =
             if is_paused { run_log::of_paused(app, run).await } else { run_log::of_ended(app, run).await };
         run_log::check(run, &log);
-        if let Some(user) = settled.get(run) {
+        if let Some(user) = decided.get(run) {
             let history = app.get(&format!("/wf/pause_history/{run}/")).await.ok();
             assert_eq!(history[0]["resume_user_id"], *user, "{label}: {history:#}");
             assert!(!is_paused, "{label} waits although it was settled");
@@ -217,7 +217,7 @@ async fn check(
         excess += times - 1;
     }
     if kills >= 100 {
-        assert!(!settled.is_empty() && !executed.is_empty(), "no decision or no trace: this shows nothing");
+        assert!(!decided.is_empty() && !executed.is_empty(), "no decision or no trace: this shows nothing");
     }
     println!("{excess} nodes ran more often than once");
 }

@@ -1,5 +1,5 @@
-//! At every commit of every shape of run: the commit fails, its response is lost, or the server dies right
-//! before or right after it. The run ends as it does undisturbed.
+//! Failpoints at every commit of runs of every shape: the commit fails, its response is lost, or the server
+//! crashes before or after it. The run ends as it does without a failure.
 //!
 //! Needs a server with the feature `failpoints`, as `make test` builds it.
 
@@ -12,7 +12,7 @@ use crate::support::json::id_of;
 use crate::support::polling::eventually;
 use crate::support::run_log;
 
-/// What happens at a commit.
+/// Failures at a commit.
 const DISTURBANCES: [&str; 4] = [
     "append_before=@return(fail)",
     "append_before=@return(abort)",
@@ -20,14 +20,14 @@ const DISTURBANCES: [&str; 4] = [
     "append_after=@return(abort)",
 ];
 
-/// How a run ended.
+/// Status and outputs of an ended run.
 type End = (Value, Value);
 
 fn end_of(run: &Value) -> End {
     (run["status"].clone(), run["outputs"].clone())
 }
 
-/// Brings a run to its end, whatever happens to the server: gates are approved.
+/// Drives a run to its end: restarts the server when it has crashed, and approves pauses.
 async fn finish(app: &mut App, workflow: &str, inputs: &Value) -> Value {
     let mut run = None;
     loop {
@@ -36,7 +36,7 @@ async fn finish(app: &mut App, workflow: &str, inputs: &Value) -> Value {
             app.revive().await;
         }
         if run.is_none() {
-            run = begun(app, workflow, inputs).await;
+            run = find_or_start(app, workflow, inputs).await;
         }
         let Some(id) = &run else { continue };
         let Some(now) = step(app, id).await else { continue };
@@ -46,8 +46,8 @@ async fn finish(app: &mut App, workflow: &str, inputs: &Value) -> Value {
     }
 }
 
-/// The id of the run: started now, or by an earlier call that got no response.
-async fn begun(app: &App, workflow: &str, inputs: &Value) -> Option<String> {
+/// Starts the run, unless an earlier request without a response did.
+async fn find_or_start(app: &App, workflow: &str, inputs: &Value) -> Option<String> {
     let runs = app.get(&format!("/wf/{workflow}/runs/")).try_send().await?;
     if let Some(run) = runs.json().as_array().and_then(|runs| runs.first()) {
         return Some(id_of(run));
@@ -57,22 +57,22 @@ async fn begun(app: &App, workflow: &str, inputs: &Value) -> Option<String> {
     (started.status == 200).then(|| id_of(&started.json()))
 }
 
-/// Looks at the run, and opens its gate.
+/// Reads the run, and approves its pause.
 async fn step(app: &App, run: &str) -> Option<Value> {
     let now = app.get(&format!("/run/{run}/")).try_send().await?.json();
     if now["status"] == "PAUSED" {
         let decision = json!({"inputs": {"by": "ada"}, "user_id": "ada", "action": "APPROVE"});
         let path = format!("/wf/process_pause_action/{run}/");
-        let settled = app.post(&path).json(&decision).try_send().await?;
-        // 400: an earlier call got no response, and yet took effect.
-        assert!([200, 400, 503].contains(&settled.status), "{settled:?}");
+        let decided = app.post(&path).json(&decision).try_send().await?;
+        // 400: an earlier request without a response took effect.
+        assert!([200, 400, 503].contains(&decided.status), "{decided:?}");
     } else {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     Some(now)
 }
 
-/// Tries every disturbance at every commit of the run.
+/// Tries every failure at every commit of the run.
 async fn disturb(backend: Backend, definition: Value, inputs: Value) {
     let mut app = App::start(backend).await;
     let body = |name: &str| json!({"name": name, "definition": definition});
@@ -90,7 +90,7 @@ async fn disturb(backend: Backend, definition: Value, inputs: Value) {
             app.boot().await;
             let run = finish(&mut app, &workflow, &inputs).await;
             if disturbance.contains("abort") && app.env("FAILPOINTS").is_some() {
-                // What the last commit says can be read before the process dies of it.
+                // The last commit is readable before the process ends.
                 eventually("the server to end", async || app.has_ended().then_some(())).await;
                 app.set_env("FAILPOINTS", None);
                 app.revive().await;
@@ -121,7 +121,7 @@ fn example(name: &str) -> Value {
     serde_json::from_str::<Value>(&text).expect("JSON")["definition"].clone()
 }
 
-/// Inputs that every example takes.
+/// Inputs that every example accepts.
 fn any_inputs() -> Value {
     json!({"initial_inputs": {"input_node": {"customer": "Ada", "amount": 120, "x": "hi", "n": 3, "number": 3}}})
 }
@@ -155,16 +155,16 @@ fn looped() -> Value {
 }
 
 disturbed! {
-    the_approval_example(Sqlite): example("approval");
-    the_router_example(Sqlite): example("router");
-    the_loop_example(Sqlite): example("loop");
-    a_chain(Sqlite): plain("")["definition"].clone();
-    a_fan_of_python_nodes(Sqlite): fan();
-    a_loop_with_a_gate(Sqlite): looped();
-    the_approval_example_on_postgres(Postgres): example("approval");
-    the_router_example_on_postgres(Postgres): example("router");
-    the_loop_example_on_postgres(Postgres): example("loop");
-    a_gate(Postgres): gated("")["definition"].clone();
-    a_failing_node(Postgres): after_input("", failing("p"))["definition"].clone();
-    a_fan_on_postgres(Postgres): fan();
+    approval_example(Sqlite): example("approval");
+    router_example(Sqlite): example("router");
+    loop_example(Sqlite): example("loop");
+    chain_of_constants(Sqlite): plain("")["definition"].clone();
+    fan_of_python_nodes(Sqlite): fan();
+    loop_with_a_gate(Sqlite): looped();
+    approval_example_on_postgres(Postgres): example("approval");
+    router_example_on_postgres(Postgres): example("router");
+    loop_example_on_postgres(Postgres): example("loop");
+    gate_on_postgres(Postgres): gated("")["definition"].clone();
+    failing_node_on_postgres(Postgres): after_input("", failing("p"))["definition"].clone();
+    fan_on_postgres(Postgres): fan();
 }

@@ -1,4 +1,4 @@
-//! The database goes away, is full, or is damaged.
+//! Databases that are unavailable, full or corrupt.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ use crate::support::postgres_cluster::{Cluster, Proxy};
 use crate::support::process;
 use crate::support::sse::Stream;
 
-/// A chain of three nodes that each take some tenths of a second.
+/// A chain of three nodes that take some tenths of a second each.
 fn slow_chain(name: &str) -> Value {
     let nodes = ["a", "b", "c"].map(slow).into_iter().chain([input()]).collect();
     workflow(name, nodes, chain(&["input_node", "a", "b", "c"]))
 }
 
-/// Starts runs, and returns them when the first has begun.
+/// Starts runs and waits until the first is running.
 async fn start_some(app: &App) -> Vec<String> {
     let workflow = app.create(&slow_chain("slow")).await;
     let mut runs = Vec::new();
@@ -33,18 +33,18 @@ async fn start_some(app: &App) -> Vec<String> {
     runs
 }
 
-/// While the database is away: clean refusals, a red light, and no spinning.
+/// Checks a server without a usable database: 503, `/readyz` fails, and little processor time.
 async fn is_patient(app: &App) {
     eventually("/readyz to turn red", async || (app.get("/readyz").await.status == 503).then_some(())).await;
     assert_eq!(app.get("/healthz").await.status, 200);
-    // A full disk has some room still, here and there.
-    let refused = eventually("a write to be refused", async || {
+    // A full disk has a little space left in places.
+    let rejected = eventually("a write to be rejected", async || {
         let response = app.post("/wf/").json(&plain("during")).await;
         (response.status != 200).then_some(response)
     })
     .await;
-    assert!(refused.headers.contains_key("retry-after"), "{refused:?}");
-    refused.problem(503);
+    assert!(rejected.headers.contains_key("retry-after"), "{rejected:?}");
+    rejected.problem(503);
     let (before, lines) = (app.cpu_time(), app.log().lines().count());
     tokio::time::sleep(Duration::from_secs(3)).await;
     let (spent, said) = (app.cpu_time() - before, app.log().lines().count() - lines);
@@ -52,7 +52,7 @@ async fn is_patient(app: &App) {
     assert!(said < 20, "{said} lines within 3 s:\n{}", app.log());
 }
 
-/// Once the database is back: a green light, and every run ends with a whole log.
+/// Checks a server whose database is usable again: `/readyz` succeeds, and every run ends with a complete log.
 async fn goes_on(app: &App, runs: &[String]) {
     eventually("/readyz to turn green", async || (app.get("/readyz").await.status == 200).then_some(()))
         .await;
@@ -65,7 +65,7 @@ async fn goes_on(app: &App, runs: &[String]) {
 }
 
 #[tokio::test]
-async fn postgres_stops_and_starts() {
+async fn runs_resume_after_postgres_restarts() {
     let cluster = Cluster::start();
     let app = App::start_on(Database::at(Backend::Postgres, cluster.url(cluster.port)), &[]).await;
     let runs = start_some(&app).await;
@@ -76,9 +76,9 @@ async fn postgres_stops_and_starts() {
     goes_on(&app, &runs).await;
 }
 
-// The proxy works beside the test, which waits for the server.
+// The proxy needs a thread of its own, since the test blocks while it waits for the server.
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_to_postgres_is_cut() {
+async fn runs_resume_after_the_connection_to_postgres_is_cut() {
     let cluster = Cluster::start();
     let proxy = Proxy::to(cluster.port).await;
     let app = App::start_on(Database::at(Backend::Postgres, cluster.url(proxy.port)), &[]).await;
@@ -93,7 +93,7 @@ async fn the_way_to_postgres_is_cut() {
     goes_on(&app, &runs).await;
 }
 
-/// A small disk of its own, gone when this is dropped.
+/// A small disk, unmounted on drop.
 struct SmallDisk(tempfile::TempDir);
 
 impl SmallDisk {
@@ -120,27 +120,27 @@ impl Drop for SmallDisk {
 }
 
 #[tokio::test]
-async fn a_full_disk_heals() {
+async fn runs_resume_after_a_full_disk() {
     let disk = SmallDisk::mount();
     let url = format!("sqlite://{}", disk.path("sluice.db").display());
     let mut app = App::start_on(Database::at(Backend::Sqlite, url), &[]).await;
     let runs = start_some(&app).await;
-    // Nothing is left, not even of what the database could still use.
+    // Fills the disk, including the free pages of the database.
     let fill = format!("of={}", disk.path("fill").display());
     let mut filling = Command::new("dd");
     filling.args(["if=/dev/zero", "bs=4k", &fill]).stderr(std::process::Stdio::null());
     filling.status().expect("dd fills the disk");
-    // The log of the database has some room of its own still: what is taken in between has to stay.
+    // The write-ahead log has space left. Workflows that are created until it is full must be kept.
     let mut accepted = Vec::new();
-    let mut refused = 0;
-    while refused < 50 {
+    let mut rejected = 0;
+    while rejected < 50 {
         let response = app.post("/wf/").json(&plain(&format!("on a full disk {}", accepted.len()))).await;
         if response.status == 200 {
             accepted.push(id_of(&response.json()));
         } else {
             let problem = response.problem(503);
             assert!(problem["detail"].as_str().expect("a detail").contains("full"), "{problem}");
-            refused += 1;
+            rejected += 1;
         }
         assert!(accepted.len() < 2_000, "more was accepted than there is room for");
     }
@@ -155,12 +155,12 @@ async fn a_full_disk_heals() {
 }
 
 #[tokio::test]
-async fn a_full_file_heals() {
+async fn runs_resume_after_a_full_database() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "2000000")]).await;
-    // Smaller than what `/readyz` tries to write: where this has no room, that has none either.
+    // Smaller than the probe of `/readyz`: when this does not fit, neither does the probe.
     let big = |n: usize| after_input(&format!("big {n}"), fixed("f", json!({"text": "x".repeat(4_000)})));
     let mut created = Vec::new();
-    let refused = loop {
+    let rejected = loop {
         let response = app.post("/wf/").json(&big(created.len())).await;
         if response.status != 200 {
             break response;
@@ -168,7 +168,7 @@ async fn a_full_file_heals() {
         created.push(id_of(&response.json()));
         assert!(created.len() < 1_000, "the file has no limit");
     };
-    refused.problem(503);
+    rejected.problem(503);
     app.get("/readyz").await.problem(503);
     assert_eq!(app.get("/wf/?page_size=10").await.ok().as_array().map(Vec::len), Some(10));
     for id in &created[..20] {
@@ -179,9 +179,9 @@ async fn a_full_file_heals() {
     app.post("/wf/").json(&big(1_001)).await.ok();
 }
 
-/// Also where what is deleted is small, and a run of it waits.
+/// The deleted workflow is small and has a waiting run.
 #[tokio::test]
-async fn what_is_full_can_be_emptied() {
+async fn full_database_accepts_deletes() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "800000")]).await;
     let waiting = app.start_to_pause(&gated("gate")).await;
     let gate = app.read_run(&waiting).await["workflow_id"].as_str().expect("an id").to_owned();
@@ -195,16 +195,16 @@ async fn what_is_full_can_be_emptied() {
         created.push(id_of(&response.json()));
         assert!(created.len() < 2_000, "the file has no limit");
     }
-    // Until not a single page is left.
+    // Fills the file to its last page.
     let mut fills = (0..).map(|n| json!({"description": "x".repeat(n % 4_000)}));
-    let mut refused = 0;
-    while refused < 40 {
-        let path = format!("/wf/{}/", created[refused % created.len()]);
+    let mut rejected = 0;
+    while rejected < 40 {
+        let path = format!("/wf/{}/", created[rejected % created.len()]);
         let fill = fills.next().expect("there is no end of them");
-        refused += usize::from(app.patch(&path).merge_patch(&fill).await.status == 503);
+        rejected += usize::from(app.patch(&path).merge_patch(&fill).await.status == 503);
     }
     app.delete(&format!("/wf/{gate}/")).await.expect(204);
-    // While others go on trying to fill it.
+    // While other clients keep filling it.
     let filling = async {
         let mut made = Vec::new();
         for n in 0..200 {
@@ -228,7 +228,7 @@ async fn what_is_full_can_be_emptied() {
     app.create(&plain("there is room")).await;
 }
 
-/// A database with some runs in it, and no server.
+/// A database with runs, without a server.
 async fn left_behind() -> (App, PathBuf) {
     let mut app = App::start(Backend::Sqlite).await;
     let workflow = app.create(&after_input("w", fixed("f", json!({"text": "x".repeat(100_000)})))).await;
@@ -248,12 +248,12 @@ fn overwrite(path: &Path, range: std::ops::Range<usize>, with: u8) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn a_damaged_file_is_left_alone() {
+async fn rejects_a_corrupt_database_and_leaves_it_unchanged() {
     let (app, path) = left_behind().await;
     let sound = fs::read(&path).expect("the file");
     let middle = sound.len() / 2 / 4_096 * 4_096;
     for (range, with) in [
-        // The header, what follows its first words, the tables of the first page, and pages in the middle.
+        // The header, the rest of the first page, and pages in the middle.
         (0..100, 0),
         (16..100, 0xff),
         (100..4_096, 0x5a),
@@ -272,21 +272,21 @@ async fn a_damaged_file_is_left_alone() {
 }
 
 #[tokio::test]
-async fn damage_under_a_running_server_is_no_server_error() {
+async fn corruption_of_a_running_server_is_reported_as_unavailable() {
     let (mut app, path) = left_behind().await;
     app.boot().await;
     let length = fs::read(&path).expect("the file").len();
     overwrite(&path, 8_192..length, 0xa5);
-    let mut refused = 0;
+    let mut rejected = 0;
     for _ in 0..3 {
         for place in ["/wf/?page_size=100", "/run/?page_size=100", "/wf/paused_workflows/"] {
             let response = app.get(place).await;
             if response.status != 200 {
                 response.problem(503);
-                refused += 1;
+                rejected += 1;
             }
         }
     }
-    assert!(refused > 0, "nobody met the damage");
+    assert!(rejected > 0, "no request met the corruption");
     assert_eq!(app.get("/healthz").await.status, 200);
 }

@@ -1,4 +1,4 @@
-//! What a crash leaves behind, and who may open a database.
+//! Recovery after crashes, shutdown, and the lock on a database.
 
 #![expect(
     clippy::print_stdout,
@@ -19,20 +19,20 @@ use crate::support::polling::eventually;
 use crate::support::process::{self, DEADLINE};
 
 on_both_databases!(
-    a_gate_survives_a_crash,
-    a_chain_goes_on_where_it_was,
-    a_decision_survives_a_crash_right_after_the_answer,
-    a_started_run_survives_a_crash_right_after_the_answer,
-    a_finished_run_is_not_run_again,
-    a_saved_workflow_survives_a_crash,
-    crashes_again_and_again,
-    a_second_server_refuses_to_start,
-    sigterm_under_load_loses_nothing,
-    sigterm_drains,
-    a_newer_schema_is_refused,
+    pause_survives_a_crash,
+    run_resumes_after_its_last_completed_node,
+    decision_survives_a_crash_after_its_response,
+    started_run_survives_a_crash_after_its_response,
+    finished_run_does_not_run_again,
+    saved_workflow_survives_a_crash,
+    run_survives_repeated_crashes,
+    second_server_on_a_database_does_not_start,
+    sigterm_under_load_loses_no_run,
+    sigterm_drains_open_requests,
+    rejects_a_newer_schema,
 );
 
-async fn a_gate_survives_a_crash(mut app: App) {
+async fn pause_survives_a_crash(mut app: App) {
     let run = app.start_to_pause(&gated("g")).await;
     let (before, history) = (app.read_run(&run).await, format!("/wf/pause_history/{run}/"));
     let pauses = app.get(&history).await.ok();
@@ -45,8 +45,8 @@ async fn a_gate_survives_a_crash(mut app: App) {
     assert_eq!(done["outputs"]["output_node"]["out"], "done");
 }
 
-/// Slow nodes in a row: the kill falls while one of them runs, between the commits of its neighbours.
-async fn a_chain_goes_on_where_it_was(mut app: App) {
+/// A chain of slow nodes, so that the kill hits a running node between two commits.
+async fn run_resumes_after_its_last_completed_node(mut app: App) {
     let names = ["p0", "p1", "p2", "p3", "p4", "p5"];
     let mut nodes = vec![input()];
     nodes.extend(names.map(slow));
@@ -72,7 +72,7 @@ async fn a_chain_goes_on_where_it_was(mut app: App) {
     assert!(names.iter().all(|node| completed(&done, node)), "{done:#}");
 }
 
-async fn a_decision_survives_a_crash_right_after_the_answer(mut app: App) {
+async fn decision_survives_a_crash_after_its_response(mut app: App) {
     for (name, action, status) in [("a", "APPROVE", "COMPLETED"), ("d", "DECLINE", "CANCELED")] {
         let run = app.start_to_pause(&gated(name)).await;
         let body = json!({"inputs": {"note": "kept"}, "user_id": "ada", "action": action});
@@ -87,7 +87,7 @@ async fn a_decision_survives_a_crash_right_after_the_answer(mut app: App) {
     }
 }
 
-async fn a_started_run_survives_a_crash_right_after_the_answer(mut app: App) {
+async fn started_run_survives_a_crash_after_its_response(mut app: App) {
     let id = app.create(&after_input("slow", slow("p"))).await;
     let run = app.start_run(&id, &run_body("kept")).await;
     app.crash_and_restart().await;
@@ -96,7 +96,7 @@ async fn a_started_run_survives_a_crash_right_after_the_answer(mut app: App) {
     assert_eq!(task(&done, "p")["status"], "COMPLETED");
 }
 
-async fn a_finished_run_is_not_run_again(mut app: App) {
+async fn finished_run_does_not_run_again(mut app: App) {
     let done = app.create_and_run(&plain("p"), &run_body("hi")).await;
     let failed = app.create_and_run(&after_input("f", failing("p")), &run_body("hi")).await;
     app.crash_and_restart().await;
@@ -109,7 +109,7 @@ async fn a_finished_run_is_not_run_again(mut app: App) {
     }
 }
 
-async fn a_saved_workflow_survives_a_crash(mut app: App) {
+async fn saved_workflow_survives_a_crash(mut app: App) {
     let made = app.post("/wf/").json(&gated("kept")).await.ok();
     app.crash_and_restart().await;
     let path = format!("/wf/{}/", made["id"].as_str().expect("an id"));
@@ -119,8 +119,8 @@ async fn a_saved_workflow_survives_a_crash(mut app: App) {
     app.get(&path).await.problem(404);
 }
 
-/// Many runs, killed at whatever they are doing: in the end every one is where it should be.
-async fn crashes_again_and_again(mut app: App) {
+/// Kills a server with many runs, several times. Every run ends as it should.
+async fn run_survives_repeated_crashes(mut app: App) {
     let mut body = gated("many");
     body["definition"]["nodes"][1] = python("before", "return {'out': 1}");
     body["definition"]["nodes"][4]["config"]["output_map"] = json!({"out": "after.k"});
@@ -143,24 +143,24 @@ async fn crashes_again_and_again(mut app: App) {
     }
 }
 
-async fn a_second_server_refuses_to_start(app: App) {
+async fn second_server_on_a_database_does_not_start(app: App) {
     let second = process::run(&app.arguments(), &[]);
     assert!(second.code.is_some_and(|code| code != 0), "{second:?}");
     let text = second.text().to_lowercase();
-    // Who has it, and what to do about it.
+    // The message names the holder of the lock and the remedy.
     assert!(text.contains("another sluice owns the database") && text.contains("stop it"), "{text}");
     assert!(!text.contains("panicked"), "{text}");
-    assert_eq!(app.get("/readyz").await.status, 200, "the first server goes on");
+    assert_eq!(app.get("/readyz").await.status, 200, "the first server still runs");
     app.create_and_run(&plain("still"), &run_body("works")).await;
 }
 
-async fn sigterm_drains(mut app: App) {
+async fn sigterm_drains_open_requests(mut app: App) {
     let run = app.start_to_pause(&gated("g")).await;
     app.terminate().await;
     app.boot().await;
     app.approve(&run).await;
     app.run_until(&run, "COMPLETED").await;
-    // Also with a run that never ends by itself.
+    // Even with an endless run.
     let busy = app.create(&after_input("busy", slow("p"))).await;
     let busy = app.start_run(&busy, &run_body("hi")).await;
     app.terminate().await;
@@ -168,15 +168,15 @@ async fn sigterm_drains(mut app: App) {
     app.run_until(&busy, "COMPLETED").await;
 }
 
-/// Clients that go on asking while the server stops are answered or cleanly refused, and what they were promised
-/// is kept.
-async fn sigterm_under_load_loses_nothing(mut app: App) {
+/// Clients that send requests during shutdown get a response or a rejected connection, and every confirmed run
+/// is stored.
+async fn sigterm_under_load_loses_no_run(mut app: App) {
     let shapes = [plain("plain"), gated("gated"), after_input("slow", slow("p"))];
     let mut workflows = Vec::new();
     for shape in &shapes {
         workflows.push(app.create(shape).await);
     }
-    let (accepted, refused) = (RefCell::new(Vec::new()), Cell::new(0));
+    let (accepted, rejected) = (RefCell::new(Vec::new()), Cell::new(0));
     let http = Client::builder().no_proxy().timeout(DEADLINE).build().expect("a client");
     let (base, started) = (app.base().to_owned(), Notify::new());
     let client = async |number: usize| {
@@ -190,7 +190,7 @@ async fn sigterm_under_load_loses_nothing(mut app: App) {
             let body: Value = response.json().await.expect("a whole response");
             match status {
                 200 => accepted.borrow_mut().push(id_of(&body)),
-                503 => return refused.set(refused.get() + 1),
+                503 => return rejected.set(rejected.get() + 1),
                 other => panic!("{other}: {body}"),
             }
             if accepted.borrow().len() >= 40 {
@@ -203,7 +203,7 @@ async fn sigterm_under_load_loses_nothing(mut app: App) {
         app.terminate().await;
     };
     tokio::join!(join_all((0..8).map(client)), stop);
-    println!("{} accepted, {} refused", accepted.borrow().len(), refused.get());
+    println!("{} accepted, {} rejected", accepted.borrow().len(), rejected.get());
     app.boot().await;
     for run in accepted.into_inner() {
         eventually(&format!("{run} to come to rest"), async || {
@@ -214,7 +214,7 @@ async fn sigterm_under_load_loses_nothing(mut app: App) {
     }
 }
 
-async fn a_newer_schema_is_refused(mut app: App) {
+async fn rejects_a_newer_schema(mut app: App) {
     app.create(&plain("w")).await;
     app.terminate().await;
     let newer = "m20990101_000000_from_the_future";
@@ -228,9 +228,9 @@ async fn a_newer_schema_is_refused(mut app: App) {
         if command == "migrate" {
             arguments = vec!["migrate".to_owned(), "--database-url".to_owned(), app.database.url.clone()];
         }
-        let refused = process::run(&arguments, &[]);
-        assert!(refused.code.is_some_and(|code| code != 0), "{command}: {refused:?}");
-        let text = refused.text();
+        let rejected = process::run(&arguments, &[]);
+        assert!(rejected.code.is_some_and(|code| code != 0), "{command}: {rejected:?}");
+        let text = rejected.text();
         assert!(text.contains("newer") && text.contains(newer), "{command}: {text}");
         assert!(!text.contains("panicked"), "{command}: {text}");
     }

@@ -1,4 +1,4 @@
-//! `ForLoopNode`: a body that runs again and again, each time on what the last time gave.
+//! `ForLoopNode`: a body that runs repeatedly on its own previous outputs.
 
 use serde_json::{Value, json};
 
@@ -8,25 +8,25 @@ use crate::support::json::task;
 use crate::support::polling::eventually;
 
 on_both_databases!(
-    a_loop_counts,
-    long_loops_delay_nobody_and_can_be_canceled,
-    the_children_of_a_loop_are_its_body,
-    the_history_is_readable_in_the_body,
-    a_loop_without_a_map_takes_all_inputs,
-    a_loop_in_a_loop,
-    a_failure_in_the_body_fails_the_loop,
-    a_gate_in_the_body_waits_each_time,
-    a_loop_survives_a_crash_at_its_gate,
+    loop_passes_values_between_iterations,
+    long_loop_leaves_the_server_responsive_and_can_be_canceled,
+    children_of_a_loop_are_its_body,
+    loop_body_reads_the_history,
+    loop_without_a_map_passes_all_inputs,
+    loops_nest,
+    failure_in_the_body_fails_the_loop,
+    gate_in_the_body_pauses_each_iteration,
+    loop_survives_a_crash_at_its_gate,
 );
 
-/// start → step → end: counts one up, and sums what the steps before gave.
+/// start → step → end: adds one, and sums the outputs of earlier iterations.
 fn body_nodes() -> Vec<Value> {
     let code = "before = input_model.start.loop_history.get('step', [])\n\
                 count = input_model.start.count + 1\n\
                 return {'count': count, 'total': sum([b['count'] for b in before]) + count}";
     vec![
         node("start", "InputNode", json!({"output_schema": {"count": "int"}, "enforce_schema": false})),
-        python_giving("step", code, json!({"count": "int", "total": "int"})),
+        python_with_outputs("step", code, json!({"count": "int", "total": "int"})),
         output_named("end", json!({"count": "step.count", "total": "step.total"})),
     ]
 }
@@ -65,14 +65,14 @@ fn counted(run: &Value) {
     );
 }
 
-async fn a_loop_counts(app: App) {
+async fn loop_passes_values_between_iterations(app: App) {
     let body = with_loop("config", looping(3, definition(body_nodes(), body_links())));
     let run = app.create_and_run(&body, &run_body(0)).await;
     counted(&run);
     assert!(!task(&run, "loop")["subworkflow"].is_null(), "the task shows the body that ran");
 }
 
-async fn the_children_of_a_loop_are_its_body(app: App) {
+async fn children_of_a_loop_are_its_body(app: App) {
     let mut config = looping(3, Value::Null);
     config["config"].as_object_mut().expect("a config").remove("subworkflow");
     let mut body = with_loop("children", config);
@@ -83,7 +83,7 @@ async fn the_children_of_a_loop_are_its_body(app: App) {
     counted(&run);
 }
 
-async fn the_history_is_readable_in_the_body(app: App) {
+async fn loop_body_reads_the_history(app: App) {
     let nodes = vec![
         node("start", "InputNode", json!({"output_schema": {"count": "int"}, "enforce_schema": false})),
         python("seen", "return {'out': len(input_model.start.loop_history.get('seen', []))}"),
@@ -97,7 +97,7 @@ async fn the_history_is_readable_in_the_body(app: App) {
     assert_eq!(history["start"][3], json!({"count": 2}), "the history does not hold itself: {history}");
 }
 
-async fn a_loop_without_a_map_takes_all_inputs(app: App) {
+async fn loop_without_a_map_passes_all_inputs(app: App) {
     let nodes = vec![
         node("start", "InputNode", json!({"output_schema": {}, "enforce_schema": false})),
         output_named("end", json!({"count": "start.input_node.x"})),
@@ -105,10 +105,10 @@ async fn a_loop_without_a_map_takes_all_inputs(app: App) {
     let config = json!({"subworkflow": definition(nodes, chain(&["start", "end"]))});
     let run =
         app.create_and_run(&with_loop("no map", node("loop", "ForLoopNode", config)), &run_body("hi")).await;
-    assert_eq!(run["outputs"]["loop"], json!({"count": "hi"}), "once, unless told otherwise");
+    assert_eq!(run["outputs"]["loop"], json!({"count": "hi"}), "one iteration by default");
 }
 
-async fn a_loop_in_a_loop(app: App) {
+async fn loops_nest(app: App) {
     let inner = looping(3, definition(body_nodes(), body_links()));
     let mut inner = inner;
     inner["id"] = json!("inner");
@@ -127,9 +127,9 @@ async fn a_loop_in_a_loop(app: App) {
     assert_eq!(*inner, json!([{"count": 3, "total": 6}, {"count": 6, "total": 15}]));
 }
 
-async fn a_failure_in_the_body_fails_the_loop(app: App) {
+async fn failure_in_the_body_fails_the_loop(app: App) {
     let mut nodes = body_nodes();
-    nodes[1] = python_giving(
+    nodes[1] = python_with_outputs(
         "step",
         "if input_model.start.count == 1:\n    raise ValueError('not again')\nreturn {'count': 1, 'total': 1}",
         json!({"count": "int", "total": "int"}),
@@ -165,7 +165,7 @@ fn next(n: u32) -> Value {
     json!({"inputs": {"next": n}, "user_id": "ada", "action": "APPROVE"})
 }
 
-async fn a_gate_in_the_body_waits_each_time(app: App) {
+async fn gate_in_the_body_pauses_each_iteration(app: App) {
     let run = app.start_to_pause(&gated_loop("gate")).await;
     let first = pauses(&app, &run, 1).await;
     assert_eq!(first[0]["pause_message"], "please look");
@@ -181,7 +181,7 @@ async fn a_gate_in_the_body_waits_each_time(app: App) {
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
 }
 
-async fn a_loop_survives_a_crash_at_its_gate(mut app: App) {
+async fn loop_survives_a_crash_at_its_gate(mut app: App) {
     let run = app.start_to_pause(&gated_loop("crash")).await;
     app.decide(&run, &next(7)).await.ok();
     pauses(&app, &run, 2).await;
@@ -193,8 +193,8 @@ async fn a_loop_survives_a_crash_at_its_gate(mut app: App) {
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
 }
 
-/// Loops over loops take the server seconds; meanwhile it answers, and a cancel stops them before their end.
-async fn long_loops_delay_nobody_and_can_be_canceled(app: App) {
+/// Nested loops take seconds. Meanwhile the server responds, and a cancel stops them.
+async fn long_loop_leaves_the_server_responsive_and_can_be_canceled(app: App) {
     let innermost = definition(
         vec![
             node("i", "InputNode", json!({})),

@@ -1,4 +1,4 @@
-//! How long nodes may take and how often they are tried: `config.policy`.
+//! Timeouts and retries of nodes: `config.policy`.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Value, json};
@@ -10,13 +10,13 @@ use crate::support::json::{id_of, task};
 use crate::support::polling::eventually;
 
 on_both_databases!(
-    a_failing_node_is_tried_as_often_as_its_policy_says,
-    a_stuck_node_is_stopped_at_its_time,
-    only_the_named_failures_are_tried_again,
-    a_node_whose_worker_died_is_tried_again,
-    a_wait_between_attempts_survives_a_crash,
-    a_canceled_run_tries_nothing_again,
-    a_bad_policy_is_refused_with_its_place,
+    failing_node_is_retried_up_to_its_policy,
+    node_is_stopped_at_its_timeout,
+    only_listed_failures_are_retried,
+    node_is_retried_after_its_worker_died,
+    backoff_survives_a_crash,
+    canceled_run_is_not_retried,
+    rejects_an_invalid_policy_with_its_pointer,
 );
 
 fn with_policy(mut node: Value, policy: Value) -> Value {
@@ -42,7 +42,7 @@ fn attempts(task: &Value) -> Vec<(u64, &str, Option<&str>)> {
         .collect()
 }
 
-async fn a_failing_node_is_tried_as_often_as_its_policy_says(app: App) {
+async fn failing_node_is_retried_up_to_its_policy(app: App) {
     let retry = json!({"max_attempts": 3, "backoff_seconds": 0.05, "backoff_factor": 2});
     let node = with_policy(failing("p"), json!({"retry": retry}));
     let run = app.create_and_run(&after_input("w", node), &run_body("hi")).await;
@@ -60,7 +60,7 @@ async fn a_failing_node_is_tried_as_often_as_its_policy_says(app: App) {
     assert_eq!(task["end_time"], all[2]["end_time"]);
 }
 
-async fn a_stuck_node_is_stopped_at_its_time(app: App) {
+async fn node_is_stopped_at_its_timeout(app: App) {
     let node = with_policy(never_ending("p"), json!({"timeout_seconds": 0.3}));
     let run = app.create_and_run(&after_input("w", node), &run_body("hi")).await;
     assert_eq!(run["status"], "FAILED", "{run:#}");
@@ -71,14 +71,14 @@ async fn a_stuck_node_is_stopped_at_its_time(app: App) {
     assert!(took >= TimeDelta::milliseconds(300), "stopped after {took}");
 }
 
-async fn only_the_named_failures_are_tried_again(app: App) {
+async fn only_listed_failures_are_retried(app: App) {
     let retry = json!({"max_attempts": 5, "backoff_seconds": 0, "on": ["timeout"]});
     let node = with_policy(failing("p"), json!({"retry": retry}));
     let run = app.create_and_run(&after_input("w", node), &run_body("hi")).await;
     assert_eq!(attempts(task(&run, "p")), [(1, "FAILED", Some("error"))]);
 }
 
-async fn a_node_whose_worker_died_is_tried_again(app: App) {
+async fn node_is_retried_after_its_worker_died(app: App) {
     let retry = json!({"max_attempts": 2, "backoff_seconds": 0, "on": ["crash"]});
     let node = with_policy(slow("p"), json!({"retry": retry}));
     let workflow = app.create(&after_input("w", node)).await;
@@ -93,7 +93,7 @@ async fn a_node_whose_worker_died_is_tried_again(app: App) {
     assert_eq!(attempts(task(&run, "p")), [(1, "FAILED", Some("crash")), (2, "COMPLETED", None)]);
 }
 
-async fn a_wait_between_attempts_survives_a_crash(mut app: App) {
+async fn backoff_survives_a_crash(mut app: App) {
     let retry = json!({"max_attempts": 2, "backoff_seconds": 1.5});
     let node = with_policy(failing("p"), json!({"retry": retry}));
     let workflow = app.create(&after_input("w", node)).await;
@@ -110,7 +110,7 @@ async fn a_wait_between_attempts_survives_a_crash(mut app: App) {
     assert!(time(&task["attempts"][1]["start_time"]) >= time(&due), "{task:#}, due at {due}");
 }
 
-async fn a_canceled_run_tries_nothing_again(app: App) {
+async fn canceled_run_is_not_retried(app: App) {
     let retry = json!({"max_attempts": 9, "backoff_seconds": 0.2});
     let node = with_policy(failing("p"), json!({"retry": retry}));
     let workflow = app.create(&after_input("w", node)).await;
@@ -121,7 +121,7 @@ async fn a_canceled_run_tries_nothing_again(app: App) {
     .await;
     let canceled = app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.ok();
     let tried = attempts(task(&canceled, "p")).len();
-    // Another run of the node takes longer than the wait would have.
+    // Another attempt takes longer than the backoff would.
     let slow = app.create_and_run(&after_input("slow", slow("p")), &run_body("hi")).await;
     assert_eq!(slow["status"], "COMPLETED", "{slow:#}");
     let now = app.read_run(&run).await;
@@ -130,7 +130,7 @@ async fn a_canceled_run_tries_nothing_again(app: App) {
     assert!(task(&now, "p")["retry_time"].is_null(), "{now:#}");
 }
 
-async fn a_bad_policy_is_refused_with_its_place(app: App) {
+async fn rejects_an_invalid_policy_with_its_pointer(app: App) {
     let node = with_policy(failing("p"), json!({"timeout_seconds": -1, "retry": {"on": ["never"]}}));
     let pointers = app.post("/wf/").json(&after_input("w", node)).await.pointers();
     let place = "/definition/nodes/1/config/policy";
@@ -138,7 +138,7 @@ async fn a_bad_policy_is_refused_with_its_place(app: App) {
 }
 
 #[tokio::test]
-async fn the_server_caps_what_policies_ask_for() {
+async fn server_settings_cap_policies() {
     let caps = [("SLUICE_MAX_NODE_TIMEOUT_SECONDS", "0.2"), ("SLUICE_MAX_NODE_ATTEMPTS", "2")];
     let app = App::start_with(Backend::Sqlite, &caps).await;
     let retry = json!({"max_attempts": 50, "backoff_seconds": 0});
@@ -151,7 +151,7 @@ async fn the_server_caps_what_policies_ask_for() {
 }
 
 #[tokio::test]
-async fn the_server_has_defaults_for_what_policies_leave_out() {
+async fn server_settings_are_defaults_of_policies() {
     let defaults = [("SLUICE_NODE_TIMEOUT_SECONDS", "0.2"), ("SLUICE_NODE_ATTEMPTS", "2")];
     let app = App::start_with(Backend::Sqlite, &defaults).await;
     let run = app.create_and_run(&after_input("w", never_ending("p")), &run_body("hi")).await;

@@ -1,4 +1,4 @@
-//! `PythonFuncNode`: code of clients, which is neither trusted nor in anyone's way.
+//! `PythonFuncNode`: untrusted code of clients.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -8,20 +8,20 @@ use crate::support::definitions::*;
 use crate::support::json::{id_of, task};
 
 on_both_databases!(
-    inputs_are_read_as_attributes_and_as_dictionaries,
-    outputs_of_every_json_type,
-    common_python_works,
-    errors_say_what_went_wrong,
-    an_output_that_does_not_fit_is_an_error,
-    nothing_outside_can_be_reached,
-    a_busy_loop_delays_nobody,
-    a_memory_bomb_fails_only_its_node,
-    many_nodes_run_side_by_side,
+    inputs_are_readable_as_attributes_and_dictionaries,
+    outputs_have_every_json_type,
+    common_python_runs,
+    errors_name_the_exception_and_the_line,
+    output_of_another_type_fails_the_node,
+    code_cannot_reach_files_network_or_environment,
+    endless_code_leaves_other_runs_alone,
+    memory_limit_fails_only_its_node,
+    many_nodes_run_concurrently,
 );
 
 async fn run_code(app: &App, code: &str, types: Value) -> Value {
     let x = json!({"n": 20, "list": [1, {"deep": "value"}], "none": null});
-    app.create_and_run(&after_input("py", python_giving("p", code, types)), &run_body(x)).await
+    app.create_and_run(&after_input("py", python_with_outputs("p", code, types)), &run_body(x)).await
 }
 
 async fn error_of(app: &App, code: &str) -> String {
@@ -32,7 +32,7 @@ async fn error_of(app: &App, code: &str) -> String {
     error
 }
 
-async fn inputs_are_read_as_attributes_and_as_dictionaries(app: App) {
+async fn inputs_are_readable_as_attributes_and_dictionaries(app: App) {
     for expression in [
         "input_model.input_node.x['n'] + 1",
         "input_model.input_node.x.get('n') + 1",
@@ -45,7 +45,7 @@ async fn inputs_are_read_as_attributes_and_as_dictionaries(app: App) {
     }
 }
 
-async fn outputs_of_every_json_type(app: App) {
+async fn outputs_have_every_json_type(app: App) {
     let code = "return {'i': -3, 'f': 1.5, 's': 'ü\u{1F389}\\n', 'b': True, 'l': [1, None, ['x']], 'd': {'k': {'l': []}}}";
     let types = json!({"i": "int", "f": "float", "s": "string", "b": "bool", "l": "list", "d": "dict"});
     let run = run_code(&app, code, types).await;
@@ -53,7 +53,7 @@ async fn outputs_of_every_json_type(app: App) {
     assert_eq!(run["outputs"]["p"], wanted, "{run:#}");
 }
 
-async fn common_python_works(app: App) {
+async fn common_python_runs(app: App) {
     let code = "import json, re, math\n\
                 def words(text):\n    return [w.lower() for w in re.findall('[A-Za-z]+', text)]\n\n\
                 counts = {}\n\
@@ -66,7 +66,7 @@ async fn common_python_works(app: App) {
     assert_eq!(run["outputs"]["p"], json!({"out": "be:2", "n": 5}), "{run:#}");
 }
 
-async fn errors_say_what_went_wrong(app: App) {
+async fn errors_name_the_exception_and_the_line(app: App) {
     for (code, wanted) in [
         ("raise ValueError('bad \u{1F389} news')", "bad \u{1F389} news"),
         ("return {'out': 1 // 0}", "ZeroDivisionError"),
@@ -81,14 +81,14 @@ async fn errors_say_what_went_wrong(app: App) {
     }
 }
 
-async fn an_output_that_does_not_fit_is_an_error(app: App) {
+async fn output_of_another_type_fails_the_node(app: App) {
     for code in ["return {'out': 'text'}", "return {}", "return 3", "pass", "return {'out': {1, 2}}"] {
         let error = error_of(&app, code).await;
         assert!(error.len() > 10, "{code}: {error}");
     }
 }
 
-async fn nothing_outside_can_be_reached(app: App) {
+async fn code_cannot_reach_files_network_or_environment(app: App) {
     for code in [
         "return {'out': len(open('/etc/passwd').read())}",
         "open('/tmp/sluice-was-here', 'w').write('x')\nreturn {'out': 1}",
@@ -103,8 +103,8 @@ async fn nothing_outside_can_be_reached(app: App) {
     assert!(!std::path::Path::new("/tmp/sluice-was-here").exists());
 }
 
-/// Shown by the order of what happened: everybody else is done before the busy loop meets its limit.
-async fn a_busy_loop_delays_nobody(app: App) {
+/// The other runs end before the endless code reaches its limit.
+async fn endless_code_leaves_other_runs_alone(app: App) {
     let busy = app.create(&after_input("busy", never_ending("p"))).await;
     let busy = app.start_run(&busy, &run_body("hi")).await;
     app.run_until(&busy, "RUNNING").await;
@@ -122,7 +122,7 @@ async fn a_busy_loop_delays_nobody(app: App) {
     }
 }
 
-async fn a_memory_bomb_fails_only_its_node(app: App) {
+async fn memory_limit_fails_only_its_node(app: App) {
     for bomb in ["x = 'x' * 10**10", "x = [1]\nwhile True:\n    x = x + x", "x = 10 ** (10 ** 8)"] {
         let body = workflow(
             "bomb",
@@ -144,7 +144,7 @@ async fn a_memory_bomb_fails_only_its_node(app: App) {
     assert_eq!(after["outputs"]["p"], json!({"out": 3}));
 }
 
-async fn many_nodes_run_side_by_side(app: App) {
+async fn many_nodes_run_concurrently(app: App) {
     let names: Vec<String> = (0..20).map(|n| format!("p{n}")).collect();
     let mut nodes = vec![input()];
     nodes.extend(names.iter().enumerate().map(|(n, id)| python(id, &format!("return {{'out': {n} * 2}}"))));

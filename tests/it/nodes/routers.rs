@@ -1,4 +1,4 @@
-//! Routers, merges and coalesces: how values find their way through a graph.
+//! Router, merge and coalesce nodes.
 
 use serde_json::{Map, Value, json};
 
@@ -7,24 +7,24 @@ use crate::support::definitions::*;
 use crate::support::json::task;
 
 on_both_databases!(
-    every_operator,
-    conditions_are_read_left_to_right,
-    a_route_hands_the_input_on_and_null_stops,
-    several_routes_hold_at_once,
-    one_node_below_two_routes,
-    coalesce_prefers_then_takes_the_order_of_links,
-    coalesce_without_any_value_is_canceled,
-    merge_takes_what_arrives,
-    null_is_passed_on_through_several_nodes,
-    titles_name_the_variables,
+    every_operator_compares,
+    conditions_are_evaluated_left_to_right,
+    route_passes_the_input_and_null_stops,
+    several_routes_can_match,
+    node_below_two_routes_runs_once,
+    coalesce_takes_preferences_then_link_order,
+    coalesce_without_a_value_is_canceled,
+    merge_takes_the_available_inputs,
+    null_passes_through_several_nodes,
+    variables_are_named_by_titles,
 );
 
-/// value, operator, value of the condition, whether it holds
+/// (value, operator, value of the condition, result)
 fn cases() -> Vec<(Value, &'static str, Value, bool)> {
     let long = json!([1, "a", null, true, {"b": 1.5}]);
     let mut cases = Vec::new();
     let mut add = |value: Value, operator, wanted: Value, holds| cases.push((value, operator, wanted, holds));
-    // As text, in the forms that Python gives it.
+    // As text, in the form of Python's `str`.
     add(json!("hello"), "contains", json!("ell"), true);
     add(json!("hello"), "contains", json!("Ell"), false);
     add(json!("hello"), "contains", json!(""), true);
@@ -47,7 +47,7 @@ fn cases() -> Vec<(Value, &'static str, Value, bool)> {
     add(json!(42), "starts_with", json!(4), true);
     add(json!("Zürich"), "not_starts_with", json!("ü"), true);
     add(json!("Zürich"), "not_starts_with", json!("Z"), false);
-    // As numbers, also when they are written as text.
+    // As numbers, even when written as text.
     add(json!(10), "greater_than", json!("9"), true);
     add(json!("10"), "greater_than", json!("9"), true);
     add(json!("10"), "greater_than", json!(10), false);
@@ -63,7 +63,7 @@ fn cases() -> Vec<(Value, &'static str, Value, bool)> {
         add(json!(1), operator, json!("many"), false);
         add(json!([1]), operator, json!(1), false);
     }
-    // Empty is what Python takes for false.
+    // Empty values are those that are false in Python.
     for empty in [json!(null), json!(""), json!([]), json!({}), json!(0), json!(0.0), json!(false)] {
         add(empty.clone(), "is_empty", json!(""), true);
         add(empty, "is_not_empty", json!(""), false);
@@ -72,14 +72,14 @@ fn cases() -> Vec<(Value, &'static str, Value, bool)> {
         add(full.clone(), "is_empty", json!(""), false);
         add(full, "is_not_empty", json!(""), true);
     }
-    // What is not there is empty, and nothing else.
+    // A missing value is empty.
     for operator in ["contains", "equals", "starts_with", "not_starts_with", "number_equals", "less_than"] {
         add(json!(null), operator, json!(""), false);
     }
     cases
 }
 
-async fn every_operator(app: App) {
+async fn every_operator_compares(app: App) {
     let cases = cases();
     let mut x = Map::new();
     let mut routes = Vec::new();
@@ -106,7 +106,7 @@ async fn every_operator(app: App) {
     assert!(taken["missing is not full"].is_null() && taken["missing has no text"].is_null());
 }
 
-async fn conditions_are_read_left_to_right(app: App) {
+async fn conditions_are_evaluated_left_to_right(app: App) {
     let test = |holds: bool, operator: Option<&str>| {
         let mut one = condition("input_node.x", "equals", json!(if holds { "hi" } else { "no" }));
         if let Some(operator) = operator {
@@ -156,7 +156,7 @@ fn yes_no(name: &str) -> Value {
     )
 }
 
-async fn a_route_hands_the_input_on_and_null_stops(app: App) {
+async fn route_passes_the_input_and_null_stops(app: App) {
     let id = app.create(&yes_no("routes")).await;
     let path = format!("/wf/{id}/run/");
     let outputs = app.post(&path).json(&run_body("bye")).await.ok();
@@ -175,7 +175,7 @@ async fn a_route_hands_the_input_on_and_null_stops(app: App) {
     assert_eq!(task(&run, "s_yes")["inputs"], json!({"r": {"input_node": {"x": "hi"}}}));
 }
 
-async fn several_routes_hold_at_once(app: App) {
+async fn several_routes_can_match(app: App) {
     let routes = router(&[
         ("h", vec![condition("input_node.x", "contains", json!("h"))]),
         ("i", vec![condition("input_node.x", "contains", json!("i"))]),
@@ -197,7 +197,7 @@ async fn several_routes_hold_at_once(app: App) {
     assert_eq!(statuses, [json!("COMPLETED"), json!("COMPLETED"), json!("CANCELED")]);
 }
 
-async fn one_node_below_two_routes(app: App) {
+async fn node_below_two_routes_runs_once(app: App) {
     let routes = router(&[
         ("left", vec![condition("input_node.x", "contains", json!("l"))]),
         ("right", vec![condition("input_node.x", "contains", json!("r"))]),
@@ -214,7 +214,7 @@ async fn one_node_below_two_routes(app: App) {
     }
 }
 
-async fn coalesce_prefers_then_takes_the_order_of_links(app: App) {
+async fn coalesce_takes_preferences_then_link_order(app: App) {
     for (n, (preferences, wanted)) in
         [(&["b", "a"][..], "b"), (&["nobody", "c"][..], "c"), (&[][..], "a")].into_iter().enumerate()
     {
@@ -241,7 +241,7 @@ async fn coalesce_prefers_then_takes_the_order_of_links(app: App) {
     }
 }
 
-async fn coalesce_without_any_value_is_canceled(app: App) {
+async fn coalesce_without_a_value_is_canceled(app: App) {
     let run = app.create_and_run(&yes_no("routes"), &run_body("zzz")).await;
     assert_eq!(run["status"], "COMPLETED");
     for node in ["s_yes", "s_no", "c", "output_node"] {
@@ -249,7 +249,7 @@ async fn coalesce_without_any_value_is_canceled(app: App) {
     }
 }
 
-async fn merge_takes_what_arrives(app: App) {
+async fn merge_takes_the_available_inputs(app: App) {
     let body = workflow(
         "merge",
         vec![input(), titled(fixed("a", json!({"k": 1})), "Left"), fixed("b", json!({"k": 2})), merge("m")],
@@ -264,7 +264,7 @@ async fn merge_takes_what_arrives(app: App) {
     assert_eq!(task(&run, "c")["status"], "CANCELED", "a null arrives at the merge: {run:#}");
 }
 
-async fn null_is_passed_on_through_several_nodes(app: App) {
+async fn null_passes_through_several_nodes(app: App) {
     let never = router(&[("never", vec![condition("input_node.x", "equals", json!("never"))])]);
     let body = workflow(
         "null",
@@ -295,7 +295,7 @@ async fn null_is_passed_on_through_several_nodes(app: App) {
     }
 }
 
-async fn titles_name_the_variables(app: App) {
+async fn variables_are_named_by_titles(app: App) {
     let routes = router(&[("yes", vec![condition("Question.x", "equals", json!("hi"))])]);
     let body = workflow(
         "titles",

@@ -1,4 +1,4 @@
-//! `sluice backup` and `sluice restore`: while a server works, and cut off at every step.
+//! `sluice backup` and `sluice restore`: beside a running server, and killed at every step.
 //!
 //! Needs a binary with the feature `failpoints`, as `make test` builds it.
 
@@ -20,7 +20,7 @@ use crate::support::json::assert_json;
 use crate::support::polling::eventually;
 use crate::support::process::{self, CommandOutput};
 
-/// Where a server is, or shall be: a database and a data folder that a command is told of.
+/// The database and data folder of a server, as arguments of a command.
 struct Place {
     url: String,
     data: PathBuf,
@@ -45,7 +45,7 @@ impl Place {
         process::run(&self.arguments(command, file, more), &[])
     }
 
-    /// What a restore works on, as bytes by name, but for what it unpacks and the lock.
+    /// Contents of the files that a restore changes, without its unpacked files and the lock.
     fn contents(&self) -> BTreeMap<String, Vec<u8>> {
         let folder = self.database().parent().expect("a folder").to_owned();
         let mut found = BTreeMap::new();
@@ -64,8 +64,8 @@ fn done(ended: CommandOutput) -> String {
     ended.stdout
 }
 
-/// A refusal in a sentence.
-fn refused(ended: CommandOutput, code: i32, part: &str) {
+/// Checks that a command failed with this message.
+fn rejected(ended: CommandOutput, code: i32, part: &str) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     assert!(ended.stderr.contains(part) && !ended.stderr.contains("panicked"), "no {part:?}: {ended:?}");
 }
@@ -83,15 +83,15 @@ async fn upload(app: &App, workflow: &str, name: String, bytes: Vec<u8>) -> Opti
     stored["input_node"][0].as_str().map(str::to_owned)
 }
 
-/// What clients were told, as it grows.
+/// Responses that clients got.
 #[derive(Default)]
 struct Answered {
     runs: RefCell<Vec<String>>,
-    /// The bytes of uploaded files, by path.
+    /// Contents of uploaded files, by path.
     files: RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
-/// One client: runs that end, runs that pause, runs that take a while, and files.
+/// A client that starts short, long and pausing runs, and uploads files.
 async fn client(app: &App, me: usize, workflows: &[String], answered: &Answered, over: &Cell<bool>) {
     for n in 0.. {
         if over.get() {
@@ -107,7 +107,7 @@ async fn client(app: &App, me: usize, workflows: &[String], answered: &Answered,
 }
 
 #[tokio::test]
-async fn what_was_answered_before_a_backup_is_restored_and_goes_on() {
+async fn restore_has_everything_confirmed_before_the_backup() {
     let app = App::start(Backend::Sqlite).await;
     let waiting = workflow("slow", vec![input(), slow("s1"), slow("s2")], chain(&["input_node", "s1", "s2"]));
     let mut workflows = Vec::new();
@@ -129,15 +129,15 @@ async fn what_was_answered_before_a_backup_is_restored_and_goes_on() {
         over.set(true);
         (before, done(ended))
     };
-    let (((runs, files), told), _) = tokio::join!(backup, clients);
-    assert!(told.contains("3 workflows, "), "{told}");
+    let (((runs, files), reported), _) = tokio::join!(backup, clients);
+    assert!(reported.contains("workflows: 3, files: "), "{reported}");
     let (before, after) = count.get();
     assert!(after > before, "the server took nothing while it was backed up: {before}, {after}");
     assert_eq!(app.get("/readyz").await.status, 200);
 
     let database = Database::new(Backend::Sqlite).await;
-    let told = done(Place::of(&database).run("restore", &file, &[]));
-    assert!(told.contains("Restored what was there at 2"), "{told}");
+    let reported = done(Place::of(&database).run("restore", &file, &[]));
+    assert!(reported.contains("Restored what was there at 2"), "{reported}");
     let restored = App::start_on(database, &[]).await;
     for (path, bytes) in files {
         assert_eq!(std::fs::read(restored.data_dir().join(&path)).ok(), Some(bytes), "{path}");
@@ -156,15 +156,15 @@ async fn what_was_answered_before_a_backup_is_restored_and_goes_on() {
     }
 }
 
-/// What a server has to lose: a paused run and a file.
+/// A paused run and a file that a restore must bring back.
 struct Treasure {
     run: String,
     path: String,
     size: usize,
 }
 
-/// What a server that has ended left. `rows` more workflows make the database larger, so that there is a middle to be
-/// cut off in.
+/// Creates a database with a paused run and a file. `rows` more workflows make it larger, so that a restore can be
+/// killed in the middle.
 async fn ended(name: &str, rows: usize) -> (Database, Treasure) {
     let app = App::start(Backend::Sqlite).await;
     let run = app.start_to_pause(&gated(name)).await;
@@ -180,7 +180,7 @@ async fn ended(name: &str, rows: usize) -> (Database, Treasure) {
 }
 
 impl Treasure {
-    /// The paused run goes on at `database`, and the file is there.
+    /// Checks that the paused run resumes on `database`, and that the file exists.
     async fn is_at(&self, database: Database) -> Database {
         let app = App::start_on(database, &[]).await;
         let file = std::fs::read(app.data_dir().join(&self.path)).expect("the file");
@@ -201,7 +201,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_backup_that_dies_leaves_nothing_under_its_name() {
+async fn killed_backup_leaves_no_file() {
     let (source, treasure) = ended("w", 40).await;
     let place = Place::of(&source);
     let (folder, file) = folder();
@@ -211,7 +211,7 @@ async fn a_backup_that_dies_leaves_nothing_under_its_name() {
         assert_eq!(ended.code, None, "it was to die: {ended:?}");
         assert!(!file.exists(), "{point}");
     }
-    // A backup that was there stays whole.
+    // An earlier backup is kept.
     done(place.run("backup", &file, &[]));
     assert_eq!(names(folder.path()), ["backup.tar"], "what the dead ones left is gone");
     let before = std::fs::read(&file).expect("the backup");
@@ -219,7 +219,7 @@ async fn a_backup_that_dies_leaves_nothing_under_its_name() {
     assert_eq!(process::run(&place.arguments("backup", &file, &["--force"]), &env).code, None);
     assert!(std::fs::read(&file).expect("the backup") == before);
 
-    // And SIGKILL, at moments from the beginning to the end.
+    // SIGKILL at times from the beginning to the end.
     let arguments = place.arguments("backup", &file, &[]);
     let mut killed = 0;
     for moment in 0.. {
@@ -241,7 +241,7 @@ async fn a_backup_that_dies_leaves_nothing_under_its_name() {
 }
 
 #[tokio::test]
-async fn a_server_that_was_killed_can_be_backed_up() {
+async fn backup_works_after_a_crash() {
     let mut app = App::start(Backend::Sqlite).await;
     let run = app.start_to_pause(&gated("g")).await;
     app.kill9().await;
@@ -249,7 +249,7 @@ async fn a_server_that_was_killed_can_be_backed_up() {
     let wal = std::fs::metadata(place.database().with_extension("db-wal")).expect("a log");
     assert!(wal.len() > 0, "what it did stands in the log alone");
     let (folder, file) = folder();
-    // A folder of a backup that is being made, and one of a backup that was killed, whatever its name was.
+    // The folder of a backup in progress, and one of a killed backup.
     let (live, dead) = (folder.path().join(".sluice-backup-live"), folder.path().join(".sluice-backup-dead"));
     for unfinished in [&live, &dead] {
         std::fs::create_dir(unfinished).expect("a folder");
@@ -265,22 +265,22 @@ async fn a_server_that_was_killed_can_be_backed_up() {
     app.run_until(&run, "PAUSED").await;
 }
 
-/// A place with what a backup holds.
+/// Restores a backup into a new database.
 async fn server_at(file: &Path) -> Database {
     let database = Database::new(Backend::Sqlite).await;
     done(Place::of(&database).run("restore", file, &[]));
     database
 }
 
-/// What a server says that is not to start.
+/// Starts a server that must not start, and returns its message.
 fn refuses_to_start(place: &Place) {
     let data = place.data.display().to_string();
     let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", &place.url, "--data-dir", &data];
-    refused(process::run(&arguments, &[]), 1, "Run sluice restore again");
+    rejected(process::run(&arguments, &[]), 1, "Run sluice restore again");
 }
 
 #[tokio::test]
-async fn a_restore_that_dies_has_changed_nothing_or_is_done_again() {
+async fn restore_that_crashes_can_be_repeated() {
     let (source, treasure) = ended("new", 3).await;
     let (_folder, file) = folder();
     done(Place::of(&source).run("backup", &file, &[]));
@@ -320,7 +320,7 @@ async fn a_restore_that_dies_has_changed_nothing_or_is_done_again() {
 }
 
 #[tokio::test]
-async fn a_restore_that_is_killed_at_any_moment_is_all_or_nothing() {
+async fn killed_restore_is_all_or_nothing() {
     let (source, treasure) = ended("w", 20).await;
     let (_folder, file) = folder();
     done(Place::of(&source).run("backup", &file, &[]));
@@ -330,12 +330,12 @@ async fn a_restore_that_is_killed_at_any_moment_is_all_or_nothing() {
         let ended =
             process::run_for(&place.arguments("restore", &file, &[]), Duration::from_millis(8 * moment));
         if place.contents().is_empty() {
-            // Nothing was changed.
+            // Unchanged.
         } else if place.database().with_extension("db.replacement").exists() {
             refuses_to_start(&place);
         } else {
             let _whole = treasure.is_at(database).await;
-            refused(place.run("restore", &file, &[]), 1, "--force");
+            rejected(place.run("restore", &file, &[]), 1, "--force");
             database = Database::new(Backend::Sqlite).await;
         }
         if ended {
@@ -348,46 +348,46 @@ async fn a_restore_that_is_killed_at_any_moment_is_all_or_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_is_overwritten_unasked() {
+async fn restore_overwrites_only_with_force() {
     let (source, treasure) = ended("w", 0).await;
     let place = Place::of(&source);
     let (folder, file) = folder();
     done(place.run("backup", &file, &[]));
     let before = std::fs::read(&file).expect("the backup");
-    refused(place.run("backup", &file, &[]), 1, "already exists");
+    rejected(place.run("backup", &file, &[]), 1, "is there already");
     assert!(std::fs::read(&file).expect("the backup") == before);
     done(place.run("backup", &file, &["--force"]));
 
-    // Nor asked to, where it is what the server works on.
+    // Even with --force, a backup doesn't replace the files of the server.
     let database = place.database();
     let kept = std::fs::read(&database).expect("the database");
     for end in ["", "-wal", ".lock"] {
         let mut own = database.clone().into_os_string();
         own.push(end);
-        refused(place.run("backup", Path::new(&own), &["--force"]), 1, "belongs to the server");
+        rejected(place.run("backup", Path::new(&own), &["--force"]), 1, "belongs to the server");
     }
     let link = folder.path().join("link.db");
     std::os::unix::fs::symlink(&database, &link).expect("a link");
-    refused(place.run("backup", &link, &["--force"]), 1, "belongs to the server");
+    rejected(place.run("backup", &link, &["--force"]), 1, "belongs to the server");
     std::fs::remove_file(&link).expect("the link");
     assert!(std::fs::read(&database).expect("the database") == kept);
     let elsewhere = Place { url: place.url.clone(), data: folder.path().join("none") };
-    refused(elsewhere.run("backup", &folder.path().join("b.tar"), &[]), 1, "--data-dir");
+    rejected(elsewhere.run("backup", &folder.path().join("b.tar"), &[]), 1, "--data-dir");
 
-    // A place with a database, and one with files alone.
+    // A target with a database, and one with files only.
     let kept = place.contents();
-    refused(place.run("restore", &file, &[]), 1, "a database already exists at");
+    rejected(place.run("restore", &file, &[]), 1, "there is a database already");
     let files_only = Place {
         url: format!("sqlite://{}", folder.path().join("new.db").display()),
         data: place.data.clone(),
     };
-    refused(files_only.run("restore", &file, &[]), 1, "already contains files");
+    rejected(files_only.run("restore", &file, &[]), 1, "there are files in");
     assert!(place.contents() == kept);
 
-    // A place where a server works, even with --force; and afterwards.
+    // A target with a running server, even with --force, and after the server has ended.
     let mut app = App::start_on(server_at(&file).await, &[]).await;
     let busy = Place::of(&app.database);
-    refused(busy.run("restore", &file, &["--force"]), 1, "Another sluice owns the database");
+    rejected(busy.run("restore", &file, &["--force"]), 1, "Another sluice owns the database");
     let extra = app.start_to_pause(&gated("extra")).await;
     let workflow = app.read_run(&extra).await["workflow_id"].as_str().expect("an id").to_owned();
     let path = upload(&app, &workflow, "extra.txt".to_owned(), vec![1]).await.expect("a path");
@@ -400,12 +400,12 @@ async fn nothing_is_overwritten_unasked() {
 
     let missing =
         Place { url: format!("sqlite://{}", folder.path().join("no.db").display()), data: place.data };
-    refused(missing.run("backup", &folder.path().join("x.tar"), &[]), 1, "no database file at");
+    rejected(missing.run("backup", &folder.path().join("x.tar"), &[]), 1, "there is no such database file");
     assert_eq!(names(folder.path()), ["backup.tar", "new.db.lock"]);
 }
 
 #[tokio::test]
-async fn a_damaged_backup_is_refused_whole() {
+async fn rejects_a_damaged_backup() {
     let (source, treasure) = ended("w", 2).await;
     let (folder, file) = folder();
     done(Place::of(&source).run("backup", &file, &[]));
@@ -423,13 +423,13 @@ async fn a_damaged_backup_is_refused_whole() {
         }
         ended
     };
-    // Cut off anywhere before its last entry has ended. Two empty blocks and the padding come after that.
+    // Truncated before the end of its last entry. Two empty blocks and padding follow it.
     let end = whole.iter().rposition(|byte| *byte != 0).expect("the checksums");
     for step in 0..24 {
-        refused(try_it(&whole[..end * step / 24]), 1, "");
+        rejected(try_it(&whole[..end * step / 24]), 1, "");
     }
-    refused(try_it(&whole[..end]), 1, "");
-    // A bit is another one. Not all bits of a tar archive mean something.
+    rejected(try_it(&whole[..end]), 1, "");
+    // One bit flipped. Some bits of a tar archive have no meaning.
     let mut refusals = 0;
     for step in 0..48 {
         let mut bytes = whole.clone();
@@ -443,9 +443,9 @@ async fn a_damaged_backup_is_refused_whole() {
         }
     }
     assert!(refusals > 40, "{refusals} of 48 damages were seen");
-    // Something else, and something more.
-    refused(try_it(b"this is no archive"), 1, "is not a backup of sluice");
-    refused(try_it(&[]), 1, "");
+    // Another file, and a file too many.
+    rejected(try_it(b"this is no archive"), 1, "no backup of sluice");
+    rejected(try_it(&[]), 1, "");
     std::fs::write(folder.path().join("evil"), "evil").expect("a file");
     std::fs::write(&bad, &whole).expect("a file");
     let appended = Command::new("tar")
@@ -454,14 +454,14 @@ async fn a_damaged_backup_is_refused_whole() {
         .output()
         .expect("tar runs");
     assert!(appended.status.success(), "{appended:?}");
-    refused(place.run("restore", &bad, &[]), 1, "is not a backup of sluice");
+    rejected(place.run("restore", &bad, &[]), 1, "no backup of sluice");
     assert!(place.contents().is_empty());
     done(place.run("restore", &file, &[]));
     treasure.is_at(database).await;
 }
 
 #[tokio::test]
-async fn a_backup_can_be_looked_at_with_common_tools() {
+async fn backup_is_readable_with_common_tools() {
     let (source, treasure) = ended("w", 1).await;
     let (folder, file) = folder();
     done(Place::of(&source).run("backup", &file, &[]));
@@ -482,7 +482,7 @@ async fn a_backup_can_be_looked_at_with_common_tools() {
 }
 
 #[tokio::test]
-async fn a_backup_of_a_newer_release_is_refused() {
+async fn rejects_a_backup_of_a_newer_release() {
     let (source, treasure) = ended("w", 0).await;
     let place = Place::of(&source);
     let (folder, file) = folder();
@@ -492,7 +492,7 @@ async fn a_backup_of_a_newer_release_is_refused() {
             Command::new("sh").args(["-ec", shell]).current_dir(folder.path()).output().expect("a shell");
         assert!(ran.status.success(), "{ran:?}");
     };
-    // Packed anew by other tools: once as it was, and once with a step of the schema that is to come.
+    // Repacked by other tools: once unchanged, once with an unknown migration.
     sh("tar -xf backup.tar; cut -c 67- SHA256SUMS > names");
     let pack = "cat names | xargs -d '\n' sha256sum > SHA256SUMS
         tar -cf again.tar manifest.json database.sqlite $(grep ^files/ names) SHA256SUMS";
@@ -504,24 +504,24 @@ async fn a_backup_of_a_newer_release_is_refused() {
     Database::at(Backend::Sqlite, unpacked).execute(step).await;
     sh(pack);
     let new = Database::new(Backend::Sqlite).await;
-    refused(Place::of(&new).run("restore", &again, &[]), 1, "which is newer");
+    rejected(Place::of(&new).run("restore", &again, &[]), 1, "which is newer");
     let target = Place::of(&new);
     let left = files_below(target.database().parent().expect("a folder"));
     assert_eq!(left, ["sluice.db.lock"], "nothing else is left");
     source.execute(step).await;
-    refused(place.run("backup", &folder.path().join("x.tar"), &[]), 1, "newer sluice");
+    rejected(place.run("backup", &folder.path().join("x.tar"), &[]), 1, "newer sluice");
     treasure.is_at(database).await;
 }
 
 #[tokio::test]
-async fn postgres_is_left_to_its_own_tools() {
+async fn backup_rejects_postgres_databases() {
     let (folder, file) = folder();
     let url = "postgres://user:secret@127.0.0.1:1/x".to_owned();
     let place = Place { url, data: folder.path().to_owned() };
     for (command, tool) in [("backup", "pg_dump"), ("restore", "pg_restore")] {
         let ended = place.run(command, &file, &[]);
         assert!(!ended.text().contains("secret"));
-        refused(ended, 2, tool);
+        rejected(ended, 2, tool);
     }
     assert!(names(folder.path()).is_empty());
 }

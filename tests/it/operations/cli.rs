@@ -10,7 +10,7 @@ use crate::support::definitions::*;
 use crate::support::json::assert_json;
 use crate::support::process::{self, CommandOutput};
 
-on_both_databases!(a_store_is_migrated_at_start);
+on_both_databases!(database_is_migrated_at_start);
 
 fn succeeds(ended: CommandOutput) -> String {
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -18,7 +18,7 @@ fn succeeds(ended: CommandOutput) -> String {
 }
 
 #[test]
-fn the_version_is_shown() {
+fn version_is_shown() {
     let text = succeeds(process::run(&["--version"], &[]));
     assert!(text.starts_with("sluice ") && text.contains('.'), "{text}");
 }
@@ -44,7 +44,7 @@ fn help_shows_flags_variables_and_defaults() {
 }
 
 #[test]
-fn unknown_arguments_are_refused() {
+fn rejects_unknown_arguments() {
     for arguments in [&["--nope"][..], &["nope"], &["serve", "--listen", "nowhere"], &["validate"]] {
         let ended = process::run(arguments, &[]);
         assert!(
@@ -56,7 +56,7 @@ fn unknown_arguments_are_refused() {
 }
 
 #[test]
-fn a_store_that_cannot_be_opened_is_named() {
+fn database_that_cannot_be_opened_is_named() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let not_a_database = folder.path().join("text.db");
     std::fs::write(&not_a_database, "this is no database, and must stay as it is. ".repeat(100))
@@ -84,12 +84,12 @@ async fn migrated(backend: Backend) {
     for _ in 0..2 {
         succeeds(process::run(&["migrate", "--database-url", &database.url], &[]));
     }
-    // The variable does what the flag does.
+    // The environment variable works like the flag.
     succeeds(process::run(&["migrate"], &[("SLUICE_DATABASE_URL", &database.url)]));
     database.execute("SELECT id FROM workflows").await;
 }
 
-mod migrate_makes_the_tables {
+mod migrate_creates_the_tables {
     use super::{Backend, migrated};
 
     #[tokio::test]
@@ -103,7 +103,7 @@ mod migrate_makes_the_tables {
     }
 }
 
-async fn a_store_is_migrated_at_start(app: App) {
+async fn database_is_migrated_at_start(app: App) {
     app.database.execute("SELECT id FROM workflows").await;
 }
 
@@ -114,7 +114,7 @@ fn validate(files: &[&Path]) -> CommandOutput {
 }
 
 #[test]
-fn validate_says_what_is_wrong() {
+fn validate_lists_diagnostics() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = |name: &str, text: String| {
         let path = folder.path().join(name);
@@ -150,7 +150,7 @@ fn file(folder: &Path, name: &str, text: &str) -> std::path::PathBuf {
     path
 }
 
-/// A definition whose warning stands on line 4.
+/// A definition with a warning on line 4.
 const WARNED: &str = r#"{
   "nodes": [
     {"id": "input_node", "node_type": "InputNode"},
@@ -160,7 +160,7 @@ const WARNED: &str = r#"{
 }"#;
 
 #[test]
-fn validate_draws_diagnostics_beside_the_source() {
+fn validate_shows_diagnostics_in_the_source() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let warned = file(folder.path(), "warned.json", WARNED);
     let text = succeeds(validate(&[&warned]));
@@ -185,7 +185,7 @@ fn validate_draws_diagnostics_beside_the_source() {
     for part in ["error[json_syntax]", "broken.json:4:1", "^"] {
         assert!(ended.text().contains(part), "{part} is missing in {}", ended.text());
     }
-    // One line of a megabyte is not printed whole.
+    // A line of a megabyte is shortened.
     let nodes: Vec<_> = (0..20_000).map(|i| json!({"id": format!("n{i}"), "node_type": "Nope"})).collect();
     let long = json!({"nodes": nodes, "links": []}).to_string();
     let ended = validate(&[&file(folder.path(), "long.json", &long)]);
@@ -194,9 +194,9 @@ fn validate_draws_diagnostics_beside_the_source() {
 }
 
 #[test]
-fn places_are_those_of_editors() {
+fn positions_match_those_of_editors() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    // Characters of several bytes, UTF-16 units and columns, lines as Windows ends them, and a key whose value is long.
+    // Characters of several bytes, UTF-16 units and columns, CRLF, and a key with a long value.
     let text =
         WARNED.replace('ä', "👍宽").replace("{\"valeus\": {}}", "{\"valeus\": \"on\"}").replace('\n', "\r\n");
     let warned = file(folder.path(), "warned.json", &text);
@@ -215,7 +215,7 @@ fn places_are_those_of_editors() {
     assert_eq!(run["columnKind"], "utf16CodeUnits");
     let region = &run["results"][0]["locations"][0]["physicalLocation"]["region"];
     assert_eq!(*region, json!({"startLine": 4, "startColumn": 62, "endLine": 4, "endColumn": 70}));
-    // What the parser says of the place counts the same.
+    // Syntax errors count positions in the same way.
     let broken = file(folder.path(), "broken.json", "{\r\n\"👍宽\": nope}\r\n");
     let drawn = validate(&[&broken]).text();
     assert!(drawn.contains("broken.json:2:8") && drawn.contains("(line 2, column 8)"), "{drawn}");
@@ -256,7 +256,7 @@ fn validate_prints_json_and_sarif() {
 }
 
 #[test]
-fn the_examples_are_valid() {
+fn examples_are_valid() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
     let files: Vec<_> =
         std::fs::read_dir(folder).expect("the examples").map(|f| f.expect("a file").path()).collect();
@@ -265,9 +265,9 @@ fn the_examples_are_valid() {
     succeeds(validate(&paths));
 }
 
-/// It would be taken for a part of the program, and the log stay empty.
+/// `tracing` would read it as a target, and log nothing.
 #[test]
-fn a_word_that_is_no_level_is_refused() {
+fn rejects_an_unknown_log_level() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}", folder.path().join("sluice.db").display());
     for (words, fits) in

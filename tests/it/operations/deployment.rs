@@ -1,4 +1,4 @@
-//! What stands in `deploy/` names files, commands and settings that exist. `make test-deb` installs the package.
+//! Files, commands and settings that `deploy/` names must exist. `make test-deb` installs the package.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -16,19 +16,19 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// The lines of a file, where one that ends with `\` goes on in the next.
+/// Lines of a file; `\` at the end of a line joins it with the next.
 fn lines(name: &str) -> Vec<String> {
     read(name).replace("\\\n", " ").lines().map(|line| line.trim().to_owned()).collect()
 }
 
-/// The names of all settings of the server.
+/// Names of all settings of the server.
 fn settings() -> BTreeSet<String> {
     let help = process::run(&["serve", "--help"], &[]).stdout;
     let names = help.split("[env: ").skip(1);
     names.filter_map(|rest| Some(rest.split(['=', ']']).next()?.to_owned())).collect()
 }
 
-/// The settings that a text gives values, each of which the server has.
+/// Settings that a text sets. Each must exist.
 fn known_settings(file: &str, text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| c.is_whitespace() || c == '#');
     let given = words.filter_map(|word| word.trim_start_matches("Environment=").split_once('='));
@@ -40,7 +40,7 @@ fn known_settings(file: &str, text: &str) -> BTreeSet<String> {
     given
 }
 
-/// A command line of the installed binary has a sub-command and flags that there are.
+/// Checks the sub-command and the flags of a command line.
 fn is_command(file: &str, words: &[&str]) {
     assert_eq!(words.first(), Some(&"/usr/bin/sluice"), "{file}");
     let help = process::run(&[&words[1..], &["--help"]].concat(), &[]);
@@ -52,7 +52,7 @@ fn after<'a>(lines: &'a [String], word: &str) -> Vec<&'a str> {
 }
 
 #[test]
-fn the_container_is_built_from_what_is_there() {
+fn container_build_uses_existing_files() {
     let lines = lines("deploy/Dockerfile");
     let toolchain = read("rust-toolchain.toml");
     let channel = toolchain.split("channel = \"").nth(1).and_then(|rest| rest.split('"').next());
@@ -91,7 +91,7 @@ fn the_container_is_built_from_what_is_there() {
 }
 
 #[test]
-fn the_service_runs_what_is_there() {
+fn systemd_service_uses_existing_commands() {
     let lines = lines("deploy/sluice.service");
     let started = after(&lines, "ExecStart=");
     is_command("sluice.service", &started[0].split_whitespace().collect::<Vec<_>>());
@@ -101,7 +101,7 @@ fn the_service_runs_what_is_there() {
     {
         assert!(lines.iter().any(|is| is == line), "{line}");
     }
-    // The file that it reads is the one that the package installs.
+    // The package installs the settings file of the service.
     let file = after(&lines, "EnvironmentFile=-")[0];
     assert!(
         assets().iter().any(|(from, to)| format!("/{to}{}", from.rsplit('/').next().unwrap_or("")) == file)
@@ -111,7 +111,7 @@ fn the_service_runs_what_is_there() {
     assert!(active.lines().all(|line| line.is_empty() || line.starts_with('#')), "defaults stay defaults");
 }
 
-/// What the package consists of: sources and targets.
+/// Files of the package: (source, target).
 fn assets() -> Vec<(String, String)> {
     let cargo = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
@@ -127,7 +127,7 @@ fn assets() -> Vec<(String, String)> {
 }
 
 #[test]
-fn the_package_holds_what_is_there() {
+fn debian_package_uses_existing_files() {
     let built = |from: &str| from.starts_with("target/") || from.starts_with("../../target/package/");
     let assets = assets();
     assert!(assets.len() > 8, "{assets:?}");

@@ -1,4 +1,4 @@
-//! `sluice health`, as a container runs it.
+//! `sluice health`, the health check of the container.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use crate::support::app::{App, on_both_databases};
 use crate::support::process::{self, CommandOutput};
 
-on_both_databases!(a_server_that_is_well);
+on_both_databases!(healthy_server_passes);
 
 fn health(arguments: &[&str], env: &[(&str, &str)]) -> CommandOutput {
     let ended = process::run(&[&["health"], arguments].concat(), env);
@@ -19,7 +19,7 @@ fn sick(ended: &CommandOutput, part: &str) {
     assert!(ended.stderr.contains(part), "no {part:?}: {ended:?}");
 }
 
-async fn a_server_that_is_well(mut app: App) {
+async fn healthy_server_passes(mut app: App) {
     let base = app.base().to_owned();
     assert_eq!(health(&["--url", &base], &[]).code, Some(0));
     assert_eq!(health(&["--url", &format!("{base}/healthz")], &[]).code, Some(0));
@@ -35,7 +35,7 @@ async fn a_server_that_is_well(mut app: App) {
     sick(&health(&["--url", &base], &[]), "can't connect to");
 }
 
-/// A server that gives one answer.
+/// A server that sends this to its first client.
 fn answering(answer: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("its address"));
@@ -50,11 +50,11 @@ fn answering(answer: &'static str) -> String {
 }
 
 #[test]
-fn what_is_not_well_is_told() {
+fn unhealthy_servers_fail_with_a_reason() {
     let away = answering("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
-    sick(&health(&["--url", &away], &[]), "responded with status 503");
-    sick(&health(&["--url", &answering("SSH-2.0-OpenSSH 200\r\n")], &[]), "is not HTTP");
-    // One that takes the connection and is silent.
+    sick(&health(&["--url", &away], &[]), "answers 503");
+    sick(&health(&["--url", &answering("SSH-2.0-OpenSSH 200\r\n")], &[]), "no answer of HTTP");
+    // A server that accepts the connection and sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = format!("http://{}", listener.local_addr().expect("its address"));
     sick(&health(&["--url", &silent, "--timeout-seconds", "0.2"], &[]), "no response within 0.2 s");

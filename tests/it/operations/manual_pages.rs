@@ -10,7 +10,7 @@ fn succeeds(ended: CommandOutput) -> String {
     ended.stdout
 }
 
-/// The sub-commands that `--help` lists.
+/// Sub-commands that `--help` lists.
 fn commands() -> Vec<String> {
     let help = succeeds(process::run(&["--help"], &[]));
     let list = help.split("Commands:").nth(1).expect("the list").split("\n\n").next().expect("its end");
@@ -21,14 +21,14 @@ fn commands() -> Vec<String> {
     commands
 }
 
-/// The long flags in a text.
+/// Long flags in a text.
 fn flags(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
     words.filter(|word| word.starts_with("--") && word.len() > 2).map(str::to_owned).collect()
 }
 
 #[test]
-fn every_shell_completes_every_command_and_flag() {
+fn completions_have_every_command_and_flag() {
     let serve = flags(&succeeds(process::run(&["serve", "--help"], &[])));
     assert!(serve.len() > 20, "{serve:?}");
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
@@ -44,7 +44,7 @@ fn every_shell_completes_every_command_and_flag() {
     }
     assert_eq!(process::run(&["completions", "tcsh"], &[]).code, Some(2));
 
-    // What bash makes of it.
+    // Completions in bash.
     let folder = tempfile::tempdir().expect("a temporary folder");
     let script = folder.path().join("sluice.bash");
     std::fs::write(&script, succeeds(process::run(&["completions", "bash"], &[]))).expect("a file");
@@ -54,7 +54,7 @@ fn every_shell_completes_every_command_and_flag() {
 }
 
 #[test]
-fn every_command_has_a_page_with_its_flags() {
+fn manual_pages_have_every_command_and_flag() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let pages = folder.path().join("new");
     let name = pages.display().to_string();

@@ -1,5 +1,5 @@
-//! The numbers for Prometheus: exact, also right after a restart, in a form that can be read, and all that the
-//! dashboard and the alerts ask for.
+//! Prometheus metrics: exact, also after a restart, in a valid format, and complete for the dashboard and the
+//! alerts.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -16,14 +16,14 @@ use crate::support::polling::eventually;
 use crate::support::process;
 
 on_both_databases!(
-    everything_is_counted,
-    what_waits_is_seen_after_a_restart_too,
-    counts_nodes_waiting_for_a_slot,
-    a_batch_is_counted_with_its_rows,
-    a_store_that_can_not_be_written_is_seen,
+    requests_runs_and_nodes_are_counted,
+    gauges_of_pauses_survive_a_restart,
+    waiting_nodes_are_counted,
+    batch_and_its_rows_are_counted,
+    unwritable_database_shows_in_the_metrics,
 );
 
-/// The server again, with an address for numbers.
+/// Restarts the server with an address for metrics.
 async fn counting(mut app: App, settings: &[(&str, &str)]) -> App {
     app.terminate().await;
     app.set_env("SLUICE_METRICS_LISTEN", Some("127.0.0.1:0"));
@@ -90,7 +90,7 @@ impl Numbers {
     }
 }
 
-async fn everything_is_counted(app: App) {
+async fn requests_runs_and_nodes_are_counted(app: App) {
     let app = counting(app, &[]).await;
     let before = scrape(&app).await;
     assert_eq!(before.get("sluice_runs_started_total", &[]), 0.0);
@@ -135,19 +135,19 @@ async fn everything_is_counted(app: App) {
     assert_eq!(after.requests("createWorkflow", "2xx") - before.requests("createWorkflow", "2xx"), 4.0);
     assert_eq!(after.requests("getWorkflow", "4xx") - before.requests("getWorkflow", "4xx"), 1.0);
     assert_eq!(after.requests("other", "4xx") - before.requests("other", "4xx"), 1.0);
-    // Three ended well, two failed of which one was tried twice, one was canceled.
+    // Three completed, two failed (one after two attempts), one was canceled.
     let attempts = histogram(&text(&app).await, "sluice_node_seconds", "kind=\"PythonFuncNode\"");
     assert_eq!(attempts, 7.0);
 }
 
-/// How often a histogram was observed.
+/// Number of observations of a histogram.
 fn histogram(page: &str, name: &str, label: &str) -> f64 {
     let line = page.lines().find(|line| line.starts_with(&format!("{name}_count{{{label}}}")));
     let count = line.and_then(|line| line.rsplit_once(' ')).map(|(_, count)| count.parse());
     count.unwrap_or_else(|| panic!("no {name} of {label}")).expect("a number")
 }
 
-async fn what_waits_is_seen_after_a_restart_too(app: App) {
+async fn gauges_of_pauses_survive_a_restart(app: App) {
     let mut app = counting(app, &[]).await;
     let two = app.start_to_pause(&two_gates("two")).await;
     app.start_to_pause(&gated("one")).await;
@@ -167,9 +167,8 @@ async fn what_waits_is_seen_after_a_restart_too(app: App) {
     assert_eq!(now.ended("canceled"), 1.0);
 }
 
-async fn counts_nodes_waiting_for_a_slot(app: App) {
-    let app =
-        counting(app, &[("SLUICE_MAX_CONCURRENT_NODES", "1"), ("SLUICE_MAX_CONCURRENT_RUNS", "2")]).await;
+async fn waiting_nodes_are_counted(app: App) {
+    let app = counting(app, &[("SLUICE_MAX_NODES", "1"), ("SLUICE_MAX_RUNS", "2")]).await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
     let mut runs = Vec::new();
     for _ in 0..5 {
@@ -196,7 +195,7 @@ async fn counts_nodes_waiting_for_a_slot(app: App) {
     .await;
 }
 
-async fn a_batch_is_counted_with_its_rows(app: App) {
+async fn batch_and_its_rows_are_counted(app: App) {
     let app = counting(app, &[]).await;
     let workflow = app.create(&plain("rows")).await;
     let rows: Vec<Value> = (0..20).map(|row| json!({"x": row})).collect();
@@ -208,8 +207,8 @@ async fn a_batch_is_counted_with_its_rows(app: App) {
     assert_eq!(now.ended("completed"), 21.0);
 }
 
-/// A commit fails, and only one.
-async fn a_store_that_can_not_be_written_is_seen(app: App) {
+/// Exactly one commit fails.
+async fn unwritable_database_shows_in_the_metrics(app: App) {
     let app = counting(app, &[("FAILPOINTS", "append_after=1*return(fail)")]).await;
     app.post("/wf/").json(&plain("away")).await.problem(503);
     app.create(&plain("back")).await;
@@ -220,9 +219,9 @@ async fn a_store_that_can_not_be_written_is_seen(app: App) {
     assert_eq!(now.get("sluice_store_up", &[]), 1.0, "it can be read");
 }
 
-/// Every family is described, counters are named as such, buckets add up, and no id is a label.
+/// Every family has a description, counters end in `_total`, buckets are cumulative, and labels have no ids.
 #[tokio::test]
-async fn the_page_is_as_the_format_says() {
+async fn page_follows_the_prometheus_format() {
     let app = counting(App::start(Backend::Sqlite).await, &[]).await;
     app.create_and_run(&after_input("any", python("p", "return {'out': 1}")), &run_body(1)).await;
     let page = text(&app).await;
@@ -254,7 +253,7 @@ async fn the_page_is_as_the_format_says() {
     }
 }
 
-/// Each series of a histogram: its count and its buckets.
+/// Series of a histogram: count and buckets.
 fn series(page: &str, family: &str) -> Vec<(f64, Vec<f64>)> {
     let number =
         |line: &str| -> f64 { line.rsplit_once(' ').expect("a number").1.parse().expect("a number") };
@@ -278,7 +277,7 @@ fn series(page: &str, family: &str) -> Vec<(f64, Vec<f64>)> {
 }
 
 #[tokio::test]
-async fn the_address_is_of_its_own() {
+async fn metrics_have_their_own_address() {
     let app = App::start(Backend::Sqlite).await;
     app.get("/metrics").await.problem(404);
     assert!(!app.log().contains("metrics at"), "nothing is served unasked");
@@ -297,14 +296,14 @@ async fn the_address_is_of_its_own() {
     assert!(ended.code == Some(1) && ended.stderr.contains("choose another --metrics-listen"), "{ended:?}");
 }
 
-/// The names of metrics in a text.
+/// Names of metrics in a text.
 fn named(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     words.filter(|word| word.starts_with("sluice_")).map(str::to_owned).collect()
 }
 
 #[tokio::test]
-async fn the_dashboard_and_the_alerts_ask_for_what_is_there() {
+async fn dashboard_and_alerts_use_existing_metrics() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the root");
     let read = |path: &str| std::fs::read_to_string(root.join(path)).expect(path);
     let dashboard: Value = serde_json::from_str(&read("deploy/grafana/sluice.json")).expect("JSON");

@@ -1,4 +1,4 @@
-//! Tests of what an operator uses: the command line, metrics, traces, backups, packages.
+//! Tests of operation: command line, metrics, traces, backups and packages.
 
 mod backups;
 mod cli;

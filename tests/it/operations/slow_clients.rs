@@ -1,4 +1,4 @@
-//! Clients that are slow, silent or rude: each is closed at its limit, and in nobody's way.
+//! Slow, silent and misbehaving clients: the server closes them at a limit, and other clients don't notice.
 
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,7 @@ use crate::support::polling::eventually;
 use crate::support::process::DEADLINE;
 use crate::support::sse::Stream;
 
-/// Limits that a test can wait for.
+/// Short timeouts.
 const SHORT: [(&str, &str); 3] = [
     ("SLUICE_HEADER_TIMEOUT_SECONDS", "0.5"),
     ("SLUICE_BODY_TIMEOUT_SECONDS", "0.5"),
@@ -32,11 +32,11 @@ async fn connect(app: &App) -> TcpStream {
     TcpStream::connect(address).await.expect("a connection")
 }
 
-/// What the server says until it closes the connection.
+/// Reads until the server closes the connection.
 async fn until_closed(stream: &mut TcpStream) -> String {
     let mut said = Vec::new();
     match timeout(DEADLINE, stream.read_to_end(&mut said)).await {
-        // A reset closes as well.
+        // A reset closes the connection too.
         Ok(_) => String::from_utf8_lossy(&said).into_owned(),
         Err(_) => panic!("still open after {DEADLINE:?}, said {:?}", String::from_utf8_lossy(&said)),
     }
@@ -55,7 +55,7 @@ fn post(path: &str, kind: &str, length: usize, begin: &str) -> String {
 }
 
 #[tokio::test]
-async fn heads_that_do_not_come_are_closed() {
+async fn connections_without_a_whole_head_are_closed() {
     let app = app().await;
     for begin in
         ["", "G", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\n", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\nx-a: "]
@@ -63,14 +63,14 @@ async fn heads_that_do_not_come_are_closed() {
         let mut stream = send(&app, begin).await;
         until_closed(&mut stream).await;
     }
-    // Between two requests too.
+    // Between two requests as well.
     let mut idle = send(&app, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(until_closed(&mut idle).await.starts_with("HTTP/1.1 200"));
 }
 
-/// Whoever was to read the log has gone: that is no reason to fail, or not to stop.
+/// The reader of the log pipe has gone.
 #[tokio::test]
-async fn a_log_that_nobody_reads_stops_nothing() {
+async fn closed_log_pipe_does_not_stop_the_server() {
     let mut app = app().await;
     app.stop_reading_log().await;
     let id = app.create(&plain("w")).await;
@@ -80,7 +80,7 @@ async fn a_log_that_nobody_reads_stops_nothing() {
 }
 
 #[tokio::test]
-async fn methods_that_nobody_knows_are_not_repeated() {
+async fn unknown_methods_are_not_logged() {
     let app = app().await;
     let mut stream =
         send(&app, "SECRET_KEY /wf/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
@@ -89,14 +89,14 @@ async fn methods_that_nobody_knows_are_not_repeated() {
     assert!(!app.log().contains("SECRET_KEY"));
 }
 
-/// The next request can come behind one whose body nobody wanted, or the client is told that it can't.
+/// The connection can be reused after a rejected body, or the response says that it can't.
 #[tokio::test]
-async fn connections_outlive_refusals() {
+async fn connection_survives_a_rejected_body() {
     let app = app().await;
-    let refused = |length: usize| post("/wf/none/start_run/", "application/json", length, "");
+    let rejected = |length: usize| post("/wf/none/start_run/", "application/json", length, "");
     let next = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
-    // The head alone, so that it is refused before its body is there.
-    let mut stream = send(&app, &refused(7)).await;
+    // Only the headers, so that the server rejects the request before its body arrives.
+    let mut stream = send(&app, &rejected(7)).await;
     let body = "{\"a\":1}";
     for piece in [body, next] {
         tokio::task::yield_now().await;
@@ -105,15 +105,15 @@ async fn connections_outlive_refusals() {
     let said = until_closed(&mut stream).await;
     assert_eq!(said.matches("HTTP/1.1 404").count(), 1, "{said}");
     assert_eq!(said.matches("HTTP/1.1 200").count(), 1, "{said}");
-    // One that never comes.
-    let mut stream = send(&app, &refused(1_000_000)).await;
+    // A body that never arrives.
+    let mut stream = send(&app, &rejected(1_000_000)).await;
     let said = until_closed(&mut stream).await;
     assert!(said.contains("connection: close"), "{said}");
 }
 
-/// What they brought is kept and written down, or it is neither; and nothing half-written stays.
+/// A file is stored and has an audit entry, or neither. No partial file is left.
 #[tokio::test]
-async fn uploads_of_clients_that_leave_are_whole() {
+async fn upload_of_a_disconnected_client_is_whole() {
     let app = app().await;
     let id = app.create(&plain("w")).await;
     let field = |name: &str, value: &str| {
@@ -125,11 +125,11 @@ async fn uploads_of_clients_that_leave_are_whole() {
     for _ in 0..30 {
         drop(send(&app, &request).await);
     }
-    // One that stays, so that there is something.
+    // One upload that completes.
     until_kept(&app, &id).await;
     let stored =
         |folder: &str| files_below(&app.data_dir()).iter().filter(|file| file.starts_with(folder)).count();
-    eventually("what was begun to end", async || {
+    eventually("the uploads to end", async || {
         let written = app.get("/audit/?operation=uploadTestFiles&page_size=1&count=true").await;
         let written = written.headers["x-total-count"].to_str().expect("a number").parse().ok();
         (stored("tmp/") == 0 && written == Some(stored("test_files/"))).then_some(())
@@ -144,14 +144,14 @@ async fn until_kept(app: &App, id: &str) {
 }
 
 #[tokio::test]
-async fn bodies_that_stop_are_answered_and_closed() {
+async fn stalled_body_gets_408_and_is_closed() {
     let app = app().await;
     let form = "multipart/form-data; boundary=b";
-    let begun = "--b\r\ncontent-disposition: form-data; name=\"files\"; filename=\"a\"\r\n\r\nabc";
+    let beginning = "--b\r\ncontent-disposition: form-data; name=\"files\"; filename=\"a\"\r\n\r\nabc";
     for request in [
         post("/wf/", "application/json", 1_000, ""),
         post("/wf/", "application/json", 1_000, "{\"name\": \"half"),
-        post("/wf/upload_test_files/", form, 10_000, begun),
+        post("/wf/upload_test_files/", form, 10_000, beginning),
         "POST /wf/ HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n\
          4\r\n{\"na\r\n"
             .to_owned(),
@@ -161,14 +161,14 @@ async fn bodies_that_stop_are_answered_and_closed() {
         assert!(said.starts_with("HTTP/1.1 408"), "{request}: {said}");
         assert!(said.contains("application/problem+json") && said.contains("request-timeout"), "{said}");
     }
-    // Paths that are not there don't read the body, and are closed all the same.
+    // Unknown paths don't read the body, and their connections are closed too.
     let mut stream = send(&app, &post("/nope/", "application/json", 1_000, "{")).await;
     assert!(until_closed(&mut stream).await.starts_with("HTTP/1.1 404"));
     assert!(!std::fs::read_dir(app.data_dir().join("tmp")).is_ok_and(|mut files| files.next().is_some()));
 }
 
 #[tokio::test]
-async fn a_body_that_drips_is_given_up() {
+async fn slow_body_is_rejected() {
     let app = app().await;
     let mut stream = send(&app, &post("/wf/", "application/json", 1_000_000, "{")).await;
     let (mut reads, mut writes) = stream.split();
@@ -187,14 +187,14 @@ async fn a_body_that_drips_is_given_up() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_loses_the_connection() {
+async fn connection_that_reads_nothing_is_closed() {
     let mut settings = SHORT.to_vec();
     settings.push(("SLUICE_MAX_CONNECTIONS", "1"));
-    // A place for the client of the test alone, and it gives it back after each request.
+    // One connection slot, which the client of the test releases after each request.
     let app = App::start_with(Backend::Sqlite, &settings).await;
     let big = app.create(&after_input("big", fixed("f", json!({"text": "x".repeat(4 << 20)})))).await;
     let get = format!("GET /wf/{big}/ HTTP/1.1\r\nhost: localhost\r\n\r\n");
-    // Several answers: more than the system keeps for a client that doesn't read.
+    // Several responses, larger than the buffers of the socket.
     let deaf = eventually("a connection that is served", async || {
         let mut stream = send(&app, &get.repeat(8)).await;
         let mut first = [0; 1];
@@ -202,13 +202,13 @@ async fn who_does_not_read_loses_the_connection() {
         Some(stream)
     })
     .await;
-    // The one place is taken until the deaf client is given up.
+    // The slot is free once the server has closed the other connection.
     assert_eq!(app.get("/healthz").await.status, 200);
     drop(deaf);
 }
 
 #[tokio::test]
-async fn a_thousand_silent_sockets_disturb_nobody() {
+async fn thousand_silent_connections_leave_the_server_responsive() {
     let app = app().await;
     let workflow = app.create(&plain("plain")).await;
     let silent = join_all((0..1_000).map(|_| connect(&app))).await;
@@ -220,7 +220,7 @@ async fn a_thousand_silent_sockets_disturb_nobody() {
 }
 
 #[tokio::test]
-async fn who_waits_for_an_answer_is_not_cut_off() {
+async fn waiting_client_is_not_disconnected() {
     let app = app().await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
     let began = Instant::now();
@@ -230,14 +230,14 @@ async fn who_waits_for_an_answer_is_not_cut_off() {
     let run = app.start_to_pause(&gated("gated")).await;
     let mut stream = Stream::open(&app, &format!("/run/{run}/events/"), None).await;
     stream.until("run_paused").await;
-    // Longer than any of the limits.
+    // Longer than any of the timeouts.
     app.post(&format!("/wf/{stuck}/run/?wait_seconds=1.5")).json(&run_body("hi")).await.expect(202);
     app.approve(&run).await;
     stream.until("run_completed").await;
 }
 
 #[tokio::test]
-async fn heads_that_are_too_long_are_problems() {
+async fn rejects_headers_that_are_too_large() {
     let app = app().await;
     app.get(&format!("/wf/?x={}", "x".repeat(9_000))).await.problem(414);
     let long = "x".repeat(70_000);

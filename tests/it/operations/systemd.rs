@@ -1,4 +1,4 @@
-//! What systemd is told, and the watchdog.
+//! Notifications to systemd, and the watchdog.
 
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
@@ -14,7 +14,7 @@ fn next(socket: &UnixDatagram) -> String {
 }
 
 #[tokio::test]
-async fn systemd_hears_of_the_beginning_and_the_end() {
+async fn systemd_is_notified_of_start_and_stop() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).expect("a socket");
@@ -23,11 +23,11 @@ async fn systemd_hears_of_the_beginning_and_the_end() {
     let mut app =
         App::start_with(Backend::Sqlite, &[("NOTIFY_SOCKET", &name), ("WATCHDOG_USEC", "200000")]).await;
     assert_eq!(next(&socket), "READY=1");
-    let begun = std::time::Instant::now();
+    let start = std::time::Instant::now();
     for _ in 0..5 {
         assert_eq!(next(&socket), "WATCHDOG=1");
     }
-    assert!(begun.elapsed() >= Duration::from_millis(200), "it is told at intervals");
+    assert!(start.elapsed() >= Duration::from_millis(200), "the watchdog is notified at intervals");
     app.terminate().await;
     socket.set_nonblocking(true).expect("a socket");
     let mut rest = Vec::new();

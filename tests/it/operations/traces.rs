@@ -1,5 +1,5 @@
-//! Traces: a request goes on with its caller's trace and names its own span; with a collector, a request, its run and
-//! each node are spans in one tree.
+//! Traces: a request continues its caller's trace and returns its own span. With a collector, a request, its run and
+//! its nodes are spans in one tree.
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
@@ -13,17 +13,17 @@ use crate::support::polling::eventually;
 use crate::support::process;
 use crate::support::trace_collector::{Collector, attribute};
 
-on_both_databases!(a_run_is_a_tree_of_spans, a_run_goes_on_in_the_trace_of_the_decision);
+on_both_databases!(run_is_a_tree_of_spans, resumed_run_joins_the_trace_of_the_decision);
 
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
-/// The server again, with a collector.
+/// Restarts the server with a collector.
 async fn traced(mut app: App, settings: &[(&str, &str)]) -> (App, Collector) {
     let collector = Collector::start().await;
     app.terminate().await;
     app.set_env("OTEL_EXPORTER_OTLP_ENDPOINT", Some(&collector.base));
-    // Soon, so that tests need not wait.
+    // A short interval, so that tests don't wait.
     app.set_env("OTEL_BSP_SCHEDULE_DELAY", Some("50"));
     for (name, value) in settings {
         app.set_env(name, Some(value));
@@ -36,7 +36,7 @@ fn hex(id: &[u8]) -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The trace and the span that a response names.
+/// Trace id and span id of a response.
 fn answered(response: &crate::support::client::Response) -> (String, String) {
     let parent = response.headers["traceparent"].to_str().expect("a text");
     let parts: Vec<&str> = parent.split('-').collect();
@@ -50,14 +50,14 @@ fn is_run(run: &str) -> impl Fn(&Span) -> bool {
     move |span| span.name == "run" && attribute(span, "sluice.run.id") == run
 }
 
-async fn a_run_is_a_tree_of_spans(app: App) {
+async fn run_is_a_tree_of_spans(app: App) {
     let headers = [("OTEL_EXPORTER_OTLP_HEADERS", "x-token=secret")];
     let (app, collector) = traced(app, &headers).await;
     let mut twice = failing("p");
     twice["config"]["policy"] = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
     let workflow = app.create(&after_input("traced", twice)).await;
     let path = format!("/wf/{workflow}/start_run/");
-    // With a key the request is carried out in a task of its own, in the same trace.
+    // A request with an idempotency key runs in another task, in the same trace.
     let headers = [("traceparent", PARENT), ("idempotency-key", "once")];
     let response = app.post(&path).headers(&headers).json(&run_body(1)).await;
     let (trace, server) = answered(&response);
@@ -105,7 +105,7 @@ async fn a_run_is_a_tree_of_spans(app: App) {
     assert!(!app.log().contains("secret"));
 }
 
-async fn a_run_goes_on_in_the_trace_of_the_decision(app: App) {
+async fn resumed_run_joins_the_trace_of_the_decision(app: App) {
     let (app, collector) = traced(app, &[("OTEL_SERVICE_NAME", "mine")]).await;
     let run_id = app.start_to_pause(&gated("g")).await;
     let first = collector.span("up to the gate", is_run(&run_id)).await;
@@ -128,7 +128,7 @@ async fn a_run_goes_on_in_the_trace_of_the_decision(app: App) {
 }
 
 #[tokio::test]
-async fn rows_are_below_their_batch() {
+async fn batch_rows_are_children_of_the_batch_span() {
     let (app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
     let workflow = app.create(&after_input("rows", python("p", "return {'out': 1}"))).await;
     let rows: Vec<serde_json::Value> = (0..3).map(|row| json!({"x": row})).collect();
@@ -145,9 +145,9 @@ async fn rows_are_below_their_batch() {
     assert!(below.iter().all(|span| span.name == "run" && span.trace_id == batch.trace_id));
 }
 
-/// What is canceled, and what an earlier process began, ends its spans too.
+/// Spans end for canceled runs and for runs of an earlier process.
 #[tokio::test]
-async fn a_run_that_outlives_its_process_has_a_trace_of_its_own() {
+async fn recovered_run_starts_a_new_trace() {
     let (mut app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
     let workflow = app.create(&after_input("stuck", never_ending("p"))).await;
     let run = app.start_run(&workflow, &run_body(1)).await;
@@ -173,9 +173,9 @@ async fn a_run_that_outlives_its_process_has_a_trace_of_its_own() {
     assert_eq!(attribute(&node, "sluice.node.status"), "canceled");
 }
 
-/// What was made before the end arrives, however long the batches wait.
+/// Spans arrive even if the interval of exports is long.
 #[tokio::test]
-async fn the_last_spans_are_sent_at_the_end() {
+async fn spans_are_flushed_at_shutdown() {
     let settings = [("OTEL_BSP_SCHEDULE_DELAY", "600000")];
     let (mut app, collector) = traced(App::start(Backend::Sqlite).await, &settings).await;
     let workflow = app.create(&plain("last")).await;
@@ -185,9 +185,9 @@ async fn the_last_spans_are_sent_at_the_end() {
     assert!(created.is_some(), "{workflow}: {:?}", collector.spans());
 }
 
-/// Nobody listens there: the server works, says so once, and stops in time.
+/// The server runs, logs the failure once, and stops in time.
 #[tokio::test]
-async fn a_collector_that_is_away_disturbs_nothing() {
+async fn missing_collector_does_not_affect_runs() {
     let mut app = App::start(Backend::Sqlite).await;
     app.terminate().await;
     app.set_env("OTEL_EXPORTER_OTLP_ENDPOINT", Some("http://127.0.0.1:1"));
@@ -206,7 +206,7 @@ async fn a_collector_that_is_away_disturbs_nothing() {
 }
 
 #[tokio::test]
-async fn a_sampled_out_trace_is_not_sent() {
+async fn unsampled_trace_is_not_exported() {
     let (app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
     let workflow = app.create(&plain("quiet")).await;
     let unsampled = PARENT.replace("-01", "-00");
@@ -220,9 +220,9 @@ async fn a_sampled_out_trace_is_not_sent() {
     assert!(!collector.spans().iter().any(|sent| of_trace(&sent.span)));
 }
 
-/// Without a collector too.
+/// Even without a collector.
 #[tokio::test]
-async fn every_answer_names_its_span() {
+async fn every_response_has_a_traceparent() {
     let app = App::start(Backend::Sqlite).await;
     for path in ["/wf/", "/nowhere/", "/healthz"] {
         let response = app.get(path).header("traceparent", PARENT).await;
@@ -237,7 +237,7 @@ async fn every_answer_names_its_span() {
 }
 
 #[tokio::test]
-async fn a_line_of_the_log_has_what_is_needed() {
+async fn request_log_has_trace_and_operation() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_LOG_FORMAT", "json")]).await;
     app.get("/wf/").header("x-request-id", "mine-1").await.ok();
     let line = eventually("the line of the request", async || {
@@ -245,16 +245,14 @@ async fn a_line_of_the_log_has_what_is_needed() {
     })
     .await;
     let line: serde_json::Value = serde_json::from_str(&line).expect("a line of JSON");
-    assert_json!(line, {"message": "request", "level": "INFO"});
-    assert_json!(line, {"operation": "listWorkflows", "status": 200});
-    assert_json!(line, {"method": "GET", "path": "/wf/"});
+    assert_json!(line, {"message": "request", "level": "INFO", "operation": "listWorkflows", "status": 200, "method": "GET", "path": "/wf/"});
     assert!(line["took_ms"].as_f64().is_some_and(|took| took > 0.0), "{line}");
     assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
     assert_eq!(app.log().matches("mine-1").count(), 1, "one line a request");
 }
 
 #[test]
-fn an_address_that_can_not_be_is_refused_at_the_start() {
+fn rejects_an_invalid_collector_url() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}/x.db", folder.path().display());
     let data = folder.path().join("data").display().to_string();

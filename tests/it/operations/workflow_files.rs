@@ -1,4 +1,4 @@
-//! Workflows as files: `sluice export` and `sluice import`.
+//! `sluice export` and `sluice import`: workflows as files.
 
 use std::collections::BTreeMap;
 use std::os::unix::ffi::OsStringExt as _;
@@ -31,7 +31,7 @@ fn done(ended: CommandOutput) -> String {
     ended.stdout
 }
 
-/// Every file of a folder with its text.
+/// Texts of the files of a folder, by name.
 fn contents(folder: &Path) -> BTreeMap<String, String> {
     let files = std::fs::read_dir(folder).expect("a folder").map(|file| file.expect("a file").path());
     let text = |path: &Path| std::fs::read_to_string(path).expect("a text");
@@ -45,7 +45,7 @@ fn folder() -> tempfile::TempDir {
 }
 
 #[tokio::test]
-async fn files_go_through_databases_unchanged() {
+async fn files_survive_import_and_export_unchanged() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let (source, first, second) = (folder(), folder(), folder());
     for path in [root.join("examples"), root.join("tests/fixtures")] {
@@ -87,7 +87,7 @@ async fn files_go_through_databases_unchanged() {
 }
 
 #[tokio::test]
-async fn a_plan_is_told_and_files_follow_their_workflows() {
+async fn import_shows_a_plan_and_export_renames_files() {
     let (files, database) = (folder(), empty().await);
     std::fs::write(files.path().join("w.json"), constant("Some name", 1).to_string()).expect("a file");
     done(sluice("import", files.path(), &database, &["--yes"]));
@@ -121,13 +121,13 @@ async fn a_plan_is_told_and_files_follow_their_workflows() {
     std::fs::write(files.path().join("notes.json"), "[]").expect("a file");
     database.execute("DELETE FROM workflows").await;
     assert!(done(sluice("export", files.path(), &database, &[])).contains("--prune"));
-    assert_eq!(contents(files.path()).len(), 2, "told, not deleted");
+    assert_eq!(contents(files.path()).len(), 2, "reported, not deleted");
     done(sluice("export", files.path(), &database, &["--prune"]));
     assert_eq!(contents(files.path()).into_keys().collect::<Vec<_>>(), ["notes.json"], "not ours");
 }
 
 #[tokio::test]
-async fn an_import_is_in_the_audit_log() {
+async fn import_is_in_the_audit_log() {
     let (files, database) = (folder(), empty().await);
     for value in [1, 2, 2] {
         std::fs::write(files.path().join("w.json"), constant("w", value).to_string()).expect("a file");
@@ -139,7 +139,7 @@ async fn an_import_is_in_the_audit_log() {
     let versions = app.get(&path).await.ok();
     let hash = |n: usize| versions[n]["definition_hash"].clone();
     let entries = app.get("/audit/").await.ok();
-    let told: Vec<_> = entries
+    let reported: Vec<_> = entries
         .as_array()
         .expect("a list")
         .iter()
@@ -149,11 +149,11 @@ async fn an_import_is_in_the_audit_log() {
             (entry["before"].clone(), entry["after"].clone())
         })
         .collect();
-    assert_eq!(told, [(Value::Null, hash(1)), (hash(1), hash(0))], "{versions}");
+    assert_eq!(reported, [(Value::Null, hash(1)), (hash(1), hash(0))], "{versions}");
 }
 
 #[tokio::test]
-async fn a_file_of_another_program_is_no_workflow() {
+async fn files_of_other_programs_are_ignored() {
     let (files, database) = (folder(), empty().await);
     write(files.path(), "w.json", &constant("w", 1).to_string());
     write(files.path(), "package.json", r#"{"name": "site", "version": "1.0.0"}"#);
@@ -192,7 +192,7 @@ async fn files_with_errors_change_nothing() {
     assert!(ended.code == Some(1) && ended.stderr.contains("missing"), "{ended:?}");
 }
 
-async fn a_running_server_is_named(app: App) {
+async fn export_and_import_reject_a_database_in_use(app: App) {
     let files = folder();
     for command in ["export", "import"] {
         let ended = sluice(command, files.path(), &app.database, &[]);
@@ -201,9 +201,9 @@ async fn a_running_server_is_named(app: App) {
     }
 }
 
-on_both_databases!(a_running_server_is_named);
+on_both_databases!(export_and_import_reject_a_database_in_use);
 
-/// The names of the files of a folder.
+/// Names of the files of a folder.
 fn files_in(folder: &Path) -> Vec<String> {
     contents(folder).into_keys().collect()
 }
@@ -213,12 +213,12 @@ fn write(folder: &Path, name: &str, text: &str) {
 }
 
 #[tokio::test]
-async fn files_of_people_become_documents_where_they_are() {
+async fn handwritten_files_become_documents_in_place() {
     let (files, database) = (folder(), empty().await);
     write(files.path(), "Plain one.json", &constant("x", 1)["definition"].to_string());
     write(files.path(), "request.json", &constant("Asked for", 2).to_string());
     done(sluice("import", files.path(), &database, &["--yes"]));
-    // What is no workflow is nobody's file, whatever it is called.
+    // Files that hold no workflow are left alone.
     database.execute("UPDATE workflows SET description = 'told' WHERE name = 'Plain one'").await;
     let package = r#"{"name": "Asked for", "private": true}"#;
     write(files.path(), "package.json", package);
@@ -234,7 +234,7 @@ async fn files_of_people_become_documents_where_they_are() {
     assert!(done(sluice("export", files.path(), &database, &[])).contains("0 files written, 2 unchanged."));
     std::fs::remove_file(files.path().join("package.json")).expect("a file");
     assert!(done(sluice("import", files.path(), &database, &["--yes"])).contains("Nothing to do"));
-    // They keep their names when the workflow gets another one.
+    // A file keeps its name when its workflow is renamed.
     database.execute("UPDATE workflows SET name = 'Renamed' WHERE name = 'Plain one'").await;
     done(sluice("export", files.path(), &database, &[]));
     assert_eq!(files_in(files.path()), ["Plain one.json", "request.json"]);
@@ -242,28 +242,31 @@ async fn files_of_people_become_documents_where_they_are() {
 }
 
 #[tokio::test]
-async fn nothing_is_deleted_or_overwritten_that_was_not_asked_for() {
+async fn export_deletes_and_overwrites_only_with_a_flag() {
     let (files, database) = (folder(), empty().await);
     write(files.path(), "w.json", &constant("Same", 1).to_string());
     done(sluice("import", files.path(), &database, &["--yes"]));
     std::fs::remove_file(files.path().join("w.json")).expect("a file");
     done(sluice("export", files.path(), &database, &[]));
     let (name, text) = contents(files.path()).pop_first().expect("a file");
-    // Copies, one of them named alike but for the case.
+    // Copies, one with a name that differs only in case.
     let upper = name.to_uppercase().replace(".JSON", ".json");
     let copies = ["a copy.json", upper.as_str()];
     copies.iter().for_each(|copy| write(files.path(), copy, &text.replace("Same", "Other")));
     let before = contents(files.path());
     for more in [&[][..], &["--prune"]] {
-        let told = done(sluice("export", files.path(), &database, more));
+        let reported = done(sluice("export", files.path(), &database, more));
         for copy in copies {
-            assert!(told.lines().any(|line| line.starts_with("duplicate") && line.contains(copy)), "{told}");
+            assert!(
+                reported.lines().any(|line| line.starts_with("double") && line.contains(copy)),
+                "{reported}"
+            );
         }
         assert_eq!(contents(files.path()), before);
     }
     copies.iter().for_each(|copy| std::fs::remove_file(files.path().join(copy)).expect("a file"));
 
-    // What can't be read, as in the middle of a merge, is not written over, and the others are written all the same.
+    // An unreadable file, such as one with merge conflicts, is kept, and the other files are written.
     database.execute("UPDATE workflows SET description = 'told'").await;
     let broken = format!("<<<<<<< ours\n{text}");
     write(files.path(), &name, &broken);
@@ -278,7 +281,7 @@ async fn nothing_is_deleted_or_overwritten_that_was_not_asked_for() {
 }
 
 #[tokio::test]
-async fn an_export_goes_on_past_what_it_cannot_read() {
+async fn export_continues_after_an_unreadable_workflow() {
     let (files, out, database) = (folder(), folder(), empty().await);
     for name in ["one", "two", "three"] {
         write(files.path(), &format!("{name}.json"), &constant(name, 1)["definition"].to_string());
@@ -302,7 +305,7 @@ async fn an_export_goes_on_past_what_it_cannot_read() {
 }
 
 #[tokio::test]
-async fn a_plan_makes_no_database() {
+async fn dry_run_creates_no_database() {
     let (files, database) = (folder(), Database::new(Backend::Sqlite).await);
     write(files.path(), "w.json", &constant("w", 1).to_string());
     for more in [&[][..], &["--dry-run"]] {
@@ -314,7 +317,7 @@ async fn a_plan_makes_no_database() {
 }
 
 #[tokio::test]
-async fn names_of_files_that_are_no_names_are_refused() {
+async fn rejects_invalid_file_names() {
     let database = empty().await;
     for name in [&b"a\x1b[2Jb.json"[..], b"a\nb.json", b"a\xffb.json", b" .json"] {
         let files = folder();
@@ -332,7 +335,7 @@ async fn names_of_files_that_are_no_names_are_refused() {
 }
 
 #[tokio::test]
-async fn links_and_swaps_are_followed() {
+async fn import_follows_links_and_swapped_names() {
     let (files, elsewhere, database) = (folder(), folder(), empty().await);
     for name in ["first", "second"] {
         write(files.path(), &format!("{name}.json"), &constant(name, 1)["definition"].to_string());
@@ -352,7 +355,7 @@ async fn links_and_swaps_are_followed() {
     assert!(done(sluice("import", files.path(), &database, &[])).contains("Nothing to do"));
     assert!(done(sluice("export", files.path(), &database, &[])).contains("0 files written, 2 unchanged."));
 
-    // What a link leads to is read, and never written.
+    // The target of a link is read but never written.
     let target = elsewhere.path().join("target");
     std::fs::rename(files.path().join("first.json"), &target).expect("a file");
     std::os::unix::fs::symlink(&target, files.path().join("first.json")).expect("a link");

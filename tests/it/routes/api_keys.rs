@@ -1,4 +1,4 @@
-//! API keys: who may call what.
+//! API keys: authentication, scopes, expiry and rate limits.
 
 use std::collections::BTreeMap;
 
@@ -13,23 +13,23 @@ use crate::support::polling::eventually;
 use crate::support::process::{self, Process, run_async};
 
 on_both_databases!(
-    nothing_answers_without_a_key_but_what_everyone_may_see,
-    each_scope_opens_exactly_its_calls,
-    a_key_is_taken_in_two_headers_and_in_no_other_form,
-    a_key_ends_when_it_is_revoked_or_expires,
-    a_stream_ends_with_its_key,
-    a_key_decides_in_its_own_name,
-    versions_and_labels_name_the_key,
-    a_key_has_a_rate,
-    keys_are_asked_for_as_soon_as_there_are_any,
-    a_server_that_others_can_reach_asks_for_keys,
-    an_idempotency_key_belongs_to_an_api_key,
-    a_key_is_revoked_beside_a_server_that_writes,
-    a_drawing_of_a_run_asks_for_its_scope,
-    pages_of_named_sites_may_call,
+    requests_without_a_key_get_401,
+    each_scope_allows_exactly_its_operations,
+    key_is_accepted_in_two_headers_only,
+    revoked_and_expired_keys_are_rejected,
+    stream_ends_when_its_key_is_revoked,
+    key_decides_only_in_its_own_name,
+    versions_and_label_moves_name_the_key,
+    rate_limit_applies_to_each_key,
+    keys_are_required_once_one_exists,
+    public_address_requires_keys,
+    idempotency_keys_are_separate_for_each_api_key,
+    key_is_revoked_while_the_server_writes,
+    drawing_of_a_run_requires_runs_read,
+    cors_allows_configured_origins,
 );
 
-/// Every scope, and the calls that it opens. A call that is new in the document has to find its place here.
+/// Operations that each scope allows. Every operation of the document is listed.
 const CALLS: &[(&str, &[&str])] = &[
     (
         "workflows:read",
@@ -102,7 +102,7 @@ const CALLS: &[(&str, &[&str])] = &[
     ("admin", &["listAudit"]),
 ];
 
-/// Every call of the document: its name, method, path with ids filled in, and scope.
+/// Operations of the document: (operation id, method, path with ids, scope).
 async fn calls(app: &App) -> Vec<(String, Method, String, Option<String>)> {
     let document = app.get("/openapi.json").await.ok();
     let mut calls = Vec::new();
@@ -125,13 +125,13 @@ async fn calls(app: &App) -> Vec<(String, Method, String, Option<String>)> {
     calls
 }
 
-async fn nothing_answers_without_a_key_but_what_everyone_may_see(app: App) {
+async fn requests_without_a_key_get_401(app: App) {
     let key = create_key(&app.database, "ci", "admin", &[]).await;
     wait_until_keys_are_required(&app).await;
     for (name, method, path, scope) in calls(&app).await {
         let is_open = ["getHealth", "getReadiness"].contains(&name.as_str());
         assert_eq!(scope.is_none(), is_open, "{name}");
-        // Other ways to write a path lead to the same call, and to the same response.
+        // Other spellings of a path reach the same operation.
         let written = [path.clone(), format!("/api{path}"), path.trim_end_matches('/').to_owned()];
         for path in written {
             let response = app.request(method.clone(), &path).await;
@@ -147,7 +147,7 @@ async fn nothing_answers_without_a_key_but_what_everyone_may_see(app: App) {
     for path in ["/docs", "/docs/", "/docs/swagger-ui.css", "/openapi.json"] {
         assert!([200, 303].contains(&app.get(path).await.status), "{path}");
     }
-    // Tricks: paths that look open, names that don't exist, methods that a path doesn't take, headers of proxies.
+    // Attempts to bypass authentication: similar paths, unknown paths, other methods, headers of proxies.
     for path in [
         "/docs/../wf/",
         "//wf/",
@@ -176,7 +176,7 @@ async fn nothing_answers_without_a_key_but_what_everyone_may_see(app: App) {
     app.get("/wf/").api_key(&key).await.ok();
 }
 
-async fn each_scope_opens_exactly_its_calls(app: App) {
+async fn each_scope_allows_exactly_its_operations(app: App) {
     let mut keys = BTreeMap::new();
     for (scope, _) in CALLS {
         keys.insert(*scope, create_key(&app.database, scope, scope, &[]).await);
@@ -190,16 +190,16 @@ async fn each_scope_opens_exactly_its_calls(app: App) {
         let Some(scope) = scope else { continue };
         let expected = CALLS.iter().find(|(_, names)| names.contains(&name.as_str()));
         assert_eq!(expected.map(|(scope, _)| *scope), Some(scope.as_str()), "{name}");
-        // A stream would not end.
+        // This stream doesn't end.
         if name == "followPausedWorkflows" {
             continue;
         }
         for (owned, key) in &keys {
             let response = app.request(method.clone(), path).api_key(key).await;
             let may = *owned == scope.as_str() || *owned == "admin";
-            let refused = [401, 403].contains(&response.status);
-            assert_eq!(!refused, may, "{name} with {owned}: {} {}", response.status, response.text);
-            if refused {
+            let rejected = [401, 403].contains(&response.status);
+            assert_eq!(!rejected, may, "{name} with {owned}: {} {}", response.status, response.text);
+            if rejected {
                 let problem = response.problem(403);
                 assert!(problem["detail"].as_str().expect("a detail").contains(scope.as_str()), "{problem}");
             }
@@ -207,7 +207,7 @@ async fn each_scope_opens_exactly_its_calls(app: App) {
     }
 }
 
-async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
+async fn key_is_accepted_in_two_headers_only(app: App) {
     let key = create_key(&app.database, "ci", "workflows:read", &[]).await;
     let other = create_key(&app.database, "other", "workflows:read", &[]).await;
     wait_until_keys_are_required(&app).await;
@@ -243,7 +243,7 @@ async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
     {
         app.get("/wf/").header("authorization", &value).await.problem(401);
     }
-    // Two keys are one too many, in one header or in both.
+    // Two keys are rejected, in one header or in both.
     for pair in [
         [("x-api-key", key.clone()), ("x-api-key", other.clone())],
         [("x-api-key", key.clone()), ("authorization", format!("Bearer {other}"))],
@@ -257,7 +257,7 @@ async fn a_key_is_taken_in_two_headers_and_in_no_other_form(app: App) {
     assert!(log.contains("other") || log.contains("key=ci") || log.contains("\"ci\""), "{log}");
 }
 
-async fn a_key_ends_when_it_is_revoked_or_expires(app: App) {
+async fn revoked_and_expired_keys_are_rejected(app: App) {
     let (first, second) = (
         create_key(&app.database, "first", "workflows:read", &[]).await,
         create_key(&app.database, "second", "workflows:read", &["--expires-in-days", "1"]).await,
@@ -306,7 +306,7 @@ async fn a_key_ends_when_it_is_revoked_or_expires(app: App) {
     }
     let revoked = run_async(&["keys", "revoke", "first", "--database-url", &app.database.url]).await;
     assert_eq!(revoked.code, Some(0), "{revoked:?}");
-    eventually("the key to be refused", async || {
+    eventually("the key to be rejected", async || {
         let response = app.get("/wf/").api_key(&first).await;
         (response.status == 401 && response.text.contains("revoked")).then_some(())
     })
@@ -319,13 +319,13 @@ async fn a_key_ends_when_it_is_revoked_or_expires(app: App) {
         (response.status == 401 && response.text.contains("expired")).then_some(())
     })
     .await;
-    // No key is left, and still nobody gets in without one.
+    // Keys stay required when none is valid.
     app.get("/wf/").await.problem(401);
     let unknown = run_async(&["keys", "revoke", "nobody", "--database-url", &app.database.url]).await;
     assert!(unknown.code == Some(1) && unknown.stderr.contains("nobody"), "{unknown:?}");
 }
 
-async fn a_stream_ends_with_its_key(app: App) {
+async fn stream_ends_when_its_key_is_revoked(app: App) {
     let key = create_key(&app.database, "watcher", "approvals:read", &[]).await;
     wait_until_keys_are_required(&app).await;
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
@@ -338,7 +338,7 @@ async fn a_stream_ends_with_its_key(app: App) {
     tokio::time::timeout(process::DEADLINE, ended).await.expect("the end of the stream");
 }
 
-async fn a_key_decides_in_its_own_name(app: App) {
+async fn key_decides_only_in_its_own_name(app: App) {
     let workflow = app.create(&gated("gate")).await;
     let mut runs = Vec::new();
     for _ in 0..2 {
@@ -357,7 +357,7 @@ async fn a_key_decides_in_its_own_name(app: App) {
     app.post(&path(&runs[1])).api_key(&desk).json(&decide("ada")).await.ok();
 }
 
-async fn versions_and_labels_name_the_key(app: App) {
+async fn versions_and_label_moves_name_the_key(app: App) {
     let key = create_key(&app.database, "ci", "workflows:read,workflows:write", &[]).await;
     wait_until_keys_are_required(&app).await;
     let call = async |method, path: &str, body: Option<&Value>| {
@@ -381,7 +381,7 @@ async fn versions_and_labels_name_the_key(app: App) {
     assert_eq!(versions[0]["created_by"], "ci", "{versions}");
 }
 
-async fn a_key_has_a_rate(mut app: App) {
+async fn rate_limit_applies_to_each_key(mut app: App) {
     app.terminate().await;
     app.set_env("SLUICE_RATE_LIMIT", Some("5"));
     app.boot().await;
@@ -390,15 +390,15 @@ async fn a_key_has_a_rate(mut app: App) {
         create_key(&app.database, "calm", "workflows:read", &[]).await,
     );
     wait_until_keys_are_required(&app).await;
-    let refused = eventually("a call too many", async || {
+    let rejected = eventually("a call too many", async || {
         let response = app.get("/wf/").api_key(&busy).await;
         assert_eq!(response.headers["ratelimit-policy"], "\"key\";q=5;w=1");
         assert!(response.headers["ratelimit"].to_str().expect("text").starts_with("\"key\";r="));
         (response.status == 429).then_some(response)
     })
     .await;
-    assert!(refused.headers.contains_key("retry-after"));
-    let problem = refused.problem(429);
+    assert!(rejected.headers.contains_key("retry-after"));
+    let problem = rejected.problem(429);
     assert_eq!(problem["type"], "/problems/too-many-requests");
     app.get("/wf/").api_key(&calm).await.ok();
     eventually("the key to be taken again", async || {
@@ -407,9 +407,9 @@ async fn a_key_has_a_rate(mut app: App) {
     .await;
 }
 
-async fn keys_are_asked_for_as_soon_as_there_are_any(mut app: App) {
+async fn keys_are_required_once_one_exists(mut app: App) {
     app.get("/wf/").await.ok();
-    // A page of somewhere else, open in a browser on this machine.
+    // A page of another origin, in a browser on this machine.
     app.get("/wf/").header("origin", "https://evil.example").await.problem(403);
     app.get("/wf/").header("host", "evil.example").await.problem(403);
     app.get("/wf/").header("host", "localhost:1").await.ok();
@@ -426,28 +426,28 @@ async fn keys_are_asked_for_as_soon_as_there_are_any(mut app: App) {
     app.get("/wf/").await.ok();
 }
 
-async fn a_server_that_others_can_reach_asks_for_keys(mut app: App) {
+async fn public_address_requires_keys(mut app: App) {
     app.terminate().await;
     let data = app.data_dir().display().to_string();
     let arguments =
         ["serve", "--listen", "0.0.0.0:0", "--database-url", &app.database.url, "--data-dir", &data];
-    let refused = run_async(&arguments).await;
-    assert_eq!(refused.code, Some(1), "{refused:?}");
+    let rejected = run_async(&arguments).await;
+    assert_eq!(rejected.code, Some(1), "{rejected:?}");
     for word in ["sluice keys create", "--insecure-no-auth", "127.0.0.1"] {
-        assert!(refused.stderr.contains(word), "{refused:?}");
+        assert!(rejected.stderr.contains(word), "{rejected:?}");
     }
-    // Nor are the numbers for everybody.
+    // The same holds for the address of the metrics.
     let numbers = ["--listen", "127.0.0.1:0", "--metrics-listen", "0.0.0.0:0"];
-    let refused = run_async(&[&["serve"], &numbers[..], &arguments[3..]].concat()).await;
-    assert!(refused.code == Some(1) && refused.stderr.contains("0.0.0.0:0"), "{refused:?}");
+    let rejected = run_async(&[&["serve"], &numbers[..], &arguments[3..]].concat()).await;
+    assert!(rejected.code == Some(1) && rejected.stderr.contains("0.0.0.0:0"), "{rejected:?}");
     create_key(&app.database, "ci", "admin", &[]).await;
     let open = Process::start(&arguments.map(str::to_owned), &[]);
     let response = reqwest::get(format!("{}/wf/", open.base)).await.expect("a response");
     assert_eq!(response.status(), 401);
 }
 
-/// Whoever has to be kept out is, however busy the server is.
-async fn a_key_is_revoked_beside_a_server_that_writes(app: App) {
+/// `keys revoke` must not time out while the server writes.
+async fn key_is_revoked_while_the_server_writes(app: App) {
     let admin = create_key(&app.database, "admin", "admin", &[]).await;
     for n in 0..5 {
         create_key(&app.database, &format!("k{n}"), "workflows:read", &[]).await;
@@ -476,8 +476,8 @@ async fn a_key_is_revoked_beside_a_server_that_writes(app: App) {
     tokio::join!(writing, revoking);
 }
 
-/// Which nodes of a run are done is told to those who may see runs.
-async fn a_drawing_of_a_run_asks_for_its_scope(app: App) {
+/// The drawing of a run shows the status of its nodes.
+async fn drawing_of_a_run_requires_runs_read(app: App) {
     let workflow = app.create(&plain("one")).await;
     let run = id_of(&app.run(&workflow, &run_body("hi")).await);
     let reader = create_key(&app.database, "reader", "workflows:read", &[]).await;
@@ -485,13 +485,13 @@ async fn a_drawing_of_a_run_asks_for_its_scope(app: App) {
     wait_until_keys_are_required(&app).await;
     let (drawing, of_run) = (format!("/wf/{workflow}/graph/"), format!("/wf/{workflow}/graph/?run={run}"));
     assert_eq!(app.get(&drawing).api_key(&reader).await.status, 200);
-    let refused = app.get(&of_run).api_key(&reader).await.problem(403);
-    assert!(refused["detail"].as_str().is_some_and(|text| text.contains("runs:read")), "{refused}");
+    let rejected = app.get(&of_run).api_key(&reader).await.problem(403);
+    assert!(rejected["detail"].as_str().is_some_and(|text| text.contains("runs:read")), "{rejected}");
     assert_eq!(app.get(&of_run).api_key(&both).await.status, 200);
 }
 
-/// Browsers ask before they let a page call; what they are told is a response like any other.
-async fn pages_of_named_sites_may_call(mut app: App) {
+/// Includes preflight requests and rejected requests.
+async fn cors_allows_configured_origins(mut app: App) {
     app.terminate().await;
     app.set_env("SLUICE_CORS_ORIGINS", Some("https://app.example"));
     app.boot().await;
@@ -513,15 +513,15 @@ async fn pages_of_named_sites_may_call(mut app: App) {
         let headers = [("origin", origin), ("x-api-key", &key)];
         let response = app.get("/wf/").headers(&headers).await;
         assert_eq!(response.headers.contains_key("access-control-allow-origin"), is_named);
-        // A refusal can be read too.
+        // Problems have the CORS headers too.
         let long = format!("/wf/?q={}", "x".repeat(9_000));
-        let refused = app.get(&long).headers(&headers).await;
-        assert_eq!(refused.status, 414, "{}", refused.text);
-        assert_eq!(refused.headers.contains_key("access-control-allow-origin"), is_named);
+        let rejected = app.get(&long).headers(&headers).await;
+        assert_eq!(rejected.status, 414, "{}", rejected.text);
+        assert_eq!(rejected.headers.contains_key("access-control-allow-origin"), is_named);
     }
 }
 
-async fn an_idempotency_key_belongs_to_an_api_key(app: App) {
+async fn idempotency_keys_are_separate_for_each_api_key(app: App) {
     let (one, two) = (
         create_key(&app.database, "one", "workflows:write", &[]).await,
         create_key(&app.database, "two", "workflows:write", &[]).await,
@@ -537,7 +537,7 @@ async fn an_idempotency_key_belongs_to_an_api_key(app: App) {
 }
 
 #[tokio::test]
-async fn scopes_that_do_not_exist_are_refused_with_those_that_do() {
+async fn rejects_unknown_scopes_and_lists_the_known_ones() {
     let ended = run_async(&["keys", "create", "--name", "x", "--scope", "runs:all"]).await;
     assert!(ended.code == Some(2) && ended.stderr.contains("runs:write"), "{ended:?}");
 }

@@ -1,4 +1,4 @@
-//! The audit log: who has changed what, and when.
+//! `/audit/`: the audit log.
 
 use std::panic::AssertUnwindSafe;
 
@@ -14,15 +14,15 @@ use crate::support::json::{assert_json, id_of};
 use crate::support::process::run_async;
 
 on_both_databases!(
-    every_change_is_written_down_with_its_key,
-    what_changes_nothing_is_not_written_down,
-    every_move_of_a_label_is_written_down,
-    entries_are_found_by_key_call_thing_and_time,
-    nothing_takes_an_entry_back,
-    an_entry_survives_what_its_answer_survives,
+    every_change_has_an_entry_with_its_key,
+    unchanged_workflow_has_no_entry,
+    every_label_move_has_an_entry,
+    entries_are_filtered_by_key_operation_subject_and_time,
+    entries_cannot_be_changed_or_deleted,
+    entry_survives_a_crash,
 );
 
-/// What was written down, the newest first: call, thing, before, after.
+/// Returns the audit entries, newest first.
 async fn entries(app: &App, key: Option<&str>, query: &str) -> Vec<Value> {
     let path = format!("/audit/{query}");
     let response = match key {
@@ -32,7 +32,7 @@ async fn entries(app: &App, key: Option<&str>, query: &str) -> Vec<Value> {
     response.ok().as_array().expect("a list").clone()
 }
 
-async fn every_change_is_written_down_with_its_key(app: App) {
+async fn every_change_has_an_entry_with_its_key(app: App) {
     let key = create_key(&app.database, "ci", "admin", &["--for-others"]).await;
     wait_until_keys_are_required(&app).await;
     let call = async |method: Method, path: &str, body: Option<Value>| {
@@ -60,10 +60,11 @@ async fn every_change_is_written_down_with_its_key(app: App) {
     })
     .await;
     let decision = json!({"action": "APPROVE", "user_id": "ada", "inputs": {}});
-    let (settled, _) = call(Method::POST, &format!("/wf/process_pause_action/{run}/"), Some(decision)).await;
+    let (decided, _) = call(Method::POST, &format!("/wf/process_pause_action/{run}/"), Some(decision)).await;
     let (unlabeled, _) = call(Method::DELETE, &path("labels/live/"), None).await;
     let (patched, _) = call(Method::PATCH, &path(""), Some(json!({"description": "new"}))).await;
-    let (begun, waiting) = call(Method::POST, &path("start_run/?version=1"), Some(run_body("hi"))).await;
+    let (second_start, waiting) =
+        call(Method::POST, &path("start_run/?version=1"), Some(run_body("hi"))).await;
     let waiting = id_of(&waiting);
     crate::support::polling::eventually("the second pause", async || {
         let now = app.get(&format!("/run/{waiting}/status/")).api_key(&key).await.ok();
@@ -77,11 +78,11 @@ async fn every_change_is_written_down_with_its_key(app: App) {
     let expected = [
         (deleted.clone(), "deleteWorkflow", "workflow", &id, &hash(1), &none),
         (deleted, "deleteWorkflow", "run", &waiting, &json!("PAUSED"), &json!("CANCELED")),
-        (begun, "startRun", "run", &waiting, &none, &json!("PENDING")),
+        (second_start, "startRun", "run", &waiting, &none, &json!("PENDING")),
         (patched, "patchWorkflow", "workflow", &id, &hash(1), &hash(1)),
         (unlabeled, "deleteLabel", "label", &label, &one, &none),
-        (settled.clone(), "processPauseAction", "pause", &pause, &json!("open"), &json!("APPROVE by ada")),
-        (settled, "processPauseAction", "run", &run, &json!("PAUSED"), &json!("RUNNING")),
+        (decided.clone(), "processPauseAction", "pause", &pause, &json!("open"), &json!("APPROVE by ada")),
+        (decided, "processPauseAction", "run", &run, &json!("PAUSED"), &json!("RUNNING")),
         (started, "startRun", "run", &run, &none, &json!("PENDING")),
         (restored, "restoreVersion", "workflow", &id, &hash(0), &hash(1)),
         (back, "rollbackLabel", "label", &label, &two, &one),
@@ -107,14 +108,14 @@ async fn every_change_is_written_down_with_its_key(app: App) {
     run_async(&["keys", "revoke", "ci", "--database-url", &app.database.url]).await;
 }
 
-async fn what_changes_nothing_is_not_written_down(app: App) {
+async fn unchanged_workflow_has_no_entry(app: App) {
     let id = app.create(&plain("one")).await;
     let response = app.get(&format!("/wf/{id}/")).await.ok();
     app.put(&format!("/wf/{id}/")).json(&response).await.ok();
     app.post("/wf/").json(&json!({"name": "", "definition": 3})).await.problem(422);
     app.put(&format!("/wf/{id}/labels/live/")).json(&json!({"version": 9})).await.problem(404);
     app.post("/wf/validate/").json(&plain("x")).await.ok();
-    // Without a key nobody is known who starts a run; its log has the rest.
+    // A run that is started without a key has no audit entry.
     app.run(&id, &run_body("hi")).await;
     for _ in 0..2 {
         app.post("/wf/").idempotency_key("k").json(&plain("two")).await.ok();
@@ -125,8 +126,8 @@ async fn what_changes_nothing_is_not_written_down(app: App) {
     assert!(found.iter().all(|entry| entry["actor"].is_null()));
 }
 
-/// Whichever call moves it, protects it or frees it.
-async fn every_move_of_a_label_is_written_down(app: App) {
+/// Includes moves by an update, a restore or an import.
+async fn every_label_move_has_an_entry(app: App) {
     let id = app.create(&plain("one")).await;
     let (path, label) = (format!("/wf/{id}/"), format!("/wf/{id}/labels/live/"));
     for body in [
@@ -140,12 +141,12 @@ async fn every_move_of_a_label_is_written_down(app: App) {
     app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
     app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
     app.put(&label).json(&json!({"version": 1})).await.ok();
-    // Nothing of the workflow changes, and production does.
+    // The label moves although the workflow is unchanged.
     app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
     app.post(&format!("{path}versions/1/restore/?label=live")).json(&json!({})).await.ok();
     app.put(&label).json(&json!({"version": 3, "protected": true})).await.ok();
     app.delete(&label).await.expect(204);
-    let told: Vec<_> = entries(&app, None, &format!("?subject_id={id}/live"))
+    let reported: Vec<_> = entries(&app, None, &format!("?subject_id={id}/live"))
         .await
         .iter()
         .rev()
@@ -155,7 +156,7 @@ async fn every_move_of_a_label_is_written_down(app: App) {
         })
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             "setLabel - > 1",
             "setLabel 1 > 1 protected",
@@ -169,7 +170,7 @@ async fn every_move_of_a_label_is_written_down(app: App) {
         ]
     );
 
-    // Those of an import, too.
+    // Labels of an import.
     app.put(&label).json(&json!({"version": 2, "protected": true})).await.ok();
     let document = app.get(&format!("{path}export/?versions=true")).await.ok();
     let imported = app.post("/wf/import/").json(&document).await.ok();
@@ -179,7 +180,7 @@ async fn every_move_of_a_label_is_written_down(app: App) {
     assert_json!(found[0], {"operation": "importWorkflows", "after": "2 protected"});
 }
 
-async fn entries_are_found_by_key_call_thing_and_time(app: App) {
+async fn entries_are_filtered_by_key_operation_subject_and_time(app: App) {
     let mut ids = Vec::new();
     for n in 0..5 {
         ids.push(app.create(&plain(&format!("w{n}"))).await);
@@ -208,7 +209,7 @@ async fn entries_are_found_by_key_call_thing_and_time(app: App) {
     app.get("/audit/?after=yesterday").api_key(&key).await.problem(422);
 }
 
-async fn nothing_takes_an_entry_back(app: App) {
+async fn entries_cannot_be_changed_or_deleted(app: App) {
     app.create(&plain("one")).await;
     let mut changes = vec!["UPDATE audit_log SET actor = 'eve'", "DELETE FROM audit_log"];
     if app.database.backend == Backend::Sqlite {
@@ -219,7 +220,7 @@ async fn nothing_takes_an_entry_back(app: App) {
         );
     }
     for sql in changes {
-        // The database itself refuses.
+        // Triggers of the database reject the statement.
         let tried = AssertUnwindSafe(app.database.execute(sql)).catch_unwind().await;
         assert!(tried.is_err(), "{sql}");
     }
@@ -227,7 +228,7 @@ async fn nothing_takes_an_entry_back(app: App) {
     assert!(found.len() == 1 && found[0]["actor"].is_null(), "{found:?}");
 }
 
-async fn an_entry_survives_what_its_answer_survives(mut app: App) {
+async fn entry_survives_a_crash(mut app: App) {
     let id = app.create(&plain("one")).await;
     app.crash_and_restart().await;
     let found = entries(&app, None, "").await;

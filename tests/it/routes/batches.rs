@@ -1,4 +1,4 @@
-//! Batches: one run a row, from JSON, from files and from datasets.
+//! Batch runs: one run for each row of JSON, a file or a dataset.
 
 use std::collections::HashSet;
 
@@ -12,27 +12,27 @@ use crate::support::json::{assert_json, id_of, ids};
 use crate::support::polling::eventually;
 
 on_both_databases!(
-    a_batch_runs_every_row,
-    a_file_gives_the_rows,
-    a_dataset_gives_the_rows,
-    a_row_that_fails_fails_alone,
-    a_row_that_is_retried_survives_a_crash,
-    a_row_may_wait_for_a_person,
-    a_batch_survives_a_crash,
-    a_deleted_batch_is_written_down_once,
-    a_canceled_batch_stops,
-    nothing_of_a_canceled_batch_begins,
-    a_row_of_a_canceled_batch_is_not_retried,
-    what_is_no_batch_is_refused,
-    what_is_no_dataset_is_refused,
-    a_dataset_is_called_and_described_at_length,
-    a_broken_form_is_told_alike,
+    batch_runs_every_row,
+    rows_come_from_a_file,
+    rows_come_from_a_dataset,
+    failing_row_leaves_other_rows_alone,
+    retried_row_survives_a_crash,
+    paused_rows_make_room_for_others,
+    batch_survives_a_crash,
+    deleted_batch_has_one_audit_entry,
+    canceled_batch_cancels_its_rows,
+    canceled_batch_starts_no_more_rows,
+    row_of_a_canceled_batch_is_not_retried,
+    rejects_invalid_batches,
+    rejects_invalid_datasets,
+    dataset_names_and_descriptions_are_limited,
+    every_form_route_rejects_a_malformed_form,
 );
 
-/// input → p, which gives `out`: x with an exclamation mark.
+/// input → p, which outputs x with an exclamation mark.
 fn shouting() -> Value {
     let code = "return {'out': input_model.input_node.x + '!'}";
-    after_input("shouting", python_giving("p", code, json!({"out": "string"})))
+    after_input("shouting", python_with_outputs("p", code, json!({"out": "string"})))
 }
 
 /// input → p, which divides 6 by n.
@@ -58,7 +58,7 @@ async fn start_file(app: &App, workflow: &str, form: Form) -> Response {
     app.post(&format!("/wf/{workflow}/start_batch_run/")).form(form).await
 }
 
-/// What the file of a batch says, a line a row.
+/// Returns the rows of the output file of a batch.
 async fn lines(app: &App, batch: &Value) -> Vec<Value> {
     let file = batch["output_file_id"].as_str().expect("an output file");
     let response = app.get(&format!("/of/{file}/download/")).await;
@@ -69,10 +69,10 @@ async fn lines(app: &App, batch: &Value) -> Vec<Value> {
     response.text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
-/// Every row, in order and once, with its status and what `p` gave.
+/// Row number, status and output of `p` of each row.
 fn summary(lines: &[Value]) -> Vec<(i64, &str, &Value)> {
     let seen: HashSet<&str> = lines.iter().map(|line| line["run_id"].as_str().expect("an id")).collect();
-    assert_eq!(seen.len(), lines.len(), "a run a row");
+    assert_eq!(seen.len(), lines.len(), "one run for each row");
     lines
         .iter()
         .map(|line| {
@@ -82,7 +82,7 @@ fn summary(lines: &[Value]) -> Vec<(i64, &str, &Value)> {
         .collect()
 }
 
-async fn a_batch_runs_every_row(app: App) {
+async fn batch_runs_every_row(app: App) {
     let workflow = app.create(&shouting()).await;
     let body = json!({"rows": [{"x": "a"}, {"input_node": {"x": "b"}}, {"x": "c"}], "mini_batch_size": 2});
     let batch = start(&app, &workflow, &body).await.ok();
@@ -95,14 +95,14 @@ async fn a_batch_runs_every_row(app: App) {
     assert_eq!(batch["batch"], counts);
     assert_eq!(batch["percentage_complete"], 100.0);
     let lines = lines(&app, &batch).await;
-    let gave = [json!("a!"), json!("b!"), json!("c!")];
+    let outputs = [json!("a!"), json!("b!"), json!("c!")];
     assert_eq!(
         summary(&lines),
-        [(0, "COMPLETED", &gave[0]), (1, "COMPLETED", &gave[1]), (2, "COMPLETED", &gave[2])]
+        [(0, "COMPLETED", &outputs[0]), (1, "COMPLETED", &outputs[1]), (2, "COMPLETED", &outputs[2])]
     );
     assert_eq!(lines[0]["inputs"], json!({"input_node": {"x": "a"}}));
 
-    // A row is a run like others, that knows where it belongs.
+    // A row is a run with a parent and a row number.
     let row = app.read_run(lines[1]["run_id"].as_str().expect("an id")).await;
     assert_json!(row, {"parent_run_id": batch["id"], "batch_row": 1});
     assert_eq!(row["workflow_version_id"], batch["workflow_version_id"]);
@@ -118,7 +118,7 @@ async fn a_batch_runs_every_row(app: App) {
     app.get(&format!("/of/{file}/download/")).await.problem(404);
 }
 
-async fn a_file_gives_the_rows(app: App) {
+async fn rows_come_from_a_file(app: App) {
     let workflow = app.create(&dividing()).await;
     for (name, text) in [
         ("t.csv", "n\n1\n2\n3\n"),
@@ -130,12 +130,12 @@ async fn a_file_gives_the_rows(app: App) {
         let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
         assert_eq!(batch["batch"]["completed"], 3, "{name}: {batch:#}");
         let lines = lines(&app, &batch).await;
-        let gave: Vec<&Value> = summary(&lines).into_iter().map(|(_, _, out)| out).collect();
-        assert_eq!(gave, [&json!(6), &json!(3), &json!(2)], "{name}");
+        let outputs: Vec<&Value> = summary(&lines).into_iter().map(|(_, _, out)| out).collect();
+        assert_eq!(outputs, [&json!(6), &json!(3), &json!(2)], "{name}");
     }
 }
 
-async fn a_dataset_gives_the_rows(app: App) {
+async fn rows_come_from_a_dataset(app: App) {
     let workflow = app.create(&dividing()).await;
     let form = file("numbers.csv", "n\n2\n3\n").text("description", "two numbers");
     let dataset = app.post("/ds/?name=numbers").form(form).await.ok();
@@ -161,11 +161,11 @@ async fn a_dataset_gives_the_rows(app: App) {
     app.delete(&format!("/ds/{id}/")).await.problem(404);
     app.get(&format!("/ds/{id}/list_runs/")).await.problem(404);
     start(&app, &workflow, &json!({"dataset_id": id})).await.problem(404);
-    // What was run with it stays.
+    // Runs of a deleted dataset are kept.
     assert_eq!(lines(&app, &app.read_run(&id_of(&batch)).await).await, lines_before);
 }
 
-async fn a_row_that_fails_fails_alone(app: App) {
+async fn failing_row_leaves_other_rows_alone(app: App) {
     let workflow = app.create(&dividing()).await;
     let rows = json!({"rows": [{"n": 1}, {"n": 0}, {"n": "none"}, {"n": 3}]});
     let batch = start(&app, &workflow, &rows).await.ok();
@@ -186,8 +186,8 @@ async fn a_row_that_fails_fails_alone(app: App) {
     assert_eq!(lines[0]["error"], Value::Null);
 }
 
-/// Although its batch has ended.
-async fn a_row_that_is_retried_survives_a_crash(mut app: App) {
+/// The batch has ended before.
+async fn retried_row_survives_a_crash(mut app: App) {
     let code = "n = 0\nwhile n < 400000:\n    n = n + 1\nreturn {'out': 1 // 0}";
     let workflow = app.create(&after_input("slowly", python("p", code))).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(1)})).await.ok());
@@ -199,15 +199,15 @@ async fn a_row_that_is_retried_survives_a_crash(mut app: App) {
     app.run_until(&row, "FAILED").await;
 }
 
-async fn a_row_may_wait_for_a_person(app: App) {
+async fn paused_rows_make_room_for_others(app: App) {
     let workflow = app.create(&gated("gated")).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(2), "mini_batch_size": 1})).await.ok());
-    // One that waits makes room for the next.
+    // A paused row releases its slot.
     eventually("both rows to wait", async || {
         (app.read_run(&batch).await["batch"]["paused"] == 2).then_some(())
     })
     .await;
-    // The rows are counted after the run is read: what is read from now on is of one moment.
+    // The server counts rows after it reads the run, so read it again.
     let batch = app.read_run(&batch).await;
     assert_json!(batch, {"status": "RUNNING", "percentage_complete": 0.0});
     for line in lines(&app, &batch).await {
@@ -217,7 +217,7 @@ async fn a_row_may_wait_for_a_person(app: App) {
     assert_eq!(batch["batch"]["completed"], 2);
 }
 
-async fn a_deleted_batch_is_written_down_once(app: App) {
+async fn deleted_batch_has_one_audit_entry(app: App) {
     let workflow = app.create(&gated("gated")).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(10)})).await.ok());
     eventually("the rows to wait", async || {
@@ -225,12 +225,13 @@ async fn a_deleted_batch_is_written_down_once(app: App) {
     })
     .await;
     app.delete(&format!("/wf/{workflow}/")).await.expect(204);
-    let told = app.get("/audit/?operation=deleteWorkflow&page_size=100").await.ok();
-    let told: Vec<_> = told.as_array().expect("a list").iter().map(|entry| &entry["subject_id"]).collect();
-    assert_eq!(told, [&json!(workflow), &json!(batch)]);
+    let reported = app.get("/audit/?operation=deleteWorkflow&page_size=100").await.ok();
+    let reported: Vec<_> =
+        reported.as_array().expect("a list").iter().map(|entry| &entry["subject_id"]).collect();
+    assert_eq!(reported, [&json!(workflow), &json!(batch)]);
 }
 
-async fn a_batch_survives_a_crash(mut app: App) {
+async fn batch_survives_a_crash(mut app: App) {
     let workflow = app.create(&after_input("slow", slow("p"))).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(12), "mini_batch_size": 3})).await.ok());
     for done in [1, 5] {
@@ -248,7 +249,7 @@ async fn a_batch_survives_a_crash(mut app: App) {
     assert_eq!(in_order, (0..12).collect::<Vec<i64>>());
 }
 
-async fn a_canceled_batch_stops(mut app: App) {
+async fn canceled_batch_cancels_its_rows(mut app: App) {
     let workflow = app.create(&after_input("endless", never_ending("p"))).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(5), "mini_batch_size": 2})).await.ok());
     eventually("a row to run", async || {
@@ -259,23 +260,26 @@ async fn a_canceled_batch_stops(mut app: App) {
     let canceled = app.post(&format!("/wf/cancel_workflow/{batch}/")).await.ok();
     assert_eq!(canceled["status"], "CANCELED");
     assert_eq!(canceled["batch"]["total"], 5);
-    let settled = eventually("the rows to be canceled", async || {
+    let decided = eventually("the rows to be canceled", async || {
         let now = app.read_run(&batch).await;
         let rows = &now["batch"];
         (rows["running"] == 0 && rows["pending"] == 0).then_some(now)
     })
     .await;
-    let lines_after = lines(&app, &settled).await;
-    assert!(!lines_after.is_empty() && lines_after.len() < 5, "only those that had begun: {lines_after:#?}");
+    let lines_after = lines(&app, &decided).await;
+    assert!(
+        !lines_after.is_empty() && lines_after.len() < 5,
+        "only those that had started: {lines_after:#?}"
+    );
     assert!(summary(&lines_after).iter().all(|(_, status, _)| *status == "CANCELED"), "{lines_after:#?}");
     app.post(&format!("/wf/cancel_workflow/{batch}/")).await.problem(400);
 
-    // Nothing of it begins again.
+    // Its rows stay canceled.
     app.crash_and_restart().await;
     assert_eq!(lines(&app, &app.read_run(&batch).await).await, lines_after);
 }
 
-async fn nothing_of_a_canceled_batch_begins(app: App) {
+async fn canceled_batch_starts_no_more_rows(app: App) {
     let workflow = app.create(&after_input("endless", never_ending("p"))).await;
     let size = json!({"rows": rows(100), "mini_batch_size": 100});
     let batch = id_of(&start(&app, &workflow, &size).await.ok());
@@ -290,7 +294,7 @@ async fn nothing_of_a_canceled_batch_begins(app: App) {
     })
     .await;
     let path = "/run/?parent_only=false&page_size=100&run_type=batch";
-    let begun_late = app
+    let start_times_late = app
         .get(path)
         .await
         .ok()
@@ -298,17 +302,17 @@ async fn nothing_of_a_canceled_batch_begins(app: App) {
         .expect("a list")
         .iter()
         .filter(|run| {
-            let begun = run["tasks"].as_array().into_iter().flatten().map(|task| &task["start_time"]);
+            let start_times = run["tasks"].as_array().into_iter().flatten().map(|task| &task["start_time"]);
             run["parent_run_id"] == batch
-                && begun.filter_map(Value::as_str).any(|at| Some(at) > canceled["end_time"].as_str())
+                && start_times.filter_map(Value::as_str).any(|at| Some(at) > canceled["end_time"].as_str())
         })
         .count();
-    // What had its place already may have begun: there are as many places as Python workers.
+    // Rows that had a slot may have started: there are as many slots as Python workers.
     assert!(begun_late <= 4, "{begun_late} nodes began after the end");
 }
 
-async fn a_row_of_a_canceled_batch_is_not_retried(app: App) {
-    // The first row fails at once, the second stays at work.
+async fn row_of_a_canceled_batch_is_not_retried(app: App) {
+    // The first row fails at once, the second never ends.
     let number = node("input_node", "InputNode", json!({"output_schema": {"n": "int"}}));
     let code = "while input_model.input_node.n == 1:\n    pass\nreturn {'out': 1 // 0}";
     let picky = workflow("picky", vec![number, python("p", code)], chain(&["input_node", "p"]));
@@ -324,11 +328,11 @@ async fn a_row_of_a_canceled_batch_is_not_retried(app: App) {
     let failed = rows.iter().find(|line| line["status"] == "FAILED").expect("one failed");
     let retry = format!("/run/{}/retry/", failed["run_id"].as_str().expect("an id"));
     app.post(&format!("/wf/cancel_workflow/{}/", id_of(&batch))).await.ok();
-    let refused = app.post(&retry).json(&json!({})).await.problem(400);
-    assert!(refused["detail"].as_str().expect("a text").contains("batch"), "{refused}");
+    let rejected = app.post(&retry).json(&json!({})).await.problem(400);
+    assert!(rejected["detail"].as_str().expect("a text").contains("batch"), "{rejected}");
 }
 
-async fn what_is_no_batch_is_refused(app: App) {
+async fn rejects_invalid_batches(app: App) {
     let workflow = app.create(&shouting()).await;
     let missing = "019a0000-0000-7000-8000-000000000000";
     for (body, pointers) in [
@@ -353,7 +357,7 @@ async fn what_is_no_batch_is_refused(app: App) {
     }
     let long = format!("{}\n1\n", "n".repeat(256));
     assert_eq!(start_file(&app, &workflow, file("t.csv", &long)).await.pointers(), ["/file"]);
-    // A small file that would fill the memory: each row has the names for itself.
+    // A small file that expands in memory: each row holds all column names.
     let names: Vec<String> = (0..250).map(|number| format!("{number:0250}")).collect();
     let wide = format!("{}\n{}", names.join(","), format!("{}\n", ",".repeat(249)).repeat(9_000));
     assert_eq!(start_file(&app, &workflow, file("t.csv", &wide)).await.pointers(), ["/file"]);
@@ -368,7 +372,7 @@ async fn what_is_no_batch_is_refused(app: App) {
     assert_eq!(app.get("/run/?run_type=batch").await.ok(), json!([]), "nothing was started");
 }
 
-async fn what_is_no_dataset_is_refused(app: App) {
+async fn rejects_invalid_datasets(app: App) {
     assert_eq!(app.post("/ds/").form(file("t.csv", "x\n1\n")).await.pointers(), ["/name"]);
     assert_eq!(app.post("/ds/?name=n").form(Form::new().text("a", "b")).await.pointers(), ["/file"]);
     assert_eq!(app.post("/ds/?name=n").form(file("t.csv", "x,x\n1,2\n")).await.pointers(), ["/file"]);
@@ -376,11 +380,11 @@ async fn what_is_no_dataset_is_refused(app: App) {
     app.post(&long).form(file("t.csv", "x\n1\n")).await.problem(422);
     app.post("/ds/?name=n").json(&json!({})).await.problem(415);
     app.get("/ds/none/").await.problem(404);
-    assert_eq!(app.get("/ds/").await.ok(), json!([]), "nothing was kept");
+    assert_eq!(app.get("/ds/").await.ok(), json!([]), "nothing is stored");
 }
 
-/// Characters are counted, wherever the text stands.
-async fn a_dataset_is_called_and_described_at_length(app: App) {
+/// Limits count characters, in the query and in the form.
+async fn dataset_names_and_descriptions_are_limited(app: App) {
     let (name, text) = ("ü".repeat(255), "ü".repeat(1_000));
     let asked = format!("/ds/?name={name}&description={text}");
     let queried = app.post(&asked).form(file("t.csv", "x\n1\n")).await.ok();
@@ -392,13 +396,13 @@ async fn a_dataset_is_called_and_described_at_length(app: App) {
     let with = |name: String, text: String| {
         app.post("/ds/").form(file("t.csv", "x\n1\n").text("name", name).text("description", text)).send()
     };
-    let told = with(name.clone(), text.clone()).await.ok();
-    assert_json!(told, {"name": name, "description": text});
+    let reported = with(name.clone(), text.clone()).await.ok();
+    assert_json!(reported, {"name": name, "description": text});
     assert_eq!(with(name.clone() + "ü", String::new()).await.pointers(), ["/name"]);
     assert_eq!(with(name, text + "ü").await.pointers(), ["/description"]);
 }
 
-async fn a_broken_form_is_told_alike(app: App) {
+async fn every_form_route_rejects_a_malformed_form(app: App) {
     let workflow = app.create(&shouting()).await;
     let batch = format!("/wf/{workflow}/start_batch_run/");
     for path in ["/ds/?name=n", &batch, "/wf/upload_test_files/"] {

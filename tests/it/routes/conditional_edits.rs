@@ -1,4 +1,4 @@
-//! Safe saving: entity tags, conditions, notes, merge patches; versions read, compared, restored and drawn.
+//! ETags, preconditions, change notes and merge patches; reading, comparing, restoring and drawing versions.
 
 use std::collections::HashSet;
 
@@ -18,20 +18,20 @@ use crate::support::definitions::*;
 use crate::support::json::{assert_json, id_of};
 
 on_both_databases!(
-    an_answer_that_is_known_is_not_sent_again,
-    a_change_of_what_has_changed_is_refused_with_the_difference,
-    what_get_gives_can_be_put,
-    a_patch_changes_what_it_names,
-    a_note_is_kept_with_the_version,
-    a_version_is_read_and_restored,
-    versions_are_compared_in_three_forms,
-    a_workflow_is_drawn,
-    a_condition_is_read_as_http_says,
-    of_changes_at_once_one_is_made,
-    every_state_has_a_tag_of_its_own,
+    matching_etag_returns_304,
+    stale_etag_returns_412_with_the_difference,
+    fetched_workflow_can_be_put_unchanged,
+    patch_changes_only_given_fields,
+    change_note_is_stored_with_the_version,
+    version_can_be_read_and_restored,
+    versions_are_compared_as_json_patch_and_text,
+    workflow_is_drawn_in_three_formats,
+    preconditions_follow_rfc_9110,
+    one_of_several_concurrent_changes_wins,
+    every_state_has_its_own_etag,
 );
 
-fn giving(value: i64) -> Value {
+fn workflow_with(value: i64) -> Value {
     workflow("giving", vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
 }
 
@@ -39,8 +39,8 @@ fn etag(response: &Response) -> String {
     response.headers["etag"].to_str().expect("a text").to_owned()
 }
 
-async fn an_answer_that_is_known_is_not_sent_again(app: App) {
-    let made = app.post("/wf/").json(&giving(1)).await;
+async fn matching_etag_returns_304(app: App) {
+    let made = app.post("/wf/").json(&workflow_with(1)).await;
     let id = id_of(&made.json());
     for path in [format!("/wf/{id}/"), format!("/wf/{id}/versions/1/")] {
         let first = app.get(&path).await;
@@ -58,16 +58,16 @@ async fn an_answer_that_is_known_is_not_sent_again(app: App) {
     assert_eq!(etag(&made), etag(&app.get(&format!("/wf/{id}/")).await), "also of what was just made");
 }
 
-async fn a_change_of_what_has_changed_is_refused_with_the_difference(app: App) {
-    let made = app.post("/wf/").json(&giving(1)).await;
+async fn stale_etag_returns_412_with_the_difference(app: App) {
+    let made = app.post("/wf/").json(&workflow_with(1)).await;
     let (id, old) = (id_of(&made.json()), etag(&made));
     let path = format!("/wf/{id}/");
-    let saved = app.put(&path).if_match(&old).json(&giving(2)).await;
+    let saved = app.put(&path).if_match(&old).json(&workflow_with(2)).await;
     let new = etag(&saved);
     assert_eq!(saved.ok()["version"], 2);
-    let refused = app.put(&path).if_match(&old).json(&giving(3)).await;
-    assert_eq!(etag(&refused), new);
-    let problem = refused.problem(412);
+    let rejected = app.put(&path).if_match(&old).json(&workflow_with(3)).await;
+    assert_eq!(etag(&rejected), new);
+    let problem = rejected.problem(412);
     assert_json!(problem, {"current_etag": new, "current_version": 2});
     let change = &problem["diff"]["nodes"]["changed"][0];
     assert_eq!(change["node_id"], "f");
@@ -81,7 +81,7 @@ async fn a_change_of_what_has_changed_is_refused_with_the_difference(app: App) {
     }
     app.patch(&path).if_match(&old).merge_patch(&json!({"name": "other"})).await.problem(412);
     app.patch(&path).if_match(&new).merge_patch(&json!({"name": "renamed"})).await.ok();
-    let beside = app.put(&path).if_match(&new).json(&giving(3)).await.problem(412);
+    let beside = app.put(&path).if_match(&new).json(&workflow_with(3)).await.problem(412);
     assert_eq!(beside["diff"]["nodes"]["changed"], json!([]));
     assert!(beside["detail"].as_str().is_some_and(|text| text.contains("in its name")), "{beside}");
     assert_eq!(app.get(&path).await.ok()["version"], 2, "nothing was changed");
@@ -89,7 +89,7 @@ async fn a_change_of_what_has_changed_is_refused_with_the_difference(app: App) {
     app.delete(&path).if_match(&etag(&app.get(&path).await)).await.expect(204);
 }
 
-/// Values as configs hold them: numbers in every form, texts of any language, nested.
+/// Random JSON values.
 fn values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -107,7 +107,7 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Definitions: an input, and nodes behind it or behind each other.
+/// Random definitions: an input node, and nodes linked to earlier nodes.
 fn definitions() -> impl Strategy<Value = Value> {
     let place = option::of((any::<i16>(), any::<i16>()).prop_map(|(x, y)| json!({"x": x, "y": y})));
     let node = ("[^\\x00]{0,8}", hash_map("[^\\x00]{1,6}", values(), 0..4), place, any::<Index>());
@@ -125,7 +125,7 @@ fn definitions() -> impl Strategy<Value = Value> {
     })
 }
 
-async fn what_get_gives_can_be_put(app: App) {
+async fn fetched_workflow_can_be_put_unchanged(app: App) {
     let (mut runner, definitions) = (TestRunner::deterministic(), definitions());
     for _ in 0..100 {
         let definition = definitions.new_tree(&mut runner).expect("a definition").current();
@@ -140,19 +140,18 @@ async fn what_get_gives_can_be_put(app: App) {
     }
 }
 
-async fn a_patch_changes_what_it_names(app: App) {
-    let id = app.create(&giving(1)).await;
+async fn patch_changes_only_given_fields(app: App) {
+    let id = app.create(&workflow_with(1)).await;
     let path = format!("/wf/{id}/");
     let before = app.get(&path).await.ok();
     let patched = app.patch(&path).merge_patch(&json!({"tags": ["a", "b"], "description": "new"})).await.ok();
-    assert_json!(patched, {"tags": ["a", "b"], "description": "new"});
-    assert_json!(patched, {"name": before["name"], "definition": before["definition"]});
+    assert_json!(patched, {"tags": ["a", "b"], "description": "new", "name": before["name"], "definition": before["definition"]});
     assert_eq!(patched["version"], 1, "no version");
     let cleared =
         app.patch(&path).merge_patch(&json!({"tags": null, "description": null, "name": "other"})).await.ok();
     assert_json!(cleared, {"tags": [], "description": "", "name": "other"});
     assert_eq!(app.patch(&path).merge_patch(&json!({})).await.ok(), cleared, "nothing changes nothing");
-    app.put(&path).json(&giving(2)).await.ok();
+    app.put(&path).json(&workflow_with(2)).await.ok();
     let taken = app.create(&plain("taken")).await;
     app.patch(&format!("/wf/{taken}/")).merge_patch(&json!({"name": "giving"})).await.problem(409);
     for (body, pointer) in [
@@ -165,10 +164,10 @@ async fn a_patch_changes_what_it_names(app: App) {
         (json!({"definition": {}}), "/definition"),
         (json!({"definition": null, "name": "x"}), "/definition"),
     ] {
-        let refused = app.patch(&path).merge_patch(&body).await.problem(422);
+        let rejected = app.patch(&path).merge_patch(&body).await.problem(422);
         assert!(
-            refused["errors"][0]["pointer"].as_str().is_some_and(|at| pointer.starts_with(at)),
-            "{body}: {refused}"
+            rejected["errors"][0]["pointer"].as_str().is_some_and(|at| pointer.starts_with(at)),
+            "{body}: {rejected}"
         );
     }
     let known = app.get(&path).await.ok();
@@ -180,22 +179,22 @@ async fn a_patch_changes_what_it_names(app: App) {
     app.patch("/wf/nope/").merge_patch(&json!({"name": "x"})).await.problem(404);
 }
 
-async fn a_note_is_kept_with_the_version(app: App) {
-    let id = app.create(&giving(1)).await;
+async fn change_note_is_stored_with_the_version(app: App) {
+    let id = app.create(&workflow_with(1)).await;
     let path = format!("/wf/{id}/");
-    let noted = app.put(&path).header("x-change-note", "Twice as much é").json(&giving(2)).await.ok();
+    let noted = app.put(&path).header("x-change-note", "Twice as much é").json(&workflow_with(2)).await.ok();
     assert_eq!(noted["version"], 2);
     let versions = app.get(&format!("{path}versions/")).await.ok();
     assert_eq!(versions[0]["note"], "Twice as much é");
     assert_eq!(versions[1]["note"], Value::Null);
     assert_eq!(versions[0]["created_by"], Value::Null);
-    app.put(&path).header("x-change-note", "x".repeat(1_001)).json(&giving(3)).await.problem(400);
+    app.put(&path).header("x-change-note", "x".repeat(1_001)).json(&workflow_with(3)).await.problem(400);
 }
 
-async fn a_version_is_read_and_restored(app: App) {
-    let id = app.create(&giving(1)).await;
+async fn version_can_be_read_and_restored(app: App) {
+    let id = app.create(&workflow_with(1)).await;
     let path = format!("/wf/{id}/");
-    app.put(&path).json(&giving(2)).await.ok();
+    app.put(&path).json(&workflow_with(2)).await.ok();
     let first = app.get(&format!("{path}versions/1/")).await.ok();
     assert_eq!(first["definition"]["nodes"][1]["config"]["values"]["out"], 1);
     assert_eq!(app.get(&format!("{path}versions/draft/")).await.ok()["version"], 2);
@@ -203,7 +202,7 @@ async fn a_version_is_read_and_restored(app: App) {
     assert_json!(restored, {"version": 3, "definition": first["definition"]});
     let third = app.get(&format!("{path}versions/3/")).await.ok();
     assert_json!(third, {"definition_hash": first["definition_hash"], "note": "Restored from version 1."});
-    // What executes already makes no version.
+    // Restoring the current version makes no new one.
     assert_eq!(app.post(&format!("{path}versions/3/restore/")).await.ok()["version"], 3);
     for place in ["versions/4/", "versions/0/", "versions/nope/", "versions/1.0/"] {
         app.get(&format!("{path}{place}")).await.problem(404);
@@ -211,10 +210,10 @@ async fn a_version_is_read_and_restored(app: App) {
     app.post(&format!("{path}versions/4/restore/")).await.problem(404);
 }
 
-async fn versions_are_compared_in_three_forms(app: App) {
-    let id = app.create(&giving(1)).await;
+async fn versions_are_compared_as_json_patch_and_text(app: App) {
+    let id = app.create(&workflow_with(1)).await;
     let path = format!("/wf/{id}/");
-    let mut second = giving(2);
+    let mut second = workflow_with(2);
     second["definition"]["nodes"][0]["coordinates"] = json!({"x": 1.0, "y": 2.0});
     app.put(&path).json(&second).await.ok();
     let diff = format!("{path}versions/1/diff/draft/");
@@ -234,7 +233,7 @@ async fn versions_are_compared_in_three_forms(app: App) {
     assert_eq!(same["nodes"]["changed"], json!([]));
 }
 
-async fn a_workflow_is_drawn(app: App) {
+async fn workflow_is_drawn_in_three_formats(app: App) {
     let run = app.start_to_pause(&gated("gated")).await;
     let id = app.read_run(&run).await["workflow_id"].as_str().expect("an id").to_owned();
     let path = format!("/wf/{id}/graph/");
@@ -254,11 +253,11 @@ async fn a_workflow_is_drawn(app: App) {
     app.get(&format!("{path}?run=019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01")).await.problem(404);
 }
 
-async fn a_condition_is_read_as_http_says(app: App) {
-    let made = app.post("/wf/").json(&giving(1)).await;
+async fn preconditions_follow_rfc_9110(app: App) {
+    let made = app.post("/wf/").json(&workflow_with(1)).await;
     let path = format!("/wf/{}/", id_of(&made.json()));
     let mut tag = etag(&made);
-    // A weak tag never matches here (RFC 9110, 13.1.1).
+    // A weak tag never matches (RFC 9110, 13.1.1).
     for (lines, status) in [
         (vec![format!("W/{tag}")], 412),
         (vec!["\"x\", \"y\"".to_owned()], 412),
@@ -271,7 +270,7 @@ async fn a_condition_is_read_as_http_says(app: App) {
         (vec![format!("{tag}, nope")], 400),
     ] {
         let headers: Vec<_> = lines.iter().map(|line| ("if-match", line.as_str())).collect();
-        let response = app.put(&path).headers(&headers).json(&giving(2)).await;
+        let response = app.put(&path).headers(&headers).json(&workflow_with(2)).await;
         assert_eq!(response.status, status, "{lines:?}: {}", response.text);
         response.problem(status);
         assert_eq!(etag(&app.get(&path).await), tag, "{lines:?}");
@@ -281,7 +280,7 @@ async fn a_condition_is_read_as_http_says(app: App) {
     {
         let lines: Vec<_> = lines.iter().map(|line| line.replace('@', &tag)).collect();
         let headers: Vec<_> = lines.iter().map(|line| ("if-match", line.as_str())).collect();
-        let saved = app.put(&path).headers(&headers).json(&giving(value)).await;
+        let saved = app.put(&path).headers(&headers).json(&workflow_with(value)).await;
         assert_eq!(saved.status, 200, "{lines:?}: {}", saved.text);
         tag = etag(&saved);
     }
@@ -291,20 +290,20 @@ async fn a_condition_is_read_as_http_says(app: App) {
     let known = [("if-none-match", "\"x\""), ("if-none-match", tag.as_str())];
     assert_eq!(app.get(&path).headers(&known).await.status, 304);
     let nobody = "/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/";
-    app.put(nobody).if_match("*").json(&giving(2)).await.problem(404);
+    app.put(nobody).if_match("*").json(&workflow_with(2)).await.problem(404);
     app.delete(nobody).if_match("*").await.problem(404);
 }
 
-async fn of_changes_at_once_one_is_made(app: App) {
+async fn one_of_several_concurrent_changes_wins(app: App) {
     for round in 0..5 {
-        let made = app.post("/wf/").json(&giving(1)).await;
+        let made = app.post("/wf/").json(&workflow_with(1)).await;
         let path = format!("/wf/{}/", id_of(&made.json()));
-        app.put(&path).json(&giving(2)).await.ok();
+        app.put(&path).json(&workflow_with(2)).await.ok();
         let before = app.get(&path).await;
         let tag = etag(&before);
         let (name, condition) = (json!({"name": format!("n{round}")}), [("if-match", tag.as_str())]);
         let changes: [(Method, String, Value); 5] = [
-            (Method::PUT, path.clone(), giving(3)),
+            (Method::PUT, path.clone(), workflow_with(3)),
             (Method::PATCH, path.clone(), name),
             (Method::PUT, format!("{path}reset/"), Value::Null),
             (Method::POST, format!("{path}versions/1/restore/"), Value::Null),
@@ -317,20 +316,20 @@ async fn of_changes_at_once_one_is_made(app: App) {
         let mut statuses: Vec<u16> = join_all(sent).await.iter().map(|response| response.status).collect();
         statuses.sort_unstable();
         assert!([200, 204].contains(&statuses[0]), "{statuses:?}");
-        // Of a workflow that was deleted nothing is left to differ from.
+        // 404 when the workflow was deleted.
         let others = &statuses[1..];
         assert!(others.iter().all(|status| [404, 412].contains(status)), "{statuses:?}");
         app.delete(&path).await;
     }
 }
 
-async fn every_state_has_a_tag_of_its_own(app: App) {
-    let made = app.post("/wf/").json(&giving(1)).await;
+async fn every_state_has_its_own_etag(app: App) {
+    let made = app.post("/wf/").json(&workflow_with(1)).await;
     let path = format!("/wf/{}/", id_of(&made.json()));
     let mut tags = HashSet::from([etag(&made)]);
-    let mut placed = giving(1);
+    let mut placed = workflow_with(1);
     for x in 0..20 {
-        // The layout alone: no version, and yet another response.
+        // A new layout makes no version but changes the ETag.
         placed["definition"]["nodes"][0]["coordinates"] = json!({"x": x, "y": 0});
         let saved = app.put(&path).json(&placed).await;
         assert!(tags.insert(etag(&saved)), "{x}");

@@ -1,4 +1,4 @@
-//! The files in `examples/`, which the README walks through.
+//! The workflows in `examples/`, and the quick start of the README.
 
 use serde_json::{Value, json};
 
@@ -6,13 +6,13 @@ use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
 use crate::support::json::assert_json;
 
-on_both_databases!(approval, routing, counting, the_walk_of_the_readme);
+on_both_databases!(approval, routing, counting, readme_commands_work);
 
 fn read(text: &str) -> Value {
     serde_json::from_str(text).expect("an example is JSON")
 }
 
-/// Saves an example; what comes back is what the file says.
+/// Saves an example and checks the returned definition.
 async fn save(app: &App, example: &Value) -> String {
     let made = app.post("/wf/").json(example).await.ok();
     assert_json!(made, {"name": example["name"], "description": example["description"]});
@@ -52,13 +52,13 @@ async fn counting(app: App) {
     let run = app.run(&id, &json!({"initial_inputs": {"input_node": {"start": 1}}})).await;
     assert_eq!(run["status"], "COMPLETED", "{run:#}");
     assert_eq!(run["outputs"]["output_node"], json!({"value": 32, "steps": [2, 4, 8, 16, 32]}));
-    // The variable names of the example are its own; a plain run beside it shares nothing.
+    // Another run beside it shares nothing.
     app.create_and_run(&plain("beside"), &run_body("hi")).await;
 }
 
-/// Runs the shell blocks of the README as they stand there, one after the other as a person would: the next when
-/// the run has come to where the README says it is.
-async fn the_walk_of_the_readme(app: App) {
+/// Runs the shell blocks of the README in order. Each waits until the run has the status that the README
+/// states.
+async fn readme_commands_work(app: App) {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/..");
     let readme = std::fs::read_to_string(format!("{root}/README.md")).expect("the README");
     let blocks: Vec<&str> =

@@ -1,4 +1,4 @@
-//! `Idempotency-Key`: what is sent again is carried out once, whatever happened in between.
+//! `Idempotency-Key`: a repeated request is processed once.
 
 use futures_util::future::join;
 use reqwest::multipart::{Form, Part};
@@ -11,25 +11,25 @@ use crate::support::json::{assert_json, id_of};
 use crate::support::polling::eventually;
 
 on_both_databases!(
-    every_post_is_carried_out_once,
-    a_decision_counts_once,
-    a_key_belongs_to_one_request,
-    what_is_being_carried_out_is_not_begun_again,
-    who_goes_away_and_comes_back_begins_nothing_anew,
-    an_answer_survives_a_crash,
-    a_run_that_was_waited_for_is_found_again,
-    what_failed_can_be_sent_again,
-    what_is_no_key_is_refused,
-    a_form_is_known_by_what_is_in_it,
-    a_failed_run_that_is_told_again_is_told_as_such,
-    the_cancel_of_a_batch_is_kept_with_it,
+    repeated_post_returns_the_first_response,
+    repeated_decision_takes_effect_once,
+    rejects_a_key_with_another_request,
+    request_in_progress_does_not_start_again,
+    disconnected_client_starts_nothing_twice,
+    stored_response_survives_a_crash,
+    repeated_run_request_finds_its_run,
+    failed_request_can_be_repeated,
+    rejects_invalid_keys,
+    form_is_identified_by_its_content,
+    repeated_request_returns_the_failed_run,
+    canceled_batch_stores_its_response,
 );
 
 async fn keyed(app: &App, path: &str, body: &Value, key: &str) -> Response {
     app.post(path).idempotency_key(key).json(body).await
 }
 
-/// Sends the same twice: one response.
+/// Sends a request twice, and checks that the responses are equal.
 async fn twice(app: &App, path: &str, body: &Value, key: &str) -> Value {
     let first = keyed(app, path, body, key).await;
     assert!([200, 202].contains(&first.status), "{path}: {}", first.text);
@@ -48,7 +48,7 @@ async fn count(app: &App, path: &str) -> usize {
     app.get(path).await.ok().as_array().expect("a list").len()
 }
 
-async fn every_post_is_carried_out_once(app: App) {
+async fn repeated_post_returns_the_first_response(app: App) {
     let workflow = id_of(&twice(&app, "/wf/", &plain("plain"), "create").await);
     twice(&app, &format!("/wf/{workflow}/duplicate/"), &json!({}), "duplicate").await;
     assert_eq!(count(&app, "/wf/").await, 2);
@@ -84,7 +84,7 @@ async fn every_post_is_carried_out_once(app: App) {
     twice(&app, &format!("/wf/{workflow}/run_partial/"), &part, "partial").await;
 }
 
-async fn a_decision_counts_once(app: App) {
+async fn repeated_decision_takes_effect_once(app: App) {
     let run = app.start_to_pause(&gated("gated")).await;
     let path = format!("/wf/process_pause_action/{run}/");
     let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
@@ -96,11 +96,11 @@ async fn a_decision_counts_once(app: App) {
     twice(&app, &format!("/run/{}/retry/", id_of(&failing)), &json!({}), "retry").await;
     let run = app.start_to_pause(&gated("gated")).await;
     twice(&app, &format!("/wf/cancel_workflow/{run}/"), &json!({}), "cancel").await;
-    // Without the key, it has ended.
+    // The run has ended.
     app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.problem(400);
 }
 
-/// The response of a request that was carried out before.
+/// Sends a request again and returns the stored response.
 async fn twice_again(app: &App, path: &str, body: &Value, key: &str) -> Response {
     let again = keyed(app, path, body, key).await;
     assert_eq!(again.status, 200);
@@ -108,7 +108,7 @@ async fn twice_again(app: &App, path: &str, body: &Value, key: &str) -> Response
     again
 }
 
-async fn a_key_belongs_to_one_request(app: App) {
+async fn rejects_a_key_with_another_request(app: App) {
     let id = id_of(&twice(&app, "/wf/", &plain("plain"), "k").await);
     keyed(&app, "/wf/", &plain("other"), "k").await.problem(422);
     keyed(&app, &format!("/wf/{id}/duplicate/"), &plain("plain"), "k").await.problem(422);
@@ -116,7 +116,7 @@ async fn a_key_belongs_to_one_request(app: App) {
     assert_eq!(count(&app, "/wf/").await, 1);
 }
 
-async fn what_is_being_carried_out_is_not_begun_again(app: App) {
+async fn request_in_progress_does_not_start_again(app: App) {
     let endless = app.create(&after_input("endless", never_ending("p"))).await;
     let path = format!("/wf/{endless}/start_run/?wait_seconds=3");
     let body = run_body("hi");
@@ -130,15 +130,15 @@ async fn what_is_being_carried_out_is_not_begun_again(app: App) {
     assert_eq!(count(&app, "/run/").await, 1);
 }
 
-async fn who_goes_away_and_comes_back_begins_nothing_anew(app: App) {
+async fn disconnected_client_starts_nothing_twice(app: App) {
     let endless = app.create(&after_input("endless", never_ending("p"))).await;
     let path = format!("/wf/{endless}/start_run/?wait_seconds=2");
     let body = run_body("hi");
-    let begun = eventually("the run to begin", async || (count(&app, "/run/").await == 1).then_some(()));
-    // The first asker is gone as soon as the run has begun.
+    let running = eventually("the run to begin", async || (count(&app, "/run/").await == 1).then_some(()));
+    // The first client disconnects once the run has started.
     tokio::select! {
-        _ = keyed(&app, &path, &body, "k") => panic!("it was answered early"),
-        () = begun => {}
+        _ = keyed(&app, &path, &body, "k") => panic!("it responded early"),
+        () = running => {}
     }
     keyed(&app, &path, &body, "k").await.problem(409);
     let response = eventually("the first request to end", async || {
@@ -151,13 +151,13 @@ async fn who_goes_away_and_comes_back_begins_nothing_anew(app: App) {
     assert_eq!(count(&app, "/run/").await, 1);
 }
 
-async fn an_answer_survives_a_crash(mut app: App) {
+async fn stored_response_survives_a_crash(mut app: App) {
     let first = keyed(&app, "/wf/", &plain("plain"), "k").await;
     app.crash_and_restart().await;
     assert_eq!(twice_again(&app, "/wf/", &plain("plain"), "k").await.text, first.text);
 }
 
-async fn a_run_that_was_waited_for_is_found_again(mut app: App) {
+async fn repeated_run_request_finds_its_run(mut app: App) {
     let slow = app.create(&after_input("slow", slow("p"))).await;
     let (path, body) = (format!("/wf/{slow}/runv2/"), run_body("hi"));
     let base = app.base().to_owned();
@@ -178,30 +178,30 @@ async fn a_run_that_was_waited_for_is_found_again(mut app: App) {
     assert_eq!(twice_again(&app, &path, &body, "k").await.json(), found);
 }
 
-async fn what_failed_can_be_sent_again(app: App) {
+async fn failed_request_can_be_repeated(app: App) {
     keyed(&app, "/wf/", &json!({"name": 3}), "k").await.problem(422);
     twice(&app, "/wf/", &plain("plain"), "k").await;
     keyed(&app, "/wf/nope/run/", &json!({}), "j").await.problem(404);
     let failing = app.create(&after_input("failing", failing("p"))).await;
     for _ in 0..2 {
         keyed(&app, &format!("/wf/{failing}/run/"), &run_body("hi"), "f").await.problem(424);
-        assert_eq!(count(&app, "/run/").await, 1, "the run that failed is told of again");
+        assert_eq!(count(&app, "/run/").await, 1, "the response has the failed run");
     }
 }
 
-async fn what_is_no_key_is_refused(app: App) {
+async fn rejects_invalid_keys(app: App) {
     for key in ["", "a b", &"x".repeat(256)] {
         keyed(&app, "/wf/", &plain("plain"), key).await.problem(400);
     }
     let two = [("idempotency-key", "a".to_owned()), ("idempotency-key", "b".to_owned())];
     app.post("/wf/").headers(&two).json(&plain("plain")).await.problem(400);
-    // Elsewhere it means nothing.
+    // Other methods ignore the header.
     app.get("/wf/").idempotency_key("a b").await.ok();
 }
 
-async fn a_form_is_known_by_what_is_in_it(app: App) {
+async fn form_is_identified_by_its_content(app: App) {
     let workflow = app.create(&plain("plain")).await;
-    // Each form has a boundary of its own.
+    // Each form has another boundary.
     let files = |content: &'static str, name: &'static str| {
         let form = Form::new().text("workflow_id", workflow.clone()).text("node_id", "input_node");
         form.part("files", Part::text(content).file_name(name))
@@ -229,7 +229,7 @@ async fn a_form_is_known_by_what_is_in_it(app: App) {
     batch(rows("x\n1\n2\n")).await.problem(422);
 }
 
-async fn a_failed_run_that_is_told_again_is_told_as_such(app: App) {
+async fn repeated_request_returns_the_failed_run(app: App) {
     let workflow = app.create(&after_input("failing", failing("p"))).await;
     let path = format!("/wf/{workflow}/run/");
     let first = keyed(&app, &path, &run_body("hi"), "k").await;
@@ -241,7 +241,7 @@ async fn a_failed_run_that_is_told_again_is_told_as_such(app: App) {
     assert_eq!(count(&app, "/run/").await, 1);
 }
 
-async fn the_cancel_of_a_batch_is_kept_with_it(mut app: App) {
+async fn canceled_batch_stores_its_response(mut app: App) {
     let id = app.create(&gated("gated")).await;
     let rows = json!({"rows": [{"x": "a"}, {"x": "b"}]});
     let batch = id_of(&app.post(&format!("/wf/{id}/start_batch_run/")).json(&rows).await.ok());

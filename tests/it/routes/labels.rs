@@ -1,4 +1,4 @@
-//! `/wf/{id}/labels/`: names that stand for versions, and what a run of one runs.
+//! `/wf/{id}/labels/`: labels of versions, and runs by label.
 
 use serde_json::{Value, json};
 
@@ -7,24 +7,24 @@ use crate::support::definitions::*;
 use crate::support::json::assert_json;
 
 on_both_databases!(
-    a_label_is_set_moved_and_deleted,
-    a_label_goes_back_to_where_it_stood,
-    every_run_call_takes_a_version_or_a_label,
-    saving_moves_a_label_unless_it_is_protected,
-    a_duplicate_can_start_from_a_version_or_a_label,
-    what_is_no_label_is_refused,
+    label_is_set_moved_and_deleted,
+    rollback_restores_the_previous_version,
+    every_start_accepts_a_version_or_a_label,
+    saving_moves_a_label_unless_protected,
+    duplicate_accepts_a_version_or_a_label,
+    rejects_invalid_labels,
 );
 
-/// A workflow whose node `f` gives `value`.
-fn giving(value: i64) -> Value {
+/// A workflow whose node `f` outputs `value`.
+fn workflow_with(value: i64) -> Value {
     workflow("giving", vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
 }
 
-/// A workflow with a version for each of 1, 2, 3.
+/// A workflow with versions that output 1, 2 and 3.
 async fn three_versions(app: &App) -> String {
-    let id = app.create(&giving(1)).await;
+    let id = app.create(&workflow_with(1)).await;
     for value in [2, 3] {
-        app.put(&format!("/wf/{id}/")).json(&giving(value)).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&workflow_with(value)).await.ok();
     }
     id
 }
@@ -39,7 +39,7 @@ async fn moves(app: &App, id: &str, label: &str) -> Vec<(Value, Value)> {
     moves.map(|step| (step["from_version"].clone(), step["to_version"].clone())).collect()
 }
 
-async fn a_label_is_set_moved_and_deleted(app: App) {
+async fn label_is_set_moved_and_deleted(app: App) {
     let id = three_versions(&app).await;
     assert_eq!(app.get(&format!("/wf/{id}/labels/")).await.ok(), json!([]));
     let made = set(&app, &id, "production", 1).await;
@@ -61,7 +61,7 @@ async fn a_label_is_set_moved_and_deleted(app: App) {
     }
 }
 
-async fn a_label_goes_back_to_where_it_stood(app: App) {
+async fn rollback_restores_the_previous_version(app: App) {
     let id = three_versions(&app).await;
     let rollback = format!("/wf/{id}/labels/production/rollback/");
     app.post(&rollback).await.problem(404);
@@ -73,7 +73,7 @@ async fn a_label_goes_back_to_where_it_stood(app: App) {
     assert_eq!(moves(&app, &id, "production").await.len(), 4);
 }
 
-async fn every_run_call_takes_a_version_or_a_label(app: App) {
+async fn every_start_accepts_a_version_or_a_label(app: App) {
     let id = three_versions(&app).await;
     set(&app, &id, "production", 1).await;
     for (pin, value) in [
@@ -107,16 +107,16 @@ async fn every_run_call_takes_a_version_or_a_label(app: App) {
     }
 }
 
-async fn saving_moves_a_label_unless_it_is_protected(app: App) {
+async fn saving_moves_a_label_unless_protected(app: App) {
     let id = three_versions(&app).await;
-    app.put(&format!("/wf/{id}/?label=staging")).json(&giving(4)).await.ok();
+    app.put(&format!("/wf/{id}/?label=staging")).json(&workflow_with(4)).await.ok();
     assert_eq!(moves(&app, &id, "staging").await, [(Value::Null, json!(4))]);
-    // The same again makes no version, and the label stands there.
-    app.put(&format!("/wf/{id}/?label=staging")).json(&giving(4)).await.ok();
+    // Saving the same again makes no version, and the label stays.
+    app.put(&format!("/wf/{id}/?label=staging")).json(&workflow_with(4)).await.ok();
     assert_eq!(moves(&app, &id, "staging").await.len(), 1);
     let protect = json!({"version": 2, "protected": true});
     app.put(&format!("/wf/{id}/labels/production/")).json(&protect).await.ok();
-    app.put(&format!("/wf/{id}/?label=production")).json(&giving(5)).await.problem(409);
+    app.put(&format!("/wf/{id}/?label=production")).json(&workflow_with(5)).await.problem(409);
     assert_eq!(app.get(&format!("/wf/{id}/")).await.ok()["version"], 4, "nothing was saved");
     app.put(&format!("/wf/{id}/reset/?label=production")).await.problem(409);
     app.post(&format!("/wf/{id}/versions/1/restore/?label=production")).await.problem(409);
@@ -124,7 +124,7 @@ async fn saving_moves_a_label_unless_it_is_protected(app: App) {
     assert_json!(moved, {"version": 3, "protected": true}; "moved on purpose");
 }
 
-async fn a_duplicate_can_start_from_a_version_or_a_label(app: App) {
+async fn duplicate_accepts_a_version_or_a_label(app: App) {
     let id = three_versions(&app).await;
     set(&app, &id, "production", 2).await;
     for (pin, value) in [("", 3), ("?version=1", 1), ("?label=production", 2)] {
@@ -135,7 +135,7 @@ async fn a_duplicate_can_start_from_a_version_or_a_label(app: App) {
     app.post(&format!("/wf/{id}/duplicate/?version=9")).await.problem(404);
 }
 
-async fn what_is_no_label_is_refused(app: App) {
+async fn rejects_invalid_labels(app: App) {
     let id = three_versions(&app).await;
     for name in ["draft", "latest", "Big", "9", "-a", "a%20b", &"a".repeat(65)] {
         app.put(&format!("/wf/{id}/labels/{name}/")).json(&json!({"version": 1})).await.problem(422);

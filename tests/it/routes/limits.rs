@@ -1,4 +1,4 @@
-//! What one run may take up, and what one response: beyond it there is a sentence, never a server that can't go on.
+//! Limits of runs, outputs, responses and definitions.
 
 use serde_json::{Map, Value, json};
 
@@ -8,20 +8,20 @@ use crate::support::definitions::*;
 use crate::support::json::{assert_json, id_of, task};
 
 on_both_databases!(
-    a_list_stands_for_no_object,
-    outputs_that_nest_too_deep_fail_their_node,
-    a_list_that_is_too_large_says_so,
-    a_part_that_takes_too_long_is_given_up,
+    rejects_arrays_for_objects_in_definitions,
+    output_nested_too_deep_fails_its_node,
+    rejects_a_page_that_is_too_large,
+    partial_run_times_out,
 );
 
-/// input → m0 → m1 → …: each merge wraps what the one before it gave.
+/// input → m0 → m1 → …: each merge wraps the output of the one before it.
 fn merges(count: usize) -> Value {
     let ids: Vec<String> = (0..count).map(|n| format!("m{n}")).collect();
     let links = ["input_node"].into_iter().chain(ids.iter().map(String::as_str)).collect::<Vec<_>>();
     workflow("merges", ids.iter().map(|id| merge(id)).chain([input()]).collect(), chain(&links))
 }
 
-async fn outputs_that_nest_too_deep_fail_their_node(app: App) {
+async fn output_nested_too_deep_fails_its_node(app: App) {
     let run = id_of(&app.create_and_run(&merges(120), &run_body("hi")).await);
     let run = app.read_run(&run).await;
     assert_eq!(run["status"], "FAILED");
@@ -32,19 +32,19 @@ async fn outputs_that_nest_too_deep_fail_their_node(app: App) {
     assert_eq!(app.get("/run/").await.ok().as_array().map(Vec::len), Some(1));
 }
 
-async fn a_list_that_is_too_large_says_so(app: App) {
+async fn rejects_a_page_that_is_too_large(app: App) {
     let workflow = app.create(&merges(7)).await;
     let large = json!({"initial_inputs": {"input_node": {"x": "x".repeat(5 << 20)}}});
     for _ in 0..2 {
         let run = app.start_run(&workflow, &large).await;
         app.run_until(&run, "COMPLETED").await;
     }
-    let refused = app.get("/run/?page_size=2").await.problem(422);
-    assert_eq!(refused["errors"][0]["pointer"], "/page_size", "{refused}");
+    let rejected = app.get("/run/?page_size=2").await.problem(422);
+    assert_eq!(rejected["errors"][0]["pointer"], "/page_size", "{rejected}");
     assert_eq!(app.get("/run/?page_size=1").await.ok().as_array().map(Vec::len), Some(1));
 }
 
-async fn a_part_that_takes_too_long_is_given_up(mut app: App) {
+async fn partial_run_times_out(mut app: App) {
     app.terminate().await;
     app.set_env("SLUICE_MAX_RUN_WAIT_SECONDS", Some("1"));
     app.boot().await;
@@ -54,7 +54,7 @@ async fn a_part_that_takes_too_long_is_given_up(mut app: App) {
     assert!(given_up["detail"].as_str().is_some_and(|detail| detail.contains("1s")), "{given_up}");
 }
 
-/// A loop over a loop that pass on all that they are given.
+/// Nested loops that pass all their inputs on.
 fn loops() -> Value {
     let round = |times| json!({"num_iterations": times});
     let bare = |id, kind| node(id, kind, json!({}));
@@ -76,7 +76,7 @@ fn loops() -> Value {
 }
 
 #[tokio::test]
-async fn loops_of_tiny_values_stay_small() {
+async fn loops_of_tiny_values_are_limited() {
     let app = App::start(Backend::Sqlite).await;
     let run = app.create_and_run(&loops(), &json!({})).await;
     assert_eq!(run["status"], "FAILED", "{}", run["message"]);
@@ -85,7 +85,7 @@ async fn loops_of_tiny_values_stay_small() {
 }
 
 #[tokio::test]
-async fn nodes_and_pages_are_settings() {
+async fn node_and_page_limits_are_settings() {
     let mut app = App::start(Backend::Sqlite).await;
     let large = app.create(&merges(3)).await;
     for n in 0..3 {
@@ -95,11 +95,11 @@ async fn nodes_and_pages_are_settings() {
     app.set_env("SLUICE_MAX_DEFINITION_NODES", Some("3"));
     app.set_env("SLUICE_MAX_PAGE_SIZE", Some("2"));
     app.boot().await;
-    let refused = app.post("/wf/").json(&merges(3)).await.problem(422);
-    assert_eq!(refused["errors"][0]["code"], "too_many_nodes", "{refused}");
+    let rejected = app.post("/wf/").json(&merges(3)).await.problem(422);
+    assert_eq!(rejected["errors"][0]["code"], "too_many_nodes", "{rejected}");
     assert!(
-        refused["errors"][0]["detail"].as_str().is_some_and(|text| text.contains("at most 3 ")),
-        "{refused}"
+        rejected["errors"][0]["detail"].as_str().is_some_and(|text| text.contains("at most 3 ")),
+        "{rejected}"
     );
     let import = app.post("/wf/import/").json(&merges(3)).await.problem(422);
     assert_eq!(import["errors"][0]["code"], "too_many_nodes", "{import}");
@@ -107,7 +107,7 @@ async fn nodes_and_pages_are_settings() {
     assert_eq!(judged["valid"], false);
     assert_eq!(judged["diagnostics"][0]["code"], "too_many_nodes");
     app.create(&merges(2)).await;
-    // What is there already stays what it is.
+    // Existing workflows are not affected.
     assert_eq!(app.run(&large, &run_body("hi")).await["status"], "COMPLETED");
 
     assert_eq!(app.get("/wf/").await.ok().as_array().map(Vec::len), Some(2));
@@ -118,8 +118,11 @@ async fn nodes_and_pages_are_settings() {
     let parameters = document["paths"]["/wf/"]["get"]["parameters"].as_array().expect("parameters");
     let page_size = parameters.iter().find(|one| one["name"] == "page_size").expect("page_size");
     assert_json!(page_size["schema"], {"maximum": 2, "default": 2});
-    let told = document["info"]["description"].as_str().expect("a text");
-    assert!(told.contains("| nodes of a definition | 3 | 422 | `--max-definition-nodes` |"), "{told}");
+    let reported = document["info"]["description"].as_str().expect("a text");
+    assert!(
+        reported.contains("| nodes of a definition | 3 | 422 | `--max-definition-nodes` |"),
+        "{reported}"
+    );
 }
 
 #[tokio::test]
@@ -131,17 +134,17 @@ async fn only_batches_have_output_files() {
 }
 
 #[tokio::test]
-async fn a_list_is_no_object() {
+async fn rejects_an_array_as_a_body() {
     let app = App::start(Backend::Sqlite).await;
-    let refused = app.post("/wf/").json(&json!(["a name", "a description"])).await;
-    assert_eq!(refused.pointers(), [""]);
+    let rejected = app.post("/wf/").json(&json!(["a name", "a description"])).await;
+    assert_eq!(rejected.pointers(), [""]);
     let workflow = app.create(&plain("plain")).await;
     let inputs: Map<String, Value> = Map::from_iter([("input_node".to_owned(), json!({"x": "hi"}))]);
     app.post(&format!("/wf/{workflow}/start_run/")).json(&json!([inputs])).await.problem(422);
 }
 
-/// What serde derives would take the members of a struct as a list, in their order.
-async fn a_list_stands_for_no_object(app: App) {
+/// Serde would read an array as the fields of a struct, in their order.
+async fn rejects_arrays_for_objects_in_definitions(app: App) {
     let node = json!(["a", "a", null, "InputNode", {}]);
     let good = plain("plain")["definition"].clone();
     for (pointer, bad) in [

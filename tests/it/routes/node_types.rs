@@ -1,11 +1,11 @@
-//! `/node/supported_types/`, and the probes of the process.
+//! `/node/supported_types/`, `/healthz` and `/readyz`.
 
 use serde_json::{Value, json};
 
 use crate::support::app::{App, on_both_databases};
 use crate::support::definitions::*;
 
-on_both_databases!(the_catalogue_knows_every_kind, what_the_catalogue_lists_can_be_saved, probes_answer);
+on_both_databases!(every_node_type_is_listed, listed_node_types_can_be_saved, health_probes_respond);
 
 const CATEGORIES: [&str; 6] =
     ["Input/Output", "AI", "Code Execution", "Logic", "Experimental", "Integrations"];
@@ -20,7 +20,7 @@ async fn kinds(app: &App) -> Vec<(String, Value)> {
         .collect()
 }
 
-async fn the_catalogue_knows_every_kind(app: App) {
+async fn every_node_type_is_listed(app: App) {
     let kinds = kinds(&app).await;
     for (category, kind) in &kinds {
         assert!(CATEGORIES.contains(&category.as_str()), "{category}");
@@ -60,8 +60,8 @@ async fn the_catalogue_knows_every_kind(app: App) {
     assert_eq!(names.len(), all, "each kind once");
 }
 
-/// Kinds with an empty config that still is one: everything the catalogue requires has a default.
-async fn what_the_catalogue_lists_can_be_saved(app: App) {
+/// Node types for which an empty config is valid.
+async fn listed_node_types_can_be_saved(app: App) {
     for (_, kind) in kinds(&app).await {
         let required = kind["config"]["required"].as_array().is_some_and(|r| !r.is_empty());
         let name = kind["name"].as_str().expect("a name");
@@ -73,7 +73,7 @@ async fn what_the_catalogue_lists_can_be_saved(app: App) {
     }
 }
 
-async fn probes_answer(app: App) {
+async fn health_probes_respond(app: App) {
     for path in ["/healthz", "/readyz"] {
         assert_eq!(app.get(path).await.status, 200, "{path}");
     }

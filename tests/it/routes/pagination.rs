@@ -1,4 +1,4 @@
-//! Lists: cursors, orders, filters, and the headers that say where a list goes on.
+//! Lists: cursors, sort keys, filters, and the headers for the next page.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,22 +12,22 @@ use crate::support::definitions::*;
 use crate::support::json::{id_of, ids};
 
 on_both_databases!(
-    cursors_find_every_workflow_once_while_others_come_and_go,
-    cursors_find_every_run_once_while_others_start,
-    versions_go_on_behind_a_cursor,
-    links_and_counts_say_where_the_list_goes_on,
-    workflows_are_found_by_words_tags_and_times,
-    runs_are_found_by_what_they_are_and_by_their_workflow,
-    versions_are_found_by_words_and_times,
-    what_does_not_fit_is_refused,
-    forged_cursors_break_nothing,
+    cursors_visit_each_workflow_once_during_changes,
+    cursors_visit_each_run_once_while_others_start,
+    versions_are_paged_by_cursor,
+    headers_have_the_next_page_and_the_count,
+    workflows_are_filtered_by_words_tags_and_times,
+    runs_are_filtered_by_type_status_and_workflow,
+    versions_are_filtered_by_words_and_times,
+    rejects_invalid_list_parameters,
+    rejects_forged_cursors,
 );
 
 fn header(response: &Response, name: &str) -> Option<String> {
     response.headers.get(name).map(|value| value.to_str().expect("a text header").to_owned())
 }
 
-/// The links of a response by their relation.
+/// Links of a response, by relation.
 fn links(response: &Response) -> HashMap<String, String> {
     let link = header(response, "link").unwrap_or_default();
     let one = |link: &str| {
@@ -37,13 +37,13 @@ fn links(response: &Response) -> HashMap<String, String> {
     link.split(", ").filter(|link| !link.is_empty()).map(one).collect()
 }
 
-/// A few numbers that look like chance and are the same each time.
+/// Pseudo-random numbers, the same in each run.
 fn chance(state: &mut u64, below: usize) -> usize {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     usize::try_from(*state >> 33).expect("31 bits") % below
 }
 
-/// Follows the links to the end; `between` happens between two parts and is told what was seen.
+/// Follows the links to the last page and calls `between` with the ids so far before each page.
 async fn walk(app: &App, path: &str, query: &str, mut between: impl AsyncFnMut(&[Value])) -> Vec<Value> {
     let (mut seen, mut next) = (Vec::new(), Some(format!("?{query}")));
     while let Some(place) = next {
@@ -66,7 +66,7 @@ fn once(seen: &[String], expected: &HashSet<String>, what: &str) {
     assert!(missing.is_empty(), "{what}: missing {missing:?}");
 }
 
-async fn cursors_find_every_workflow_once_while_others_come_and_go(app: App) {
+async fn cursors_visit_each_workflow_once_during_changes(app: App) {
     let mut state = 1;
     let mut number = 0;
     for sort in ["-created_at", "created_at", "name", "-name", "updated_at", "-updated_at"] {
@@ -79,7 +79,7 @@ async fn cursors_find_every_workflow_once_while_others_come_and_go(app: App) {
         let size = 1 + chance(&mut state, 4);
         let (mut gone, mut left) = (HashSet::new(), 12);
         let seen = walk(&app, "/wf/", &format!("sort={sort}&page_size={size}"), async |seen| {
-            // Something is added and something is deleted, until the list has to come to its end.
+            // Adds and deletes rows for a while.
             if left == 0 {
                 return;
             }
@@ -97,7 +97,7 @@ async fn cursors_find_every_workflow_once_while_others_come_and_go(app: App) {
     }
 }
 
-async fn cursors_find_every_run_once_while_others_start(app: App) {
+async fn cursors_visit_each_run_once_while_others_start(app: App) {
     let workflow = app.create(&plain("counted")).await;
     for (path, query) in [
         ("/run/".to_owned(), "page_size=2"),
@@ -121,7 +121,7 @@ async fn cursors_find_every_run_once_while_others_start(app: App) {
     }
 }
 
-async fn versions_go_on_behind_a_cursor(app: App) {
+async fn versions_are_paged_by_cursor(app: App) {
     let id = app.create(&after_input("versions", fixed("f", json!({"n": 0})))).await;
     for n in 1..7 {
         app.put(&format!("/wf/{id}/")).json(&after_input("versions", fixed("f", json!({"n": n})))).await.ok();
@@ -139,7 +139,7 @@ async fn versions_go_on_behind_a_cursor(app: App) {
     assert_eq!(header(&counted, "x-total-count").as_deref(), Some("7"));
 }
 
-async fn links_and_counts_say_where_the_list_goes_on(app: App) {
+async fn headers_have_the_next_page_and_the_count(app: App) {
     let mut made = Vec::new();
     for n in 0..5 {
         made.push(app.create(&json!({"name": format!("w{n}")})).await);
@@ -157,18 +157,18 @@ async fn links_and_counts_say_where_the_list_goes_on(app: App) {
     assert_eq!(ids(&second.ok()), made[2..4]);
     assert_eq!(ids(&app.get(&format!("/wf/{}", links["prev"])).await.ok()), made[..2]);
     assert_eq!(ids(&app.get(&format!("/wf/{}", links["first"])).await.ok()), made[..2]);
-    // A page is one however its name is written, and a link has nothing that a header or a URI can't hold.
+    // Equivalent parameters give the same page, and links are valid URIs.
     let odd = app.get("/wf/?p%61ge=2&page_size=2&q=w&tag=%3e%22&tag2=>%C3%A9").await;
     assert_eq!(self::links(&odd)["first"], "?page_size=2&q=w&tag=%3e%22&tag2=%3E%C3%A9");
     let odd = self::links(&app.get("/wf/?p%61ge=2&page_size=2&q=w").await);
     assert_eq!(ids(&app.get(&format!("/wf/{}", odd["next"])).await.ok()), made[4..]);
-    // The way is the same below /api and without the slash.
+    // Links keep the prefix /api and the missing slash.
     for path in ["/wf/", "/api/wf", "/api/wf/"] {
         assert_eq!(ids(&app.get(&format!("{path}{}", links["next"])).await.ok()), made[4..]);
     }
 }
 
-async fn workflows_are_found_by_words_tags_and_times(app: App) {
+async fn workflows_are_filtered_by_words_tags_and_times(app: App) {
     let body = |name: &str, description: &str, tags: &[&str]| json!({"name": name, "description": description, "tags": tags});
     let orders = app
         .post("/wf/")
@@ -206,7 +206,7 @@ async fn workflows_are_found_by_words_tags_and_times(app: App) {
     assert_eq!(last[0], o, "who asks for the time of saving gets the last saved first");
 }
 
-async fn runs_are_found_by_what_they_are_and_by_their_workflow(app: App) {
+async fn runs_are_filtered_by_type_status_and_workflow(app: App) {
     let mut tagged = gated("Orders of today");
     tagged["tags"] = json!(["shop"]);
     tagged["description"] = json!("For the cafe\u{301}");
@@ -243,7 +243,7 @@ async fn runs_are_found_by_what_they_are_and_by_their_workflow(app: App) {
     }
 }
 
-async fn versions_are_found_by_words_and_times(app: App) {
+async fn versions_are_filtered_by_words_and_times(app: App) {
     let named = |n: i32, description: &str| {
         let mut workflow = after_input("versions", fixed("f", json!({"n": n})));
         workflow["description"] = json!(description);
@@ -278,7 +278,7 @@ async fn versions_are_found_by_words_and_times(app: App) {
     }
 }
 
-async fn what_does_not_fit_is_refused(app: App) {
+async fn rejects_invalid_list_parameters(app: App) {
     for n in 0..2 {
         app.create(&json!({"name": format!("w{n}")})).await;
     }
@@ -316,7 +316,7 @@ async fn what_does_not_fit_is_refused(app: App) {
         .problem(404);
 }
 
-async fn forged_cursors_break_nothing(app: App) {
+async fn rejects_forged_cursors(app: App) {
     let id = app.create(&json!({"name": "w"})).await;
     let some = "00000000-0000-7000-8000-000000000000";
     for (path, sort, key, is_read) in [
@@ -342,7 +342,7 @@ async fn forged_cursors_break_nothing(app: App) {
             assert_eq!(response.pointers(), ["/cursor"], "{path} {sort} {key}");
         }
     }
-    // Behind the last of a kind there is nothing; other filters begin at the same place.
+    // After the last row the page is empty, and other filters accept the cursor.
     let cursor = header(&app.get("/wf/?page_size=1&sort=name").await, "x-next-cursor").expect("a cursor");
     assert_eq!(app.get(&format!("/wf/?sort=name&q=w&cursor={cursor}")).await.ok(), json!([]));
 }

@@ -1,4 +1,4 @@
-//! Gates: how a run waits for a person, and what the person's decision does.
+//! Pauses at gates, and the decisions on them.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -9,23 +9,21 @@ use crate::support::json::{assert_json, id_of, task};
 use crate::support::polling::eventually;
 
 on_both_databases!(
-    a_run_waits_at_a_gate,
-    the_list_has_the_name_of_today,
-    approve_lays_the_inputs_over_what_waited,
-    override_gives_the_inputs_alone,
-    decline_ends_the_run_when_no_leaf_gave_anything,
-    decline_completes_the_run_when_another_leaf_gave_something,
-    a_coalesce_below_a_declined_gate_takes_another_branch,
-    cancel_keeps_inputs_and_outputs_of_an_open_gate,
-    decline_keeps_the_inputs_of_the_gate,
-    two_gates_wait_at_once_and_are_decided_by_name,
-    without_a_name_the_oldest_pause_is_decided,
-    one_gate_after_another,
-    a_gate_that_blocks_everything_holds_what_has_not_started,
-    a_failure_beside_a_gate,
-    of_simultaneous_decisions_one_wins,
-    a_decision_needs_an_open_pause,
-    a_decision_is_checked,
+    run_pauses_at_a_gate,
+    list_shows_the_current_workflow_name,
+    approve_merges_inputs_into_the_waiting_value,
+    override_outputs_only_the_inputs,
+    decline_cancels_a_run_without_other_outputs,
+    decline_completes_a_run_with_other_outputs,
+    coalesce_below_a_declined_gate_takes_another_branch,
+    two_open_pauses_are_decided_by_node_id,
+    decision_without_a_node_id_takes_the_oldest_pause,
+    gates_pause_one_after_another,
+    blocking_gate_holds_nodes_that_have_not_started,
+    failure_beside_a_gate_fails_the_run,
+    one_of_several_concurrent_decisions_wins,
+    rejects_a_decision_without_an_open_pause,
+    rejects_invalid_decisions,
     paused_runs_are_listed_newest_first,
 );
 
@@ -43,7 +41,7 @@ async fn history(app: &App, run: &str) -> Vec<Value> {
     list.as_array().expect("a list").clone()
 }
 
-async fn a_run_waits_at_a_gate(app: App) {
+async fn run_pauses_at_a_gate(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
     let paused = app.read_run(&run).await;
     assert_eq!(paused["end_time"], Value::Null);
@@ -69,10 +67,10 @@ async fn a_run_waits_at_a_gate(app: App) {
     }
 }
 
-async fn approve_lays_the_inputs_over_what_waited(app: App) {
+async fn approve_merges_inputs_into_the_waiting_value(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    let settled = app.decide(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
-    assert_eq!(settled["id"], json!(run));
+    let decided = app.decide(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
+    assert_eq!(decided["id"], json!(run));
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["gate"], json!({"before": {"k": "v"}, "note": "ok"}));
     assert_eq!(done["outputs"]["output_node"], json!({"out": "done", "seen": "v"}));
@@ -84,7 +82,7 @@ async fn approve_lays_the_inputs_over_what_waited(app: App) {
     assert!(pause["resume_time"].as_str() >= pause["pause_time"].as_str(), "{pause}");
     assert_eq!(pause["input_data"], json!({"before": {"k": "v"}}), "the history keeps what waited");
 
-    // Only the top-level keys are laid over: a given key replaces the whole value.
+    // Only top-level keys are merged: a given key replaces the whole value.
     let run = app.start_to_pause(&gated("g2")).await;
     app.decide(&run, &decision("APPROVE", json!({"before": {"new": 1}}))).await.ok();
     let done = eventually("an end", async || {
@@ -95,7 +93,7 @@ async fn approve_lays_the_inputs_over_what_waited(app: App) {
     assert_eq!(task(&done, "gate")["outputs"], json!({"before": {"new": 1}}));
 }
 
-async fn override_gives_the_inputs_alone(app: App) {
+async fn override_outputs_only_the_inputs(app: App) {
     let body = workflow(
         "o",
         vec![input(), gate("gate"), output(json!({}))],
@@ -109,7 +107,7 @@ async fn override_gives_the_inputs_alone(app: App) {
     assert_eq!(history(&app, &run).await[0]["resume_action"], "OVERRIDE");
 }
 
-async fn decline_ends_the_run_when_no_leaf_gave_anything(app: App) {
+async fn decline_cancels_a_run_without_other_outputs(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
     app.decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "CANCELED").await;
@@ -121,7 +119,7 @@ async fn decline_ends_the_run_when_no_leaf_gave_anything(app: App) {
     assert_eq!(history(&app, &run).await[0]["resume_action"], "DECLINE");
 }
 
-async fn decline_completes_the_run_when_another_leaf_gave_something(app: App) {
+async fn decline_completes_a_run_with_other_outputs(app: App) {
     let mut body = gated("g");
     body["definition"]["nodes"].as_array_mut().expect("nodes").push(fixed("side", json!({"k": 1})));
     body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
@@ -132,41 +130,7 @@ async fn decline_completes_the_run_when_another_leaf_gave_something(app: App) {
     assert_eq!(task(&done, "after")["status"], "CANCELED");
 }
 
-async fn cancel_keeps_inputs_and_outputs_of_an_open_gate(app: App) {
-    let mut body = gated("g");
-    body["definition"]["nodes"].as_array_mut().expect("nodes").push(never_ending("side"));
-    body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
-    let workflow = app.create(&body).await;
-    let run = app.start_run(&workflow, &run_body("x")).await;
-    let before = eventually("an open gate beside a running node", async || {
-        let now = app.read_run(&run).await;
-        (task(&now, "gate")["status"] == "PAUSED" && task(&now, "side")["status"] == "RUNNING").then_some(now)
-    })
-    .await;
-    assert_eq!(before["outputs"]["gate"], json!({"before": {"k": "v"}}));
-    let canceled = app.post(&format!("/wf/cancel_workflow/{run}/"), &Value::Null).await.ok();
-    for after in [canceled, app.read_run(&run).await] {
-        assert_eq!((&after["status"], &after["outputs"]), (&json!("CANCELED"), &before["outputs"]));
-        for node in ["input_node", "before", "gate", "side", "after"] {
-            let (before, after) = (task(&before, node), task(&after, node));
-            assert_eq!(before["inputs"], after["inputs"], "{node}");
-            assert_eq!(before["outputs"], after["outputs"], "{node}");
-        }
-        assert_eq!(task(&after, "gate")["status"], "CANCELED");
-        assert_eq!(task(&after, "gate")["inputs"], json!({"before": {"k": "v"}}));
-        assert_eq!(task(&after, "side")["inputs"], json!({"input_node": {"x": "x"}}));
-    }
-}
-
-async fn decline_keeps_the_inputs_of_the_gate(app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
-    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
-    let done = app.run_until(&run, "CANCELED").await;
-    let gate = task(&done, "gate");
-    assert_eq!((&gate["inputs"], &gate["outputs"]), (&json!({"before": {"k": "v"}}), &Value::Null));
-}
-
-async fn a_coalesce_below_a_declined_gate_takes_another_branch(app: App) {
+async fn coalesce_below_a_declined_gate_takes_another_branch(app: App) {
     let body = workflow(
         "c",
         vec![
@@ -194,7 +158,7 @@ async fn a_coalesce_below_a_declined_gate_takes_another_branch(app: App) {
     }
 }
 
-async fn two_gates_wait_at_once_and_are_decided_by_name(app: App) {
+async fn two_open_pauses_are_decided_by_node_id(app: App) {
     let run = app.start_to_pause(&two_gates("g")).await;
     let paused = app.read_run(&run).await;
     for node in ["g1", "g2"] {
@@ -221,8 +185,8 @@ async fn two_gates_wait_at_once_and_are_decided_by_name(app: App) {
     assert_eq!(done["outputs"]["g2"]["by"], "second");
 }
 
-async fn without_a_name_the_oldest_pause_is_decided(app: App) {
-    // `late` opens only when `early` waits already: a gate behind a slow node.
+async fn decision_without_a_node_id_takes_the_oldest_pause(app: App) {
+    // `late` is behind a slow node, so it opens after `early`.
     let body = workflow(
         "g",
         vec![input(), gate("early"), slow("p"), gate("late")],
@@ -244,7 +208,7 @@ async fn without_a_name_the_oldest_pause_is_decided(app: App) {
     app.run_until(&run, "COMPLETED").await;
 }
 
-async fn one_gate_after_another(app: App) {
+async fn gates_pause_one_after_another(app: App) {
     let body = workflow(
         "g",
         vec![input(), gate("g1"), gate("g2"), output(json!({"n": "g2.g1.note"}))],
@@ -263,11 +227,11 @@ async fn one_gate_after_another(app: App) {
     assert_eq!(history(&app, &run).await.len(), 2);
 }
 
-async fn a_gate_that_blocks_everything_holds_what_has_not_started(app: App) {
+async fn blocking_gate_holds_nodes_that_have_not_started(app: App) {
     for (blocks_only_dependents, wanted) in [(true, "COMPLETED"), (false, "PENDING")] {
         let mut holding = gate("gate");
         holding["config"]["block_only_dependent_nodes"] = json!(blocks_only_dependents);
-        // `p` runs when the gate closes, `later` would start after it.
+        // `p` runs when the gate opens. `later` would start after it.
         let body = workflow(
             "g",
             vec![input(), holding, slow("p"), fixed("later", json!({"k": 1}))],
@@ -282,7 +246,7 @@ async fn a_gate_that_blocks_everything_holds_what_has_not_started(app: App) {
     }
 }
 
-async fn a_failure_beside_a_gate(app: App) {
+async fn failure_beside_a_gate_fails_the_run(app: App) {
     let body = workflow(
         "g",
         vec![input(), gate("gate"), failing("p"), fixed("after", json!({"k": 1}))],
@@ -295,7 +259,7 @@ async fn a_failure_beside_a_gate(app: App) {
     assert_eq!(done["outputs"]["after"], json!({"k": 1}), "the branch of the gate finishes");
 }
 
-async fn of_simultaneous_decisions_one_wins(app: App) {
+async fn one_of_several_concurrent_decisions_wins(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
     let bodies: Vec<Value> = (0..16)
         .map(|n| json!({"inputs": {"winner": n}, "user_id": format!("user {n}"), "action": "APPROVE"}))
@@ -318,7 +282,7 @@ async fn of_simultaneous_decisions_one_wins(app: App) {
     assert_eq!(pauses[0]["resume_user_id"], json!(format!("user {}", winners[0])));
 }
 
-async fn a_decision_needs_an_open_pause(app: App) {
+async fn rejects_a_decision_without_an_open_pause(app: App) {
     let done = app.create_and_run(&plain("p"), &run_body("hi")).await;
     app.decide(&id_of(&done), &decision("APPROVE", json!({}))).await.problem(400);
     assert_eq!(history(&app, &id_of(&done)).await, Vec::<Value>::new());
@@ -330,7 +294,7 @@ async fn a_decision_needs_an_open_pause(app: App) {
     app.decide(&run, &decision("APPROVE", json!({}))).await.problem(400);
 }
 
-async fn a_decision_is_checked(app: App) {
+async fn rejects_invalid_decisions(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
     let mut pointers = app.decide(&run, &json!({})).await.pointers();
     pointers.sort();
@@ -349,7 +313,7 @@ async fn a_decision_is_checked(app: App) {
         let pointers = app.decide(&run, &body).await.pointers();
         assert_eq!(pointers, [format!("/{member}")], "{body}");
     }
-    assert_eq!(app.read_run(&run).await["status"], "PAUSED", "a refused decision decides nothing");
+    assert_eq!(app.read_run(&run).await["status"], "PAUSED", "a rejected decision decides nothing");
 }
 
 async fn paused_runs_are_listed_newest_first(app: App) {
@@ -368,7 +332,7 @@ async fn paused_runs_are_listed_newest_first(app: App) {
     let first = &all[0];
     assert_eq!(first["run"]["status"], "PAUSED");
     assert_eq!(first["current_pause"]["node_id"], "gate");
-    assert_eq!(first["workflow"]["nodes"], filled(&gated("g")["definition"])["nodes"]);
+    assert_eq!(first["workflow"]["nodes"], with_optional_members(&gated("g")["definition"])["nodes"]);
     assert_json!(first["workflow"], {"id": id, "name": "g"});
     assert_eq!(listed(all), runs);
     assert_eq!(listed(app.get("/wf/paused_workflows/?page_size=1").await.ok()), runs[..1]);
@@ -380,7 +344,7 @@ async fn paused_runs_are_listed_newest_first(app: App) {
     assert_eq!(left, [runs[0].clone(), runs[2].clone()]);
 }
 
-async fn the_list_has_the_name_of_today(app: App) {
+async fn list_shows_the_current_workflow_name(app: App) {
     let body = gated("before");
     let id = app.create(&body).await;
     let run = app.start_run(&id, &run_body("hi")).await;

@@ -1,4 +1,4 @@
-//! What the server says when it can't do what was asked.
+//! Problem details of failed requests.
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,14 +8,14 @@ use crate::support::database::Backend;
 use crate::support::definitions::*;
 
 on_both_databases!(
-    unknown_paths_and_wrong_methods,
-    bodies_that_are_no_json,
-    bodies_of_the_wrong_shape_say_everything_at_once,
-    one_type_a_kind_of_problem,
-    a_problem_names_its_request,
+    rejects_unknown_paths_and_wrong_methods,
+    rejects_bodies_that_are_not_json,
+    invalid_body_lists_every_error,
+    each_problem_kind_has_its_type,
+    problem_names_its_request,
 );
 
-async fn unknown_paths_and_wrong_methods(app: App) {
+async fn rejects_unknown_paths_and_wrong_methods(app: App) {
     for path in ["/nope", "/api/nope/", "/wf/a/b/c/d", "/%ff", "/api", "//wf//"] {
         app.get(path).await.problem(404);
     }
@@ -33,12 +33,12 @@ async fn unknown_paths_and_wrong_methods(app: App) {
             continue;
         }
         let allow = response.headers.get("allow").map(|v| v.to_str().expect("a text").to_owned());
-        assert!(allow.is_some_and(|methods| !methods.is_empty()), "{path}: a 405 names what is allowed");
+        assert!(allow.is_some_and(|methods| !methods.is_empty()), "{path}: a 405 has the allowed methods");
         response.problem(405);
     }
 }
 
-async fn bodies_that_are_no_json(app: App) {
+async fn rejects_bodies_that_are_not_json(app: App) {
     let json = "application/json";
     for body in ["", "{", "nonsense", "{\"name\": \"x\"", "{\"name\": \"x\"} trailing", "\u{feff}{}"] {
         let response = app.post("/wf/").body(json, body).await;
@@ -55,7 +55,7 @@ async fn bodies_that_are_no_json(app: App) {
     app.post("/wf/").body("application/problem+json", r#"{"name": "y"}"#).await;
 }
 
-async fn bodies_of_the_wrong_shape_say_everything_at_once(app: App) {
+async fn invalid_body_lists_every_error(app: App) {
     let one = json!({"id": "a"});
     let cases = [
         (json!({}), vec!["/name"]),
@@ -93,7 +93,7 @@ async fn bodies_of_the_wrong_shape_say_everything_at_once(app: App) {
     }
 }
 
-async fn one_type_a_kind_of_problem(app: App) {
+async fn each_problem_kind_has_its_type(app: App) {
     let kind = |problem: serde_json::Value| problem["type"].as_str().expect("a type").to_owned();
     let missing = kind(app.get("/wf/nope/").await.problem(404));
     let path = kind(app.get("/nope").await.problem(404));
@@ -107,7 +107,7 @@ async fn one_type_a_kind_of_problem(app: App) {
     }
 }
 
-async fn a_problem_names_its_request(app: App) {
+async fn problem_names_its_request(app: App) {
     let response = app.get("/api/wf/nope/").await;
     let request_id = response.headers["x-request-id"].to_str().expect("a text header").to_owned();
     let problem = response.problem(404);
@@ -115,10 +115,10 @@ async fn a_problem_names_its_request(app: App) {
     assert!(problem["detail"].as_str().expect("a sentence").ends_with('.'), "{problem}");
 }
 
-/// A small limit, and a body that is written before the server ca response: a client that is still writing when
-/// the connection closes may never read the response.
+/// The body is small enough to be sent before the server responds: a client that is still writing when the
+/// connection closes may never read the response.
 #[tokio::test]
-async fn a_body_that_is_too_large_is_refused() {
+async fn rejects_a_body_that_is_too_large() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_BODY_BYTES", "1000")]).await;
     let with_length = |length: usize| {
         let rest = json!({"name": "x", "description": ""}).to_string().len();

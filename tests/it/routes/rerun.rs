@@ -1,4 +1,4 @@
-//! Runs made from other runs, and failed runs that go on.
+//! Reruns of runs, and retries of failed runs.
 
 use serde_json::{Value, json};
 
@@ -7,15 +7,15 @@ use crate::support::definitions::*;
 use crate::support::json::{assert_json, id_of, task};
 
 on_both_databases!(
-    a_rerun_takes_over_what_is_upstream,
-    a_rerun_of_everything_takes_new_inputs,
-    a_rerun_may_run_another_version,
-    a_rerun_says_what_it_cannot_do,
-    a_declined_gate_asks_again,
-    a_retried_run_goes_on_where_it_failed,
-    a_retried_loop_goes_on_in_its_iteration,
-    only_a_failed_run_can_be_retried,
-    a_retried_run_survives_a_crash,
+    rerun_reuses_upstream_results,
+    full_rerun_accepts_new_inputs,
+    rerun_accepts_another_version,
+    rejects_invalid_reruns,
+    rerun_pauses_again_at_a_declined_gate,
+    retry_resumes_at_the_failed_node,
+    retry_resumes_a_loop_in_its_iteration,
+    only_failed_runs_can_be_retried,
+    retried_run_survives_a_crash,
 );
 
 /// input → a → b → output, with Python at a and b.
@@ -24,8 +24,12 @@ fn two_steps(b: &str) -> Value {
         "two steps",
         vec![
             input(),
-            python_giving("a", "return {'out': input_model.input_node.x + 'a'}", json!({"out": "string"})),
-            python_giving("b", b, json!({"out": "string"})),
+            python_with_outputs(
+                "a",
+                "return {'out': input_model.input_node.x + 'a'}",
+                json!({"out": "string"}),
+            ),
+            python_with_outputs("b", b, json!({"out": "string"})),
             output(json!({"y": "b.out"})),
         ],
         chain(&["input_node", "a", "b", "output_node"]),
@@ -41,7 +45,7 @@ async fn rerun(app: &App, run: &str, body: &Value) -> Value {
     app.run_until(&id_of(&started), "COMPLETED").await
 }
 
-async fn a_rerun_takes_over_what_is_upstream(app: App) {
+async fn rerun_reuses_upstream_results(app: App) {
     let first = app.create_and_run(&two_steps(APPEND), &run_body("x")).await;
     let second = rerun(&app, &id_of(&first), &json!({"from_node": "b"})).await;
     assert_eq!(second["outputs"], first["outputs"]);
@@ -54,11 +58,11 @@ async fn a_rerun_takes_over_what_is_upstream(app: App) {
         assert_eq!(task["attempts"].as_array().expect("a list").len(), attempts, "{task:#}");
         assert_eq!(task["status"], "COMPLETED");
     }
-    // The first run is as it was.
+    // The first run is unchanged.
     assert_eq!(app.read_run(&id_of(&first)).await["tasks"], first["tasks"]);
 }
 
-async fn a_rerun_of_everything_takes_new_inputs(app: App) {
+async fn full_rerun_accepts_new_inputs(app: App) {
     let first = app.create_and_run(&two_steps(APPEND), &run_body("x")).await;
     let same = rerun(&app, &id_of(&first), &json!({})).await;
     assert_eq!(same["outputs"], first["outputs"]);
@@ -67,7 +71,7 @@ async fn a_rerun_of_everything_takes_new_inputs(app: App) {
     assert_eq!(other["outputs"]["output_node"], json!({"y": "zab"}));
 }
 
-async fn a_rerun_may_run_another_version(app: App) {
+async fn rerun_accepts_another_version(app: App) {
     let first = app.create_and_run(&two_steps("return {'out': 1 // 0}"), &run_body("x")).await;
     assert_eq!(first["status"], "FAILED");
     let workflow = first["workflow_id"].as_str().expect("a text");
@@ -84,7 +88,7 @@ async fn a_rerun_may_run_another_version(app: App) {
     assert_eq!(task(&repaired, "a")["reused"], true);
 }
 
-async fn a_rerun_says_what_it_cannot_do(app: App) {
+async fn rejects_invalid_reruns(app: App) {
     let first = app.create_and_run(&two_steps(APPEND), &run_body("x")).await;
     let run = id_of(&first);
     let path = format!("/run/{run}/rerun/");
@@ -110,10 +114,10 @@ async fn a_rerun_says_what_it_cannot_do(app: App) {
     app.post(&format!("{unknown}/rerun/")).json(&json!({})).await.problem(404);
     app.post(&format!("{unknown}/retry/")).json(&json!({})).await.problem(404);
     let runs = app.get(&format!("/wf/{}/runs/", first["workflow_id"].as_str().expect("a text"))).await.ok();
-    assert_eq!(runs.as_array().expect("a list").len(), 1, "what was refused has started nothing");
+    assert_eq!(runs.as_array().expect("a list").len(), 1, "a rejected rerun starts nothing");
 }
 
-async fn a_declined_gate_asks_again(app: App) {
+async fn rerun_pauses_again_at_a_declined_gate(app: App) {
     let run = app.start_to_pause(&gated("gated")).await;
     app.decide(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
     app.run_until(&run, "CANCELED").await;
@@ -123,7 +127,7 @@ async fn a_declined_gate_asks_again(app: App) {
     app.run_until(&id_of(&again), "COMPLETED").await;
 }
 
-/// input → a, input → b → output; b fails as long as its code is run within 50 ms.
+/// input → a, input → b → output; b fails when its code runs within 50 ms.
 fn half_failing() -> Value {
     let code = "n = 0\nwhile True:\n    n = n + 1\nreturn {'out': n}";
     let mut stuck = python("b", code);
@@ -139,7 +143,7 @@ async fn retry(app: &App, run: &str) -> Value {
     app.post(&format!("/run/{run}/retry/")).json(&json!({})).await.ok()
 }
 
-async fn a_retried_run_goes_on_where_it_failed(app: App) {
+async fn retry_resumes_at_the_failed_node(app: App) {
     let failed = app.create_and_run(&half_failing(), &run_body("x")).await;
     assert_eq!(failed["status"], "FAILED", "{failed:#}");
     let run = id_of(&failed);
@@ -159,13 +163,13 @@ async fn a_retried_run_goes_on_where_it_failed(app: App) {
     assert_eq!(task(&again, "output_node")["error"], "Upstream failure");
 }
 
-async fn a_retried_loop_goes_on_in_its_iteration(app: App) {
+async fn retry_resumes_a_loop_in_its_iteration(app: App) {
     let code = "if len(input_model.loop_input.loop_history.get('step', [])) == 2:\n    return {'n': 1 // 0}\nreturn {'n': 1}";
     let nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 4})),
         inside(node("loop_input", "InputNode", json!({})), "loop"),
-        inside(python_giving("step", code, json!({"n": "int"})), "loop"),
+        inside(python_with_outputs("step", code, json!({"n": "int"})), "loop"),
         inside(output_named("loop_output", json!({"n": "step.n"})), "loop"),
     ];
     let links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat();
@@ -179,7 +183,7 @@ async fn a_retried_loop_goes_on_in_its_iteration(app: App) {
     assert_eq!(history, &json!([{"n": 1}, {"n": 1}]), "{again:#}");
 }
 
-async fn only_a_failed_run_can_be_retried(app: App) {
+async fn only_failed_runs_can_be_retried(app: App) {
     let run = app.create_and_run(&plain("plain"), &run_body("x")).await;
     let problem = app.post(&format!("/run/{}/retry/", id_of(&run))).json(&json!({})).await.problem(400);
     assert!(problem["detail"].as_str().expect("a text").contains("COMPLETED"), "{problem:#}");
@@ -188,7 +192,7 @@ async fn only_a_failed_run_can_be_retried(app: App) {
     app.run_until(&paused, "PAUSED").await;
 }
 
-async fn a_retried_run_survives_a_crash(mut app: App) {
+async fn retried_run_survives_a_crash(mut app: App) {
     let failed = app.create_and_run(&half_failing(), &run_body("x")).await;
     retry(&app, &id_of(&failed)).await;
     app.crash_and_restart().await;

@@ -1,4 +1,4 @@
-//! Following runs and pauses as they go.
+//! Event streams of runs and pauses.
 
 use futures_util::future::{join, join_all};
 use serde_json::{Value, json};
@@ -11,17 +11,17 @@ use crate::support::polling::eventually;
 use crate::support::sse::{Message, Stream};
 
 on_both_databases!(
-    the_stream_is_the_log,
-    a_stream_goes_on_behind_any_event,
-    a_stream_stays_open_over_a_pause,
-    a_stream_goes_on_after_a_crash,
-    many_follow_one_run,
-    a_retried_run_can_be_followed_again,
-    a_canceled_run_ends_its_stream,
-    a_stream_that_cannot_be_given_is_a_problem,
-    pauses_of_all_runs_can_be_followed,
+    stream_has_every_event_of_the_log,
+    stream_resumes_after_any_event,
+    stream_stays_open_during_a_pause,
+    stream_resumes_after_a_crash,
+    many_clients_follow_one_run,
+    retried_run_can_be_followed_again,
+    stream_ends_when_its_run_is_canceled,
+    rejects_invalid_stream_requests,
+    stream_has_pauses_of_all_runs,
     pause_events_survive_a_crash,
-    pause_events_that_are_deleted_stop_nobody,
+    deleted_pause_events_do_not_end_the_stream,
 );
 
 fn path(run: &str) -> String {
@@ -40,7 +40,7 @@ fn check_numbers(messages: &[Message], first: u64) {
     }
 }
 
-async fn the_stream_is_the_log(app: App) {
+async fn stream_has_every_event_of_the_log(app: App) {
     let run = app.create_and_run(&after_input("w", python("p", "return {'out': 7}")), &run_body("hi")).await;
     let all = Stream::open(&app, &path(&id_of(&run)), None).await.rest().await;
     check_numbers(&all, 0);
@@ -57,7 +57,7 @@ async fn the_stream_is_the_log(app: App) {
     assert!(all.iter().all(|message| message.data["run_id"] == run["id"]));
 }
 
-async fn a_stream_goes_on_behind_any_event(app: App) {
+async fn stream_resumes_after_any_event(app: App) {
     let run = id_of(&app.create_and_run(&plain("w"), &run_body("hi")).await);
     let all = Stream::open(&app, &path(&run), None).await.rest().await;
     let end = all.len() - 1;
@@ -65,11 +65,11 @@ async fn a_stream_goes_on_behind_any_event(app: App) {
         let rest = Stream::open(&app, &path(&run), Some(last as u64)).await.rest().await;
         assert_eq!(rest, all[last + 1..], "behind {last}");
     }
-    // There is nothing to come back for.
+    // 204 tells clients not to reconnect.
     assert_eq!(app.get(&path(&run)).header("last-event-id", end.to_string()).stream().await.status(), 204);
 }
 
-async fn a_stream_stays_open_over_a_pause(app: App) {
+async fn stream_stays_open_during_a_pause(app: App) {
     let workflow = app.create(&gated("gated")).await;
     let run = app.start_run(&workflow, &run_body("hi")).await;
     let mut stream = Stream::open(&app, &path(&run), None).await;
@@ -79,12 +79,12 @@ async fn a_stream_stays_open_over_a_pause(app: App) {
     app.approve(&run).await;
     all.extend(stream.rest().await);
     check_numbers(&all, 0);
-    let settled = all.iter().find(|message| message.event == "pause_settled").expect("a decision");
-    assert_json!(settled.data, {"action": "APPROVE", "user_id": "ada"});
+    let decided = all.iter().find(|message| message.event == "pause_settled").expect("a decision");
+    assert_json!(decided.data, {"action": "APPROVE", "user_id": "ada"});
     assert_eq!(all.last().expect("an end").event, "run_completed");
 }
 
-async fn a_stream_goes_on_after_a_crash(mut app: App) {
+async fn stream_resumes_after_a_crash(mut app: App) {
     let nodes = ["a", "b", "c", "d"].map(slow).into_iter().chain([input()]).collect();
     let workflow = app.create(&workflow("w", nodes, chain(&["input_node", "a", "b", "c", "d"]))).await;
     let run = app.start_run(&workflow, &run_body("hi")).await;
@@ -99,14 +99,10 @@ async fn a_stream_goes_on_after_a_crash(mut app: App) {
     all.extend(Stream::open(&app, &path(&run), last).await.rest().await);
     check_numbers(&all, 0);
     assert_eq!(all.last().expect("an end").event, "run_completed");
-    assert_eq!(
-        Stream::open(&app, &path(&run), None).await.rest().await,
-        all,
-        "what was told is what is kept"
-    );
+    assert_eq!(Stream::open(&app, &path(&run), None).await.rest().await, all, "the events equal the log");
 }
 
-async fn many_follow_one_run(app: App) {
+async fn many_clients_follow_one_run(app: App) {
     let nodes = ["a", "b", "c"].map(slow).into_iter().chain([input()]).collect();
     let workflow = app.create(&workflow("w", nodes, chain(&["input_node", "a", "b", "c"]))).await;
     let run = app.start_run(&workflow, &run_body("hi")).await;
@@ -119,7 +115,7 @@ async fn many_follow_one_run(app: App) {
     assert_eq!(streams[0].last().expect("an end").event, "run_completed");
 }
 
-async fn a_retried_run_can_be_followed_again(app: App) {
+async fn retried_run_can_be_followed_again(app: App) {
     let run = id_of(&app.create_and_run(&after_input("w", failing("p")), &run_body("hi")).await);
     let first = Stream::open(&app, &path(&run), None).await.rest().await;
     assert_eq!(first.last().expect("an end").event, "run_failed");
@@ -129,14 +125,14 @@ async fn a_retried_run_can_be_followed_again(app: App) {
     assert_eq!(types(&second), ["run_retried", "task_queued", "task_started", "task_failed", "run_failed"]);
 }
 
-async fn a_canceled_run_ends_its_stream(app: App) {
+async fn stream_ends_when_its_run_is_canceled(app: App) {
     let workflow = app.create(&after_input("w", never_ending("p"))).await;
     let run = app.start_run(&workflow, &run_body("hi")).await;
     let mut stream = Stream::open(&app, &path(&run), None).await;
     stream.until("task_started").await;
     app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.ok();
     assert_eq!(types(&stream.rest().await), ["run_canceled"]);
-    // Deleting the workflow cancels what still runs, and so ends its streams.
+    // Deleting the workflow cancels its runs, which ends their streams.
     let run = app.start_run(&workflow, &run_body("hi")).await;
     let mut stream = Stream::open(&app, &path(&run), None).await;
     stream.until("task_started").await;
@@ -144,7 +140,7 @@ async fn a_canceled_run_ends_its_stream(app: App) {
     assert_eq!(types(&stream.rest().await), ["run_canceled"]);
 }
 
-async fn a_stream_that_cannot_be_given_is_a_problem(app: App) {
+async fn rejects_invalid_stream_requests(app: App) {
     let run = id_of(&app.create_and_run(&plain("w"), &run_body("hi")).await);
     let length = Stream::open(&app, &path(&run), None).await.rest().await.len();
     let beyond = app.get(&path(&run)).header("last-event-id", length.to_string()).await;
@@ -162,7 +158,7 @@ async fn a_stream_that_cannot_be_given_is_a_problem(app: App) {
 
 const PAUSES: &str = "/wf/paused_workflows/events/";
 
-async fn pauses_of_all_runs_can_be_followed(app: App) {
+async fn stream_has_pauses_of_all_runs(app: App) {
     let before = app.start_to_pause(&gated("before")).await;
     let mut stream = Stream::open(&app, PAUSES, None).await;
     let run = app.start_to_pause(&gated("after")).await;
@@ -172,23 +168,23 @@ async fn pauses_of_all_runs_can_be_followed(app: App) {
     assert_json!(opened.data, {"node_id": "gate", "message": "please look"});
     assert_eq!(opened.data["workflow_id"], app.read_run(&run).await["workflow_id"]);
     app.approve(&before).await;
-    let settled = stream.next().await.expect("an event");
-    assert_eq!(settled.event.as_str(), "settled");
-    assert_eq!(settled.data["run_id"], json!(before));
-    assert_json!(settled.data, {"action": "APPROVE", "user_id": "ada"});
+    let decided = stream.next().await.expect("an event");
+    assert_eq!(decided.event.as_str(), "settled");
+    assert_eq!(decided.data["run_id"], json!(before));
+    assert_json!(decided.data, {"action": "APPROVE", "user_id": "ada"});
     let mut everything = Stream::open(&app, PAUSES, Some(0)).await;
     let mut all = Vec::new();
     for _ in 0..3 {
         all.push(everything.next().await.expect("an event"));
     }
-    assert_eq!(all[1..], [opened, settled]);
+    assert_eq!(all[1..], [opened, decided]);
     assert_eq!(all[0].event.as_str(), "opened");
     assert_eq!(all[0].data["run_id"], json!(before));
     assert!(all.is_sorted_by(|a, b| a.id < b.id));
 }
 
-/// They go with their workflow; a client that has seen them goes on with what comes next.
-async fn pause_events_that_are_deleted_stop_nobody(app: App) {
+/// Pause events are deleted with their workflow. A client that has read them continues with later ones.
+async fn deleted_pause_events_do_not_end_the_stream(app: App) {
     let mut stream = Stream::open(&app, PAUSES, None).await;
     let run = app.start_to_pause(&gated("gone")).await;
     let seen = stream.next().await.expect("an event");
@@ -210,20 +206,20 @@ async fn pause_events_survive_a_crash(mut app: App) {
     app.approve(&run).await;
     app.crash_and_restart().await;
     let mut stream = Stream::open(&app, PAUSES, Some(opened.id)).await;
-    let settled = stream.next().await.expect("an event");
-    assert_eq!(settled.event.as_str(), "settled");
-    assert_eq!(settled.data["run_id"], json!(run));
+    let decided = stream.next().await.expect("an event");
+    assert_eq!(decided.event.as_str(), "settled");
+    assert_eq!(decided.data["run_id"], json!(run));
 }
 
 #[tokio::test]
-async fn streams_are_bounded_and_end_when_the_server_stops() {
+async fn streams_are_limited_and_end_at_shutdown() {
     let mut app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_EVENT_STREAMS", "2")]).await;
     let run = app.start_to_pause(&gated("gated")).await;
     let mut first = Stream::open(&app, &path(&run), None).await;
     let second = Stream::open(&app, PAUSES, None).await;
-    let refused = app.get(&path(&run)).await;
-    assert!(refused.headers.contains_key("retry-after"));
-    refused.problem(429);
+    let rejected = app.get(&path(&run)).await;
+    assert!(rejected.headers.contains_key("retry-after"));
+    rejected.problem(429);
     drop(second);
     first.until("run_paused").await;
     eventually("the place of the closed stream", async || {
@@ -240,7 +236,7 @@ fn waiting(workflow: &str, call: &str, seconds: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_start_can_wait() {
+async fn timeline_shows_a_delayed_start() {
     let app = App::start(Backend::Sqlite).await;
     let quick = app.create(&plain("quick")).await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
@@ -277,7 +273,7 @@ async fn a_start_can_wait() {
 }
 
 #[tokio::test]
-async fn the_timeline_says_what_happened_when() {
+async fn timeline_has_times_of_runs_and_nodes() {
     let app = App::start(Backend::Sqlite).await;
     let nodes = vec![
         input(),
@@ -318,12 +314,12 @@ async fn the_timeline_says_what_happened_when() {
     app.get("/run/019aa2b5-0b7c-7f12-8a44-91d0c2e4f602/timeline/").await.problem(404);
 }
 
-/// Reads a stream until it says something that is no event.
+/// Reads a stream up to a comment.
 async fn heartbeat(app: &App, path: &str) -> String {
     let mut response = app.get(path).stream().await;
     let mut text = String::new();
     loop {
-        let chunk = response.chunk().await.expect("a stream that is open").expect("a stream that goes on");
+        let chunk = response.chunk().await.expect("a stream that is open").expect("an open stream");
         text.push_str(std::str::from_utf8(&chunk).expect("UTF-8"));
         if let Some(comment) = text.split("\n\n").find(|block| block.starts_with(':')) {
             return comment.to_owned();
@@ -332,14 +328,14 @@ async fn heartbeat(app: &App, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn quiet_streams_are_kept_alive() {
+async fn quiet_streams_send_heartbeats() {
     let app = App::start(Backend::Sqlite).await;
     let run = app.start_to_pause(&gated("gated")).await;
-    let begun = std::time::Instant::now();
+    let start = std::time::Instant::now();
     let (of_run, of_pauses) = (path(&run), "/wf/paused_workflows/events/");
     let both = join(heartbeat(&app, &of_run), heartbeat(&app, of_pauses));
     let (run, pauses) = tokio::time::timeout(std::time::Duration::from_secs(30), both).await.expect("a beat");
     assert_eq!(run.trim_end(), ":");
     assert_eq!(pauses.trim_end(), ":");
-    assert!(begun.elapsed() >= std::time::Duration::from_secs(14), "it beats once in 15 seconds");
+    assert!(start.elapsed() >= std::time::Duration::from_secs(14), "it beats once in 15 seconds");
 }

@@ -1,4 +1,4 @@
-//! `/wf/{id}/run…/` and `/run/`: starting runs, what they give, and finding them again.
+//! `/wf/{id}/run…/` and `/run/`: starting, reading, listing and canceling runs.
 
 use chrono::{DateTime, SubsecRound, Utc};
 use serde_json::{Value, json};
@@ -9,32 +9,32 @@ use crate::support::definitions::*;
 use crate::support::json::{assert_json, id_of, ids, task};
 
 on_both_databases!(
-    run_gives_the_outputs_by_node_id,
-    runv2_gives_the_run,
-    start_run_returns_at_once,
-    a_run_without_inputs_runs,
+    run_returns_outputs_by_node_id,
+    runv2_returns_the_run,
+    start_run_returns_before_the_run_ends,
+    run_without_inputs_completes,
     outputs_and_inputs_are_keyed_by_title,
-    colliding_titles_lose_no_output,
-    titles_collide_only_where_they_meet,
-    times_are_true_to_the_millisecond,
-    a_failed_node_cancels_what_is_below_it,
-    a_kind_that_is_not_there_yet_fails_with_a_sentence,
-    a_schema_that_is_enforced_is_enforced,
-    an_output_map_reaches_any_depth,
-    an_output_without_map_passes_everything,
-    files_are_among_the_inputs,
+    colliding_titles_keep_every_output,
+    titles_collide_only_in_the_same_object,
+    times_have_milliseconds,
+    failed_node_cancels_its_descendants,
+    unsupported_node_type_fails_with_a_message,
+    enforced_schema_rejects_invalid_inputs,
+    output_map_reads_nested_values,
+    output_without_a_map_passes_everything,
+    run_inputs_accept_files,
     data_uris_are_stored_and_replaced,
-    other_text_stays_as_it_is,
-    a_part_of_a_workflow_runs,
-    a_part_that_makes_no_sense_is_refused,
+    other_text_is_unchanged,
+    partial_run_runs_one_node,
+    rejects_invalid_partial_runs,
     runs_are_listed_and_filtered,
-    child_runs_are_listed_apart,
-    a_paused_run_can_be_canceled,
-    a_running_run_can_be_canceled,
-    a_wide_workflow_runs,
+    child_runs_are_listed_with_their_parent,
+    paused_run_can_be_canceled,
+    running_run_can_be_canceled,
+    wide_workflow_completes,
 );
 
-async fn run_gives_the_outputs_by_node_id(app: App) {
+async fn run_returns_outputs_by_node_id(app: App) {
     let id = app.create(&plain("w")).await;
     let outputs = app.post(&format!("/wf/{id}/run/")).json(&run_body("hi")).await.ok();
     let wanted =
@@ -53,11 +53,10 @@ async fn run_gives_the_outputs_by_node_id(app: App) {
     assert!(problem.to_string().contains("\"p\"") || problem.to_string().contains("`p`"), "{problem}");
 }
 
-async fn runv2_gives_the_run(app: App) {
+async fn runv2_returns_the_run(app: App) {
     let id = app.create(&plain("w")).await;
     let run = app.post(&format!("/wf/{id}/runv2/")).json(&run_body("hi")).await.ok();
-    assert_json!(run, {"workflow_id": id, "status": "COMPLETED"});
-    assert_json!(run, {"run_type": "interactive", "parent_run_id": null});
+    assert_json!(run, {"workflow_id": id, "status": "COMPLETED", "run_type": "interactive", "parent_run_id": null});
     assert_eq!(run["initial_inputs"], json!({"input_node": {"x": "hi"}}));
     assert_eq!(run["outputs"]["output_node"], json!({"out": "2"}));
     assert_eq!(as_floats(&run["percentage_complete"]), json!(100.0));
@@ -75,18 +74,17 @@ async fn runv2_gives_the_run(app: App) {
     assert_eq!(app.read_run(&id_of(&run)).await, read);
 }
 
-async fn start_run_returns_at_once(app: App) {
+async fn start_run_returns_before_the_run_ends(app: App) {
     let id = app.create(&after_input("busy", never_ending("p"))).await;
     let started = app.post(&format!("/wf/{id}/start_run/?run_type=batch")).json(&run_body("hi")).await.ok();
-    assert_json!(started, {"status": "PENDING", "run_type": "batch"});
-    assert_json!(started, {"outputs": null, "end_time": null});
+    assert_json!(started, {"status": "PENDING", "run_type": "batch", "outputs": null, "end_time": null});
     let run = id_of(&started);
     let running = app.run_until(&run, "RUNNING").await;
     assert_eq!(running["run_type"], "batch");
     app.post(&format!("/wf/cancel_workflow/{run}/")).await.ok();
 }
 
-async fn a_run_without_inputs_runs(app: App) {
+async fn run_without_inputs_completes(app: App) {
     let id = app.create(&plain("w")).await;
     for body in [json!({}), json!({"initial_inputs": null}), json!({"initial_inputs": {}})] {
         let run = app.run(&id, &body).await;
@@ -117,7 +115,7 @@ async fn outputs_and_inputs_are_keyed_by_title(app: App) {
     assert_eq!(by_id, json!({"input_node": {"x": "hi"}, "a": {"k": 1}, "output_node": {"out": 1}}));
 }
 
-async fn colliding_titles_lose_no_output(app: App) {
+async fn colliding_titles_keep_every_output(app: App) {
     let nodes = ["a", "b", "c"].map(|id| titled(fixed(id, json!({"from": id})), "Same"));
     let mut all = vec![input()];
     all.extend(nodes);
@@ -129,7 +127,7 @@ async fn colliding_titles_lose_no_output(app: App) {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock of the client, not that of the server")]
-async fn times_are_true_to_the_millisecond(app: App) {
+async fn times_have_milliseconds(app: App) {
     let workflow = app.create(&after_input("slow", slow("p"))).await;
     let before = Utc::now();
     let run = app.run_until(&app.start_run(&workflow, &run_body("hi")).await, "COMPLETED").await;
@@ -151,7 +149,7 @@ async fn times_are_true_to_the_millisecond(app: App) {
     assert!((seconds - between).abs() <= 0.001, "{seconds} is not {between}");
 }
 
-async fn a_failed_node_cancels_what_is_below_it(app: App) {
+async fn failed_node_cancels_its_descendants(app: App) {
     let body = workflow(
         "fails",
         vec![
@@ -184,7 +182,7 @@ async fn a_failed_node_cancels_what_is_below_it(app: App) {
     assert!(run["end_time"].is_string());
 }
 
-async fn a_kind_that_is_not_there_yet_fails_with_a_sentence(app: App) {
+async fn unsupported_node_type_fails_with_a_message(app: App) {
     let jokes: Value =
         serde_json::from_str(include_str!("../../fixtures/joke_generator.json")).expect("a fixture");
     let run = app
@@ -196,7 +194,7 @@ async fn a_kind_that_is_not_there_yet_fails_with_a_sentence(app: App) {
     assert_eq!(task(&run, "JokeRefiner")["status"], "CANCELED");
 }
 
-async fn a_schema_that_is_enforced_is_enforced(app: App) {
+async fn enforced_schema_rejects_invalid_inputs(app: App) {
     let mut strict = input();
     strict["config"]["enforce_schema"] = json!(true);
     strict["config"]["output_json_schema"] =
@@ -216,7 +214,7 @@ async fn a_schema_that_is_enforced_is_enforced(app: App) {
     assert_eq!(app.run(&id, &run_body("three")).await["outputs"]["input_node"], json!({"x": "three"}));
 }
 
-async fn an_output_map_reaches_any_depth(app: App) {
+async fn output_map_reads_nested_values(app: App) {
     let values = json!({"k": {"l": {"m": {"n": [1, {"o": null}]}}}, "zero": 0});
     let body = workflow(
         "deep",
@@ -235,7 +233,7 @@ async fn an_output_map_reaches_any_depth(app: App) {
     assert_eq!(run["outputs"]["output_node"], wanted);
 }
 
-async fn an_output_without_map_passes_everything(app: App) {
+async fn output_without_a_map_passes_everything(app: App) {
     let body = workflow(
         "all",
         vec![input(), fixed("a", json!({"k": [1]})), fixed("b", json!({"k": null})), output(json!({}))],
@@ -250,7 +248,7 @@ async fn an_output_without_map_passes_everything(app: App) {
     assert_eq!(run["outputs"]["output_node"], json!({"a": {"k": [1]}, "b": {"k": null}}));
 }
 
-async fn files_are_among_the_inputs(app: App) {
+async fn run_inputs_accept_files(app: App) {
     let id = app.create(&plain("w")).await;
     let form = reqwest::multipart::Form::new()
         .text("workflow_id", id.clone())
@@ -284,7 +282,7 @@ async fn data_uris_are_stored_and_replaced(app: App) {
     assert_eq!(again["outputs"]["input_node"]["x"], png, "named after its content");
 }
 
-async fn other_text_stays_as_it_is(app: App) {
+async fn other_text_is_unchanged(app: App) {
     let id = app.create(&plain("w")).await;
     for text in [
         "data: the newest figures",
@@ -303,7 +301,7 @@ async fn other_text_stays_as_it_is(app: App) {
     assert_eq!(files_below(&app.data_dir()).iter().filter(|f| f.contains(&id)).count(), 0);
 }
 
-async fn a_part_of_a_workflow_runs(app: App) {
+async fn partial_run_runs_one_node(app: App) {
     let code = "return {'out': int(input_model.a.k) + 1}";
     let body = workflow(
         "part",
@@ -324,7 +322,7 @@ async fn a_part_of_a_workflow_runs(app: App) {
     assert_eq!(app.get("/run/").await.ok(), json!([]), "a partial run keeps nothing");
 }
 
-async fn a_part_that_makes_no_sense_is_refused(app: App) {
+async fn rejects_invalid_partial_runs(app: App) {
     let id = app.create(&after_input("fails", failing("p"))).await;
     let path = format!("/wf/{id}/run_partial/");
     let problem = app.post(&path).json(&json!({"node_id": "nobody"})).await.problem(400);
@@ -366,7 +364,7 @@ async fn runs_are_listed_and_filtered(app: App) {
     assert_eq!(ids(&app.get("/run/?page=2&page_size=3").await.ok()), all[3..]);
 }
 
-async fn child_runs_are_listed_apart(app: App) {
+async fn child_runs_are_listed_with_their_parent(app: App) {
     let id = app.create(&plain("w")).await;
     let parent = id_of(&app.run(&id, &run_body("hi")).await);
     let mut body = run_body("hi");
@@ -386,7 +384,7 @@ async fn child_runs_are_listed_apart(app: App) {
     assert_eq!(app.get("/run/?run_type=evaluation").await.ok(), json!([]));
 }
 
-async fn a_paused_run_can_be_canceled(app: App) {
+async fn paused_run_can_be_canceled(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
     let path = format!("/wf/cancel_workflow/{run}/");
     let canceled = app.post(&path).await.ok();
@@ -402,7 +400,7 @@ async fn a_paused_run_can_be_canceled(app: App) {
     app.decide(&run, &settle).await.problem(400);
 }
 
-async fn a_running_run_can_be_canceled(app: App) {
+async fn running_run_can_be_canceled(app: App) {
     let body = workflow(
         "busy",
         vec![input(), never_ending("p"), fixed("below", json!({"k": 1}))],
@@ -422,7 +420,7 @@ async fn a_running_run_can_be_canceled(app: App) {
     app.post(&format!("/wf/cancel_workflow/{}/", id_of(&done))).await.problem(400);
 }
 
-async fn a_wide_workflow_runs(app: App) {
+async fn wide_workflow_completes(app: App) {
     let names: Vec<String> = (0..100).map(|n| format!("n{n}")).collect();
     let mut nodes = vec![input()];
     nodes.extend(names.iter().map(|n| fixed(n, json!({"k": n}))));
@@ -436,8 +434,8 @@ async fn a_wide_workflow_runs(app: App) {
     assert_eq!(all["n99"], json!({"k": "n99"}));
 }
 
-/// Two nodes share a title; a node that only one of them is linked into knows it by the title.
-async fn titles_collide_only_where_they_meet(app: App) {
+/// Two nodes share a title. A node that is linked to one of them refers to it by the title.
+async fn titles_collide_only_in_the_same_object(app: App) {
     let nodes = vec![
         input(),
         titled(fixed("s1", json!({"k": 1})), "T"),

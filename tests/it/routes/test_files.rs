@@ -1,4 +1,4 @@
-//! `/wf/upload_test_files/`: files of clients, under names that the server makes safe.
+//! `/wf/upload_test_files/`: uploaded files with safe names.
 
 use std::collections::HashSet;
 use std::path::{Component, Path};
@@ -12,13 +12,13 @@ use crate::support::database::{Backend, files_below};
 use crate::support::definitions::*;
 
 on_both_databases!(
-    files_are_stored_under_the_workflow,
-    another_database_leaves_the_files_alone,
-    hostile_names_are_made_safe,
-    the_same_name_twice_is_two_files,
-    fields_are_required,
-    an_unknown_workflow_keeps_nothing,
-    what_is_no_form_is_refused,
+    files_are_stored_by_workflow,
+    files_of_another_database_are_kept,
+    unsafe_file_names_are_replaced,
+    equal_names_are_two_files,
+    rejects_a_form_without_required_fields,
+    upload_to_an_unknown_workflow_stores_nothing,
+    rejects_invalid_forms,
 );
 
 fn form(workflow: &str, files: Vec<(&str, &'static [u8])>) -> Form {
@@ -33,7 +33,7 @@ fn paths(response: &Value) -> Vec<String> {
     list.iter().map(|p| p.as_str().expect("a path").to_owned()).collect()
 }
 
-async fn files_are_stored_under_the_workflow(app: App) {
+async fn files_are_stored_by_workflow(app: App) {
     let id = app.create(&plain("w")).await;
     let stored = paths(&app.upload(form(&id, vec![("a.txt", b"hello"), ("ü b.csv", b"x,y\n")])).await.ok());
     assert_eq!(stored.len(), 2);
@@ -49,7 +49,7 @@ async fn files_are_stored_under_the_workflow(app: App) {
     assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)));
 }
 
-/// A form written by hand, as HTTP libraries refuse to send such names.
+/// A form written by hand, since HTTP libraries don't send such names.
 fn raw_form(workflow: &str, file_name: &[u8]) -> Vec<u8> {
     let field = |name: &str, value: &str| {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
@@ -61,7 +61,7 @@ fn raw_form(workflow: &str, file_name: &[u8]) -> Vec<u8> {
     body
 }
 
-async fn hostile_names_are_made_safe(app: App) {
+async fn unsafe_file_names_are_replaced(app: App) {
     let id = app.create(&plain("w")).await;
     let long = "n".repeat(300) + ".txt";
     let wide = "\u{1F389}".repeat(100) + ".txt";
@@ -90,7 +90,7 @@ async fn hostile_names_are_made_safe(app: App) {
         let kind = "multipart/form-data; boundary=B";
         let response = app.post("/wf/upload_test_files/").body(kind, raw_form(&id, name)).await;
         if response.status != 200 {
-            // A name that is no header value may be refused; it may not be stored as it is.
+            // A name that is not a valid header value may be rejected but not stored as it is.
             let status = response.status;
             assert!([400, 422].contains(&status), "{shown}: {} {}", status, response.text);
             response.problem(status);
@@ -113,7 +113,7 @@ async fn hostile_names_are_made_safe(app: App) {
     assert_eq!(inside, kept, "each file is its own, in its folder: {all:?}");
 }
 
-async fn the_same_name_twice_is_two_files(app: App) {
+async fn equal_names_are_two_files(app: App) {
     let id = app.create(&plain("w")).await;
     let answers =
         join_all((0..16).map(|_| app.upload(form(&id, vec![("a.txt", b"one"), ("a.txt", b"two")])).send()))
@@ -128,7 +128,7 @@ async fn the_same_name_twice_is_two_files(app: App) {
     }
 }
 
-async fn fields_are_required(app: App) {
+async fn rejects_a_form_without_required_fields(app: App) {
     let id = app.create(&plain("w")).await;
     let file = || Part::bytes(&b"hello"[..]).file_name("a.txt");
     for (form, missing) in [
@@ -141,11 +141,14 @@ async fn fields_are_required(app: App) {
     let named = |node_id: String| Form::new().text("workflow_id", id.clone()).text("node_id", node_id);
     let long = named("ü".repeat(1_001)).part("files", file());
     assert_eq!(app.upload(long).await.pointers(), ["/node_id"]);
-    assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "a refused upload keeps nothing");
+    assert!(
+        !files_below(&app.data_dir()).iter().any(|f| f.contains(&id)),
+        "a rejected upload stores nothing"
+    );
     app.upload(named("ü".repeat(1_000)).part("files", file())).await.ok();
 }
 
-async fn an_unknown_workflow_keeps_nothing(app: App) {
+async fn upload_to_an_unknown_workflow_stores_nothing(app: App) {
     let before = files_below(&app.data_dir());
     for id in ["018f0000-0000-7000-8000-000000000000", "nope", "../../outside", "/etc"] {
         app.upload(form(id, vec![("a.txt", b"hello")])).await.problem(404);
@@ -153,7 +156,7 @@ async fn an_unknown_workflow_keeps_nothing(app: App) {
     assert_eq!(files_below(&app.data_dir()), before);
 }
 
-async fn what_is_no_form_is_refused(app: App) {
+async fn rejects_invalid_forms(app: App) {
     let path = "/wf/upload_test_files/";
     let id = app.create(&plain("w")).await;
     let json = json!({"workflow_id": id}).to_string();
@@ -177,9 +180,9 @@ async fn what_is_no_form_is_refused(app: App) {
     assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "nothing is left of them");
 }
 
-/// Files are kept, and written down, or neither.
+/// A file is stored with its audit entry, or neither.
 #[tokio::test]
-async fn no_file_is_kept_that_is_not_written_down() {
+async fn failed_upload_leaves_no_file() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "800000")]).await;
     let id = app.create(&plain("w")).await;
     let mut kept = 0;
@@ -197,9 +200,9 @@ async fn no_file_is_kept_that_is_not_written_down() {
     assert_eq!(stored, kept);
 }
 
-/// The limits are settings; these are small, so that the test need not be large.
+/// With small limits.
 #[tokio::test]
-async fn limits_are_kept() {
+async fn upload_limits_are_enforced() {
     let settings = [("SLUICE_MAX_UPLOAD_BYTES", "1000"), ("SLUICE_MAX_UPLOAD_FILES", "3")];
     let app = App::start_with(Backend::Sqlite, &settings).await;
     let id = app.create(&plain("w")).await;
@@ -212,8 +215,8 @@ async fn limits_are_kept() {
     assert_eq!(fits.len(), 3);
 }
 
-/// Somebody tries another database with the same data folder.
-async fn another_database_leaves_the_files_alone(mut app: App) {
+/// A server with another database and the same data folder.
+async fn files_of_another_database_are_kept(mut app: App) {
     let id = app.create(&plain("w")).await;
     app.upload(form(&id, vec![("a.txt", b"hello")])).await.ok();
     let before = files_below(&app.data_dir());

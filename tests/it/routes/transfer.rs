@@ -1,4 +1,4 @@
-//! Workflows on the move: `/wf/{id}/export/` and `/wf/import/`.
+//! `/wf/{id}/export/` and `/wf/import/`.
 
 use serde_json::{Value, json};
 
@@ -8,15 +8,15 @@ use crate::support::definitions::*;
 use crate::support::json::{assert_json, id_of, ids};
 
 on_both_databases!(
-    an_export_is_whole_and_tagged,
-    a_workflow_moves_with_its_history,
-    a_dry_run_tells_what_an_update_does,
-    every_form_is_imported,
-    every_problem_of_every_workflow_is_told_and_nothing_is_written,
-    what_an_import_cannot_do_is_refused,
-    what_can_be_saved_can_be_moved,
-    names_are_swapped,
-    a_kept_answer_tells_what_was_done,
+    export_is_complete_and_has_an_etag,
+    workflow_moves_with_its_history,
+    dry_run_describes_an_update,
+    every_document_form_is_imported,
+    failed_import_lists_every_problem_and_writes_nothing,
+    rejects_invalid_imports,
+    saved_workflows_can_be_imported,
+    import_swaps_names,
+    repeated_import_returns_the_stored_response,
 );
 
 async fn export(app: &App, id: &str) -> Value {
@@ -31,7 +31,7 @@ async fn count(app: &App) -> usize {
     ids(&app.get("/wf/?page_size=100").await.ok()).len()
 }
 
-/// A workflow of three versions with two labels.
+/// A workflow with three versions and two labels.
 async fn with_history(app: &App) -> String {
     let id = app.create(&constant("moving", 1)).await;
     app.put(&format!("/wf/{id}/")).header("x-change-note", "two").json(&constant("moving", 2)).await.ok();
@@ -42,7 +42,7 @@ async fn with_history(app: &App) -> String {
     id
 }
 
-async fn an_export_is_whole_and_tagged(app: App) {
+async fn export_is_complete_and_has_an_etag(app: App) {
     let id = with_history(&app).await;
     let kept = app.get(&format!("/wf/{id}/")).await;
     let response = app.get(&format!("/wf/{id}/export/")).await;
@@ -73,7 +73,7 @@ async fn an_export_is_whole_and_tagged(app: App) {
     app.get(&format!("/wf/{id}/export/?versions=maybe")).await.problem(422);
 }
 
-async fn a_workflow_moves_with_its_history(app: App) {
+async fn workflow_moves_with_its_history(app: App) {
     let id = with_history(&app).await;
     let path = format!("/wf/{id}/export/?versions=true");
     let text = app.get(&path).await.text;
@@ -81,8 +81,7 @@ async fn a_workflow_moves_with_its_history(app: App) {
     app.delete(&format!("/wf/{id}/")).await;
 
     let results = import(&app, "?mode=update", &document).await;
-    assert_json!(results[0], {"action": "create", "id": id});
-    assert_json!(results[0], {"version": 3, "diff": null});
+    assert_json!(results[0], {"action": "create", "id": id, "version": 3, "diff": null});
     assert_eq!(app.get(&path).await.text, text, "nothing is lost on the way");
     assert_eq!(import(&app, "?mode=update", &document).await[0]["action"], "unchanged");
     let outputs = app.post(&format!("/wf/{id}/run/?label=production")).json(&run_body("hi")).await.ok();
@@ -94,7 +93,7 @@ async fn a_workflow_moves_with_its_history(app: App) {
     let copied = app.get(&format!("/wf/{}/export/?versions=true", id_of(&copy[0]))).await.ok();
     assert_json!(copied, {"versions": document["versions"], "labels": document["labels"]});
 
-    // What executes in another way than the last version is one more.
+    // A definition that differs from the last version makes one more.
     let mut changed = document.clone();
     changed["checksum"] = Value::Null;
     changed["definition"]["nodes"][1]["config"]["values"]["out"] = json!(4);
@@ -102,7 +101,7 @@ async fn a_workflow_moves_with_its_history(app: App) {
     assert_json!(results[0], {"version": 4, "name": "moving (3)"});
 }
 
-async fn a_dry_run_tells_what_an_update_does(app: App) {
+async fn dry_run_describes_an_update(app: App) {
     let id = app.create(&constant("by id", 1)).await;
     app.create(&constant("by name", 1)).await;
     let mut renamed = export(&app, &id).await;
@@ -132,12 +131,12 @@ async fn a_dry_run_tells_what_an_update_does(app: App) {
     assert!(again.as_array().expect("a list").iter().all(|one| one["action"] == "unchanged"), "{again}");
 }
 
-async fn every_form_is_imported(app: App) {
+async fn every_document_form_is_imported(app: App) {
     let plain = constant("x", 1)["definition"].clone();
     assert_eq!(import(&app, "", &plain).await[0]["name"], "Untitled Workflow");
     assert_eq!(import(&app, "?name=Called", &plain).await[0]["name"], "Called");
     assert_eq!(import(&app, "?mode=update&name=Called", &plain).await[0]["action"], "unchanged");
-    assert_eq!(import(&app, "?mode=update", &plain).await[0]["action"], "create", "nobody is meant");
+    assert_eq!(import(&app, "?mode=update", &plain).await[0]["action"], "create", "no workflow matches");
     let request = constant("a request", 1);
     assert_eq!(import(&app, "", &request).await[0]["name"], "a request");
     assert_eq!(import(&app, "", &json!([])).await, json!([]));
@@ -150,7 +149,7 @@ async fn every_form_is_imported(app: App) {
     assert_eq!(warned[1]["diagnostics"][0]["pointer"], "/1/definition/nodes/1");
 }
 
-async fn every_problem_of_every_workflow_is_told_and_nothing_is_written(app: App) {
+async fn failed_import_lists_every_problem_and_writes_nothing(app: App) {
     let id = with_history(&app).await;
     let mut changed = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
     changed["description"] = json!("changed on its way");
@@ -185,7 +184,7 @@ async fn every_problem_of_every_workflow_is_told_and_nothing_is_written(app: App
         }
         assert!(found.iter().all(|(pointer, _)| !pointer.starts_with("/0")), "{found:?}");
     }
-    // The same as a save tells.
+    // The same errors as at a save.
     for body in [&unknown, &misshapen] {
         let saved = app.post("/wf/").json(body).await.problem(422);
         let imported = app.post("/wf/import/").json(body).await.problem(422);
@@ -195,7 +194,7 @@ async fn every_problem_of_every_workflow_is_told_and_nothing_is_written(app: App
     assert_eq!(count(&app).await, 1);
 }
 
-async fn what_an_import_cannot_do_is_refused(app: App) {
+async fn rejects_invalid_imports(app: App) {
     let (one, two) = (app.create(&constant("one", 1)).await, app.create(&constant("two", 1)).await);
     let mut taken = export(&app, &one).await;
     taken["name"] = json!("two");
@@ -209,8 +208,8 @@ async fn what_an_import_cannot_do_is_refused(app: App) {
     assert_eq!(app.post("/wf/import/?mode=dry_run").json(&new).await.pointers(), ["/1"]);
     for count in [101, 1_000] {
         let many = Value::Array(vec![constant("many", 1); count]);
-        let refused = app.post("/wf/import/").json(&many).await.problem(422);
-        assert_json!(refused["errors"][0], {"pointer": "", "code": "length"});
+        let rejected = app.post("/wf/import/").json(&many).await.problem(422);
+        assert_json!(rejected["errors"][0], {"pointer": "", "code": "length"});
     }
     assert_eq!(app.post("/wf/import/?mode=replace").json(&new).await.pointers(), ["/mode"]);
     let mut newer = document.clone();
@@ -238,8 +237,8 @@ fn deep(levels: usize) -> Value {
     workflow("deep", vec![input(), fixed("f", json!({"out": nested}))], chain(&["input_node", "f"]))
 }
 
-async fn what_can_be_saved_can_be_moved(app: App) {
-    // The definition, its nodes, the node, its config and its values are around it, and the body.
+async fn saved_workflows_can_be_imported(app: App) {
+    // Five levels around it: definition, nodes, node, config, values; and the body.
     let id = app.create(&deep(58)).await;
     app.post("/wf/").json(&deep(59)).await.problem(422);
     let document = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
@@ -251,7 +250,7 @@ async fn what_can_be_saved_can_be_moved(app: App) {
 }
 
 #[tokio::test]
-async fn a_history_that_no_store_could_read_back_is_refused() {
+async fn rejects_an_unreadable_history() {
     let app = App::start(Backend::Sqlite).await;
     let id = app.create(&plain("plain")).await;
     let mut document = app.get(&format!("/wf/{id}/export/?versions=true")).await.ok();
@@ -265,7 +264,7 @@ async fn a_history_that_no_store_could_read_back_is_refused() {
     document["versions"][0]["note"] = json!("x".repeat(1_001));
     let pointers = app.post("/wf/import/").json(&document).await.pointers();
     assert_eq!(pointers, ["/versions/0/note", "/versions/0/created_at"]);
-    // A blank name stands for no workflow that is there.
+    // A blank name matches no existing workflow.
     let untitled = id_of(&app.post("/wf/").json(&json!({"name": ""})).await.ok());
     let blank = json!({"name": "", "definition": plain("x")["definition"]});
     let done = app.post("/wf/import/?mode=update").json(&blank).await.ok();
@@ -273,7 +272,7 @@ async fn a_history_that_no_store_could_read_back_is_refused() {
     assert_ne!(done["results"][0]["id"], json!(untitled));
 }
 
-async fn names_are_swapped(app: App) {
+async fn import_swaps_names(app: App) {
     let mut moved = Vec::new();
     for (name, after) in [("a", "b"), ("b", "c"), ("c", "a"), ("d", "e")] {
         let id = app.create(&constant(name, 1)).await;
@@ -281,18 +280,18 @@ async fn names_are_swapped(app: App) {
         (document["name"], document["checksum"]) = (json!(after), Value::Null);
         moved.push(document);
     }
-    // One that is new takes a name that the import frees; one without a name takes one that stays free.
+    // A new workflow takes a name that the import frees. One without a name takes a free name.
     moved.push(constant("d", 7));
     moved.push(constant("x", 8)["definition"].clone());
     let body = Value::Array(moved.clone());
     let planned = import(&app, "?mode=dry_run", &body).await;
     let done = import(&app, "?mode=update", &body).await;
     for results in [&planned, &done] {
-        let told = results.as_array().expect("a list").iter();
-        let told: Vec<_> = told.map(|one| (one["action"].clone(), one["name"].clone())).collect();
+        let reported = results.as_array().expect("a list").iter();
+        let reported: Vec<_> = reported.map(|one| (one["action"].clone(), one["name"].clone())).collect();
         let wanted = [("update", "b"), ("update", "c"), ("update", "a"), ("update", "e")];
         let wanted = wanted.into_iter().chain([("create", "d"), ("create", "Untitled Workflow")]);
-        assert_eq!(told, wanted.map(|(action, name)| (json!(action), json!(name))).collect::<Vec<_>>());
+        assert_eq!(reported, wanted.map(|(action, name)| (json!(action), json!(name))).collect::<Vec<_>>());
     }
     for document in &moved[..4] {
         let id = document["id"].as_str().expect("an id");
@@ -303,12 +302,12 @@ async fn names_are_swapped(app: App) {
     moved.pop();
     let again = import(&app, "?mode=update", &Value::Array(moved.clone())).await;
     assert!(again.as_array().expect("a list").iter().all(|one| one["action"] == "unchanged"), "{again}");
-    // A name that stays with its workflow is nobody else's.
+    // A name that its workflow keeps is taken.
     moved[1]["name"] = json!("b");
     assert_eq!(app.post("/wf/import/?mode=update").json(&Value::Array(moved)).await.pointers(), ["/1"]);
 }
 
-async fn a_kept_answer_tells_what_was_done(app: App) {
+async fn repeated_import_returns_the_stored_response(app: App) {
     app.create(&constant("kept", 1)).await;
     let body = json!([constant("kept", 2), constant("new", 1)]);
     let path = "/wf/import/?mode=update";
@@ -321,7 +320,7 @@ async fn a_kept_answer_tells_what_was_done(app: App) {
     assert_eq!(count(&app).await, 2);
 }
 
-/// A workflow whose definition has about this many values, one of them a text of this length.
+/// A workflow whose definition has about this many values, and one text of this length.
 fn large(values: usize, text: usize, last: i64) -> Value {
     let mut list = vec![json!(0); values];
     list.extend([json!("x".repeat(text)), json!(last)]);
@@ -329,7 +328,7 @@ fn large(values: usize, text: usize, last: i64) -> Value {
 }
 
 #[tokio::test]
-async fn what_is_exported_is_imported_however_large() {
+async fn large_export_can_be_imported() {
     let app = App::start(Backend::Sqlite).await;
     let id = app.create(&large(400_000, 3_000_000, 1)).await;
     for last in 2..=3 {
@@ -348,7 +347,7 @@ async fn what_is_exported_is_imported_however_large() {
 }
 
 #[tokio::test]
-async fn what_is_too_large_to_be_imported_is_not_exported() {
+async fn rejects_an_export_too_large_to_import() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_IMPORT_BYTES", "4000")]).await;
     let id = app.create(&large(500, 1, 1)).await;
     let document = export(&app, &id).await;

@@ -1,4 +1,4 @@
-//! What is wrong with a definition: all of it in one response, each with a code and a place.
+//! Diagnostics of definitions, at save and at `/wf/validate/`.
 
 use serde_json::{Value, json};
 
@@ -8,26 +8,26 @@ use crate::support::definitions::*;
 use crate::support::json::assert_json;
 
 on_both_databases!(
-    every_problem_has_a_code_and_a_place,
-    all_problems_come_at_once,
-    a_cycle_shows_its_path,
-    an_unknown_type_names_the_nearest,
-    bodies_are_checked_too,
-    a_refused_definition_is_not_saved,
+    every_diagnostic_has_a_code_and_a_pointer,
+    all_problems_are_reported_together,
+    cycle_shows_its_path,
+    unknown_type_suggests_the_nearest,
+    loop_bodies_are_validated,
+    invalid_definition_is_not_saved,
     unfinished_definitions_are_saved,
-    text_that_no_store_keeps_is_refused,
-    names_and_descriptions_are_bounded,
-    validation_tells_everything_and_saves_nothing,
-    what_is_valid_is_saved_and_nothing_else,
-    validation_takes_any_json,
-    what_is_no_json_is_told_and_what_is_too_much_is_refused,
-    a_keyword_is_no_title,
+    rejects_text_with_nul,
+    names_and_descriptions_are_limited,
+    validation_reports_everything_and_saves_nothing,
+    only_valid_definitions_can_be_saved,
+    validation_accepts_any_json,
+    validation_reports_invalid_json_and_rejects_large_bodies,
+    title_that_is_a_keyword_is_reported,
 );
 
-/// Pointer, code and node id.
+/// (pointer, code, node id)
 type Problem = (String, String, Option<String>);
 
-/// The errors, sorted.
+/// Returns the sorted errors.
 fn problems(response: Response) -> Vec<Problem> {
     let problem = response.problem(422);
     let text = |v: &Value| v.as_str().expect("a text").to_owned();
@@ -112,7 +112,7 @@ fn cases() -> Vec<(Value, Problem)> {
     ]
 }
 
-async fn every_problem_has_a_code_and_a_place(app: App) {
+async fn every_diagnostic_has_a_code_and_a_pointer(app: App) {
     for (body, wanted) in cases() {
         assert_eq!(problems(app.post("/wf/").json(&body).await), [wanted], "{body:#}");
     }
@@ -140,7 +140,7 @@ async fn every_problem_has_a_code_and_a_place(app: App) {
     assert!(found[0].0.starts_with("/definition/nodes/1/config/route_map/yes/conditions/0"), "{found:?}");
 }
 
-async fn all_problems_come_at_once(app: App) {
+async fn all_problems_are_reported_together(app: App) {
     let body = workflow(
         "w",
         vec![
@@ -164,7 +164,7 @@ async fn all_problems_come_at_once(app: App) {
     }
 }
 
-async fn a_cycle_shows_its_path(app: App) {
+async fn cycle_shows_its_path(app: App) {
     let nodes = || vec![input(), fixed("a", json!({})), fixed("b", json!({})), fixed("c", json!({}))];
     for (links, members) in [
         (chain(&["input_node", "a", "b", "c", "a"]), &["a", "b", "c"][..]),
@@ -182,7 +182,7 @@ async fn a_cycle_shows_its_path(app: App) {
     }
 }
 
-async fn an_unknown_type_names_the_nearest(app: App) {
+async fn unknown_type_suggests_the_nearest(app: App) {
     for (wrong, right) in
         [("OutputNod", "OutputNode"), ("routernode", "RouterNode"), ("PythonFunctionNode", "PythonFuncNode")]
     {
@@ -193,7 +193,7 @@ async fn an_unknown_type_names_the_nearest(app: App) {
     }
 }
 
-async fn bodies_are_checked_too(app: App) {
+async fn loop_bodies_are_validated(app: App) {
     let inner = definition(vec![input(), fixed("s", json!({}))], vec![link("s", "gone")]);
     let looping = node("loop", "ForLoopNode", json!({"num_iterations": 1, "subworkflow": inner}));
     let found = problems(app.post("/wf/").json(&after_input("w", looping)).await);
@@ -211,7 +211,7 @@ async fn bodies_are_checked_too(app: App) {
     assert!(found.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{found:?}");
 }
 
-async fn a_refused_definition_is_not_saved(app: App) {
+async fn invalid_definition_is_not_saved(app: App) {
     let bad = workflow("bad", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]);
     app.post("/wf/").json(&bad).await.problem(422);
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
@@ -240,11 +240,16 @@ async fn unfinished_definitions_are_saved(app: App) {
     ];
     for body in bodies {
         let made = app.post("/wf/").json(&body).await.ok();
-        assert_eq!(made["definition"]["nodes"], filled(&body["definition"])["nodes"], "{}", body["name"]);
+        assert_eq!(
+            made["definition"]["nodes"],
+            with_optional_members(&body["definition"])["nodes"],
+            "{}",
+            body["name"]
+        );
     }
 }
 
-async fn text_that_no_store_keeps_is_refused(app: App) {
+async fn rejects_text_with_nul(app: App) {
     let nul = workflow("nul\u{0}", vec![input()], vec![]);
     let response = app.post("/wf/").json(&nul).await;
     assert!([400, 422].contains(&response.status), "{}", response.text);
@@ -268,13 +273,13 @@ async fn text_that_no_store_keeps_is_refused(app: App) {
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
 }
 
-async fn names_and_descriptions_are_bounded(app: App) {
+async fn names_and_descriptions_are_limited(app: App) {
     let body = |name: usize, description: usize| json!({"name": "n".repeat(name), "description": "ü".repeat(description)});
     app.post("/wf/").json(&body(255, 65_536)).await.ok();
     assert_eq!(app.post("/wf/").json(&body(256, 65_537)).await.pointers(), ["/name", "/description"]);
 }
 
-/// What `POST /wf/validate/` finds: code, severity and pointer of each diagnostic.
+/// Diagnostics of `POST /wf/validate/`: (code, severity, pointer).
 async fn validated(app: &App, body: &Value) -> (bool, Vec<(String, String, String)>) {
     let response = app.post("/wf/validate/").json(body).await.ok();
     let text = |v: &Value| v.as_str().expect("a text").to_owned();
@@ -287,9 +292,9 @@ fn row(code: &str, severity: &str, pointer: &str) -> (String, String, String) {
     (code.to_owned(), severity.to_owned(), pointer.to_owned())
 }
 
-async fn validation_tells_everything_and_saves_nothing(app: App) {
+async fn validation_reports_everything_and_saves_nothing(app: App) {
     assert!(validated(&app, &plain("good")).await.0);
-    // The same codes and places as at save, also without a request around the definition.
+    // Codes and pointers equal those of a save, also for a bare definition.
     for (body, (pointer, code, _)) in cases() {
         let (valid, found) = validated(&app, &body).await;
         assert!(!valid && found.contains(&row(&code, "error", &pointer)), "{found:?}");
@@ -310,7 +315,7 @@ async fn validation_tells_everything_and_saves_nothing(app: App) {
     assert_json!(field, {"severity": "warning", "node_id": "output_node"});
     assert!(field["help"].as_str().is_some_and(|help| help.contains("\"letter\"")), "{field}");
     assert_eq!(field["related"][0]["pointer"], "/definition/nodes/1");
-    // What only looks wrong is saved.
+    // Definitions with warnings are saved.
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
     app.post("/wf/").json(&leaf).await.ok();
     let dangling = workflow("w", vec![input()], vec![link("input_node", "gone")]);
@@ -318,7 +323,7 @@ async fn validation_tells_everything_and_saves_nothing(app: App) {
     assert_eq!(response["diagnostics"][0]["link_index"], 0);
 }
 
-/// Create requests that are fit beside a few members, each of which may be fit or not.
+/// Create requests that are valid except for a few members, each valid or not.
 fn requests() -> Vec<Value> {
     let tags = |count: usize| Value::from((0..count).map(|i| format!("t{i}")).collect::<Vec<_>>());
     let long = |count: usize| json!("ü".repeat(count));
@@ -378,7 +383,7 @@ fn requests() -> Vec<Value> {
             let mut body = json!({"name": "fit", "definition": plain("")["definition"]});
             body[one] = value.clone();
             all.push(body.clone());
-            // With something else that is unfit, and something unknown.
+            // With another invalid member, and an unknown one.
             for (other, _) in members.iter().filter(|(other, _)| other != one) {
                 let mut body = body.clone();
                 body[other] = json!(3);
@@ -390,7 +395,7 @@ fn requests() -> Vec<Value> {
     all
 }
 
-async fn what_is_valid_is_saved_and_nothing_else(app: App) {
+async fn only_valid_definitions_can_be_saved(app: App) {
     for body in requests() {
         let (valid, found) = validated(&app, &body).await;
         let saved = app.post("/wf/").json(&body).await;
@@ -399,23 +404,24 @@ async fn what_is_valid_is_saved_and_nothing_else(app: App) {
         if valid {
             continue;
         }
-        // The same places; beside the definition's own codes a save tells more closely what doesn't fit.
-        let mut told: Vec<String> = found.iter().filter(|d| d.1 == "error").map(|d| d.2.clone()).collect();
+        // The same pointers. A save has more specific codes outside of the definition.
+        let mut reported: Vec<String> =
+            found.iter().filter(|d| d.1 == "error").map(|d| d.2.clone()).collect();
         let problem = saved.problem(422);
-        let refused = problem["errors"].as_array().expect("errors");
-        for error in refused {
+        let rejected = problem["errors"].as_array().expect("errors");
+        for error in rejected {
             let (pointer, code) = (error["pointer"].as_str().expect("a pointer"), &error["code"]);
-            assert!(told.iter().any(|told| told == pointer), "{pointer}: {shown}");
+            assert!(reported.iter().any(|reported| reported == pointer), "{pointer}: {shown}");
             if problem["type"].as_str().is_some_and(|kind| kind.ends_with("definition")) {
                 assert!(found.iter().any(|d| d.2 == pointer && d.0 == *code), "{code}: {shown}");
             }
         }
-        told.dedup();
-        assert!(told.len() >= refused.len(), "{shown}");
+        reported.dedup();
+        assert!(reported.len() >= rejected.len(), "{shown}");
     }
 }
 
-async fn validation_takes_any_json(app: App) {
+async fn validation_accepts_any_json(app: App) {
     for (body, pointers) in [
         (json!([]), vec![""]),
         (json!("text"), vec![""]),
@@ -442,7 +448,7 @@ async fn validation_takes_any_json(app: App) {
     assert_eq!(validated(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
 }
 
-async fn what_is_no_json_is_told_and_what_is_too_much_is_refused(app: App) {
+async fn validation_reports_invalid_json_and_rejects_large_bodies(app: App) {
     let post = async |body: String| app.post("/wf/validate/").body("application/json", body).await;
     let deep = "[".repeat(1 << 20);
     for (broken, code) in [
@@ -462,8 +468,8 @@ async fn what_is_no_json_is_told_and_what_is_too_much_is_refused(app: App) {
     app.post("/wf/validate/").body("text/plain", "{}".to_owned()).await.problem(415);
 }
 
-/// Python reads no field that is called as one of its words, and a template none of its own.
-async fn a_keyword_is_no_title(app: App) {
+/// Python and templates can't read a field whose name is a keyword.
+async fn title_that_is_a_keyword_is_reported(app: App) {
     for (title, is_named) in
         [("class", false), ("None", false), ("true", false), ("klass", true), ("Class", true)]
     {
@@ -471,8 +477,8 @@ async fn a_keyword_is_no_title(app: App) {
         node["title"] = json!(title);
         let body = workflow("w", vec![input(), node], chain(&["input_node", "f"]));
         let (valid, found) = validated(&app, &body).await;
-        let told = found.iter().any(|(code, _, _)| code == "title_unnameable");
+        let reported = found.iter().any(|(code, _, _)| code == "title_unnameable");
         assert!(valid, "{title}: {found:?}");
-        assert_eq!(told, !is_named, "{title}: {found:?}");
+        assert_eq!(reported, !is_named, "{title}: {found:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! `/wf/{id}/versions/`: every saved change of what executes, never changed, never lost.
+//! `/wf/{id}/versions/`: a version for each change of what executes.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -8,14 +8,14 @@ use crate::support::definitions::*;
 use crate::support::json::{assert_json, id_of};
 
 on_both_databases!(
-    a_change_of_layout_refreshes_the_latest_version,
-    what_executes_stays_where_only_the_form_of_a_number_changed,
-    a_change_of_config_is_a_version,
-    an_older_definition_saved_again_is_a_new_version,
-    the_hash_is_that_of_the_canonical_form,
-    many_writers_leave_no_gap,
+    layout_change_updates_the_latest_version,
+    number_format_makes_no_new_version,
+    config_change_makes_a_new_version,
+    saving_an_older_definition_makes_a_new_version,
+    hash_is_of_the_canonical_form,
+    concurrent_saves_leave_no_gap_in_versions,
     versions_are_paged_highest_first,
-    a_run_keeps_the_version_it_started_with,
+    run_keeps_its_version,
 );
 
 async fn versions(app: &App, id: &str) -> Vec<Value> {
@@ -34,7 +34,7 @@ fn with_value(name: &str, value: impl Into<Value>) -> Value {
     body
 }
 
-async fn a_change_of_layout_refreshes_the_latest_version(app: App) {
+async fn layout_change_updates_the_latest_version(app: App) {
     let id = app.create(&plain("w")).await;
     let before = versions(&app, &id).await;
     assert_eq!(numbers(&before), [1]);
@@ -44,7 +44,7 @@ async fn a_change_of_layout_refreshes_the_latest_version(app: App) {
     moved["definition"]["nodes"][1]["dimensions"] = json!({"width": 20.0, "height": 10.0});
     moved["definition"]["test_inputs"] = json!([{"x": "try"}]);
     let saved = app.put(&format!("/wf/{id}/")).json(&moved).await.ok();
-    assert_eq!(saved["definition"], filled(&moved["definition"]));
+    assert_eq!(saved["definition"], with_optional_members(&moved["definition"]));
 
     let after = versions(&app, &id).await;
     assert_eq!(numbers(&after), [1]);
@@ -54,7 +54,7 @@ async fn a_change_of_layout_refreshes_the_latest_version(app: App) {
     assert_ne!(after[0]["updated_at"], before[0]["updated_at"]);
 }
 
-async fn a_change_of_config_is_a_version(app: App) {
+async fn config_change_makes_a_new_version(app: App) {
     let id = app.create(&plain("w")).await;
     let first = versions(&app, &id).await.remove(0);
     let mut body = with_value("renamed", "changed");
@@ -67,7 +67,7 @@ async fn a_change_of_config_is_a_version(app: App) {
     assert_eq!(both[1], first, "a version never changes");
 }
 
-async fn an_older_definition_saved_again_is_a_new_version(app: App) {
+async fn saving_an_older_definition_makes_a_new_version(app: App) {
     let id = app.create(&plain("w")).await;
     for body in [with_value("w", "changed"), plain("w"), plain("w")] {
         app.put(&format!("/wf/{id}/")).json(&body).await.ok();
@@ -78,13 +78,13 @@ async fn an_older_definition_saved_again_is_a_new_version(app: App) {
     assert_ne!(all[0]["definition_hash"], all[1]["definition_hash"]);
 }
 
-async fn the_hash_is_that_of_the_canonical_form(app: App) {
+async fn hash_is_of_the_canonical_form(app: App) {
     let made = app.post("/wf/").json(&plain("w")).await.ok();
     let hash = versions(&app, &id_of(&made)).await.remove(0)["definition_hash"].clone();
     let text = hash.as_str().expect("a hash");
     assert!(text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_uppercase()), "{text}");
 
-    // Another order of keys and another spelling of numbers are the same definition.
+    // The order of keys and the format of numbers don't change the definition.
     let mut numbers_a = with_value("a", json!(1.0));
     numbers_a["definition"]["nodes"][1]["config"]["values"]["é"] = json!(["\u{1F389}", 1e21]);
     let mut numbers_b = with_value("b", Value::Null);
@@ -99,7 +99,7 @@ async fn the_hash_is_that_of_the_canonical_form(app: App) {
     assert_ne!(hashes[0], hash);
 }
 
-async fn many_writers_leave_no_gap(app: App) {
+async fn concurrent_saves_leave_no_gap_in_versions(app: App) {
     let id = app.create(&plain("w")).await;
     let path = format!("/wf/{id}/");
     let bodies: Vec<Value> = (0..64).map(|n| with_value("w", n)).collect();
@@ -113,7 +113,7 @@ async fn many_writers_leave_no_gap(app: App) {
         .map(|v| v["definition"]["nodes"][1]["config"]["values"]["k"].as_u64().expect("n"))
         .collect();
     values.sort_unstable();
-    assert_eq!(values, (0..64).collect::<Vec<_>>(), "nobody's version is lost");
+    assert_eq!(values, (0..64).collect::<Vec<_>>(), "no version is lost");
     let now = app.get(&path).await.ok();
     assert_eq!(now["definition"], all[0]["definition"], "the workflow is at its latest version");
 }
@@ -134,7 +134,7 @@ async fn versions_are_paged_highest_first(app: App) {
     }
 }
 
-async fn a_run_keeps_the_version_it_started_with(app: App) {
+async fn run_keeps_its_version(app: App) {
     let id = app.create(&gated("w")).await;
     let run = app.start_run(&id, &run_body("hi")).await;
     app.run_until(&run, "PAUSED").await;
@@ -149,7 +149,7 @@ async fn a_run_keeps_the_version_it_started_with(app: App) {
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"]["out"], "done");
     assert_eq!(done["workflow_version"]["version"], 1);
-    assert_eq!(done["workflow_version"]["definition"], filled(&gated("w")["definition"]));
+    assert_eq!(done["workflow_version"]["definition"], with_optional_members(&gated("w")["definition"]));
 
     let next = app.start_run(&id, &run_body("hi")).await;
     app.run_until(&next, "PAUSED").await;
@@ -159,9 +159,9 @@ async fn a_run_keeps_the_version_it_started_with(app: App) {
     assert_eq!(done["workflow_version"]["version"], 2);
 }
 
-/// `1` and `1.0` are one number to the hash, so they are one version; what that version does stays the same too, also
-/// after a restart.
-async fn what_executes_stays_where_only_the_form_of_a_number_changed(mut app: App) {
+/// `1` and `1.0` have the same hash, so they are one version. The version keeps its behavior, also after a
+/// restart.
+async fn number_format_makes_no_new_version(mut app: App) {
     let body = |k: serde_json::Value| {
         workflow("w", vec![input(), fixed("s", json!({"k": k}))], chain(&["input_node", "s"]))
     };
@@ -169,7 +169,7 @@ async fn what_executes_stays_where_only_the_form_of_a_number_changed(mut app: Ap
     app.put(&format!("/wf/{id}/")).json(&body(json!(1.0))).await.ok();
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
-    // What is shown is what runs.
+    // The stored definition is returned.
     let shown = app.get(&format!("/wf/{id}/")).await.ok();
     assert_eq!(shown["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
     let mut moved = body(json!(1.0));

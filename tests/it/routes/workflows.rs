@@ -12,26 +12,26 @@ use crate::support::json::{assert_json, id_of, ids};
 use crate::support::polling::eventually;
 
 on_both_databases!(
-    a_workflow_without_definition_gets_the_default,
-    a_definition_without_nodes_gets_the_default_of_its_spur_type,
-    an_empty_name_is_untitled,
-    a_taken_name_gets_a_suffix,
-    many_clients_create_the_same_name,
-    an_update_replaces_name_description_and_definition,
-    an_update_needs_a_definition_and_a_free_name,
-    the_list_is_newest_first_and_paged,
-    pages_out_of_range_are_refused,
-    an_unreadable_row_is_left_out_of_the_list,
-    reset_keeps_everything_but_the_definition,
-    a_duplicate_is_a_workflow_of_its_own,
-    output_variables_are_those_of_the_leaves,
-    paths_work_with_and_without_slash_and_under_api,
+    workflow_without_a_definition_gets_the_default,
+    definition_without_nodes_gets_the_default_of_its_spur_type,
+    empty_name_becomes_untitled,
+    taken_name_gets_a_suffix,
+    concurrent_creates_of_one_name_get_suffixes,
+    update_replaces_name_description_and_definition,
+    update_requires_a_definition_and_a_free_name,
+    list_is_paged_newest_first,
+    rejects_pages_out_of_range,
+    list_skips_an_unreadable_row,
+    reset_changes_only_the_definition,
+    duplicate_is_independent,
+    output_variables_come_from_the_leaves,
+    paths_work_without_a_slash_and_under_api,
     unknown_workflows_are_404,
-    real_definitions_come_back_unchanged,
-    older_model_names_and_router_links_are_rewritten,
-    unknown_members_stay_in_the_config_only,
-    delete_takes_everything_along,
-    delete_ends_a_running_and_a_paused_run,
+    real_definitions_are_returned_unchanged,
+    old_model_names_and_router_links_are_rewritten,
+    unknown_members_are_kept_only_in_configs,
+    delete_removes_everything_of_the_workflow,
+    delete_cancels_running_and_paused_runs,
 );
 
 fn default_definition() -> Value {
@@ -50,7 +50,7 @@ fn default_definition() -> Value {
     })
 }
 
-async fn a_workflow_without_definition_gets_the_default(app: App) {
+async fn workflow_without_a_definition_gets_the_default(app: App) {
     let made = app.post("/wf/").json(&json!({"name": "plain"})).await.ok();
     assert_eq!(as_floats(&made["definition"]), as_floats(&default_definition()));
     assert_json!(made, {"name": "plain", "description": ""});
@@ -67,7 +67,7 @@ async fn a_workflow_without_definition_gets_the_default(app: App) {
     assert_eq!(versions[0]["version"], 1, "{versions}");
 }
 
-async fn a_definition_without_nodes_gets_the_default_of_its_spur_type(app: App) {
+async fn definition_without_nodes_gets_the_default_of_its_spur_type(app: App) {
     let empty = json!({"name": "empty", "definition": {"nodes": [], "links": []}});
     let made = app.post("/wf/").json(&empty).await.ok();
     assert_eq!(as_floats(&made["definition"]), as_floats(&default_definition()));
@@ -78,7 +78,7 @@ async fn a_definition_without_nodes_gets_the_default_of_its_spur_type(app: App) 
     assert_eq!(as_floats(&made["definition"]), as_floats(&wanted));
 }
 
-async fn an_empty_name_is_untitled(app: App) {
+async fn empty_name_becomes_untitled(app: App) {
     let first = app.post("/wf/").json(&json!({"name": ""})).await.ok();
     assert_eq!(first["name"], "Untitled Workflow");
     let second = app.post("/wf/").json(&json!({"name": ""})).await.ok();
@@ -86,14 +86,14 @@ async fn an_empty_name_is_untitled(app: App) {
     assert!(name.starts_with("Untitled Workflow") && name != "Untitled Workflow", "{name}");
 }
 
-async fn a_taken_name_gets_a_suffix(app: App) {
+async fn taken_name_gets_a_suffix(app: App) {
     app.create(&plain("twin")).await;
     let second = app.post("/wf/").json(&plain("twin")).await.ok();
     let name = second["name"].as_str().expect("a name");
     assert!(name.starts_with("twin") && name != "twin", "{name}");
 }
 
-async fn many_clients_create_the_same_name(app: App) {
+async fn concurrent_creates_of_one_name_get_suffixes(app: App) {
     let body = json!({"name": "wanted"});
     let answers = join_all((0..64).map(|_| app.post("/wf/").json(&body).send())).await;
     let names: HashSet<String> =
@@ -102,43 +102,43 @@ async fn many_clients_create_the_same_name(app: App) {
     assert!(names.contains("wanted") && names.iter().all(|n| n.starts_with("wanted")), "{names:?}");
 }
 
-async fn an_update_replaces_name_description_and_definition(app: App) {
+async fn update_replaces_name_description_and_definition(app: App) {
     let made = app.post("/wf/").json(&json!({"name": "before", "description": "first"})).await.ok();
     let path = format!("/wf/{}/", id_of(&made));
     let response = app.put(&path).json(&plain("after")).await.ok();
     assert_json!(response, {"name": "after", "description": "d"});
-    assert_eq!(response["definition"], filled(&plain("after")["definition"]));
+    assert_eq!(response["definition"], with_optional_members(&plain("after")["definition"]));
     assert_json!(response, {"id": made["id"], "created_at": made["created_at"]});
     assert_ne!(response["updated_at"], made["updated_at"]);
     assert_eq!(app.get(&path).await.ok(), response);
 
-    // Its own name is not taken by another.
+    // A workflow can keep its name.
     app.put(&path).json(&plain("after")).await.ok();
 }
 
-async fn an_update_needs_a_definition_and_a_free_name(app: App) {
+async fn update_requires_a_definition_and_a_free_name(app: App) {
     app.create(&plain("taken")).await;
     let path = format!("/wf/{}/", app.create(&plain("mine")).await);
     let before = app.get(&path).await.ok();
     app.put(&path).json(&json!({"name": "mine"})).await.problem(400);
     app.put(&path).json(&plain("taken")).await.problem(409);
-    assert_eq!(app.get(&path).await.ok(), before, "a refused update changes nothing");
+    assert_eq!(app.get(&path).await.ok(), before, "a rejected update changes nothing");
 }
 
-async fn the_list_is_newest_first_and_paged(app: App) {
+async fn list_is_paged_newest_first(app: App) {
     let mut made = Vec::new();
     for n in 0..12 {
         made.push(app.create(&json!({"name": format!("w{n}")})).await);
     }
     made.reverse();
-    assert_eq!(ids(&app.get("/wf/").await.ok()), made[..10], "ten a page unless told otherwise");
+    assert_eq!(ids(&app.get("/wf/").await.ok()), made[..10], "a page has ten rows by default");
     assert_eq!(ids(&app.get("/wf/?page=2").await.ok()), made[10..]);
     assert_eq!(ids(&app.get("/wf/?page=3&page_size=5").await.ok()), made[10..]);
     assert_eq!(ids(&app.get("/wf/?page_size=100").await.ok()), made);
     assert_eq!(app.get("/wf/?page=4&page_size=5").await.ok(), json!([]));
 }
 
-async fn pages_out_of_range_are_refused(app: App) {
+async fn rejects_pages_out_of_range(app: App) {
     let id = app.create(&plain("w")).await;
     let own = [format!("/wf/{id}/versions/"), format!("/wf/{id}/runs/")];
     let lists = own.iter().map(String::as_str).chain(["/wf/", "/run/", "/wf/paused_workflows/"]);
@@ -146,14 +146,14 @@ async fn pages_out_of_range_are_refused(app: App) {
         for query in ["page=0", "page=-1", "page=abc", "page_size=0", "page_size=101", "page_size="] {
             app.get(&format!("{list}?{query}")).await.problem(422);
         }
-        // Far, but in range: an empty page, not an overflow.
+        // Far but valid: an empty page, not an overflow.
         let far = format!("{list}?page=9223372036854775807&page_size=100");
         let response = app.get(&far).await;
         assert!([200, 422].contains(&response.status), "{far}: {} {}", response.status, response.text);
     }
 }
 
-async fn an_unreadable_row_is_left_out_of_the_list(mut app: App) {
+async fn list_skips_an_unreadable_row(mut app: App) {
     let good = app.create(&plain("good")).await;
     let bad = app.create(&plain("bad")).await;
     app.terminate().await;
@@ -165,7 +165,7 @@ async fn an_unreadable_row_is_left_out_of_the_list(mut app: App) {
     eventually("a line in the log", async || app.log().contains(&bad).then_some(())).await;
 }
 
-async fn reset_keeps_everything_but_the_definition(app: App) {
+async fn reset_changes_only_the_definition(app: App) {
     let made = app.post("/wf/").json(&plain("w")).await.ok();
     let id = id_of(&made);
     let run = id_of(&app.run(&id, &run_body("hi")).await);
@@ -180,7 +180,7 @@ async fn reset_keeps_everything_but_the_definition(app: App) {
     assert_eq!(versions[1]["definition"], made["definition"], "the version before is kept: {versions}");
 }
 
-async fn a_duplicate_is_a_workflow_of_its_own(app: App) {
+async fn duplicate_is_independent(app: App) {
     let mut body = plain("dup");
     body["definition"]["test_inputs"] = json!([{"id": 1, "x": "hello"}]);
     let made = app.post("/wf/").json(&body).await.ok();
@@ -203,7 +203,7 @@ async fn a_duplicate_is_a_workflow_of_its_own(app: App) {
     app.run(&copy_id, &run_body("still runs")).await;
 }
 
-async fn output_variables_are_those_of_the_leaves(app: App) {
+async fn output_variables_come_from_the_leaves(app: App) {
     let body = workflow(
         "vars",
         vec![
@@ -226,7 +226,7 @@ async fn output_variables_are_those_of_the_leaves(app: App) {
     );
 }
 
-async fn paths_work_with_and_without_slash_and_under_api(app: App) {
+async fn paths_work_without_a_slash_and_under_api(app: App) {
     let id = app.create(&plain("w")).await;
     let whole = app.get(&format!("/wf/{id}/")).await.ok();
     for path in [format!("/wf/{id}"), format!("/api/wf/{id}/"), format!("/api/wf/{id}")] {
@@ -243,7 +243,7 @@ async fn paths_work_with_and_without_slash_and_under_api(app: App) {
 }
 
 async fn unknown_workflows_are_404(app: App) {
-    // An id that could be one, one that could not, and two that try to be something else.
+    // A valid id, an invalid one, and two attempts at an injection.
     for id in ["018f0000-0000-7000-8000-000000000000", "nope", "%27%20OR%201=1--", "..%2f..%2fetc"] {
         app.get(&format!("/wf/{id}/")).await.problem(404);
         app.put(&format!("/wf/{id}/")).json(&plain("n")).await.problem(404);
@@ -266,26 +266,26 @@ async fn unknown_workflows_are_404(app: App) {
     }
 }
 
-async fn real_definitions_come_back_unchanged(app: App) {
+async fn real_definitions_are_returned_unchanged(app: App) {
     let summary: Value =
         serde_json::from_str(include_str!("../../fixtures/slack_summary.json")).expect("a fixture");
     let made = app.post("/wf/").json(&summary).await.ok();
-    assert_eq!(as_floats(&made["definition"]), as_floats(&filled(&summary["definition"])));
+    assert_eq!(as_floats(&made["definition"]), as_floats(&with_optional_members(&summary["definition"])));
     let id = id_of(&made);
     assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), made);
     let variables = app.get(&format!("/wf/{id}/output_variables/")).await.ok();
     assert_eq!(variables[0]["prefixed_variable"], "SlackNotifyNode_1-output");
-    // What came back is accepted again, and is nothing new.
+    // The returned definition is accepted again and makes no new version.
     app.put(&format!("/wf/{id}/")).json(&made).await.ok();
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
 }
 
-async fn older_model_names_and_router_links_are_rewritten(app: App) {
+async fn old_model_names_and_router_links_are_rewritten(app: App) {
     let jokes: Value =
         serde_json::from_str(include_str!("../../fixtures/joke_generator.json")).expect("a fixture");
     let made = app.post("/wf/").json(&jokes).await.ok();
-    let mut wanted = filled(&jokes["definition"]);
+    let mut wanted = with_optional_members(&jokes["definition"]);
     for n in 1..4 {
         assert_eq!(wanted["nodes"][n]["config"]["llm_info"]["model"], "gpt-4o");
         wanted["nodes"][n]["config"]["llm_info"]["model"] = json!("openai/gpt-4o");
@@ -319,7 +319,7 @@ async fn older_model_names_and_router_links_are_rewritten(app: App) {
     assert_eq!(handles, [&Value::Null, &json!("r.r"), &json!("r.no")]);
 }
 
-async fn unknown_members_stay_in_the_config_only(app: App) {
+async fn unknown_members_are_kept_only_in_configs(app: App) {
     let mut body = plain("extra");
     body["surprise"] = json!(1);
     body["definition"]["surprise"] = json!(1);
@@ -331,7 +331,7 @@ async fn unknown_members_stay_in_the_config_only(app: App) {
     assert!([&made, &made["definition"], node].iter().all(|v| v["surprise"].is_null()), "{made}");
 }
 
-async fn delete_takes_everything_along(app: App) {
+async fn delete_removes_everything_of_the_workflow(app: App) {
     let id = app.create(&plain("w")).await;
     let run = id_of(&app.run(&id, &run_body("data:text/plain;base64,aGVsbG8=")).await);
     let form = reqwest::multipart::Form::new()
@@ -363,7 +363,7 @@ async fn delete_takes_everything_along(app: App) {
     assert_eq!(names[0]["name"], "w", "the name is free again");
 }
 
-async fn delete_ends_a_running_and_a_paused_run(app: App) {
+async fn delete_cancels_running_and_paused_runs(app: App) {
     let paused = app.create(&gated("paused")).await;
     let at_gate = app.start_run(&paused, &run_body("hi")).await;
     app.run_until(&at_gate, "PAUSED").await;
@@ -377,7 +377,7 @@ async fn delete_ends_a_running_and_a_paused_run(app: App) {
         app.get(&format!("/run/{run}/")).await.problem(404);
     }
     assert_eq!(app.get("/wf/paused_workflows/").await.ok(), json!([]));
-    // The server is none the worse for it.
+    // The server still works.
     let run = app.create_and_run(&plain("next"), &run_body("hi")).await;
     assert_eq!(run["status"], "COMPLETED");
 }

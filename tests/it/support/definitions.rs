@@ -1,4 +1,4 @@
-//! Definitions, built the way that clients write them.
+//! Builders of workflow definitions.
 
 use serde_json::{Map, Value, json};
 
@@ -6,13 +6,13 @@ pub(crate) fn node(id: &str, kind: &str, config: Value) -> Value {
     json!({"id": id, "title": id, "node_type": kind, "config": config})
 }
 
-/// The same node under another title.
+/// Returns the node with another title.
 pub(crate) fn titled(mut node: Value, title: &str) -> Value {
     node["title"] = json!(title);
     node
 }
 
-/// The same node as a child.
+/// Returns the node as a child of a loop.
 pub(crate) fn inside(mut node: Value, parent: &str) -> Value {
     node["parent_id"] = json!(parent);
     node
@@ -22,12 +22,12 @@ pub(crate) fn link(source: &str, target: &str) -> Value {
     json!({"source_id": source, "target_id": target})
 }
 
-/// A link that leaves a router by a route.
+/// A link from a route of a router.
 pub(crate) fn route(source: &str, target: &str, name: &str) -> Value {
     json!({"source_id": source, "target_id": target, "source_handle": name})
 }
 
-/// The links of a chain.
+/// Links of a chain of nodes.
 pub(crate) fn chain(ids: &[&str]) -> Vec<Value> {
     ids.windows(2).map(|pair| link(pair[0], pair[1])).collect()
 }
@@ -70,16 +70,16 @@ pub(crate) fn coalesce(id: &str, preferences: &[&str]) -> Value {
     node(id, "CoalesceNode", json!({"preferences": preferences}))
 }
 
-/// A node whose code gives `out`, a whole number.
+/// A Python node with the output `out`, an integer.
 pub(crate) fn python(id: &str, code: &str) -> Value {
-    python_giving(id, code, json!({"out": "int"}))
+    python_with_outputs(id, code, json!({"out": "int"}))
 }
 
-pub(crate) fn python_giving(id: &str, code: &str, types: Value) -> Value {
+pub(crate) fn python_with_outputs(id: &str, code: &str, types: Value) -> Value {
     node(id, "PythonFuncNode", json!({"code": code, "output_schema": types}))
 }
 
-/// Keeps an interpreter busy for some tenths of a second, in a debug build: long enough to be interrupted.
+/// Takes some tenths of a second in a debug build, long enough to be interrupted.
 pub(crate) fn slow(id: &str) -> Value {
     python(id, "n = 0\nwhile n < 400000:\n    n = n + 1\nreturn {'out': n}")
 }
@@ -107,7 +107,7 @@ pub(crate) fn definition(nodes: Vec<Value>, links: Vec<Value>) -> Value {
     json!({"nodes": nodes, "links": links})
 }
 
-/// The body of a create request.
+/// Body of a create request.
 pub(crate) fn workflow(name: &str, nodes: Vec<Value>, links: Vec<Value>) -> Value {
     json!({"name": name, "description": "d", "definition": definition(nodes, links)})
 }
@@ -131,7 +131,7 @@ pub(crate) fn constant(name: &str, value: i64) -> Value {
     workflow(name, vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
 }
 
-/// input → before → gate → after → output, which also sees what passed the gate.
+/// input → before → gate → after → output, with a link from the gate to the output.
 pub(crate) fn gated(name: &str) -> Value {
     let mut links = chain(&["input_node", "before", "gate", "after", "output_node"]);
     links.push(link("gate", "output_node"));
@@ -148,7 +148,7 @@ pub(crate) fn gated(name: &str) -> Value {
     )
 }
 
-/// Two branches with a gate each, which meet in the output node.
+/// Two branches with a gate each, which meet in a merge node.
 pub(crate) fn two_gates(name: &str) -> Value {
     workflow(
         name,
@@ -171,7 +171,7 @@ pub(crate) fn two_gates(name: &str) -> Value {
     )
 }
 
-/// The node at the end of `input_node → node`.
+/// input → node.
 pub(crate) fn after_input(name: &str, last: Value) -> Value {
     let id = last["id"].as_str().expect("an id").to_owned();
     workflow(name, vec![input(), last], vec![link("input_node", &id)])
@@ -181,8 +181,8 @@ pub(crate) fn run_body(x: impl Into<Value>) -> Value {
     json!({"initial_inputs": {"input_node": {"x": x.into()}}})
 }
 
-/// A definition as the server gives it back: with every member that a client may leave out.
-pub(crate) fn filled(definition: &Value) -> Value {
+/// Adds the optional members, as the server returns them.
+pub(crate) fn with_optional_members(definition: &Value) -> Value {
     let mut filled = definition.clone();
     for node in filled["nodes"].as_array_mut().expect("nodes") {
         for member in ["parent_id", "coordinates", "dimensions", "subworkflow"] {
@@ -200,7 +200,7 @@ pub(crate) fn filled(definition: &Value) -> Value {
     filled
 }
 
-/// Numbers as JSON means them: 1 and 1.0 are the same.
+/// Converts numbers to floats, since 1 and 1.0 are equal in JSON.
 pub(crate) fn as_floats(value: &Value) -> Value {
     match value {
         Value::Number(n) => json!(n.as_f64()),

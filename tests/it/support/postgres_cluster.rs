@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster of one test's own, which may be stopped, and a way to it that may be cut.
+//! A PostgreSQL cluster that a test can stop, and a proxy that it can cut.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A cluster that runs or is stopped. It is gone when this is dropped.
+/// A cluster. Dropping it stops it and removes its data.
 pub(crate) struct Cluster {
     folder: TempDir,
     bin: PathBuf,
@@ -30,7 +30,7 @@ impl Cluster {
         cluster
     }
 
-    /// Starts it, or starts it again at the same place.
+    /// Starts the cluster, on the same port as before.
     pub(crate) fn resume(&self) {
         let folder = self.folder.path().display();
         let settings = format!(
@@ -41,7 +41,7 @@ impl Cluster {
         self.run("pg_ctl", &["-D", &self.data(), "-l", &log, "-w", "-o", &settings, "start"]);
     }
 
-    /// Stops it as a power cut would.
+    /// Stops the cluster without a checkpoint.
     pub(crate) fn stop(&self) {
         self.run("pg_ctl", &["-D", &self.data(), "-m", "immediate", "-w", "stop"]);
     }
@@ -54,7 +54,7 @@ impl Cluster {
         self.folder.path().join("data").display().to_string()
     }
 
-    /// Runs a program of PostgreSQL, which refuses to be run by root.
+    /// Runs a program of PostgreSQL, as another user than root.
     fn run(&self, program: &str, arguments: &[&str]) {
         let program = self.bin.join(program);
         let mut command = if is_root() {
@@ -72,7 +72,7 @@ impl Cluster {
 
 impl Drop for Cluster {
     fn drop(&mut self) {
-        // It may be stopped already, and a test that fails must not fail twice.
+        // The cluster may be stopped already, and a panic while panicking would abort.
         let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.stop()));
         drop(stopped);
     }
@@ -82,7 +82,7 @@ fn is_root() -> bool {
     nix::unistd::Uid::effective().is_root()
 }
 
-/// Where the programs of PostgreSQL are.
+/// Folder of the programs of PostgreSQL.
 fn bin() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> =
@@ -95,13 +95,13 @@ fn has_initdb(bin: &Path) -> bool {
     bin.join("initdb").exists()
 }
 
-/// A port that is free now.
+/// Returns a free port.
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("its address").port()
 }
 
-/// A way through which connections go as long as it is open.
+/// A TCP proxy.
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     open: Arc<watch::Sender<bool>>,
@@ -121,7 +121,7 @@ impl Proxy {
         Self { port, open }
     }
 
-    /// Cuts what goes through, and lets nothing new through.
+    /// Closes all connections and accepts no new ones.
     pub(crate) fn cut(&self) {
         self.open.send_replace(false);
     }

@@ -1,22 +1,22 @@
-//! What has to be true of the log of every run, whatever happened to the server.
+//! The event log of a run, and what must hold for every log.
 
 use std::collections::HashMap;
 
 use crate::support::app::App;
 use crate::support::sse::{Message, Stream};
 
-/// The log of a run that has ended.
+/// Returns the log of an ended run.
 pub(crate) async fn of_ended(app: &App, run: &str) -> Vec<Message> {
     Stream::open(app, &format!("/run/{run}/events/"), None).await.rest().await
 }
 
-/// The log of a run that waits for a person.
+/// Returns the log of a paused run.
 pub(crate) async fn of_paused(app: &App, run: &str) -> Vec<Message> {
     let mut stream = Stream::open(app, &format!("/run/{run}/events/"), None).await;
     stream.until("run_paused").await
 }
 
-/// No gaps, no second result of a task, attempts one after another, nothing behind the end.
+/// Checks that the log has no gaps, one result for each task, consecutive attempts, and nothing after the end.
 pub(crate) fn check(run: &str, log: &[Message]) {
     let mut attempts: HashMap<String, u64> = HashMap::new();
     let mut ended: HashMap<String, &str> = HashMap::new();
@@ -37,6 +37,6 @@ pub(crate) fn check(run: &str, log: &[Message]) {
             _ => {}
         }
         let is_end = matches!(message.event.as_str(), "run_completed" | "run_failed" | "run_canceled");
-        assert!(!is_end || number + 1 == log.len() as u64, "{run}: something behind the end in {log:#?}");
+        assert!(!is_end || number + 1 == log.len() as u64, "{run}: an event after the end in {log:#?}");
     }
 }

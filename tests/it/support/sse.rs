@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::app::App;
 
-/// One event, as it came.
+/// An event.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Message {
     pub(crate) id: u64,
@@ -15,7 +15,7 @@ pub(crate) struct Message {
     pub(crate) data: Value,
 }
 
-/// A stream that is open.
+/// An open stream.
 pub(crate) struct Stream {
     response: Response,
     text: String,
@@ -38,7 +38,7 @@ impl Stream {
         Self { response, text: String::new(), ready: VecDeque::new() }
     }
 
-    /// The next event; none when the server has closed the stream, or was killed.
+    /// Returns the next event. None when the stream has ended.
     pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
             if let Some(message) = self.ready.pop_front() {
@@ -55,7 +55,7 @@ impl Stream {
         }
     }
 
-    /// Everything up to the end of the stream.
+    /// Reads to the end of the stream.
     pub(crate) async fn rest(mut self) -> Vec<Message> {
         let mut all = Vec::new();
         while let Some(message) = self.next().await {
@@ -64,7 +64,7 @@ impl Stream {
         all
     }
 
-    /// Everything up to, and with, the first event of this type.
+    /// Reads up to the first event of this type.
     pub(crate) async fn until(&mut self, event: &str) -> Vec<Message> {
         let mut all = Vec::new();
         while let Some(message) = self.next().await {
@@ -78,7 +78,7 @@ impl Stream {
     }
 }
 
-/// An event; none for a comment.
+/// Parses an event. None for a comment.
 fn parse(block: &str) -> Option<Message> {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let data = field("data")?;

@@ -1,4 +1,4 @@
-//! A collector of traces that keeps what it is sent.
+//! A trace collector for tests.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +16,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use crate::support::polling::eventually;
 
-/// A span, with the service that it came from.
+/// A span and the service that sent it.
 #[derive(Clone, Debug)]
 pub(crate) struct Sent {
     pub(crate) service: String,
@@ -24,17 +24,17 @@ pub(crate) struct Sent {
 }
 
 #[derive(Clone, Default)]
-struct Kept {
+struct Received {
     spans: Arc<Mutex<Vec<Sent>>>,
-    /// What calls had as `x-token`.
+    /// Values of the header `x-token`.
     tokens: Arc<Mutex<Vec<String>>>,
 }
 
 pub(crate) struct Collector {
     /// `http://127.0.0.1:PORT`
     pub(crate) base: String,
-    kept: Kept,
-    /// It works beside the test, which may block while a server ends.
+    received: Received,
+    /// A thread of its own, since the test may block while a server ends.
     runtime: Option<Runtime>,
 }
 
@@ -48,25 +48,25 @@ impl Drop for Collector {
 
 impl Collector {
     pub(crate) async fn start() -> Self {
-        let kept = Kept::default();
-        let app = Router::new().route("/v1/traces", post(take)).with_state(kept.clone());
+        let received = Received::default();
+        let app = Router::new().route("/v1/traces", post(take)).with_state(received.clone());
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let listener = runtime.spawn(TcpListener::bind("127.0.0.1:0")).await;
         let listener = listener.expect("it ran").expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
         runtime.spawn(async move { axum::serve(listener, app).await.expect("it serves") });
-        Self { base, kept, runtime: Some(runtime) }
+        Self { base, received, runtime: Some(runtime) }
     }
 
     pub(crate) fn spans(&self) -> Vec<Sent> {
-        self.kept.spans.lock().expect("the spans").clone()
+        self.received.spans.lock().expect("the spans").clone()
     }
 
     pub(crate) fn tokens(&self) -> Vec<String> {
-        self.kept.tokens.lock().expect("the tokens").clone()
+        self.received.tokens.lock().expect("the tokens").clone()
     }
 
-    /// The span that fits, as soon as it has come.
+    /// Waits for a span for which `fits` is true.
     pub(crate) async fn span(&self, what: &str, fits: impl Fn(&Span) -> bool) -> Span {
         eventually(&format!("the span {what}"), async || {
             self.spans().into_iter().map(|sent| sent.span).find(&fits)
@@ -75,17 +75,17 @@ impl Collector {
     }
 }
 
-async fn take(State(kept): State<Kept>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn take(State(received): State<Received>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let Ok(request) = ExportTraceServiceRequest::decode(body) else { return StatusCode::BAD_REQUEST };
     let token = headers.get("x-token").and_then(|token| token.to_str().ok()).unwrap_or_default();
-    kept.tokens.lock().expect("the tokens").push(token.to_owned());
+    received.tokens.lock().expect("the tokens").push(token.to_owned());
     for of_resource in request.resource_spans {
         let attributes = of_resource.resource.unwrap_or_default().attributes;
         let service = attributes.iter().find(|pair| pair.key == "service.name");
         let service = service.map(|pair| text(pair.value.as_ref().and_then(|v| v.value.as_ref())));
         for span in of_resource.scope_spans.into_iter().flat_map(|scope| scope.spans) {
             let service = service.clone().unwrap_or_default();
-            kept.spans.lock().expect("the spans").push(Sent { service, span });
+            received.spans.lock().expect("the spans").push(Sent { service, span });
         }
     }
     StatusCode::OK
@@ -99,7 +99,7 @@ fn text(value: Option<&AnyValue>) -> String {
     }
 }
 
-/// An attribute of a span, as text; empty when it has none of this name.
+/// An attribute of a span as text. Empty when there is none.
 pub(crate) fn attribute(span: &Span, name: &str) -> String {
     let found = span.attributes.iter().find(|pair| pair.key == name);
     found.map_or_else(String::new, |pair| text(pair.value.as_ref().and_then(|value| value.value.as_ref())))
