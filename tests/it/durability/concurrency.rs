@@ -14,7 +14,7 @@ async fn cancel(app: &App, run: &str) -> Value {
 
 #[tokio::test]
 async fn nodes_above_the_limit_wait() {
-    let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_NODES", "2")]).await;
+    let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_CONCURRENT_NODES", "2")]).await;
     let nodes: Vec<String> = (0..4).map(|n| format!("p{n}")).collect();
     let all = nodes.iter().map(|id| never_ending(id)).chain([input()]).collect();
     let links = nodes.iter().map(|id| link("input_node", id)).collect();
@@ -37,7 +37,7 @@ async fn nodes_above_the_limit_wait() {
 
 #[tokio::test]
 async fn runs_above_the_limit_wait_and_can_be_canceled() {
-    let mut app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_RUNS", "1")]).await;
+    let mut app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_CONCURRENT_RUNS", "1")]).await;
     let busy = app.create(&after_input("busy", never_ending("p"))).await;
     let quick = app.create(&plain("quick")).await;
     let first = app.start_run(&busy, &run_body("hi")).await;
@@ -57,7 +57,7 @@ async fn runs_above_the_limit_wait_and_can_be_canceled() {
 
 #[tokio::test]
 async fn paused_run_holds_no_slot() {
-    let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_RUNS", "1")]).await;
+    let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_CONCURRENT_RUNS", "1")]).await;
     let gated = app.create(&gated("gated")).await;
     let mut paused = Vec::new();
     for _ in 0..3 {
@@ -73,7 +73,11 @@ async fn paused_run_holds_no_slot() {
 async fn workflow_limit_leaves_slots_for_others() {
     let app = App::start_with(
         Backend::Sqlite,
-        &[("SLUICE_MAX_RUNS_PER_WORKFLOW", "1"), ("SLUICE_MAX_NODES", "8"), ("SLUICE_PYTHON_WORKERS", "2")],
+        &[
+            ("SLUICE_MAX_CONCURRENT_RUNS_PER_WORKFLOW", "1"),
+            ("SLUICE_MAX_CONCURRENT_NODES", "8"),
+            ("SLUICE_PYTHON_WORKERS", "2"),
+        ],
     )
     .await;
     let greedy = app.create(&after_input("greedy", never_ending("p"))).await;
@@ -87,7 +91,7 @@ async fn workflow_limit_leaves_slots_for_others() {
 
 #[tokio::test]
 async fn slots_are_shared_fairly_between_workflows() {
-    let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_NODES", "1")]).await;
+    let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_CONCURRENT_NODES", "1")]).await;
     let many = app.create(&after_input("many", slow("p"))).await;
     let few = app.create(&after_input("few", slow("p"))).await;
     let mut of_many = Vec::new();

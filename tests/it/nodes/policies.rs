@@ -152,7 +152,7 @@ async fn server_settings_cap_policies() {
 
 #[tokio::test]
 async fn server_settings_are_defaults_of_policies() {
-    let defaults = [("SLUICE_NODE_TIMEOUT_SECONDS", "0.2"), ("SLUICE_NODE_ATTEMPTS", "2")];
+    let defaults = [("SLUICE_DEFAULT_NODE_TIMEOUT_SECONDS", "0.2"), ("SLUICE_DEFAULT_NODE_ATTEMPTS", "2")];
     let app = App::start_with(Backend::Sqlite, &defaults).await;
     let run = app.create_and_run(&after_input("w", never_ending("p")), &run_body("hi")).await;
     let timed_out = |number| (number, "FAILED", Some("timeout"));

@@ -130,14 +130,14 @@ async fn restore_has_everything_confirmed_before_the_backup() {
         (before, done(ended))
     };
     let (((runs, files), reported), _) = tokio::join!(backup, clients);
-    assert!(reported.contains("workflows: 3, files: "), "{reported}");
+    assert!(reported.contains("3 workflows, "), "{reported}");
     let (before, after) = count.get();
     assert!(after > before, "the server took nothing while it was backed up: {before}, {after}");
     assert_eq!(app.get("/readyz").await.status, 200);
 
     let database = Database::new(Backend::Sqlite).await;
     let reported = done(Place::of(&database).run("restore", &file, &[]));
-    assert!(reported.contains("Restored what was there at 2"), "{reported}");
+    assert!(reported.contains("Restored the backup of 2"), "{reported}");
     let restored = App::start_on(database, &[]).await;
     for (path, bytes) in files {
         assert_eq!(std::fs::read(restored.data_dir().join(&path)).ok(), Some(bytes), "{path}");
@@ -354,7 +354,7 @@ async fn restore_overwrites_only_with_force() {
     let (folder, file) = folder();
     done(place.run("backup", &file, &[]));
     let before = std::fs::read(&file).expect("the backup");
-    rejected(place.run("backup", &file, &[]), 1, "is there already");
+    rejected(place.run("backup", &file, &[]), 1, "already exists");
     assert!(std::fs::read(&file).expect("the backup") == before);
     done(place.run("backup", &file, &["--force"]));
 
@@ -376,12 +376,12 @@ async fn restore_overwrites_only_with_force() {
 
     // A target with a database, and one with files only.
     let kept = place.contents();
-    rejected(place.run("restore", &file, &[]), 1, "there is a database already");
+    rejected(place.run("restore", &file, &[]), 1, "a database already exists at");
     let files_only = Place {
         url: format!("sqlite://{}", folder.path().join("new.db").display()),
         data: place.data.clone(),
     };
-    rejected(files_only.run("restore", &file, &[]), 1, "there are files in");
+    rejected(files_only.run("restore", &file, &[]), 1, "already contains files");
     assert!(place.contents() == kept);
 
     // A target with a running server, even with --force, and after the server has ended.
@@ -400,7 +400,7 @@ async fn restore_overwrites_only_with_force() {
 
     let missing =
         Place { url: format!("sqlite://{}", folder.path().join("no.db").display()), data: place.data };
-    rejected(missing.run("backup", &folder.path().join("x.tar"), &[]), 1, "there is no such database file");
+    rejected(missing.run("backup", &folder.path().join("x.tar"), &[]), 1, "no database file at");
     assert_eq!(names(folder.path()), ["backup.tar", "new.db.lock"]);
 }
 
@@ -444,7 +444,7 @@ async fn rejects_a_damaged_backup() {
     }
     assert!(refusals > 40, "{refusals} of 48 damages were seen");
     // Another file, and a file too many.
-    rejected(try_it(b"this is no archive"), 1, "no backup of sluice");
+    rejected(try_it(b"this is no archive"), 1, "is not a backup of sluice");
     rejected(try_it(&[]), 1, "");
     std::fs::write(folder.path().join("evil"), "evil").expect("a file");
     std::fs::write(&bad, &whole).expect("a file");
@@ -454,7 +454,7 @@ async fn rejects_a_damaged_backup() {
         .output()
         .expect("tar runs");
     assert!(appended.status.success(), "{appended:?}");
-    rejected(place.run("restore", &bad, &[]), 1, "no backup of sluice");
+    rejected(place.run("restore", &bad, &[]), 1, "is not a backup of sluice");
     assert!(place.contents().is_empty());
     done(place.run("restore", &file, &[]));
     treasure.is_at(database).await;

@@ -52,8 +52,8 @@ fn answering(answer: &'static str) -> String {
 #[test]
 fn unhealthy_servers_fail_with_a_reason() {
     let away = answering("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
-    sick(&health(&["--url", &away], &[]), "answers 503");
-    sick(&health(&["--url", &answering("SSH-2.0-OpenSSH 200\r\n")], &[]), "no answer of HTTP");
+    sick(&health(&["--url", &away], &[]), "responded with status 503");
+    sick(&health(&["--url", &answering("SSH-2.0-OpenSSH 200\r\n")], &[]), "is not HTTP");
     // A server that accepts the connection and sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = format!("http://{}", listener.local_addr().expect("its address"));

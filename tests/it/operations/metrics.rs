@@ -168,7 +168,8 @@ async fn gauges_of_pauses_survive_a_restart(app: App) {
 }
 
 async fn waiting_nodes_are_counted(app: App) {
-    let app = counting(app, &[("SLUICE_MAX_NODES", "1"), ("SLUICE_MAX_RUNS", "2")]).await;
+    let app =
+        counting(app, &[("SLUICE_MAX_CONCURRENT_NODES", "1"), ("SLUICE_MAX_CONCURRENT_RUNS", "2")]).await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
     let mut runs = Vec::new();
     for _ in 0..5 {

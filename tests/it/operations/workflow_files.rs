@@ -258,7 +258,7 @@ async fn export_deletes_and_overwrites_only_with_a_flag() {
         let reported = done(sluice("export", files.path(), &database, more));
         for copy in copies {
             assert!(
-                reported.lines().any(|line| line.starts_with("double") && line.contains(copy)),
+                reported.lines().any(|line| line.starts_with("duplicate") && line.contains(copy)),
                 "{reported}"
             );
         }
@@ -271,7 +271,7 @@ async fn export_deletes_and_overwrites_only_with_a_flag() {
     let broken = format!("<<<<<<< ours\n{text}");
     write(files.path(), &name, &broken);
     let ended = sluice("export", files.path(), &database, &["--prune"]);
-    assert!(ended.code == Some(1) && ended.stdout.contains("mend it, or move it away"), "{ended:?}");
+    assert!(ended.code == Some(1) && ended.stdout.contains("fix it, or move it elsewhere"), "{ended:?}");
     assert_eq!(contents(files.path()), BTreeMap::from([(name.clone(), broken)]));
     std::fs::remove_file(files.path().join(&name)).expect("a file");
     write(files.path(), &upper, "[]");
