@@ -29,9 +29,9 @@ build: ## Build the release binary for packages: target/release/sluice
 test: nextest sdks browser ## Install what the tests need, then run all of them on SQLite and PostgreSQL
 	cargo build --locked --bin sluice $(TEST_FEATURES)
 	scripts/api/lint.sh
-	cargo test --locked --workspace --doc $(TESTED)
+	cargo test --locked --workspace --doc $(TEST_FEATURES)
 	rm -rf $(COVERAGE) && mkdir -p $(COVERAGE)
-	SLUICE_COVERAGE=$(COVERAGE) scripts/with-postgres.sh cargo nextest run --locked --workspace $(TESTED)
+	SLUICE_COVERAGE=$(COVERAGE) scripts/with-postgres.sh cargo nextest run --locked --workspace $(TEST_FEATURES)
 	scripts/api/coverage.py openapi/openapi.json $(COVERAGE)
 	SLUICE_FUZZ_SEED=1 scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
 
