@@ -294,7 +294,7 @@ async fn canceled_batch_starts_no_more_rows(app: App) {
     })
     .await;
     let path = "/run/?parent_only=false&page_size=100&run_type=batch";
-    let start_times_late = app
+    let started_late = app
         .get(path)
         .await
         .ok()
@@ -308,7 +308,7 @@ async fn canceled_batch_starts_no_more_rows(app: App) {
         })
         .count();
     // Rows that had a slot may have started: there are as many slots as Python workers.
-    assert!(begun_late <= 4, "{begun_late} nodes began after the end");
+    assert!(started_late <= 4, "{started_late} nodes started after the cancel");
 }
 
 async fn row_of_a_canceled_batch_is_not_retried(app: App) {
