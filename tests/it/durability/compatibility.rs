@@ -159,7 +159,7 @@ async fn ended_runs(app: &App) -> Vec<String> {
     runs.push(id_of(&app.run_until(&id_of(&again), "COMPLETED").await));
     for (action, status) in [("APPROVE", "COMPLETED"), ("OVERRIDE", "COMPLETED"), ("DECLINE", "CANCELED")] {
         let run = app.start_to_pause(&gated(action)).await;
-        app.decide(&run, &json!({"inputs": {"k": 1}, "user_id": "ada", "action": action})).await.ok();
+        app.pause_decide(&run, &json!({"inputs": {"k": 1}, "user_id": "ada", "action": action})).await.ok();
         runs.push(id_of(&app.run_until(&run, status).await));
     }
     let endless = app.create(&after_input("endless", never_ending("p"))).await;

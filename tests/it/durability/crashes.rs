@@ -195,7 +195,7 @@ async fn check(
         if let Some(user) = decided.get(run) {
             let history = app.get(&format!("/wf/pause_history/{run}/")).await.ok();
             assert_eq!(history[0]["resume_user_id"], *user, "{label}: {history:#}");
-            assert!(!is_paused, "{label} waits although it was settled");
+            assert!(!is_paused, "{label} is paused although its pause was decided");
         }
         let tasks = run_now["tasks"].as_array().expect("tasks");
         if tasks.iter().any(|task| task["node_id"] == "s1" && task["status"] == "COMPLETED") {

@@ -76,7 +76,7 @@ async fn decision_survives_a_crash_after_its_response(mut app: App) {
     for (name, action, status) in [("a", "APPROVE", "COMPLETED"), ("d", "DECLINE", "CANCELED")] {
         let run = app.start_to_pause(&gated(name)).await;
         let body = json!({"inputs": {"note": "kept"}, "user_id": "ada", "action": action});
-        app.decide(&run, &body).await.ok();
+        app.pause_decide(&run, &body).await.ok();
         app.crash_and_restart().await;
         let done = app.run_until(&run, status).await;
         let noted = &done["outputs"]["gate"]["note"];

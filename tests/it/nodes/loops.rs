@@ -171,11 +171,11 @@ async fn gate_in_the_body_pauses_each_iteration(app: App) {
     assert_eq!(first[0]["pause_message"], "please look");
     let paused = app.read_run(&run).await;
     assert_eq!(task(&paused, "output_node")["status"], "PENDING");
-    app.decide(&run, &next(7)).await.ok();
+    app.pause_decide(&run, &next(7)).await.ok();
     let second = pauses(&app, &run, 2).await;
     assert_eq!(second[0]["input_data"]["start"]["count"], 7, "{second}");
     app.run_until(&run, "PAUSED").await;
-    app.decide(&run, &next(8)).await.ok();
+    app.pause_decide(&run, &next(8)).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"], json!({"count": 8}));
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
@@ -183,12 +183,12 @@ async fn gate_in_the_body_pauses_each_iteration(app: App) {
 
 async fn loop_survives_a_crash_at_its_gate(mut app: App) {
     let run = app.start_to_pause(&gated_loop("crash")).await;
-    app.decide(&run, &next(7)).await.ok();
+    app.pause_decide(&run, &next(7)).await.ok();
     pauses(&app, &run, 2).await;
     app.crash_and_restart().await;
     let waiting = pauses(&app, &run, 2).await;
     assert_eq!(waiting[1]["resume_action"], "APPROVE", "{waiting}");
-    app.decide(&run, &next(8)).await.ok();
+    app.pause_decide(&run, &next(8)).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
 }

@@ -31,7 +31,7 @@ async fn approval(app: App) {
     assert_eq!(waiting["input_data"]["draft"]["refund"]["customer"], "Ada", "{waiting}");
     let yes =
         json!({"inputs": {"reviewer": "Grace"}, "user_id": "grace", "action": "APPROVE", "comments": "fine"});
-    app.decide(&run, &yes).await.ok();
+    app.pause_decide(&run, &yes).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     let sent =
         json!({"customer": "Ada", "amount": 120, "text": "We refund your order.", "reviewer": "Grace"});

@@ -16,6 +16,8 @@ on_both_databases!(
     decline_cancels_a_run_without_other_outputs,
     decline_completes_a_run_with_other_outputs,
     coalesce_below_a_declined_gate_takes_another_branch,
+    cancel_keeps_inputs_and_outputs_of_an_open_gate,
+    decline_keeps_the_inputs_of_the_gate,
     two_open_pauses_are_decided_by_node_id,
     decision_without_a_node_id_takes_the_oldest_pause,
     gates_pause_one_after_another,
@@ -69,7 +71,7 @@ async fn run_pauses_at_a_gate(app: App) {
 
 async fn approve_merges_inputs_into_the_waiting_value(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    let decided = app.decide(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
+    let decided = app.pause_decide(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
     assert_eq!(decided["id"], json!(run));
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["gate"], json!({"before": {"k": "v"}, "note": "ok"}));
@@ -84,7 +86,7 @@ async fn approve_merges_inputs_into_the_waiting_value(app: App) {
 
     // Only top-level keys are merged: a given key replaces the whole value.
     let run = app.start_to_pause(&gated("g2")).await;
-    app.decide(&run, &decision("APPROVE", json!({"before": {"new": 1}}))).await.ok();
+    app.pause_decide(&run, &decision("APPROVE", json!({"before": {"new": 1}}))).await.ok();
     let done = eventually("an end", async || {
         let now = app.read_run(&run).await;
         now["end_time"].is_string().then_some(now)
@@ -100,7 +102,7 @@ async fn override_outputs_only_the_inputs(app: App) {
         chain(&["input_node", "gate", "output_node"]),
     );
     let run = app.start_to_pause(&body).await;
-    app.decide(&run, &decision("OVERRIDE", json!({"mine": [1, null]}))).await.ok();
+    app.pause_decide(&run, &decision("OVERRIDE", json!({"mine": [1, null]}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["gate"], json!({"mine": [1, null]}));
     assert_eq!(done["outputs"]["output_node"], json!({"gate": {"mine": [1, null]}}));
@@ -109,7 +111,7 @@ async fn override_outputs_only_the_inputs(app: App) {
 
 async fn decline_cancels_a_run_without_other_outputs(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    app.decide(&run, &decision("DECLINE", json!({}))).await.ok();
+    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "CANCELED").await;
     for node in ["after", "output_node"] {
         assert_eq!(task(&done, node)["status"], "CANCELED", "{node}");
@@ -124,7 +126,7 @@ async fn decline_completes_a_run_with_other_outputs(app: App) {
     body["definition"]["nodes"].as_array_mut().expect("nodes").push(fixed("side", json!({"k": 1})));
     body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
     let run = app.start_to_pause(&body).await;
-    app.decide(&run, &decision("DECLINE", json!({}))).await.ok();
+    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["side"], json!({"k": 1}));
     assert_eq!(task(&done, "after")["status"], "CANCELED");
@@ -152,10 +154,44 @@ async fn coalesce_below_a_declined_gate_takes_another_branch(app: App) {
     );
     for (action, wanted) in [("APPROVE", "better"), ("DECLINE", "plain")] {
         let run = app.start_to_pause(&body).await;
-        app.decide(&run, &decision(action, json!({}))).await.ok();
+        app.pause_decide(&run, &decision(action, json!({}))).await.ok();
         let done = app.run_until(&run, "COMPLETED").await;
         assert_eq!(done["outputs"]["output_node"]["out"], wanted, "{action}");
     }
+}
+
+async fn cancel_keeps_inputs_and_outputs_of_an_open_gate(app: App) {
+    let mut body = gated("g");
+    body["definition"]["nodes"].as_array_mut().expect("nodes").push(never_ending("side"));
+    body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
+    let workflow = app.create(&body).await;
+    let run = app.start_run(&workflow, &run_body("x")).await;
+    let before = eventually("an open gate beside a running node", async || {
+        let now = app.read_run(&run).await;
+        (task(&now, "gate")["status"] == "PAUSED" && task(&now, "side")["status"] == "RUNNING").then_some(now)
+    })
+    .await;
+    assert_eq!(before["outputs"]["gate"], json!({"before": {"k": "v"}}));
+    let canceled = app.post(&format!("/wf/cancel_workflow/{run}/")).json(&Value::Null).await.ok();
+    for after in [canceled, app.read_run(&run).await] {
+        assert_json!(after, {"status": "CANCELED", "outputs": before["outputs"]});
+        for node in ["input_node", "before", "gate", "side", "after"] {
+            let (before, after) = (task(&before, node), task(&after, node));
+            assert_eq!(before["inputs"], after["inputs"], "{node}");
+            assert_eq!(before["outputs"], after["outputs"], "{node}");
+        }
+        assert_eq!(task(&after, "gate")["status"], "CANCELED");
+        assert_eq!(task(&after, "gate")["inputs"], json!({"before": {"k": "v"}}));
+        assert_eq!(task(&after, "side")["inputs"], json!({"input_node": {"x": "x"}}));
+    }
+}
+
+async fn decline_keeps_the_inputs_of_the_gate(app: App) {
+    let run = app.start_to_pause(&gated("g")).await;
+    app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
+    let done = app.run_until(&run, "CANCELED").await;
+    let gate = task(&done, "gate");
+    assert_json!(gate, {"inputs": {"before": {"k": "v"}}, "outputs": null});
 }
 
 async fn two_open_pauses_are_decided_by_node_id(app: App) {
@@ -166,7 +202,7 @@ async fn two_open_pauses_are_decided_by_node_id(app: App) {
     }
     assert_eq!(history(&app, &run).await.len(), 2);
 
-    app.decide(&run, &at("g2", decision("APPROVE", json!({"by": "second"})))).await.ok();
+    app.pause_decide(&run, &at("g2", decision("APPROVE", json!({"by": "second"})))).await.ok();
     let half = eventually("the branch of g2 to end", async || {
         let now = app.read_run(&run).await;
         (now["status"] == "PAUSED" && task(&now, "s2")["status"] == "COMPLETED").then_some(now)
@@ -177,9 +213,9 @@ async fn two_open_pauses_are_decided_by_node_id(app: App) {
     let listed = app.get("/wf/paused_workflows/").await.ok();
     assert_eq!(listed[0]["current_pause"]["node_id"], "g1", "{listed}");
 
-    app.decide(&run, &at("g2", decision("APPROVE", json!({})))).await.problem(400);
-    app.decide(&run, &at("s1", decision("APPROVE", json!({})))).await.problem(400);
-    app.decide(&run, &at("g1", decision("APPROVE", json!({})))).await.ok();
+    app.pause_decide(&run, &at("g2", decision("APPROVE", json!({})))).await.problem(400);
+    app.pause_decide(&run, &at("s1", decision("APPROVE", json!({})))).await.problem(400);
+    app.pause_decide(&run, &at("g1", decision("APPROVE", json!({})))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["all"], json!({"s1": {"k": "one"}, "s2": {"k": "two"}}));
     assert_eq!(done["outputs"]["g2"]["by"], "second");
@@ -215,13 +251,13 @@ async fn gates_pause_one_after_another(app: App) {
         chain(&["input_node", "g1", "g2", "output_node"]),
     );
     let run = app.start_to_pause(&body).await;
-    app.decide(&run, &at("g1", decision("APPROVE", json!({"note": "first"})))).await.ok();
+    app.pause_decide(&run, &at("g1", decision("APPROVE", json!({"note": "first"})))).await.ok();
     eventually("the second gate", async || {
         let now = app.read_run(&run).await;
         (now["status"] == "PAUSED" && task(&now, "g2")["status"] == "PAUSED").then_some(())
     })
     .await;
-    app.decide(&run, &decision("APPROVE", json!({}))).await.ok();
+    app.pause_decide(&run, &decision("APPROVE", json!({}))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"]["n"], "first");
     assert_eq!(history(&app, &run).await.len(), 2);
@@ -266,7 +302,7 @@ async fn one_of_several_concurrent_decisions_wins(app: App) {
         .collect();
     let mut winners = Vec::new();
     for (n, response) in
-        join_all(bodies.iter().map(|body| app.decide(&run, body).send())).await.into_iter().enumerate()
+        join_all(bodies.iter().map(|body| app.pause_decide(&run, body).send())).await.into_iter().enumerate()
     {
         if response.status == 200 {
             winners.push(n);
@@ -284,19 +320,19 @@ async fn one_of_several_concurrent_decisions_wins(app: App) {
 
 async fn rejects_a_decision_without_an_open_pause(app: App) {
     let done = app.create_and_run(&plain("p"), &run_body("hi")).await;
-    app.decide(&id_of(&done), &decision("APPROVE", json!({}))).await.problem(400);
+    app.pause_decide(&id_of(&done), &decision("APPROVE", json!({}))).await.problem(400);
     assert_eq!(history(&app, &id_of(&done)).await, Vec::<Value>::new());
 
     let run = app.start_to_pause(&gated("g")).await;
-    app.decide(&run, &at("nobody", decision("APPROVE", json!({})))).await.problem(400);
+    app.pause_decide(&run, &at("nobody", decision("APPROVE", json!({})))).await.problem(400);
     app.approve(&run).await;
     app.run_until(&run, "COMPLETED").await;
-    app.decide(&run, &decision("APPROVE", json!({}))).await.problem(400);
+    app.pause_decide(&run, &decision("APPROVE", json!({}))).await.problem(400);
 }
 
 async fn rejects_invalid_decisions(app: App) {
     let run = app.start_to_pause(&gated("g")).await;
-    let mut pointers = app.decide(&run, &json!({})).await.pointers();
+    let mut pointers = app.pause_decide(&run, &json!({})).await.pointers();
     pointers.sort();
     assert_eq!(pointers, ["/action", "/inputs", "/user_id"]);
     for (member, wrong) in [
@@ -310,7 +346,7 @@ async fn rejects_invalid_decisions(app: App) {
     ] {
         let mut body = decision("APPROVE", json!({}));
         body[member] = wrong;
-        let pointers = app.decide(&run, &body).await.pointers();
+        let pointers = app.pause_decide(&run, &body).await.pointers();
         assert_eq!(pointers, [format!("/{member}")], "{body}");
     }
     assert_eq!(app.read_run(&run).await["status"], "PAUSED", "a rejected decision decides nothing");

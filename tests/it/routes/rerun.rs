@@ -119,7 +119,7 @@ async fn rejects_invalid_reruns(app: App) {
 
 async fn rerun_pauses_again_at_a_declined_gate(app: App) {
     let run = app.start_to_pause(&gated("gated")).await;
-    app.decide(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
+    app.pause_decide(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
     app.run_until(&run, "CANCELED").await;
     let again = app.post(&format!("/run/{run}/rerun/")).json(&json!({"from_node": "output_node"})).await.ok();
     app.run_until(&id_of(&again), "PAUSED").await;

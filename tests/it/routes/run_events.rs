@@ -79,7 +79,7 @@ async fn stream_stays_open_during_a_pause(app: App) {
     app.approve(&run).await;
     all.extend(stream.rest().await);
     check_numbers(&all, 0);
-    let decided = all.iter().find(|message| message.event == "pause_settled").expect("a decision");
+    let decided = all.iter().find(|message| message.event == "pause_decided").expect("a decision");
     assert_json!(decided.data, {"action": "APPROVE", "user_id": "ada"});
     assert_eq!(all.last().expect("an end").event, "run_completed");
 }
@@ -169,7 +169,7 @@ async fn stream_has_pauses_of_all_runs(app: App) {
     assert_eq!(opened.data["workflow_id"], app.read_run(&run).await["workflow_id"]);
     app.approve(&before).await;
     let decided = stream.next().await.expect("an event");
-    assert_eq!(decided.event.as_str(), "settled");
+    assert_eq!(decided.event.as_str(), "decided");
     assert_eq!(decided.data["run_id"], json!(before));
     assert_json!(decided.data, {"action": "APPROVE", "user_id": "ada"});
     let mut everything = Stream::open(&app, PAUSES, Some(0)).await;
@@ -207,7 +207,7 @@ async fn pause_events_survive_a_crash(mut app: App) {
     app.crash_and_restart().await;
     let mut stream = Stream::open(&app, PAUSES, Some(opened.id)).await;
     let decided = stream.next().await.expect("an event");
-    assert_eq!(decided.event.as_str(), "settled");
+    assert_eq!(decided.event.as_str(), "decided");
     assert_eq!(decided.data["run_id"], json!(run));
 }
 

@@ -396,8 +396,8 @@ async fn paused_run_can_be_canceled(app: App) {
     assert_eq!(task(&canceled, "before")["status"], "COMPLETED");
     assert_eq!(app.get("/wf/paused_workflows/").await.ok(), json!([]));
     app.post(&path).await.problem(400);
-    let settle = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
-    app.decide(&run, &settle).await.problem(400);
+    let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
+    app.pause_decide(&run, &decision).await.problem(400);
 }
 
 async fn running_run_can_be_canceled(app: App) {

@@ -261,8 +261,8 @@ async fn unknown_workflows_are_404(app: App) {
         app.get(&format!("/run/{id}/status/")).await.problem(404);
         app.get(&format!("/wf/pause_history/{id}/")).await.problem(404);
         app.post(&format!("/wf/cancel_workflow/{id}/")).await.problem(404);
-        let settle = json!({"inputs": {}, "user_id": "u", "action": "APPROVE"});
-        app.decide(id, &settle).await.problem(404);
+        let decision = json!({"inputs": {}, "user_id": "u", "action": "APPROVE"});
+        app.pause_decide(id, &decision).await.problem(404);
     }
 }
 

@@ -214,12 +214,12 @@ impl App {
         run
     }
 
-    pub(crate) fn decide(&self, run: &str, body: &Value) -> Request {
+    pub(crate) fn pause_decide(&self, run: &str, body: &Value) -> Request {
         self.post(&format!("/wf/process_pause_action/{run}/")).json(body)
     }
 
     pub(crate) async fn approve(&self, run: &str) -> Value {
-        self.decide(run, &json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"})).await.ok()
+        self.pause_decide(run, &json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"})).await.ok()
     }
 }
 
