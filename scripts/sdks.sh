@@ -76,7 +76,7 @@ python() {
     rm -rf "$client" sdks/python/build
     quiet "$tools/python.log" 'WARNING|ERROR|nable to' openapi-python-client generate --path openapi/openapi.json --meta none \
         --config sdks/python/openapi-python-client.yml --output-path "$client" --fail-on-warning
-    # A response without a body is None. The generator types it as Any, and so the whole response.
+    # A response without a body must be None. The generator types it as Any, and so the whole response.
     find "$client/api" -name '*.py' -exec sed -i -E 's/cast\(Any, None\)/None/; s/\bAny \| /None | /g; s/Response\[Any\]/Response[None]/g' {} +
     cp -r sdks/python/overlay/. sdks/python/
     if grep -rnE '(->|Response\[|cast\()\s*Any\b' "$client/api" >&2; then fail "the client returns Any"; fi

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Whether the outside suite has seen every operation of the document succeed and fail.
+"""Checks that the end-to-end tests cover success and failure of every operation in the OpenAPI document.
 
-    scripts/api/coverage.py openapi/openapi.json FOLDER
+    scripts/api/answered.py openapi/openapi.json FOLDER
 
-FOLDER holds what tests/it/support/coverage.rs wrote: lines of method, path, status and kind of problem. There is no list of
-exceptions: an operation that is added has its tests, or `make test` fails. Nor may it answer with a status, or a kind
-of problem, that the document doesn't have at the operation.
+FOLDER has the responses that the tests recorded: lines with method, path, status and kind of problem. There are no
+exceptions: `make test` fails for an operation without tests, and for a status or a kind of problem that the document
+doesn't declare for the operation.
 """
 
 import json
@@ -13,10 +13,10 @@ import pathlib
 import re
 import sys
 
-# What any call can answer before it is looked into: the `default` response of each.
+# Every operation can respond with these before its handler runs: the `default` response.
 ANY = {400, 403, 404, 405, 414, 431}
 ANY_KINDS = {"-", "bad-request", "cross-site", "path-not-found", "method-not-allowed", "uri-too-long", "headers-too-large"}
-# What doesn't tell whether an operation's own refusals are tested, where it has others.
+# These don't count as tests of failures if the operation declares others.
 ACCESS = {401, 403, 429}
 
 
@@ -34,7 +34,7 @@ def kinds(answer):
 
 def main():
     document = json.load(open(sys.argv[1], encoding="utf-8"))
-    # A fixed word goes before a parameter in its place.
+    # A fixed path segment takes precedence over a parameter.
     known = sorted(operations(document), key=lambda operation: operation[2])
     seen = {operation[3]: {} for operation in known}
     for file in pathlib.Path(sys.argv[2]).iterdir():
@@ -48,19 +48,19 @@ def main():
     for _, _, _, name, statuses in known:
         answered = seen[name]
         if not any(s < 400 for s in answered):
-            problems.append(f"{name}: no test in which it succeeds")
+            problems.append(f"{name}: no test of success")
         failures = {s for s in statuses if 400 <= s < 500}
-        telling = failures - ACCESS or failures
-        if not answered.keys() & telling:
-            problems.append(f"{name}: no test in which it fails with any of {sorted(telling)}")
+        significant = failures - ACCESS or failures
+        if not answered.keys() & significant:
+            problems.append(f"{name}: no test of failure with any of {sorted(significant)}")
         unknown = answered.keys() - statuses.keys() - ANY
         if unknown:
-            problems.append(f"{name}: answered {sorted(unknown)}, which the document doesn't say")
-        for status, told in sorted(answered.items()):
-            unknown = told - statuses.get(status, set()) - ANY_KINDS
+            problems.append(f"{name}: responded with {sorted(unknown)}, which the document doesn't declare")
+        for status, reported in sorted(answered.items()):
+            unknown = reported - statuses.get(status, set()) - ANY_KINDS
             if unknown:
-                problems.append(f"{name}: answered {status} {sorted(unknown)}, which the document doesn't say")
-    print("\n".join(problems) or f"{len(known)} operations: each was seen to succeed and to fail")
+                problems.append(f"{name}: responded with {status} {sorted(unknown)}, which the document doesn't declare")
+    print("\n".join(problems) or f"{len(known)} operations: success and failure of each are tested")
     sys.exit(bool(problems))
 
 

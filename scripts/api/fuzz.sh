@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Sends what the OpenAPI document allows and what it forbids to real servers, and holds their answers to it:
+# Sends valid and invalid requests, generated from the OpenAPI document, to real servers and checks the responses:
 #
 #     scripts/with-postgres.sh scripts/api/fuzz.sh SECONDS
 #
 # Half of the time goes to a server on SQLite without keys, half to one on PostgreSQL with a key. SLUICE_BIN is the
-# binary, target/debug/sluice if nothing is said. SLUICE_FUZZ_SEED repeats a run.
+# binary (default: target/debug/sluice). SLUICE_FUZZ_SEED repeats a run.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-120}
@@ -24,7 +24,7 @@ trap 'stop; rm -rf "$folder"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# What any call can answer would let every status pass.
+# The `default` response would match every status.
 python3 - openapi/openapi.json "$folder/openapi.json" <<'PY'
 import json, sys
 document = json.load(open(sys.argv[1]))
@@ -48,7 +48,7 @@ fuzz() {
         sleep 0.1
     done
     echo "== $name: http://$address, $((seconds / 2)) s"
-    # It leaves notes where it stands.
+    # Schemathesis writes files to the current directory.
     (cd "$folder" && "$tools/schemathesis" --config-file "$rules" run "$folder/openapi.json" \
         --url "http://$address" --max-time "$((seconds / 2))" --seed "${SLUICE_FUZZ_SEED:-$RANDOM}" --no-color "$@") || {
         grep -E '"level":"(ERROR|WARN)"' "$log" | tail -n 20 >&2 || true
@@ -57,7 +57,7 @@ fuzz() {
     stop
 }
 
-# A server without keys asks for none.
+# A server without keys requires none.
 fuzz sqlite "sqlite://$folder/sluice.db" --exclude-checks ignored_auth
 if [ -n "${SLUICE_TEST_POSTGRES_URL:-}" ]; then
     key=$("$sluice" keys create --name fuzz --scope admin --for-others --database-url "$SLUICE_TEST_POSTGRES_URL")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Checks the OpenAPI documents in openapi/: linters, the official schemas, and that nothing was broken since the last
-# release.
+# Checks the OpenAPI documents in openapi/ with linters and the official schemas, and rejects changes that break clients
+# of the last release.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 scripts/api/tools.sh
@@ -17,7 +17,7 @@ found = json.loads(sys.argv[1])
 for problem in found["problems"]:
     place = problem["location"][0].get("pointer", "")
     print(problem["severity"], problem["ruleId"], place, problem["message"], sep="  ")
-sys.exit(bool(found["problems"]))' "$found" || { echo "redocly refuses $1" >&2; exit 1; }
+sys.exit(bool(found["problems"]))' "$found" || { echo "redocly rejects $1" >&2; exit 1; }
 }
 
 for version in "" -3.0; do
@@ -25,13 +25,13 @@ for version in "" -3.0; do
     lint_redocly "$document" "$version"
     "$node/spectral" lint --ruleset "scripts/api/spectral$version.yaml" --fail-severity hint --quiet "$document"
     .tools/api/python/bin/openapi-spec-validator --subschema-errors all "$document" >/dev/null ||
-        { echo "$document is no OpenAPI document" >&2; exit 1; }
+        { echo "$document is not a valid OpenAPI document" >&2; exit 1; }
 done
 
 # See "Changing the API" in CONTRIBUTING.md.
 released=$(find openapi/released -name '*.json' 2>/dev/null | sort -V | tail -n 1)
 if [ -n "$released" ]; then
     "$node/redocly" diff --fail-on major "$released" openapi/openapi.json 2>/dev/null ||
-        { echo "clients of $released would break: see \"Changing the API\" in CONTRIBUTING.md" >&2; exit 1; }
+        { echo "the changes break clients of $released: see \"Changing the API\" in CONTRIBUTING.md" >&2; exit 1; }
 fi
-echo "the OpenAPI documents are in order"
+echo "the OpenAPI documents are valid"

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Installs what checks the OpenAPI document and the API into .tools/api, where it is missing or of other versions.
+# Installs the tools that check the OpenAPI document and the API into .tools/api, if they are missing or outdated.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 tools="$here/../../.tools/api"
 mkdir -p "$tools"
 
-# done_for NAME FILE…: whether NAME was installed from these files; done_with says that it is now.
+# done_for NAME FILE…: succeeds if NAME was installed from these files. done_with records it.
 stamp() { shift; cat "$@" | cksum; }
 done_for() { [ "$(cat "$tools/$1.done" 2>/dev/null)" = "$(stamp "$@")" ]; }
 done_with() { stamp "$@" >"$tools/$1.done"; }
@@ -15,7 +15,7 @@ if ! done_for node "${files[@]}"; then
     echo "installing redocly and spectral" >&2
     mkdir -p "$tools/node"
     cp "${files[@]}" "$tools/node/"
-    # No script of a package runs: all that they would do is to report that they were installed.
+    # The install scripts of these packages only send reports.
     (cd "$tools/node" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error >&2)
     done_with node "${files[@]}"
 fi

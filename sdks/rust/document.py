@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
-"""The OpenAPI document as openapi-generator's Rust templates can take it: document.py openapi.json > FILE
+"""Simplifies the OpenAPI document for the Rust templates of openapi-generator: document.py openapi.json > FILE
 
-Two things are said more loosely there, and nothing else:
-- the kinds of nodes are told apart by what they have, and not by a discriminator, because the templates would take
-  `node_type` away from the structs and then miss it;
-- a JSON Schema is any JSON value: the templates have no name for "a text, or an object with any members".
+It changes two things:
+- Node kinds have no discriminator. With one, the templates would remove `node_type` from the structs.
+- A JSON Schema is any JSON value. The templates don't support "a string or an arbitrary object".
 """
 import json
 import sys

@@ -1,11 +1,11 @@
-// How the client is generated: `make sdks` runs this from the folder that it is in.
+// Configuration of the generator. `make sdks` runs it in this directory.
 export default {
   input: '../../openapi/openapi.json',
   output: { path: 'src/generated', module: { extension: '.js' } },
   parser: {
     patch: {
       operations: {
-        // A stream of a run that has ended is answered 204, which ends it: no event is ever nothing.
+        // The stream of an ended run can be an empty 204 response. Events are never empty.
         'GET /run/{run_id}/events/': (operation) => delete operation.responses['204'],
       },
     },

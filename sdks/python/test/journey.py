@@ -1,4 +1,4 @@
-"""What a client does in a day, against the server at SLUICE_URL: with types from end to end."""
+"""Complete example of the client, for the server at SLUICE_URL."""
 
 import asyncio
 import os
@@ -15,7 +15,7 @@ from sluice_client.api.workflows import (
     update_workflow,
     validate_workflow,
 )
-from sluice_client.events import Refused
+from sluice_client.events import StreamRejected
 from sluice_client.models import (
     Fields,
     FieldsByNode,
@@ -38,7 +38,7 @@ from sluice_client.models import (
 UNKNOWN = UUID("00000000-0000-7000-8000-000000000000")
 T = TypeVar("T")
 
-# A server without keys doesn't look at the token.
+# A server without keys ignores the token.
 client = AuthenticatedClient(os.environ["SLUICE_URL"], token=os.environ.get("SLUICE_API_KEY", "none"))
 
 
@@ -76,13 +76,13 @@ def refund(name: str = "Refund", target: str = "sent") -> WorkflowCreateRequest:
 
 
 def given(answer: T | Problem | None) -> T:
-    """The answer of a call that goes well."""
+    """Returns the result of a successful operation."""
     assert answer is not None and not isinstance(answer, Problem), answer
     return answer
 
 
 def problem(answer: object, status: int) -> Problem:
-    """The problem of a call that does not."""
+    """Returns the problem of a rejected operation."""
     assert isinstance(answer, Problem), answer
     assert answer.status == status and answer.type_, answer
     return answer
@@ -142,7 +142,7 @@ def approvals(workflow: Workflow) -> list[Run]:
 
 
 async def followed(run: Run) -> list[RunEventType]:
-    """The whole stream of a run that has ended, and what comes behind it."""
+    """Reads the whole stream of an ended run, and the empty stream after its last event."""
     events = [event async for event in follow_run.asyncio(run.id, client=client)]
     last = events[-1].sequence
     behind = [event async for event in follow_run.asyncio(run.id, client=client, last_event_id=last)]
@@ -169,8 +169,8 @@ def problems(workflow: Workflow) -> None:
     problem(get_workflow.sync(UNKNOWN, client=client), 404)
     try:
         next(follow_run.sync(UNKNOWN, client=client))
-    except Refused as refused:
-        problem(refused.problem, 404)
+    except StreamRejected as rejected:
+        problem(rejected.problem, 404)
     else:
         raise AssertionError("a stream of a run that isn't there")
     given(create_workflow.sync(client=client, body=refund("Another")))

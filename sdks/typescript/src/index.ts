@@ -1,3 +1,3 @@
-/** The client of the Sluice workflow server: a function per operation, a type per schema. */
+/** Client for the Sluice workflow server: one function per operation, one type per schema. */
 export * from './generated/index.js';
 export { createClient, type Client, type Config } from './generated/client/index.js';

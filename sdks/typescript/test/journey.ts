@@ -1,4 +1,4 @@
-// What a client does in a day, against the server at SLUICE_URL: with types from end to end.
+// Complete example of the client, for the server at SLUICE_URL.
 import assert from 'node:assert/strict';
 import {
   createClient,
@@ -49,7 +49,7 @@ const refund = {
   },
 } satisfies WorkflowCreateRequest;
 
-/** The problem of an answer, which has the status that is due. */
+/** Returns the problem of a response with the expected status. */
 function problem(answer: { data?: unknown; error?: Problem | undefined; response?: Response | undefined }, status: number): Problem {
   assert.equal(answer.response?.status, status, JSON.stringify(answer.error));
   assert(answer.error, `no problem in ${status}`);

@@ -1,4 +1,4 @@
-"""Server-Sent Events, one object each: the generator knows no streams."""
+"""Server-sent events. The generator doesn't support streams."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, TypeVar
@@ -13,8 +13,8 @@ NO_STREAM = 204
 T = TypeVar("T")
 
 
-class Refused(Exception):
-    """The server gives no stream; `problem` says why."""
+class StreamRejected(Exception):
+    """The server rejected the request for a stream. `problem` has the cause."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 class _Lines:
-    """Takes the lines of a stream and gives the data of each event that is whole."""
+    """Parses the lines of a stream and returns the data of each complete event."""
 
     def __init__(self) -> None:
         self._data: list[str] = []
@@ -40,7 +40,7 @@ def _request(last_event_id: str | int | None) -> dict[str, Any]:
     headers = {"Accept": "text/event-stream"}
     if last_event_id is not None:
         headers["Last-Event-ID"] = str(last_event_id)
-    # A stream is silent for as long as nothing happens.
+    # A stream can be idle for any time.
     return {"headers": headers, "timeout": httpx.Timeout(30.0, read=None)}
 
 
@@ -50,7 +50,7 @@ def follow(
     with client.get_httpx_client().stream("GET", path, **_request(last_event_id)) as response:
         if response.is_error:
             response.read()
-            raise Refused(Problem.from_dict(response.json()))
+            raise StreamRejected(Problem.from_dict(response.json()))
         if response.status_code == NO_STREAM:
             return
         lines = _Lines()
@@ -65,7 +65,7 @@ async def follow_async(
     async with client.get_async_httpx_client().stream("GET", path, **_request(last_event_id)) as response:
         if response.is_error:
             await response.aread()
-            raise Refused(Problem.from_dict(response.json()))
+            raise StreamRejected(Problem.from_dict(response.json()))
         if response.status_code == NO_STREAM:
             return
         lines = _Lines()

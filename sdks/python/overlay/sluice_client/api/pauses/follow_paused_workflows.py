@@ -1,4 +1,4 @@
-"""Follow the pauses: in place of what is generated, which would take the whole stream for one event."""
+"""Event stream of all pauses. Replaces the generated module, which would read the stream as one event."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -17,9 +17,9 @@ def _read(data: str) -> PausedWorkflowEvent:
 def sync(
     *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
 ) -> Iterator[PausedWorkflowEvent]:
-    """Each pause that is opened or decided, from now on or from behind `last_event_id`. Never ends by itself.
+    """Yields each pause when it is opened or decided, from now on or after `last_event_id`. Never ends by itself.
 
-    Raises `sluice_client.events.Refused` when the server gives no stream.
+    Raises `sluice_client.events.StreamRejected` if the server rejects the request.
     """
     return follow(client, PATH, last_event_id, _read)
 
@@ -27,5 +27,5 @@ def sync(
 def asyncio(
     *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
 ) -> AsyncIterator[PausedWorkflowEvent]:
-    """As `sync`, without blocking."""
+    """Does the same as `sync` without blocking."""
     return follow_async(client, PATH, last_event_id, _read)

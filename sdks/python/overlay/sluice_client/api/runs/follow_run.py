@@ -1,4 +1,4 @@
-"""Follow a run: in place of what is generated, which would take the whole stream for one event."""
+"""Event stream of a run. Replaces the generated module, which would read the stream as one event."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -21,9 +21,9 @@ def _read(data: str) -> RunEvent:
 def sync(
     run_id: UUID, *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
 ) -> Iterator[RunEvent]:
-    """The events of a run, from its beginning or from behind `last_event_id`, each as soon as it is durable.
+    """Yields the events of a run, from the first or after `last_event_id`, each as soon as it is durable.
 
-    Ends with the run. Raises `sluice_client.events.Refused` when the server gives no stream.
+    Ends with the run. Raises `sluice_client.events.StreamRejected` if the server rejects the request.
     """
     return follow(client, _path(run_id), last_event_id, _read)
 
@@ -31,5 +31,5 @@ def sync(
 def asyncio(
     run_id: UUID, *, client: AuthenticatedClient | Client, last_event_id: str | int | None = None
 ) -> AsyncIterator[RunEvent]:
-    """As `sync`, without blocking."""
+    """Does the same as `sync` without blocking."""
     return follow_async(client, _path(run_id), last_event_id, _read)
