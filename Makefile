@@ -1,9 +1,9 @@
-# The one entry point people need; `make` alone lists the targets.
+# `make` without a target lists the targets.
 
-# Cargo features of packages: the exporter of traces.
+# Cargo features of packages: the trace exporter.
 PACKAGE_FEATURES := --features sluice/otlp
 
-# Cargo features of the binary under test: those of packages, and failures and crashes on purpose.
+# Cargo features of the binary under test: those of packages, and injected failures and crashes.
 TEST_FEATURES := --features sluice/otlp,sluice/failpoints
 
 # Folder where the suite records its calls and their statuses.
@@ -11,7 +11,7 @@ COVERAGE := $(CURDIR)/target/coverage
 # How long calls are made from the document.
 API_FUZZ_SECONDS = 120
 
-# How long `make fuzz` goes on.
+# Duration of `make fuzz`.
 FUZZ_SECONDS ?= 600
 
 .DEFAULT_GOAL := help
@@ -26,7 +26,7 @@ run: ## Build and start the server on 127.0.0.1:8080 with a SQLite file
 build: ## Build the release binary for packages: target/release/sluice
 	cargo build --locked --release --bin sluice $(PACKAGE_FEATURES)
 
-test: nextest sdks browser ## Install what the tests need, then run all of them on SQLite and PostgreSQL
+test: nextest sdks browser ## Install the test tools, then run all tests on SQLite and PostgreSQL
 	cargo build --locked --bin sluice $(TEST_FEATURES)
 	scripts/api/lint.sh
 	cargo test --locked --workspace --doc $(TEST_FEATURES)
@@ -35,40 +35,43 @@ test: nextest sdks browser ## Install what the tests need, then run all of them 
 	scripts/api/coverage.py openapi/openapi.json $(COVERAGE)
 	SLUICE_FUZZ_SEED=1 scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
 
-test-fuzz-api: ## The long form of the calls made from the document: 30 minutes, or API_FUZZ_SECONDS
+test-fuzz-api: ## Fuzz the API for 30 minutes, or API_FUZZ_SECONDS
 	cargo build --locked --bin sluice $(TEST_FEATURES)
 	scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
 test-fuzz-api: API_FUZZ_SECONDS = 1800
 
-test-crash: nextest ## The long form of the crash tests: 100 kills on SQLite and on PostgreSQL
+test-crash: nextest ## Run the long crash tests: 100 kills on SQLite and on PostgreSQL
 	cargo build --locked --bin sluice $(TEST_FEATURES)
 	SLUICE_CRASH_KILLS=$${SLUICE_CRASH_KILLS:-100} scripts/with-postgres.sh cargo nextest run --locked --workspace \
 		$(TEST_FEATURES) --profile long -E 'test(crashes::)' --no-capture
 
-deb: build ## Pack the release binary as a Debian package: target/debian
+deb: build ## Build the Debian package: target/debian
 	scripts/deb.sh release
 
-test-deb: ## Pack a debug build, install it in a layer over this machine, and let it serve; needs root
+test-deb: ## Test the Debian package in an overlay of this machine (requires root)
 	cargo build --locked --bin sluice $(PACKAGE_FEATURES)
 	scripts/deb.sh debug
 	scripts/test-deb.sh
 
-bench: ## Measure the release build beside floors (benches/README.md)
+bench: ## Benchmark the release build (benches/README.md)
 	cargo build --locked --release -p sluice -p sluice-bench $(PACKAGE_FEATURES)
 	target/release/sluice-bench $(BENCH)
 
-lint: ## Check format, lints and documentation
+lint: ## Check format, lints, documentation, prose and commit subjects
+	python3 -B scripts/lint/test_lint.py --quiet
+	python3 -B scripts/lint/prose.py
+	python3 -B scripts/lint/commits.py
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --workspace --no-deps
 	@if cargo deny --version >/dev/null 2>&1; then $(MAKE) --no-print-directory deny; \
 	else echo "cargo-deny is not installed: 'make deny' installs it and checks the dependencies"; fi
 
-deny: ## Check licences, sources and duplicates of the dependencies
+deny: ## Check licenses, sources and duplicates of the dependencies
 	@cargo deny --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-deny
 	cargo deny --locked check bans licenses sources
 
-openapi: ## Write openapi/*.json anew from the code
+openapi: ## Generate openapi/*.json from the code
 	cargo build --locked --bin sluice
 	target/debug/sluice openapi > openapi/openapi.json.new
 	mv openapi/openapi.json.new openapi/openapi.json
@@ -78,13 +81,13 @@ openapi: ## Write openapi/*.json anew from the code
 sdks: ## Generate the clients in sdks/ from openapi/openapi.json
 	@scripts/sdks.sh
 
-fuzz: ## Feed random definitions to everything that takes them, for FUZZ_SECONDS (600)
+fuzz: ## Fuzz the parsing and validation of definitions for FUZZ_SECONDS (600)
 	@cargo fuzz --version >/dev/null 2>&1 || cargo install --locked --quiet cargo-fuzz
 	mkdir -p fuzz/corpus/definition
 	RUSTC_BOOTSTRAP=1 cargo fuzz run definition --dev --sanitizer none fuzz/corpus/definition fuzz/seeds -- \
 		-max_total_time=$(FUZZ_SECONDS) -rss_limit_mb=200 -timeout=10 -max_len=65536 -dict=fuzz/definition.dict
 
-clean: ## Remove everything that was built
+clean: ## Remove all build output
 	cargo clean
 
 nextest:
