@@ -6,9 +6,9 @@ PACKAGE_FEATURES := --features sluice/otlp
 # Cargo features of the binary under test: those of packages, and injected failures and crashes.
 TEST_FEATURES := --features sluice/otlp,sluice/failpoints
 
-# Folder where the suite records its calls and their statuses.
+# Directory for the responses that the end-to-end tests record.
 COVERAGE := $(CURDIR)/target/coverage
-# How long calls are made from the document.
+# Duration of the API fuzz test.
 API_FUZZ_SECONDS = 120
 
 # Duration of `make fuzz`.

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks that the end-to-end tests cover success and failure of every operation in the OpenAPI document.
 
-    scripts/api/answered.py openapi/openapi.json FOLDER
+    scripts/api/coverage.py openapi/openapi.json FOLDER
 
 FOLDER has the responses that the tests recorded: lines with method, path, status and kind of problem. There are no
 exceptions: `make test` fails for an operation without tests, and for a status or a kind of problem that the document
