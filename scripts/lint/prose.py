@@ -42,6 +42,7 @@ FENCE = re.compile(r"^```.*?^```[^\n]*$", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"(?<=\n\n)(?: {4}[^\n]*\n)+")
 LINK_TARGET = re.compile(r"\]\([^)]*\)")
 OPENAPI_TEXT = re.compile(r'^ *"(?:description|summary|title|detail|message)": "(.*)",?$')
+CONFLICT = re.compile(r"^(?:<{7}|>{7}) ", re.MULTILINE)
 TEXT_SUFFIXES = {".sh", ".py", ".yml", ".yaml", ".toml", ".ts", ".env", ".service"}
 
 Finding = collections.namedtuple("Finding", "path line text preferred")
@@ -183,6 +184,8 @@ class Report:
 
     def add(self, path, text):
         group = group_of(path)
+        for match in CONFLICT.finditer(text):
+            self.found[group].append(Finding(path, text.count("\n", 0, match.start()) + 1, match[0], "a resolution"))
         if path.endswith(".rs"):
             found, docs, openers = check_rust(path, text)
             self.found[group] += found

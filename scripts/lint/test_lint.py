@@ -58,6 +58,9 @@ class Documents(unittest.TestCase):
         code = "# A\n\n```\nthe store\n```\n\n    whoever\n\nThe `anew` of [it](anew.md).\n"
         self.assertEqual(findings("docs/a.md", code), [])
 
+    def test_rejects_conflict_markers(self):
+        self.assertEqual(findings("docs/a.md", "a\n" + "<" * 7 + " HEAD\n"), [(2, "<" * 7 + " ")])
+
     def test_counts_clauses(self):
         self.assertEqual(prose.clauses([("README.md", "what " + "word " * 999)]), 1)
         self.assertEqual(prose.clauses([("README.md", "Whoever, whatever, who " + "word " * 997)]), 3)
