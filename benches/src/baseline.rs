@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use sluice_engine::{Commit, Kept, RunStore as _, StoredRun};
 use sluice_persistence::{Database, Options};
 
-use crate::Failure;
+use crate::args::Failure;
 
 mod workflow {
     use sea_orm::entity::prelude::*;

@@ -2,10 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use crate::args::{Args, Failure};
 use crate::client::request;
+use crate::definitions;
 use crate::site::Site;
 use crate::table::{Row, Threshold, median};
-use crate::{Args, Failure, definitions};
 
 /// Latency from the request to cancel a run to the end of the process of its node, the maximum of all runs.
 pub(crate) fn cancel(args: &Args) -> Result<Row, Failure> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::Failure;
+use crate::args::Failure;
 
 /// Number of connections that generate load.
 pub(crate) const CONNECTIONS: usize = 32;

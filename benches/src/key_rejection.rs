@@ -3,10 +3,10 @@
 use std::process::Command;
 use std::time::Instant;
 
+use crate::args::{Args, Failure};
 use crate::client::Connection;
 use crate::process::{Server, database};
 use crate::table::{Row, Threshold, format_time, median};
-use crate::{Args, Failure};
 
 /// Number of requests with each key, alternating between the keys.
 const REQUESTS: usize = 5_000;

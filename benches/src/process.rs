@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::Failure;
+use crate::args::Failure;
 use crate::client::{Connection, request};
 
 /// A running server, killed when dropped.

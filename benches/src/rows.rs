@@ -9,30 +9,15 @@ use sluice_domain::run::Plan;
 use sluice_domain::validation::validate;
 use sluice_nodes::NodeKinds;
 
+use crate::args::{Args, Failure, GROUPS};
 use crate::cancel::cancel;
 use crate::client::{UNIQUE, latency, load, request};
+use crate::definitions;
 use crate::key_rejection::key_rejection;
 use crate::process::Server;
 use crate::site::Site;
 use crate::slow_clients::slow_clients;
 use crate::table::{Row, Threshold, format_time, median};
-use crate::{Args, Failure, definitions};
-
-/// Names of the groups of rows, in the order of the table.
-pub(crate) const NAMES: [&str; 12] = [
-    "start",
-    "get",
-    "post",
-    "run",
-    "follow",
-    "fan",
-    "plan",
-    "slow_clients",
-    "cancel",
-    "keys",
-    "paused",
-    "lists",
-];
 
 /// Number of rounds of load, alternating between the subject and its baseline.
 const ROUNDS: usize = 3;
@@ -51,7 +36,7 @@ pub(crate) fn measure(name: &str, args: &Args) -> Result<Vec<Row>, Failure> {
         "keys" => key_rejection(args).map(|row| vec![row]),
         "paused" => paused_runs(args).map(|row| vec![row]),
         "lists" => lists(args),
-        _ => Err(format!("unknown group {name}; use {}", NAMES.join(", ")).into()),
+        _ => Err(format!("unknown group {name}; use {}", GROUPS.join(", ")).into()),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, params};
 use uuid::Uuid;
 
-use crate::Failure;
+use crate::args::Failure;
 
 /// Copies the newest workflow and the oldest run until there are `rows` of each.
 pub(crate) fn seed(file: &Path, rows: u64) -> Result<(), Failure> {

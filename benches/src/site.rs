@@ -3,9 +3,10 @@
 use rusqlite::Connection as Sqlite;
 use tempfile::TempDir;
 
+use crate::args::{Args, Failure};
 use crate::client::request;
 use crate::process::{Server, database};
-use crate::{Args, Failure, definitions, seed};
+use crate::{definitions, seed};
 
 /// A server on a folder of its own, with one workflow.
 pub(crate) struct Site {

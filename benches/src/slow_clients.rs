@@ -5,10 +5,11 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crate::args::{Args, Failure};
 use crate::client::{latencies, request};
+use crate::definitions;
 use crate::site::Site;
 use crate::table::{Row, Threshold, format_time};
-use crate::{Args, Failure, definitions};
 
 /// Number of measured requests, each without and with slow clients.
 const REQUESTS: usize = 20_000;

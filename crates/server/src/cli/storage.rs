@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::DatabaseArgs;
+use super::database::DatabaseArgs;
 
 /// Exit code of `backup` and `restore` on a PostgreSQL database, which has its own tools.
 pub(crate) const BACKUP_UNSUPPORTED: u8 = 2;

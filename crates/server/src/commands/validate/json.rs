@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Finding, Report};
+use super::report::{Finding, Report};
 
 /// Formats all reports.
 pub(super) fn write(reports: &[Report]) -> String {

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use sluice_domain::validation::{Code, Severity};
 
+use super::report::{Finding, Report};
 use super::source::Span;
-use super::{Finding, Report};
 
 /// Formats all reports as one run of the tool.
 pub(super) fn write(reports: &[Report]) -> String {

@@ -3,8 +3,8 @@
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use sluice_domain::validation::Severity;
 
+use super::report::{Finding, Report};
 use super::source::{Source, Span};
-use super::{Finding, Report};
 use crate::cli::output::count;
 
 /// Bytes of a line shown on each side of a span.
