@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# Checks the OpenAPI documents in openapi/ with linters and the official schemas, and rejects changes that break clients
-# of the last release.
+# Checks the OpenAPI document in openapi/ and its conversion to OpenAPI 3.0 with linters and the official schemas, and
+# rejects changes that break clients of the last release. SLUICE_BIN is the binary (default: target/debug/sluice).
 set -euo pipefail
 cd "$(dirname "$0")/../.."
+sluice=$(realpath "${SLUICE_BIN:-target/debug/sluice}")
 scripts/api/tools.sh
+folder=$(mktemp -d "${TMPDIR:-/tmp}/sluice-openapi.XXXXXX")
+trap 'rm -rf "$folder"' EXIT
+"$sluice" openapi --version 3.0 >"$folder/openapi-3.0.json"
 node=.tools/api/node/node_modules/.bin
 export REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true
 
@@ -20,8 +24,9 @@ for problem in found["problems"]:
 sys.exit(bool(found["problems"]))' "$found" || { echo "redocly rejects $1" >&2; exit 1; }
 }
 
-for version in "" -3.0; do
-    document=openapi/openapi$version.json
+for document in openapi/openapi.json "$folder/openapi-3.0.json"; do
+    version=$(basename "$document" .json)
+    version=${version#openapi}
     lint_redocly "$document" "$version"
     "$node/spectral" lint --ruleset "scripts/api/spectral$version.yaml" --fail-severity hint --quiet "$document"
     .tools/api/python/bin/openapi-spec-validator --subschema-errors all "$document" >/dev/null ||
