@@ -85,9 +85,7 @@ async fn disturb(backend: Backend, definition: Value, inputs: Value) {
             let workflow = app.create(&body(&format!("{disturbance} {commit}"))).await;
             let times = format!("{commit}*off->1*return");
             let failpoints = disturbance.replace("@return", &times).replace("=0*off->", "=");
-            app.terminate().await;
-            app.set_env("FAILPOINTS", Some(&failpoints));
-            app.boot().await;
+            app.restart_with(&[("FAILPOINTS", &failpoints)]).await;
             let run = finish(&mut app, &workflow, &inputs).await;
             if disturbance.contains("abort") && app.env("FAILPOINTS").is_some() {
                 // The last commit is readable before the process ends.

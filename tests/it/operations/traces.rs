@@ -189,10 +189,11 @@ async fn spans_are_flushed_at_shutdown() {
 #[tokio::test]
 async fn missing_collector_does_not_affect_runs() {
     let mut app = App::start(Backend::Sqlite).await;
-    app.terminate().await;
-    app.set_env("OTEL_EXPORTER_OTLP_ENDPOINT", Some("http://127.0.0.1:1"));
-    app.set_env("OTEL_BSP_SCHEDULE_DELAY", Some("10"));
-    app.boot().await;
+    app.restart_with(&[
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1"),
+        ("OTEL_BSP_SCHEDULE_DELAY", "10"),
+    ])
+    .await;
     for round in 0..20 {
         let run = app.create_and_run(&plain(&format!("away {round}")), &run_body(1)).await;
         assert_eq!(run["status"], "COMPLETED");

@@ -382,9 +382,7 @@ async fn versions_and_label_moves_name_the_key(app: App) {
 }
 
 async fn rate_limit_applies_to_each_key(mut app: App) {
-    app.terminate().await;
-    app.set_env("SLUICE_RATE_LIMIT", Some("5"));
-    app.boot().await;
+    app.restart_with(&[("SLUICE_RATE_LIMIT", "5")]).await;
     let (busy, calm) = (
         create_key(&app.database, "busy", "workflows:read", &[]).await,
         create_key(&app.database, "calm", "workflows:read", &[]).await,
@@ -420,9 +418,7 @@ async fn keys_are_required_once_one_exists(mut app: App) {
     app.crash_and_restart().await;
     app.get("/wf/").await.problem(401);
     app.get("/wf/").api_key(&key).await.ok();
-    app.terminate().await;
-    app.set_env("SLUICE_INSECURE_NO_AUTH", Some("true"));
-    app.boot().await;
+    app.restart_with(&[("SLUICE_INSECURE_NO_AUTH", "true")]).await;
     app.get("/wf/").await.ok();
 }
 
@@ -492,9 +488,7 @@ async fn drawing_of_a_run_requires_runs_read(app: App) {
 
 /// Includes preflight requests and rejected requests.
 async fn cors_allows_configured_origins(mut app: App) {
-    app.terminate().await;
-    app.set_env("SLUICE_CORS_ORIGINS", Some("https://app.example"));
-    app.boot().await;
+    app.restart_with(&[("SLUICE_CORS_ORIGINS", "https://app.example")]).await;
     let key = create_key(&app.database, "ci", "admin", &[]).await;
     wait_until_keys_are_required(&app).await;
     for (origin, is_named) in [("https://app.example", true), ("https://evil.example", false)] {

@@ -1,5 +1,6 @@
 //! `/audit/`: the audit log.
 
+use std::collections::HashMap;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt as _;
@@ -11,6 +12,7 @@ use crate::support::app::{App, on_both_databases};
 use crate::support::database::Backend;
 use crate::support::definitions::*;
 use crate::support::json::{assert_json, id_of};
+use crate::support::polling::eventually;
 use crate::support::process::run_async;
 
 on_both_databases!(
@@ -32,77 +34,122 @@ async fn entries(app: &App, key: Option<&str>, query: &str) -> Vec<Value> {
     response.ok().as_array().expect("a list").clone()
 }
 
+/// Calls, their bodies, and the entries that they must have, in order: "operation subject id: before > after".
+fn changes() -> Vec<(&'static str, Option<Value>, Vec<&'static str>)> {
+    let decision = json!({"action": "APPROVE", "user_id": "ada", "inputs": {}});
+    vec![
+        ("POST /wf/", Some(gated("one")), vec!["createWorkflow workflow {workflow}: - > {gated}"]),
+        (
+            "PUT /wf/{workflow}/",
+            Some(plain("one")),
+            vec!["updateWorkflow workflow {workflow}: {gated} > {plain}"],
+        ),
+        (
+            "PUT /wf/{workflow}/labels/live/",
+            Some(json!({"version": 1})),
+            vec!["setLabel label {workflow}/live: - > 1"],
+        ),
+        (
+            "PUT /wf/{workflow}/labels/live/",
+            Some(json!({"version": 2})),
+            vec!["setLabel label {workflow}/live: 1 > 2"],
+        ),
+        (
+            "POST /wf/{workflow}/labels/live/rollback/",
+            None,
+            vec!["rollbackLabel label {workflow}/live: 2 > 1"],
+        ),
+        (
+            "POST /wf/{workflow}/versions/1/restore/",
+            None,
+            vec!["restoreVersion workflow {workflow}: {plain} > {gated}"],
+        ),
+        ("POST /wf/{workflow}/start_run/", Some(run_body("hi")), vec!["startRun run {run}: - > PENDING"]),
+        (
+            "POST /wf/process_pause_action/{run}/",
+            Some(decision),
+            vec![
+                "processPauseAction run {run}: PAUSED > RUNNING",
+                "processPauseAction pause PH_{run}_gate: open > APPROVE by ada",
+            ],
+        ),
+        ("DELETE /wf/{workflow}/labels/live/", None, vec!["deleteLabel label {workflow}/live: 1 > -"]),
+        (
+            "PATCH /wf/{workflow}/",
+            Some(json!({"description": "new"})),
+            vec!["patchWorkflow workflow {workflow}: {gated} > {gated}"],
+        ),
+        (
+            "POST /wf/{workflow}/start_run/?version=1",
+            Some(run_body("hi")),
+            vec!["startRun run {run}: - > PENDING"],
+        ),
+        (
+            "DELETE /wf/{workflow}/",
+            None,
+            vec![
+                "deleteWorkflow run {run}: PAUSED > CANCELED",
+                "deleteWorkflow workflow {workflow}: {gated} > -",
+            ],
+        ),
+    ]
+}
+
+/// An entry in the form of the table in `changes`.
+fn line(entry: &Value) -> String {
+    let text = |field: &str| entry[field].as_str().unwrap_or("-").to_owned();
+    let [operation, subject, id] = ["operation", "subject", "subject_id"].map(text);
+    format!("{operation} {subject} {id}: {} > {}", text("before"), text("after"))
+}
+
 async fn every_change_has_an_entry_with_its_key(app: App) {
     let key = create_key(&app.database, "ci", "admin", &["--for-others"]).await;
     wait_until_keys_are_required(&app).await;
-    let call = async |method: Method, path: &str, body: Option<Value>| {
-        let response = app.request(method, path).api_key(&key).optional_json(body.as_ref()).await;
-        assert!(response.status < 300, "{path}: {}", response.text);
-        let id = response.headers["x-request-id"].to_str().expect("text").to_owned();
-        (id, if response.text.is_empty() { Value::Null } else { response.json() })
+    // What the names in braces stand for.
+    let mut names: HashMap<&str, String> = HashMap::new();
+    let fill = |text: &str, names: &HashMap<&str, String>| {
+        names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
     };
-    let (created, workflow) = call(Method::POST, "/wf/", Some(gated("one"))).await;
-    let id = id_of(&workflow);
-    let path = |rest: &str| format!("/wf/{id}/{rest}");
-    let (updated, _) = call(Method::PUT, &path(""), Some(plain("one"))).await;
-    let versions = call(Method::GET, &path("versions/"), None).await.1;
-    let hash = |n: usize| versions[n]["definition_hash"].clone();
-    assert_eq!(versions[1]["created_by"], "ci", "{versions}");
-    let (labeled, _) = call(Method::PUT, &path("labels/live/"), Some(json!({"version": 1}))).await;
-    let (moved, _) = call(Method::PUT, &path("labels/live/"), Some(json!({"version": 2}))).await;
-    let (back, _) = call(Method::POST, &path("labels/live/rollback/"), None).await;
-    let (restored, _) = call(Method::POST, &path("versions/1/restore/"), None).await;
-    let (started, run) = call(Method::POST, &path("start_run/"), Some(run_body("hi"))).await;
-    let run = id_of(&run);
-    crate::support::polling::eventually("the pause", async || {
-        let now = app.get(&format!("/run/{run}/status/")).api_key(&key).await.ok();
-        (now["status"] == "PAUSED").then_some(())
-    })
-    .await;
-    let decision = json!({"action": "APPROVE", "user_id": "ada", "inputs": {}});
-    let (decided, _) = call(Method::POST, &format!("/wf/process_pause_action/{run}/"), Some(decision)).await;
-    let (unlabeled, _) = call(Method::DELETE, &path("labels/live/"), None).await;
-    let (patched, _) = call(Method::PATCH, &path(""), Some(json!({"description": "new"}))).await;
-    let (second_start, waiting) =
-        call(Method::POST, &path("start_run/?version=1"), Some(run_body("hi"))).await;
-    let waiting = id_of(&waiting);
-    crate::support::polling::eventually("the second pause", async || {
-        let now = app.get(&format!("/run/{waiting}/status/")).api_key(&key).await.ok();
-        (now["status"] == "PAUSED").then_some(())
-    })
-    .await;
-    let (deleted, _) = call(Method::DELETE, &path(""), None).await;
-
-    let (label, pause) = (format!("{id}/live"), format!("PH_{run}_gate"));
-    let (one, two, none) = (json!("1"), json!("2"), Value::Null);
-    let expected = [
-        (deleted.clone(), "deleteWorkflow", "workflow", &id, &hash(1), &none),
-        (deleted, "deleteWorkflow", "run", &waiting, &json!("PAUSED"), &json!("CANCELED")),
-        (second_start, "startRun", "run", &waiting, &none, &json!("PENDING")),
-        (patched, "patchWorkflow", "workflow", &id, &hash(1), &hash(1)),
-        (unlabeled, "deleteLabel", "label", &label, &one, &none),
-        (decided.clone(), "processPauseAction", "pause", &pause, &json!("open"), &json!("APPROVE by ada")),
-        (decided, "processPauseAction", "run", &run, &json!("PAUSED"), &json!("RUNNING")),
-        (started, "startRun", "run", &run, &none, &json!("PENDING")),
-        (restored, "restoreVersion", "workflow", &id, &hash(0), &hash(1)),
-        (back, "rollbackLabel", "label", &label, &two, &one),
-        (moved, "setLabel", "label", &label, &one, &two),
-        (labeled, "setLabel", "label", &label, &none, &one),
-        (updated, "updateWorkflow", "workflow", &id, &hash(1), &hash(0)),
-        (created, "createWorkflow", "workflow", &id, &none, &hash(1)),
-    ];
-    let found = entries(&app, Some(&key), "?page_size=100").await;
-    assert_eq!(found.len(), expected.len() + 1, "{found:#?}");
-    for (entry, (request, operation, subject, subject_id, before, after)) in found.iter().zip(expected) {
-        assert_eq!(entry["actor"], "ci", "{entry}");
-        assert_eq!(entry["request_id"], request, "{entry}");
-        assert_eq!(entry["operation"], operation, "{entry}");
-        assert_json!(entry, {"subject": subject, "subject_id": subject_id});
-        assert_eq!(&entry["before"], before, "{entry}");
-        assert_eq!(&entry["after"], after, "{entry}");
+    let mut expected = Vec::new();
+    for (call, body, entries) in changes() {
+        let (method, path) = call.split_once(' ').expect("a method and a path");
+        let path = fill(path, &names);
+        let method: Method = method.parse().expect("a method");
+        let response = app.request(method, &path).api_key(&key).optional_json(body.as_ref()).await;
+        assert!(response.status < 300, "{path}: {}", response.text);
+        let request = response.headers["x-request-id"].to_str().expect("text").to_owned();
+        if call == "POST /wf/" {
+            names.insert("workflow", id_of(&response.json()));
+        } else if call.contains("start_run") {
+            let run = id_of(&response.json());
+            eventually("the pause", async || {
+                let now = app.get(&format!("/run/{run}/status/")).api_key(&key).await.ok();
+                (now["status"] == "PAUSED").then_some(())
+            })
+            .await;
+            names.insert("run", run);
+        } else if call == "PUT /wf/{workflow}/" {
+            let versions = app.get(&format!("{path}versions/")).api_key(&key).await.ok();
+            assert_eq!(versions[1]["created_by"], "ci", "{versions}");
+            for (name, version) in [("plain", 0), ("gated", 1)] {
+                names.insert(name, versions[version]["definition_hash"].as_str().expect("a hash").to_owned());
+            }
+        }
+        expected.extend(entries.into_iter().map(|entry| (request.clone(), entry, names.clone())));
     }
-    let made = found.last().expect("the key");
-    assert_json!(made, {"operation": "keys create", "after": "admin, for others"});
+
+    let mut found = entries(&app, Some(&key), "?page_size=100").await;
+    found.reverse();
+    assert_json!(found[0], {"operation": "keys create", "after": "admin, for others"});
+    assert_eq!(found.len(), 1 + expected.len(), "{found:#?}");
+    for (entry, (request, wanted, mut then)) in found[1..].iter().zip(expected) {
+        // The hashes are known from the second call on.
+        for name in ["gated", "plain"] {
+            then.insert(name, names[name].clone());
+        }
+        assert_eq!(line(entry), fill(wanted, &then));
+        assert_json!(entry, {"actor": "ci", "request_id": request});
+    }
     let secret = key.rsplit('_').next().expect("a secret");
     assert!(!found.iter().any(|entry| entry.to_string().contains(secret)));
     run_async(&["keys", "revoke", "ci", "--database-url", &app.database.url]).await;

@@ -247,9 +247,7 @@ async fn canceled_batch_stores_its_response(mut app: App) {
     let batch = id_of(&app.post(&format!("/wf/{id}/start_batch_run/")).json(&rows).await.ok());
     let both_wait = async || (app.read_run(&batch).await["batch"]["paused"] == 2).then_some(());
     eventually("the rows to wait", both_wait).await;
-    app.terminate().await;
-    app.set_env("FAILPOINTS", Some("append_after=1*return(abort)"));
-    app.boot().await;
+    app.restart_with(&[("FAILPOINTS", "append_after=1*return(abort)")]).await;
     let path = format!("/wf/cancel_workflow/{batch}/");
     assert!(
         app.post(&path).idempotency_key("k").json(&json!({})).try_send().await.is_none(),

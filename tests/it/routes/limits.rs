@@ -45,9 +45,7 @@ async fn rejects_a_page_that_is_too_large(app: App) {
 }
 
 async fn partial_run_times_out(mut app: App) {
-    app.terminate().await;
-    app.set_env("SLUICE_MAX_RUN_WAIT_SECONDS", Some("1"));
-    app.boot().await;
+    app.restart_with(&[("SLUICE_MAX_RUN_WAIT_SECONDS", "1")]).await;
     let workflow = app.create(&after_input("endless", never_ending("p"))).await;
     let part = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}});
     let given_up = app.post(&format!("/wf/{workflow}/run_partial/")).json(&part).await.problem(400);
@@ -91,10 +89,7 @@ async fn node_and_page_limits_are_settings() {
     for n in 0..3 {
         app.create(&plain(&format!("small {n}"))).await;
     }
-    app.terminate().await;
-    app.set_env("SLUICE_MAX_DEFINITION_NODES", Some("3"));
-    app.set_env("SLUICE_MAX_PAGE_SIZE", Some("2"));
-    app.boot().await;
+    app.restart_with(&[("SLUICE_MAX_DEFINITION_NODES", "3"), ("SLUICE_MAX_PAGE_SIZE", "2")]).await;
     let rejected = app.post("/wf/").json(&merges(3)).await.problem(422);
     assert_eq!(rejected["errors"][0]["code"], "too_many_nodes", "{rejected}");
     assert!(

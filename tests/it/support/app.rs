@@ -62,6 +62,15 @@ impl App {
         self.env.extend(value.map(|value| (name.to_owned(), value.to_owned())));
     }
 
+    /// Restarts the server with more settings, given as environment variables.
+    pub(crate) async fn restart_with(&mut self, env: &[(&str, &str)]) {
+        self.terminate().await;
+        for (name, value) in env {
+            self.set_env(name, Some(value));
+        }
+        self.boot().await;
+    }
+
     pub(crate) fn env(&self, name: &str) -> Option<&str> {
         self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -224,8 +233,7 @@ impl App {
 }
 
 /// Makes two tests of each function, `name::sqlite` and `name::postgres`, each with a server of its own:
-/// `on_both_databases!(name, …)`. `name(SETTING = "value")` sets an environment variable of the server. The compiler
-/// reports a function that is not listed as dead code.
+/// `on_both_databases!(name, …)`. The compiler reports a function that is not listed as dead code.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => {$(
         mod $name {
