@@ -1,46 +1,39 @@
 //! The HTTP interface and its OpenAPI document.
 //!
 //! This is the only crate that knows HTTP: paths, status codes, headers, multipart. A handler extracts,
-//! calls the store or the engine, and converts; what a workflow is and how a run goes is decided elsewhere.
+//! calls the database or the engine, and converts; workflow and run logic lives in other crates.
 //!
 //! - [`app`] is the whole interface as one router, ready to be served;
 //! - [`document`] is its OpenAPI document;
-//! - [`metrics_app`] are the numbers, for an address of their own;
+//! - [`metrics_app`] serves the metrics, for an address of its own;
 //! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
 
-mod access;
-mod aside;
-mod audit;
-mod conditional;
-mod document;
-mod edge;
-mod examples;
+mod auth;
+mod blocking;
+mod change;
+#[cfg(test)]
+mod document_tests;
+mod error;
 mod extract;
-mod files;
-mod form;
-mod headers;
-mod lists;
 mod metrics;
-mod once;
+mod middleware;
 mod openapi;
 mod operations;
-mod paced;
-mod parameters;
-mod problem;
-mod refusal;
-mod responses;
+mod patterns;
 mod router;
 mod routes;
-pub mod schema;
+mod settings;
 mod state;
-mod table;
-mod time;
-mod trace;
-mod values;
+mod tabular;
+mod timestamp;
+mod uploads;
 
-pub use document::{OpenApiVersion, document, document_text};
-pub use files::{FILE_FOLDERS, sweep_files};
-pub use metrics::metrics_app;
-pub use router::app;
+pub use openapi::OpenApiVersion;
+pub use openapi::schemas;
+pub use router::{app, document, document_text};
+pub use routes::metrics::metrics_app;
 pub use routes::validation::diagnose;
-pub use state::{Admission, AppState, Settings};
+pub use settings::{Admission, Settings};
+pub use state::AppState;
+pub use uploads::cleanup::sweep_files;
+pub use uploads::folders::FILE_FOLDERS;

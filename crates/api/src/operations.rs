@@ -1,4 +1,4 @@
-//! What each call is, found by method and path when it is made.
+//! The table of operations: id and scope by method and path.
 
 use std::collections::HashMap;
 use std::sync::Arc;

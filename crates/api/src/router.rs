@@ -3,24 +3,27 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::routing::{MethodFilter, get, on};
+use axum::{Extension, Router};
+use serde_json::Value;
 use sluice_domain::api_scope::ApiScope::{self, *};
-use tower::{Layer, util::MapRequestLayer};
-use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::HttpMethod;
 use utoipa::{OpenApi, Path};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
+use crate::extract::pagination;
+use crate::middleware;
+use crate::openapi::{OpenApiVersion, build};
 use crate::operations::{Operation, Operations};
+use crate::routes::openapi::{Documents, document_get};
 use crate::routes::{
-    audit, catalogue, datasets, files, health, labels, output_files, pause_events, pauses, runs, transfer,
-    validation, versions, workflow_list, workflows,
+    audit_log, datasets, health, labels, node_types, output_files, pauses, runs, test_files, validation,
+    versions, workflows,
 };
-use crate::{AppState, access, document, edge, headers, once};
+use crate::state::AppState;
 
 /// Tables of calls: what a key needs to make them, and where their handlers are. A table says how its calls are served;
 /// what the document says of them is apart, since a server that nobody asks for its document never makes it.
@@ -54,47 +57,47 @@ macro_rules! tables {
 tables! {
     /// In the order in which Swagger UI shows the calls of a tag: first what a person needs first.
     calls {
-        Some(WorkflowsWrite) => workflows / workflow_create,
-        Some(WorkflowsRead) => workflow_list / workflow_list,
+        Some(WorkflowsWrite) => workflows::create / workflow_create,
+        Some(WorkflowsRead) => workflows::list / workflow_list,
         Some(WorkflowsRead) => validation / workflow_validate,
-        Some(WorkflowsRead) => workflows / workflow_get,
-        Some(WorkflowsWrite) => workflows / workflow_update,
-        Some(WorkflowsWrite) => workflows / workflow_patch,
-        Some(WorkflowsWrite) => workflows / workflow_delete,
-        Some(WorkflowsWrite) => workflows / workflow_duplicate,
-        Some(WorkflowsWrite) => workflows / workflow_reset,
-        Some(WorkflowsRead) => versions / workflow_draw,
-        Some(WorkflowsRead) => workflows / output_variable_list,
-        Some(WorkflowsRead) => transfer / workflow_export,
-        Some(WorkflowsWrite) => transfer / workflow_import,
-        Some(WorkflowsRead) => versions / version_list,
-        Some(WorkflowsRead) => versions / version_get,
-        Some(WorkflowsRead) => versions / version_diff,
-        Some(WorkflowsWrite) => versions / version_restore,
+        Some(WorkflowsRead) => workflows::get / workflow_get,
+        Some(WorkflowsWrite) => workflows::update / workflow_update,
+        Some(WorkflowsWrite) => workflows::patch / workflow_patch,
+        Some(WorkflowsWrite) => workflows::delete / workflow_delete,
+        Some(WorkflowsWrite) => workflows::duplicate / workflow_duplicate,
+        Some(WorkflowsWrite) => workflows::reset / workflow_reset,
+        Some(WorkflowsRead) => versions::graph / workflow_draw,
+        Some(WorkflowsRead) => workflows::output_variables / output_variable_list,
+        Some(WorkflowsRead) => workflows::export / workflow_export,
+        Some(WorkflowsWrite) => workflows::import / workflow_import,
+        Some(WorkflowsRead) => versions::list / version_list,
+        Some(WorkflowsRead) => versions::get / version_get,
+        Some(WorkflowsRead) => versions::diff / version_diff,
+        Some(WorkflowsWrite) => versions::restore / version_restore,
         Some(WorkflowsRead) => labels / label_list,
         Some(WorkflowsWrite) => labels / label_set,
         Some(WorkflowsWrite) => labels / label_delete,
         Some(WorkflowsWrite) => labels / label_rollback,
         Some(WorkflowsRead) => labels / label_move_list,
         Some(RunsWrite) => runs::start / run_start,
-        Some(RunsWrite) => runs::start / run_wait,
-        Some(RunsWrite) => runs::start / run_outputs,
-        Some(RunsWrite) => runs::start / run_partial,
-        Some(RunsRead) => runs::read / run_list,
-        Some(RunsRead) => runs::read / workflow_run_list,
-        Some(RunsRead) => runs::read / run_get,
-        Some(RunsRead) => runs::read / run_status,
+        Some(RunsWrite) => runs::run_and_wait / run_wait,
+        Some(RunsWrite) => runs::run_and_wait / run_outputs,
+        Some(RunsWrite) => runs::partial / run_partial,
+        Some(RunsRead) => runs::list / run_list,
+        Some(RunsRead) => runs::list / workflow_run_list,
+        Some(RunsRead) => runs::get / run_get,
+        Some(RunsRead) => runs::get / run_status,
         Some(RunsRead) => runs::events / run_events,
         Some(RunsRead) => runs::timeline / run_timeline,
-        Some(RunsWrite) => runs::read / run_cancel,
-        Some(RunsWrite) => runs::again / run_rerun,
-        Some(RunsWrite) => runs::again / run_retry,
-        Some(ApprovalsRead) => pauses / paused_workflow_list,
-        Some(ApprovalsWrite) => pauses / pause_decide,
-        Some(ApprovalsRead) => pauses / pause_history,
-        Some(ApprovalsRead) => pause_events / pause_events,
-        Some(WorkflowsRead) => catalogue / node_type_list,
-        Some(Admin) => audit / audit_list,
+        Some(RunsWrite) => runs::cancel / run_cancel,
+        Some(RunsWrite) => runs::rerun / run_rerun,
+        Some(RunsWrite) => runs::retry / run_retry,
+        Some(ApprovalsRead) => pauses::list / paused_workflow_list,
+        Some(ApprovalsWrite) => pauses::decide / pause_decide,
+        Some(ApprovalsRead) => pauses::history / pause_history,
+        Some(ApprovalsRead) => pauses::events / pause_events,
+        Some(WorkflowsRead) => node_types / node_type_list,
+        Some(Admin) => audit_log / audit_list,
         None => health / health,
         None => health / readiness,
     }
@@ -109,7 +112,7 @@ tables! {
         Some(RunsRead) => output_files / output_file_list,
         Some(RunsRead) => output_files / output_file_get,
         Some(RunsRead) => output_files / output_file_download,
-        Some(RunsWrite) => files / test_file_upload,
+        Some(RunsWrite) => test_files / test_file_upload,
     }
 }
 
@@ -152,30 +155,27 @@ fn swagger_ui() -> SwaggerUi {
     SwaggerUi::new("/docs").config(config)
 }
 
+/// The OpenAPI document.
+#[must_use]
+pub fn document(version: OpenApiVersion) -> Value {
+    let mut described = Described::openapi();
+    described.components.get_or_insert_default().schemas.extend(pagination::sort_schemas());
+    build::build(described, &operations(), version)
+}
+
+/// The OpenAPI document as text, as it is served.
+#[must_use]
+pub fn document_text(version: OpenApiVersion) -> String {
+    serde_json::to_string_pretty(&document(version)).unwrap_or_default()
+}
+
 /// The whole interface, ready to be served.
 pub fn app(state: AppState) -> Router {
-    let operations = operations();
-    let edge = edge::Edge {
-        counted: state.metrics.of(operations.ids()),
-        tracer: state.engine.tracer().cloned(),
-        operations,
-    };
-    let origins = state.settings.cors_origins.clone();
-    let (keyed, settings) = (state.clone(), Arc::clone(&state.settings));
-    let routed = calls()
+    let routes = calls()
         .merge(uploads().layer(DefaultBodyLimit::disable()))
-        .route("/openapi.json", get(document::served))
-        .with_state(state)
+        .route("/openapi.json", get(document_get).layer(Extension(Arc::new(Documents::new(document_text)))))
+        .with_state(state.clone())
         .merge(swagger_ui())
-        .fallback(|| async { StatusCode::NOT_FOUND.into_response() })
-        .layer(axum::middleware::from_fn_with_state(keyed.clone(), once::once))
-        .layer(axum::middleware::from_fn_with_state(keyed, access::access))
-        .layer(CatchPanicLayer::custom(edge::panicked))
-        .layer(axum::middleware::from_fn_with_state(settings, edge::bounded));
-    // Around all that answers, so that a page can read it, and inside of what is told of every answer.
-    let routed = if origins.is_empty() { routed } else { routed.layer(headers::cors(&origins)) };
-    let routed = routed.layer(axum::middleware::from_fn_with_state(edge, edge::edge));
-    // A path is rewritten before it is routed, so this layer is around the router and not in it.
-    let rewritten = MapRequestLayer::new(edge::rewritten).layer(routed);
-    Router::new().fallback_service(rewritten)
+        .fallback(|| async { StatusCode::NOT_FOUND.into_response() });
+    middleware::wrap(routes, state, operations())
 }

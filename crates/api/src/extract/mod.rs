@@ -1,20 +1,11 @@
-//! Extractors: what a request says, parsed and bounded, or a problem that says what to change.
+//! Extractors: parsed and validated parts of a request, or a problem that says what to change.
 
-use validator::ValidationError;
-
-mod body;
-mod path;
-mod query;
-pub(crate) mod shape;
-
-pub(crate) use body::{Json, JsonText, LARGE, OptionalJson, media_type, parse_now, read_body, refused};
-pub(crate) use path::{
-    DatasetId, DiffVersions, LABEL, LabelName, OutputFileId, PIN, RunId, VersionPin, WorkflowId, parse_id,
-    parse_pin,
-};
-pub(crate) use query::{FromQuery, MAX_PAGE, Query, Reader};
-
-/// A check for texts that people see in one line.
-pub(crate) fn no_control_characters(text: &str) -> Result<(), ValidationError> {
-    if text.contains(char::is_control) { Err(ValidationError::new("control_characters")) } else { Ok(()) }
-}
+pub(crate) mod etag;
+pub(crate) mod for_resource;
+pub(crate) mod json;
+pub(crate) mod multipart;
+pub(crate) mod page;
+pub(crate) mod pagination;
+pub(crate) mod path;
+pub(crate) mod pin;
+pub(crate) mod query;

@@ -1,3 +1,5 @@
+//! Path parameters: ids, labels and versions.
+
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::Method;
 use axum::http::request::Parts;
@@ -8,10 +10,11 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::{KnownFormat, Object, ObjectBuilder, SchemaFormat, Type};
 use uuid::Uuid;
 
-use crate::examples;
-use crate::parameters::{in_path, text};
-use crate::problem::{Kind, Problem, ProblemItem};
-use crate::refusal::{Resource, no_label};
+use crate::error::convert::{Resource, label_not_found};
+use crate::error::{Problem, ProblemItem, ProblemKind};
+use crate::openapi::examples;
+use crate::openapi::params::{path_parameter, text_schema};
+use crate::patterns::{LABEL, PIN};
 
 /// An id, as this server makes them.
 fn id_schema() -> Object {
@@ -19,13 +22,8 @@ fn id_schema() -> Object {
     ObjectBuilder::new().schema_type(Type::String).format(Some(format)).build()
 }
 
-/// What labels look like.
-pub(crate) const LABEL: &str = "^[a-z][a-z0-9_-]{0,63}$";
-
 /// The highest number that stands for a version.
-const MAX_PINNED: i32 = 999_999_999;
-/// What stands for a version.
-pub(crate) const PIN: &str = "^([1-9][0-9]{0,8}|[a-z][a-z0-9_-]{0,63})$";
+const MAX_VERSION: i32 = 999_999_999;
 
 macro_rules! ids {
     ($($name:ident is $param:literal of $resource:ident: $description:literal, $example:expr;)*) => {
@@ -38,13 +36,13 @@ macro_rules! ids {
                 type Rejection = Problem;
 
                 async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
-                    id(parts, state, $param).await.map(Self).ok_or_else(|| Resource::$resource.missing())
+                    parse_param_id(parts, state, $param).await.map(Self).ok_or_else(|| Resource::$resource.not_found())
                 }
             }
 
             impl IntoParams for $name {
                 fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-                    vec![in_path($param, $description, id_schema(), $example)]
+                    vec![path_parameter($param, $description, id_schema(), $example)]
                 }
             }
         )*
@@ -52,10 +50,10 @@ macro_rules! ids {
 }
 
 ids! {
-    WorkflowId is "workflow_id" of Workflow: "The id of the workflow.", examples::WORKFLOW_ID;
-    RunId is "run_id" of Run: "The id of the run.", examples::RUN_ID;
-    DatasetId is "dataset_id" of Dataset: "The id of the dataset.", examples::DATASET_ID;
-    OutputFileId is "output_file_id" of OutputFile: "The id of the file.", examples::RUN_ID;
+    WorkflowId is "workflow_id" of Workflow: "Id of the workflow.", examples::WORKFLOW_ID;
+    RunId is "run_id" of Run: "Id of the run.", examples::RUN_ID;
+    DatasetId is "dataset_id" of Dataset: "Id of the dataset.", examples::DATASET_ID;
+    OutputFileId is "output_file_id" of OutputFile: "Id of the file.", examples::RUN_ID;
 }
 
 /// The name of a label, from the path.
@@ -71,18 +69,17 @@ impl<S: Send + Sync> FromRequestParts<S> for LabelName {
             return Ok(Self(text));
         }
         if parts.method != Method::PUT {
-            return Err(no_label(&shown(&text)));
+            return Err(label_not_found(&truncate(&text)));
         }
-        let detail = "A label is a small letter, then small letters, digits, _ and -, 64 at most, and not draft or latest.";
-        Err(Problem::invalid(Kind::InvalidQuery, vec![ProblemItem::new("/label", "format", detail)]))
+        let detail = "A label has 1 to 64 characters: a lowercase letter, then lowercase letters, digits, `_` or `-`. `draft` and `latest` are reserved.";
+        Err(Problem::invalid(ProblemKind::InvalidQuery, vec![ProblemItem::new("/label", "format", detail)]))
     }
 }
 
 impl IntoParams for LabelName {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description =
-            "The label: a small letter, then small letters, digits, `_` and `-`; not `draft` or `latest`.";
-        vec![in_path("label", description, text(LABEL), "production")]
+        let description = "Label: 1 to 64 characters, a lowercase letter followed by lowercase letters, digits, `_` or `-`. `draft` and `latest` are reserved.";
+        vec![path_parameter("label", description, text_schema(LABEL), "production")]
     }
 }
 
@@ -100,8 +97,8 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPin {
 
 impl IntoParams for VersionPin {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "The version: a number, `latest` or `draft` for the current state, or a label.";
-        vec![in_path("version", description, text(PIN), "1")]
+        let description = "Version: a number, a label, or `latest` or `draft` for the current state.";
+        vec![path_parameter("version", description, text_schema(PIN), "1")]
     }
 }
 
@@ -119,24 +116,27 @@ impl<S: Send + Sync> FromRequestParts<S> for DiffVersions {
 
 impl IntoParams for DiffVersions {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let first = "The first: a number, `latest` or `draft` for the current state, or a label.";
-        vec![in_path("a", first, text(PIN), "1"), in_path("b", "The second, likewise.", text(PIN), "draft")]
+        let first = "First version: a number, a label, or `latest` or `draft` for the current state.";
+        vec![
+            path_parameter("a", first, text_schema(PIN), "1"),
+            path_parameter("b", "Second version, in the same form.", text_schema(PIN), "draft"),
+        ]
     }
 }
 
 async fn pin<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result<Pin, Problem> {
     let text = param(parts, state, name).await.unwrap_or_default();
     parse_pin(&text).ok_or_else(|| {
-        let text = shown(&text);
+        let text = truncate(&text);
         let detail = format!(
-            "There is no version {text:?}. Give a number, `latest` or `draft` for the current state, or a label."
+            "Invalid version {text:?}. Use a number, a label, or `latest` or `draft` for the current state."
         );
-        Problem::new(Kind::VersionNotFound, detail)
+        Problem::new(ProblemKind::VersionNotFound, detail)
     })
 }
 
 /// As much of a text as a sentence has room for.
-fn shown(text: &str) -> String {
+fn truncate(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
@@ -146,7 +146,7 @@ pub(crate) fn parse_pin(text: &str) -> Option<Pin> {
         "draft" | "latest" => Some(Pin::Latest),
         label if is_valid_label(label) => Some(Pin::Label(label.to_owned())),
         number if number.starts_with(|c: char| ('1'..='9').contains(&c)) => {
-            number.parse().ok().filter(|number| *number <= MAX_PINNED).map(Pin::Number)
+            number.parse().ok().filter(|number| *number <= MAX_VERSION).map(Pin::Number)
         }
         _ => None,
     }
@@ -158,7 +158,7 @@ async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Opti
 }
 
 /// Ids are opaque to clients: what is no id of ours stands for nothing, it is not malformed.
-async fn id<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<Uuid> {
+async fn parse_param_id<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<Uuid> {
     parse_id(&param(parts, state, name).await?)
 }
 

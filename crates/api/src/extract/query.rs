@@ -1,3 +1,5 @@
+//! Query parameters. All invalid parameters of a request are reported together.
+
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use base64::Engine as _;
@@ -6,9 +8,9 @@ use chrono::{DateTime, Utc};
 use sluice_domain::naming::is_valid_label;
 use sluice_persistence::{Pin, Search};
 
-use crate::AppState;
-use crate::problem::{Kind, Problem, ProblemItem};
-use crate::time;
+use crate::error::{Problem, ProblemItem, ProblemKind};
+use crate::state::AppState;
+use crate::timestamp;
 
 /// The last page that may be asked for.
 pub(crate) const MAX_PAGE: u64 = 1_000_000_000;
@@ -26,7 +28,7 @@ pub(crate) struct Query<T>(pub(crate) T);
 /// A query as a type.
 pub(crate) trait FromQuery: Sized {
     /// Reads every parameter; `reader` keeps what is wrong with them.
-    fn from_query(reader: &mut Reader) -> Self;
+    fn from_query(reader: &mut QueryReader) -> Self;
 }
 
 impl<T: FromQuery> FromRequestParts<AppState> for Query<T> {
@@ -36,33 +38,33 @@ impl<T: FromQuery> FromRequestParts<AppState> for Query<T> {
         let pairs = axum::extract::Query::<Vec<(String, String)>>::try_from_uri(&parts.uri);
         let pairs = pairs.map_err(|_| {
             Problem::new(
-                Kind::InvalidQuery,
-                "The query can't be read. Write it as name=value&name=value, percent-encoded.",
+                ProblemKind::InvalidQuery,
+                "The query is malformed. Write it as name=value&name=value, percent-encoded.",
             )
         })?;
-        let pages = (state.settings.max_page_size, state.settings.default_page_size());
-        let mut reader = Reader { pairs: pairs.0, found: Vec::new(), pages };
+        let page_sizes = (state.settings.max_page_size, state.settings.default_page_size());
+        let mut reader = QueryReader { pairs: pairs.0, errors: Vec::new(), page_sizes };
         let query = T::from_query(&mut reader);
-        if reader.found.is_empty() {
+        if reader.errors.is_empty() {
             Ok(Self(query))
         } else {
-            Err(Problem::invalid(Kind::InvalidQuery, reader.found))
+            Err(Problem::invalid(ProblemKind::InvalidQuery, reader.errors))
         }
     }
 }
 
 /// Reads parameters one by one and keeps every problem, so that all are answered at once.
 #[derive(Debug, Default)]
-pub(crate) struct Reader {
+pub(crate) struct QueryReader {
     pairs: Vec<(String, String)>,
-    found: Vec<ProblemItem>,
+    errors: Vec<ProblemItem>,
     /// The most items of a page, and how many it has when nothing is said.
-    pages: (u64, u64),
+    page_sizes: (u64, u64),
 }
 
-impl Reader {
+impl QueryReader {
     /// The parameter through `parse`, or what `wanted` says it must be. The last of several counts.
-    fn read<T>(
+    fn parse<T>(
         &mut self,
         name: &str,
         code: &str,
@@ -74,34 +76,34 @@ impl Reader {
         if parsed.is_none() {
             let (shown, count) = (value.chars().take(MAX_TEXT).collect::<String>(), value.chars().count());
             let more = if count > MAX_TEXT { format!("…, {count} characters") } else { String::new() };
-            let detail = format!("{name} must be {wanted}, but it is {shown:?}{more}.");
-            self.found.push(ProblemItem::new(format!("/{name}"), code, detail));
+            let detail = format!("{name} must be {wanted}, got {shown:?}{more}.");
+            self.errors.push(ProblemItem::new(format!("/{name}"), code, detail));
         }
         parsed
     }
 
-    /// How many items a page has.
+    /// Number of items per page.
     pub(crate) fn page_size(&mut self) -> u64 {
-        let (most, default) = self.pages;
+        let (most, default) = self.page_sizes;
         self.number("page_size", most, default)
     }
 
     /// A whole number from 1 to `max`.
     pub(crate) fn number(&mut self, name: &str, max: u64, default: u64) -> u64 {
-        let value = self.read(name, "type", "a whole number", |text| text.trim().parse::<i128>().ok());
+        let value = self.parse(name, "type", "a whole number", |text| text.trim().parse::<i128>().ok());
         let Some(value) = value else { return default };
         if let Some(fitting) = u64::try_from(value).ok().filter(|value| (1..=max).contains(value)) {
             return fitting;
         }
-        let detail = format!("{name} must be from 1 to {max}, but it is {value}.");
-        self.found.push(ProblemItem::new(format!("/{name}"), "range", detail));
+        let detail = format!("{name} must be between 1 and {max}, got {value}.");
+        self.errors.push(ProblemItem::new(format!("/{name}"), "range", detail));
         default
     }
 
     /// A number of seconds from 0 to `max`.
     pub(crate) fn seconds(&mut self, name: &str, max: f64) -> Option<f64> {
-        let wanted = format!("a number of seconds from 0 to {max}");
-        self.read(name, "range", &wanted, |text| {
+        let wanted = format!("a number of seconds between 0 and {max}");
+        self.parse(name, "range", &wanted, |text| {
             text.trim().parse::<f64>().ok().filter(|seconds| (0.0..=max).contains(seconds))
         })
     }
@@ -113,16 +115,16 @@ impl Reader {
             "false" | "0" => Some(false),
             _ => None,
         };
-        self.read(name, "type", "true or false", parse).unwrap_or(default)
+        self.parse(name, "type", "true or false", parse).unwrap_or(default)
     }
 
     /// A time.
     pub(crate) fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
-        self.read(
+        self.parse(
             name,
             "format",
             "a time such as 2026-11-23T21:35:02Z or a date such as 2026-11-23",
-            time::parse,
+            timestamp::parse,
         )
     }
 
@@ -135,13 +137,13 @@ impl Reader {
     ) -> &'static str {
         let wanted = format!("one of {}", words.join(", "));
         let parse = |text: &str| words.iter().copied().find(|word| *word == text);
-        self.read(name, "enum", &wanted, parse).unwrap_or(default)
+        self.parse(name, "enum", &wanted, parse).unwrap_or(default)
     }
 
     /// A cursor, of which `parse` reads what was put into it.
     pub(crate) fn cursor<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let wanted = "the X-Next-Cursor of an answer with the same sort";
-        self.read(name, "cursor", wanted, |text| {
+        let wanted = "the X-Next-Cursor of a page with the same sort";
+        self.parse(name, "cursor", wanted, |text| {
             let bytes = (text.len() <= MAX_CURSOR).then(|| BASE64_URL_SAFE_NO_PAD.decode(text))?.ok()?;
             parse(std::str::from_utf8(&bytes).ok()?)
         })
@@ -152,41 +154,45 @@ impl Reader {
         let text = self.text(name)?;
         let search = Search::new(&text);
         if search.is_none() {
-            self.refuse(
+            self.reject(
                 name,
                 "words",
-                &format!("{name} must have 1 to 8 different words: letters or digits."),
+                &format!("{name} must have 1 to 8 different words of letters or digits."),
             );
         }
         search
     }
 
     /// Keeps what is wrong with a parameter.
-    pub(crate) fn refuse(&mut self, name: &str, code: &str, detail: &str) {
-        self.found.push(ProblemItem::new(format!("/{name}"), code, detail));
+    pub(crate) fn reject(&mut self, name: &str, code: &str, detail: &str) {
+        self.errors.push(ProblemItem::new(format!("/{name}"), code, detail));
     }
 
     /// One of a few words.
-    pub(crate) fn word<T: std::str::FromStr>(&mut self, name: &str, words: &str) -> Option<T> {
-        self.read(name, "enum", &format!("one of {words}"), |text| text.parse().ok())
+    pub(crate) fn one_of<T: std::str::FromStr>(&mut self, name: &str, words: &str) -> Option<T> {
+        self.parse(name, "enum", &format!("one of {words}"), |text| text.parse().ok())
     }
 
     /// A number, `draft` or a label.
     pub(crate) fn pin(&mut self, name: &str) -> Option<Pin> {
-        self.read(name, "format", "a number from 1, `latest` or `draft`, or a label", super::parse_pin)
+        self.parse(
+            name,
+            "format",
+            "a number from 1, a label, `latest` or `draft`",
+            crate::extract::path::parse_pin,
+        )
     }
 
     /// The name of a label.
     pub(crate) fn label(&mut self, name: &str) -> Option<String> {
-        let wanted =
-            "a label: a small letter, then small letters, digits, _ and -, 64 at most, not draft or latest";
-        self.read(name, "format", wanted, |text| is_valid_label(text).then(|| text.to_owned()))
+        let wanted = "a label of 1 to 64 characters: a lowercase letter, then lowercase letters, digits, `_` or `-`, but not `draft` or `latest`";
+        self.parse(name, "format", wanted, |text| is_valid_label(text).then(|| text.to_owned()))
     }
 
     /// Two parameters that exclude each other.
     pub(crate) fn conflict(&mut self, name: &str, other: &str) {
-        let detail = format!("{name} and {other} say the same thing. Send one of them.");
-        self.found.push(ProblemItem::new(format!("/{name}"), "conflict", detail));
+        let detail = format!("{name} and {other} can't be combined. Send one of them.");
+        self.errors.push(ProblemItem::new(format!("/{name}"), "conflict", detail));
     }
 
     /// As [`Self::text_up_to`], but it may be empty.
@@ -204,7 +210,7 @@ impl Reader {
     /// A text of at most `max` characters.
     pub(crate) fn text_up_to(&mut self, max: usize, name: &str) -> Option<String> {
         let wanted = format!("1 to {max} characters without control characters");
-        self.read(name, "length", &wanted, |text| {
+        self.parse(name, "length", &wanted, |text| {
             let fits = (1..=max).contains(&text.chars().count()) && !text.contains(char::is_control);
             fits.then(|| text.to_owned())
         })
@@ -212,16 +218,16 @@ impl Reader {
 }
 
 #[cfg(test)]
-impl Reader {
+impl QueryReader {
     /// A reader of a query without escapes.
-    pub(crate) fn of(query: &str) -> Self {
+    pub(crate) fn from_text(query: &str) -> Self {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         Self { pairs: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), ..Self::default() }
     }
 
     /// Whether nothing is wrong.
-    pub(crate) fn is_fine(&self) -> bool {
-        self.found.is_empty()
+    pub(crate) fn has_no_errors(&self) -> bool {
+        self.errors.is_empty()
     }
 }
 
@@ -229,9 +235,9 @@ impl Reader {
 mod tests {
     use super::*;
 
-    fn reader(pairs: &[(&str, &str)]) -> Reader {
+    fn reader(pairs: &[(&str, &str)]) -> QueryReader {
         let pairs = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
-        Reader { pairs, found: Vec::new(), pages: (100, 10) }
+        QueryReader { pairs, errors: Vec::new(), page_sizes: (100, 10) }
     }
 
     #[test]
@@ -241,11 +247,11 @@ mod tests {
         assert_eq!((query.number("page", MAX_PAGE, 1), query.number("page_size", 100, 10)), (1, 10));
         query.time("start_date");
         query.flag("parent_only", true);
-        let found: Vec<_> =
-            query.found.iter().map(|item| (item.pointer.as_str(), item.code.as_str())).collect();
+        let errors: Vec<_> =
+            query.errors.iter().map(|item| (item.pointer.as_str(), item.code.as_str())).collect();
         let expected =
             [("/page", "range"), ("/page_size", "type"), ("/start_date", "format"), ("/parent_only", "type")];
-        assert_eq!(found, expected);
+        assert_eq!(errors, expected);
     }
 
     #[test]
@@ -255,7 +261,14 @@ mod tests {
         {
             let mut query = reader(&[("page_size", text)]);
             query.number("page_size", 100, 10);
-            assert_eq!(query.found.is_empty(), fits, "{text}");
+            assert_eq!(query.errors.is_empty(), fits, "{text}");
         }
+    }
+}
+
+/// Two queries of one request, read as one.
+impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
+    fn from_query(reader: &mut QueryReader) -> Self {
+        (A::from_query(reader), B::from_query(reader))
     }
 }

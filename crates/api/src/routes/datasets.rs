@@ -1,4 +1,4 @@
-//! Datasets: rows that batches can take.
+//! Datasets: rows for batches.
 
 use axum::Json as Answer;
 use axum::extract::{Request, State};
@@ -9,40 +9,42 @@ use sluice_persistence::{DatasetRow, NewDataset, Page, RunFilter};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::PageQuery;
-use super::runs::Run;
-use super::runs::read::views;
-use crate::aside::aside;
-use crate::audit::Changed;
-use crate::extract::{DatasetId, FromQuery, Query, Reader};
-use crate::form::FileForm;
-use crate::once::{Once, kept};
-use crate::problem::{Kind, Problem, ProblemItem};
-use crate::refusal::Resource;
-use crate::responses::{DatasetMissing, ServerProblems, UploadProblems};
-use crate::table::Table;
-use crate::time::Timestamp;
-use crate::{AppState, examples};
+use crate::blocking::cpu_bound;
+use crate::change::audit::Changed;
+use crate::change::{ChangeContext, kept};
+use crate::error::convert::Resource;
+use crate::error::responses::{DatasetMissing, ServerProblems, UploadProblems};
+use crate::error::{Problem, ProblemItem, ProblemKind};
+use crate::extract::multipart::FileForm;
+use crate::extract::page::PageQuery;
+use crate::extract::path::DatasetId;
+use crate::extract::query::{FromQuery, Query, QueryReader};
+use crate::openapi::examples;
+use crate::routes::runs::list::run_views;
+use crate::routes::runs::view::Run;
+use crate::state::AppState;
+use crate::tabular::Table;
+use crate::timestamp::Timestamp;
 
-/// Rows that batches can take.
+/// A dataset: rows for batches.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Dataset {
-    /// Its id.
+    /// Id.
     id: Uuid,
-    /// What people call it.
+    /// Name.
     name: String,
-    /// What it is.
+    /// Description.
     #[schema(required = true)]
     description: Option<String>,
-    /// The name of the file that it came in.
+    /// Name of the uploaded file.
     filename: String,
-    /// How many rows it has.
+    /// Number of rows.
     #[schema(minimum = 0)]
     rows: i64,
-    /// When it was uploaded.
+    /// Time of the upload.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// The same: datasets don't change.
+    /// Equal to `created_at`: datasets never change.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
@@ -55,17 +57,17 @@ impl From<DatasetRow> for Dataset {
     }
 }
 
-/// A file of rows.
+/// An uploaded file of rows.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "the shape of a form that is read field by field")]
 pub(crate) struct DatasetForm {
-    /// CSV (`.csv`, the first line names the fields), JSON Lines (`.jsonl`) or a JSON list (`.json`).
+    /// A CSV file (`.csv`, the first line has the field names), JSON Lines (`.jsonl`) or a JSON array (`.json`).
     #[schema(value_type = String, format = Binary)]
     file: Vec<u8>,
-    /// What people call it: needed, unless the query says.
+    /// Name. Required unless it is in the query.
     #[schema(required = false, min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
     name: String,
-    /// What it is, unless the query says.
+    /// Description, unless it is in the query.
     #[schema(required = false, max_length = 65_536)]
     description: String,
 }
@@ -77,16 +79,16 @@ const MAX_QUERIED: usize = 4_096;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DatasetQuery {
-    /// What people call it: needed, here or in the form.
+    /// Name of the dataset. Required here or in the form.
     #[param(value_type = String, min_length = 1, max_length = 255, required = false)]
     name: Option<String>,
-    /// What it is. The form has a field for it too, which takes more.
+    /// Description of the dataset. The form field of the same name accepts longer texts.
     #[param(value_type = String, max_length = 4_096, required = false)]
     description: Option<String>,
 }
 
 impl FromQuery for DatasetQuery {
-    fn from_query(reader: &mut Reader) -> Self {
+    fn from_query(reader: &mut QueryReader) -> Self {
         Self {
             name: reader.text_up_to(MAX_NAME_LENGTH, "name"),
             description: reader.text_or_empty(MAX_QUERIED, "description"),
@@ -94,17 +96,16 @@ impl FromQuery for DatasetQuery {
     }
 }
 
-/// What was done.
+/// The result.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Deleted {
-    /// In words.
+    /// A message.
     message: &'static str,
 }
 
 /// Upload a dataset.
 ///
-/// The rows of a CSV, JSON Lines or JSON file, for batches to take. Nothing is kept unless every row can be
-/// read.
+/// Stores the rows of a CSV, JSON Lines or JSON file for batches. If any row is invalid, nothing is stored.
 #[utoipa::path(
     post, path = "/ds/", tag = "batches", operation_id = "uploadDataset",
     params(DatasetQuery),
@@ -118,38 +119,39 @@ pub(crate) struct Deleted {
 pub(crate) async fn dataset_upload(
     State(state): State<AppState>,
     Query(query): Query<DatasetQuery>,
-    once: Once,
+    change: ChangeContext,
     request: Request,
 ) -> Result<Answer<Dataset>, Problem> {
     let mut form = FileForm::read(request, &state).await?;
     let name = query.name.or_else(|| form.texts.remove("name")).filter(|name| !name.trim().is_empty());
     let description = query.description.or_else(|| form.texts.remove("description")).unwrap_or_default();
-    let (name, (filename, bytes)) = (named(name, &description)?, form.file()?);
+    let (name, (filename, bytes)) = (validate_texts(name, &description)?, form.file()?);
     let max = state.settings.max_batch_rows;
     let (table, filename) =
-        aside(move || Table::read(&filename, &bytes, max).map(|table| (table, filename))).await?;
+        cpu_bound(move || Table::read(&filename, &bytes, max).map(|table| (table, filename))).await?;
     let rows = table.rows.into_iter().map(|row| Value::Object(row).to_string()).collect();
     let new = NewDataset {
         name,
         description: Some(description),
-        filename: crate::files::safe_name(&filename),
+        filename: crate::uploads::name::safe_name(&filename),
         rows,
         is_text: table.is_text,
     };
-    let keep = once.keep(
+    let keep = change.keep(
         |row: &DatasetRow| vec![Changed::made("dataset", row.id)],
         |row| kept(&[], &Dataset::from(row.clone())),
     );
-    let dataset = state.db.dataset_create(new, keep).await.map_err(|error| Resource::Dataset.write(error))?;
+    let dataset =
+        state.db.dataset_create(new, keep).await.map_err(|error| Resource::Dataset.write_problem(error))?;
     Ok(Answer(dataset.into()))
 }
 
 /// The name, when it and the description can be kept.
-fn named(name: Option<String>, description: &str) -> Result<String, Problem> {
+fn validate_texts(name: Option<String>, description: &str) -> Result<String, Problem> {
     let mut problems = Vec::new();
     let fits = |text: &str, max: usize| text.chars().count() <= max && !text.contains('\0');
     match &name {
-        None => problems.push(ProblemItem::new("/name", "missing", "name is missing. Add one.")),
+        None => problems.push(ProblemItem::new("/name", "missing", "name is missing. Add it.")),
         Some(name) if !fits(name, MAX_NAME_LENGTH) || name.contains(char::is_control) => {
             let detail = format!(
                 "name must have at most {MAX_NAME_LENGTH} characters, none of them a control character."
@@ -164,13 +166,13 @@ fn named(name: Option<String>, description: &str) -> Result<String, Problem> {
     }
     match name {
         Some(name) if problems.is_empty() => Ok(name),
-        _ => Err(Problem::invalid(Kind::InvalidBody, problems)),
+        _ => Err(Problem::invalid(ProblemKind::InvalidBody, problems)),
     }
 }
 
 /// List datasets.
 ///
-/// The newest first.
+/// Newest first.
 #[utoipa::path(
     get, path = "/ds/", tag = "batches", operation_id = "listDatasets",
     params(PageQuery),
@@ -188,7 +190,7 @@ pub(crate) async fn dataset_list(
 
 /// Get a dataset.
 ///
-/// Without its rows.
+/// The rows are not included.
 #[utoipa::path(
     get, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "getDataset",
     params(DatasetId),
@@ -201,13 +203,13 @@ pub(crate) async fn dataset_get(
     State(state): State<AppState>,
     DatasetId(id): DatasetId,
 ) -> Result<Answer<Dataset>, Problem> {
-    let dataset = state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.missing())?;
+    let dataset = state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
     Ok(Answer(dataset.into()))
 }
 
 /// List the batches of a dataset.
 ///
-/// The runs that stand for them, the newest first.
+/// Returns the runs of the batches, newest first.
 #[utoipa::path(
     get, path = "/ds/{dataset_id}/list_runs/", tag = "batches", operation_id = "listDatasetRuns",
     params(
@@ -224,29 +226,29 @@ pub(crate) async fn dataset_run_list(
     DatasetId(id): DatasetId,
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Vec<Run>>, Problem> {
-    state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.missing())?;
+    state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
     let filter = RunFilter { dataset_id: Some(id), ..RunFilter::default() };
     let found = state.db.runs(filter, Page::from(page)).await?;
-    views(&state, found.rows).await.map(Answer)
+    run_views(&state, found.rows).await.map(Answer)
 }
 
 /// Delete a dataset.
 ///
-/// Batches that took their rows from it keep them.
+/// Batches that were started from the dataset keep their rows.
 #[utoipa::path(
     delete, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "deleteDataset",
     params(DatasetId),
     responses(
-        (status = 200, description = "It is gone.", body = Deleted, example = json!({"message": "Dataset deleted"})),
+        (status = 200, description = "The dataset is deleted.", body = Deleted, example = json!({"message": "Dataset deleted"})),
         DatasetMissing, ServerProblems,
     )
 )]
 pub(crate) async fn dataset_delete(
     State(state): State<AppState>,
     DatasetId(id): DatasetId,
-    once: Once,
+    change: ChangeContext,
 ) -> Result<Answer<Deleted>, Problem> {
-    let tell = once.tell(move |()| vec![Changed::made("dataset", id)]);
-    state.db.dataset_delete(id, tell).await.map_err(|error| Resource::Dataset.write(error))?;
+    let tell = change.tell(move |()| vec![Changed::made("dataset", id)]);
+    state.db.dataset_delete(id, tell).await.map_err(|error| Resource::Dataset.write_problem(error))?;
     Ok(Answer(Deleted { message: "Dataset deleted" }))
 }

@@ -1,4 +1,4 @@
-//! Health: whether the server and its store answer.
+//! Liveness and readiness.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -6,18 +6,18 @@ use serde::Serialize;
 use sluice_engine::StoreError;
 use utoipa::ToSchema;
 
-use crate::AppState;
-use crate::problem::Problem;
-use crate::responses::{HeadersRefused, ServerProblems};
+use crate::error::Problem;
+use crate::error::responses::{HeaderProblems, ServerProblems};
+use crate::state::AppState;
 
-/// Whether something answers.
+/// Result of a health check.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Health {
-    /// How it is.
+    /// Status.
     status: HealthStatus,
 }
 
-/// How something is.
+/// Status of a health check.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum HealthStatus {
@@ -25,26 +25,28 @@ pub(crate) enum HealthStatus {
     Ok,
 }
 
-/// Whether the process answers.
+/// Check liveness.
 ///
-/// Asks nothing else: a store that is away is no reason to start the process again.
+/// Succeeds while the process can serve requests. It does not check the database, because a restart does not repair
+/// an unavailable database.
 #[utoipa::path(
     get, path = "/healthz", tag = "health", operation_id = "getHealth",
     responses(
-        (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})), HeadersRefused,
+        (status = 200, description = "The check passed.", body = Health, example = json!({"status": "ok"})), HeaderProblems,
     )
 )]
 pub(crate) async fn health() -> Answer<Health> {
     Answer(Health { status: HealthStatus::Ok })
 }
 
-/// Whether the store answers.
+/// Check readiness.
 ///
-/// Until it does, no call that needs it should come here. A store that could not be written is tried anew.
+/// Succeeds if the database is available. While it fails, a load balancer should send no requests here. After a
+/// failed write, the check writes to the database again.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "getReadiness",
     responses(
-        (status = 200, description = "It does.", body = Health, example = json!({"status": "ok"})), HeadersRefused,
+        (status = 200, description = "The check passed.", body = Health, example = json!({"status": "ok"})), HeaderProblems,
         ServerProblems,
     )
 )]
@@ -56,7 +58,7 @@ pub(crate) async fn readiness(State(state): State<AppState>) -> Result<Answer<He
 /// Whatever the store answers with, it is not ready.
 fn unready(error: StoreError) -> Problem {
     match error {
-        StoreError::Full(_) => Problem::store_full(error),
-        _ => Problem::store_away(error),
+        StoreError::Full(_) => Problem::database_full(error),
+        _ => Problem::database_unavailable(error),
     }
 }

@@ -1,4 +1,4 @@
-//! Labels: names such as `production` that stand for versions.
+//! Labels: names such as `production` that point to versions.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -8,65 +8,67 @@ use sluice_persistence::{LabelMoveRow, LabelRow};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use super::PageQuery;
-use crate::access::Caller;
-use crate::audit;
-use crate::extract::{Json, LabelName, Query, WorkflowId};
-use crate::once::{Once, kept};
-use crate::problem::Problem;
-use crate::refusal::{Resource, no_label};
-use crate::responses::{
-    BodyProblems, LabelMissing, NoEarlierVersion, NumberMissing, ServerProblems, TooManyLabels,
+use crate::auth::caller::Caller;
+use crate::change::{ChangeContext, audit, kept};
+use crate::error::Problem;
+use crate::error::convert::{Resource, label_not_found};
+use crate::error::responses::{
+    BodyProblems, LabelMissing, NoEarlierVersion, ServerProblems, TooManyLabels, VersionNumberMissing,
     WorkflowMissing,
 };
-use crate::time::Timestamp;
-use crate::{AppState, examples};
+use crate::extract::json::Json;
+use crate::extract::page::PageQuery;
+use crate::extract::path::{LabelName, WorkflowId};
+use crate::extract::query::Query;
+use crate::openapi::examples;
+use crate::state::AppState;
+use crate::timestamp::Timestamp;
 
-/// A name that stands for a version of a workflow.
+/// A label: a name for a version of a workflow.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Label {
-    /// The name: a slug.
+    /// The label.
     #[schema(min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$")]
     label: String,
-    /// The number of the version.
+    /// Version number.
     #[schema(minimum = 1)]
     version: i32,
-    /// Whether saving never moves it.
+    /// If true, saving never moves the label.
     protected: bool,
-    /// When it was set first.
+    /// Time at which the label was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When it was moved or protected last.
+    /// Time of the last change.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
 
-/// Where a label shall stand.
+/// The version of a label.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct LabelRequest {
-    /// The number of the version.
+    /// Version number.
     #[schema(minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
     version: i32,
-    /// Whether saving never moves it from now on. Absent or null: as it is; of a new label, false.
+    /// If true, saving never moves the label. If absent or null, the setting is kept. A new label is not protected.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     protected: Option<bool>,
 }
 
-/// That a label was set, moved or taken away.
+/// A change of a label.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct LabelMove {
-    /// Where it stood; null when it was new.
+    /// Previous version. Null if the label was new.
     #[schema(required = true)]
     from_version: Option<i32>,
-    /// Where it stands since; null when it was taken away.
+    /// New version. Null if the label was deleted.
     #[schema(required = true)]
     to_version: Option<i32>,
-    /// When.
+    /// Time of the event.
     #[schema(value_type = String, format = DateTime)]
     moved_at: Timestamp,
-    /// By whom; null when that isn't known.
+    /// Author of the change. Null if unknown.
     #[schema(required = true)]
     moved_by: Option<String>,
 }
@@ -88,7 +90,7 @@ impl From<LabelMoveRow> for LabelMove {
 
 /// List the labels of a workflow.
 ///
-/// By name.
+/// Sorted by name.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/labels/", tag = "versions", operation_id = "listLabels",
     params(WorkflowId),
@@ -101,24 +103,23 @@ pub(crate) async fn label_list(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
 ) -> Result<Answer<Vec<Label>>, Problem> {
-    let labels = state.db.labels(id).await?.ok_or_else(|| Resource::Workflow.missing())?;
+    let labels = state.db.labels(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
     Ok(Answer(labels.into_iter().map(Label::from).collect()))
 }
 
 /// Set a label.
 ///
-/// Lets the label stand for a version, whether it is new or stood elsewhere, also when it is protected. Runs that
-/// have begun keep their version.
+/// Creates the label or moves it to another version, even if it is protected. Existing runs keep their version.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/labels/{label}/", tag = "versions", operation_id = "setLabel",
     params(
         WorkflowId,
         LabelName,
     ),
-    request_body(content = LabelRequest, description = "Where it shall stand.", example = json!(examples::label_request())),
+    request_body(content = LabelRequest, description = "The version of the label.", example = json!(examples::label_request())),
     responses(
         (status = 200, description = "The label.", body = Label, example = json!(examples::label())),
-        NumberMissing, BodyProblems, TooManyLabels, ServerProblems,
+        VersionNumberMissing, BodyProblems, TooManyLabels, ServerProblems,
     )
 )]
 pub(crate) async fn label_set(
@@ -126,41 +127,41 @@ pub(crate) async fn label_set(
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
     caller: Caller,
-    once: Once,
+    change: ChangeContext,
     Json(request): Json<LabelRequest>,
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
-    let tell = once.tell(audit::label(id));
+    let tell = change.tell(audit::label(id));
     let set = state.db.label_set(id, name, version, protected, (caller.into_name(), tell)).await;
-    set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
+    set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
 /// Delete a label.
 ///
-/// The version that it stood for stays, and so does the label's history.
+/// The version and the history of the label are kept.
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/labels/{label}/", tag = "versions", operation_id = "deleteLabel",
     params(
         WorkflowId,
         LabelName,
     ),
-    responses((status = 204, description = "The label is gone."), LabelMissing, ServerProblems)
+    responses((status = 204, description = "The label is deleted."), LabelMissing, ServerProblems)
 )]
 pub(crate) async fn label_delete(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
     caller: Caller,
-    once: Once,
+    change: ChangeContext,
 ) -> Result<StatusCode, Problem> {
-    let tell = once.tell(audit::unlabeled(id));
+    let tell = change.tell(audit::unlabeled(id));
     let deleted = state.db.label_delete(id, name, caller.into_name(), tell).await;
-    deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| Resource::Workflow.write(error))
+    deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
-/// Roll a label back.
+/// Roll back a label.
 ///
-/// Moves the label to where it stood before its last move. Rolling back twice is back where it was.
+/// Moves the label back to its previous version. A second rollback undoes the first.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/labels/{label}/rollback/", tag = "versions", operation_id = "rollbackLabel",
     params(
@@ -177,16 +178,16 @@ pub(crate) async fn label_rollback(
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
     caller: Caller,
-    once: Once,
+    change: ChangeContext,
 ) -> Result<Answer<Label>, Problem> {
-    let keep = once.keep(audit::label(id), |moved| kept(&[], &Label::from(moved.label.clone())));
+    let keep = change.keep(audit::label(id), |moved| kept(&[], &Label::from(moved.label.clone())));
     let moved = state.db.label_rollback(id, name, caller.into_name(), keep).await;
-    moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write(error))
+    moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
 /// List the moves of a label.
 ///
-/// The last first, also of a label that was deleted.
+/// Latest first. Also works for a deleted label.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/labels/{label}/history/", tag = "versions", operation_id = "listLabelMoves",
     params(
@@ -205,6 +206,6 @@ pub(crate) async fn label_move_list(
     LabelName(name): LabelName,
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Vec<LabelMove>>, Problem> {
-    let moves = state.db.label_moves(id, &name, page.into()).await?.ok_or_else(|| no_label(&name))?;
+    let moves = state.db.label_moves(id, &name, page.into()).await?.ok_or_else(|| label_not_found(&name))?;
     Ok(Answer(moves.into_iter().map(LabelMove::from).collect()))
 }

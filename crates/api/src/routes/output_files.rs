@@ -1,4 +1,4 @@
-//! What the rows of batches gave, as files.
+//! Outputs of batches as files.
 
 use axum::Json as Answer;
 use axum::body::{Body, Bytes};
@@ -14,30 +14,32 @@ use sluice_persistence::{Page, RunDetail, RunFilter};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::PageQuery;
-use super::runs::snapshot_of;
-use crate::extract::{OutputFileId, Query};
-use crate::problem::Problem;
-use crate::refusal::Resource;
-use crate::responses::{OutputFileMissing, ServerProblems};
-use crate::time::Timestamp;
-use crate::values::Download;
-use crate::{AppState, examples};
+use crate::error::Problem;
+use crate::error::convert::Resource;
+use crate::error::responses::{OutputFileMissing, ServerProblems};
+use crate::extract::page::PageQuery;
+use crate::extract::path::OutputFileId;
+use crate::extract::query::Query;
+use crate::openapi::examples;
+use crate::openapi::value_types::Download;
+use crate::routes::runs::load_snapshot;
+use crate::state::AppState;
+use crate::timestamp::Timestamp;
 
 /// How many rows are read at once.
 const ROWS: u64 = 100;
 
-/// What the rows of a batch gave, as a file.
+/// The output file of a batch.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct OutputFile {
-    /// Its id: that of the run that stands for the batch.
+    /// Id, equal to the id of the run of the batch.
     id: Uuid,
-    /// Under which name it is downloaded.
+    /// File name of the download.
     file_name: String,
-    /// When the batch was accepted.
+    /// Time at which the batch was accepted.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// When the batch ended, or was accepted.
+    /// End time of the batch, or the time at which it was accepted.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }
@@ -58,15 +60,15 @@ fn file_name(id: Uuid) -> String {
 }
 
 /// The batch whose file this is.
-async fn batch(state: &AppState, id: Uuid) -> Result<RunRecord, Problem> {
-    let run = state.db.run(id).await?.ok_or_else(|| Resource::OutputFile.missing())?;
+async fn load_batch(state: &AppState, id: Uuid) -> Result<RunRecord, Problem> {
+    let run = state.db.run(id).await?.ok_or_else(|| Resource::OutputFile.not_found())?;
     let is_batch = RunState::from_log(run.log.iter().take(1)).batch.is_some();
-    if is_batch { Ok(run.record) } else { Err(Resource::OutputFile.missing()) }
+    if is_batch { Ok(run.record) } else { Err(Resource::OutputFile.not_found()) }
 }
 
 /// List output files.
 ///
-/// One of each batch, the newest first.
+/// One file per batch, newest first.
 #[utoipa::path(
     get, path = "/of/", tag = "batches", operation_id = "listOutputFiles",
     params(PageQuery),
@@ -86,7 +88,7 @@ pub(crate) async fn output_file_list(
 
 /// Get an output file.
 ///
-/// Without what is in it.
+/// Returns metadata only. Use downloadOutputFile for the content.
 #[utoipa::path(
     get, path = "/of/{output_file_id}/", tag = "batches", operation_id = "getOutputFile",
     params(OutputFileId),
@@ -99,18 +101,17 @@ pub(crate) async fn output_file_get(
     State(state): State<AppState>,
     OutputFileId(id): OutputFileId,
 ) -> Result<Answer<OutputFile>, Problem> {
-    Ok(Answer((&batch(&state, id).await?).into()))
+    Ok(Answer((&load_batch(&state, id).await?).into()))
 }
 
 /// Download an output file.
 ///
-/// JSON Lines: one object a row that has begun, in the order of the rows. Of a batch that goes on, as far as it
-/// is.
+/// Returns JSON Lines: one object per started row, in row order. The file of an unfinished batch has the rows so far.
 #[utoipa::path(
     get, path = "/of/{output_file_id}/download/", tag = "batches", operation_id = "downloadOutputFile",
     params(OutputFileId),
     responses(
-        (status = 200, description = "A line a row: {row, run_id, status, inputs, outputs by node id, error}.",
+        (status = 200, description = "One line per row: {row, run_id, status, inputs, outputs by node id, error}.",
             content_type = "application/x-ndjson", body = inline(Download), example = json!(examples::output_lines())),
         OutputFileMissing, ServerProblems,
     )
@@ -119,7 +120,7 @@ pub(crate) async fn output_file_download(
     State(state): State<AppState>,
     OutputFileId(id): OutputFileId,
 ) -> Result<Response, Problem> {
-    let batch = batch(&state, id).await?.id;
+    let batch = load_batch(&state, id).await?.id;
     // Read here, so that a store that is away is a problem and no broken file.
     let first = state.db.batch_runs(batch, 0, ROWS).await?;
     let pages = stream::try_unfold((state, Some(first)), move |(state, page)| async move {
@@ -127,8 +128,9 @@ pub(crate) async fn output_file_download(
         let next = page.last().and_then(|detail| detail.record.batch_row).map_or(i64::MAX, |row| row + 1);
         let mut lines = Vec::new();
         for detail in page {
-            let line =
-                line(&state, detail).await.map_err(|problem| std::io::Error::other(problem.to_string()))?;
+            let line = row_line(&state, detail)
+                .await
+                .map_err(|problem| std::io::Error::other(problem.to_string()))?;
             lines.extend_from_slice(line.to_string().as_bytes());
             lines.push(b'\n');
         }
@@ -145,8 +147,8 @@ pub(crate) async fn output_file_download(
 }
 
 /// What one row gave.
-async fn line(state: &AppState, detail: RunDetail) -> Result<Value, Problem> {
-    let (snapshot, _) = snapshot_of(state, detail).await?;
+async fn row_line(state: &AppState, detail: RunDetail) -> Result<Value, Problem> {
+    let (snapshot, _) = load_snapshot(state, detail).await?;
     let (record, run, plan) = (&snapshot.record, &snapshot.state, &snapshot.plan);
     let failed = run.tasks(plan).into_iter().find_map(|task| {
         let error = task.error.filter(|_| task.status == sluice_domain::run::TaskStatus::Failed)?;

@@ -3,7 +3,7 @@
 use std::io::Write as _;
 
 use clap::{Args, ValueEnum};
-use sluice_api::{OpenApiVersion, Settings, document_text};
+use sluice_api::{OpenApiVersion, document_text};
 
 use crate::error::Result;
 
@@ -30,6 +30,6 @@ pub(super) fn run(args: &OpenapiArgs) -> Result<()> {
         Version::V3_1 => OpenApiVersion::V3_1,
         Version::V3_0 => OpenApiVersion::V3_0,
     };
-    writeln!(std::io::stdout(), "{}", document_text(version, &Settings::new(".")))?;
+    writeln!(std::io::stdout(), "{}", document_text(version))?;
     Ok(())
 }

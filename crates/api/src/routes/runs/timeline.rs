@@ -1,4 +1,4 @@
-//! What a run did when.
+//! `GET /run/{run_id}/timeline/`
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -9,65 +9,66 @@ use sluice_domain::run::{Plan, RunState, TaskStatus, TimelineTask};
 use sluice_engine::clock;
 use utoipa::ToSchema;
 
-use super::events::Iteration;
-use super::view::Attempt;
-use super::{detail_of, snapshot_of};
-use crate::extract::RunId;
-use crate::problem::Problem;
-use crate::responses::{RunMissing, ServerProblems};
-use crate::time::Timestamp;
-use crate::{AppState, examples, schema};
+use crate::error::Problem;
+use crate::error::responses::{RunMissing, ServerProblems};
+use crate::extract::path::RunId;
+use crate::openapi::{examples, schemas};
+use crate::routes::runs::events::Iteration;
+use crate::routes::runs::view::Attempt;
+use crate::routes::runs::{load_run, load_snapshot};
+use crate::state::AppState;
+use crate::timestamp::Timestamp;
 
-/// The work of one node, once in each iteration of the loops around it.
+/// A node in the timeline. A node in a loop has one entry per iteration.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelineEntry {
-    /// The node.
+    /// Id of the node.
     node_id: String,
-    /// Its title.
+    /// Title of the node.
     title: String,
-    /// Its kind.
+    /// Node type.
     node_type: String,
-    /// The iterations of the loops around the node, the outermost first; empty at the top.
+    /// Iterations of the enclosing loops, outermost first. Empty outside of loops.
     iterations: Vec<Iteration>,
-    /// Where it stands.
-    #[schema(value_type = schema::TaskStatus)]
+    /// Status.
+    #[schema(value_type = schemas::TaskStatus)]
     status: TaskStatus,
-    /// When it was ready and began to wait for a place, if it runs outside of the server's own work.
+    /// Time at which the node began to wait for a free slot, for nodes with side effects or in other processes.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     queued_time: Option<Timestamp>,
-    /// When it began.
+    /// Start time.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     start_time: Option<Timestamp>,
-    /// When it ended.
+    /// End time.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
-    /// For how many seconds it runs, or ran, with all waits in between.
+    /// Duration so far or in total, in seconds, including waits.
     #[schema(required = true, minimum = 0)]
     duration: Option<f64>,
-    /// What went wrong.
+    /// Error message.
     #[schema(required = true)]
     error: Option<String>,
-    /// Every time that it was tried, if it runs outside of the server's own work.
+    /// Attempts, for nodes with side effects or in other processes.
     attempts: Vec<Attempt>,
-    /// Whether its output was taken over from the run that this one was made from.
+    /// True if the output was reused from the original run of a rerun.
     reused: bool,
-    /// The times that it waited for a person.
+    /// Pauses of the node.
     pauses: Vec<TimelinePause>,
 }
 
-/// A wait for a person.
+/// A pause in the timeline.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TimelinePause {
-    /// When the run came to the gate.
+    /// Time at which the pause was opened.
     #[schema(value_type = String, format = DateTime)]
     pause_time: Timestamp,
-    /// When a person decided.
+    /// Time of the decision.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     resume_time: Option<Timestamp>,
     /// How.
-    #[schema(value_type = Option<schema::PauseAction>, required = true, nullable = true)]
+    #[schema(value_type = Option<schemas::PauseAction>, required = true, nullable = true)]
     resume_action: Option<PauseAction>,
-    /// Who decided.
+    /// The person who decided.
     #[schema(required = true)]
     resume_user_id: Option<String>,
 }
@@ -87,13 +88,13 @@ impl TimelinePause {
 impl TimelineEntry {
     fn of(task: TimelineTask, state: &RunState, plan: &Plan, now: DateTime<Utc>) -> Self {
         let TimelineTask { path, title, status, task } = task;
-        let attempts = Attempt::all_of(&task.attempts, status);
+        let attempts = Attempt::of_task(&task.attempts, status);
         let ran_until = |start: DateTime<Utc>| task.ended_at.unwrap_or(now) - start;
         let duration = task.started_at.map(|start| ran_until(start).as_seconds_f64().max(0.0));
         let level = plan.level(&path.scope);
         let node = level.and_then(|level| Some(&level.nodes[level.index(&path.node)?]));
         Self {
-            iterations: Iteration::around(&path),
+            iterations: Iteration::enclosing(&path),
             title,
             node_type: node.map(|node| node.node_type.to_string()).unwrap_or_default(),
             status,
@@ -112,13 +113,13 @@ impl TimelineEntry {
 
 /// Get the timeline of a run.
 ///
-/// Every node that has begun, also inside of loops, in the order in which they began: with attempts, waits
-/// and times.
+/// Returns every node that has started, including those in loops, in order of start time, with attempts, waits and
+/// times.
 #[utoipa::path(
     get, path = "/run/{run_id}/timeline/", tag = "runs", operation_id = "getRunTimeline",
     params(RunId),
     responses(
-        (status = 200, description = "The work of the run's nodes.", body = Vec<TimelineEntry>, example = json!(examples::timeline())),
+        (status = 200, description = "The timeline.", body = Vec<TimelineEntry>, example = json!(examples::timeline())),
         RunMissing, ServerProblems,
     )
 )]
@@ -126,8 +127,8 @@ pub(crate) async fn run_timeline(
     State(state): State<AppState>,
     RunId(id): RunId,
 ) -> Result<Answer<Vec<TimelineEntry>>, Problem> {
-    let detail = detail_of(&state, id).await?;
-    let (snapshot, _) = snapshot_of(&state, detail).await?;
+    let detail = load_run(&state, id).await?;
+    let (snapshot, _) = load_snapshot(&state, detail).await?;
     let (run, plan, now) = (&snapshot.state, &snapshot.plan, clock::now());
     Ok(Answer(run.timeline(plan).into_iter().map(|task| TimelineEntry::of(task, run, plan, now)).collect()))
 }

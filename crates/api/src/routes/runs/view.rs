@@ -1,43 +1,44 @@
-//! A run as clients see it.
+//! The representation of a run in responses.
 
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use sluice_domain::run;
 use sluice_domain::run::{
-    self, Behaviour, FailureKind, LoopPlan, Outputs, Plan, RunState, RunStatus, TaskStatus, TaskView,
+    Behaviour, FailureKind, LoopPlan, Outputs, Plan, RunState, RunStatus, TaskStatus, TaskView,
 };
 use sluice_engine::{BatchCounts, Snapshot, clock};
 use sluice_persistence::VersionRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::problem::{FailedNode, Problem};
+use crate::error::{FailedNode, Problem};
+use crate::openapi::schemas;
+use crate::openapi::value_types::{Fields, FieldsByNode, IterationsByNode};
 use crate::routes::versions::WorkflowVersion;
-use crate::schema;
-use crate::time::Timestamp;
-use crate::values::{Fields, FieldsByNode, IterationsByNode};
+use crate::timestamp::Timestamp;
 
 /// A run of a workflow.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Run {
-    /// Its id.
+    /// Id.
     pub(super) id: Uuid,
-    /// The workflow that it runs.
+    /// Id of the workflow.
     workflow_id: Uuid,
-    /// The version that it is pinned to.
+    /// Id of the version that the run is pinned to.
     #[schema(required = true)]
     workflow_version_id: Option<Uuid>,
     /// That version.
     #[schema(required = true)]
     workflow_version: Option<WorkflowVersion>,
-    /// Where it stands.
-    #[schema(value_type = schema::RunStatus)]
+    /// Status.
+    #[schema(value_type = schemas::RunStatus)]
     status: RunStatus,
-    /// When it was accepted.
+    /// Time at which the run was accepted.
     #[schema(value_type = String, format = DateTime)]
     start_time: Timestamp,
-    /// When it ended.
+    /// End time.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
     /// {input node id: {field: value}}.
@@ -46,60 +47,60 @@ pub(crate) struct Run {
     /// {node title: output} of every node that gave one, and of every gate that something waits at.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     outputs: Option<Outputs>,
-    /// The work of every node.
+    /// The tasks, one per node.
     tasks: Vec<Task>,
-    /// The run that started it.
+    /// Id of the run that started this run.
     #[schema(required = true)]
     parent_run_id: Option<Uuid>,
-    /// What kind of run the client called it.
+    /// Type of the run, chosen by the client.
     run_type: String,
-    /// Of a batch: the file with what its rows gave.
+    /// Batch only: id of the output file.
     #[schema(required = true)]
     output_file_id: Option<Uuid>,
-    /// Of a batch: the dataset that its rows were taken from.
+    /// Batch only: id of the dataset of its rows.
     #[schema(required = true)]
     input_dataset_id: Option<Uuid>,
-    /// Of a batch: how far its rows are.
+    /// Batch only: progress of the rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     batch: Option<BatchProgress>,
-    /// Of a run of a row of a batch: which row, from 0.
+    /// Run of a batch row only: index of the row, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     batch_row: Option<i64>,
-    /// Where it stands, in words.
+    /// Status as a sentence.
     #[schema(required = true)]
     message: Option<String>,
-    /// For how many seconds it runs, or ran.
+    /// Duration so far or in total, in seconds.
     #[schema(required = true, minimum = 0)]
     duration: Option<f64>,
-    /// How many of its nodes gave their output, in percent.
+    /// Share of nodes that produced an output, in percent.
     #[schema(minimum = 0, maximum = 100)]
     percentage_complete: f64,
 }
 
-/// How far the rows of a batch are.
+/// Progress of a batch: numbers of rows.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct BatchProgress {
-    /// How many rows there are.
+    /// All rows.
     total: u64,
-    /// Not begun yet, or waiting for their turn.
+    /// Rows that have not started, or wait for a slot.
     pending: u64,
-    /// Going on.
+    /// Running rows.
     running: u64,
-    /// Waiting for a person.
+    /// Paused rows.
     paused: u64,
-    /// Ended well.
+    /// Completed rows.
     completed: u64,
-    /// Ended with a node that failed.
+    /// Failed rows.
     failed: u64,
-    /// Called off, or declined.
+    /// Canceled rows, including declined ones.
     canceled: u64,
 }
 
 impl Run {
     /// The same run with how far its rows are.
-    pub(super) fn with_rows(self, rows: u64, counts: BatchCounts) -> Self {
+    pub(super) fn with_batch_progress(self, rows: u64, counts: BatchCounts) -> Self {
         let BatchCounts { pending: _, running, paused, completed, failed, canceled } = counts;
         let pending = rows.saturating_sub(counts.started_count()) + counts.pending;
         // A canceled batch begins no more rows.
@@ -112,20 +113,20 @@ impl Run {
     }
 }
 
-/// The work of one node in one run.
+/// A task: one node in one run.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Task {
-    /// Its id.
+    /// Id.
     id: Uuid,
-    /// The run.
+    /// Id of the run.
     run_id: Uuid,
-    /// The node.
+    /// Id of the node.
     node_id: String,
-    /// Always null; kept for clients that read it.
+    /// Always null. Some clients require the field.
     #[schema(required = true)]
     parent_task_id: Option<Uuid>,
-    /// Where it stands.
-    #[schema(value_type = schema::TaskStatus)]
+    /// Status.
+    #[schema(value_type = schemas::TaskStatus)]
     status: TaskStatus,
     /// {title of the predecessor: its output}, once it has begun.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
@@ -133,56 +134,56 @@ pub(crate) struct Task {
     /// What it gave; of a paused gate, what waits at it.
     #[schema(value_type = Option<Fields>, required = true, nullable = true)]
     outputs: Option<Value>,
-    /// What went wrong.
+    /// Error message.
     #[schema(required = true)]
     error: Option<String>,
-    /// When it began.
+    /// Start time.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     start_time: Option<Timestamp>,
-    /// When it ended.
+    /// End time.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
-    /// Every time that the node was tried, if it is one that runs outside of the server's own work (Python).
+    /// Attempts, for nodes with side effects or in other processes, such as Python.
     attempts: Vec<Attempt>,
-    /// When it is tried again, after a failed attempt.
+    /// Time of the next attempt, after a failed one.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     retry_time: Option<Timestamp>,
-    /// Whether its output was taken over from the run that this one was made from.
+    /// True if the output was reused from the original run of a rerun.
     reused: bool,
     /// The body, if the node is a loop.
-    #[schema(value_type = Option<schema::WorkflowDefinition>, required = true, nullable = true)]
+    #[schema(value_type = Option<schemas::WorkflowDefinition>, required = true, nullable = true)]
     subworkflow: Option<LoopBody>,
     /// {node id: [output of each iteration]}, if the node is a loop.
     #[schema(value_type = Option<IterationsByNode>, required = true, nullable = true)]
     subworkflow_output: Option<Map<String, Value>>,
 }
 
-/// One time that a node was tried.
+/// One attempt to run a node.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Attempt {
-    /// The how manieth time, from 1.
+    /// Attempt number, from 1.
     #[schema(minimum = 1)]
     number: u32,
-    /// `RUNNING`, `COMPLETED`, `FAILED`; `CANCELED` when it was interrupted.
-    #[schema(value_type = schema::TaskStatus)]
+    /// `RUNNING`, `COMPLETED`, `FAILED`, or `CANCELED` if the attempt was interrupted.
+    #[schema(value_type = schemas::TaskStatus)]
     status: TaskStatus,
-    /// When it began.
+    /// Start time.
     #[schema(value_type = String, format = DateTime)]
     start_time: Timestamp,
-    /// When it ended, or was found to be interrupted.
+    /// End time, or the time at which the interruption was detected.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
-    /// What went wrong.
+    /// Error message.
     #[schema(required = true)]
     error: Option<String>,
     /// Why it gave nothing: `error`, `timeout` or `crash`, as in the `on` of a retry policy.
-    #[schema(value_type = Option<schema::FailureKind>, required = true, nullable = true)]
+    #[schema(value_type = Option<schemas::FailureKind>, required = true, nullable = true)]
     failure: Option<FailureKind>,
 }
 
 impl Attempt {
     /// The attempts at a task that stands so.
-    pub(crate) fn all_of(attempts: &[run::Attempt], task: TaskStatus) -> Vec<Self> {
+    pub(crate) fn of_task(attempts: &[run::Attempt], task: TaskStatus) -> Vec<Self> {
         let last = attempts.len().saturating_sub(1);
         let status = |index, attempt: &run::Attempt| attempt.status((index == last).then_some(task));
         attempts.iter().enumerate().map(|(index, a)| Self::of(a, status(index, a))).collect()
@@ -236,7 +237,7 @@ pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Resu
 }
 
 fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
-    let attempts = Attempt::all_of(&view.attempts, view.status);
+    let attempts = Attempt::of_task(&view.attempts, view.status);
     let TaskView {
         node_id,
         status,
@@ -280,13 +281,13 @@ fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
 pub(super) fn message(state: &RunState, tasks: &[TaskView]) -> String {
     let failed = failed_nodes(tasks);
     match state.status {
-        RunStatus::Pending => "The run is about to begin.".to_owned(),
-        RunStatus::Running => "The run goes on.".to_owned(),
+        RunStatus::Pending => "The run has not started yet.".to_owned(),
+        RunStatus::Running => "The run is in progress.".to_owned(),
         RunStatus::Completed => "Every node finished.".to_owned(),
         RunStatus::Paused => {
             let gates: Vec<String> =
                 state.open_pauses().map(|pause| format!("\"{}\"", pause.task.node)).collect();
-            format!("Waits for a person at {}.", gates.join(" and "))
+            format!("Waiting for a decision at {}.", gates.join(" and "))
         }
         RunStatus::Canceled => "The run was canceled.".to_owned(),
         RunStatus::Failed => match failed.as_slice() {

@@ -181,8 +181,6 @@ impl ServeArgs {
             max_batch_rows: requests.max_batch_rows,
             max_definition_nodes: usize::try_from(requests.max_definition_nodes)?,
             max_page_size: requests.max_page_size,
-            head_timeout: connections.header_timeout_seconds.0,
-            max_connections: connections.max_connections,
             body_pause: connections.body_timeout_seconds.0,
         })
     }

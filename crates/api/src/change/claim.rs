@@ -1,0 +1,69 @@
+//! Idempotency keys that are in use.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+use sluice_engine::{KeptAnswer, Remembered};
+use uuid::Uuid;
+
+use crate::change::request_hash::RequestHash;
+
+/// The idempotency keys of the requests in progress. One process owns the database, so they are all here.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct KeysInUse(Arc<Mutex<HashSet<String>>>);
+
+impl KeysInUse {
+    /// Claims a key; none when it is in use.
+    pub(crate) fn claim(&self, key: &str) -> Option<KeyClaim> {
+        let is_new = self.0.lock().insert(key.to_owned());
+        is_new.then(|| KeyClaim {
+            keys: Arc::clone(&self.0),
+            key: key.to_owned(),
+            is_released: AtomicBool::default(),
+        })
+    }
+}
+
+/// A key that is in use until it is released or dropped.
+#[derive(Debug)]
+pub(crate) struct KeyClaim {
+    keys: Arc<Mutex<HashSet<String>>>,
+    key: String,
+    is_released: AtomicBool,
+}
+
+impl KeyClaim {
+    pub(crate) fn release(&self) {
+        // At most once: after that, the key may belong to another request.
+        if !self.is_released.swap(true, Ordering::AcqRel) {
+            self.keys.lock().remove(&self.key);
+        }
+    }
+}
+
+impl Drop for KeyClaim {
+    fn drop(&mut self) {
+        self.release();
+    }
+}
+
+/// A request with an idempotency key.
+#[derive(Debug)]
+pub(crate) struct IdempotencyClaim {
+    /// Also held by the change, which may still be committed after the request was answered with 503. The key stays in
+    /// use until then.
+    pub(crate) key: KeyClaim,
+    pub(crate) hash: RequestHash,
+    /// The run that an earlier attempt of this request has started without storing a response.
+    pub(crate) started_run: Option<Uuid>,
+    /// The response that is stored with the change.
+    pub(crate) stored: Mutex<Option<KeptAnswer>>,
+}
+
+impl IdempotencyClaim {
+    pub(crate) fn remembered(&self, run_id: Option<Uuid>, answer: Option<KeptAnswer>) -> Remembered {
+        Remembered { key: self.key.key.clone(), request_hash: self.hash.to_hex(), run_id, answer }
+    }
+}

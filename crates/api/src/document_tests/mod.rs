@@ -1,0 +1,6 @@
+//! Tests of the whole OpenAPI document.
+
+mod node_kinds;
+mod rules;
+mod schemas;
+mod v3_0;

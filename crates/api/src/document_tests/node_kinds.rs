@@ -1,0 +1,115 @@
+//! The schemas of node configurations match their validation.
+
+use serde_json::{Value, json};
+use sluice_domain::validation::{Catalog as _, Code};
+use sluice_domain::{Node, validation};
+use sluice_nodes::{NodeKinds, catalog};
+
+use crate::openapi::OpenApiVersion;
+use crate::router::document;
+
+/// Values of every type, and such as lie at the edges of limits.
+fn values() -> Vec<Value> {
+    vec![
+        json!(null),
+        json!(true),
+        json!(0),
+        json!(1),
+        json!(-1),
+        json!(1.5),
+        json!(1000),
+        json!(1001),
+        json!(""),
+        json!("contains"),
+        json!([]),
+        json!([null]),
+        json!([1]),
+        json!(["text"]),
+        json!({}),
+        json!({"a": null}),
+        json!({"a": 1}),
+        json!({"a": "text"}),
+        json!({"a": {}}),
+        json!({"nodes": [], "links": []}),
+        json!({"nodes": 1}),
+        json!({"timeout_seconds": 0}),
+        json!({"timeout_seconds": 1.5, "retry": {"max_attempts": 0}}),
+        json!({"retry": {"max_attempts": 2, "on": ["timeout"]}}),
+        json!({"retry": {"on": ["never"]}}),
+        json!({"r": {"conditions": null}}),
+        json!({"r": {"conditions": [{"operator": "equals", "logicalOperator": "or", "value": 1}]}}),
+        json!({"r": {"conditions": [{"operator": "resembles"}]}}),
+        json!({"r": {"conditions": [{"variable": 1}]}}),
+    ]
+}
+
+/// What the server refuses for being of the wrong form the document forbids, and the other way round.
+#[test]
+fn the_document_forbids_what_the_server_refuses() {
+    let document = document(OpenApiVersion::V3_1);
+    let schema = json!({"$ref": "#/components/schemas/Node", "components": document["components"]});
+    let validator = jsonschema::options().build(&schema).unwrap();
+    let (mut taken, mut refused) = (0, 0);
+    for (_, kinds) in catalog().iter() {
+        for kind in kinds {
+            let shown =
+                document["components"]["schemas"][format!("{}Config", kind.name)]["properties"].as_object();
+            assert_eq!(kind.is_runnable, shown.is_some(), "{}", kind.name);
+            let fields = ["output_schema".to_owned(), "unknown".to_owned()];
+            for field in shown.into_iter().flat_map(|fields| fields.keys()).chain(&fields) {
+                for value in values() {
+                    let node = json!({"id": "a", "node_type": kind.name, "config": {field: value}});
+                    let parsed: Node = serde_json::from_value(node.clone()).unwrap();
+                    let problems = NodeKinds::default().config_problems(&parsed);
+                    let is_valid = validator.is_valid(&node);
+                    // A document can't say that a text has to be a JSON Schema, that a loop's body may be empty but not
+                    // half there, or that code has to be Python.
+                    let is_said = !["output_json_schema", "subworkflow", "code"].contains(&field.as_str());
+                    assert!(is_valid || !problems.is_empty(), "the document forbids {node}");
+                    assert!(!is_valid || !is_said || problems.is_empty(), "{node}: {problems:?}");
+                    if is_valid { taken += 1 } else { refused += 1 }
+                }
+            }
+        }
+    }
+    assert!(taken > 100 && refused > 100, "{taken} {refused}");
+}
+
+#[test]
+fn nodes_of_unknown_kinds_have_a_place() {
+    let document = document(OpenApiVersion::V3_1);
+    let schema = json!({"$ref": "#/components/schemas/Node", "components": document["components"]});
+    let validator = jsonschema::options().build(&schema).unwrap();
+    assert!(validator.is_valid(&json!({"id": "a", "node_type": "LaterNode", "config": {"anything": 1}})));
+    assert!(!validator.is_valid(&json!({"id": "a", "node_type": "LaterNode", "config": 1})));
+    let node = &document["components"]["schemas"]["KnownNode"];
+    let kinds: usize = catalog().iter().map(|(_, kinds)| kinds.len()).sum();
+    assert_eq!(node["oneOf"].as_array().unwrap().len(), kinds);
+    for (name, target) in node["discriminator"]["mapping"].as_object().unwrap() {
+        let place = target.as_str().unwrap().trim_start_matches('#');
+        assert_eq!(document.pointer(place).unwrap()["properties"]["node_type"]["enum"], json!([name]));
+    }
+}
+
+#[test]
+fn texts_may_be_as_long_as_the_document_says() {
+    let document = document(OpenApiVersion::V3_1);
+    let mut checked = 0;
+    let properties = document["components"]["schemas"]["InputNode"]["properties"].as_object().unwrap();
+    for (field, shape) in properties {
+        let Some(most) = shape["maxLength"].as_u64() else { continue };
+        for (length, is_taken) in [(most, true), (most + 1, false)] {
+            let mut node = json!({"id": "a", "node_type": "InputNode"});
+            node[field] = "ä".repeat(usize::try_from(length).unwrap()).into();
+            let definition = serde_json::from_value(json!({"nodes": [node], "links": []})).unwrap();
+            let found = validation::validate(&definition, &NodeKinds::default());
+            assert_eq!(
+                found.iter().all(|found| found.code != Code::TextTooLong),
+                is_taken,
+                "{field} {length}"
+            );
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, 4, "id and title");
+}

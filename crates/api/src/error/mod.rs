@@ -1,0 +1,426 @@
+//! Error responses: problem details (RFC 9457).
+
+pub(crate) mod convert;
+pub(crate) mod examples;
+pub(crate) mod responses;
+pub(crate) mod schema_errors;
+
+use std::error::Error;
+use std::fmt;
+use std::io::ErrorKind;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa::openapi::schema::RefBuilder;
+use utoipa::openapi::{RefOr, Schema};
+use uuid::Uuid;
+
+/// The media type of problems.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+macro_rules! problem_kinds {
+    ($($(#[doc = $doc:literal])* $variant:ident = $status:ident $slug:literal $title:literal,)*) => {
+        /// The kinds of problems. A kind keeps its URI and meaning for ever.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum ProblemKind {
+            $($(#[doc = $doc])* $variant,)*
+        }
+
+        impl ProblemKind {
+            #[cfg(test)]
+            pub(crate) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            pub(crate) fn status(self) -> StatusCode {
+                match self { $(Self::$variant => StatusCode::$status,)* }
+            }
+
+            pub(crate) fn slug(self) -> &'static str {
+                match self { $(Self::$variant => $slug,)* }
+            }
+
+            pub(crate) fn uri(self) -> &'static str {
+                match self { $(Self::$variant => concat!("/problems/", $slug),)* }
+            }
+
+            pub(crate) fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+        }
+    };
+}
+
+problem_kinds! {
+    /// The request makes no sense as it is.
+    BadRequest = BAD_REQUEST "bad-request" "Bad request",
+    /// The body is no JSON.
+    InvalidJson = BAD_REQUEST "invalid-json" "Invalid JSON",
+    /// A workflow can't be replaced by nothing.
+    DefinitionMissing = BAD_REQUEST "definition-missing" "Definition missing",
+    /// Nobody is waited for.
+    NoOpenPause = BAD_REQUEST "no-open-pause" "No open pause",
+    /// The run has ended.
+    RunEnded = BAD_REQUEST "run-ended" "Run already ended",
+    /// A single node could not be run.
+    PartialRun = BAD_REQUEST "partial-run" "Node can't be run",
+    /// `Last-Event-ID` is not an event of the stream.
+    UnknownEventId = BAD_REQUEST "unknown-event-id" "Unknown event id",
+    /// A run can't be made from another one as was asked.
+    RerunRefused = BAD_REQUEST "rerun-refused" "Rerun not possible",
+    /// Only a run that has failed can be retried.
+    RunNotFailed = BAD_REQUEST "run-not-failed" "Run has not failed",
+    /// The definition can't be made ready to run.
+    Unrunnable = BAD_REQUEST "unrunnable" "Workflow can't be run",
+    /// The call needs a key, and has none that is known.
+    Unauthenticated = UNAUTHORIZED "unauthenticated" "API key missing or invalid",
+    /// The key isn't for this call.
+    ScopeMissing = FORBIDDEN "scope-missing" "Scope missing",
+    /// A web page of somewhere else made the call.
+    CrossSite = FORBIDDEN "cross-site" "Cross-site request",
+    /// The key may not act for this person.
+    NotYourself = FORBIDDEN "not-yourself" "API key may not act for others",
+    /// The key has made more calls than it may.
+    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "Too many requests",
+    /// The workflow does not exist.
+    WorkflowNotFound = NOT_FOUND "workflow-not-found" "Workflow not found",
+    /// The run does not exist.
+    RunNotFound = NOT_FOUND "run-not-found" "Run not found",
+    /// The dataset does not exist.
+    DatasetNotFound = NOT_FOUND "dataset-not-found" "Dataset not found",
+    /// The output file does not exist.
+    OutputFileNotFound = NOT_FOUND "output-file-not-found" "Output file not found",
+    /// There is nothing at this path.
+    PathNotFound = NOT_FOUND "path-not-found" "Path not found",
+    /// The path doesn't take this method.
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "Method not allowed",
+    /// The answer has no such form.
+    NotAcceptable = NOT_ACCEPTABLE "not-acceptable" "Not acceptable",
+    /// The body of the request stopped coming.
+    RequestTimeout = REQUEST_TIMEOUT "request-timeout" "Request timeout",
+    /// The path and query are too long.
+    UriTooLong = URI_TOO_LONG "uri-too-long" "URI too long",
+    /// The headers are too long.
+    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "Headers too large",
+    /// The workflow has no such version.
+    VersionNotFound = NOT_FOUND "version-not-found" "Version not found",
+    /// The workflow has no such label.
+    LabelNotFound = NOT_FOUND "label-not-found" "Label not found",
+    /// Saving doesn't move the label.
+    LabelProtected = CONFLICT "label-protected" "Label protected",
+    /// The workflow has as many labels as are taken.
+    TooManyLabels = CONFLICT "too-many-labels" "Too many labels",
+    /// The label has no previous version.
+    NoEarlierVersion = CONFLICT "no-earlier-version" "No earlier version",
+    /// The workflow is not what the client takes it for.
+    PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "Precondition failed",
+    /// The same request is being carried out.
+    RequestInProgress = CONFLICT "request-in-progress" "Request in progress",
+    /// The key belongs to another request.
+    KeyReused = UNPROCESSABLE_ENTITY "key-reused" "Idempotency key reused",
+    /// The name belongs to another workflow.
+    NameTaken = CONFLICT "name-taken" "Name taken",
+    /// The body or a file is larger than the server takes.
+    TooLarge = PAYLOAD_TOO_LARGE "too-large" "Too large",
+    /// The body is in a format that the path doesn't take.
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "Unsupported media type",
+    /// The body doesn't fit.
+    InvalidBody = UNPROCESSABLE_ENTITY "invalid-body" "Invalid body",
+    /// The definition of a workflow has problems.
+    InvalidDefinition = UNPROCESSABLE_ENTITY "invalid-definition" "Invalid definition",
+    /// The query doesn't fit.
+    InvalidQuery = UNPROCESSABLE_ENTITY "invalid-query" "Invalid path or query",
+    /// The run that was waited for failed.
+    RunFailed = FAILED_DEPENDENCY "run-failed" "Run failed",
+    /// As many event streams are open as the server takes.
+    TooManyStreams = TOO_MANY_REQUESTS "too-many-streams" "Too many event streams",
+    /// The server failed.
+    Internal = INTERNAL_SERVER_ERROR "internal" "Internal error",
+    /// The store can't be reached.
+    StoreUnavailable = SERVICE_UNAVAILABLE "store-unavailable" "Database unavailable",
+    /// The server takes no new runs.
+    Draining = SERVICE_UNAVAILABLE "draining" "Server shutting down",
+}
+
+/// An answer that is no success. The edge writes it out, because only the edge knows the request's id.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    pub(crate) kind: ProblemKind,
+    detail: String,
+    errors: Vec<ProblemItem>,
+    run: Option<(Uuid, Vec<FailedNode>)>,
+    current_state: Option<Box<CurrentState>>,
+    cause: Option<Cause>,
+}
+
+/// What a workflow is now that a client takes for something else.
+#[derive(Clone, Debug)]
+pub(crate) struct CurrentState {
+    /// Its entity tag, in quotes.
+    pub(crate) current_etag: String,
+    /// Number of the latest version.
+    pub(crate) current_version: i32,
+    /// Changes since the version that the client last read.
+    pub(crate) diff: Option<Value>,
+}
+
+/// What went wrong inside: for the log, never for a client.
+type Cause = Arc<dyn Error + Send + Sync>;
+
+impl Problem {
+    pub(crate) fn new(kind: ProblemKind, detail: impl Into<String>) -> Self {
+        Self { kind, detail: detail.into(), errors: Vec::new(), run: None, current_state: None, cause: None }
+    }
+
+    /// The problems of single places.
+    pub(crate) fn into_errors(self) -> Vec<ProblemItem> {
+        self.errors
+    }
+
+    /// A body or query with these problems.
+    pub(crate) fn invalid(kind: ProblemKind, errors: Vec<ProblemItem>) -> Self {
+        let detail = match errors.as_slice() {
+            [] => "The request is invalid. See /openapi.json for its format.".to_owned(),
+            [one] if one.pointer.is_empty() => one.detail.clone(),
+            [one] => format!("At {}: {}", one.pointer, one.detail),
+            [first, ..] => {
+                format!(
+                    "{} problems, listed in errors. The first, at {}: {}",
+                    errors.len(),
+                    first.pointer,
+                    first.detail
+                )
+            }
+        };
+        Self { errors, ..Self::new(kind, detail) }
+    }
+
+    /// A failure of the server, whose cause goes to the log alone.
+    pub(crate) fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail =
+            "Internal error. Try again. If it persists, report the request id to the operator of the server.";
+        Self::new(ProblemKind::Internal, detail).caused_by(cause)
+    }
+
+    /// The store does not answer, whatever the reason.
+    pub(crate) fn database_unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self::new(ProblemKind::StoreUnavailable, "The database is unavailable. Try again in a moment.")
+            .caused_by(cause)
+    }
+
+    /// There is no room for what was to be kept.
+    pub(crate) fn database_full(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        let detail = "The database is full. Until its operator frees space, data can be read and deleted but not saved.";
+        Self::new(ProblemKind::StoreUnavailable, detail).caused_by(cause)
+    }
+
+    /// A file of the server could not be written or read.
+    pub(crate) fn from_io_error(error: std::io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::database_full(error),
+            _ => Self::internal(error),
+        }
+    }
+
+    pub(crate) fn caused_by(mut self, cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.cause = Some(Arc::from(cause.into()));
+        self
+    }
+
+    pub(crate) fn with_run(mut self, run_id: Uuid, failed_nodes: Vec<FailedNode>) -> Self {
+        self.run = Some((run_id, failed_nodes));
+        self
+    }
+
+    pub(crate) fn with_current_state(mut self, current_state: CurrentState) -> Self {
+        self.current_state = Some(Box::new(current_state));
+        self
+    }
+
+    /// The whole chain of causes in one line; none when there is nothing to log.
+    pub(crate) fn cause(&self) -> Option<String> {
+        let mut next: Option<&dyn Error> = Some(self.cause.as_deref()?);
+        let mut chain = Vec::new();
+        while let Some(error) = next {
+            chain.push(error.to_string());
+            next = error.source();
+        }
+        Some(chain.join(": "))
+    }
+
+    /// The problem as clients see it.
+    pub(crate) fn body(&self, instance: String) -> ProblemBody {
+        let (run_id, failed_nodes) = self.run.clone().unzip();
+        let current_state = self.current_state.as_deref().cloned();
+        ProblemBody {
+            kind: self.kind.uri().to_owned(),
+            title: self.kind.title().to_owned(),
+            status: self.kind.status().as_u16(),
+            detail: self.detail.clone(),
+            instance,
+            errors: self.errors.clone(),
+            run_id,
+            failed_nodes: failed_nodes.unwrap_or_default(),
+            current_etag: current_state.as_ref().map(|current_state| current_state.current_etag.clone()),
+            current_version: current_state.as_ref().map(|current_state| current_state.current_version),
+            diff: current_state.and_then(|current_state| current_state.diff),
+        }
+    }
+
+    /// The answer, written out.
+    pub(crate) fn respond(&self, instance: String) -> Response {
+        let body = serde_json::to_vec(&self.body(instance)).unwrap_or_default();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.kind.status();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if is_retryable(self.kind.status()) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("2"));
+        }
+        if self.kind == ProblemKind::Unauthenticated {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"sluice\""));
+        }
+        let etag = self
+            .current_state
+            .as_ref()
+            .and_then(|current_state| HeaderValue::from_str(&current_state.current_etag).ok());
+        if let Some(etag) = etag {
+            headers.insert(header::ETAG, etag);
+        }
+        response
+    }
+}
+
+/// Whether the same request may be carried out later.
+pub(crate) fn is_retryable(status: StatusCode) -> bool {
+    [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status)
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.kind.status().into_response();
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind.title(), self.detail)
+    }
+}
+
+/// A reference to the schema `DefinitionDiff`, which the operation `diffVersions` brings into the document.
+fn definition_diff() -> RefOr<Schema> {
+    let description = "Changes since the version that the client last read.";
+    let diff = RefBuilder::new().ref_location_from_schema_name("DefinitionDiff");
+    diff.description(Some(description)).build().into()
+}
+
+/// A problem (RFC 9457): the reason why the request failed and what to change.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemBody {
+    /// Kind of the problem, a stable URI reference.
+    #[serde(rename = "type")]
+    #[schema(format = "uri-reference", example = "/problems/workflow-not-found")]
+    kind: String,
+    /// Short text of the kind.
+    title: String,
+    /// HTTP status code.
+    #[schema(minimum = 400, maximum = 599)]
+    status: u16,
+    /// Details of this occurrence and what to change.
+    detail: String,
+    /// Request id, as in the header `x-request-id`.
+    #[schema(format = "uri-reference")]
+    instance: String,
+    /// All problems of the body or query.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    errors: Vec<ProblemItem>,
+    /// Id of the failed run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    run_id: Option<Uuid>,
+    /// The failed nodes of the run.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    failed_nodes: Vec<FailedNode>,
+    /// Current ETag of the workflow.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    current_etag: Option<String>,
+    /// Number of the latest version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    current_version: Option<i32>,
+    /// Changes since the version that the client last read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(schema_with = definition_diff, required = false)]
+    diff: Option<Value>,
+}
+
+/// A problem of a body or query.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = ProblemItem)]
+pub(crate) struct ProblemItem {
+    /// JSON Pointer (RFC 6901) into the body. For a query: `/` and the name of the parameter.
+    #[schema(example = "/definition/nodes/0/node_type")]
+    pub(crate) pointer: String,
+    /// Stable code of the problem.
+    #[schema(example = "missing")]
+    pub(crate) code: String,
+    /// Message: the problem and what to change.
+    pub(crate) detail: String,
+    /// Id of the affected node.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, nullable = false)]
+    pub(crate) node_id: Option<String>,
+}
+
+impl ProblemItem {
+    pub(crate) fn new(pointer: impl Into<String>, code: &str, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: code.to_owned(), detail: detail.into(), node_id: None }
+    }
+}
+
+/// A failed node with its error.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = FailedNode)]
+pub(crate) struct FailedNode {
+    /// Id of the node.
+    pub(crate) node_id: String,
+    /// Error message.
+    pub(crate) error: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_has_the_members_of_the_rfc() {
+        let items =
+            vec![ProblemItem::new("/name", "missing", "Add it."), ProblemItem::new("/x", "type", "No.")];
+        let problem = Problem::invalid(ProblemKind::InvalidBody, items).caused_by("secret");
+        let body = serde_json::to_value(problem.body("urn:uuid:1".to_owned())).unwrap();
+        assert_eq!(body["type"], "/problems/invalid-body");
+        assert_eq!(body["status"], 422);
+        assert_eq!(body["instance"], "urn:uuid:1");
+        assert_eq!(body["errors"][0]["pointer"], "/name");
+        assert_eq!(body["errors"].as_array().unwrap().len(), 2);
+        assert!(body.get("run_id").is_none());
+        assert!(!body.to_string().contains("secret"));
+        assert_eq!(problem.cause().as_deref(), Some("secret"));
+    }
+
+    #[test]
+    fn every_kind_has_a_uri_of_its_own() {
+        let uris: std::collections::HashSet<_> = ProblemKind::ALL.iter().map(|kind| kind.uri()).collect();
+        assert_eq!(uris.len(), ProblemKind::ALL.len());
+    }
+}

@@ -1,0 +1,258 @@
+//! Declarations of error responses for the OpenAPI document, in sets that handlers name in `responses(…)`.
+
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
+use utoipa::IntoResponses;
+use utoipa::openapi::example::ExampleBuilder;
+use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, ResponseBuilder, Responses};
+
+use crate::error::examples;
+use crate::error::{MEDIA_TYPE, ProblemKind, is_retryable};
+
+/// A problem under its status and its kind: what has one status is [brought together](by_status) later, as a map of
+/// responses has room for one of each key.
+fn problem(kind: ProblemKind, description: &str) -> (String, RefOr<Response>) {
+    let example = ExampleBuilder::new().summary(kind.title()).value(Some(examples::problem(kind))).build();
+    let content = ContentBuilder::new()
+        .schema(Some(Ref::from_schema_name("Problem")))
+        .examples_from_iter([(kind.slug(), example)])
+        .build();
+    let mut response = ResponseBuilder::new().description(description).content(MEDIA_TYPE, content);
+    if is_retryable(kind.status()) {
+        let header =
+            HeaderBuilder::new().description(Some("Seconds to wait before the next attempt.")).build();
+        response = response.header("Retry-After", header);
+    }
+    (format!("{} {} {description}", kind.status().as_u16(), kind.slug()), response.build().into())
+}
+
+/// The answers of a call, those of one status in one: with what each is, and an example of each kind of problem.
+pub(crate) fn merge_by_status(responses: &mut Responses) {
+    let mut together = BTreeMap::new();
+    for (key, response) in std::mem::take(&mut responses.responses) {
+        let status = key.split(' ').next().unwrap_or_default().to_owned();
+        match together.entry(status) {
+            Entry::Vacant(free) => drop(free.insert(response)),
+            Entry::Occupied(mut known) => {
+                if let (RefOr::T(known), RefOr::T(other)) = (known.get_mut(), response) {
+                    join(known, other);
+                }
+            }
+        }
+    }
+    responses.responses = together;
+}
+
+fn join(known: &mut Response, other: Response) {
+    if !known.description.contains(&other.description) {
+        known.description.push(' ');
+        known.description.push_str(&other.description);
+    }
+    known.headers.extend(other.headers);
+    for (media_type, content) in other.content {
+        match (known.content.get_mut(&media_type), content) {
+            (Some(RefOr::T(known)), RefOr::T(content)) => known.examples.extend(content.examples),
+            (_, content) => drop(known.content.insert(media_type, content)),
+        }
+    }
+}
+
+macro_rules! problems {
+    ($($(#[doc = $doc:literal])* $name:ident { $($kind:ident: $description:literal,)* })*) => {
+        $(
+            $(#[doc = $doc])*
+            pub(crate) struct $name;
+
+            impl IntoResponses for $name {
+                fn responses() -> BTreeMap<String, RefOr<Response>> {
+                    BTreeMap::from([$(problem(ProblemKind::$kind, $description)),*])
+                }
+            }
+        )*
+    };
+}
+
+problems! {
+    /// What every call that asks the store can answer.
+    ServerProblems {
+        Internal: "Internal error. The server log has the cause under the request id.",
+        StoreUnavailable: "The database is unavailable or full, or the server is shutting down.",
+    }
+    /// What every call that asks for a key can answer.
+    AccessProblems {
+        Unauthenticated: "The API key is missing or invalid.",
+        ScopeMissing: "The API key lacks the required scope.",
+        TooManyRequests: "The rate limit of the API key is exceeded.",
+    }
+    /// What even a call can answer that has nothing else to get wrong.
+    HeaderProblems {
+        HeadersTooLarge: "The headers are too long.",
+    }
+    /// What every call with a JSON body can answer.
+    BodyProblems {
+        InvalidJson: "The body is not JSON.",
+        RequestTimeout: "The body arrived too slowly or not completely.",
+        TooLarge: "The body is too large.",
+        UnsupportedMediaType: "The content type of the body is not JSON.",
+        InvalidBody: "The body is invalid. `errors` lists every problem.",
+    }
+    /// What a call can answer that takes whatever it is sent as JSON.
+    JsonTextProblems {
+        RequestTimeout: "The body arrived too slowly or not completely.",
+        TooLarge: "The body is too large.",
+        UnsupportedMediaType: "The content type of the body is not JSON.",
+    }
+    /// What every call with a query can answer.
+    QueryProblems {
+        InvalidQuery: "The path or query is invalid. `errors` lists every problem.",
+        UriTooLong: "The path and query are too long.",
+    }
+    /// What every call on a workflow can answer.
+    WorkflowMissing {
+        WorkflowNotFound: "The workflow does not exist.",
+    }
+    /// What an export can answer.
+    ExportProblems {
+        TooLarge: "The response would be too large.",
+        BadRequest: "A header is invalid.",
+    }
+    /// What every call on a run can answer.
+    RunMissing {
+        RunNotFound: "The run does not exist.",
+    }
+    /// What every call on a dataset can answer.
+    DatasetMissing {
+        DatasetNotFound: "The dataset does not exist.",
+    }
+    /// What every call on an output file can answer.
+    OutputFileMissing {
+        OutputFileNotFound: "The output file does not exist.",
+    }
+    /// What starting a batch can answer.
+    BatchProblems {
+        DatasetNotFound: "The dataset does not exist.",
+        InvalidJson: "The body is not JSON.",
+        BadRequest: "The form is invalid.",
+        RequestTimeout: "The body arrived too slowly or not completely.",
+        TooLarge: "The body is too large or has too many rows.",
+        UnsupportedMediaType: "The content type of the body is neither JSON nor multipart/form-data.",
+        InvalidBody: "The body or a row is invalid. `errors` lists the problems.",
+    }
+    /// What saving a definition can answer.
+    DefinitionProblems {
+        InvalidDefinition: "The body or its definition is invalid. `errors` lists every problem.",
+    }
+    /// What replacing a workflow can answer.
+    ReplaceProblems {
+        DefinitionMissing: "The body has no definition.",
+        NameTaken: "Another workflow has this name.",
+        LabelProtected: "The label is protected.",
+        TooManyLabels: "The workflow has the maximum number of labels, 100.",
+    }
+    /// What a change on a condition can answer.
+    PreconditionProblems {
+        BadRequest: "A header is invalid.",
+        PreconditionFailed: "The workflow has changed: its `ETag` does not match `If-Match`. `diff` has the changes.",
+    }
+    /// What reading what the client may have already can answer.
+    IfNoneMatchProblems {
+        BadRequest: "A header is invalid.",
+    }
+    /// What saving under a label can answer.
+    LabelProtected {
+        LabelProtected: "The label is protected.",
+        TooManyLabels: "The workflow has the maximum number of labels, 100.",
+    }
+    /// What changing a workflow in part can answer.
+    PatchProblems {
+        NameTaken: "Another workflow has this name.",
+    }
+    /// What a request with a key can answer.
+    IdempotencyProblems {
+        BadRequest: "A header is invalid.",
+        RequestTimeout: "The body arrived too slowly or not completely.",
+        TooLarge: "The body is too large.",
+        RequestInProgress: "A request with this `Idempotency-Key` is in progress.",
+        KeyReused: "The `Idempotency-Key` was used for a different request.",
+    }
+    /// What comparing versions can answer.
+    DiffProblems {
+        NotAcceptable: "The `Accept` header names no available format.",
+        InvalidQuery: "The path or query is invalid. `errors` lists every problem.",
+    }
+    /// What every call on a version can answer.
+    VersionMissing {
+        WorkflowNotFound: "The workflow does not exist.",
+        VersionNotFound: "The version does not exist.",
+        LabelNotFound: "The label does not exist.",
+    }
+    /// What a call that names a version by its number can answer.
+    VersionNumberMissing {
+        WorkflowNotFound: "The workflow does not exist.",
+        VersionNotFound: "The version does not exist.",
+    }
+    /// What every call on a label can answer.
+    LabelMissing {
+        WorkflowNotFound: "The workflow does not exist.",
+        LabelNotFound: "The label does not exist.",
+    }
+    /// What setting a label can answer.
+    TooManyLabels {
+        TooManyLabels: "The workflow has the maximum number of labels, 100.",
+        InvalidQuery: "The label or the body is invalid. `errors` lists every problem.",
+    }
+    /// What rolling a label back can answer.
+    NoEarlierVersion {
+        NoEarlierVersion: "The label has no previous version.",
+    }
+    /// What waiting for a run can answer.
+    FailedRunProblems {
+        RunFailed: "The run failed. `failed_nodes` has the errors.",
+    }
+    /// What canceling a run can answer.
+    CancelProblems {
+        RunEnded: "The run has already ended.",
+    }
+    /// What an event stream can answer.
+    StreamProblems {
+        UnknownEventId: "`Last-Event-ID` is not an event of the stream.",
+        TooManyStreams: "The maximum number of event streams is open.",
+    }
+    /// What running again can answer.
+    RerunProblems {
+        RerunRefused: "The rerun is not possible.",
+    }
+    /// What retrying a run can answer.
+    RunNotFailed {
+        RunNotFailed: "The run has not failed.",
+    }
+    /// What settling a pause can answer.
+    NoOpenPause {
+        NoOpenPause: "No such pause is open.",
+        NotYourself: "The API key may not decide in the name of this person.",
+    }
+    /// What running one node can answer.
+    PartialProblems {
+        PartialRun: "The node can't be run.",
+    }
+    /// What an upload can answer.
+    UploadProblems {
+        BadRequest: "The form is invalid.",
+        RequestTimeout: "The form arrived too slowly or not completely.",
+        TooLarge: "A file is too large, or there are too many files.",
+        UnsupportedMediaType: "The content type of the body is not multipart/form-data.",
+        InvalidBody: "The form is invalid. `errors` lists every problem.",
+    }
+}
+
+/// What any call can answer before it is looked into. Each alone would say nothing of the call that it stands at.
+pub(crate) struct AnyProblem;
+
+impl IntoResponses for AnyProblem {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let description = "Any other problem. Before routing, a request can fail with 400 (malformed), 403 (cross-site), 404 (unknown path), 405 (method not allowed), 414 (path too long) or 431 (headers too long).";
+        let (_, response) = problem(ProblemKind::MethodNotAllowed, description);
+        BTreeMap::from([("default".to_owned(), response)])
+    }
+}

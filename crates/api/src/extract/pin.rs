@@ -1,0 +1,43 @@
+//! The query parameters `version` and `label`, which select a version of a workflow.
+
+use sluice_persistence::Pin;
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterIn};
+
+use crate::extract::query::{FromQuery, QueryReader};
+use crate::openapi::params::{optional_parameter, text_schema};
+use crate::patterns::{LABEL, PIN};
+
+/// Which version of a workflow is meant, if any is named.
+#[derive(Clone, Debug)]
+pub(crate) struct PinQuery(pub(crate) Option<Pin>);
+
+impl PinQuery {
+    /// The one that is named, or else the latest.
+    pub(crate) fn or_latest(self) -> Pin {
+        self.0.unwrap_or(Pin::Latest)
+    }
+}
+
+impl IntoParams for PinQuery {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let version = "Version: a number, a label, or `latest` or `draft` for the latest version.";
+        let label = "Label of the version.";
+        vec![
+            optional_parameter(ParameterIn::Query, "version", version, text_schema(PIN)),
+            optional_parameter(ParameterIn::Query, "label", label, text_schema(LABEL)),
+        ]
+    }
+}
+
+impl FromQuery for PinQuery {
+    fn from_query(reader: &mut QueryReader) -> Self {
+        match (reader.pin("version"), reader.label("label")) {
+            (Some(_), Some(_)) => {
+                reader.conflict("version", "label");
+                Self(None)
+            }
+            (pin, label) => Self(pin.or(label.map(Pin::Label))),
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! Limits for the URI and the headers of a request.
+
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+
+use crate::error::{Problem, ProblemKind};
+
+/// The maximum size of all headers, names and values, in bytes.
+const MAX_HEADERS: usize = 64 << 10;
+
+/// The maximum length of path and query, in bytes.
+const MAX_URI: usize = 8 << 10;
+
+fn too_long(request: &Request) -> Option<Problem> {
+    let uri = request.uri().path_and_query().map_or(0, |all| all.as_str().len());
+    if uri > MAX_URI {
+        let detail = format!("The path and query are longer than {MAX_URI} bytes. Shorten them.");
+        return Some(Problem::new(ProblemKind::UriTooLong, detail));
+    }
+    let headers: usize =
+        request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
+    (headers > MAX_HEADERS).then(|| {
+        let detail =
+            format!("The headers are longer than {MAX_HEADERS} bytes. Send fewer or shorter headers.");
+        Problem::new(ProblemKind::HeadersTooLarge, detail)
+    })
+}
+
+/// Rejects requests whose URI or headers are too long.
+pub(crate) async fn reject_oversized(request: Request, next: Next) -> Response {
+    match too_long(&request) {
+        Some(problem) => problem.into_response(),
+        None => next.run(request).await,
+    }
+}

@@ -1,0 +1,139 @@
+//! Timeouts for request bodies that stop or arrive too slowly.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::{HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse as _, Response};
+use http_body::{Frame, SizeHint};
+use http_body_util::{BodyExt as _, Limited};
+use parking_lot::Mutex;
+use tokio::time::{Instant, Sleep};
+
+use crate::error::{Problem, ProblemKind};
+use crate::settings::Settings;
+
+/// Aborts requests whose body stops or arrives too slowly.
+pub(crate) async fn enforce_min_rate(
+    State(settings): State<Arc<Settings>>,
+    request: Request,
+    next: Next,
+) -> Response {
+    if request.body().is_end_stream() {
+        return next.run(request).await;
+    }
+    let (timed_out, unread) = (TimedOut::default(), UnreadBody::default());
+    let limit_rate =
+        |body| Body::new(MinRateBody::new(body, settings.body_pause, timed_out.clone(), unread.clone()));
+    let mut response = next.run(request.map(limit_rate)).await;
+    if timed_out.get() {
+        let detail = "The body arrived too slowly or not completely. Send it again.";
+        response = Problem::new(ProblemKind::RequestTimeout, detail).into_response();
+    }
+    if timed_out.get() || !unread.drain().await {
+        // The rest of the body may still arrive, so this connection takes no further request.
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
+}
+
+/// The minimum rate of a body, once it has used up the longest pause.
+const MIN_BYTES_PER_SECOND: u64 = 1_024;
+
+/// Set when a body timed out.
+#[derive(Clone, Debug, Default)]
+struct TimedOut(Arc<AtomicBool>);
+
+impl TimedOut {
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// The rest of a body that the handler did not read.
+#[derive(Clone, Debug, Default)]
+struct UnreadBody(Arc<Mutex<Option<Body>>>);
+
+/// The maximum size of an unread rest that is drained to keep the connection, in bytes.
+const MAX_DRAINED: usize = 64 << 10;
+
+/// Timeout for draining.
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(1);
+
+impl UnreadBody {
+    /// Reads the rest. Returns true if the connection can be used for the next request.
+    async fn drain(&self) -> bool {
+        let rest = self.0.lock().take();
+        let Some(rest) = rest else { return true };
+        let read = Limited::new(rest, MAX_DRAINED).collect();
+        matches!(tokio::time::timeout(DRAIN_TIMEOUT, read).await, Ok(Ok(_)))
+    }
+}
+
+/// A body whose chunks must arrive within `pause` each, and as a whole at [`MIN_BYTES_PER_SECOND`].
+struct MinRateBody {
+    body: Body,
+    pause: Duration,
+    started: Instant,
+    received: u64,
+    deadline: Pin<Box<Sleep>>,
+    timed_out: TimedOut,
+    rest: UnreadBody,
+}
+
+impl MinRateBody {
+    fn new(body: Body, pause: Duration, timed_out: TimedOut, rest: UnreadBody) -> Self {
+        let started = Instant::now();
+        let deadline = Box::pin(tokio::time::sleep_until(started + pause));
+        Self { body, pause, started, received: 0, deadline, timed_out, rest }
+    }
+
+    fn next_deadline(&self) -> Instant {
+        let due = self.started + self.pause + Duration::from_secs(self.received / MIN_BYTES_PER_SECOND);
+        due.min(Instant::now() + self.pause)
+    }
+}
+
+impl Drop for MinRateBody {
+    fn drop(&mut self) {
+        if !self.body.is_end_stream() {
+            *self.rest.0.lock() = Some(std::mem::take(&mut self.body));
+        }
+    }
+}
+
+impl HttpBody for MinRateBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(context) {
+            if let Some(Ok(frame)) = &frame {
+                self.received += frame.data_ref().map_or(0, |data| data.len() as u64);
+                let next = self.next_deadline();
+                self.deadline.as_mut().reset(next);
+            }
+            return Poll::Ready(frame);
+        }
+        ready!(self.deadline.as_mut().poll(context));
+        self.timed_out.0.store(true, Ordering::Relaxed);
+        Poll::Ready(Some(Err(axum::Error::new("body timed out"))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,223 @@
+//! Builds the OpenAPI document from the descriptions of the handlers.
+
+use serde_json::{Map, Value, json};
+use sluice_domain::api_scope::ApiScope;
+use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{
+    ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityRequirement, SecurityScheme,
+};
+use utoipa::openapi::tag::TagBuilder;
+use utoipa::openapi::{
+    ComponentsBuilder, HeaderBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathItem, RefOr,
+    Required, Schema, ServerBuilder,
+};
+use utoipa::{IntoResponses as _, PartialSchema, ToSchema};
+
+use crate::error::ProblemBody;
+use crate::error::responses::{
+    AccessProblems, AnyProblem, IdempotencyProblems, QueryProblems, merge_by_status,
+};
+use crate::openapi::params::{optional_parameter, text_schema};
+use crate::openapi::transfer_schemas::Mode;
+use crate::openapi::{OpenApiVersion, list_headers, node_kinds, schemas, v3_0};
+use crate::operations::Operations;
+use crate::patterns::ONE_LINE;
+
+const DESCRIPTION: &str = "Sluice stores, validates, versions and runs workflows. A run survives crashes and restarts, and it pauses at a gate until a person decides.\n\nEvery path is served at the root and under `/api`, with and without a trailing slash. Times are RFC 3339 in UTC. Ids are opaque strings. Every response has the request id in `x-request-id` and the trace context in `traceparent` (W3C Trace Context). Errors are `application/problem+json` (RFC 9457).";
+
+pub(crate) const TAGS: [(&str, &str); 9] = [
+    ("workflows", "Create, read, replace, copy and delete workflows."),
+    ("versions", "Versions and labels. Every saved change to what executes is a version."),
+    ("runs", "Start, wait for, read and cancel runs."),
+    ("pauses", "Pauses at gates, and the decisions on them."),
+    ("batches", "Batches with one run per row, datasets and output files."),
+    ("files", "Uploaded files for inputs of runs."),
+    ("catalogue", "Node types and their config."),
+    ("audit", "The audit log: all changes and their authors."),
+    ("health", "Liveness and readiness."),
+];
+
+/// The OpenAPI document, from what the handlers describe of themselves.
+pub(crate) fn build(described: OpenApi, operations: &Operations, version: OpenApiVersion) -> Value {
+    let mut document = base();
+    document.merge(described);
+    complete(&mut document, operations);
+    let mut document = serde_json::to_value(document).unwrap_or_default();
+    if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
+        node_kinds::describe(schemas);
+        describe_tags(schemas);
+    }
+    remove_property_names(&mut document["components"]);
+    remove_property_names(&mut document["paths"]);
+    match version {
+        OpenApiVersion::V3_1 => document,
+        OpenApiVersion::V3_0 => v3_0::converted(document),
+    }
+}
+
+/// The document without its paths.
+fn base() -> OpenApi {
+    let license =
+        LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build();
+    let info = InfoBuilder::new()
+        .title("Sluice")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION))
+        .license(Some(license))
+        .build();
+    let tag = |(name, description): &(&str, &str)| {
+        TagBuilder::new().name(*name).description(Some(*description)).build()
+    };
+    let server = |url: &str, what: &str| ServerBuilder::new().url(url).description(Some(what)).build();
+    let mut schemas = Vec::new();
+    ProblemBody::schemas(&mut schemas);
+    let mut components = ComponentsBuilder::new()
+        .schemas_from_iter(schemas)
+        .schema(ProblemBody::name(), ProblemBody::schema())
+        .schema(schemas::DrawingFormat::name(), schemas::DrawingFormat::schema())
+        .schema(Mode::name(), Mode::schema())
+        .build();
+    components.add_security_schemes_from_iter(security_schemes());
+    OpenApiBuilder::new()
+        .info(info)
+        .tags(Some(TAGS.iter().map(tag).collect::<Vec<_>>()))
+        .servers(Some([server("/", "This server."), server("/api", "This server, under /api.")]))
+        .components(Some(components))
+        .build()
+}
+
+/// The ways in which a key is sent.
+fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
+    let mut bearer = Http::new(HttpAuthScheme::Bearer);
+    bearer.description = Some(
+        "An API key, created with `sluice keys create`. Each operation lists the scope that it requires. A server without API keys accepts unauthenticated requests, but only from its own machine."
+            .to_owned(),
+    );
+    let header = ApiKeyValue::with_description(
+        "X-API-Key",
+        "An API key in a separate header. Send it either here or as `bearer`.",
+    );
+    [("bearer", SecurityScheme::Http(bearer)), ("apiKey", SecurityScheme::ApiKey(ApiKey::Header(header)))]
+}
+
+/// That the names of properties are text goes without saying.
+fn remove_property_names(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            fields.shift_remove("propertyNames");
+            fields.values_mut().for_each(remove_property_names);
+        }
+        Value::Array(items) => items.iter_mut().for_each(remove_property_names),
+        _ => {}
+    }
+}
+
+/// Writes what a tag may be: of the items of a list, derives say nothing.
+fn describe_tags(schemas: &mut Map<String, Value>) {
+    for schema in ["WorkflowCreateRequest", "WorkflowReplaceRequest", "WorkflowPatch", "WorkflowDocument"] {
+        if let Some(tags) = schemas.get_mut(schema).and_then(|schema| schema.pointer_mut("/properties/tags"))
+        {
+            tags["uniqueItems"] = true.into();
+            tags["items"] = json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": ONE_LINE});
+        }
+    }
+}
+
+/// Says what holds of every call, of every POST, and of lists, with which headers they come.
+fn complete(document: &mut OpenApi, operations: &Operations) {
+    for item in document.paths.paths.values_mut() {
+        for operation in operations_of(item) {
+            declare_security(
+                operations.scope(operation.operation_id.as_deref().unwrap_or_default()),
+                operation,
+            );
+            operation.responses.responses.extend(AnyProblem::responses());
+            declare_query_problems(operation);
+            move_examples(operation);
+        }
+    }
+    for operation in document.paths.paths.values_mut().filter_map(|item| item.get.as_mut()) {
+        list_headers::declare(operation);
+    }
+    for operation in document.paths.paths.values_mut().filter_map(|item| item.post.as_mut()) {
+        simplify_optional_body(operation);
+        declare_idempotency_key(operation);
+    }
+    for item in document.paths.paths.values_mut() {
+        operations_of(item).for_each(|operation| merge_by_status(&mut operation.responses));
+    }
+}
+
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
+}
+
+/// Says which scope a key needs for a call, and what comes of keys that don't fit.
+fn declare_security(scope: Option<ApiScope>, operation: &mut Operation) {
+    let Some(scope) = scope else {
+        operation.security = Some(Vec::new());
+        return;
+    };
+    operation.security =
+        Some(["bearer", "apiKey"].map(|scheme| SecurityRequirement::new(scheme, [scope.as_str()])).into());
+    operation.responses.responses.extend(AccessProblems::responses());
+}
+
+/// Says what comes of a query that doesn't fit.
+fn declare_query_problems(operation: &mut Operation) {
+    let mut parameters = operation.parameters.iter().flatten();
+    if parameters.any(|known| matches!(known, RefOr::T(known) if known.parameter_in == ParameterIn::Query)) {
+        operation.responses.responses.extend(QueryProblems::responses());
+    }
+}
+
+/// Moves the example of what may be left out to its type: what stands beside it Swagger UI fills in and sends, and a list
+/// would show nothing but what an example of a filter lets through.
+fn move_examples(operation: &mut Operation) {
+    for parameter in operation.parameters.iter_mut().flatten() {
+        let RefOr::T(known) = parameter else { continue };
+        let example =
+            serde_json::to_value(&*known).ok().and_then(|mut known| Some(known.get_mut("example")?.take()));
+        if !matches!(known.required, Required::True)
+            && let Some(RefOr::T(Schema::Object(object))) = &mut known.schema
+        {
+            object.examples.extend(example);
+            *known = ParameterBuilder::from(std::mem::take(known)).example(None).build();
+        }
+    }
+}
+
+/// Says of a body that may be left out just that, and not that it may be `null`.
+fn simplify_optional_body(operation: &mut Operation) {
+    let Some(RefOr::T(body)) = &mut operation.request_body else { return };
+    for content in body.content.values_mut() {
+        let RefOr::T(content) = content else { continue };
+        if let Some(RefOr::T(Schema::OneOf(either))) = &content.schema {
+            let named = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+            content.schema = named.or_else(|| content.schema.clone());
+        }
+    }
+}
+
+/// Says that a call can be carried out once, and what comes of keys that don't fit.
+fn declare_idempotency_key(operation: &mut Operation) {
+    let key = ObjectBuilder::from(text_schema("^[\\x21-\\x7e]+$")).min_length(Some(1)).max_length(Some(255));
+    let description = "Idempotency key: a unique string chosen by the client, such as a UUID. If the same request is sent again within 24 hours, it is not executed again. The client gets the stored response, with the header `Idempotency-Replayed`.";
+    let parameter = optional_parameter(ParameterIn::Header, "Idempotency-Key", description, key.build());
+    operation.parameters.get_or_insert_default().push(parameter.into());
+    let replayed = HeaderBuilder::new()
+        .description(Some(
+            "`true` if this is the stored response of an earlier request with the same `Idempotency-Key`.",
+        ))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
+        .build();
+    for (status, answer) in &mut operation.responses.responses {
+        if let RefOr::T(answer) = answer
+            && status.starts_with('2')
+        {
+            answer.headers.insert("Idempotency-Replayed".to_owned(), replayed.clone().into());
+        }
+    }
+    operation.responses.responses.extend(IdempotencyProblems::responses());
+}

@@ -1,0 +1,24 @@
+//! The response headers of lists.
+
+use utoipa::openapi::path::{Operation, Parameter};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{HeaderBuilder, RefOr};
+
+/// Declares the headers of a list, if the call answers one.
+pub(crate) fn declare(operation: &mut Operation) {
+    let is_cursor =
+        |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(known) if known.name == "cursor");
+    if !operation.parameters.iter().flatten().any(is_cursor) {
+        return;
+    }
+    let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else { return };
+    for (name, kind, description) in [
+        ("Link", Type::String, "Links to other pages (RFC 8288): `next`, `prev` and `first`, if they exist."),
+        ("X-Next-Cursor", Type::String, "The `cursor` of the next page. Absent on the last page."),
+        ("X-Total-Count", Type::Integer, "The number of items in the whole list, if `count=true`."),
+    ] {
+        let schema = ObjectBuilder::new().schema_type(kind);
+        let header = HeaderBuilder::new().description(Some(description)).schema(Some(schema)).build();
+        answer.headers.insert(name.to_owned(), header.into());
+    }
+}

@@ -1,0 +1,71 @@
+//! Schemas of values that workflows define, named so that clients get one type for each.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+use utoipa::ToSchema;
+
+/// Input or output of a node: values by field. The workflow determines the fields.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what workflows bring along")]
+pub struct Fields(HashMap<String, Value>);
+
+/// Fields of several nodes, by node id or title.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what workflows bring along")]
+pub(crate) struct FieldsByNode(HashMap<String, Fields>);
+
+/// Outputs of the nodes in a loop: {node id: outputs in the order of the iterations}.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what workflows bring along")]
+pub(crate) struct IterationsByNode(HashMap<String, Vec<Value>>);
+
+/// Paths of uploaded files, by node id.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what an upload answers")]
+pub(crate) struct PathsByNode(HashMap<String, Vec<String>>);
+
+/// Node types by category.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "it describes what the nodes crate writes")]
+pub(crate) struct NodeTypesByCategory(HashMap<String, Vec<NodeType>>);
+
+/// A file as it lies there: clients get its bytes, and no text or JSON is made of them.
+#[derive(Debug, ToSchema)]
+#[schema(value_type = String, format = Binary)]
+#[expect(dead_code, reason = "it describes what a download answers")]
+pub(crate) struct Download(Vec<u8>);
+
+/// A node type.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the shape of what the catalogue of the nodes crate writes")]
+pub(crate) struct NodeType {
+    /// Name, as in the `node_type` of a node.
+    name: String,
+    /// JSON Schema of the input.
+    input: HashMap<String, Value>,
+    /// JSON Schema of the output.
+    output: HashMap<String, Value>,
+    /// JSON Schema of the config. Its `title` is the display name.
+    config: HashMap<String, Value>,
+    /// Icon of the type in an editor.
+    visual_tag: VisualTag,
+    /// True if all nodes of the type have the same output fields.
+    has_fixed_output: bool,
+    /// Category in an editor.
+    #[schema(required = false, nullable = true)]
+    category: Option<String>,
+    /// Logo of the type.
+    #[schema(required = false, nullable = true)]
+    logo: Option<String>,
+}
+
+/// Icon of a node type in an editor.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the shape of what the catalogue of the nodes crate writes")]
+pub(crate) struct VisualTag {
+    /// Short text of the icon.
+    acronym: String,
+    /// CSS color.
+    color: String,
+}

@@ -1,0 +1,109 @@
+//! `POST /wf/process_pause_action/{run_id}/`
+
+use std::sync::Arc;
+
+use axum::Json as Answer;
+use axum::extract::State;
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use sluice_domain::pause::{PauseAction, PauseDecision};
+use sluice_domain::run::{Event, TaskPath};
+use sluice_engine::Snapshot;
+use utoipa::ToSchema;
+use validator::Validate;
+
+use crate::auth::caller::Caller;
+use crate::change::audit::Changed;
+use crate::change::{ChangeContext, audit};
+use crate::error::Problem;
+use crate::error::convert::Resource;
+use crate::error::responses::{BodyProblems, NoOpenPause, RunMissing, ServerProblems};
+use crate::extract::for_resource::ForRun;
+use crate::extract::json::Json;
+use crate::extract::path::RunId;
+use crate::openapi::value_types::Fields;
+use crate::openapi::{examples, schemas};
+use crate::patterns::no_control_characters;
+use crate::routes::pauses::PauseHistory;
+use crate::routes::runs::keep_change;
+use crate::routes::runs::view::{Run, run_view};
+use crate::state::AppState;
+
+/// A decision on an open pause.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+pub(crate) struct ResumeRunRequest {
+    /// Inputs of the person. The action determines their use.
+    #[schema(value_type = Fields)]
+    inputs: Map<String, Value>,
+    /// Name of the person who decides.
+    #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
+    #[validate(length(max = 255), custom(function = no_control_characters))]
+    user_id: String,
+    /// The decision.
+    #[schema(value_type = schemas::PauseAction)]
+    action: PauseAction,
+    /// Comments of the person.
+    #[serde(default)]
+    #[schema(required = false, nullable = true)]
+    comments: Option<String>,
+    /// Id of the gate node. Default: the gate of the oldest open pause.
+    #[serde(default)]
+    #[schema(required = false, nullable = true)]
+    node_id: Option<String>,
+}
+
+impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
+    fn from(request: ResumeRunRequest) -> Self {
+        let ResumeRunRequest { inputs, user_id, action, comments, node_id } = request;
+        (node_id, PauseDecision { action, user_id, inputs: Arc::new(inputs), comments })
+    }
+}
+
+/// Decide a pause.
+///
+/// Decides the pause of `node_id`, or the oldest open pause if `node_id` is absent, and resumes the run. Exactly one
+/// of several concurrent decisions wins. The decision is durable before the response is sent. With an API key,
+/// `user_id` must be the name of the key, unless the key may act for others.
+#[utoipa::path(
+    post, path = "/wf/process_pause_action/{run_id}/", tag = "pauses", operation_id = "processPauseAction",
+    params(RunId),
+    request_body(content = ResumeRunRequest, description = "The decision.", example = json!(examples::resume())),
+    responses(
+        (status = 200, description = "The resumed run.", body = Run, example = json!(examples::completed_run())),
+        RunMissing, BodyProblems, NoOpenPause, ServerProblems,
+    )
+)]
+pub(crate) async fn pause_decide(
+    State(state): State<AppState>,
+    RunId(id): RunId,
+    caller: Caller,
+    change: ChangeContext,
+    ForRun(Json(request)): ForRun<Json<ResumeRunRequest>>,
+) -> Result<Answer<Run>, Problem> {
+    let (node_id, decision): (_, PauseDecision) = request.into();
+    caller.require_acts_for(&decision.user_id)?;
+    let remember = keep_change(&state, id, &change, decision_changes).await?;
+    let decided = state.engine.pause_decide(id, node_id, decision, remember).await;
+    let snapshot = decided.map_err(|error| Resource::Run.engine_problem(error))?;
+    let version = state.db.version(snapshot.record.version_id).await?;
+    run_view(&snapshot, version).map(Answer)
+}
+
+/// What a decision changes: the run, and the pause that it settles.
+pub(crate) fn decision_changes(run: &Snapshot) -> Vec<Changed> {
+    let events = run.applied.iter().flat_map(|applied| &applied.events);
+    let decided = events.filter_map(|event| match event {
+        Event::PauseDecided { task, decision, at } => Some((task, decision, *at)),
+        _ => None,
+    });
+    let pauses = PauseHistory::of_run(run.record.id, &run.state);
+    let pause_of = |(task, decision, at): (&TaskPath, &PauseDecision, DateTime<Utc>)| {
+        let is_it = |pause: &PauseHistory| {
+            pause.node_id == task.node && pause.resume_time.is_some_and(|resumed| resumed.0 == at)
+        };
+        let (pause, _) = pauses.iter().find(|(pause, _)| is_it(pause))?;
+        Some(audit::pause_decision(&pause.id, decision.action, &decision.user_id))
+    };
+    audit::run(run).into_iter().chain(decided.filter_map(pause_of)).collect()
+}

@@ -1,0 +1,85 @@
+//! `GET /wf/paused_workflows/`
+
+use axum::Json as Answer;
+use axum::extract::{RawQuery, State};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sluice_persistence::{RunDetail, RunFilter, RunOrder};
+use utoipa::ToSchema;
+
+use crate::error::Problem;
+use crate::error::convert::Resource;
+use crate::error::responses::ServerProblems;
+use crate::extract::pagination::{ListQuery, ListResponse};
+use crate::extract::query::Query;
+use crate::openapi::{examples, schemas};
+use crate::routes::pauses::PauseHistory;
+use crate::routes::runs::list::{RunFilterQuery, WorkflowSearchQuery, count_if_requested};
+use crate::routes::runs::view::{Run, run_view};
+use crate::routes::stored_rows::{skip_unreadable, stored_json};
+use crate::state::AppState;
+
+/// A paused run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct PausedWorkflow {
+    /// The run.
+    run: Run,
+    /// The most recently opened pause.
+    current_pause: PauseHistory,
+    /// The definition that the run is pinned to, with the id and name of the workflow.
+    #[schema(value_type = schemas::PinnedDefinition)]
+    workflow: Box<RawValue>,
+}
+
+/// List paused workflows.
+///
+/// Runs with an open pause, newest first by default.
+#[utoipa::path(
+    get, path = "/wf/paused_workflows/", tag = "pauses", operation_id = "listPausedWorkflows",
+    params(ListQuery<RunOrder>, RunFilterQuery, WorkflowSearchQuery),
+    responses(
+        (status = 200, description = "The paused runs of the page.", body = Vec<PausedWorkflow>,
+            example = json!([examples::paused_workflow()])),
+        ServerProblems,
+    )
+)]
+pub(crate) async fn paused_workflow_list(
+    State(state): State<AppState>,
+    Query((list, (query, found))): Query<(ListQuery<RunOrder>, (RunFilterQuery, WorkflowSearchQuery))>,
+    sent: RawQuery,
+) -> Result<ListResponse<PausedWorkflow>, Problem> {
+    let filter = RunFilter { has_open_pause: Some(true), ..found.apply_to(query.into()) };
+    let total = count_if_requested(&state, &list, &filter).await?;
+    let found = state.db.runs(filter, list.page_request()).await?;
+    let mut paused = Vec::new();
+    for detail in found.rows {
+        paused.push(paused_workflow(&state, detail).await.transpose());
+    }
+    let headers = list.response_headers(&sent, found.next, total);
+    Ok((headers, Answer(skip_unreadable(paused.into_iter().flatten())?)))
+}
+
+/// The run with its open pause; none when its record says more than its log.
+async fn paused_workflow(state: &AppState, detail: RunDetail) -> Result<Option<PausedWorkflow>, Problem> {
+    let RunDetail { record, log, version } = detail;
+    let id = record.id;
+    let snapshot =
+        state.engine.snapshot(record, &log).await.map_err(|error| Resource::Run.engine_problem(error))?;
+    let pauses = PauseHistory::of_run(id, &snapshot.state).into_iter();
+    let Some(current_pause) = pauses.filter(|(_, open)| *open).map(|(pause, _)| pause).next() else {
+        return Ok(None);
+    };
+    // The workflow may have been renamed since; one that is gone takes its runs along.
+    let Some(current) = state.db.workflow(version.workflow_id).await? else { return Ok(None) };
+    let workflow = named_definition(&version, &current.name)?;
+    Ok(Some(PausedWorkflow { run: run_view(&snapshot, Some(version))?, current_pause, workflow }))
+}
+
+/// The definition of a version with the workflow's id and name before its own fields.
+fn named_definition(version: &sluice_persistence::VersionRow, name: &str) -> Result<Box<RawValue>, Problem> {
+    let name = serde_json::to_string(name).map_err(Problem::internal)?;
+    let fields = version.definition.trim_start().strip_prefix('{').unwrap_or_default().trim_start();
+    let comma = if fields.starts_with('}') { "" } else { "," };
+    let text = format!(r#"{{"id":"{}","name":{name}{comma}{fields}"#, version.workflow_id);
+    stored_json(text, "workflow_versions", version.id)
+}

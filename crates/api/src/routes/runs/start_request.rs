@@ -1,0 +1,167 @@
+//! Requests that start a run.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value};
+use sluice_engine::{EngineError, Remember, Snapshot, StartRun};
+use sluice_persistence::{Pin, VersionRow};
+use utoipa::{IntoParams, ToSchema};
+use uuid::Uuid;
+use validator::Validate;
+
+use crate::change::{ChangeContext, kept};
+use crate::error::Problem;
+use crate::error::convert::Resource;
+use crate::extract::query::{FromQuery, QueryReader};
+use crate::openapi::value_types::{FieldsByNode, PathsByNode};
+use crate::routes::runs::view::run_view;
+use crate::state::AppState;
+use crate::uploads::{cleanup, data_uri};
+
+/// The longest time that a client may ask the server to wait.
+const MAX_WAIT_SECONDS: f64 = 3_600.0;
+
+/// Inputs of a run.
+#[derive(Debug, Deserialize, ToSchema, Validate)]
+pub(crate) struct StartRunRequest {
+    /// {input node id: {field: value}}. A text that is a base64 data URI is stored as a file and replaced by
+    /// its path.
+    #[serde(default)]
+    #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
+    initial_inputs: Option<ObjectMap>,
+    /// Id of the run that starts this run.
+    #[serde(default)]
+    #[schema(required = false, nullable = true)]
+    parent_run_id: Option<Uuid>,
+    /// {node id: [path]}: put under the key `files` of that node's inputs.
+    #[serde(default)]
+    #[schema(value_type = Option<PathsByNode>, required = false, nullable = true)]
+    files: Option<HashMap<String, Vec<String>>>,
+}
+
+/// An object of objects, keys in their order.
+#[derive(Debug, Default)]
+pub(crate) struct ObjectMap(Map<String, Value>);
+
+impl ObjectMap {
+    pub(super) fn into_map(self) -> Map<String, Value> {
+        self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for ObjectMap {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let map = Map::<String, Value>::deserialize(deserializer)?;
+        match map.iter().find(|(_, value)| !value.is_object()) {
+            Some((key, _)) => Err(D::Error::custom(format_args!("{key:?} must be an object"))),
+            None => Ok(Self(map)),
+        }
+    }
+}
+
+/// How a run is started.
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct StartQuery {
+    /// Type of the run, chosen by the client.
+    #[param(min_length = 1, max_length = 64, default = "interactive", required = false)]
+    pub(super) run_type: String,
+    /// Maximum wait for the run to end, in seconds. The server waits at most `--max-run-wait-seconds` (default 600).
+    /// The response is 200 if the run has ended. It is 202 with a `Location` header if the run is paused or still
+    /// running.
+    #[param(minimum = 0, maximum = 3600, required = false)]
+    pub(super) wait_seconds: Option<f64>,
+}
+
+impl FromQuery for StartQuery {
+    fn from_query(reader: &mut QueryReader) -> Self {
+        Self {
+            run_type: reader.text("run_type").unwrap_or_else(|| "interactive".to_owned()),
+            wait_seconds: reader.seconds("wait_seconds", MAX_WAIT_SECONDS),
+        }
+    }
+}
+
+impl StartQuery {
+    /// How long to wait: what was asked for, at most what the server waits.
+    pub(super) fn wait(&self, longest: Duration) -> Duration {
+        let asked = self.wait_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        asked.unwrap_or(longest).min(longest)
+    }
+}
+
+/// A call that starts a run.
+pub(super) struct StartCall {
+    pub(super) workflow_id: Uuid,
+    pub(super) pin: Pin,
+    pub(super) query: StartQuery,
+    pub(super) request: StartRunRequest,
+}
+
+impl StartCall {
+    /// Stores the files among the inputs and starts to build the run.
+    pub(super) async fn into_start_run(
+        self,
+        state: &AppState,
+        version_id: Uuid,
+        remember: Option<Remember<Snapshot>>,
+    ) -> Result<StartRun, Problem> {
+        let Self { workflow_id, pin: _, query, request } = self;
+        let StartRunRequest { initial_inputs, parent_run_id, files } = request;
+        let inputs = add_files(initial_inputs.unwrap_or_default().0, files.unwrap_or_default());
+        let inputs = data_uri::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
+        let run_type = query.run_type;
+        Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row: None, run_type, remember })
+    }
+}
+
+/// Turns the result of a start into a response or a problem. If the workflow was deleted meanwhile, the files that the
+/// start has stored are removed.
+pub(super) async fn finish_start(
+    state: &AppState,
+    workflow_id: Uuid,
+    missing: Resource,
+    result: Result<Snapshot, EngineError>,
+) -> Result<Snapshot, Problem> {
+    if matches!(result, Err(EngineError::NotFound)) {
+        cleanup::remove_folders(&state.settings.data_dir, workflow_id).await;
+    }
+    result.map_err(|error| missing.engine_problem(error))
+}
+
+/// Keeps the answer about a run with the change of it.
+pub(crate) fn keep_run(change: &ChangeContext, version: &VersionRow) -> Option<Remember<Snapshot>> {
+    let version = version.clone();
+    change.keep_start(move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
+}
+
+/// Puts the paths of a node's files beside its other inputs.
+fn add_files(mut inputs: Map<String, Value>, files: HashMap<String, Vec<String>>) -> Map<String, Value> {
+    for (node_id, paths) in files {
+        let node = inputs.entry(node_id).or_insert_with(|| Value::Object(Map::new()));
+        if let Value::Object(fields) = node {
+            fields.insert("files".to_owned(), paths.into());
+        }
+    }
+    inputs
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn files_stand_beside_the_other_inputs() {
+        let Value::Object(inputs) = json!({"a": {"x": 1}}) else { unreachable!() };
+        let files = HashMap::from([
+            ("a".to_owned(), vec!["p/1".to_owned()]),
+            ("b".to_owned(), vec!["p/2".to_owned()]),
+        ]);
+        let inputs = Value::Object(add_files(inputs, files));
+        assert_eq!(inputs, json!({"a": {"x": 1, "files": ["p/1"]}, "b": {"files": ["p/2"]}}));
+    }
+}

@@ -1,0 +1,156 @@
+//! Uploads of files that the inputs of runs refer to.
+
+use std::collections::HashMap;
+
+use axum::Json as Answer;
+use axum::extract::multipart::Field;
+use axum::extract::{Request, State};
+use sluice_domain::validation;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::blocking::spawn_detached;
+use crate::change::ChangeContext;
+use crate::change::audit::Changed;
+use crate::error::convert::Resource;
+use crate::error::responses::{ServerProblems, UploadProblems, WorkflowMissing};
+use crate::error::{Problem, ProblemItem, ProblemKind};
+use crate::extract::multipart;
+use crate::extract::multipart::{FromForm, next_chunk, text_field};
+use crate::extract::path::parse_id;
+use crate::openapi::examples;
+use crate::openapi::value_types::PathsByNode;
+use crate::settings::Settings;
+use crate::state::AppState;
+use crate::uploads::cleanup;
+use crate::uploads::upload::{Upload, UploadLimits};
+
+/// The longest text field, in characters: as the id of a node.
+const MAX_TEXT: usize = validation::MAX_NODE_NAME_LENGTH;
+
+/// Files for the input of a node.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "the shape of a form that is read field by field")]
+pub(crate) struct UploadForm {
+    /// Id of the workflow.
+    #[schema(format = Uuid)]
+    workflow_id: String,
+    /// Id of the node that uses the files.
+    #[schema(min_length = 1, max_length = 1000)]
+    node_id: String,
+    /// The files.
+    #[schema(value_type = Vec<String>, format = Binary, min_items = 1)]
+    files: Vec<Vec<u8>>,
+}
+
+/// A form as far as it was read.
+#[derive(Debug)]
+struct UploadFields {
+    workflow_id: Option<String>,
+    node_id: Option<String>,
+    upload: Upload,
+}
+
+/// Upload files.
+///
+/// The form fields may have any order. Put the returned paths into `files` of a start request. If any file is
+/// rejected, none is stored.
+#[utoipa::path(
+    post, path = "/wf/upload_test_files/", tag = "files", operation_id = "uploadTestFiles",
+    request_body(content = UploadForm, content_type = "multipart/form-data", description = "The files, with their workflow and node.",
+        example = json!(examples::upload_form())),
+    responses(
+        (status = 200, description = "The paths of the files, in form order, by node id.",
+            body = PathsByNode, example = json!(examples::uploaded())),
+        WorkflowMissing, UploadProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn test_file_upload(
+    State(state): State<AppState>,
+    change: ChangeContext,
+    request: Request,
+) -> Result<Answer<HashMap<String, Vec<String>>>, Problem> {
+    let settings = &state.settings;
+    let max = settings.max_upload_bytes.saturating_mul(settings.max_upload_files as u64);
+    let form = multipart::read_form(request, &state, max, UploadFields::new(settings)).await?;
+    let (workflow_id, node_id, upload) = form.complete()?;
+    require_workflow(&state, workflow_id).await?;
+    let paths =
+        spawn_detached(async move { place_files(&state, workflow_id, upload, &change).await }).await?;
+    Ok(Answer(HashMap::from([(node_id, paths)])))
+}
+
+/// Gives the files their place, and writes down who brought them: both, or neither.
+async fn place_files(
+    state: &AppState,
+    workflow_id: Uuid,
+    upload: Upload,
+    change: &ChangeContext,
+) -> Result<Vec<String>, Problem> {
+    let data_dir = &state.settings.data_dir;
+    let paths = upload.commit(workflow_id).await?;
+    // A workflow that was deleted meanwhile took no notice of files that came after it.
+    if let Err(problem) = require_workflow(state, workflow_id).await {
+        match problem.kind {
+            ProblemKind::WorkflowNotFound => cleanup::remove_folders(data_dir, workflow_id).await,
+            _ => cleanup::remove_files(data_dir, &paths).await,
+        }
+        return Err(problem);
+    }
+    let entries = change.entries(paths.iter().map(|path| Changed::made("file", path)).collect());
+    if let Err(error) = state.db.audit_append(entries).await {
+        cleanup::remove_files(data_dir, &paths).await;
+        return Err(Resource::Workflow.write_problem(error));
+    }
+    Ok(paths)
+}
+
+async fn require_workflow(state: &AppState, workflow_id: Uuid) -> Result<(), Problem> {
+    let version = state.db.latest_version_id(workflow_id).await?;
+    version.map(drop).ok_or_else(|| Resource::Workflow.not_found())
+}
+
+impl UploadFields {
+    fn new(settings: &Settings) -> Self {
+        let limits = UploadLimits { bytes: settings.max_upload_bytes, files: settings.max_upload_files };
+        Self { workflow_id: None, node_id: None, upload: Upload::new(&settings.data_dir, limits) }
+    }
+
+    /// The whole form, or everything that it lacks.
+    fn complete(self) -> Result<(Uuid, String, Upload), Problem> {
+        let Self { workflow_id, node_id, upload } = self;
+        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let (workflow_id, node_id) = (given(workflow_id), given(node_id));
+        let missing = [
+            ("workflow_id", workflow_id.is_none(), "Add the id of the workflow."),
+            ("node_id", node_id.is_none(), "Add the id of the node that uses the files."),
+            ("files", upload.is_empty(), "Add at least one file."),
+        ];
+        let missing = missing.into_iter().filter(|(_, missing, _)| *missing).map(|(name, _, what)| {
+            ProblemItem::new(format!("/{name}"), "missing", format!("{name} is missing. {what}"))
+        });
+        let (Some(workflow_id), Some(node_id), false) = (workflow_id, node_id, upload.is_empty()) else {
+            return Err(Problem::invalid(ProblemKind::InvalidBody, missing.collect()));
+        };
+        let workflow_id = parse_id(&workflow_id).ok_or_else(|| Resource::Workflow.not_found())?;
+        Ok((workflow_id, node_id, upload))
+    }
+}
+
+impl FromForm for UploadFields {
+    async fn add_field(&mut self, field: &mut Field<'_>) -> Result<(), Problem> {
+        match field.name() {
+            Some("workflow_id") => self.workflow_id = Some(text_field(field, MAX_TEXT).await?),
+            Some("node_id") => self.node_id = Some(text_field(field, MAX_TEXT).await?),
+            Some("files") => {
+                let mut writer = self.upload.start_file(field.file_name().unwrap_or_default()).await?;
+                while let Some(piece) = next_chunk(field).await? {
+                    writer.write(&piece).await?;
+                }
+                self.upload.finish_file(writer).await?;
+            }
+            _ => drop(text_field(field, MAX_TEXT).await?),
+        }
+        Ok(())
+    }
+}

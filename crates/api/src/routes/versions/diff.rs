@@ -1,0 +1,124 @@
+//! `GET /wf/{workflow_id}/versions/{a}/diff/{b}/`
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use sluice_domain::{Definition, versioning};
+use sluice_persistence::VersionRow;
+use utoipa::IntoParams;
+
+use crate::blocking::cpu_bound;
+use crate::error::responses::{DiffProblems, ServerProblems, VersionMissing};
+use crate::error::{Problem, ProblemKind};
+use crate::extract::path::{DiffVersions, WorkflowId};
+use crate::extract::query::{FromQuery, Query, QueryReader};
+use crate::openapi::{examples, schemas};
+use crate::routes::versions::pinned_version;
+use crate::state::AppState;
+
+/// How versions are compared.
+#[derive(Clone, Copy, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct DiffQuery {
+    /// If true, also compares fields that do not execute: coordinates, dimensions and test inputs.
+    #[param(default = false, required = false)]
+    layout: bool,
+}
+
+impl FromQuery for DiffQuery {
+    fn from_query(reader: &mut QueryReader) -> Self {
+        Self { layout: reader.flag("layout", false) }
+    }
+}
+
+/// Compare versions.
+///
+/// Returns the changes that lead from the first version to the second, by node and link. The `Accept` header selects
+/// JSON, JSON Patch (`application/json-patch+json`, RFC 6902) or `text/plain`.
+#[utoipa::path(
+    get, path = "/wf/{workflow_id}/versions/{a}/diff/{b}/", tag = "versions", operation_id = "diffVersions",
+    params(
+        WorkflowId,
+        DiffVersions,
+        DiffQuery,
+    ),
+    responses(
+        (status = 200, description = "The differences.", content(
+            (schemas::DefinitionDiff = "application/json", example = json!(examples::diff())),
+            (Vec<schemas::PatchOperation> = "application/json-patch+json", example = json!(examples::patch())),
+            (String = "text/plain", example = json!(examples::diff_text())),
+        )),
+        VersionMissing, DiffProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn version_diff(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    DiffVersions(a, b): DiffVersions,
+    Query(query): Query<DiffQuery>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let (before, after) = (pinned_version(&state, id, &a).await?, pinned_version(&state, id, &b).await?);
+    let form = DiffForm::from_accept(&headers)?;
+    cpu_bound(move || form.compare(&before, &after, query.layout)).await
+}
+
+/// The forms of a difference.
+#[derive(Clone, Copy)]
+enum DiffForm {
+    Json,
+    Patch,
+    Text,
+}
+
+impl DiffForm {
+    /// The one that is wanted most (RFC 9110, 12.5.1); of several, the first.
+    fn from_accept(headers: &HeaderMap) -> Result<Self, Problem> {
+        let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
+            return Ok(Self::Json);
+        };
+        let accept = accept.to_ascii_lowercase();
+        let wanted = accept.split(',').filter_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let form = Self::from_media_type(parts.next().unwrap_or_default())?;
+            let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+            Some((form, weight.unwrap_or(1.0)))
+        });
+        let better = |best: Option<(Self, f32)>, (form, weight): (Self, f32)| match best {
+            Some((_, most)) if most >= weight => best,
+            _ => Some((form, weight)),
+        };
+        let best = wanted.filter(|(_, weight)| *weight > 0.0).fold(None, better);
+        best.map(|(form, _)| form).ok_or_else(|| {
+            let detail =
+                "The differences are available as application/json, application/json-patch+json and text/plain. Accept one of them.";
+            Problem::new(ProblemKind::NotAcceptable, detail)
+        })
+    }
+
+    fn from_media_type(kind: &str) -> Option<Self> {
+        match kind {
+            "application/json-patch+json" => Some(Self::Patch),
+            "text/plain" | "text/*" => Some(Self::Text),
+            "" | "*/*" | "application/*" | "application/json" => Some(Self::Json),
+            _ => None,
+        }
+    }
+
+    fn compare(self, before: &VersionRow, after: &VersionRow, layout: bool) -> Result<Response, Problem> {
+        let read =
+            |row: &VersionRow| serde_json::from_str::<Definition>(&row.definition).map_err(Problem::internal);
+        let (before, after) = (read(before)?, read(after)?);
+        let mut answer = match self {
+            Self::Json => Answer(versioning::diff(&before, &after, layout)).into_response(),
+            Self::Text => versioning::diff(&before, &after, layout).to_text().into_response(),
+            Self::Patch => {
+                let patch = Answer(versioning::patch(&before, &after, layout));
+                ([(header::CONTENT_TYPE, "application/json-patch+json")], patch).into_response()
+            }
+        };
+        answer.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+        Ok(answer)
+    }
+}

@@ -1,0 +1,116 @@
+//! Versions of workflows.
+
+pub(crate) mod diff;
+pub(crate) mod get;
+pub(crate) mod graph;
+pub(crate) mod list;
+pub(crate) mod restore;
+
+use serde::Serialize;
+use serde_json::value::RawValue;
+use sluice_persistence::{Pin, VersionRow};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::error::Problem;
+use crate::error::convert::{Resource, label_not_found, version_not_found};
+use crate::openapi::schemas;
+use crate::routes::stored_rows::stored_json;
+use crate::state::AppState;
+use crate::timestamp::Timestamp;
+
+/// A version of a workflow.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct WorkflowVersion {
+    /// Version number: 1, 2, … in order of creation.
+    #[schema(minimum = 1)]
+    version: i32,
+    /// Name of the workflow at that time.
+    name: String,
+    /// Description of the workflow at that time.
+    #[schema(required = true)]
+    description: Option<String>,
+    /// The definition.
+    #[schema(value_type = schemas::WorkflowDefinition)]
+    definition: Box<RawValue>,
+    /// SHA-256 (hex) of the RFC 8785 canonical JSON of the definition, without the fields that do not execute.
+    #[schema(min_length = 64, max_length = 64)]
+    definition_hash: String,
+    /// Time at which the version was created.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// Time at which its layout was last saved.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// Note of the change that created the version, from its header `X-Change-Note`.
+    #[schema(required = true)]
+    note: Option<String>,
+    /// Author. Null if unknown.
+    #[schema(required = true)]
+    created_by: Option<String>,
+}
+
+impl TryFrom<VersionRow> for WorkflowVersion {
+    type Error = Problem;
+
+    fn try_from(row: VersionRow) -> Result<Self, Problem> {
+        let VersionRow {
+            id,
+            workflow_id: _,
+            version,
+            name,
+            description,
+            definition,
+            definition_hash,
+            created_at,
+            updated_at,
+            note,
+            created_by,
+        } = row;
+        let definition = stored_json(definition, "workflow_versions", id)?;
+        let (created_at, updated_at) = (Timestamp(created_at), Timestamp(updated_at));
+        Ok(Self {
+            version,
+            name,
+            description,
+            definition,
+            definition_hash,
+            created_at,
+            updated_at,
+            note,
+            created_by,
+        })
+    }
+}
+
+/// The version that is meant.
+pub(crate) async fn pinned_version(state: &AppState, id: Uuid, pin: &Pin) -> Result<VersionRow, Problem> {
+    if let Some(version) = state.db.pinned_version(id, pin).await? {
+        return Ok(version);
+    }
+    if *pin == Pin::Latest || state.db.latest_version_id(id).await?.is_none() {
+        return Err(Resource::Workflow.not_found());
+    }
+    Err(match pin {
+        Pin::Label(name) => label_not_found(name),
+        Pin::Number(number) => version_not_found(*number),
+        Pin::Latest => Resource::Workflow.not_found(),
+    })
+}
+
+/// The id of the latest version.
+pub(crate) async fn latest_version_id(state: &AppState, workflow_id: Uuid) -> Result<Uuid, Problem> {
+    state.db.latest_version_id(workflow_id).await?.ok_or_else(|| Resource::Workflow.not_found())
+}
+
+/// The id of a version.
+pub(crate) async fn pinned_version_id(
+    state: &AppState,
+    workflow_id: Uuid,
+    pin: &Pin,
+) -> Result<Uuid, Problem> {
+    match pin {
+        Pin::Latest => latest_version_id(state, workflow_id).await,
+        pin => pinned_version(state, workflow_id, pin).await.map(|version| version.id),
+    }
+}

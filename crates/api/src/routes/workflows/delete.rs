@@ -1,0 +1,64 @@
+//! `DELETE /wf/{workflow_id}/`
+
+use axum::extract::State;
+use axum::http::StatusCode;
+use sluice_engine::{EngineError, RunStore as _, StoreError};
+use sluice_persistence::WriteError;
+
+use crate::change::{ChangeContext, audit};
+use crate::error::Problem;
+use crate::error::convert::Resource;
+use crate::error::responses::{PreconditionProblems, ServerProblems, WorkflowMissing};
+use crate::extract::etag::Preconditions;
+use crate::extract::path::WorkflowId;
+use crate::state::AppState;
+use crate::uploads::cleanup;
+
+/// Delete a workflow.
+///
+/// Deletes the workflow with its versions, runs, pauses and files, all or nothing. Unfinished runs are canceled
+/// first.
+#[utoipa::path(
+    delete, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "deleteWorkflow",
+    params(
+        WorkflowId,
+        Preconditions,
+    ),
+    responses(
+        (status = 204, description = "The workflow is deleted."),
+        WorkflowMissing, PreconditionProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_delete(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    preconditions: Preconditions,
+    change: ChangeContext,
+) -> Result<StatusCode, Problem> {
+    // Checked again with the deletion; here, before runs are canceled for nothing.
+    if let Some(condition) = &preconditions.saving.condition {
+        let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
+        if !condition.holds(&row.etag()) {
+            return Err(preconditions.explain(&state, id, WriteError::Changed(Box::new(row))).await);
+        }
+    }
+    for run in state.db.unfinished_runs(id).await? {
+        match state.engine.run_cancel(run, change.tell(audit::run_called_off)).await {
+            // A run that ended or vanished meanwhile needs no canceling. Where the store has no room for that, the run
+            // goes with the workflow as it is.
+            Ok(_) | Err(EngineError::NotFound | EngineError::Refused(_)) => {}
+            Err(EngineError::Store(StoreError::Full(_))) => {}
+            Err(error) => return Err(Resource::Run.engine_problem(error)),
+        }
+    }
+    cleanup::mark_for_deletion(&state.settings.data_dir, id).await?;
+    let deleted =
+        state.db.workflow_delete(id, preconditions.saving.clone(), change.tell(audit::deleted(id))).await;
+    if matches!(deleted, Ok(()) | Err(WriteError::NotFound)) {
+        cleanup::remove_folders(&state.settings.data_dir, id).await;
+    }
+    match deleted {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(error) => Err(preconditions.explain(&state, id, error).await),
+    }
+}

@@ -1,0 +1,45 @@
+//! `POST /wf/{workflow_id}/duplicate/`
+
+use axum::extract::State;
+
+use crate::auth::caller::Caller;
+use crate::change::{ChangeContext, audit};
+use crate::error::Problem;
+use crate::error::convert::Resource;
+use crate::error::responses::{ServerProblems, VersionMissing};
+use crate::extract::etag::WithETag;
+use crate::extract::path::WorkflowId;
+use crate::extract::pin::PinQuery;
+use crate::extract::query::Query;
+use crate::openapi::examples;
+use crate::routes::workflows::Workflow;
+use crate::state::AppState;
+
+/// Copy a workflow.
+///
+/// The copy is named `{name} (Copy)`, made unique. It has the description, the tags and the definition of the current
+/// or the given version. Versions, runs and files are not copied.
+#[utoipa::path(
+    post, path = "/wf/{workflow_id}/duplicate/", tag = "workflows", operation_id = "duplicateWorkflow",
+    params(
+        WorkflowId,
+        PinQuery,
+    ),
+    responses(
+        (status = 200, description = "The copy.", 
+            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            body = Workflow, example = json!(examples::workflow())),
+        VersionMissing, ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_duplicate(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    Query(pin): Query<PinQuery>,
+    caller: Caller,
+    change: ChangeContext,
+) -> Result<WithETag<Workflow>, Problem> {
+    let keep = change.keep(audit::workflow, |saved| Workflow::stored_response(&saved.row));
+    let copy = state.db.workflow_duplicate(id, pin.or_latest(), caller.into_name(), keep).await;
+    Workflow::with_etag(copy.map_err(|error| Resource::Workflow.write_problem(error))?)
+}

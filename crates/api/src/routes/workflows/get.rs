@@ -1,0 +1,39 @@
+//! `GET /wf/{workflow_id}/`
+
+use axum::extract::State;
+use axum::response::Response;
+
+use crate::error::Problem;
+use crate::error::convert::Resource;
+use crate::error::responses::{IfNoneMatchProblems, ServerProblems, WorkflowMissing};
+use crate::extract::etag::IfNoneMatch;
+use crate::extract::path::WorkflowId;
+use crate::openapi::examples;
+use crate::routes::workflows::Workflow;
+use crate::state::AppState;
+
+/// Get a workflow.
+///
+/// The definition is returned exactly as it was saved.
+#[utoipa::path(
+    get, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "getWorkflow",
+    params(
+        WorkflowId,
+        IfNoneMatch,
+    ),
+    responses(
+        (status = 304, description = "The client's copy is current."),
+        (status = 200, description = "The workflow.", 
+            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            body = Workflow, example = json!(examples::workflow())),
+        WorkflowMissing, IfNoneMatchProblems, ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_get(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    if_none_match: IfNoneMatch,
+) -> Result<Response, Problem> {
+    let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
+    Ok(Workflow::with_etag(row)?.unless_match(&if_none_match))
+}

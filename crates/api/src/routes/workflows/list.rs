@@ -1,0 +1,102 @@
+//! `GET /wf/`
+
+use axum::Json as Answer;
+use axum::extract::{RawQuery, State};
+use chrono::{DateTime, Utc};
+use sluice_persistence::{Between, Search, WorkflowFilter, WorkflowOrder};
+use utoipa::IntoParams;
+
+use crate::error::Problem;
+use crate::error::responses::ServerProblems;
+use crate::extract::pagination::{ListQuery, ListResponse};
+use crate::extract::query::{FromQuery, Query, QueryReader};
+use crate::openapi::examples;
+use crate::routes::stored_rows::skip_unreadable;
+use crate::routes::workflows::Workflow;
+use crate::state::AppState;
+
+/// Which workflows.
+#[derive(Clone, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct WorkflowQuery {
+    /// Search words, at most 8. Returns workflows whose name or description contains, for each of them, a word that
+    /// starts with it. Case is ignored.
+    #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
+    q: Option<Search>,
+    /// Returns workflows with this tag.
+    #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
+    tag: Option<String>,
+    /// Returns workflows created at or after this time. A time without an offset is UTC. A date means midnight at its
+    /// start.
+    #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
+    created_after: Option<DateTime<Utc>>,
+    /// Returns workflows created at or before this time.
+    #[param(value_type = String, example = "2026-11-30", required = false)]
+    created_before: Option<DateTime<Utc>>,
+    /// Returns workflows last saved at or after this time. The default of `sort` becomes `-updated_at`.
+    #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
+    updated_after: Option<DateTime<Utc>>,
+    /// Returns workflows last saved at or before this time. The default of `sort` becomes `-updated_at`.
+    #[param(value_type = String, example = "2026-11-30", required = false)]
+    updated_before: Option<DateTime<Utc>>,
+}
+
+impl FromQuery for WorkflowQuery {
+    fn from_query(reader: &mut QueryReader) -> Self {
+        Self {
+            q: reader.search("q"),
+            tag: reader.text("tag"),
+            created_after: reader.time("created_after"),
+            created_before: reader.time("created_before"),
+            updated_after: reader.time("updated_after"),
+            updated_before: reader.time("updated_before"),
+        }
+    }
+}
+
+impl From<WorkflowQuery> for WorkflowFilter {
+    fn from(query: WorkflowQuery) -> Self {
+        Self {
+            search: query.q,
+            tag: query.tag,
+            created: Between { from: query.created_after, to: query.created_before },
+            updated: Between { from: query.updated_after, to: query.updated_before },
+        }
+    }
+}
+
+/// A part of the list of workflows. Who asks for a time of saving gets them by it, unless told otherwise.
+pub(crate) struct WorkflowList(ListQuery<WorkflowOrder>, WorkflowFilter);
+
+impl FromQuery for WorkflowList {
+    fn from_query(reader: &mut QueryReader) -> Self {
+        let filter = WorkflowFilter::from(WorkflowQuery::from_query(reader));
+        let is_by_saving = filter.updated != Between::default();
+        Self(
+            ListQuery::with_default(reader, if is_by_saving { "-updated_at" } else { "-created_at" }),
+            filter,
+        )
+    }
+}
+
+/// List workflows.
+///
+/// Newest first by default.
+#[utoipa::path(
+    get, path = "/wf/", tag = "workflows", operation_id = "listWorkflows",
+    params(ListQuery<WorkflowOrder>, WorkflowQuery),
+    responses(
+        (status = 200, description = "The workflows of the page.", body = Vec<Workflow>, example = json!([examples::workflow()])),
+        ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_list(
+    State(state): State<AppState>,
+    Query(WorkflowList(list, filter)): Query<WorkflowList>,
+    sent: RawQuery,
+) -> Result<ListResponse<Workflow>, Problem> {
+    let total = if list.count { Some(state.db.workflow_count(filter.clone()).await?) } else { None };
+    let found = state.db.workflows(filter, list.page_request()).await?;
+    let headers = list.response_headers(&sent, found.next, total);
+    Ok((headers, Answer(skip_unreadable(found.rows.into_iter().map(Workflow::try_from))?)))
+}

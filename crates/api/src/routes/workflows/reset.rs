@@ -1,0 +1,51 @@
+//! `PUT /wf/{workflow_id}/reset/`
+
+use axum::extract::State;
+use sluice_domain::graph::{Definition, SpurType};
+use sluice_nodes::NodeKinds;
+use sluice_persistence::Saving;
+
+use crate::change::{ChangeContext, audit};
+use crate::error::Problem;
+use crate::error::responses::{LabelProtected, PreconditionProblems, ServerProblems, WorkflowMissing};
+use crate::extract::etag::{ChangeNote, Preconditions, WithETag};
+use crate::extract::path::WorkflowId;
+use crate::extract::query::Query;
+use crate::openapi::examples;
+use crate::routes::workflows::definition::validate_definition;
+use crate::routes::workflows::{SaveQuery, Workflow, workflow_or_problem};
+use crate::state::AppState;
+
+/// Reset a workflow.
+///
+/// Restores the default definition of its `spur_type`. The id, name, versions and runs are kept.
+#[utoipa::path(
+    put, path = "/wf/{workflow_id}/reset/", tag = "workflows", operation_id = "resetWorkflow",
+    params(
+        WorkflowId,
+        Preconditions,
+        ChangeNote,
+        SaveQuery,
+    ),
+    responses(
+        (status = 200, description = "The workflow with the default definition.", 
+            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            body = Workflow, example = json!(examples::workflow())),
+        WorkflowMissing, PreconditionProblems, LabelProtected, ServerProblems,
+    )
+)]
+pub(crate) async fn workflow_reset(
+    State(state): State<AppState>,
+    WorkflowId(id): WorkflowId,
+    Query(query): Query<SaveQuery>,
+    preconditions: Preconditions,
+    change: ChangeContext,
+) -> Result<WithETag<Workflow>, Problem> {
+    let mut defaults = Vec::new();
+    for of in SpurType::ALL {
+        defaults.push((of, validate_definition(Definition::default_for(of), NodeKinds::default()).await?));
+    }
+    let saving = Saving { label: query.label, ..preconditions.saving.clone() };
+    let saved = state.db.workflow_reset(id, defaults, saving, change.tell(audit::workflow)).await;
+    workflow_or_problem(&state, id, &preconditions, saved).await
+}
