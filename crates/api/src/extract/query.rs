@@ -231,6 +231,13 @@ impl QueryReader {
     }
 }
 
+/// Two queries of one request, read as one.
+impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
+    fn from_query(reader: &mut QueryReader) -> Self {
+        (A::from_query(reader), B::from_query(reader))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,12 +270,5 @@ mod tests {
             query.number("page_size", 100, 10);
             assert_eq!(query.errors.is_empty(), fits, "{text}");
         }
-    }
-}
-
-/// Two queries of one request, read as one.
-impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
-    fn from_query(reader: &mut QueryReader) -> Self {
-        (A::from_query(reader), B::from_query(reader))
     }
 }
