@@ -55,7 +55,7 @@ async fn export_all(database: &Database, args: &ExportArgs) -> Result<ExitCode> 
         let done = match database.workflow_document(*id, args.versions).await {
             // The workflow was deleted while the export was running.
             Ok(None) => continue,
-            Ok(Some((_, document))) => folder.update((*id, name), &document.to_file(), &mut counts)?,
+            Ok(Some((_, document))) => folder.update(*id, name, &document.to_file(), &mut counts)?,
             Err(error @ StoreError::Unreadable { .. }) => Err(error.to_string()),
             Err(StoreError::PageTooLarge(bytes)) => {
                 Err(format!("its versions hold more than {bytes} bytes; export it without --versions"))
@@ -144,20 +144,21 @@ impl Folder {
     /// Writes the file of a workflow unless it is up to date. The inner error is a reason to skip the workflow.
     fn update(
         &mut self,
-        (id, name): (Uuid, &str),
+        id: Uuid,
+        name: &str,
         text: &str,
         counts: &mut Counts,
     ) -> Result<Result<(), String>> {
         let (path, is_new) = match self.own.get(&id).cloned() {
-            Some(own) => (self.refile_name(id, name, own)?, false),
+            Some(own) => (self.rename_generated(id, name, own)?, false),
             None => match self.new_path(id, name) {
                 Ok(path) => (path, true),
-                Err(stranger) => {
-                    let why = format!(
+                Err(other) => {
+                    let reason = format!(
                         "{} is not a file of this workflow; fix it, or move it elsewhere",
-                        display_path(&stranger)
+                        display_path(&other)
                     );
-                    return Ok(Err(why));
+                    return Ok(Err(reason));
                 }
             },
         };
@@ -185,8 +186,8 @@ impl Folder {
         Ok(path)
     }
 
-    /// Lets a file that an export has named go with the name of its workflow. Others stay what people call them.
-    fn refile_name(&mut self, id: Uuid, name: &str, own: PathBuf) -> Result<PathBuf> {
+    /// Renames a file with a generated name if its workflow was renamed. Other files keep their names.
+    fn rename_generated(&mut self, id: Uuid, name: &str, own: PathBuf) -> Result<PathBuf> {
         let names = files::names(name, id);
         let is_fine = file_name(&own)
             .is_none_or(|file| !files::is_generated(file, id) || names.iter().any(|n| n == file));
