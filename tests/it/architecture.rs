@@ -103,7 +103,7 @@ fn lines(violations: &[Violation]) -> String {
     violations.iter().map(|violation| format!("\n  {violation}")).collect()
 }
 
-/// The Rust files below a folder.
+/// Lists the Rust files below a folder.
 fn sources(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     entries
@@ -115,7 +115,7 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The lines of a crate's source that hold one of `words`.
+/// Returns the lines of a crate's source that contain one of `words`.
 fn lines_with(folder: &str, words: &[&str]) -> Vec<String> {
     let files = sources(&root().join(folder)).into_iter();
     files
@@ -189,7 +189,7 @@ fn imports_follow_the_order_in_the_architecture() {
     let mut found = String::new();
     for (krate, root) in crates().into_iter().filter(|(krate, _)| !is_pending(ORDER_PENDING, krate)) {
         let imports = Imports::of(&root);
-        if imports.is_single_file() {
+        if !imports.needs_order() {
             continue;
         }
         let Some(order) = order(&architecture, &krate) else {

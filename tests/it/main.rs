@@ -1,4 +1,4 @@
-//! The whole program from outside: HTTP against the real binary, on a SQLite file and on PostgreSQL.
+//! End-to-end tests: HTTP calls to the real binary, on SQLite and on PostgreSQL.
 
 mod architecture;
 mod contract;

@@ -50,7 +50,7 @@ impl Imports {
                     edges.entry(edge).or_default().insert(path.last().cloned().unwrap_or_default());
                 }
             };
-            // Whoever uses a name of a module says so by a path through it: the import of the module alone is no use.
+            // A module that is imported is used through paths, which are among the references.
             let imports = module.imports.iter().filter(|import| !import.is_reexport);
             for path in imports.map(|import| &import.path).chain(&module.references) {
                 if let Some(Target::Item(target)) = tree.resolve(id, path) {
@@ -112,9 +112,9 @@ impl Imports {
         edges.map(|edge| self.violation(edge)).collect()
     }
 
-    /// True for a crate without modules, which needs no order.
-    pub(crate) fn is_single_file(&self) -> bool {
-        self.files.len() == 1
+    /// True when a top-level file or folder imports another one.
+    pub(crate) fn needs_order(&self) -> bool {
+        self.edges.keys().any(|(from, to)| *from != self.root && *to != self.root && top(from) != top(to))
     }
 
     /// Returns the names that are in the order or in the crate, and not in both.
@@ -140,8 +140,8 @@ fn top(file: &Path) -> String {
     first.unwrap_or_default().trim_end_matches(".rs").to_owned()
 }
 
-/// Finds the order of a crate in a document: `crate: top > middle, its peer > bottom`, in a line of its own. A line that
-/// begins with `>` goes on with the one before it.
+/// Finds the order of a crate in a document: a line `crate: top > middle, its peer > bottom`. A line that starts with
+/// `>` continues the previous one.
 pub(crate) fn order(document: &str, krate: &str) -> Option<Order> {
     let plain = document.replace('`', "");
     let mut lines = plain.lines().map(str::trim);
