@@ -1,6 +1,6 @@
-// What a person does at /docs, by what the page shows and nothing else: reads, gives a key, and by "Try it out" makes the
-// workflow of the examples, starts it, decides at its gate and reads the result. `tests/it/contract/docs_page.rs` runs it, with the
-// server, a key named "ada" and a folder for screenshots in the environment.
+// The steps of a user at /docs, with visible elements only: read, enter a key, and create, start, approve and read the
+// workflow of the examples with "Try it out". `tests/it/contract/docs_page.rs` runs this with the address of a server, a
+// key named "ada" and a folder for screenshots in the environment.
 import assert from "node:assert/strict";
 import { mkdirSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -11,8 +11,7 @@ const { chromium } = createRequire(join(SLUICE_BROWSER, "package.json"))("playwr
 const screenshots = join(SLUICE_BROWSER, "screenshots");
 mkdirSync(screenshots, { recursive: true });
 
-// Under a name of its own, as others reach the server: for local ones Swagger UI leaves some things out. There is no
-// other name that leads anywhere.
+// A host name that is not local, since Swagger UI omits some checks for local ones. No other host resolves.
 const server = new URL(SLUICE_URL);
 server.hostname = "sluice.test";
 const origin = server.origin;
@@ -24,7 +23,7 @@ const context = await browser.newContext({ viewport: { width: 1200, height: 1400
 context.setDefaultTimeout(20_000);
 const page = await context.newPage();
 
-// What goes wrong in the page without a person's seeing it: also what the policy of the page forbids is said there.
+// Errors in the console, which include violations of the content security policy.
 const wrong = [];
 const refused = /^Failed to load resource: the server responded with a status of 4\d\d/;
 context.on("request", (request) => {
@@ -48,7 +47,7 @@ async function unfold(tag, id) {
   const block = call(tag, id);
   await turn(tag, id);
   await block.locator(".try-out").waitFor();
-  // Whoever has tried it out before finds it as it was left.
+  // An operation that was opened before is still open.
   const ready = block.getByRole("button", { name: "Try it out" });
   if (await ready.isVisible()) await ready.click();
   return block;
@@ -149,7 +148,7 @@ async function journey() {
   const workflow = (await tryOut("workflows", "createWorkflow")).json();
   const run = (await tryOut("runs", "startRun", { workflow_id: workflow.id })).json();
   const paused = await until(async () => {
-    // No filter is filled in that hides it.
+    // No default filter hides it.
     const list = (await tryOut("pauses", "listPausedWorkflows")).json();
     return list.find((pause) => pause.run.id === run.id);
   });
