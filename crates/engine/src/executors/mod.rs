@@ -1,26 +1,17 @@
 //! Executors of node kinds with side effects.
 
+mod executor;
 mod python;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sluice_domain::run::{Effect, Failure};
 use sluice_python::Pool;
 
+pub use executor::Executor;
 use python::PythonExecutor;
-
-/// Executes the nodes of one kind.
-#[async_trait]
-pub trait Executor: Send + Sync + 'static {
-    /// Executes a node once, within the timeout of its policy. Dropping the future stops the work.
-    ///
-    /// # Errors
-    /// The failure of the attempt, which the node's policy may retry.
-    async fn execute(&self, effect: &Effect, inputs: &Map<String, Value>) -> Result<Value, Failure>;
-}
 
 /// The executor of each node kind with side effects. Cheap to clone.
 #[derive(Clone, Default)]

@@ -4,7 +4,7 @@ use sluice_domain::run::{Effect, Failure, FailureKind};
 use sluice_nodes::PythonFuncConfig;
 use sluice_python::{Pool, PythonError};
 
-use super::Executor;
+use super::executor::Executor;
 
 /// Runs the code of Python nodes in worker processes.
 pub(super) struct PythonExecutor {
