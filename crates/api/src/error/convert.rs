@@ -18,23 +18,13 @@ pub(crate) enum Resource {
 
 impl Resource {
     pub(crate) fn not_found(self) -> Problem {
-        match self {
-            Self::Workflow => Problem::new(
-                ProblemKind::WorkflowNotFound,
-                "The workflow does not exist. GET /wf/ lists the workflows.",
-            ),
-            Self::Dataset => Problem::new(
-                ProblemKind::DatasetNotFound,
-                "The dataset does not exist. GET /ds/ lists the datasets.",
-            ),
-            Self::OutputFile => Problem::new(
-                ProblemKind::OutputFileNotFound,
-                "The output file does not exist. GET /of/ lists the output files.",
-            ),
-            Self::Run => {
-                Problem::new(ProblemKind::RunNotFound, "The run does not exist. GET /run/ lists the runs.")
-            }
-        }
+        let kind = match self {
+            Self::Workflow => ProblemKind::WorkflowNotFound,
+            Self::Dataset => ProblemKind::DatasetNotFound,
+            Self::OutputFile => ProblemKind::OutputFileNotFound,
+            Self::Run => ProblemKind::RunNotFound,
+        };
+        Problem::new(kind, kind.example())
     }
 
     pub(crate) fn engine_problem(self, error: EngineError) -> Problem {

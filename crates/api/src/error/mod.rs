@@ -24,11 +24,11 @@ use uuid::Uuid;
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 macro_rules! problem_kinds {
-    ($($(#[doc = $doc:literal])* $variant:ident = $status:ident $slug:literal $title:literal,)*) => {
+    ($($variant:ident = $status:ident $slug:literal $title:literal $example:literal,)*) => {
         /// The kinds of problems. A kind keeps its URI and meaning for ever.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum ProblemKind {
-            $($(#[doc = $doc])* $variant,)*
+            $($variant,)*
         }
 
         impl ProblemKind {
@@ -50,99 +50,104 @@ macro_rules! problem_kinds {
             pub(crate) fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
+
+            /// A `detail` for the examples of the OpenAPI document.
+            pub(crate) fn example(self) -> &'static str {
+                match self { $(Self::$variant => $example,)* }
+            }
         }
     };
 }
 
 problem_kinds! {
-    /// The request makes no sense as it is.
-    BadRequest = BAD_REQUEST "bad-request" "Bad request",
-    /// The body is no JSON.
-    InvalidJson = BAD_REQUEST "invalid-json" "Invalid JSON",
-    /// A workflow can't be replaced by nothing.
-    DefinitionMissing = BAD_REQUEST "definition-missing" "Definition missing",
-    /// Nobody is waited for.
-    NoOpenPause = BAD_REQUEST "no-open-pause" "No open pause",
-    /// The run has ended.
-    RunEnded = BAD_REQUEST "run-ended" "Run already ended",
-    /// A single node could not be run.
-    PartialRun = BAD_REQUEST "partial-run" "Node can't be run",
-    /// `Last-Event-ID` is not an event of the stream.
-    UnknownEventId = BAD_REQUEST "unknown-event-id" "Unknown event id",
-    /// A run can't be made from another one as was asked.
-    RerunRefused = BAD_REQUEST "rerun-refused" "Rerun not possible",
-    /// Only a run that has failed can be retried.
-    RunNotFailed = BAD_REQUEST "run-not-failed" "Run has not failed",
-    /// The definition can't be made ready to run.
-    Unrunnable = BAD_REQUEST "unrunnable" "Workflow can't be run",
-    /// The call needs a key, and has none that is known.
-    Unauthenticated = UNAUTHORIZED "unauthenticated" "API key missing or invalid",
-    /// The key isn't for this call.
-    ScopeMissing = FORBIDDEN "scope-missing" "Scope missing",
-    /// A web page of somewhere else made the call.
-    CrossSite = FORBIDDEN "cross-site" "Cross-site request",
-    /// The key may not act for this person.
-    NotYourself = FORBIDDEN "not-yourself" "API key may not act for others",
-    /// The key has made more calls than it may.
-    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "Too many requests",
-    /// The workflow does not exist.
-    WorkflowNotFound = NOT_FOUND "workflow-not-found" "Workflow not found",
-    /// The run does not exist.
-    RunNotFound = NOT_FOUND "run-not-found" "Run not found",
-    /// The dataset does not exist.
-    DatasetNotFound = NOT_FOUND "dataset-not-found" "Dataset not found",
-    /// The output file does not exist.
-    OutputFileNotFound = NOT_FOUND "output-file-not-found" "Output file not found",
-    /// There is nothing at this path.
-    PathNotFound = NOT_FOUND "path-not-found" "Path not found",
-    /// The path doesn't take this method.
-    MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "Method not allowed",
-    /// The answer has no such form.
-    NotAcceptable = NOT_ACCEPTABLE "not-acceptable" "Not acceptable",
-    /// The body of the request stopped coming.
-    RequestTimeout = REQUEST_TIMEOUT "request-timeout" "Request timeout",
-    /// The path and query are too long.
-    UriTooLong = URI_TOO_LONG "uri-too-long" "URI too long",
-    /// The headers are too long.
-    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "Headers too large",
-    /// The workflow has no such version.
-    VersionNotFound = NOT_FOUND "version-not-found" "Version not found",
-    /// The workflow has no such label.
-    LabelNotFound = NOT_FOUND "label-not-found" "Label not found",
-    /// Saving doesn't move the label.
-    LabelProtected = CONFLICT "label-protected" "Label protected",
-    /// The workflow has as many labels as are taken.
-    TooManyLabels = CONFLICT "too-many-labels" "Too many labels",
-    /// The label has no previous version.
-    NoEarlierVersion = CONFLICT "no-earlier-version" "No earlier version",
-    /// The workflow is not what the client takes it for.
-    PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "Precondition failed",
-    /// The same request is being carried out.
-    RequestInProgress = CONFLICT "request-in-progress" "Request in progress",
-    /// The key belongs to another request.
-    KeyReused = UNPROCESSABLE_ENTITY "key-reused" "Idempotency key reused",
-    /// The name belongs to another workflow.
-    NameTaken = CONFLICT "name-taken" "Name taken",
-    /// The body or a file is larger than the server takes.
-    TooLarge = PAYLOAD_TOO_LARGE "too-large" "Too large",
-    /// The body is in a format that the path doesn't take.
-    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "Unsupported media type",
-    /// The body doesn't fit.
-    InvalidBody = UNPROCESSABLE_ENTITY "invalid-body" "Invalid body",
-    /// The definition of a workflow has problems.
-    InvalidDefinition = UNPROCESSABLE_ENTITY "invalid-definition" "Invalid definition",
-    /// The query doesn't fit.
-    InvalidQuery = UNPROCESSABLE_ENTITY "invalid-query" "Invalid path or query",
-    /// The run that was waited for failed.
-    RunFailed = FAILED_DEPENDENCY "run-failed" "Run failed",
-    /// As many event streams are open as the server takes.
-    TooManyStreams = TOO_MANY_REQUESTS "too-many-streams" "Too many event streams",
-    /// The server failed.
-    Internal = INTERNAL_SERVER_ERROR "internal" "Internal error",
-    /// The store can't be reached.
-    StoreUnavailable = SERVICE_UNAVAILABLE "store-unavailable" "Database unavailable",
-    /// The server takes no new runs.
-    Draining = SERVICE_UNAVAILABLE "draining" "Server shutting down",
+    BadRequest = BAD_REQUEST "bad-request" "Bad request"
+        "The request is malformed. See /openapi.json for its format.",
+    InvalidJson = BAD_REQUEST "invalid-json" "Invalid JSON"
+        "The body is not JSON: expected value (line 1, column 10).",
+    DefinitionMissing = BAD_REQUEST "definition-missing" "Definition missing"
+        "The definition is missing. Send the complete workflow.",
+    NoOpenPause = BAD_REQUEST "no-open-pause" "No open pause"
+        "The run has no open pause. GET /wf/pause_history/{run_id}/ lists its pauses.",
+    RunEnded = BAD_REQUEST "run-ended" "Run already ended"
+        "The run has already ended with the status COMPLETED. Start a new run.",
+    PartialRun = BAD_REQUEST "partial-run" "Node can't be run"
+        "The node \"gate\" has no output. Give it in partial_outputs.",
+    UnknownEventId = BAD_REQUEST "unknown-event-id" "Unknown event id"
+        "Last-Event-ID must be the id of an event of this stream. Omit it to start at the beginning.",
+    RerunRefused = BAD_REQUEST "rerun-refused" "Rerun not possible"
+        "There is no node \"gaet\" at the top of the workflow. Name one of its nodes.",
+    RunNotFailed = BAD_REQUEST "run-not-failed" "Run has not failed"
+        "Only FAILED runs can be retried, and this run is COMPLETED. Start a new run with POST /run/{run_id}/rerun/.",
+    Unrunnable = BAD_REQUEST "unrunnable" "Workflow can't be run"
+        "The links form a cycle. Remove one of them.",
+    Unauthenticated = UNAUTHORIZED "unauthenticated" "API key missing or invalid"
+        "The API key is missing. Send it in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`.",
+    ScopeMissing = FORBIDDEN "scope-missing" "Scope missing"
+        "The API key \"ci\" lacks the scope runs:write, which this operation requires. Use a key with that scope.",
+    CrossSite = FORBIDDEN "cross-site" "Cross-site request"
+        "A server without API keys rejects requests from other web sites. Create an API key, and allow the site with --cors-origin.",
+    NotYourself = FORBIDDEN "not-yourself" "API key may not act for others"
+        "The API key \"ci\" may not decide in the name of \"grace\". Send the name of the key as user_id, or use a key that may act for others.",
+    TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "Too many requests"
+        "Rate limit exceeded for the API key \"ci\". Retry in 120 ms.",
+    WorkflowNotFound = NOT_FOUND "workflow-not-found" "Workflow not found"
+        "The workflow does not exist. GET /wf/ lists the workflows.",
+    RunNotFound = NOT_FOUND "run-not-found" "Run not found"
+        "The run does not exist. GET /run/ lists the runs.",
+    DatasetNotFound = NOT_FOUND "dataset-not-found" "Dataset not found"
+        "The dataset does not exist. GET /ds/ lists the datasets.",
+    OutputFileNotFound = NOT_FOUND "output-file-not-found" "Output file not found"
+        "The output file does not exist. GET /of/ lists the output files.",
+    PathNotFound = NOT_FOUND "path-not-found" "Path not found"
+        "The path does not exist. /docs lists the paths of the API.",
+    MethodNotAllowed = METHOD_NOT_ALLOWED "method-not-allowed" "Method not allowed"
+        "This path does not support this method. The Allow header lists the supported methods.",
+    NotAcceptable = NOT_ACCEPTABLE "not-acceptable" "Not acceptable"
+        "The differences are available as application/json, application/json-patch+json and text/plain. Accept one of them.",
+    RequestTimeout = REQUEST_TIMEOUT "request-timeout" "Request timeout"
+        "The body arrived too slowly or not completely. Send it again.",
+    UriTooLong = URI_TOO_LONG "uri-too-long" "URI too long"
+        "The path and query are longer than 8192 bytes. Shorten them.",
+    HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "Headers too large"
+        "The headers are longer than 65536 bytes. Send fewer or shorter headers.",
+    VersionNotFound = NOT_FOUND "version-not-found" "Version not found"
+        "The workflow has no version 7. GET /wf/{workflow_id}/versions/ lists its versions.",
+    LabelNotFound = NOT_FOUND "label-not-found" "Label not found"
+        "The workflow has no label \"staging\". GET /wf/{workflow_id}/labels/ lists its labels.",
+    LabelProtected = CONFLICT "label-protected" "Label protected"
+        "The label \"production\" is protected, so saving can't move it. Move it with PUT /wf/{workflow_id}/labels/{label}/.",
+    TooManyLabels = CONFLICT "too-many-labels" "Too many labels"
+        "A workflow can have at most 100 labels. Delete one first.",
+    NoEarlierVersion = CONFLICT "no-earlier-version" "No earlier version"
+        "The label \"production\" has no previous version to roll back to.",
+    PreconditionFailed = PRECONDITION_FAILED "precondition-failed" "Precondition failed"
+        "The workflow has changed since it was read. Read it again, then retry with its current ETag.",
+    RequestInProgress = CONFLICT "request-in-progress" "Request in progress"
+        "A request with this Idempotency-Key is in progress. Retry when it has finished.",
+    KeyReused = UNPROCESSABLE_ENTITY "key-reused" "Idempotency key reused"
+        "This Idempotency-Key was used for a different request. Use a new key for each request.",
+    NameTaken = CONFLICT "name-taken" "Name taken"
+        "Another workflow has this name. Choose a different name.",
+    TooLarge = PAYLOAD_TOO_LARGE "too-large" "Too large"
+        "The body is larger than 8388608 bytes. Send a smaller body.",
+    UnsupportedMediaType = UNSUPPORTED_MEDIA_TYPE "unsupported-media-type" "Unsupported media type"
+        "The body must be JSON. Send the header Content-Type: application/json.",
+    InvalidBody = UNPROCESSABLE_ENTITY "invalid-body" "Invalid body"
+        "name is missing. Add it.",
+    InvalidDefinition = UNPROCESSABLE_ENTITY "invalid-definition" "Invalid definition"
+        "The link ends at \"gaet\", but no node has this id. Did you mean \"gate\"?",
+    InvalidQuery = UNPROCESSABLE_ENTITY "invalid-query" "Invalid path or query"
+        "page must be between 1 and 1000000000, got 0.",
+    RunFailed = FAILED_DEPENDENCY "run-failed" "Run failed"
+        "The node \"p\" failed: division by zero",
+    TooManyStreams = TOO_MANY_REQUESTS "too-many-streams" "Too many event streams"
+        "The maximum number of event streams is open. Close one, or try again later.",
+    Internal = INTERNAL_SERVER_ERROR "internal" "Internal error"
+        "Internal error. Try again. If it persists, report the request id to the operator of the server.",
+    StoreUnavailable = SERVICE_UNAVAILABLE "store-unavailable" "Database unavailable"
+        "The database is unavailable. Try again in a moment.",
+    Draining = SERVICE_UNAVAILABLE "draining" "Server shutting down"
+        "The server is shutting down. Try again in a moment.",
 }
 
 /// An answer that is no success. The edge writes it out, because only the edge knows the request's id.
