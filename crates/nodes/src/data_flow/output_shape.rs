@@ -32,7 +32,7 @@ pub(crate) fn declared(output_schema: &Map<String, Value>, json_schema: &SchemaT
     if fields.is_empty() { OutputShape::Unknown } else { OutputShape::Fields(Fields(fields)) }
 }
 
-/// The output with the fields of an `output_schema`, whose types aren't looked into; unknown if it is empty.
+/// The output with the fields of an `output_schema`; unknown if it is empty.
 pub(crate) fn typed(output_schema: &Map<String, Value>) -> OutputShape {
     if output_schema.is_empty() {
         return OutputShape::Unknown;

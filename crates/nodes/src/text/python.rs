@@ -1,6 +1,6 @@
 //! Values as Python reads and prints them, which is how routers compare values.
 //!
-//! The crate `rustpython-literal` doesn't fit: version 0.4 parses only ASCII digits and escapes characters that are newer
+//! The crate `rustpython-literal` isn't a replacement: version 0.4 parses only ASCII digits and escapes characters that are newer
 //! than Unicode 10, and version 0.6 has 70 dependencies.
 
 use std::fmt::Write as _;

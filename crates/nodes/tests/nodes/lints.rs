@@ -228,7 +228,7 @@ fn a_gate_on_one_of_two_exclusive_routes_is_reported() {
     let fixed = |id: &str| node(id, "StaticValueNode", json!({"values": {"a": 1}}));
     let coalesce = || node("c", "CoalesceNode", json!({}));
     let (yes, no) = (Some("yes"), Some("no"));
-    // Two leaves, one of them behind the gate.
+    // Two leaves, one of them after the gate.
     let apart = [("start", "r", None), ("r", "g", yes), ("r", "s", no)];
     let nodes = |router: Value| [input(), router, gate("g"), fixed("s")];
     assert_eq!(gates_without_output(&nodes(router(is("a"), is("b"))), &apart), ["g"]);

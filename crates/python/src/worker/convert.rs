@@ -78,7 +78,7 @@ fn convert(value: MontyObject, path: &mut Vec<String>) -> Result<Value, String> 
         MontyObject::ClassInstance(instance) if instance.class_type.is_dataclass => {
             Value::Object(object(instance.attrs, path)?)
         }
-        // Their repr is CPython's; JSON gets what `isoformat()` gives.
+        // Their repr is CPython's; JSON gets the result of `isoformat()`.
         MontyObject::Date(_) | MontyObject::DateTime(_) | MontyObject::Time(_) => {
             Value::String(iso_format(&value))
         }
