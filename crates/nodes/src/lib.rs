@@ -13,6 +13,5 @@ mod text;
 pub use catalog::{CatalogCategories, CatalogEntry, VisualTag, catalog};
 pub use config::field_type::parse_row;
 pub use config::policy::{Policies, PolicyConfig, RetryConfig};
-pub use kinds::python_func::{PYTHON_FUNC, PythonFuncConfig, check_output};
 pub use node_kinds::NodeKinds;
 pub use registry::runnable_node_types;

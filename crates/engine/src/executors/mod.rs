@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 use sluice_domain::run::{Effect, Failure};
+use sluice_nodes::kinds::python_func;
 use sluice_python::Pool;
 
 pub use executor::Executor;
@@ -22,7 +23,7 @@ impl Executors {
     #[must_use]
     pub fn new(python: Pool) -> Self {
         let mut executors = HashMap::<&'static str, Box<dyn Executor>>::new();
-        executors.insert(sluice_nodes::PYTHON_FUNC, Box::new(PythonExecutor::new(python)));
+        executors.insert(python_func::NODE_TYPE, Box::new(PythonExecutor::new(python)));
         Self(Arc::new(executors))
     }
 

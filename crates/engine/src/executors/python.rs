@@ -1,7 +1,7 @@
 use async_trait::async_trait;
 use serde_json::{Map, Value};
 use sluice_domain::run::{Effect, Failure, FailureKind};
-use sluice_nodes::PythonFuncConfig;
+use sluice_nodes::kinds::python_func::PythonFuncConfig;
 use sluice_python::{Pool, PythonError};
 
 use super::executor::Executor;
@@ -26,7 +26,7 @@ impl Executor for PythonExecutor {
             .run_within(&config.code, inputs, effect.policy.timeout)
             .await
             .map_err(|error| Failure { kind: failure_kind(&error), error: error.to_string() })?;
-        sluice_nodes::check_output(&config, output).map_err(Failure::error)
+        config.check_output(output).map_err(Failure::error)
     }
 }
 

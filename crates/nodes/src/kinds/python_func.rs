@@ -17,8 +17,8 @@ use crate::config::policy::{Policies, PolicyConfig};
 use crate::data_flow::{output_shape, python};
 use crate::text::value_text::describe;
 
-/// The node type of Python functions.
-pub const PYTHON_FUNC: &str = "PythonFuncNode";
+/// The node type, for the registration of the executor.
+pub const NODE_TYPE: &str = "PythonFuncNode";
 
 /// The kind.
 pub(crate) struct PythonFuncNode;
@@ -57,10 +57,31 @@ impl PythonFuncConfig {
             problems.into_iter().map(|problem| problem.message).collect::<Vec<_>>().join(" ")
         })
     }
+
+    /// Converts the value that the code returned to the output of the node: the declared fields, each of its type. As in
+    /// Pydantic's lax mode, `4.0` and `"4"` are integers, `1` and `"yes"` booleans, and so on.
+    ///
+    /// # Errors
+    /// Every field that is missing or has another type.
+    pub fn check_output(&self, returned: Value) -> Result<Value, String> {
+        let fields = match returned {
+            Value::Object(fields) => fields,
+            Value::Null => {
+                return Err("The code returned nothing. End it with \"return\" and a dictionary.".to_owned());
+            }
+            other => return Err(format!("The code must return a dictionary, got {}.", describe(&other))),
+        };
+        if self.output_schema.is_empty() {
+            return Ok(Value::Object(fields));
+        }
+        field_type::conform(&self.output_schema, fields).map_err(|problems| {
+            format!("The returned value doesn't match output_schema: {}", problems.join(" "))
+        })
+    }
 }
 
 impl NodeKind for PythonFuncNode {
-    const NAME: &'static str = PYTHON_FUNC;
+    const NAME: &'static str = NODE_TYPE;
     const LISTING: Listing = Listing::new(Category::CodeExecution, "Python Function", "PFN", "#6610F2");
     type Config = PythonFuncConfig;
 
@@ -78,24 +99,4 @@ impl NodeKind for PythonFuncNode {
         data_flow.inputs.uses_all = python::uses_all_inputs(&config.code);
         data_flow
     }
-}
-
-/// Converts the value that the code returned to the output of the node: the declared fields, each of its type. As in
-/// Pydantic's lax mode, `4.0` and `"4"` are integers, `1` and `"yes"` booleans, and so on.
-///
-/// # Errors
-/// Every field that is missing or has another type.
-pub fn check_output(config: &PythonFuncConfig, returned: Value) -> Result<Value, String> {
-    let fields = match returned {
-        Value::Object(fields) => fields,
-        Value::Null => {
-            return Err("The code returned nothing. End it with \"return\" and a dictionary.".to_owned());
-        }
-        other => return Err(format!("The code must return a dictionary, got {}.", describe(&other))),
-    };
-    if config.output_schema.is_empty() {
-        return Ok(Value::Object(fields));
-    }
-    field_type::conform(&config.output_schema, fields)
-        .map_err(|problems| format!("The returned value doesn't match output_schema: {}", problems.join(" ")))
 }

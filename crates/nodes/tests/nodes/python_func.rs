@@ -3,19 +3,19 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sluice_domain::run::{Behaviour, FailureKind};
 use sluice_domain::validation::Catalog as _;
-use sluice_nodes::{NodeKinds, PYTHON_FUNC, PythonFuncConfig, check_output};
+use sluice_nodes::NodeKinds;
+use sluice_nodes::kinds::python_func::{NODE_TYPE, PythonFuncConfig};
 
 use super::{behaviour, node};
 
 fn check(schema: Value, output: Value) -> Result<Value, String> {
     let fields = json!({"code": "return 1", "output_schema": schema});
-    check_output(&PythonFuncConfig::from_fields(fields.as_object().unwrap()).unwrap(), output)
+    PythonFuncConfig::from_fields(fields.as_object().unwrap()).unwrap().check_output(output)
 }
 
 #[test]
 fn the_effect_has_the_config() {
-    let Behaviour::Effect(effect) = behaviour(PYTHON_FUNC, &json!({"code": "return {}", "timeout": 3}))
-    else {
+    let Behaviour::Effect(effect) = behaviour(NODE_TYPE, &json!({"code": "return {}", "timeout": 3})) else {
         panic!("not an effect");
     };
     assert_eq!(effect.config["timeout"], 3);
@@ -38,7 +38,7 @@ fn the_effect_has_the_config() {
 fn the_policy_comes_from_the_config() {
     let retry = json!({"max_attempts": 5, "backoff_seconds": 0.25, "on": ["timeout"]});
     let config = json!({"code": "return {}", "policy": {"timeout_seconds": 2.5, "retry": retry}});
-    let Behaviour::Effect(effect) = behaviour(PYTHON_FUNC, &config) else { panic!("not an effect") };
+    let Behaviour::Effect(effect) = behaviour(NODE_TYPE, &config) else { panic!("not an effect") };
     assert_eq!(effect.policy.timeout, Duration::from_millis(2_500));
     assert_eq!(
         (effect.policy.retry.max_attempts, effect.policy.retry.backoff),
@@ -53,12 +53,12 @@ fn the_policy_comes_from_the_config() {
         (json!({"retry": {"backoff_factor": 0.5}}), "/policy/retry/backoff_factor"),
         (json!({"retry": {"on": ["oops"]}}), "/policy/retry/on/0"),
     ] {
-        let problems = NodeKinds::default().config_problems(&node(PYTHON_FUNC, &json!({"policy": policy})));
+        let problems = NodeKinds::default().config_problems(&node(NODE_TYPE, &json!({"policy": policy})));
         let places: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
         assert_eq!(places, [place], "{problems:?}");
     }
     let wrong = json!({"policy": {"retry": {"on": ["timeuot"]}}});
-    let problems = NodeKinds::default().config_problems(&node(PYTHON_FUNC, &wrong));
+    let problems = NodeKinds::default().config_problems(&node(NODE_TYPE, &wrong));
     let expected = "Item 0 of \"on\" must be one of \"error\", \"timeout\", \"crash\", got \"timeuot\". \
         Did you mean \"timeout\"?";
     assert_eq!(problems[0].message, expected);

@@ -2,7 +2,8 @@ use proptest::prelude::*;
 use serde_json::{Map, Value};
 use sluice_domain::run::{Behaviour, Kinds, LoopBody};
 use sluice_domain::validation::Catalog;
-use sluice_nodes::{NodeKinds, PythonFuncConfig, check_output};
+use sluice_nodes::NodeKinds;
+use sluice_nodes::kinds::python_func::PythonFuncConfig;
 
 use super::{inputs, node};
 
@@ -71,7 +72,7 @@ fn run(behaviour: &Behaviour, input: &Value) {
         }
         Behaviour::Effect(effect) => {
             let config = PythonFuncConfig::from_fields(&effect.config).unwrap();
-            drop(check_output(&config, input.clone()));
+            drop(config.check_output(input.clone()));
         }
         _ => {}
     }
