@@ -4,11 +4,11 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{FailureKind, TaskPath};
+use super::{FailureKind, RunStatus, TaskPath};
 use crate::pause::PauseDecision;
 
-/// Something that happened to a run. Events are only ever added, to the log and to this list: logs of
-/// every release are folded for ever.
+/// An event in the log of a run. Variants and fields are only ever added, because every later release folds the logs of
+/// earlier ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Event {
@@ -16,182 +16,296 @@ pub enum Event {
     RunStarted {
         /// {input node id: {field: value}}.
         inputs: Arc<Map<String, Value>>,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A batch was accepted: the run itself has no tasks, each of its rows is a run of its own.
+    /// A batch was accepted. It has no tasks of its own; each of its rows is a run.
     BatchStarted {
-        /// How many rows there are.
+        /// The number of rows.
         rows: u64,
-        /// How many rows go on at the same time.
+        /// The number of rows in progress at the same time.
         mini_batch_size: u32,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// The first rows of a batch are about to begin.
+    /// The first rows of a batch are about to start.
     RowsStarted {
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// Every row of a batch has ended, well or not.
+    /// Every row of a batch has ended, successfully or not.
     BatchCompleted {
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A node that works outside of the log is ready, and waits for a place to run. An attempt that had
-    /// begun was interrupted.
+    /// A node with side effects is ready and waits for a slot. An attempt in progress was interrupted.
     TaskQueued {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A node that works outside of the log is about to run.
+    /// An attempt at a node with side effects is about to start.
     TaskStarted {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// The how manieth time, from 1.
+        /// The attempt number, from 1.
         attempt: u32,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// An attempt failed, and there will be another one.
+    /// An attempt failed and another one follows.
     TaskRetrying {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// What went wrong, for the author of the workflow.
+        /// The error, for the author of the workflow.
         error: String,
-        /// Why the attempt gave nothing.
+        /// The kind of the failure.
         kind: FailureKind,
-        /// When the next attempt is due.
+        /// Time of the next attempt.
         retry_at: DateTime<Utc>,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// What a node at the top gave in the run that this one was made from is taken over.
+    /// The result of a top-level node is reused from the original run.
     TaskReused {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// What it gave; absent when it gave null.
+        /// The output; absent for null.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<Arc<Value>>,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A loop begins its iterations.
+    /// A loop starts its iterations.
     LoopStarted {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A node gave its output.
+    /// A node produced its output.
     TaskCompleted {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// The output. Absent for an input node, whose output is what its level was given.
+        /// The output. Absent for an input node, whose output is the input of its level.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         output: Option<Arc<Value>>,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A node gave an error.
+    /// A node failed.
     TaskFailed {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// What went wrong, for the author of the workflow.
+        /// The error, for the author of the workflow.
         error: String,
-        /// Why; absent for a node that doesn't work outside of the log, and in logs of release 0.1.
+        /// The kind of the failure; absent for nodes without side effects.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         kind: Option<FailureKind>,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A node will not run, or not go on.
+    /// A node will not run, or was stopped.
     TaskCanceled {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// Why.
+        /// The reason.
         reason: CancelReason,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// The run came to a gate.
+    /// The run reached a gate.
     PauseOpened {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// What is shown to the person.
+        /// The message for the person who decides.
         message: String,
-        /// What waits at the gate.
+        /// The input of the gate.
         input: Arc<Value>,
         /// See [`crate::pause::PausePolicy`].
         block_only_dependent_nodes: bool,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A person decided on a gate.
+    /// A person decided a pause.
     PauseDecided {
-        /// Which.
+        /// The node.
         #[serde(flatten)]
         task: TaskPath,
-        /// How.
+        /// The decision.
         decision: PauseDecision,
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// Nothing can run before a person decides.
+    /// Nothing can run before a decision.
     RunPaused {
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A person decided, the run goes on.
+    /// The run continues after a decision.
     RunResumed {
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// A run that had failed goes on: what failed, and what was canceled for it, is to run again.
+    /// A failed run continues: failed nodes, and nodes canceled because of them, run again.
     RunRetried {
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// Every node finished and none failed.
+    /// Every node has ended and none failed.
     RunCompleted {
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// Every node finished and at least one failed.
+    /// Every node has ended and at least one failed.
     RunFailed {
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
-    /// The run was called off, or declined so that nothing was left to give.
+    /// The run was canceled, or a declined gate left it without any output.
     RunCanceled {
-        /// When.
+        /// Time of the event.
         at: DateTime<Utc>,
     },
 }
 
-/// Why a task was canceled.
+impl Event {
+    /// The name of each kind of event, as in the log and in event streams.
+    pub const KINDS: [&str; 20] = [
+        "run_started",
+        "batch_started",
+        "rows_started",
+        "batch_completed",
+        "task_queued",
+        "task_started",
+        "task_retrying",
+        "task_reused",
+        "loop_started",
+        "task_completed",
+        "task_failed",
+        "task_canceled",
+        "pause_opened",
+        "pause_decided",
+        "run_paused",
+        "run_resumed",
+        "run_retried",
+        "run_completed",
+        "run_failed",
+        "run_canceled",
+    ];
+
+    /// Returns the name of the event's kind.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::RunStarted { .. } => "run_started",
+            Self::BatchStarted { .. } => "batch_started",
+            Self::RowsStarted { .. } => "rows_started",
+            Self::BatchCompleted { .. } => "batch_completed",
+            Self::TaskQueued { .. } => "task_queued",
+            Self::TaskStarted { .. } => "task_started",
+            Self::TaskRetrying { .. } => "task_retrying",
+            Self::TaskReused { .. } => "task_reused",
+            Self::LoopStarted { .. } => "loop_started",
+            Self::TaskCompleted { .. } => "task_completed",
+            Self::TaskFailed { .. } => "task_failed",
+            Self::TaskCanceled { .. } => "task_canceled",
+            Self::PauseOpened { .. } => "pause_opened",
+            Self::PauseDecided { .. } => "pause_decided",
+            Self::RunPaused { .. } => "run_paused",
+            Self::RunResumed { .. } => "run_resumed",
+            Self::RunRetried { .. } => "run_retried",
+            Self::RunCompleted { .. } => "run_completed",
+            Self::RunFailed { .. } => "run_failed",
+            Self::RunCanceled { .. } => "run_canceled",
+        }
+    }
+
+    /// Returns the time of the event.
+    #[must_use]
+    pub fn time(&self) -> DateTime<Utc> {
+        match self {
+            Self::RunStarted { at, .. }
+            | Self::BatchStarted { at, .. }
+            | Self::RowsStarted { at, .. }
+            | Self::BatchCompleted { at, .. }
+            | Self::TaskQueued { at, .. }
+            | Self::TaskStarted { at, .. }
+            | Self::TaskRetrying { at, .. }
+            | Self::TaskReused { at, .. }
+            | Self::LoopStarted { at, .. }
+            | Self::TaskCompleted { at, .. }
+            | Self::TaskFailed { at, .. }
+            | Self::TaskCanceled { at, .. }
+            | Self::PauseOpened { at, .. }
+            | Self::PauseDecided { at, .. }
+            | Self::RunPaused { at, .. }
+            | Self::RunResumed { at, .. }
+            | Self::RunRetried { at, .. }
+            | Self::RunCompleted { at, .. }
+            | Self::RunFailed { at, .. }
+            | Self::RunCanceled { at, .. } => *at,
+        }
+    }
+
+    /// Returns the status in which the event ends its run; none if the run continues.
+    #[must_use]
+    pub fn final_status(&self) -> Option<RunStatus> {
+        match self {
+            Self::RunCompleted { .. } | Self::BatchCompleted { .. } => Some(RunStatus::Completed),
+            Self::RunFailed { .. } => Some(RunStatus::Failed),
+            Self::RunCanceled { .. } => Some(RunStatus::Canceled),
+            _ => None,
+        }
+    }
+}
+
+/// The reason for which a task was canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
-    /// A null arrived at it: a route that was not taken, a branch that gave nothing.
+    /// It received a null: from a route that was not taken, or a branch without output.
     NullInput,
-    /// A node before it failed.
+    /// A node upstream failed.
     UpstreamFailure,
     /// A person declined it.
     Declined,
-    /// It gave null itself.
+    /// It produced null.
     NullOutput,
     /// The run was canceled.
     RunCanceled,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kind_is_the_tag_in_the_log() {
+        let at = DateTime::UNIX_EPOCH;
+        let task = TaskPath::new(&[], "n");
+        let events = [
+            Event::RunStarted { inputs: Arc::default(), at },
+            Event::RowsStarted { at },
+            Event::TaskCompleted { task: task.clone(), output: None, at },
+            Event::TaskCanceled { task, reason: CancelReason::Declined, at },
+            Event::RunCanceled { at },
+        ];
+        for event in events {
+            let json = serde_json::to_value(&event).unwrap();
+            assert!(json.get(event.kind()).is_some(), "{json}");
+            assert!(Event::KINDS.contains(&event.kind()));
+            assert_eq!(event.time(), at);
+        }
+    }
 }

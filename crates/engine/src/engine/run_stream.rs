@@ -129,11 +129,7 @@ impl RunStream {
 /// Returns true if a run has ended after these events. `before` tells whether it had ended before them.
 fn has_ended(events: &[Event], before: bool) -> bool {
     events.iter().fold(before, |ended, event| match event {
-        Event::RunCompleted { .. }
-        | Event::BatchCompleted { .. }
-        | Event::RunFailed { .. }
-        | Event::RunCanceled { .. } => true,
         Event::RunRetried { .. } => false,
-        _ => ended,
+        _ => ended || event.final_status().is_some(),
     })
 }

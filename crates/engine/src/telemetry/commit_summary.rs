@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sluice_domain::run::{
-    Attempt, Behaviour, Event, Frame, Plan, PlanNode, RunState, Scope, TaskPath, TaskStatus,
+    Attempt, Behaviour, Event, Frame, Plan, PlanNode, RunState, RunStatus, Scope, TaskPath, TaskStatus,
 };
 use uuid::Uuid;
 
@@ -103,14 +103,6 @@ impl Summarizer<'_> {
                 self.items.push(SummaryItem::RunResumed(*at));
             }
             Event::RunPaused { at } => self.items.push(SummaryItem::RunPaused(*at)),
-            Event::RunCompleted { at } | Event::BatchCompleted { at } => {
-                self.add_run_end(Outcome::Completed, *at);
-            }
-            Event::RunFailed { at } => self.add_run_end(Outcome::Failed, *at),
-            Event::RunCanceled { at } => {
-                self.add_canceled_nodes(self.plan, &self.state.root, &mut Vec::new(), *at);
-                self.add_run_end(Outcome::Canceled, *at);
-            }
             Event::TaskCompleted { task, at, .. } => self.add_node_end(task, Outcome::Completed, None, *at),
             Event::TaskFailed { task, error, at, .. } => {
                 self.add_node_end(task, Outcome::Failed, Some(error), *at);
@@ -119,17 +111,22 @@ impl Summarizer<'_> {
                 self.add_node_end(task, Outcome::Retried, Some(error), *at);
             }
             Event::TaskCanceled { task, at, .. } => self.add_node_end(task, Outcome::Canceled, None, *at),
-            Event::RowsStarted { .. }
-            | Event::TaskQueued { .. }
-            | Event::TaskStarted { .. }
-            | Event::TaskReused { .. }
-            | Event::LoopStarted { .. }
-            | Event::PauseOpened { .. }
-            | Event::PauseDecided { .. } => {}
+            _ => self.add_run_end(event),
         }
     }
 
-    fn add_run_end(&mut self, outcome: Outcome, at: DateTime<Utc>) {
+    /// Adds the end of the run, if the event ends it.
+    fn add_run_end(&mut self, event: &Event) {
+        let at = event.time();
+        let outcome = match event.final_status() {
+            Some(RunStatus::Completed) => Outcome::Completed,
+            Some(RunStatus::Failed) => Outcome::Failed,
+            Some(RunStatus::Canceled) => {
+                self.add_canceled_nodes(self.plan, &self.state.root, &mut Vec::new(), at);
+                Outcome::Canceled
+            }
+            Some(RunStatus::Pending | RunStatus::Running | RunStatus::Paused) | None => return,
+        };
         self.items.push(SummaryItem::RunEnded { outcome, started_at: self.state.started_at, at });
     }
 
