@@ -43,7 +43,7 @@ pub static LABEL_RULE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The rule for tags, as a sentence that goes on after the field they are in.
+/// The rule for tags, as a sentence.
 pub static TAGS_RULE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "tags must be at most {MAX_TAGS} different strings of 1 to {MAX_TAG_LENGTH} characters without control \

@@ -1,4 +1,4 @@
-use sluice_domain::run::{PlanError, Refusal};
+use sluice_domain::run::{InputError, PlanError};
 
 use crate::store::StoreError;
 
@@ -10,7 +10,7 @@ pub enum EngineError {
     NotFound,
     /// The operation is not possible in the run's current state.
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] InputError),
     /// The partial run is not possible or failed. The text is a sentence for the caller.
     #[error("{0}")]
     Partial(String),

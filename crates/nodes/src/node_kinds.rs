@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
-use sluice_domain::run::{Behaviour, Kinds, LoopBody};
+use sluice_domain::run::{Behavior, Behaviors, NodeBehavior};
 use sluice_domain::validation::{Catalog, Code, ConfigProblem, DataFlow, InputUse, MAX_NODES, SideEffects};
 use sluice_domain::{Definition, Node};
 
@@ -28,12 +28,12 @@ impl Default for NodeKinds {
     }
 }
 
-impl Kinds for NodeKinds {
-    fn behaviour(&self, node: &Node) -> LoopBody {
+impl Behaviors for NodeKinds {
+    fn behavior(&self, node: &Node) -> NodeBehavior {
         let name = node.node_type.as_str();
         match registry::find(name) {
             Some(Kind::Runnable(kind)) => {
-                kind.behaviour(node.config.to_map(), &self.policies).unwrap_or_else(|problems| {
+                kind.behavior(node.config.to_map(), &self.policies).unwrap_or_else(|problems| {
                     let problems: Vec<String> =
                         problems.into_iter().map(|p| format!("{} ({})", p.message, p.pointer)).collect();
                     invalid(format!("The config of the node is invalid: {}", problems.join(" ")))
@@ -47,8 +47,8 @@ impl Kinds for NodeKinds {
     }
 }
 
-fn invalid(reason: String) -> LoopBody {
-    LoopBody::None(Behaviour::Broken(Arc::from(reason)))
+fn invalid(reason: String) -> NodeBehavior {
+    NodeBehavior::Complete(Behavior::Invalid(Arc::from(reason)))
 }
 
 impl Catalog for NodeKinds {
@@ -62,8 +62,8 @@ impl Catalog for NodeKinds {
 
     fn config_problems(&self, node: &Node) -> Vec<ConfigProblem> {
         let kind = registry::find_runnable(&node.node_type);
-        let behaviour = kind.map(|kind| kind.behaviour(node.config.to_map(), &Policies::default()));
-        behaviour.and_then(Result::err).unwrap_or_default()
+        let behavior = kind.map(|kind| kind.behavior(node.config.to_map(), &Policies::default()));
+        behavior.and_then(Result::err).unwrap_or_default()
     }
 
     fn routes(&self, node: &Node) -> Option<Vec<String>> {

@@ -1,6 +1,6 @@
 //! Conversion of errors of the engine and the database into problems.
 
-use sluice_domain::run::{PlanError, Refusal};
+use sluice_domain::run::{InputError, PlanError};
 use sluice_domain::validation::Code;
 use sluice_engine::{EngineError, StoreError};
 use sluice_persistence::WriteError;
@@ -99,37 +99,37 @@ pub(crate) fn label_not_found(name: &str) -> Problem {
     Problem::new(ProblemKind::LabelNotFound, detail)
 }
 
-fn refusal_problem(refusal: &Refusal) -> Problem {
+fn refusal_problem(refusal: &InputError) -> Problem {
     match refusal {
-        Refusal::NoOpenPause(None) => Problem::new(
+        InputError::NoOpenPause(None) => Problem::new(
             ProblemKind::NoOpenPause,
             "The run has no open pause. GET /wf/pause_history/{run_id}/ lists its pauses.",
         ),
-        Refusal::NoOpenPause(Some(node)) => Problem::new(
+        InputError::NoOpenPause(Some(node)) => Problem::new(
             ProblemKind::NoOpenPause,
             format!(
                 "The node \"{node}\" has no open pause. GET /wf/pause_history/{{run_id}}/ lists the pauses. Omit node_id to decide the oldest open one."
             ),
         ),
-        Refusal::Ended(status) => {
+        InputError::RunEnded(status) => {
             let status = status.as_str();
             Problem::new(
                 ProblemKind::RunEnded,
                 format!("The run has already ended with the status {status}. Start a new run."),
             )
         }
-        Refusal::NotFailed(status) => {
+        InputError::NotFailed(status) => {
             let status = status.as_str();
             let detail = format!(
                 "Only FAILED runs can be retried, and this run is {status}. Start a new run with POST /run/{{run_id}}/rerun/."
             );
             Problem::new(ProblemKind::RunNotFailed, detail)
         }
-        Refusal::BatchCanceled => Problem::new(
+        InputError::BatchCanceled => Problem::new(
             ProblemKind::RunNotFailed,
             "The run is a row of a canceled batch and can't be retried. Start a new run with POST /run/{run_id}/rerun/.",
         ),
-        Refusal::AlreadyStarted => {
+        InputError::AlreadyStarted => {
             Problem::new(ProblemKind::BadRequest, "The run has already started. Start a new run.")
         }
     }

@@ -48,8 +48,7 @@ pub struct LevelLink<'a> {
 }
 
 impl<'a> GraphIndex<'a> {
-    /// Indexes `definition`. If several nodes have the same id, it refers to the first. An unknown parent counts
-    /// as none. A link between two levels belongs to neither.
+    /// Indexes `definition`. If several nodes have the same id, it refers to the first. An unknown parent is ignored. A link between two levels belongs to neither.
     #[must_use]
     pub fn new(definition: &'a Definition) -> Self {
         let mut positions = HashMap::with_capacity(definition.nodes.len());

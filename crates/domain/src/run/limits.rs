@@ -1,40 +1,41 @@
-//! What one run may take up. Without bounds, loops over loops or outputs that hold their own history
-//! would fill any memory.
+//! Limits on the size of a run. Without them, nested loops or outputs that contain their own history could use up all
+//! memory.
 
 use serde_json::Value;
 
-/// The most bytes of one output, as JSON.
+/// The maximum size of one output as JSON, in bytes.
 pub const MAX_OUTPUT_BYTES: usize = 8 << 20;
-/// The most bytes of all outputs of a run, as JSON.
+/// The maximum size of all outputs of a run as JSON, in bytes.
 pub const MAX_RUN_BYTES: usize = 64 << 20;
-/// The most values of all outputs of a run: objects, lists, texts, numbers, each in the memory many times its JSON.
+/// The maximum number of values in all outputs of a run. A value takes many times more memory than its JSON.
 pub const MAX_RUN_VALUES: usize = 2_000_000;
-/// The deepest nesting of objects and lists of an output. With the event around it, it stays below the depth
-/// at which JSON is read back.
+/// The maximum nesting depth of an output. With the event around it, it stays below the limit of the JSON parser.
 pub const MAX_OUTPUT_DEPTH: usize = 100;
-/// The most events that loops add to the log of a run.
+/// The maximum number of events that loops add to the log of a run.
 pub const MAX_LOOP_EVENTS: u64 = 50_000;
 
-/// What a value takes up.
+/// The size of a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Size {
-    /// About how many bytes it has as JSON text: escapes are not counted.
+pub struct OutputSize {
+    /// The approximate size as JSON, in bytes. Escapes are not counted.
     pub bytes: usize,
-    /// How many values it holds, itself one of them.
+    /// The number of values, including itself.
     pub values: usize,
-    /// How many objects and lists stand in each other where it is deepest.
+    /// The nesting depth of objects and arrays.
     pub depth: usize,
 }
 
-impl Size {
-    /// What `value` takes up.
-    pub(super) fn of(value: &Value) -> Self {
+impl OutputSize {
+    /// Measures `value`.
+    pub(super) fn measure(value: &Value) -> Self {
         match value {
             Value::Null | Value::Bool(_) => Self::leaf(4),
             Value::Number(_) => Self::leaf(8),
             Value::String(text) => Self::leaf(text.len() + 2),
-            Value::Array(items) => Self::around(items.iter().map(|item| (1, item))),
-            Value::Object(fields) => Self::around(fields.iter().map(|(key, field)| (key.len() + 4, field))),
+            Value::Array(items) => Self::container(items.iter().map(|item| (1, item))),
+            Value::Object(fields) => {
+                Self::container(fields.iter().map(|(key, field)| (key.len() + 4, field)))
+            }
         }
     }
 
@@ -42,12 +43,12 @@ impl Size {
         Self { bytes, values: 1, depth: 0 }
     }
 
-    /// A list or an object of `items`, each with the bytes that it has beside its value.
-    fn around<'v>(items: impl Iterator<Item = (usize, &'v Value)>) -> Self {
+    /// The size of an array or object. Each item comes with the number of bytes around its value.
+    fn container<'v>(items: impl Iterator<Item = (usize, &'v Value)>) -> Self {
         let mut all = Self { bytes: 2, values: 1, depth: 0 };
-        for (beside, item) in items {
-            let size = Self::of(item);
-            all.bytes += beside + size.bytes;
+        for (overhead, item) in items {
+            let size = Self::measure(item);
+            all.bytes += overhead + size.bytes;
             all.values += size.values;
             all.depth = all.depth.max(size.depth);
         }
@@ -55,7 +56,7 @@ impl Size {
         all
     }
 
-    /// Adds what stands beside it.
+    /// Adds the size of another value.
     pub(super) fn add(&mut self, other: Self) {
         self.bytes += other.bytes;
         self.values += other.values;

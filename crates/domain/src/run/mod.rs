@@ -1,11 +1,11 @@
-//! The life of a run as two functions: [`RunState::fold`] takes an event into the state, [`decide`]
-//! says which events an input leads to and what is to be done once they are committed.
+//! The life of a run as two functions: [`RunState::fold`] applies an event to the state, and [`decide`] turns a command
+//! into events and actions.
 //!
-//! The log of a run is the truth; everything else about it is folded from the log.
+//! The log of events is the source of truth; all other state is folded from it.
 
 mod decide;
-mod effects;
 mod event;
+mod inputs;
 mod limits;
 mod plan;
 mod policy;
@@ -13,23 +13,22 @@ mod rerun;
 mod state;
 mod status;
 mod task_path;
-mod timeline;
-mod values;
 mod view;
 
-pub use decide::{Action, Decision, Input, Refusal, decide};
+pub use decide::{Action, Decision, Input, InputError, decide};
 pub use event::{CancelReason, Event};
-pub use limits::{MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_OUTPUT_DEPTH, MAX_RUN_BYTES, MAX_RUN_VALUES, Size};
+pub(crate) use inputs::LOOP_HISTORY;
+pub use inputs::lookup_path;
+pub use limits::{
+    MAX_LOOP_EVENTS, MAX_OUTPUT_BYTES, MAX_OUTPUT_DEPTH, MAX_RUN_BYTES, MAX_RUN_VALUES, OutputSize,
+};
 pub use plan::{
-    Arrival, Behaviour, CheckInput, Compute, Edge, Effect, Inputs, Kinds, LoopBody, LoopPlan, LoopSpec,
-    MAX_NESTING, Plan, PlanError, PlanNode,
+    Behavior, Behaviors, CheckInput, Compute, Edge, Effect, Inputs, LoopPlan, LoopSpec, MAX_NESTING,
+    NamedInput, NodeBehavior, Plan, PlanError, PlanNode,
 };
 pub use policy::{Failure, FailureKind, Policy, Retry};
-pub use rerun::Reused;
-pub use state::{Attempt, Batch, Frame, RunState, TaskState};
+pub use rerun::ReusedOutput;
+pub use state::{Attempt, Batch, Frame, Pause, RunState, TaskState, pause_ids};
 pub use status::{RunStatus, TaskStatus};
-pub use task_path::{Scope, TaskPath};
-pub use timeline::TimelineTask;
-pub(crate) use values::LOOP_HISTORY;
-pub use values::dig;
-pub use view::{Outputs, TaskView};
+pub use task_path::{LoopIteration, TaskPath};
+pub use view::{Outputs, TaskView, TimelineTask};

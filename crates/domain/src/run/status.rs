@@ -1,80 +1,79 @@
 use serde::{Deserialize, Serialize};
 
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+/// The status of a run: `PENDING` before any node has run, `RUNNING`, `COMPLETED`, `FAILED` if a node failed, `PAUSED`
+/// while it waits for a person, `CANCELED` by a request, or because a declined gate left it without an output.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::EnumString,
+    strum::IntoStaticStr,
+)]
 #[serde(rename_all = "UPPERCASE")]
+#[strum(serialize_all = "UPPERCASE")]
 pub enum RunStatus {
-    /// Accepted, nothing has run yet.
+    /// Accepted; no node has run yet.
     #[default]
     Pending,
-    /// Nodes run, or are about to.
+    /// Nodes are running, or about to.
     Running,
-    /// Every node finished and none failed.
+    /// All nodes ended and none failed.
     Completed,
-    /// Every node finished and at least one failed.
+    /// All nodes ended and at least one failed.
     Failed,
-    /// Nothing can run before a person decides.
+    /// Waiting for a person; no node can run before a decision.
     Paused,
-    /// Called off, or declined so that nothing was left to give.
+    /// Canceled by a request, or left without an output by a declined gate.
     Canceled,
 }
 
 impl RunStatus {
-    /// The statuses that no run leaves.
+    /// The statuses of ended runs.
     pub const TERMINAL: [Self; 3] = [Self::Completed, Self::Failed, Self::Canceled];
-    /// The statuses of runs that somebody must drive.
+    /// The statuses of runs that need a driver.
     pub const DRIVEN: [Self; 2] = [Self::Pending, Self::Running];
 
-    /// Whether the run has ended.
+    /// True if the run has ended.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         Self::TERMINAL.contains(&self)
     }
 
-    /// The name on the wire and in the store.
+    /// The name in the API and the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "PENDING",
-            Self::Running => "RUNNING",
-            Self::Completed => "COMPLETED",
-            Self::Failed => "FAILED",
-            Self::Paused => "PAUSED",
-            Self::Canceled => "CANCELED",
-        }
+        self.into()
     }
 }
 
-impl std::str::FromStr for RunStatus {
-    type Err = ();
-
-    fn from_str(name: &str) -> Result<Self, ()> {
-        let all = [Self::Pending, Self::Running, Self::Completed, Self::Failed, Self::Paused, Self::Canceled];
-        all.into_iter().find(|status| status.as_str() == name).ok_or(())
-    }
-}
-
-/// Where a task, the work of one node in one run, stands.
+/// The status of a task, which is one node in one run: `PENDING` until other nodes or a gate let it run, `RUNNING`,
+/// `COMPLETED`, `FAILED`, `PAUSED` while it waits for a person, `CANCELED` if it won't run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TaskStatus {
-    /// Waits for other nodes, or for a gate.
+    /// Waiting for other nodes, or for a gate.
     #[default]
     Pending,
-    /// At work.
+    /// Running.
     Running,
-    /// Gave its output.
+    /// Ended with an output.
     Completed,
-    /// Gave an error.
+    /// Ended with an error.
     Failed,
-    /// Waits for a person.
+    /// Waiting for a person.
     Paused,
-    /// Will not run, and passes null on.
+    /// Not run. The output is null.
     Canceled,
 }
 
 impl TaskStatus {
-    /// Whether the task has ended.
+    /// True if the task has ended.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Canceled)

@@ -1,45 +1,45 @@
 use serde::{Deserialize, Serialize};
 
-/// One iteration of one loop.
+/// An iteration of a loop.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Scope {
-    /// The id of the loop node.
+pub struct LoopIteration {
+    /// The node id of the loop.
     #[serde(rename = "loop")]
     pub loop_id: String,
-    /// Which iteration, from 0.
+    /// The index of the iteration, from 0.
     pub iteration: u32,
 }
 
-/// Where a task stands in a run: a node, and the iterations of the loops around it, outermost first.
+/// The path of a task in a run: a node, and the iterations of the loops around it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct TaskPath {
-    /// The iterations around the node; empty at the top.
+    /// The iterations around the node, outermost first; empty at the top level.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scope: Vec<Scope>,
-    /// The id of the node.
+    pub scope: Vec<LoopIteration>,
+    /// The node id.
     pub node: String,
 }
 
 impl TaskPath {
-    /// The task of `node` in the iteration `scope`.
+    /// The path of `node` in the iteration `scope`.
     #[must_use]
-    pub fn new(scope: &[Scope], node: &str) -> Self {
+    pub fn new(scope: &[LoopIteration], node: &str) -> Self {
         Self { scope: scope.to_vec(), node: node.to_owned() }
     }
 
-    /// The scope of iteration `iteration` of this task, which is a loop.
+    /// The scope of an iteration of this task, which is a loop.
     #[must_use]
-    pub fn iteration(&self, iteration: u32) -> Vec<Scope> {
+    pub fn iteration_scope(&self, iteration: u32) -> Vec<LoopIteration> {
         let mut scope = self.scope.clone();
-        scope.push(Scope { loop_id: self.node.clone(), iteration });
+        scope.push(LoopIteration { loop_id: self.node.clone(), iteration });
         scope
     }
 }
 
 impl std::fmt::Display for TaskPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for scope in &self.scope {
-            write!(f, "{}[{}]/", scope.loop_id, scope.iteration)?;
+        for step in &self.scope {
+            write!(f, "{}[{}]/", step.loop_id, step.iteration)?;
         }
         f.write_str(&self.node)
     }

@@ -1,4 +1,4 @@
-//! What tells whether a document arrived whole.
+//! The checksum of a document, which detects truncated and edited files.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 /// `checksum`.
 ///
 /// # Errors
-/// When the text is no object.
+/// If the text is not an object.
 pub(super) fn checksum(json: &str) -> Result<String, serde_json::Error> {
     let mut members: BTreeMap<Key<'_>, &RawValue> = serde_json::from_str(json)?;
     members.remove("checksum");
@@ -24,7 +24,7 @@ pub(super) fn checksum(json: &str) -> Result<String, serde_json::Error> {
     Ok(format!("sha256:{hex}"))
 }
 
-/// The name of a member, where it stands if it has no escapes.
+/// The name of a member, borrowed from the input if it has no escapes.
 #[derive(Deserialize, PartialEq, Eq, PartialOrd, Ord)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -34,19 +34,19 @@ impl std::borrow::Borrow<str> for Key<'_> {
     }
 }
 
-/// A JSON text that is handed on value by value: a tree of all of them would take many times its room.
+/// A JSON text that is serialized value by value. A tree of all values would take many times more memory.
 struct Canonical<'a>(&'a RawValue);
 
 impl Serialize for Canonical<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut text = serde_json::Deserializer::from_str(self.0.get());
-        text.deserialize_any(HandOn(serializer)).map_err(S::Error::custom)
+        text.deserialize_any(Forward(serializer)).map_err(S::Error::custom)
     }
 }
 
-struct HandOn<S>(S);
+struct Forward<S>(S);
 
-impl<'de, S: Serializer> Visitor<'de> for HandOn<S> {
+impl<'de, S: Serializer> Visitor<'de> for Forward<S> {
     type Value = S::Ok;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -100,7 +100,7 @@ mod tests {
     use serde_json::{Value, json};
 
     #[test]
-    fn it_is_that_of_the_canonical_text() {
+    fn checksum_hashes_the_canonical_text() {
         let text = r#" {"b": [1.0, -0e1, 1e21, 0.1, -7, 18446744073709551615, {}, [ ]], "checksum": "x",
             "\u20ac": "\u0007\"\\ü", "\ud83d\ude00": null, "a": {"z": true, "\u0061": {"k": [[false]]}}} "#;
         let mut value: Value = serde_json::from_str(text).unwrap();

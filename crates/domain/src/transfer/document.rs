@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::{FORMAT, FORMAT_VERSION, checksum, pretty};
 
-/// A workflow as it leaves a server. Its members come in this order.
+/// An exported workflow. Members are serialized in this order.
 #[derive(Clone, Debug, Serialize)]
 pub struct Document {
     format: &'static str,
@@ -27,21 +27,21 @@ pub struct Document {
 /// A version of a workflow in its document.
 #[derive(Clone, Debug, Serialize)]
 pub struct DocumentVersion {
-    /// Its number.
+    /// The version number.
     pub version: i32,
-    /// The name that the workflow had.
+    /// The name of the workflow.
     pub name: String,
-    /// The description that the workflow had.
+    /// The description of the workflow.
     pub description: Option<String>,
     /// The definition, as it is stored.
     pub definition: Box<RawValue>,
-    /// The hash of what of the definition executes.
+    /// The hash of the definition without its layout.
     pub definition_hash: String,
-    /// What the change was for that made it.
+    /// The note of the change.
     pub note: Option<String>,
-    /// Who made it.
+    /// The author of the change.
     pub created_by: Option<String>,
-    /// When it was made, as RFC 3339 has it.
+    /// The time of the change (RFC 3339).
     pub created_at: String,
 }
 
@@ -50,9 +50,9 @@ pub struct DocumentVersion {
 pub struct DocumentLabel {
     /// The label.
     pub label: String,
-    /// The number of the version that it stands for.
+    /// The number of the version that it refers to.
     pub version: i32,
-    /// Whether saving never moves it.
+    /// True if a save never moves it.
     pub protected: bool,
 }
 
@@ -81,13 +81,13 @@ impl Document {
         }
     }
 
-    /// The same with its history.
+    /// Adds the history.
     #[must_use]
     pub fn with_versions(self, versions: Vec<DocumentVersion>, labels: Vec<DocumentLabel>) -> Self {
         Self { versions: Some(versions), labels: Some(labels), ..self }
     }
 
-    /// The same with its checksum.
+    /// Adds the checksum.
     #[must_use]
     pub fn sealed(self) -> Self {
         let open = Self { checksum: None, ..self };
@@ -95,20 +95,20 @@ impl Document {
         Self { checksum, ..open }
     }
 
-    /// Its checksum, once it is sealed.
+    /// The checksum, if it was added.
     #[must_use]
     pub fn checksum(&self) -> Option<&str> {
         self.checksum.as_deref()
     }
 
-    /// The document as a server answers it.
+    /// The document as the API returns it.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// The document as a file in git: laid out for people, and without the hash and the checksum of the whole. Git has
-    /// its own, and here each change by hand would break them, each merge meet a conflict in them.
+    /// The document as a file for git: formatted for people, and without hash and checksum. Manual edits would invalidate
+    /// them, and merges would conflict in them.
     #[must_use]
     pub fn to_file(&self) -> String {
         pretty(&Self { definition_hash: None, checksum: None, ..self.clone() }.to_json())

@@ -13,10 +13,10 @@ use crate::json_limits::MAX_DEPTH;
 use crate::validation::{self, Catalog, Code, Diagnostic, MAX_DIAGNOSTICS};
 use crate::{Definition, naming};
 
-/// What a workflow that comes in is written as.
+/// The form of an imported workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A document, as an export gives it.
+    /// An exported document.
     Document,
     /// The body of a create request.
     Request,
@@ -24,66 +24,66 @@ pub enum Form {
     Plain,
 }
 
-/// A workflow that comes in.
+/// An imported workflow.
 #[derive(Clone, Debug)]
 pub struct Incoming {
-    /// What it is written as.
+    /// The form of the text.
     pub form: Form,
-    /// The id that it had where it comes from.
+    /// The id on the exporting server.
     pub id: Option<Uuid>,
-    /// What people call it; none when nothing is said of it.
+    /// The name; none if absent.
     pub name: Option<String>,
-    /// What it is for; none when nothing is said of it.
+    /// The description; none if absent.
     pub description: Option<Option<String>>,
-    /// The words that it is filed under; none when nothing is said of them.
+    /// The tags; none if absent.
     pub tags: Option<Vec<String>>,
-    /// What it does, in its stored form.
+    /// The definition in its stored form.
     pub definition: Definition,
-    /// Its history, the earliest version first.
+    /// The history, earliest version first.
     pub versions: Vec<IncomingVersion>,
-    /// Names that stand for versions.
+    /// The labels.
     pub labels: Vec<IncomingLabel>,
 }
 
-/// A version of a workflow that comes in.
+/// A version of an imported workflow.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(remote = "Self")]
 pub struct IncomingVersion {
-    /// Its number.
+    /// The version number.
     pub version: i32,
-    /// The name that the workflow had.
+    /// The name of the workflow.
     pub name: String,
-    /// The description that the workflow had.
+    /// The description of the workflow.
     #[serde(default)]
     pub description: Option<String>,
-    /// What the workflow did, in its stored form.
+    /// The definition in its stored form.
     pub definition: Definition,
-    /// What the change was for that made it.
+    /// The note of the change.
     #[serde(default)]
     pub note: Option<String>,
-    /// Who made it.
+    /// The author of the change.
     #[serde(default)]
     pub created_by: Option<String>,
-    /// When it was made.
+    /// The time of the change.
     #[serde(deserialize_with = "moment")]
     pub created_at: DateTime<Utc>,
 }
 
-/// A time as every store keeps it: in microseconds, a leap second as the one after it.
+/// Deserializes a time with the precision of the databases: microseconds, and a leap second as the next second.
 fn moment<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let time = DateTime::<Utc>::deserialize(deserializer)?;
     Ok(DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time))
 }
 
-/// A label of a workflow that comes in.
+/// A label of an imported workflow.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(remote = "Self")]
 pub struct IncomingLabel {
     /// The label.
     pub label: String,
-    /// The number of the version that it stands for.
+    /// The number of the version that it refers to.
     pub version: i32,
-    /// Whether saving never moves it.
+    /// True if a save never moves it.
     #[serde(default)]
     pub protected: bool,
 }
@@ -120,15 +120,15 @@ struct Request {
     definition: Option<Definition>,
 }
 
-/// A member that is there, be it null.
+/// Deserializes a present member, including null.
 fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }
 
-/// What a JSON text is written as; none when it is no object.
+/// The form of a JSON text; none if it is not an object.
 #[must_use]
 pub fn form(json: &str) -> Option<Form> {
-    /// Whether a member is there, be it null.
+    /// True if a member is present, including null.
     #[derive(Default)]
     struct There(bool);
 
@@ -147,12 +147,12 @@ pub fn form(json: &str) -> Option<Form> {
         nodes: There,
         links: There,
     }
-    // A list would pass for an object whose members come in order.
+    // Serde accepts an array as an object whose members come in order.
     if !json.trim_start().starts_with('{') {
         return None;
     }
     let Members { format, name, definition, nodes, links } = serde_json::from_str(json).ok()?;
-    // A request without a definition asks for the default one.
+    // A request without a definition means the default definition.
     let is_request = definition.0 || (name.0 && !nodes.0 && !links.0);
     Some(match format {
         Some(_) => Form::Document,
@@ -161,14 +161,14 @@ pub fn form(json: &str) -> Option<Form> {
     })
 }
 
-/// Reads a workflow from a JSON text that the guard has passed. Pointers lead into `json`.
+/// Reads a workflow from a JSON text within the limits. Pointers lead into `json`.
 ///
 /// # Errors
-/// Where the text has another form than workflows have, or another content than its checksum says.
+/// If the text doesn't have the shape of a workflow, or its checksum doesn't match.
 pub fn read(json: &str) -> Result<Incoming, Box<Diagnostic>> {
     let misfit = |message: &str| Box::new(Diagnostic::new(Code::ShapeInvalid, "", message));
     let form = form(json).ok_or_else(|| misfit("A workflow must be an object."))?;
-    // White space within a config would be stored with it, and make a change of what is none.
+    // Whitespace within a config would be stored and count as a change.
     let json = compact(json);
     let mut incoming = match form {
         Form::Document => {
@@ -199,7 +199,7 @@ fn plain(definition: Definition) -> Incoming {
 
 fn of_request(request: Request) -> Incoming {
     let Request { name, description, tags, definition } = request;
-    // A blank name is none: it stands for no workflow that is there already.
+    // A blank name is ignored: it never refers to an existing workflow.
     let name = name.filter(|name| !name.trim().is_empty());
     let described = description.map(Some);
     Incoming {
@@ -221,7 +221,7 @@ fn of_document(document: Document) -> Result<Incoming, Box<Diagnostic>> {
     }
     if format_version != FORMAT_VERSION {
         let message = format!(
-            "The document has the form {format_version}, this release reads {FORMAT_VERSION}. Upgrade sluice."
+            "The document has format version {format_version}, this release reads {FORMAT_VERSION}. Upgrade sluice."
         );
         return Err(misfit("/format_version", message));
     }
@@ -230,7 +230,7 @@ fn of_document(document: Document) -> Result<Incoming, Box<Diagnostic>> {
     Ok(Incoming { form, id, name, description, tags, versions, labels, ..plain(definition) })
 }
 
-/// Whether a document holds what it held when its checksum was made.
+/// Checks the checksum of a document, if it has one.
 fn check_sum(json: &str) -> Result<(), Box<Diagnostic>> {
     #[derive(Deserialize)]
     struct Stated {
@@ -241,14 +241,13 @@ fn check_sum(json: &str) -> Result<(), Box<Diagnostic>> {
     if checksum(json).is_ok_and(|checksum| stated == checksum) {
         return Ok(());
     }
-    let message = "The document is not what it was when its checksum was made. Export it again; if it was changed on \
-        purpose, take the member checksum out.";
+    let message = "The document was changed after its checksum was computed. Export it again, or remove `checksum` if the \
+        change is intended.";
     Err(Box::new(Diagnostic::new(Code::ChecksumMismatch, "/checksum", message)))
 }
 
 impl Incoming {
-    /// Everything that is wrong, or looks wrong, with it, errors first, as many as validation lists.
-    /// Pointers lead into what it was read from.
+    /// Finds its errors, warnings and hints; errors first. Pointers lead into the source text.
     #[must_use]
     pub fn diagnose(&self, catalog: &dyn Catalog) -> Vec<Diagnostic> {
         let mut found = self.misfits();
@@ -272,7 +271,7 @@ impl Incoming {
         found
     }
 
-    /// What doesn't fit beside the definitions. Pointers lead into what it was read from.
+    /// Finds errors outside of the definitions. Pointers lead into the source text.
     #[must_use]
     pub fn misfits(&self) -> Vec<Diagnostic> {
         let mut found = self.too_long();
@@ -310,9 +309,9 @@ impl Incoming {
                 ("created_by", is_longer(&version.created_by, naming::MAX_NAME_LENGTH)),
             ];
             for (field, _) in texts.into_iter().filter(|(_, is_too_long)| *is_too_long) {
-                misfit(format!("/versions/{index}/{field}"), "This is too long. Shorten it.");
+                misfit(format!("/versions/{index}/{field}"), "The text is too long. Shorten it.");
             }
-            // SQLite keeps times as text, which has room for four digits of a year.
+            // SQLite stores times as text with four digits for the year.
             if !(1..=9999).contains(&version.created_at.year()) {
                 misfit(format!("/versions/{index}/created_at"), "The year must be from 1 to 9999.");
             }
@@ -321,7 +320,7 @@ impl Incoming {
         found
     }
 
-    /// What is longer than the server takes beside the definition.
+    /// Finds texts outside of the definition that are too long.
     fn too_long(&self) -> Vec<Diagnostic> {
         let described = self.description.as_ref().and_then(Option::as_deref);
         let texts = [
@@ -329,11 +328,11 @@ impl Incoming {
             ("description", described, naming::MAX_DESCRIPTION_LENGTH),
         ];
         let long = |(_, text, most): &(&str, Option<&str>, usize)| {
-            // Most texts are short, whatever their characters.
+            // The byte length is cheap and rules out most texts.
             text.is_some_and(|text| text.len() > *most && text.chars().count() > *most)
         };
         let told = |(field, _, most): (&str, _, usize)| {
-            let message = format!("The {field} is longer than {most} characters. Shorten it.");
+            let message = format!("The {field} has more than {most} characters. Shorten it.");
             Diagnostic::new(Code::TextTooLong, format!("/{field}"), message)
         };
         texts.into_iter().filter(long).map(told).collect()
@@ -356,22 +355,22 @@ impl Incoming {
             if !numbers.contains(&label.version) {
                 misfit(
                     format!("/labels/{index}/version"),
-                    "There is no such version in the document. Add it, or leave the label out.",
+                    "The document has no version with this number. Add it, or remove the label.",
                 );
             }
         }
     }
 }
 
-/// The highest number of a version: there must be room for those to come, which are named by 999,999,999 at most.
+/// The maximum number of an imported version. It leaves room for later versions, up to 999,999,999.
 const MAX_NUMBER: i64 = 900_000_000;
-const NUMBERS: &str =
-    "The versions must come in order, each with the number after the one before, from 1 on.";
+const NUMBERS: &str = "Version numbers must be consecutive and in ascending order, starting at 1 or later.";
 
-/// That a definition is deeper than one level below what can be saved, which is where a save has it.
+/// Reports a definition that is too deep to be saved: a request has it one level below the top.
 fn too_deep(definition: &Definition) -> Option<Diagnostic> {
     (depth(&definition.to_json()) >= MAX_DEPTH).then(|| {
-        let message = format!("The definition is nested more than {} deep. Flatten it.", MAX_DEPTH - 1);
+        let message =
+            format!("The definition is nested more than {} levels deep. Flatten it.", MAX_DEPTH - 1);
         Diagnostic::new(Code::JsonTooDeep, "", message)
     })
 }

@@ -1,13 +1,13 @@
-//! JSON text laid out anew. Numbers, texts and the order of keys stay as they were written, which no parser grants.
+//! Formatting of JSON text. Numbers, strings and the order of keys are preserved, which a parser can't guarantee.
 
-/// A JSON text without white space between its parts.
+/// Removes the whitespace between tokens.
 #[must_use]
 pub fn compact(json: &str) -> String {
     let mut texts = Texts::default();
     json.chars().filter(|c| texts.holds(*c) || !c.is_ascii_whitespace()).collect()
 }
 
-/// A JSON text for people and for git: one member a line, two spaces a level, a line break at its end.
+/// Formats a JSON text for people and git: one member per line, two spaces per level, a line break at the end.
 #[must_use]
 pub fn pretty(json: &str) -> String {
     let json = compact(json);
@@ -47,7 +47,7 @@ pub fn pretty(json: &str) -> String {
     out
 }
 
-/// How deep objects and lists of a JSON text are nested.
+/// The nesting depth of a JSON text.
 #[must_use]
 pub fn depth(json: &str) -> usize {
     let (mut texts, mut depth, mut deepest) = (Texts::default(), 0_usize, 0);
@@ -67,7 +67,7 @@ fn new_line(out: &mut String, depth: usize) {
     out.extend(std::iter::repeat_n("  ", depth));
 }
 
-/// Tells what belongs to a text in quotes.
+/// A scanner that recognizes characters inside strings.
 #[derive(Default)]
 struct Texts {
     is_inside: bool,
@@ -75,7 +75,7 @@ struct Texts {
 }
 
 impl Texts {
-    /// Whether the next character belongs to a text; its quotes do.
+    /// True if the next character belongs to a string, including its quotes.
     fn holds(&mut self, c: char) -> bool {
         if !self.is_inside {
             self.is_inside = c == '"';
@@ -96,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_white_space_changes() {
+    fn formatting_changes_only_whitespace() {
         let json = " {\"b\" : [ 1.0, {} ,[ ] ],\n\t\"a \\\" : {\": -0e1, \"c\": {\"d\":null}} ";
         let laid_out = "{\n  \"b\": [\n    1.0,\n    {},\n    []\n  ],\n  \"a \\\" : {\": -0e1,\n  \"c\": {\n    \"d\": null\n  }\n}\n";
         assert_eq!(pretty(json), laid_out);

@@ -13,7 +13,7 @@ pub const MAX_NODE_NAME_LENGTH: usize = 1_000;
 pub struct ConfigProblem {
     /// RFC 6901 pointer into the `config`.
     pub pointer: String,
-    /// What is wrong and what to change.
+    /// The error and its fix.
     pub message: String,
 }
 
@@ -32,7 +32,7 @@ pub trait Catalog {
     fn max_nodes(&self) -> usize {
         MAX_NODES
     }
-    /// The node's data flow, as far as its `config` tells, and problems that only its type can find.
+    /// The node's data flow, as far as its `config` shows, and problems that only its type can find.
     fn data_flow(&self, _node: &Node) -> DataFlow {
         DataFlow::default()
     }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use super::Code;
 
-/// The way data flows into and out of a node, as far as its kind can tell from the config. Lints read it, and
+/// The way data flows into and out of a node, as far as its kind can derive it from the config. Lints read it, and
 /// skip whatever is left at its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataFlow {
@@ -109,7 +109,7 @@ pub struct Finding {
     pub code: Code,
     /// RFC 6901 pointer into the `config`.
     pub pointer: String,
-    /// What is wrong and what to change.
+    /// The problem and its fix.
     pub message: String,
     /// A suggestion, such as the name that was probably meant.
     pub help: Option<String>,

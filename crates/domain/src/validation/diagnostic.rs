@@ -14,7 +14,7 @@ pub struct Diagnostic {
     pub node_id: Option<String>,
     /// The index of the affected link in the `links` that the pointer leads through.
     pub link_index: Option<usize>,
-    /// What is wrong and what to change.
+    /// The problem and its fix.
     pub message: String,
     /// A suggestion, such as the name that was probably meant.
     pub help: Option<String>,

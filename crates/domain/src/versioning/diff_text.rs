@@ -30,7 +30,7 @@ impl Display for DefinitionDiff {
         self.nodes.removed.iter().try_for_each(|node| node_line(f, '-', node))?;
         self.nodes.added.iter().try_for_each(|node| node_line(f, '+', node))?;
         for node in &self.nodes.changed {
-            writeln!(f, "~ node {} {}", quote_if_needed(&node.node_id), quoted(&node.title))?;
+            writeln!(f, "~ node {} {}", quote_if_needed(&node.node_id), quote(&node.title))?;
             node.changes.iter().try_for_each(|change| change_line(f, change))?;
         }
         if self.nodes.reordered {
@@ -47,7 +47,7 @@ impl Display for DefinitionDiff {
 
 fn node_line(f: &mut Formatter<'_>, sign: char, node: &NodeReference) -> fmt::Result {
     let NodeReference { node_id, title, node_type } = node;
-    writeln!(f, "{sign} node {} {} ({})", quote_if_needed(node_id), quoted(title), quote_if_needed(node_type))
+    writeln!(f, "{sign} node {} {} ({})", quote_if_needed(node_id), quote(title), quote_if_needed(node_type))
 }
 
 fn link_line(f: &mut Formatter<'_>, sign: char, link: &Link) -> fmt::Result {
@@ -98,10 +98,10 @@ fn excerpt(text: &str, start: usize) -> String {
 /// Quotes a name if it could be mistaken for more than one word.
 fn quote_if_needed(name: &str) -> Cow<'_, str> {
     let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '→' | ',');
-    if name.is_empty() || name.contains(odd) { Cow::Owned(quoted(name)) } else { Cow::Borrowed(name) }
+    if name.is_empty() || name.contains(odd) { Cow::Owned(quote(name)) } else { Cow::Borrowed(name) }
 }
 
 /// Formats a name as a JSON string, which has no line breaks.
-fn quoted(name: &str) -> String {
+fn quote(name: &str) -> String {
     Value::from(name).to_string()
 }

@@ -13,8 +13,8 @@ pub(super) const LAYOUT_FIELDS: [&str; 3] = ["coordinates", "dimensions", "test_
 const BODY: &str = "subworkflow";
 
 /// `saved` with the layout of `edited`: the coordinates, dimensions and test inputs. Both have the same hash, so their
-/// nodes are in the same order. Everything else stays as it was saved, because code can tell `1` from `1.0` although
-/// the hash can't.
+/// nodes are in the same order. Everything else stays as it was saved, because code can distinguish `1` from `1.0` although
+/// the hash doesn't.
 #[must_use]
 pub fn with_layout_of(mut saved: Definition, edited: &Definition) -> Definition {
     saved.test_inputs.clone_from(&edited.test_inputs);

@@ -6,10 +6,10 @@ use roxmltree::Document;
 use serde_json::json;
 use sluice_domain::draw::{DrawError, DrawingFormat, MAX_SVG_SHAPES, draw, state_key};
 use sluice_domain::graph::RawObject;
-use sluice_domain::run::{Scope, TaskPath, TaskStatus};
+use sluice_domain::run::{LoopIteration, TaskPath, TaskStatus};
 use sluice_domain::{Definition, Node};
 
-use crate::kinds::{link, looped, node};
+use crate::kinds::{link, loop_node, node};
 
 const STATES: [TaskStatus; 6] = [
     TaskStatus::Pending,
@@ -43,9 +43,9 @@ fn definitions() -> impl Strategy<Value = Definition> {
 
 fn build((nodes, links): (Vec<Drawn>, Vec<Linked>)) -> Definition {
     let nodes = nodes.into_iter().enumerate().map(|(index, (title, kind, parent, body))| {
-        let inner = looped("inner", 1, "<Echo>");
+        let inner = loop_node("inner", 1, "<Echo>");
         let bodied = match body {
-            0 => looped("x", 1, "Echo"),
+            0 => loop_node("x", 1, "Echo"),
             1 => Node {
                 subworkflow: Some(Box::new(Definition { nodes: vec![inner], ..Definition::default() })),
                 ..Node::default()
@@ -62,7 +62,7 @@ fn build((nodes, links): (Vec<Drawn>, Vec<Linked>)) -> Definition {
 }
 
 /// A text without what stands in quotes, where `\` escapes the next character if `escapes`.
-fn unquoted(text: &str, escapes: bool) -> String {
+fn unquote(text: &str, escapes: bool) -> String {
     let (mut rest, mut is_quoted, mut chars) = (String::new(), false, text.chars());
     while let Some(c) = chars.next() {
         match c {
@@ -77,7 +77,7 @@ fn unquoted(text: &str, escapes: bool) -> String {
 }
 
 /// The index of the shape that a line declares, in Mermaid or in DOT.
-fn declared(line: &str) -> Option<usize> {
+fn declaration_index(line: &str) -> Option<usize> {
     let line = line.trim().trim_start_matches("subgraph ").trim_start_matches("cluster_");
     let rest = line.strip_prefix('n')?;
     let end = rest.find(|c: char| !c.is_ascii_digit())?;
@@ -85,8 +85,8 @@ fn declared(line: &str) -> Option<usize> {
     (!is_link && end > 0).then(|| rest[..end].parse().unwrap())
 }
 
-fn each_once(text: &str) -> Vec<usize> {
-    let mut seen: Vec<_> = text.lines().filter_map(declared).collect();
+fn sort_unique(text: &str) -> Vec<usize> {
+    let mut seen: Vec<_> = text.lines().filter_map(declaration_index).collect();
     seen.sort_unstable();
     seen
 }
@@ -106,19 +106,19 @@ proptest! {
         expected.sort_unstable();
         prop_assert_eq!(drawn, expected);
 
-        let mermaid = unquoted(&draw(&definition, DrawingFormat::Mermaid, &states).unwrap(), false);
-        prop_assert_eq!(&each_once(&mermaid), &shapes, "{}", mermaid);
+        let mermaid = unquote(&draw(&definition, DrawingFormat::Mermaid, &states).unwrap(), false);
+        prop_assert_eq!(&sort_unique(&mermaid), &shapes, "{}", mermaid);
         let opened = mermaid.lines().filter(|line| line.trim().starts_with("subgraph ")).count();
         let closed = mermaid.lines().filter(|line| line.trim() == "end").count();
         prop_assert_eq!(opened, closed);
 
-        let dot = unquoted(&draw(&definition, DrawingFormat::Dot, &states).unwrap(), true);
-        prop_assert_eq!(&each_once(&dot), &shapes, "{}", dot);
+        let dot = unquote(&draw(&definition, DrawingFormat::Dot, &states).unwrap(), true);
+        prop_assert_eq!(&sort_unique(&dot), &shapes, "{}", dot);
         prop_assert_eq!(dot.matches('{').count(), dot.matches('}').count());
     }
 
     #[test]
-    fn titles_break_out_of_nothing(title in titles()) {
+    fn titles_are_escaped_in_every_format(title in titles()) {
         let definition = |title: &str| Definition {
             nodes: vec![Node { title: title.to_owned(), ..node("a", "RouterNode") }, node("b", "Echo")],
             links: vec![link("a", "b", Some(&format!("x{title}")))],
@@ -127,7 +127,7 @@ proptest! {
         let (odd, harmless) = (definition(&title), definition("x"));
         for (format, escapes) in [(DrawingFormat::Mermaid, false), (DrawingFormat::Dot, true)] {
             let (odd, harmless) = (plain(&odd, format), plain(&harmless, format));
-            prop_assert_eq!(unquoted(&odd, escapes), unquoted(&harmless, escapes));
+            prop_assert_eq!(unquote(&odd, escapes), unquote(&harmless, escapes));
         }
         let mermaid = plain(&odd, DrawingFormat::Mermaid);
         prop_assert_eq!(mermaid.matches('<').count(), 2, "{}", mermaid);
@@ -156,13 +156,13 @@ fn example() -> Definition {
 }
 
 fn states() -> HashMap<String, TaskStatus> {
-    let scope = vec![Scope { loop_id: "loop".to_owned(), iteration: 7 }];
+    let scope = vec![LoopIteration { loop_id: "loop".to_owned(), iteration: 7 }];
     let first = state_key(&TaskPath::new(&scope, "first"));
     HashMap::from([("in".to_owned(), TaskStatus::Completed), (first, TaskStatus::Running)])
 }
 
 #[test]
-fn mermaid_is_as_expected() {
+fn mermaid_matches_the_expected_text() {
     let expected = r##"flowchart LR
   n0(["1#46; #34;In#34; #38; #60;b#62; out<br/>InputNode"])
   n1{"router<br/>RouterNode"}
@@ -183,7 +183,7 @@ fn mermaid_is_as_expected() {
 }
 
 #[test]
-fn dot_is_as_expected() {
+fn dot_matches_the_expected_text() {
     let expected = r##"digraph workflow {
   graph [rankdir=LR, compound=true, fontname="sans-serif", fontcolor="#1a1a1a"];
   node [shape=box, style=filled, fillcolor="#ffffff", color="#374151", fontname="sans-serif", fontcolor="#1a1a1a"];
@@ -212,7 +212,7 @@ fn area(document: &Document<'_>, id: &str) -> (i64, i64, i64, i64) {
 }
 
 #[test]
-fn an_svg_stands_alone_and_reads_from_left_to_right() {
+fn svg_is_self_contained_and_reads_from_left_to_right() {
     let svg = draw(&example(), DrawingFormat::Svg, &states()).unwrap();
     let document = Document::parse(&svg).unwrap();
     let root = document.root_element();
@@ -230,14 +230,14 @@ fn an_svg_stands_alone_and_reads_from_left_to_right() {
 }
 
 #[test]
-fn bodies_are_drawn_inside_of_their_loops() {
+fn bodies_are_drawn_inside_their_loops() {
     let in_field = Node {
         subworkflow: Some(Box::new(Definition { nodes: vec![node("a", "Echo")], ..Definition::default() })),
         ..node("field", "ForLoopNode")
     };
     let empty = RawObject::from_map(json!({"subworkflow": {}}).as_object().unwrap());
     let empty = Node { config: empty, ..node("empty", "ForLoopNode") };
-    let nodes = vec![looped("config", 2, "Echo"), in_field, empty];
+    let nodes = vec![loop_node("config", 2, "Echo"), in_field, empty];
     let svg = plain(&Definition { nodes, ..Definition::default() }, DrawingFormat::Svg);
     let document = Document::parse(&svg).unwrap();
     let drawn: Vec<_> = document.descendants().filter_map(|node| node.attribute("data-node")).collect();
@@ -245,7 +245,7 @@ fn bodies_are_drawn_inside_of_their_loops() {
 }
 
 #[test]
-fn a_long_link_passes_beside_what_stands_between() {
+fn long_links_pass_beside_the_nodes_between() {
     let nodes = ["a", "b", "c"].map(|id| node(id, "Echo")).to_vec();
     let links = vec![link("a", "b", None), link("b", "c", None), link("a", "c", None)];
     let svg = plain(&Definition { nodes, links, ..Definition::default() }, DrawingFormat::Svg);
@@ -281,8 +281,8 @@ fn large_and_deep_definitions_are_drawn() {
     };
     for is_nested in [false, true] {
         let large = chain(20_000, is_nested);
-        assert_eq!(each_once(&plain(&large, DrawingFormat::Mermaid)).len(), 20_000);
-        assert_eq!(each_once(&plain(&large, DrawingFormat::Dot)).len(), 20_000);
+        assert_eq!(sort_unique(&plain(&large, DrawingFormat::Mermaid)).len(), 20_000);
+        assert_eq!(sort_unique(&plain(&large, DrawingFormat::Dot)).len(), 20_000);
         let fits = plain(&chain(MAX_SVG_SHAPES / 2, is_nested), DrawingFormat::Svg);
         assert_eq!(fits.matches("data-node").count(), MAX_SVG_SHAPES / 2);
         let refused = draw(&large, DrawingFormat::Svg, &HashMap::new());

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_domain::json_limits::{MAX_DEFINITION_VALUES, MAX_DEPTH, MAX_VALUES, check_documents, check_json};
-use sluice_domain::run::dig;
+use sluice_domain::run::lookup_path;
 use sluice_domain::versioning::definition_hash;
 use sluice_domain::{Definition, SpurType, naming};
 
@@ -25,14 +25,14 @@ fn example(x: f64, code: &str) -> Value {
 }
 
 #[test]
-fn the_hash_leaves_out_what_does_not_execute() {
+fn hash_ignores_layout() {
     let hash = |x, code| definition_hash(&parse(&example(x, code)));
     assert_eq!(hash(1.0, "a"), hash(2.0, "a"));
     assert_ne!(hash(1.0, "a"), hash(1.0, "b"));
 }
 
 #[test]
-fn the_hash_is_that_of_the_canonical_form() {
+fn hash_is_the_sha256_of_the_canonical_form() {
     // Computed apart from this program: SHA-256 of the RFC 8785 form.
     let definition = parse(
         &json!({"nodes": [{"id": "a", "node_type": "InputNode", "config": {"b": 1.0, "a": "é"}}], "links": []}),
@@ -44,7 +44,7 @@ fn the_hash_is_that_of_the_canonical_form() {
 }
 
 #[test]
-fn old_model_names_get_their_provider_and_router_links_their_handle() {
+fn normalize_adds_model_providers_and_router_handles() {
     let definition = parse(&json!({
         "nodes": [
             {"id": "r", "node_type": "RouterNode"},
@@ -63,7 +63,7 @@ fn old_model_names_get_their_provider_and_router_links_their_handle() {
 }
 
 #[test]
-fn the_text_of_a_config_is_kept_as_it_was_sent() {
+fn config_text_is_preserved_verbatim() {
     let text =
         r#"{"nodes":[{"id":"a","node_type":"X","config":{"z":1e2,"a":12345678901234567890123}}],"links":[]}"#;
     let definition: Definition = serde_json::from_str(text).unwrap();
@@ -71,7 +71,7 @@ fn the_text_of_a_config_is_kept_as_it_was_sent() {
 }
 
 #[test]
-fn defaults_hold_what_every_client_expects() {
+fn default_definitions_have_the_expected_nodes() {
     let chatbot = Definition::default_for(SpurType::Chatbot);
     let schema: Value =
         serde_json::from_str(chatbot.nodes[0].config.to_map()["output_json_schema"].as_str().unwrap())
@@ -81,9 +81,9 @@ fn defaults_hold_what_every_client_expects() {
 }
 
 #[test]
-fn dotted_paths_reach_objects_lists_and_keys_with_dots() {
+fn dotted_paths_reach_objects_arrays_and_keys_with_dots() {
     let value = json!({"a": {"b": [{"c": 1}], "x.y": {"z": 2}}, "p.q": 3});
-    let at = |path| dig(&value, path).cloned();
+    let at = |path| lookup_path(&value, path).cloned();
     assert_eq!(at("a.b.0.c"), Some(json!(1)));
     assert_eq!(at("a.x.y.z"), Some(json!(2)));
     assert_eq!(at("p.q"), Some(json!(3)));
@@ -92,7 +92,7 @@ fn dotted_paths_reach_objects_lists_and_keys_with_dots() {
 }
 
 #[test]
-fn the_guard_names_each_kind_of_bad_text() {
+fn json_limits_report_each_violation() {
     let deep = |depth: usize| format!("{}{}", "[".repeat(depth), "]".repeat(depth));
     assert!(check_json(deep(MAX_DEPTH).as_bytes()).is_ok());
     for bad in [
@@ -112,7 +112,7 @@ fn the_guard_names_each_kind_of_bad_text() {
 }
 
 #[test]
-fn values_of_documents_are_counted_for_each_workflow_and_definition() {
+fn json_limits_count_values_per_workflow_and_definition() {
     let list = |values: usize| format!("[{}0]", "0,".repeat(values - 1));
     let (half, most) = (list(MAX_VALUES / 2), list(MAX_DEFINITION_VALUES - 1));
     assert!(check_json(format!("[{half},{half}]").as_bytes()).is_err());
@@ -136,20 +136,20 @@ fn values_of_documents_are_counted_for_each_workflow_and_definition() {
 
 proptest! {
     #[test]
-    fn names_fit_and_differ(base in "\\PC{0,300}", n in 1..1_000_000u32) {
+    fn numbered_names_fit_the_limit_and_differ(base in "\\PC{0,300}", n in 1..1_000_000u32) {
         let name = naming::numbered_name(&base, n);
         prop_assert!(name.chars().count() <= naming::MAX_NAME_LENGTH);
         prop_assert_ne!(naming::numbered_name(&base, n + 1), name);
     }
 
     #[test]
-    fn the_guard_never_panics(text in "\\PC{0,64}") {
+    fn json_limits_never_panic(text in "\\PC{0,64}") {
         let parsed = serde_json::from_str::<Value>(&text).is_ok();
         prop_assert!(parsed || check_json(text.as_bytes()).is_err());
     }
 
     #[test]
-    fn the_hash_does_not_depend_on_the_order_of_keys(keys in proptest::collection::hash_set("[a-z]{1,6}", 1..8)) {
+    fn hash_ignores_the_order_of_keys(keys in proptest::collection::hash_set("[a-z]{1,6}", 1..8)) {
         let config = |keys: Vec<&String>| json!({"nodes": [{"id": "a", "node_type": "X",
             "config": keys.into_iter().map(|key| (key.clone(), json!(key))).collect::<serde_json::Map<_, _>>()}], "links": []});
         let mut sorted: Vec<&String> = keys.iter().collect();

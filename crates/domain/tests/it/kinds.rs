@@ -1,4 +1,4 @@
-//! A small set of node kinds, enough to exercise every behaviour.
+//! A small set of node kinds, enough to exercise every behavior.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 use sluice_domain::graph::RawObject;
 use sluice_domain::pause::PausePolicy;
 use sluice_domain::run::{
-    Behaviour, CheckInput, Compute, Effect, FailureKind, Inputs, Kinds, LoopBody, LoopSpec, Policy, Retry,
+    Behavior, Behaviors, CheckInput, Compute, Effect, FailureKind, Inputs, LoopSpec, NodeBehavior, Policy,
+    Retry,
 };
 use sluice_domain::validation::{Catalog, ConfigProblem};
 use sluice_domain::{Definition, Link, Node};
@@ -74,19 +75,19 @@ fn effect(retry: Retry) -> Arc<Effect> {
     Arc::new(Effect { config: Map::new(), policy: Policy { timeout: Duration::from_secs(1), retry } })
 }
 
-impl Kinds for TestKinds {
-    fn behaviour(&self, node: &Node) -> LoopBody {
+impl Behaviors for TestKinds {
+    fn behavior(&self, node: &Node) -> NodeBehavior {
         let gate = |block_only_dependent_nodes| {
-            Behaviour::Gate(PausePolicy { message: "look".to_owned(), block_only_dependent_nodes })
+            Behavior::Gate(PausePolicy { message: "look".to_owned(), block_only_dependent_nodes })
         };
-        LoopBody::None(match node.node_type.as_str() {
-            "InputNode" => Behaviour::Input(Arc::new(Anything)),
-            "RouterNode" => Behaviour::Compute(Arc::new(Router)),
-            "CoalesceNode" => Behaviour::ComputeAny(Arc::new(First)),
-            "Fixed" => Behaviour::Compute(Arc::new(Fixed)),
-            "Fails" => Behaviour::Compute(Arc::new(Fails)),
-            "Effect" | "EffectFails" => Behaviour::Effect(effect(Retry::NEVER)),
-            "Flaky" => Behaviour::Effect(effect(Retry {
+        NodeBehavior::Complete(match node.node_type.as_str() {
+            "InputNode" => Behavior::Input(Arc::new(Anything)),
+            "RouterNode" => Behavior::Compute(Arc::new(Router)),
+            "CoalesceNode" => Behavior::ComputeAny(Arc::new(First)),
+            "Fixed" => Behavior::Compute(Arc::new(Fixed)),
+            "Fails" => Behavior::Compute(Arc::new(Fails)),
+            "Effect" | "EffectFails" => Behavior::Effect(effect(Retry::NEVER)),
+            "Flaky" => Behavior::Effect(effect(Retry {
                 max_attempts: 3,
                 on: vec![FailureKind::Error],
                 ..Retry::NEVER
@@ -96,13 +97,13 @@ impl Kinds for TestKinds {
             "ForLoopNode" => {
                 let config = node.config.to_map();
                 let body = config.get("subworkflow").cloned();
-                return LoopBody::Needed(LoopSpec {
+                return NodeBehavior::Loop(LoopSpec {
                     iterations: config.get("num_iterations").and_then(Value::as_u64).unwrap_or(1) as u32,
                     input_map: Vec::new(),
                     body: body.map(|body| serde_json::from_value(body).unwrap()),
                 });
             }
-            _ => Behaviour::Compute(Arc::new(Echo(node.id.clone()))),
+            _ => Behavior::Compute(Arc::new(Echo(node.id.clone()))),
         })
     }
 }
@@ -155,7 +156,7 @@ pub(crate) fn link(source: &str, target: &str, handle: Option<&str>) -> Link {
 }
 
 /// A loop over input → one node of the kind `inner` → output.
-pub(crate) fn looped(id: &str, iterations: u32, inner: &str) -> Node {
+pub(crate) fn loop_node(id: &str, iterations: u32, inner: &str) -> Node {
     let body = Definition {
         nodes: vec![node("in", "InputNode"), node("inner", inner), node("out", "OutputNode")],
         links: vec![link("in", "inner", Some("a")), link("inner", "out", Some("a"))],

@@ -6,10 +6,10 @@ use serde_json::{Map, Value, json};
 use sluice_domain::Definition;
 use sluice_domain::pause::{PauseAction, PauseDecision};
 use sluice_domain::run::{
-    Action, Event, Failure, Input, Plan, RunState, RunStatus, Scope, TaskPath, TaskStatus, decide,
+    Action, Event, Failure, Input, LoopIteration, Plan, RunState, RunStatus, TaskPath, TaskStatus, decide,
 };
 
-use crate::kinds::{KINDS, TestKinds, link, looped, node};
+use crate::kinds::{KINDS, TestKinds, link, loop_node, node};
 
 /// A random DAG: nodes of every kind, links only forwards.
 fn dags() -> impl Strategy<Value = Definition> {
@@ -25,7 +25,7 @@ fn build((kinds, pairs): (Vec<Drawn>, Vec<(usize, usize, bool)>)) -> Definition 
     for (place, (kind, iterations, inner)) in kinds.iter().enumerate() {
         let id = format!("n{}", place + 1);
         definition.nodes.push(match KINDS[*kind] {
-            "ForLoopNode" => looped(&id, *iterations, KINDS[*inner]),
+            "ForLoopNode" => loop_node(&id, *iterations, KINDS[*inner]),
             kind => node(&id, kind),
         });
     }
@@ -41,14 +41,14 @@ fn build((kinds, pairs): (Vec<Drawn>, Vec<(usize, usize, bool)>)) -> Definition 
     definition
 }
 
-/// What the outside world does with a run: always the same for the same node, in any order.
+/// A simulated engine: results depend only on the node, and arrive in any order.
 struct World {
     plan: Plan,
     state: RunState,
     log: Vec<Event>,
     /// The length of the log after each commit.
     commits: Vec<usize>,
-    /// What the outside world will say.
+    /// Pending inputs.
     work: Vec<Input>,
     time: i64,
 }
@@ -60,7 +60,7 @@ impl World {
         Self { plan, state, log, commits, work, time: 0 }
     }
 
-    fn tell(&mut self, input: Input) {
+    fn send(&mut self, input: Input) {
         self.time += 1;
         let now = DateTime::from_timestamp(self.time, 0).unwrap();
         let decision = decide(&self.plan, &mut self.state, input, now).unwrap();
@@ -71,14 +71,14 @@ impl World {
             self.work.push(self.perform(action, now));
         }
         if has_more {
-            self.tell(Input::Advance);
+            self.send(Input::Advance);
         }
     }
 
     fn perform(&self, action: Action, now: DateTime<Utc>) -> Input {
         match action {
-            Action::Enqueue { task } => Input::Begin(task),
-            Action::Wait { task, .. } => Input::BackoffOver(task),
+            Action::Enqueue { task } => Input::StartTask(task),
+            Action::Wait { task, .. } => Input::RetryTask(task),
             Action::Execute { task, node_type, inputs, .. } => {
                 let is_first = self.state.task(&task).is_none_or(|state| state.failures == 0);
                 let result = match &*node_type {
@@ -86,16 +86,16 @@ impl World {
                     "Effect" | "Flaky" => Ok(json!({"did": task.to_string(), "with": *inputs})),
                     _ => Err(Failure::error(format!("{task} failed"))),
                 };
-                Input::Ended(task, result, now)
+                Input::EndTask { task, result, at: now }
             }
         }
     }
 
-    /// Whether something was left to be done; `choice` picks what.
+    /// Performs one pending step, picked by `choice`. Returns false if none is left.
     fn step(&mut self, choice: usize) -> bool {
         if !self.work.is_empty() {
             let input = self.work.remove(choice % self.work.len());
-            self.tell(input);
+            self.send(input);
             return true;
         }
         let open: Vec<String> = self.state.open_pauses().map(|pause| pause.task.node.clone()).collect();
@@ -110,16 +110,16 @@ impl World {
         };
         let inputs = Arc::new(Map::from_iter([("note".to_owned(), json!(gate))]));
         let decision = PauseDecision { action, user_id: "ada".to_owned(), inputs, comments: None };
-        self.tell(Input::Decide(Some(gate), decision));
-        self.tell(Input::Advance);
+        self.send(Input::Decide(Some(gate), decision));
+        self.send(Input::Advance);
         true
     }
 
     fn start(definition: &Definition) -> Self {
         let mut world = Self::new(definition);
         let inputs = json!({"n0": {"x": 1}});
-        world.tell(Input::Start(Arc::new(inputs.as_object().unwrap().clone())));
-        world.tell(Input::Advance);
+        world.send(Input::Start(Arc::new(inputs.as_object().unwrap().clone())));
+        world.send(Input::Advance);
         world
     }
 
@@ -142,7 +142,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
     #[test]
-    fn any_order_of_completions_gives_the_same_end(
+    fn any_order_of_completions_leads_to_the_same_end(
         definition in dags(),
         one in proptest::collection::vec(0..100usize, 1..20),
         other in proptest::collection::vec(0..100usize, 1..20),
@@ -164,12 +164,12 @@ proptest! {
         rest.log = whole.log[..cut].to_vec();
         rest.state = RunState::from_log(&rest.log);
         rest.time = 1_000_000;
-        rest.tell(Input::Recover);
+        rest.send(Input::Recover);
         prop_assert_eq!(rest.finish(&choices).end(), whole.end());
     }
 
     #[test]
-    fn the_state_is_what_the_log_tells(
+    fn state_equals_the_folded_log(
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
     ) {
@@ -192,7 +192,7 @@ proptest! {
                 world.step(*choice);
             }
             if !world.state.status.is_terminal() {
-                world.tell(Input::Cancel);
+                world.send(Input::Cancel);
                 prop_assert_eq!(world.state.status, RunStatus::Canceled);
             }
         } else {
@@ -219,7 +219,7 @@ proptest! {
         }
         let tasks = world.state.tasks(&world.plan);
         let outputs = world.state.outputs_by_label(&world.plan).to_map();
-        world.tell(Input::Cancel);
+        world.send(Input::Cancel);
         for (before, after) in tasks.into_iter().zip(world.state.tasks(&world.plan)) {
             prop_assert_eq!(before.inputs, after.inputs, "inputs of {}", after.node_id);
             prop_assert_eq!(before.outputs, after.outputs, "outputs of {}", after.node_id);
@@ -249,7 +249,7 @@ proptest! {
     }
 
     #[test]
-    fn no_result_is_taken_twice_and_none_after_the_end(
+    fn duplicate_and_late_results_are_ignored(
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
     ) {
@@ -262,15 +262,15 @@ proptest! {
         let unique: std::collections::HashSet<&TaskPath> = ended.iter().collect();
         prop_assert_eq!(unique.len(), ended.len());
         for task in ended {
-            world.tell(Input::Begin(task.clone()));
-            world.tell(Input::BackoffOver(task.clone()));
-            world.tell(Input::Ended(task, Ok(json!({"late": true})), DateTime::UNIX_EPOCH));
+            world.send(Input::StartTask(task.clone()));
+            world.send(Input::RetryTask(task.clone()));
+            world.send(Input::EndTask { task, result: Ok(json!({"late": true})), at: DateTime::UNIX_EPOCH });
         }
         prop_assert_eq!(world.log.len(), before);
     }
 
     #[test]
-    fn a_retried_run_runs_again_what_failed_and_nothing_else(
+    fn retry_reruns_only_failed_nodes(
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
     ) {
@@ -284,10 +284,10 @@ proptest! {
             Event::TaskCompleted { task, .. } => Some(task.clone()),
             _ => None,
         }).collect();
-        world.tell(Input::Retry);
+        world.send(Input::Retry);
         prop_assert_eq!(world.state.status, RunStatus::Running);
         prop_assert!(world.state.root.tasks.values().all(|task| task.status != TaskStatus::Failed));
-        world.tell(Input::Recover);
+        world.send(Input::Recover);
         let world = world.finish(&choices);
         // What fails always fails again.
         prop_assert_eq!(world.end(), end);
@@ -299,18 +299,18 @@ proptest! {
     }
 
     #[test]
-    fn a_run_made_from_another_ends_as_it_did(
+    fn run_with_reused_outputs_ends_like_the_original(
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
         from in 0..12usize,
     ) {
         let first = World::start(&definition).finish(&choices);
         let from = from % first.plan.nodes.len();
-        let reused = first.state.reusable(&first.plan, &first.plan, from);
+        let reused = first.state.reusable_outputs(&first.plan, &first.plan, from);
         let mut again = World::new(&definition);
-        again.tell(Input::Start(Arc::clone(&first.state.inputs)));
-        again.tell(Input::Reuse(reused.clone()));
-        again.tell(Input::Advance);
+        again.send(Input::Start(Arc::clone(&first.state.inputs)));
+        again.send(Input::Reuse(reused.clone()));
+        again.send(Input::Advance);
         let again = again.finish(&choices);
         let declined = first.state.pauses.iter().any(|p| {
             p.decided.as_ref().is_some_and(|(decision, _)| decision.action == PauseAction::Decline)
@@ -340,7 +340,7 @@ proptest! {
         let kept = world.log.iter().zip(kept.iter().cycle()).filter(|(_, kept)| **kept).map(|(event, _)| event);
         let mut state = RunState::from_log(kept);
         for (kind, node, iteration, inner) in inputs {
-            let scope = if inner { vec![Scope { loop_id: format!("n{node}"), iteration }] } else { Vec::new() };
+            let scope = if inner { vec![LoopIteration { loop_id: format!("n{node}"), iteration }] } else { Vec::new() };
             let task = TaskPath { scope, node: if inner { "inner".to_owned() } else { format!("n{node}") } };
             let decision = PauseDecision {
                 action: PauseAction::Approve, user_id: String::new(), inputs: Arc::default(), comments: None,
@@ -348,11 +348,11 @@ proptest! {
             let input = match kind {
                 0 => Input::Recover,
                 1 => Input::Advance,
-                2 => Input::Ended(task, Ok(json!({"x": 1})), DateTime::UNIX_EPOCH),
-                3 => Input::Ended(task, Err(Failure::error("no")), DateTime::UNIX_EPOCH),
+                2 => Input::EndTask { task, result: Ok(json!({"x": 1})), at: DateTime::UNIX_EPOCH },
+                3 => Input::EndTask { task, result: Err(Failure::error("no")), at: DateTime::UNIX_EPOCH },
                 4 => Input::Decide(Some(task.node), decision),
-                5 => Input::Begin(task),
-                6 => Input::BackoffOver(task),
+                5 => Input::StartTask(task),
+                6 => Input::RetryTask(task),
                 7 => Input::Retry,
                 8 => Input::Cancel,
                 _ => Input::Start(Arc::default()),
@@ -365,8 +365,8 @@ proptest! {
 }
 
 #[test]
-fn loops_in_loops_are_bounded() {
-    let inner = looped("inner", 300, "Fixed");
+fn nested_loops_hit_the_event_limit() {
+    let inner = loop_node("inner", 300, "Fixed");
     let body = Definition {
         nodes: vec![node("in", "InputNode"), inner, node("out", "OutputNode")],
         links: vec![link("in", "inner", None), link("inner", "out", None)],
@@ -381,14 +381,14 @@ fn loops_in_loops_are_bounded() {
         ..Definition::default()
     };
     let mut world = World::new(&definition);
-    world.tell(Input::Start(Arc::default()));
+    world.send(Input::Start(Arc::default()));
     // Most of a long log, as it would be after many iterations.
     for _ in 0..sluice_domain::run::MAX_LOOP_EVENTS - 2_000 {
         let event = Event::RunResumed { at: DateTime::UNIX_EPOCH };
         world.state.fold(&event);
         world.log.push(event);
     }
-    world.tell(Input::Advance);
+    world.send(Input::Advance);
     let world = world.finish(&[0]);
     assert_eq!(world.state.status, RunStatus::Failed);
     assert!(world.log.len() < 60_000, "{} events", world.log.len());
@@ -396,10 +396,10 @@ fn loops_in_loops_are_bounded() {
 }
 
 #[test]
-fn a_history_that_is_passed_on_does_not_double() {
+fn forwarded_loop_history_does_not_double() {
     // The body's nodes pass everything on, the history with it.
     let definition = Definition {
-        nodes: vec![node("n0", "InputNode"), looped("n1", 20, "Echo")],
+        nodes: vec![node("n0", "InputNode"), loop_node("n1", 20, "Echo")],
         links: vec![link("n0", "n1", None)],
         ..Definition::default()
     };

@@ -31,7 +31,7 @@ fn document() -> Document {
 }
 
 #[test]
-fn what_is_written_is_read() {
+fn documents_round_trip() {
     for json in [document().to_json(), document().sealed().to_json(), document().to_file()] {
         let incoming = read(&json).unwrap();
         assert_eq!(incoming.form, Form::Document);
@@ -48,7 +48,7 @@ fn what_is_written_is_read() {
 }
 
 #[test]
-fn a_checksum_holds_what_it_was_made_of_in_any_layout() {
+fn checksum_ignores_formatting_and_detects_changes() {
     let sealed = document().sealed().to_json();
     assert!(read(&pretty(&sealed)).is_ok());
     let mut members: Value = serde_json::from_str(&sealed).unwrap();
@@ -68,7 +68,7 @@ fn a_checksum_holds_what_it_was_made_of_in_any_layout() {
 }
 
 #[test]
-fn forms_are_told_apart() {
+fn form_distinguishes_documents_requests_and_definitions() {
     for (json, wanted) in [
         (r#"{"format": 1}"#, Some(Form::Document)),
         (r#"{"name": "n"}"#, Some(Form::Request)),
@@ -84,7 +84,7 @@ fn forms_are_told_apart() {
 }
 
 #[test]
-fn versions_are_numbered_without_a_gap() {
+fn rejects_gaps_between_version_numbers() {
     let mut members: Value = serde_json::from_str(&document().to_file()).unwrap();
     let first = members["versions"][0].clone();
     for (numbers, is_fit) in [
@@ -131,7 +131,7 @@ fn value() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn layout_changes_nothing(value in value()) {
+    fn formatting_preserves_values(value in value()) {
         let (short, long) = (value.to_string(), pretty(&value.to_string()));
         prop_assert_eq!(compact(&long), short.as_str());
         prop_assert_eq!(compact(&format!("{value:#}")), short);

@@ -6,7 +6,7 @@ use sluice_domain::validation::{Code, MAX_DIAGNOSTICS, MAX_NODE_NAME_LENGTH, Sev
 
 use crate::kinds::TestKinds;
 
-fn found(definition: Value) -> Vec<(Code, String, Option<String>)> {
+fn error_locations(definition: Value) -> Vec<(Code, String, Option<String>)> {
     let definition: Definition = serde_json::from_value(definition).unwrap();
     validate(&definition, &TestKinds).into_iter().map(|d| (d.code, d.pointer, d.node_id)).collect()
 }
@@ -79,9 +79,9 @@ fn cases() -> Vec<(Code, &'static str, Value)> {
 }
 
 #[test]
-fn each_problem_has_its_code_and_place() {
+fn each_error_has_its_code_and_pointer() {
     for (code, pointer, definition) in cases() {
-        let found = found(definition);
+        let found = error_locations(definition);
         assert!(
             found.iter().any(|(c, p, _)| *c == code && p == pointer),
             "{code:?} at {pointer} is not in {found:?}"
@@ -110,7 +110,7 @@ fn each_code_has_a_case() {
 }
 
 #[test]
-fn too_many_nodes_or_links_are_counted_and_nothing_else_is_done() {
+fn too_many_nodes_or_links_end_the_validation() {
     use sluice_domain::validation::{MAX_LINKS, MAX_NODES};
     let mut definition = Definition::default();
     definition.nodes.resize(MAX_NODES + 1, crate::kinds::node("a", "Echo"));
@@ -120,17 +120,17 @@ fn too_many_nodes_or_links_are_counted_and_nothing_else_is_done() {
 }
 
 #[test]
-fn long_names_are_refused() {
+fn rejects_long_names() {
     for (length, wanted) in
         [(MAX_NODE_NAME_LENGTH, vec![]), (MAX_NODE_NAME_LENGTH + 1, vec!["/nodes/1/id", "/nodes/1/title"])]
     {
         let name = "ä".repeat(length);
         let node = json!({"id": name, "title": name, "node_type": "Echo"});
         let titled = json!({"id": "b", "title": name, "node_type": "Echo"});
-        let of_titled = found(json!({"nodes": [input(), titled], "links": []}));
+        let of_titled = error_locations(json!({"nodes": [input(), titled], "links": []}));
         assert!(of_titled.iter().all(|(.., node)| node.as_deref() == Some("b")), "{of_titled:?}");
         assert_eq!(of_titled.is_empty(), wanted.is_empty());
-        let found = found(json!({"nodes": [input(), node], "links": []}));
+        let found = error_locations(json!({"nodes": [input(), node], "links": []}));
         let pointers: Vec<&str> = found.iter().map(|(_, pointer, _)| pointer.as_str()).collect();
         assert_eq!(pointers, wanted);
         assert!(found.iter().all(|(code, ..)| *code == Code::TextTooLong), "{found:?}");
@@ -138,7 +138,7 @@ fn long_names_are_refused() {
 }
 
 #[test]
-fn no_more_diagnostics_are_listed_than_can_be_read() {
+fn lists_of_diagnostics_are_truncated() {
     let nodes: Vec<Value> =
         (0..2 * MAX_DIAGNOSTICS).map(|i| json!({"id": format!("n{i}"), "node_type": "Echo"})).collect();
     let links = json!([{"source_id": "n0", "target_id": "n1"}]);
@@ -150,7 +150,7 @@ fn no_more_diagnostics_are_listed_than_can_be_read() {
 }
 
 #[test]
-fn hostile_texts_are_told_quickly() {
+fn hostile_texts_are_validated_quickly() {
     let deep = "[".repeat(10_000_000);
     for (text, code) in [
         (deep.as_str(), Code::JsonTooDeep),
@@ -167,8 +167,8 @@ fn hostile_texts_are_told_quickly() {
 }
 
 #[test]
-fn all_problems_come_at_once() {
-    let codes = found(json!({
+fn all_errors_are_reported_at_once() {
+    let codes = error_locations(json!({
         "nodes": [{"id": "a", "node_type": "Nope"}, {"id": "a", "node_type": "Echo", "config": {"bad": 1}}],
         "links": [{"source_id": "a", "target_id": "x"}, {"source_id": "a", "target_id": "a"}],
     }));
@@ -186,20 +186,21 @@ fn all_problems_come_at_once() {
 }
 
 #[test]
-fn what_is_merely_unfinished_is_no_problem() {
+fn unfinished_definitions_are_valid() {
     let loop_without_body = json!({"id": "l", "node_type": "ForLoopNode"});
     let unfinished =
         json!({"nodes": [input(), {"id": "a", "node_type": "Echo"}, loop_without_body], "links": []});
-    assert_eq!(found(unfinished), []);
+    assert_eq!(error_locations(unfinished), []);
 }
 
 #[test]
-fn problems_in_bodies_are_found_where_they_stand() {
+fn errors_in_bodies_have_full_pointers() {
     let body = json!({"nodes": [input(), {"id": "x", "node_type": "Nope"}], "links": []});
     let definition = json!({"nodes": [input(),
         {"id": "l", "node_type": "ForLoopNode", "config": {"subworkflow": body}},
         {"id": "m", "node_type": "ForLoopNode", "subworkflow": body}], "links": []});
-    let pointers: Vec<String> = found(definition).into_iter().map(|(_, pointer, _)| pointer).collect();
+    let pointers: Vec<String> =
+        error_locations(definition).into_iter().map(|(_, pointer, _)| pointer).collect();
     assert_eq!(
         pointers,
         ["/nodes/1/config/subworkflow/nodes/1/node_type", "/nodes/2/subworkflow/nodes/1/node_type"]
@@ -207,7 +208,7 @@ fn problems_in_bodies_are_found_where_they_stand() {
 }
 
 #[test]
-fn a_cycle_names_its_path_and_an_unknown_type_its_neighbour() {
+fn cycles_name_their_path_and_unknown_types_a_similar_one() {
     let definition: Definition = serde_json::from_value(json!({
         "nodes": [input(), {"id": "a", "node_type": "Echo"}, {"id": "b", "node_type": "RuoterNode"}],
         "links": [{"source_id": "a", "target_id": "b"}, {"source_id": "b", "target_id": "a"}],
@@ -220,15 +221,15 @@ fn a_cycle_names_its_path_and_an_unknown_type_its_neighbour() {
 
 proptest! {
     #[test]
-    fn a_forward_graph_has_no_cycle_and_one_link_back_makes_one(count in 2..30usize, back in (0..30usize, 0..30usize)) {
+    fn forward_graphs_have_no_cycle_until_a_back_link(count in 2..30usize, back in (0..30usize, 0..30usize)) {
         let nodes: Vec<Value> = std::iter::once(input())
             .chain((0..count).map(|i| json!({"id": format!("n{i}"), "node_type": "Echo"}))).collect();
         let mut links: Vec<Value> = (1..count)
             .map(|i| json!({"source_id": format!("n{}", i - 1), "target_id": format!("n{i}")})).collect();
-        prop_assert_eq!(found(json!({"nodes": nodes, "links": links})), vec![]);
+        prop_assert_eq!(error_locations(json!({"nodes": nodes, "links": links})), vec![]);
         let (a, b) = (back.0 % count, back.1 % count);
         links.push(json!({"source_id": format!("n{}", a.max(b)), "target_id": format!("n{}", a.min(b))}));
-        let codes: Vec<Code> = found(json!({"nodes": nodes, "links": links})).into_iter().map(|(code, ..)| code).collect();
+        let codes: Vec<Code> = error_locations(json!({"nodes": nodes, "links": links})).into_iter().map(|(code, ..)| code).collect();
         prop_assert_eq!(codes, vec![Code::Cycle]);
     }
 }

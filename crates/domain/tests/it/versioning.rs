@@ -198,7 +198,7 @@ fn pairs() -> impl Strategy<Value = (Definition, Definition)> {
 
 proptest! {
     #[test]
-    fn no_difference_is_the_same_hash((before, after) in pairs()) {
+    fn diff_is_empty_exactly_for_equal_hashes((before, after) in pairs()) {
         let same = definition_hash(&before) == definition_hash(&after);
         prop_assert_eq!(diff(&before, &after, false).is_empty(), same);
         let same = canonical(&json_of(&before)) == canonical(&json_of(&after));
@@ -206,14 +206,14 @@ proptest! {
     }
 
     #[test]
-    fn a_patch_with_layout_gives_all_of_what_is_after((before, after) in pairs()) {
+    fn patch_with_layout_produces_the_later_definition((before, after) in pairs()) {
         let patch = patch(&before, &after, true);
         prop_assert_eq!(canonical(&apply(&before, &patch)), canonical(&json_of(&after)));
         prop_assert_eq!(patch.is_empty(), diff(&before, &after, true).is_empty());
     }
 
     #[test]
-    fn a_patch_without_layout_gives_what_executes_and_keeps_the_layout((before, after) in pairs()) {
+    fn patch_without_layout_keeps_the_layout((before, after) in pairs()) {
         let patch = patch(&before, &after, false);
         let patched: Definition = serde_json::from_value(apply(&before, &patch)).unwrap();
         prop_assert_eq!(definition_hash(&patched), definition_hash(&after));
@@ -229,7 +229,7 @@ proptest! {
     }
 
     #[test]
-    fn a_patch_without_layout_has_no_operation_on_layout(mut before in definitions(), steps in vec(edits(), 0..4)) {
+    fn patch_without_layout_never_touches_layout(mut before in definitions(), steps in vec(edits(), 0..4)) {
         // A loop that becomes something else has no body any more, only a field that looks like one.
         let steps = steps.into_iter().filter(|step| !matches!(step, Edit::Retype(_)));
         let mut seen = std::collections::HashSet::new();
@@ -246,7 +246,7 @@ proptest! {
     }
 
     #[test]
-    fn the_text_has_a_line_for_each_difference((before, after) in pairs()) {
+    fn diff_text_has_a_line_for_each_difference((before, after) in pairs()) {
         let DefinitionDiff { nodes, links, definition } = diff(&before, &after, true);
         let fields: usize = nodes.changed.iter().map(|node| 1 + node.changes.len()).sum();
         let titled = if definition.is_empty() { 0 } else { 1 + definition.len() };
@@ -257,7 +257,7 @@ proptest! {
     }
 }
 
-fn configured(id: &str, config: &Value) -> Node {
+fn node_with_config(id: &str, config: &Value) -> Node {
     Node { config: raw(config), ..node(id, "Echo") }
 }
 
@@ -265,7 +265,7 @@ fn example() -> (Definition, Definition) {
     let body = |nodes| Some(Box::new(Definition { nodes, ..Definition::default() }));
     let before = Definition {
         nodes: vec![
-            configured("a", &json!({"n": 1, "list": [1, 2, 3], "gone": null})),
+            node_with_config("a", &json!({"n": 1, "list": [1, 2, 3], "gone": null})),
             Node {
                 title: "Loop\n\"x\"".to_owned(),
                 subworkflow: body(vec![node("in", "InputNode")]),
@@ -277,7 +277,7 @@ fn example() -> (Definition, Definition) {
         ..Definition::default()
     };
     let mut after = before.clone();
-    after.nodes[0] = configured("a", &json!({"n": 1.0, "list": [1, 5, 3], "new/field": {"x": 1}}));
+    after.nodes[0] = node_with_config("a", &json!({"n": 1.0, "list": [1, 5, 3], "new/field": {"x": 1}}));
     after.nodes[1].subworkflow = body(vec![node("first", "Echo"), node("in", "Other")]);
     after.nodes[1].coordinates = Some(Coordinates { x: 1.0, y: 2.0 });
     after.nodes[2] = node("new node", "Echo");
@@ -287,7 +287,7 @@ fn example() -> (Definition, Definition) {
 }
 
 #[test]
-fn a_difference_reads_well() {
+fn diff_text_matches_the_expected_lines() {
     let (before, after) = example();
     let added = r#"{"id":"first","title":"first","parent_id":null,"node_type":"Echo","config":{},"subworkflow":null}"#;
     let expected = format!(
@@ -312,7 +312,7 @@ fn a_difference_reads_well() {
 }
 
 #[test]
-fn absent_is_left_out_and_null_is_kept() {
+fn diff_distinguishes_null_from_absent() {
     let (before, after) = example();
     let value = serde_json::to_value(diff(&before, &after, false)).unwrap();
     assert_eq!(
@@ -334,7 +334,7 @@ fn absent_is_left_out_and_null_is_kept() {
 }
 
 #[test]
-fn another_order_is_a_difference() {
+fn diff_reports_reordering() {
     let before = Definition {
         nodes: vec![node("a", "Echo"), node("b", "Echo")],
         links: vec![link("a", "b", None), link("b", "a", None)],
@@ -348,7 +348,7 @@ fn another_order_is_a_difference() {
 }
 
 #[test]
-fn a_node_at_the_front_is_one_operation() {
+fn inserting_a_node_is_one_operation() {
     let nodes = |from: usize| (from..2_000).map(|n| node(&format!("n{n}"), "Echo")).collect();
     let definition = |from| Definition { nodes: nodes(from), ..Definition::default() };
     assert_eq!(patch(&definition(1), &definition(0), true).len(), 1);
@@ -356,9 +356,9 @@ fn a_node_at_the_front_is_one_operation() {
 }
 
 #[test]
-fn long_values_are_shown_where_they_differ() {
+fn long_values_start_near_their_difference() {
     let code = |end: &str| Definition {
-        nodes: vec![configured("a", &json!({"code": format!("{}{end}", "x".repeat(5_000))}))],
+        nodes: vec![node_with_config("a", &json!({"code": format!("{}{end}", "x".repeat(5_000))}))],
         ..Definition::default()
     };
     let text = diff(&code("1"), &code("2"), false).to_text();

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluice_domain::run::{Action, Decision, Event, Input, Plan, Refusal, RunState, RunStatus};
+use sluice_domain::run::{Action, Decision, Event, Input, InputError, Plan, RunState, RunStatus};
 use tracing::warn;
 
 use crate::error::EngineError;
@@ -181,7 +181,7 @@ impl Driver {
     }
 
     /// Decides all of `inputs` in turn. Nodes that get a slot start in the same commit.
-    fn decide(&mut self, inputs: Vec<Input>) -> Result<Step, Refusal> {
+    fn decide(&mut self, inputs: Vec<Input>) -> Result<Step, InputError> {
         let first = self.state.length;
         let mut step = Step { commit: None, actions: Vec::new(), has_more: false };
         let mut events: Vec<Event> = Vec::new();
@@ -194,7 +194,7 @@ impl Driver {
             for action in actions {
                 match action {
                     Action::Enqueue { task } if self.tasks.try_acquire(&task) => {
-                        inputs.push_back(Input::Begin(task))
+                        inputs.push_back(Input::StartTask(task))
                     }
                     action => step.actions.push(action),
                 }
@@ -290,7 +290,7 @@ impl Driver {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppendError {
     #[error(transparent)]
-    Refused(#[from] Refusal),
+    Refused(#[from] InputError),
     #[error(transparent)]
     Commit(#[from] CommitError),
 }

@@ -62,7 +62,7 @@ impl TaskRunner {
     /// Releases the permits of nodes that none of `inputs` starts.
     pub(crate) fn release_permits_except(&mut self, inputs: &[Input]) {
         self.permits
-            .retain(|task, _| inputs.iter().any(|input| matches!(input, Input::Begin(t) if t == task)));
+            .retain(|task, _| inputs.iter().any(|input| matches!(input, Input::StartTask(t) if t == task)));
     }
 
     /// Stops every action.
@@ -78,7 +78,7 @@ impl TaskRunner {
                 Ok(TaskResult::Input(input)) => return Some(input),
                 Ok(TaskResult::Acquired(task, permit)) => {
                     self.permits.insert(task.clone(), permit);
-                    return Some(Input::Begin(task));
+                    return Some(Input::StartTask(task));
                 }
                 // Stopped, because the run has ended.
                 Err(error) if error.is_cancelled() => {}
@@ -123,7 +123,7 @@ impl TaskRunner {
                 Err(Failure { kind: FailureKind::Crash, error })
             });
             drop(permit);
-            TaskResult::Input(Input::Ended(task, result, clock::now()))
+            TaskResult::Input(Input::EndTask { task, result, at: clock::now() })
         });
     }
 
@@ -131,7 +131,7 @@ impl TaskRunner {
         self.tasks.spawn(async move {
             let delay = (until - clock::now()).to_std().unwrap_or(Duration::ZERO);
             tokio::time::sleep(delay).await;
-            TaskResult::Input(Input::BackoffOver(task))
+            TaskResult::Input(Input::RetryTask(task))
         });
     }
 }

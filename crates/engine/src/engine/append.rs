@@ -1,7 +1,7 @@
 //! Operations that append to the log of an existing run: decide a pause, retry, cancel.
 
 use sluice_domain::pause::PauseDecision;
-use sluice_domain::run::{Input, Refusal, RunStatus};
+use sluice_domain::run::{Input, InputError, RunStatus};
 use uuid::Uuid;
 
 use super::{Engine, spawn_detached};
@@ -48,7 +48,7 @@ impl Engine {
             if let Some(batch) = record.batch()
                 && engine.load(batch).await?.state.status == RunStatus::Canceled
             {
-                return Err(Refusal::BatchCanceled.into());
+                return Err(InputError::BatchCanceled.into());
             }
             let snapshot = engine.append(run_id, &Input::Retry, remember.as_ref()).await?;
             engine.dispatch(run_id, snapshot.record.workflow_id);

@@ -98,7 +98,7 @@ impl Engine {
             }
             let counts = self.0.journal.store.batch_counts(id).await?;
             if counts.ended_count() >= rows {
-                return self.append(id, &Input::RowsEnded, None).await.map(drop);
+                return self.append(id, &Input::CompleteBatch, None).await.map(drop);
             }
             let free = u64::from(mini_batch_size).saturating_sub(counts.pending + counts.running);
             let first = counts.started_count();

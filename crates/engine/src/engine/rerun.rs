@@ -1,5 +1,5 @@
 use serde_json::{Map, Value};
-use sluice_domain::run::{Plan, Reused};
+use sluice_domain::run::{Plan, ReusedOutput};
 use uuid::Uuid;
 
 use super::start::StartRun;
@@ -44,7 +44,7 @@ impl Engine {
 
 impl Rerun {
     /// Returns the run to start, and the results that it reuses.
-    fn prepare(self, original: &Snapshot, plan: &Plan) -> Result<(StartRun, Vec<Reused>), EngineError> {
+    fn prepare(self, original: &Snapshot, plan: &Plan) -> Result<(StartRun, Vec<ReusedOutput>), EngineError> {
         if original.state.batch.is_some() {
             let reason = "A batch can't be rerun as a whole. Start a new batch, or rerun single rows.";
             return Err(EngineError::Rerun(reason.to_owned()));
@@ -52,11 +52,11 @@ impl Rerun {
         let reused = match &self.from_node {
             Some(id) => {
                 let from = plan.index(id).ok_or_else(|| no_such_node(id))?;
-                original.state.reusable(&original.plan, plan, from)
+                original.state.reusable_outputs(&original.plan, plan, from)
             }
             None => Vec::new(),
         };
-        for Reused { node, output } in &reused {
+        for ReusedOutput { node, output } in &reused {
             if self.inputs.get(node).is_some_and(|inputs| output.as_deref() != Some(inputs)) {
                 return Err(EngineError::Rerun(format!(
                     "The new inputs for \"{node}\" would be ignored, because its result is reused from the original \

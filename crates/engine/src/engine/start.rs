@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Map, Value};
-use sluice_domain::run::{Input, Reused, RunState, RunStatus};
+use sluice_domain::run::{Input, ReusedOutput, RunState, RunStatus};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -107,7 +107,7 @@ impl Engine {
     pub(super) async fn start(
         &self,
         start: StartRun,
-        reused: Option<Vec<Reused>>,
+        reused: Option<Vec<ReusedOutput>>,
     ) -> Result<(Snapshot, Driver), EngineError> {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sluice_domain::run::{
-    Attempt, Behaviour, Event, Frame, Plan, PlanNode, RunState, RunStatus, Scope, TaskPath, TaskStatus,
+    Attempt, Behavior, Event, Frame, LoopIteration, Plan, PlanNode, RunState, RunStatus, TaskPath, TaskStatus,
 };
 use uuid::Uuid;
 
@@ -132,16 +132,16 @@ impl Summarizer<'_> {
 
     fn add_node_end(&mut self, path: &TaskPath, outcome: Outcome, error: Option<&String>, at: DateTime<Utc>) {
         let Some(node) = find_node(self.plan, path) else { return };
-        let task = match node.behaviour {
+        let task = match node.behavior {
             // Computed nodes take no time of their own; their event says everything.
-            Behaviour::Input(_) | Behaviour::Compute(_) | Behaviour::ComputeAny(_) | Behaviour::Broken(_) => {
+            Behavior::Input(_) | Behavior::Compute(_) | Behavior::ComputeAny(_) | Behavior::Invalid(_) => {
                 None
             }
-            Behaviour::Effect(_) | Behaviour::Gate(_) | Behaviour::Loop(_) => self.state.task(path),
+            Behavior::Effect(_) | Behavior::Gate(_) | Behavior::Loop(_) => self.state.task(path),
         };
         let attempt = task.and_then(|task| attempt_that_ended(&task.attempts, at));
-        let started_at = match node.behaviour {
-            Behaviour::Effect(_) => attempt.map(|attempt| attempt.started_at),
+        let started_at = match node.behavior {
+            Behavior::Effect(_) => attempt.map(|attempt| attempt.started_at),
             _ => task.and_then(|task| task.started_at),
         };
         let detail = self.has_spans.then(|| NodeDetail {
@@ -154,14 +154,20 @@ impl Summarizer<'_> {
     }
 
     /// Adds the nodes that were active when the run was canceled: they have no events of their own.
-    fn add_canceled_nodes(&mut self, plan: &Plan, frame: &Frame, scope: &mut Vec<Scope>, at: DateTime<Utc>) {
+    fn add_canceled_nodes(
+        &mut self,
+        plan: &Plan,
+        frame: &Frame,
+        scope: &mut Vec<LoopIteration>,
+        at: DateTime<Utc>,
+    ) {
         let canceled_now =
             frame.tasks.iter().filter(|(_, task)| task.ended_at == Some(at) && task.canceled.is_some());
         for (id, task) in canceled_now {
             let Some(node) = plan.index(id).and_then(|index| plan.nodes.get(index)) else { continue };
-            if let (Behaviour::Loop(inner), Some(last)) = (&node.behaviour, task.iterations.last()) {
+            if let (Behavior::Loop(inner), Some(last)) = (&node.behavior, task.iterations.last()) {
                 let iteration = u32::try_from(task.iterations.len() - 1).unwrap_or(u32::MAX);
-                scope.push(Scope { loop_id: id.clone(), iteration });
+                scope.push(LoopIteration { loop_id: id.clone(), iteration });
                 self.add_canceled_nodes(&inner.body, last, scope, at);
                 scope.pop();
             }
@@ -180,7 +186,7 @@ fn attempt_that_ended(attempts: &[Attempt], at: DateTime<Utc>) -> Option<&Attemp
 fn find_node<'a>(plan: &'a Plan, path: &TaskPath) -> Option<&'a PlanNode> {
     let mut level = plan;
     for scope in &path.scope {
-        let Behaviour::Loop(inner) = &level.nodes.get(level.index(&scope.loop_id)?)?.behaviour else {
+        let Behavior::Loop(inner) = &level.nodes.get(level.index(&scope.loop_id)?)?.behavior else {
             return None;
         };
         level = &inner.body;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
+use sluice_domain::run::{Behavior, Compute, Inputs, NodeBehavior};
 use sluice_domain::validation::{DataFlow, OutputShape, Reference};
 use validator::Validate;
 
@@ -29,8 +29,8 @@ impl NodeKind for CoalesceNode {
     const LISTING: Listing = Listing::new(Category::Logic, "Coalesce", "CN", "#28A745");
     type Config = CoalesceConfig;
 
-    fn behaviour(config: CoalesceConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
-        LoopBody::None(Behaviour::ComputeAny(Arc::new(config)))
+    fn behavior(config: CoalesceConfig, _: Map<String, Value>, _: &Policies) -> NodeBehavior {
+        NodeBehavior::Complete(Behavior::ComputeAny(Arc::new(config)))
     }
 
     fn data_flow(config: &CoalesceConfig) -> DataFlow {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::Definition;
 use sluice_domain::graph::node_type;
-use sluice_domain::run::{LoopBody, LoopSpec};
+use sluice_domain::run::{LoopSpec, NodeBehavior};
 use sluice_domain::validation::{DataFlow, OutputShape};
 use validator::Validate;
 
@@ -64,8 +64,8 @@ impl NodeKind for ForLoopNode {
         }
     }
 
-    fn behaviour(config: ForLoopConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
-        LoopBody::Needed(LoopSpec {
+    fn behavior(config: ForLoopConfig, _: Map<String, Value>, _: &Policies) -> NodeBehavior {
+        NodeBehavior::Loop(LoopSpec {
             iterations: u32::try_from(config.num_iterations).unwrap_or_default(),
             input_map: config.input_map.into_iter().collect(),
             body: config.subworkflow.and_then(non_empty),

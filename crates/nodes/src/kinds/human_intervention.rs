@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::pause::PausePolicy;
-use sluice_domain::run::{Behaviour, LoopBody};
+use sluice_domain::run::{Behavior, NodeBehavior};
 use sluice_domain::validation::{DataFlow, OutputShape};
 use validator::Validate;
 
@@ -36,9 +36,9 @@ impl NodeKind for HumanInterventionNode {
     const LISTING: Listing = Listing::new(Category::Logic, "HumanIntervention", "HIN", "#6610F2");
     type Config = HumanInterventionConfig;
 
-    fn behaviour(config: HumanInterventionConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
+    fn behavior(config: HumanInterventionConfig, _: Map<String, Value>, _: &Policies) -> NodeBehavior {
         let HumanInterventionConfig { message, block_only_dependent_nodes } = config;
-        LoopBody::None(Behaviour::Gate(PausePolicy { message, block_only_dependent_nodes }))
+        NodeBehavior::Complete(Behavior::Gate(PausePolicy { message, block_only_dependent_nodes }))
     }
 
     fn data_flow(_: &HumanInterventionConfig) -> DataFlow {

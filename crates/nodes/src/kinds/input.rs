@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
-use sluice_domain::run::{Behaviour, CheckInput, LoopBody};
+use sluice_domain::run::{Behavior, CheckInput, NodeBehavior};
 use sluice_domain::validation::{ConfigProblem, DataFlow, Fields, OutputShape};
 use sluice_json_schema::Validator;
 use validator::Validate;
@@ -46,10 +46,10 @@ impl NodeKind for InputNode {
     const LISTING: Listing = Listing::new(Category::InputOutput, "Input", "IN", "#6F42C1");
     type Config = InputConfig;
 
-    fn behaviour(config: InputConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
+    fn behavior(config: InputConfig, _: Map<String, Value>, _: &Policies) -> NodeBehavior {
         let check: Arc<dyn CheckInput> =
             if config.enforce_schema { Arc::new(SchemaCheck::new(&config)) } else { Arc::new(NoCheck) };
-        LoopBody::None(Behaviour::Input(check))
+        NodeBehavior::Complete(Behavior::Input(check))
     }
 
     fn data_flow(config: &InputConfig) -> DataFlow {

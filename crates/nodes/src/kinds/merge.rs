@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
+use sluice_domain::run::{Behavior, Compute, Inputs, NodeBehavior};
 use sluice_domain::validation::{DataFlow, OutputShape};
 use validator::Validate;
 
@@ -26,8 +26,8 @@ impl NodeKind for MergeNode {
     const LISTING: Listing = Listing::new(Category::Logic, "Merge", "MN", "#6F42C1");
     type Config = MergeConfig;
 
-    fn behaviour(config: MergeConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
-        LoopBody::None(Behaviour::Compute(Arc::new(config)))
+    fn behavior(config: MergeConfig, _: Map<String, Value>, _: &Policies) -> NodeBehavior {
+        NodeBehavior::Complete(Behavior::Compute(Arc::new(config)))
     }
 
     fn data_flow(_: &MergeConfig) -> DataFlow {

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 use sluice_domain::Definition;
-use sluice_domain::run::LoopBody;
+use sluice_domain::run::NodeBehavior;
 use sluice_domain::validation::{ConfigProblem, DataFlow};
 
 use super::listing::Listing;
@@ -26,7 +26,7 @@ pub(crate) trait NodeKind {
     fn remove_placeholders(_fields: &mut Map<String, Value>) {}
 
     /// The behavior of a node. `fields` is the config as JSON.
-    fn behaviour(config: Self::Config, fields: Map<String, Value>, policies: &Policies) -> LoopBody;
+    fn behavior(config: Self::Config, fields: Map<String, Value>, policies: &Policies) -> NodeBehavior;
 
     /// The references of a config to other nodes, and the shape of the node's output.
     fn data_flow(config: &Self::Config) -> DataFlow;
@@ -56,7 +56,7 @@ pub(crate) struct RunnableKind {
     /// The JSON Schema of the config.
     pub(crate) schema: ConfigSchema,
     remove_placeholders: fn(&mut Map<String, Value>),
-    behaviour: fn(Map<String, Value>, &Policies) -> Parsed<LoopBody>,
+    behavior: fn(Map<String, Value>, &Policies) -> Parsed<NodeBehavior>,
     data_flow: fn(Map<String, Value>) -> Parsed<DataFlow>,
     routes: fn(&Map<String, Value>) -> Option<Vec<String>>,
     body: fn(Map<String, Value>) -> Option<Definition>,
@@ -70,7 +70,7 @@ impl RunnableKind {
             listing: K::LISTING,
             schema: ConfigSchema::of::<K::Config>(),
             remove_placeholders: K::remove_placeholders,
-            behaviour: |fields, policies| Ok(K::behaviour(parse::parse(fields.clone())?, fields, policies)),
+            behavior: |fields, policies| Ok(K::behavior(parse::parse(fields.clone())?, fields, policies)),
             data_flow: |fields| Ok(K::data_flow(&parse::parse(fields)?)),
             routes: K::routes,
             body: K::body,
@@ -81,16 +81,16 @@ impl RunnableKind {
     ///
     /// # Errors
     /// Every problem of the config.
-    pub(crate) fn behaviour(
+    pub(crate) fn behavior(
         &self,
         config: Map<String, Value>,
         policies: &Policies,
-    ) -> Result<LoopBody, Vec<ConfigProblem>> {
+    ) -> Result<NodeBehavior, Vec<ConfigProblem>> {
         let fields = self.present_fields(config);
-        let behaviour = (self.behaviour)(fields.clone(), policies);
+        let behavior = (self.behavior)(fields.clone(), policies);
         // Parsing stops at the first problem and accepts a list for an object. The schema finds every problem.
         let problems = self.schema.problems(fields);
-        if problems.is_empty() { behaviour } else { Err(problems) }
+        if problems.is_empty() { behavior } else { Err(problems) }
     }
 
     /// The data flow of a node; none if its config is invalid.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::Node;
 use sluice_domain::graph::node_type;
-use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody, dig};
+use sluice_domain::run::{Behavior, Compute, Inputs, NodeBehavior, lookup_path};
 use sluice_domain::validation::{DataFlow, Fields, OutputShape};
 use validator::Validate;
 
@@ -35,8 +35,8 @@ impl NodeKind for OutputNode {
     const LISTING: Listing = Listing::new(Category::InputOutput, "Output", "ON", "#17A2B8");
     type Config = OutputConfig;
 
-    fn behaviour(config: OutputConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
-        LoopBody::None(Behaviour::Compute(Arc::new(config)))
+    fn behavior(config: OutputConfig, _: Map<String, Value>, _: &Policies) -> NodeBehavior {
+        NodeBehavior::Complete(Behavior::Compute(Arc::new(config)))
     }
 
     fn data_flow(config: &OutputConfig) -> DataFlow {
@@ -68,8 +68,8 @@ impl Compute for OutputConfig {
             return Ok(inputs);
         }
         let fields = self.output_map.iter();
-        let fields =
-            fields.map(|(name, path)| (name.clone(), dig(&inputs, path).cloned().unwrap_or_default()));
+        let fields = fields
+            .map(|(name, path)| (name.clone(), lookup_path(&inputs, path).cloned().unwrap_or_default()));
         Ok(Value::Object(fields.collect()))
     }
 }

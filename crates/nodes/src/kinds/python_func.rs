@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sluice_domain::run::{Behaviour, Effect, LoopBody};
+use sluice_domain::run::{Behavior, Effect, NodeBehavior};
 use sluice_domain::validation::DataFlow;
 use validator::Validate;
 
@@ -48,7 +48,7 @@ impl Default for PythonFuncConfig {
 }
 
 impl PythonFuncConfig {
-    /// Parses the config that a [`Behaviour::Effect`] carries.
+    /// Parses the config that a [`Behavior::Effect`] carries.
     ///
     /// # Errors
     /// The problems of the config, which another version of the server may have accepted.
@@ -85,9 +85,9 @@ impl NodeKind for PythonFuncNode {
     const LISTING: Listing = Listing::new(Category::CodeExecution, "Python Function", "PFN", "#6610F2");
     type Config = PythonFuncConfig;
 
-    fn behaviour(config: PythonFuncConfig, fields: Map<String, Value>, policies: &Policies) -> LoopBody {
+    fn behavior(config: PythonFuncConfig, fields: Map<String, Value>, policies: &Policies) -> NodeBehavior {
         let effect = Effect { config: fields, policy: config.policy.within(policies) };
-        LoopBody::None(Behaviour::Effect(Arc::new(effect)))
+        NodeBehavior::Complete(Behavior::Effect(Arc::new(effect)))
     }
 
     fn data_flow(config: &PythonFuncConfig) -> DataFlow {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
+use sluice_domain::run::{Behavior, Compute, Inputs, NodeBehavior};
 use sluice_domain::validation::DataFlow;
 use validator::Validate;
 
@@ -30,8 +30,8 @@ impl NodeKind for StaticValueNode {
     const LISTING: Listing = Listing::new(Category::Logic, "Static Value", "CVN", "#20C997");
     type Config = StaticValueConfig;
 
-    fn behaviour(config: StaticValueConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
-        LoopBody::None(Behaviour::Compute(Arc::new(config)))
+    fn behavior(config: StaticValueConfig, _: Map<String, Value>, _: &Policies) -> NodeBehavior {
+        NodeBehavior::Complete(Behavior::Compute(Arc::new(config)))
     }
 
     fn data_flow(config: &StaticValueConfig) -> DataFlow {

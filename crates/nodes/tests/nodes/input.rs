@@ -1,11 +1,11 @@
 use serde_json::{Value, json};
-use sluice_domain::run::Behaviour;
+use sluice_domain::run::Behavior;
 
-use super::behaviour;
+use super::behavior;
 
 fn check(config: &Value, input: &Value) -> Result<(), String> {
-    match behaviour("InputNode", config) {
-        Behaviour::Input(check) => check.check(input),
+    match behavior("InputNode", config) {
+        Behavior::Input(check) => check.check(input),
         other => panic!("not an input: {other:?}"),
     }
 }

@@ -1,9 +1,9 @@
 use serde_json::{Value, json};
-use sluice_domain::run::{Behaviour, Kinds, LoopBody, LoopSpec};
+use sluice_domain::run::{Behavior, Behaviors, LoopSpec, NodeBehavior};
 use sluice_domain::validation::Catalog;
 use sluice_nodes::NodeKinds;
 
-use super::{behaviour, compute, invalid_reason, node};
+use super::{behavior, compute, invalid_reason, node};
 
 #[test]
 fn output_node_reads_dotted_paths() {
@@ -67,7 +67,7 @@ fn coalesce_follows_preferences_then_links() {
         let output = compute("CoalesceNode", &json!({"preferences": preferences}), &arrivals);
         assert_eq!(output, json!({"v": expected}), "{preferences:?}");
     }
-    assert!(matches!(behaviour("CoalesceNode", &json!({})), Behaviour::ComputeAny(_)));
+    assert!(matches!(behavior("CoalesceNode", &json!({})), Behavior::ComputeAny(_)));
     assert_eq!(compute("CoalesceNode", &json!({}), &[]), Value::Null);
 }
 
@@ -79,17 +79,15 @@ fn gate_has_its_message_and_scope() {
         (json!({"message": "please look", "block_only_dependent_nodes": false}), "please look", false),
     ];
     for (config, message, dependents_only) in cases {
-        let Behaviour::Gate(policy) = behaviour("HumanInterventionNode", &config) else {
-            panic!("not a gate")
-        };
+        let Behavior::Gate(policy) = behavior("HumanInterventionNode", &config) else { panic!("not a gate") };
         assert_eq!((policy.message.as_str(), policy.block_only_dependent_nodes), (message, dependents_only));
     }
 }
 
 fn loop_spec(config: &Value) -> LoopSpec {
-    match NodeKinds::default().behaviour(&node("ForLoopNode", config)) {
-        LoopBody::Needed(spec) => spec,
-        LoopBody::None(other) => panic!("not a loop: {other:?}"),
+    match NodeKinds::default().behavior(&node("ForLoopNode", config)) {
+        NodeBehavior::Loop(spec) => spec,
+        NodeBehavior::Complete(other) => panic!("not a loop: {other:?}"),
     }
 }
 

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use serde_json::Value;
 use sluice_domain::Node;
 use sluice_domain::graph::RawObject;
-use sluice_domain::run::{Arrival, Behaviour, Inputs, Kinds, LoopBody};
+use sluice_domain::run::{Behavior, Behaviors, Inputs, NamedInput, NodeBehavior};
 use sluice_nodes::NodeKinds;
 
 /// A node. `config` is an object.
@@ -26,16 +26,16 @@ pub(crate) fn node(node_type: &str, config: &Value) -> Node {
     Node { id: "n".to_owned(), node_type: node_type.to_owned(), config, ..Node::default() }
 }
 
-pub(crate) fn behaviour(node_type: &str, config: &Value) -> Behaviour {
-    match NodeKinds::default().behaviour(&node(node_type, config)) {
-        LoopBody::None(behaviour) => behaviour,
-        LoopBody::Needed(spec) => panic!("a loop: {spec:?}"),
+pub(crate) fn behavior(node_type: &str, config: &Value) -> Behavior {
+    match NodeKinds::default().behavior(&node(node_type, config)) {
+        NodeBehavior::Complete(behavior) => behavior,
+        NodeBehavior::Loop(spec) => panic!("a loop: {spec:?}"),
     }
 }
 
 /// Inputs from (label, node id, value).
 pub(crate) fn inputs(arrivals: &[(&str, &str, Value)]) -> Inputs {
-    let arrival = |(label, id, value): &(&str, &str, Value)| Arrival {
+    let arrival = |(label, id, value): &(&str, &str, Value)| NamedInput {
         label: Arc::from(*label),
         node_id: Arc::from(*id),
         value: Arc::new(value.clone()),
@@ -44,8 +44,8 @@ pub(crate) fn inputs(arrivals: &[(&str, &str, Value)]) -> Inputs {
 }
 
 pub(crate) fn compute(node_type: &str, config: &Value, arrivals: &[(&str, &str, Value)]) -> Value {
-    match behaviour(node_type, config) {
-        Behaviour::Compute(compute) | Behaviour::ComputeAny(compute) => {
+    match behavior(node_type, config) {
+        Behavior::Compute(compute) | Behavior::ComputeAny(compute) => {
             compute.compute(&inputs(arrivals)).unwrap()
         }
         other => panic!("not a computation: {other:?}"),
@@ -53,8 +53,8 @@ pub(crate) fn compute(node_type: &str, config: &Value, arrivals: &[(&str, &str, 
 }
 
 pub(crate) fn invalid_reason(node_type: &str, config: &Value) -> String {
-    match behaviour(node_type, config) {
-        Behaviour::Broken(reason) => reason.to_string(),
+    match behavior(node_type, config) {
+        Behavior::Invalid(reason) => reason.to_string(),
         other => panic!("not invalid: {other:?}"),
     }
 }

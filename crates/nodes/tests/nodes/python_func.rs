@@ -1,12 +1,12 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use sluice_domain::run::{Behaviour, FailureKind};
+use sluice_domain::run::{Behavior, FailureKind};
 use sluice_domain::validation::Catalog as _;
 use sluice_nodes::NodeKinds;
 use sluice_nodes::kinds::python_func::{NODE_TYPE, PythonFuncConfig};
 
-use super::{behaviour, node};
+use super::{behavior, node};
 
 fn check(schema: Value, output: Value) -> Result<Value, String> {
     let fields = json!({"code": "return 1", "output_schema": schema});
@@ -15,7 +15,7 @@ fn check(schema: Value, output: Value) -> Result<Value, String> {
 
 #[test]
 fn the_effect_has_the_config() {
-    let Behaviour::Effect(effect) = behaviour(NODE_TYPE, &json!({"code": "return {}", "timeout": 3})) else {
+    let Behavior::Effect(effect) = behavior(NODE_TYPE, &json!({"code": "return {}", "timeout": 3})) else {
         panic!("not an effect");
     };
     assert_eq!(effect.config["timeout"], 3);
@@ -38,7 +38,7 @@ fn the_effect_has_the_config() {
 fn the_policy_comes_from_the_config() {
     let retry = json!({"max_attempts": 5, "backoff_seconds": 0.25, "on": ["timeout"]});
     let config = json!({"code": "return {}", "policy": {"timeout_seconds": 2.5, "retry": retry}});
-    let Behaviour::Effect(effect) = behaviour(NODE_TYPE, &config) else { panic!("not an effect") };
+    let Behavior::Effect(effect) = behavior(NODE_TYPE, &config) else { panic!("not an effect") };
     assert_eq!(effect.policy.timeout, Duration::from_millis(2_500));
     assert_eq!(
         (effect.policy.retry.max_attempts, effect.policy.retry.backoff),

@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value};
-use sluice_domain::run::{Behaviour, Kinds, LoopBody};
+use sluice_domain::run::{Behavior, Behaviors, NodeBehavior};
 use sluice_domain::validation::Catalog;
 use sluice_nodes::NodeKinds;
 use sluice_nodes::kinds::python_func::PythonFuncConfig;
@@ -46,14 +46,14 @@ proptest! {
             let node = node(name, &config);
             let problems = NodeKinds::default().config_problems(&node);
             let _ = (NodeKinds::default().routes(&node), NodeKinds::default().body(&node));
-            match NodeKinds::default().behaviour(&node) {
-                LoopBody::None(Behaviour::Broken(reason)) => prop_assert!(!reason.is_empty()),
-                LoopBody::None(behaviour) => {
+            match NodeKinds::default().behavior(&node) {
+                NodeBehavior::Complete(Behavior::Invalid(reason)) => prop_assert!(!reason.is_empty()),
+                NodeBehavior::Complete(behavior) => {
                     // A config that runs must be valid.
                     prop_assert!(problems.is_empty());
-                    run(&behaviour, &input);
+                    run(&behavior, &input);
                 }
-                LoopBody::Needed(_) => prop_assert!(problems.is_empty()),
+                NodeBehavior::Loop(_) => prop_assert!(problems.is_empty()),
             }
             for problem in problems {
                 let value = config.pointer(&problem.pointer);
@@ -64,13 +64,13 @@ proptest! {
     }
 }
 
-fn run(behaviour: &Behaviour, input: &Value) {
-    match behaviour {
-        Behaviour::Input(check) => drop(check.check(input)),
-        Behaviour::Compute(compute) | Behaviour::ComputeAny(compute) => {
+fn run(behavior: &Behavior, input: &Value) {
+    match behavior {
+        Behavior::Input(check) => drop(check.check(input)),
+        Behavior::Compute(compute) | Behavior::ComputeAny(compute) => {
             drop(compute.compute(&inputs(&[("A", "a", input.clone())])));
         }
-        Behaviour::Effect(effect) => {
+        Behavior::Effect(effect) => {
             let config = PythonFuncConfig::from_fields(&effect.config).unwrap();
             drop(config.check_output(input.clone()));
         }

@@ -1,11 +1,11 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use sluice_domain::run::Behaviour;
+use sluice_domain::run::Behavior;
 use sluice_domain::validation::Catalog;
 use sluice_nodes::NodeKinds;
 
 use super::robust::any_json;
-use super::{behaviour, compute, node};
+use super::{behavior, compute, node};
 
 /// True if a route with these conditions is open for the output `{"v": found}` of the node "A".
 fn is_open(conditions: &Value, found: &Value) -> bool {
@@ -162,7 +162,7 @@ proptest! {
     fn any_condition_is_evaluated(found in any_json(), value in any_json(), path in "[Av.0]{0,6}") {
         for operator in ["contains", "equals", "number_equals", "greater_than", "less_than", "starts_with", "not_starts_with", "is_empty", "is_not_empty"] {
             let config = json!({"route_map": {"r": {"conditions": [{"variable": path, "operator": operator, "value": value}]}}});
-            let Behaviour::Compute(router) = behaviour("RouterNode", &config) else { panic!("invalid") };
+            let Behavior::Compute(router) = behavior("RouterNode", &config) else { panic!("invalid") };
             prop_assert!(router.compute(&super::inputs(&[("A", "a", found.clone())])).is_ok());
         }
     }

@@ -130,7 +130,7 @@ pub(crate) fn record(row: &QueryResult, prefix: &str) -> Result<RunRecord, Store
 }
 
 pub(crate) fn of_run(row: run::Model) -> Result<RunRecord, StoreError> {
-    let status: RunStatus = row.status.parse().map_err(|()| StoreError::Unreadable {
+    let status: RunStatus = row.status.parse().map_err(|_| StoreError::Unreadable {
         table: RUNS,
         id: row.id.to_string(),
         what: format!("there is no status {:?}", row.status),

@@ -55,7 +55,7 @@ pub(crate) async fn counts(db: &Database, batch: Uuid) -> Result<BatchCounts, St
             Ok(RunStatus::Completed) => &mut counts.completed,
             Ok(RunStatus::Failed) => &mut counts.failed,
             Ok(RunStatus::Canceled) => &mut counts.canceled,
-            Err(()) => continue,
+            Err(_) => continue,
         };
         *place = u64::try_from(count).unwrap_or_default();
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
-use sluice_domain::pause::{Pause, PauseAction};
 use sluice_domain::run::RunState;
+use sluice_domain::{pause::PauseAction, run::Pause};
 use utoipa::ToSchema;
 use uuid::Uuid;
 

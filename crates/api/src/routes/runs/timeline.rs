@@ -4,8 +4,8 @@ use axum::Json as Answer;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sluice_domain::pause::{Pause, PauseAction};
 use sluice_domain::run::{Plan, RunState, TaskStatus, TimelineTask};
+use sluice_domain::{pause::PauseAction, run::Pause};
 use sluice_engine::clock;
 use utoipa::ToSchema;
 

@@ -6,7 +6,7 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use sluice_domain::run;
 use sluice_domain::run::{
-    Behaviour, FailureKind, LoopPlan, Outputs, Plan, RunState, RunStatus, TaskStatus, TaskView,
+    Behavior, FailureKind, LoopPlan, Outputs, Plan, RunState, RunStatus, TaskStatus, TaskView,
 };
 use sluice_engine::{BatchCounts, Snapshot, clock};
 use sluice_persistence::VersionRow;
@@ -152,7 +152,7 @@ pub(crate) struct Task {
     reused: bool,
     /// The body, if the node is a loop.
     #[schema(value_type = Option<schemas::WorkflowDefinition>, required = true, nullable = true)]
-    subworkflow: Option<LoopBody>,
+    subworkflow: Option<NodeBehavior>,
     /// {node id: [output of each iteration]}, if the node is a loop.
     #[schema(value_type = Option<IterationsByNode>, required = true, nullable = true)]
     subworkflow_output: Option<Map<String, Value>>,
@@ -198,9 +198,9 @@ impl Attempt {
 
 /// The definition of a loop's body, shared with the plan.
 #[derive(Debug)]
-struct LoopBody(Arc<LoopPlan>);
+struct NodeBehavior(Arc<LoopPlan>);
 
-impl Serialize for LoopBody {
+impl Serialize for NodeBehavior {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.definition.serialize(serializer)
     }
@@ -253,8 +253,8 @@ fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
         loop_history,
     } = view;
     let node = plan.index(&node_id).map(|index| &plan.nodes[index]);
-    let body = node.and_then(|node| match &node.behaviour {
-        Behaviour::Loop(body) => Some(LoopBody(Arc::clone(body))),
+    let body = node.and_then(|node| match &node.behavior {
+        Behavior::Loop(body) => Some(NodeBehavior(Arc::clone(body))),
         _ => None,
     });
     Task {

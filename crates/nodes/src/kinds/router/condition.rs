@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use sluice_domain::run::dig;
+use sluice_domain::run::lookup_path;
 
 use crate::config::common::null_as_default;
 use crate::text::python::{is_truthy, to_float, to_text};
@@ -89,7 +89,7 @@ impl Condition {
         if self.variable.is_empty() {
             return false;
         }
-        let Some(actual) = dig(inputs, &self.variable).filter(|actual| !actual.is_null()) else {
+        let Some(actual) = lookup_path(inputs, &self.variable).filter(|actual| !actual.is_null()) else {
             return self.operator == Operator::IsEmpty;
         };
         let numbers = || to_float(actual).zip(to_float(&self.value));

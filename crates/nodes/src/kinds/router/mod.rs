@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
-use sluice_domain::run::{Behaviour, Compute, Inputs, LoopBody};
+use sluice_domain::run::{Behavior, Compute, Inputs, NodeBehavior};
 use sluice_domain::validation::{DataFlow, OutputShape, Reference};
 use validator::Validate;
 
@@ -45,8 +45,8 @@ impl NodeKind for RouterNode {
     const LISTING: Listing = Listing::new(Category::Logic, "Router", "RN", "#FF7F50");
     type Config = RouterConfig;
 
-    fn behaviour(config: RouterConfig, _: Map<String, Value>, _: &Policies) -> LoopBody {
-        LoopBody::None(Behaviour::Compute(Arc::new(config)))
+    fn behavior(config: RouterConfig, _: Map<String, Value>, _: &Policies) -> NodeBehavior {
+        NodeBehavior::Complete(Behavior::Compute(Arc::new(config)))
     }
 
     fn data_flow(config: &RouterConfig) -> DataFlow {

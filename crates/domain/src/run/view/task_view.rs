@@ -4,45 +4,44 @@ use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::plan::{Behaviour, Plan, PlanNode};
-use super::values::{Arrived, Memo};
-use super::{Attempt, CancelReason, RunState, TaskPath, TaskStatus};
+use crate::run::inputs::{LoopCache, ResolvedInputs};
+use crate::run::{Attempt, Behavior, CancelReason, Plan, PlanNode, RunState, TaskPath, TaskStatus};
 
-/// One task at the top of a run, as clients see it.
+/// A task at the top level of a run, as the API returns it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TaskView {
-    /// The id of its node.
+    /// The node id.
     pub node_id: String,
-    /// Where it stands.
+    /// The status.
     pub status: TaskStatus,
-    /// {label of the predecessor: its output}, once it has begun.
+    /// {label of the predecessor: its output}, once the task has started.
     pub inputs: Map<String, Value>,
-    /// What it gave; of a paused gate, what waits at it.
+    /// The output. For a gate without a decision, its input.
     pub outputs: Option<Value>,
-    /// What went wrong.
+    /// The error.
     pub error: Option<String>,
-    /// When it was ready and began to wait for a place, if it works outside of the log; the last time.
+    /// The time when it was last queued, if it is an effect.
     pub queued_at: Option<DateTime<Utc>>,
-    /// When it began.
+    /// The start time.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// The end time.
     pub ended_at: Option<DateTime<Utc>>,
-    /// Every time that it was begun, if it works outside of the log.
+    /// The attempts, if it is an effect.
     pub attempts: Vec<Attempt>,
-    /// When the next attempt is due, while it is waited for.
+    /// The time of the next attempt, during the backoff.
     pub retry_at: Option<DateTime<Utc>>,
-    /// Whether its output was taken over from another run.
+    /// True if its output comes from another run.
     pub reused: bool,
     /// {node id: [output of each iteration]}, if it is a loop.
     pub loop_history: Option<Map<String, Value>>,
 }
 
-/// What nodes gave, by their labels or ids, in the order of the plan. As JSON it is an object.
+/// Outputs by label or node id, in the order of the plan. Serializes as an object.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs(Vec<(Arc<str>, Arc<Value>)>);
 
 impl Outputs {
-    /// A copy that can be changed.
+    /// Copies the outputs into a map.
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
         self.0.iter().map(|(key, output)| (key.to_string(), (**output).clone())).collect()
@@ -56,8 +55,8 @@ impl Serialize for Outputs {
 }
 
 impl Attempt {
-    /// How it went. One that was interrupted is `Canceled`. `task` is where its task stands, when it is the
-    /// last attempt.
+    /// The status of the attempt. Interrupted attempts are `Canceled`. `task` is the status of the task if this is its last
+    /// attempt.
     #[must_use]
     pub fn status(&self, task: Option<TaskStatus>) -> TaskStatus {
         match (self.ended_at, self.failure) {
@@ -70,7 +69,7 @@ impl Attempt {
 }
 
 impl RunState {
-    /// Every node at the top with where it stands, in the order of the plan; none of a batch.
+    /// The tasks at the top level, in the order of the plan. Empty for a batch.
     #[must_use]
     pub fn tasks(&self, plan: &Plan) -> Vec<TaskView> {
         if self.batch.is_some() {
@@ -84,12 +83,12 @@ impl RunState {
         let path = TaskPath::new(&[], &node.id);
         let task = self.root.tasks.get(&*node.id).cloned().unwrap_or_default();
         let status = self.visible_status(&node.id, task.status);
-        let inputs = match &node.behaviour {
-            Behaviour::Input(_) => Map::new(),
+        let inputs = match &node.behavior {
+            Behavior::Input(_) => Map::new(),
             _ if !task.has_inputs() => Map::new(),
-            _ => match self.arrived(plan, plan, &[], index, &Memo::default()) {
-                Arrived::Inputs { inputs, .. } => inputs.to_map(),
-                Arrived::UpstreamFailure => Map::new(),
+            _ => match self.resolve_inputs(plan, plan, &[], index, &LoopCache::default()) {
+                ResolvedInputs::Ready { inputs, .. } => inputs.to_map(),
+                ResolvedInputs::UpstreamFailure => Map::new(),
             },
         };
         let error = match task.canceled {
@@ -113,14 +112,14 @@ impl RunState {
         }
     }
 
-    /// In a canceled run nothing waits any more; a loop that waits for a person is paused.
+    /// The status in the API: waiting tasks of an ended run are canceled, and a loop that waits for a person is paused.
     pub(super) fn visible_status(&self, id: &str, status: TaskStatus) -> TaskStatus {
         if self.status.is_terminal() && !status.is_terminal() {
             return TaskStatus::Canceled;
         }
-        let waits_inside =
+        let is_paused_inside =
             || self.open_pauses().any(|p| p.task.scope.first().is_some_and(|s| s.loop_id == id));
-        if status == TaskStatus::Running && self.active == 0 && waits_inside() {
+        if status == TaskStatus::Running && self.active == 0 && is_paused_inside() {
             return TaskStatus::Paused;
         }
         status
@@ -135,13 +134,13 @@ impl RunState {
         }
     }
 
-    /// {label: output} of every node at the top that gave one, and of every gate that something waits at.
+    /// {label: output} of the nodes at the top level that have an output, and of paused gates.
     #[must_use]
     pub fn outputs_by_label(&self, plan: &Plan) -> Outputs {
         self.outputs(plan, |node| &node.label)
     }
 
-    /// {node id: output} of every node at the top that gave one, and of every gate that something waits at.
+    /// {node id: output} of the nodes at the top level that have an output, and of paused gates.
     #[must_use]
     pub fn outputs_by_id(&self, plan: &Plan) -> Outputs {
         self.outputs(plan, |node| &node.id)
@@ -153,7 +152,7 @@ impl RunState {
         Outputs(outputs.collect())
     }
 
-    /// How many of the nodes at the top gave their output, in percent.
+    /// The percentage of completed nodes at the top level.
     #[must_use]
     pub fn percentage_complete(&self, plan: &Plan) -> f64 {
         let completed = self.root.tasks.values().filter(|t| t.status == TaskStatus::Completed).count();

@@ -1,187 +1,50 @@
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-use super::limits::Size;
-use super::{CancelReason, Event, FailureKind, RunStatus, Scope, TaskPath, TaskStatus};
-use crate::pause::Pause;
+use super::pause::Pause;
+use super::task::{Attempt, Frame, TaskState};
+use crate::run::{
+    CancelReason, Event, FailureKind, LoopIteration, OutputSize, RunStatus, TaskPath, TaskStatus,
+};
 
-/// A run, as its log tells it.
+/// The state of a run, folded from its log.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunState {
-    /// Where the run stands.
+    /// The status.
     pub status: RunStatus,
     /// {input node id: {field: value}}.
     pub inputs: Arc<Map<String, Value>>,
-    /// The tasks at the top. A node without a task waits.
+    /// The tasks at the top level. A node without a task is waiting.
     pub root: Frame,
-    /// The rows, if it is a batch. It has no tasks then.
+    /// The batch settings, if the run is a batch. A batch has no tasks.
     pub batch: Option<Batch>,
-    /// Every pause of the run, the oldest first.
+    /// All pauses, oldest first.
     pub pauses: Vec<Pause>,
-    /// When the run was accepted; none before its first event.
+    /// The time when the run was accepted; none before its first event.
     pub started_at: Option<DateTime<Utc>>,
-    /// When the run ended.
+    /// The end time.
     pub ended_at: Option<DateTime<Utc>>,
-    /// How many events were folded: the sequence number of the next event, from 0.
+    /// The number of folded events, which is the sequence number of the next event.
     pub length: u64,
-    /// How many tasks are at work outside of the log, or wait for a place or another attempt there.
+    /// The number of effects that are queued, running or waiting for another attempt.
     pub active: usize,
-    /// What all outputs take up.
-    pub size: Size,
+    /// The total size of all outputs.
+    pub size: OutputSize,
 }
 
-/// What a batch is to do.
+/// The settings of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Batch {
-    /// How many rows there are, each a run of its own.
+    /// The number of rows. Each row is a separate run.
     pub rows: u64,
-    /// How many of them go on at the same time.
+    /// The maximum number of rows that run concurrently.
     pub mini_batch_size: u32,
 }
 
-/// The tasks of one level: of the whole run, or of one iteration of a loop.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Frame {
-    /// By node id; a node that waits has none.
-    pub tasks: HashMap<String, TaskState>,
-    /// How many of them have ended.
-    pub finished: usize,
-}
-
-/// The work of one node.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TaskState {
-    /// Where it stands.
-    pub status: TaskStatus,
-    /// What it gave; none also for an input node, whose output is what its level was given.
-    pub output: Option<Arc<Value>>,
-    /// What went wrong.
-    pub error: Option<String>,
-    /// Why it was canceled.
-    pub canceled: Option<CancelReason>,
-    /// When it was ready and began to wait for a place, if it works outside of the log; the last time.
-    pub queued_at: Option<DateTime<Utc>>,
-    /// When it began.
-    pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
-    pub ended_at: Option<DateTime<Utc>>,
-    /// Every time that it was begun, if it works outside of the log.
-    pub attempts: Vec<Attempt>,
-    /// How many attempts have failed, since the run was begun or retried.
-    pub failures: u32,
-    /// When the next attempt is due, while it is waited for.
-    pub retry_at: Option<DateTime<Utc>>,
-    /// Whether its output was taken over from another run.
-    pub reused: bool,
-    /// The iterations, if it is a loop.
-    pub iterations: Vec<Frame>,
-}
-
-/// One time that a node worked outside of the log.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Attempt {
-    /// The how manieth time, from 1.
-    pub number: u32,
-    /// When it began.
-    pub started_at: DateTime<Utc>,
-    /// When it ended, or was found to be interrupted.
-    pub ended_at: Option<DateTime<Utc>>,
-    /// What went wrong.
-    pub error: Option<String>,
-    /// Why it gave nothing; none also when it was interrupted.
-    pub failure: Option<FailureKind>,
-}
-
-impl TaskState {
-    /// Whether it has begun, or waits for a place to begin.
-    #[must_use]
-    pub fn has_begun(&self) -> bool {
-        self.status != TaskStatus::Pending || self.queued_at.is_some()
-    }
-
-    /// Whether it works outside of the log, or waits for a place or another attempt there.
-    #[must_use]
-    pub fn is_active(&self) -> bool {
-        self.queued_at.is_some() && !self.status.is_terminal()
-    }
-
-    /// Returns true if the node was given its inputs: it started, and was not skipped for what arrived at it.
-    #[must_use]
-    pub fn has_inputs(&self) -> bool {
-        let was_skipped = match self.canceled {
-            Some(CancelReason::NullInput | CancelReason::UpstreamFailure) => true,
-            // A reused null doesn't tell whether the node ran in the original run.
-            Some(CancelReason::NullOutput) => self.reused,
-            Some(CancelReason::Declined | CancelReason::RunCanceled) | None => false,
-        };
-        self.started_at.is_some() && !was_skipped
-    }
-
-    /// Whether an attempt is being made.
-    #[must_use]
-    pub fn is_at_work(&self) -> bool {
-        self.attempts.last().is_some_and(|attempt| attempt.ended_at.is_none())
-    }
-
-    fn end_attempt(&mut self, at: DateTime<Utc>, failure: Option<(FailureKind, &str)>) {
-        let Some(attempt) = self.attempts.last_mut().filter(|attempt| attempt.ended_at.is_none()) else {
-            return;
-        };
-        attempt.ended_at = Some(at);
-        if let Some((kind, error)) = failure {
-            attempt.failure = Some(kind);
-            attempt.error = Some(error.to_owned());
-        }
-    }
-}
-
-impl Frame {
-    /// Ends what has begun; what has not begun needs no task to be canceled in a canceled run.
-    fn cancel_unfinished(&mut self, at: DateTime<Utc>) {
-        for task in self.tasks.values_mut().filter(|task| !task.status.is_terminal()) {
-            task.status = TaskStatus::Canceled;
-            task.canceled = Some(CancelReason::RunCanceled);
-            task.ended_at = Some(at);
-            task.retry_at = None;
-            task.end_attempt(at, None);
-            task.iterations.iter_mut().for_each(|frame| frame.cancel_unfinished(at));
-            self.finished += 1;
-        }
-    }
-
-    /// Lets what failed, and what was canceled for it, run again; in loops only in the iteration that failed.
-    fn forget_failures(&mut self) {
-        let mut finished = self.finished;
-        self.tasks.retain(|_, task| {
-            let upstream = task.canceled == Some(CancelReason::UpstreamFailure);
-            if task.status != TaskStatus::Failed && !upstream {
-                return true;
-            }
-            finished -= 1;
-            task.error = None;
-            task.canceled = None;
-            task.ended_at = None;
-            task.failures = 0;
-            task.retry_at = None;
-            task.queued_at = None;
-            if let Some(last) = task.iterations.last_mut() {
-                last.forget_failures();
-                task.status = TaskStatus::Running;
-            } else {
-                task.status = TaskStatus::Pending;
-            }
-            // The attempts that were made stay visible.
-            task.has_begun() || !task.attempts.is_empty()
-        });
-        self.finished = finished;
-    }
-}
-
 impl RunState {
-    /// The state after all of `events`.
+    /// Folds all `events`.
     #[must_use]
     pub fn from_log<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut state = Self::default();
@@ -191,8 +54,8 @@ impl RunState {
         state
     }
 
-    /// Takes one event into the state. An event that doesn't fit the state changes nothing but
-    /// [`Self::length`]: a log is read, never judged.
+    /// Applies an event. An event that is impossible in this state only changes [`Self::length`]: reading a log never
+    /// fails.
     pub fn fold(&mut self, event: &Event) {
         self.length += 1;
         match event {
@@ -204,8 +67,8 @@ impl RunState {
                 self.batch = Some(Batch { rows: *rows, mini_batch_size: *mini_batch_size });
                 self.started_at = Some(*at);
             }
-            Event::RowsStarted { .. } => self.run(),
-            Event::BatchCompleted { at } => self.end(RunStatus::Completed, *at),
+            Event::RowsStarted { .. } => self.mark_running(),
+            Event::BatchCompleted { at } => self.mark_ended(RunStatus::Completed, *at),
             Event::TaskQueued { task, at } => self.queue_task(task, *at),
             Event::TaskStarted { task, attempt, at } => self.start_task(task, *attempt, *at),
             Event::TaskRetrying { task, error, kind, retry_at, at } => self.update(task, |t| {
@@ -215,19 +78,19 @@ impl RunState {
             }),
             Event::TaskReused { task, output, at } => self.reuse_task(task, output.as_ref(), *at),
             Event::LoopStarted { task, at } => {
-                self.run();
+                self.mark_running();
                 self.update(task, |t| {
                     t.status = TaskStatus::Running;
                     t.started_at = Some(*at);
                 });
             }
             Event::TaskCompleted { task, output, at } => {
-                self.run();
-                self.size.add(output.as_deref().map(Size::of).unwrap_or_default());
+                self.mark_running();
+                self.size.add(output.as_deref().map(OutputSize::measure).unwrap_or_default());
                 self.end_task(task, TaskStatus::Completed, *at, |t| t.output.clone_from(output));
             }
             Event::TaskFailed { task, error, kind, at } => {
-                self.run();
+                self.mark_running();
                 self.end_task(task, TaskStatus::Failed, *at, |t| {
                     t.end_attempt(*at, Some((kind.unwrap_or(FailureKind::Error), error)));
                     t.error = Some(error.clone());
@@ -237,8 +100,8 @@ impl RunState {
                 self.end_task(task, TaskStatus::Canceled, *at, |t| t.canceled = Some(*reason));
             }
             Event::PauseOpened { task, message, input, block_only_dependent_nodes, at } => {
-                self.run();
-                self.size.add(Size::of(input));
+                self.mark_running();
+                self.size.add(OutputSize::measure(input));
                 self.update(task, |t| {
                     t.status = TaskStatus::Paused;
                     t.started_at = Some(*at);
@@ -260,34 +123,34 @@ impl RunState {
             Event::RunPaused { .. } => self.status = RunStatus::Paused,
             Event::RunResumed { .. } => self.status = RunStatus::Running,
             Event::RunRetried { .. } if self.status == RunStatus::Failed => {
-                self.root.forget_failures();
+                self.root.reset_failures();
                 self.status = RunStatus::Running;
                 self.ended_at = None;
             }
             Event::RunRetried { .. } => {}
-            Event::RunCompleted { at } => self.end(RunStatus::Completed, *at),
-            Event::RunFailed { at } => self.end(RunStatus::Failed, *at),
+            Event::RunCompleted { at } => self.mark_ended(RunStatus::Completed, *at),
+            Event::RunFailed { at } => self.mark_ended(RunStatus::Failed, *at),
             Event::RunCanceled { at } => {
                 self.root.cancel_unfinished(*at);
                 self.active = 0;
-                self.end(RunStatus::Canceled, *at);
+                self.mark_ended(RunStatus::Canceled, *at);
             }
         }
     }
 
-    fn run(&mut self) {
+    fn mark_running(&mut self) {
         if self.status == RunStatus::Pending {
             self.status = RunStatus::Running;
         }
     }
 
-    fn end(&mut self, status: RunStatus, at: DateTime<Utc>) {
+    fn mark_ended(&mut self, status: RunStatus, at: DateTime<Utc>) {
         self.status = status;
         self.ended_at = Some(at);
     }
 
     fn queue_task(&mut self, task: &TaskPath, at: DateTime<Utc>) {
-        self.run();
+        self.mark_running();
         self.activate(task, at, |t| {
             t.end_attempt(at, None);
             t.status = TaskStatus::Pending;
@@ -297,7 +160,7 @@ impl RunState {
     }
 
     fn start_task(&mut self, task: &TaskPath, attempt: u32, at: DateTime<Utc>) {
-        self.run();
+        self.mark_running();
         self.activate(task, at, |t| {
             t.end_attempt(at, None);
             t.status = TaskStatus::Running;
@@ -313,7 +176,7 @@ impl RunState {
         });
     }
 
-    /// Changes a task that is at work outside of the log from then on, if it was not before.
+    /// Changes a task and counts it as active.
     fn activate(&mut self, task: &TaskPath, at: DateTime<Utc>, change: impl FnOnce(&mut TaskState)) {
         let mut activated = false;
         self.update(task, |t| {
@@ -326,7 +189,7 @@ impl RunState {
 
     fn reuse_task(&mut self, task: &TaskPath, output: Option<&Arc<Value>>, at: DateTime<Utc>) {
         let status = if output.is_some() { TaskStatus::Completed } else { TaskStatus::Canceled };
-        self.size.add(output.map(|output| Size::of(output)).unwrap_or_default());
+        self.size.add(output.map(|output| OutputSize::measure(output)).unwrap_or_default());
         self.end_task(task, status, at, |t| {
             t.reused = true;
             t.output = output.cloned();
@@ -364,15 +227,15 @@ impl RunState {
         }
     }
 
-    /// The tasks of the iteration `scope`; none when it has not begun.
+    /// The tasks of an iteration; none if it has not started.
     #[must_use]
-    pub fn frame(&self, scope: &[Scope]) -> Option<&Frame> {
+    pub fn frame(&self, scope: &[LoopIteration]) -> Option<&Frame> {
         scope.iter().try_fold(&self.root, |frame, step| {
             frame.tasks.get(&step.loop_id)?.iterations.get(step.iteration as usize)
         })
     }
 
-    fn frame_mut(&mut self, scope: &[Scope]) -> &mut Frame {
+    fn frame_mut(&mut self, scope: &[LoopIteration]) -> &mut Frame {
         scope.iter().fold(&mut self.root, |frame, step| {
             let iterations = &mut frame.tasks.entry(step.loop_id.clone()).or_default().iterations;
             let index = step.iteration as usize;
@@ -383,21 +246,21 @@ impl RunState {
         })
     }
 
-    /// The task at `path`; none when it waits.
+    /// The task at `path`; none if it is waiting.
     #[must_use]
     pub fn task(&self, path: &TaskPath) -> Option<&TaskState> {
         self.frame(&path.scope)?.tasks.get(&path.node)
     }
 
-    /// The pauses that nobody has decided, the oldest first; none once the run has ended.
+    /// The open pauses, oldest first; none once the run has ended.
     pub fn open_pauses(&self) -> impl DoubleEndedIterator<Item = &Pause> {
         let ended = self.status.is_terminal();
         self.pauses.iter().filter(move |pause| !ended && pause.is_open())
     }
 
-    /// Whether an open pause keeps every node from starting.
+    /// True if an open pause keeps all nodes from starting.
     #[must_use]
-    pub fn is_held(&self) -> bool {
+    pub fn is_blocked(&self) -> bool {
         self.open_pauses().any(|pause| !pause.block_only_dependent_nodes)
     }
 }

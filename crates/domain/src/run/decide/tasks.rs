@@ -1,34 +1,34 @@
-//! Nodes that work outside of the log: they wait for a place, are begun, end, and may be tried again.
-
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use serde_json::{Map, Value};
 
-use super::decide::{Action, Decider, Level};
-use super::plan::{Behaviour, Effect};
-use super::values::Arrived;
-use super::{Event, Failure, TaskPath, TaskStatus};
+use super::command::Action;
+use super::decider::{Decider, Level};
+use crate::run::inputs::ResolvedInputs;
+use crate::run::{Behavior, Effect, Event, Failure, TaskPath, TaskStatus};
 
 impl<'p> Decider<'p, '_> {
-    /// Lets a node that is ready, or was interrupted, wait for a place.
+    /// Queues an effect that is ready, or was interrupted, for a permit.
     pub(super) fn enqueue(&mut self, task: TaskPath) {
         self.emit(Event::TaskQueued { task: task.clone(), at: self.now });
         self.decision.actions.push(Action::Enqueue { task });
     }
 
-    /// A node that waits for a place has got one.
-    pub(super) fn begin_effect(&mut self, task: TaskPath) {
-        let waits = self.state.task(&task).is_some_and(|t| t.status == TaskStatus::Pending && t.is_active());
-        let Some((level, index)) = self.locate(&task).filter(|_| waits && !self.state.status.is_terminal())
+    /// Starts an attempt at a queued effect.
+    pub(super) fn start_effect(&mut self, task: TaskPath) {
+        let is_queued =
+            self.state.task(&task).is_some_and(|t| t.status == TaskStatus::Pending && t.is_active());
+        let Some((level, index)) =
+            self.locate(&task).filter(|_| is_queued && !self.state.status.is_terminal())
         else {
             return;
         };
         let node = &level.nodes[index];
-        let Behaviour::Effect(effect) = &node.behaviour else { return };
-        let inputs = match self.state.arrived(self.plan, level, &task.scope, index, &self.memo) {
-            Arrived::Inputs { inputs, .. } => inputs.to_map(),
-            Arrived::UpstreamFailure => Map::new(),
+        let Behavior::Effect(effect) = &node.behavior else { return };
+        let inputs = match self.state.resolve_inputs(self.plan, level, &task.scope, index, &self.cache) {
+            ResolvedInputs::Ready { inputs, .. } => inputs.to_map(),
+            ResolvedInputs::UpstreamFailure => Map::new(),
         };
         let attempt = self.state.task(&task).map_or(1, |t| t.attempts.len() as u32 + 1);
         self.emit(Event::TaskStarted { task: task.clone(), attempt, at: self.now });
@@ -40,31 +40,33 @@ impl<'p> Decider<'p, '_> {
         });
     }
 
-    /// Takes what came of an attempt that ended at `at`.
-    pub(super) fn finish(&mut self, task: &TaskPath, result: Result<Value, Failure>, at: DateTime<Utc>) {
-        let runs = self.state.task(task).is_some_and(|t| t.status == TaskStatus::Running && t.is_at_work());
-        let Some((level, index)) = self.locate(task).filter(|_| runs && !self.state.status.is_terminal())
+    /// Ends an attempt that ended at `at`, and retries the task if its policy says so.
+    pub(super) fn end_effect(&mut self, task: &TaskPath, result: Result<Value, Failure>, at: DateTime<Utc>) {
+        let is_running =
+            self.state.task(task).is_some_and(|t| t.status == TaskStatus::Running && t.is_executing());
+        let Some((level, index)) =
+            self.locate(task).filter(|_| is_running && !self.state.status.is_terminal())
         else {
             return;
         };
-        let Behaviour::Effect(effect) = &level.nodes[index].behaviour else { return };
+        let Behavior::Effect(effect) = &level.nodes[index].behavior else { return };
         let now = self.now;
-        // It ended before its result was taken in here.
+        // The attempt ended before this decision.
         self.now = at.min(now);
         if let Err(failure) = &result
-            && self.try_again(task, failure, effect)
+            && self.schedule_retry(task, failure, effect)
         {
             self.now = now;
             return;
         }
-        self.end(task.clone(), result.map_err(|failure| (failure.error, Some(failure.kind))));
+        self.end_with_kind(task.clone(), result.map_err(|failure| (failure.error, Some(failure.kind))));
         self.now = now;
-        self.follow(task);
+        self.start_successors(task);
         self.conclude();
     }
 
-    /// Sees to another attempt, if there is to be one.
-    fn try_again(&mut self, task: &TaskPath, failure: &Failure, effect: &Effect) -> bool {
+    /// Schedules the next attempt, if the policy allows one.
+    fn schedule_retry(&mut self, task: &TaskPath, failure: &Failure, effect: &Effect) -> bool {
         let failures = self.state.task(task).map_or(0, |t| t.failures) + 1;
         let delay = effect.policy.retry.delay(failures, failure.kind);
         let due = delay.and_then(|delay| self.now.checked_add_signed(TimeDelta::from_std(delay).ok()?));
@@ -80,16 +82,16 @@ impl<'p> Decider<'p, '_> {
         true
     }
 
-    /// The time has come for the next attempt.
-    pub(super) fn backoff_over(&mut self, task: TaskPath) {
-        let due =
+    /// Queues the next attempt at an effect after its backoff.
+    pub(super) fn retry_effect(&mut self, task: TaskPath) {
+        let is_due =
             self.state.task(&task).is_some_and(|t| t.status == TaskStatus::Running && t.retry_at.is_some());
-        if due && !self.state.status.is_terminal() {
+        if is_due && !self.state.status.is_terminal() {
             self.enqueue(task);
         }
     }
 
-    /// Takes up a node that an earlier driver has left.
+    /// Restarts an effect that an earlier driver left unfinished.
     pub(super) fn recover_effect(&mut self, task: TaskPath) {
         let Some(state) = self.state.task(&task) else { return };
         match (state.status, state.retry_at) {
