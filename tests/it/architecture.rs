@@ -23,23 +23,12 @@ const EXCEPTIONS: [(&str, &str, &str, &str); 1] = [(
     "sea-orm's `Related` is implemented for both entities of a relation",
 )];
 
-/// Crates with cycles that are being removed.
-const CYCLES_PENDING: &[&str] = &["api"];
-
-/// Crates whose order is not in ARCHITECTURE.md yet, or is not followed yet.
-const ORDER_PENDING: &[&str] = &["api"];
-
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
 }
 
 fn architecture() -> String {
     std::fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap()
-}
-
-/// `SLUICE_ALL_CRATES=1` checks pending crates too.
-fn is_pending(pending: &[&str], krate: &str) -> bool {
-    std::env::var_os("SLUICE_ALL_CRATES").is_none() && pending.contains(&krate)
 }
 
 fn metadata() -> Value {
@@ -162,7 +151,7 @@ fn crates_depend_on_each_other_as_documented() {
 #[test]
 fn no_crate_has_a_cycle_of_modules() {
     let mut found = String::new();
-    for (krate, root) in crates().into_iter().filter(|(krate, _)| !is_pending(CYCLES_PENDING, krate)) {
+    for (krate, root) in crates() {
         let cycles = Imports::of(&root).cycles(&exceptions(&krate));
         if !cycles.is_empty() {
             found += &format!("{} imports of {krate} are in cycles:{}\n", cycles.len(), lines(&cycles));
@@ -175,7 +164,7 @@ fn no_crate_has_a_cycle_of_modules() {
 fn imports_follow_the_order_in_the_architecture() {
     let architecture = architecture();
     let mut found = String::new();
-    for (krate, root) in crates().into_iter().filter(|(krate, _)| !is_pending(ORDER_PENDING, krate)) {
+    for (krate, root) in crates() {
         let imports = Imports::of(&root);
         if !imports.needs_order() {
             continue;
