@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_gives_the_same_rows() {
+    fn all_formats_yield_the_same_rows() {
         let wanted = json!([{"a": "1", "b": "x, y"}, {"a": "2", "b": ""}]);
         for (name, text) in [
             ("t.csv", "\u{feff}a, b\n1,\"x, y\"\r\n2,\n"),
@@ -207,18 +207,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_its_line() {
+    fn errors_name_the_line() {
         for (name, text, wanted) in [
-            ("t.csv", "a,b\n1\n", "Line 2: it has 1 fields, and the first line names 2."),
-            ("t.csv", "a,a\n1,2\n", "Line 1: the field \"a\" is named twice."),
+            ("t.csv", "a,b\n1\n", "Line 2: it has 1 fields, but the first line has 2."),
+            ("t.csv", "a,a\n1,2\n", "Line 1: the field \"a\" occurs twice."),
             ("t.csv", "a,\n1,2\n", "Line 1: a field has no name."),
-            ("t.jsonl", "{}\n[1]\n", "Line 2: it is no JSON object."),
+            ("t.jsonl", "{}\n[1]\n", "Line 2: it is not a JSON object."),
             ("t.jsonl", "{}\n{\"a\":1e999}\n", "Line 2:"),
-            ("t.csv", "a\n", "There are no rows"),
-            ("t.csv", "", "There are no rows"),
-            ("t.json", "{}", "The file must be a JSON list of objects."),
-            ("t.json", "[1]", "The file must be a JSON list of objects."),
-            ("t.csv", "a\n1\n\"2\n3\n", "Line 3: a quote is opened and never closed."),
+            ("t.csv", "a\n", "The file has no rows"),
+            ("t.csv", "", "The file has no rows"),
+            ("t.json", "{}", "The file must be a JSON array of objects."),
+            ("t.json", "[1]", "The file must be a JSON array of objects."),
+            ("t.csv", "a\n1\n\"2\n3\n", "Line 3: a quote is not closed."),
             ("t.txt", "a\n", "must end with"),
             ("t.csv", "a\n1\n2\n3\n4\n", "more than 3 rows"),
         ] {

@@ -76,5 +76,5 @@ fn scopes_are_told_in_words() {
     assert_eq!(document["info"]["license"], json!({"name": "MIT"}));
     let operation = &document["paths"]["/"]["get"];
     assert_eq!(operation["security"], json!([{"bearer": []}, {"apiKey": []}]));
-    assert_eq!(operation["description"], "Does it.\n\nThe key needs the scope `runs:read`.");
+    assert_eq!(operation["description"], "Does it.\n\nThe API key needs the scope `runs:read`.");
 }
