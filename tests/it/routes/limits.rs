@@ -27,7 +27,7 @@ async fn output_nested_too_deep_fails_its_node(app: App) {
     assert_eq!(run["status"], "FAILED");
     let failed = task(&run, "m99");
     assert_eq!(task(&run, "m98")["status"], "COMPLETED");
-    assert!(failed["error"].as_str().is_some_and(|error| error.contains("nested 101 deep")), "{failed}");
+    assert!(failed["error"].as_str().is_some_and(|error| error.contains("nested 101 levels deep")), "{failed}");
     assert_eq!(app.get(&format!("/run/{}/timeline/", id_of(&run))).await.status, 200);
     assert_eq!(app.get("/run/").await.ok().as_array().map(Vec::len), Some(1));
 }
@@ -93,7 +93,7 @@ async fn node_and_page_limits_are_settings() {
     let rejected = app.post("/wf/").json(&merges(3)).await.problem(422);
     assert_eq!(rejected["errors"][0]["code"], "too_many_nodes", "{rejected}");
     assert!(
-        rejected["errors"][0]["detail"].as_str().is_some_and(|text| text.contains("at most 3 ")),
+        rejected["errors"][0]["detail"].as_str().is_some_and(|text| text.contains("the limit is 3")),
         "{rejected}"
     );
     let import = app.post("/wf/import/").json(&merges(3)).await.problem(422);
