@@ -27,7 +27,10 @@ async fn output_nested_too_deep_fails_its_node(app: App) {
     assert_eq!(run["status"], "FAILED");
     let failed = task(&run, "m99");
     assert_eq!(task(&run, "m98")["status"], "COMPLETED");
-    assert!(failed["error"].as_str().is_some_and(|error| error.contains("nested 101 levels deep")), "{failed}");
+    assert!(
+        failed["error"].as_str().is_some_and(|error| error.contains("nested 101 levels deep")),
+        "{failed}"
+    );
     assert_eq!(app.get(&format!("/run/{}/timeline/", id_of(&run))).await.status, 200);
     assert_eq!(app.get("/run/").await.ok().as_array().map(Vec::len), Some(1));
 }
