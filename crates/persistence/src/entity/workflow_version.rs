@@ -63,7 +63,7 @@ pub struct VersionRow {
 }
 
 impl VersionRow {
-    /// As [`WorkflowRow::etag`].
+    /// As [`super::workflow::WorkflowRow::etag`].
     #[must_use]
     pub fn etag(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();
