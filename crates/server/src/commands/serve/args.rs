@@ -51,7 +51,7 @@ pub(super) struct AccessArgs {
     /// Rate limit of each API key, in requests per second. 0 disables it.
     #[arg(long, env = "SLUICE_RATE_LIMIT", default_value_t = API_DEFAULTS.max_calls_per_second)]
     rate_limit: u32,
-    /// Allowed CORS origin, such as <https://app.example.> Repeat it or separate several by commas. None by default.
+    /// Allowed CORS origin, such as `https://app.example`. Repeat it or separate several by commas. None by default.
     #[arg(long = "cors-origin", env = "SLUICE_CORS_ORIGINS", value_delimiter = ',', value_parser = parse_origin)]
     pub(super) cors_origins: Vec<String>,
 }
