@@ -64,7 +64,8 @@ fn internal_error(error: impl std::fmt::Display) -> (StatusCode, String) {
 pub(crate) async fn serve(file: &Path) -> Result<(), Failure> {
     let url = format!("sqlite://{}", file.display());
     let store = Database::open(Options::new(url.clone())).await?;
-    let run = store.runs(Default::default(), sluice_persistence::Page { number: 1, size: 1 }).await?;
+    let run =
+        store.run_list(Default::default(), sluice_persistence::PageNumber { number: 1, size: 1 }).await?;
     let run = match run.rows.first() {
         Some(run) => {
             store.run(run.record.id).await?.map(|run| StoredRun { record: run.record, log: run.log })

@@ -1,11 +1,10 @@
-//! API keys: made, listed and revoked by a command of their own, beside a server that runs; found by the server for
-//! each call.
+//! API keys. Commands create, list and revoke them while the server runs; the server looks them up for each request.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, ExprTrait as _, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    ColumnTrait, DatabaseConnection, DatabaseTransaction, DbErr, EntityTrait, ExprTrait as _,
+    IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect, Set,
 };
 use sha2::{Digest as _, Sha256};
 use sluice_domain::api_scope::ApiScope;
@@ -13,61 +12,37 @@ use sluice_engine::{AuditEntry, StoreError, clock};
 use subtle::ConstantTimeEq as _;
 
 use crate::change::{Change, Fault};
-use crate::connection::disk_reserve;
 use crate::connection::options::{Options, Target};
-use crate::connection::schema;
 use crate::connection::sqlite_fast_path::Tx;
-use crate::connection::{self, Use};
+use crate::connection::{self, Usage, disk_reserve, schema};
 use crate::database::Database;
-use crate::entity::api_key as entity;
+use crate::entity::api_key::{self, Scopes};
 use crate::error::{KeyError, OpenError, WriteError, is_constraint_violation, store_error};
-use crate::writer::side_records::insert_audit;
+use crate::writer::side_records::insert_audit_entries;
 
-/// What every key begins with, so that one that got out is found by those who look for them.
+/// The prefix of every key, so that secret scanners find leaked keys.
 const PREFIX: &str = "sluice_";
-/// The bytes of the public part of a key, and of its secret.
+/// Bytes of the public part of a key.
 const ID_BYTES: usize = 8;
+/// Bytes of the secret of a key.
 const SECRET_BYTES: usize = 32;
-/// The longest name of a key, in characters.
-const MAX_NAME: usize = 100;
+/// Maximum length of a name, in characters.
+const MAX_NAME_LENGTH: usize = 100;
 
-/// A key, without its secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ApiKey {
-    /// Its public part, by which it is found: 16 digits in hex.
-    pub id: String,
-    /// What approvals, versions and the audit log name it by. No other key ever has it.
-    pub name: String,
-    /// What it opens.
-    pub scopes: Vec<ApiScope>,
-    /// Whether it may decide on pauses in other names than its own.
-    pub for_others: bool,
-    /// When it was made.
-    pub created_at: DateTime<Utc>,
-    /// From when on it is no longer taken.
-    pub expires_at: Option<DateTime<Utc>>,
-    /// When it was revoked.
-    pub revoked_at: Option<DateTime<Utc>>,
-    /// When it was used last, to the minute.
-    pub last_used_at: Option<DateTime<Utc>>,
-    /// The SHA-256 of the secret, in hex.
-    secret_hash: String,
-}
-
-/// A key that is to be made.
+/// An API key to create.
 #[derive(Clone, Debug)]
-pub struct NewKey {
-    /// Its name.
+pub struct NewApiKey {
+    /// The name.
     pub name: String,
-    /// What it opens.
+    /// The scopes that the key grants.
     pub scopes: Vec<ApiScope>,
-    /// Whether it may decide on pauses in other names than its own.
+    /// True if the key may decide pauses in the name of another user.
     pub for_others: bool,
-    /// From when on it is no longer taken.
+    /// The time of expiry.
     pub expires_at: Option<DateTime<Utc>>,
 }
 
-/// The text of a key, cut in two.
+/// The text of a key in a request, split into its two parts.
 #[derive(Clone, Copy)]
 pub struct PresentedKey<'a> {
     /// The public part.
@@ -76,24 +51,24 @@ pub struct PresentedKey<'a> {
 }
 
 impl<'a> PresentedKey<'a> {
-    /// The parts of a text; none when it isn't formed as a key is.
+    /// Parses the text of a key; none if it is malformed.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         (is_hex(id, ID_BYTES) && is_hex(secret, SECRET_BYTES)).then_some(Self { id, secret })
     }
 
-    /// Whether this is the secret of `key`. Takes as long whatever is wrong with it, and also without a key.
+    /// Returns true if this is the secret of `key`. Takes the same time for any wrong secret, and for an unknown key.
     #[must_use]
-    pub fn opens(&self, key: Option<&ApiKey>) -> bool {
-        let nobody = "0".repeat(64);
-        let expected = key.map_or(nobody.as_str(), |key| key.secret_hash.as_str());
-        let is_same = hash(self.secret).as_bytes().ct_eq(expected.as_bytes());
-        bool::from(is_same) && key.is_some()
+    pub fn matches(&self, key: Option<&api_key::Model>) -> bool {
+        let placeholder = "0".repeat(64);
+        let expected = key.map_or(placeholder.as_str(), |key| key.secret_hash.as_str());
+        let is_equal = hash(self.secret).as_bytes().ct_eq(expected.as_bytes());
+        bool::from(is_equal) && key.is_some()
     }
 }
 
-/// Whether a text is so many bytes in hex digits.
+/// Returns true if the text is `bytes` bytes in lowercase hex.
 fn is_hex(text: &str, bytes: usize) -> bool {
     text.len() == 2 * bytes && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
@@ -105,57 +80,60 @@ impl std::fmt::Debug for PresentedKey<'_> {
 }
 
 impl Database {
-    /// The key with this public part.
+    /// Returns the key with this public part.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn api_key(&self, id: &str) -> Result<Option<ApiKey>, StoreError> {
-        let row = entity::Entity::find_by_id(id).one(self.readers()).await.map_err(store_error)?;
-        Ok(row.map(ApiKey::from))
+    /// The database failed.
+    pub async fn api_key_get(&self, id: &str) -> Result<Option<api_key::Model>, StoreError> {
+        api_key::Entity::find_by_id(id).one(self.read_pool()).await.map_err(store_error)
     }
 
-    /// Whether there is any key, also one that is taken no more.
+    /// Returns true if there is any key, even an expired or revoked one.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The database failed.
     pub async fn has_api_keys(&self) -> Result<bool, StoreError> {
-        let any = entity::Entity::find().select_only().column(entity::Column::Id).limit(1);
-        let found: Option<String> = any.into_tuple().one(self.readers()).await.map_err(store_error)?;
+        let any = api_key::Entity::find().select_only().column(api_key::Column::Id).limit(1);
+        let found: Option<String> = any.into_tuple().one(self.read_pool()).await.map_err(store_error)?;
         Ok(found.is_some())
     }
 
-    /// Notes that a key was used.
+    /// Records the last use of a key.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn api_key_used(&self, id: String, at: DateTime<Utc>) -> Result<(), WriteError> {
-        self.writer().change(Used(id, at)).await
+    /// The database failed.
+    pub async fn api_key_touch(&self, id: String, at: DateTime<Utc>) -> Result<(), WriteError> {
+        self.writer().change(TouchKey { id, at }).await
     }
 }
 
-struct Used(String, DateTime<Utc>);
+struct TouchKey {
+    id: String,
+    at: DateTime<Utc>,
+}
 
-impl Change for Used {
+impl Change for TouchKey {
     type Output = ();
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
-        let update = entity::Entity::update_many()
-            .col_expr(entity::Column::LastUsedAt, Expr::value(self.1))
-            .filter(entity::Column::Id.eq(&self.0));
-        update.exec(tx).await?;
+        api_key::Entity::update_many()
+            .col_expr(api_key::Column::LastUsedAt, Expr::value(self.at))
+            .filter(api_key::Column::Id.eq(&self.id))
+            .exec(tx)
+            .await?;
         Ok(())
     }
 }
 
-/// The keys of a database, for commands that run beside its server: opening them takes no lock.
+/// Administration of the keys of a database, for commands. Takes no lock, so that a server may run at the same time.
 #[derive(Debug)]
-pub struct Keys(DatabaseConnection);
+pub struct ApiKeyAdmin(DatabaseConnection);
 
-impl Keys {
-    /// Opens the keys of a database. Brings its schema up to date when no server runs on it.
+impl ApiKeyAdmin {
+    /// Opens a database. Migrates its schema if no server runs.
     ///
     /// # Errors
-    /// As for [`Database::open`], but for [`OpenError::Locked`]; and when the server that runs is of another release.
+    /// As for [`Database::open`], except for [`OpenError::Locked`]. Also fails if the running server is another release.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         match Database::migrate(options.clone()).await {
             Ok(_) | Err(OpenError::Locked { .. }) => {}
@@ -165,104 +143,102 @@ impl Keys {
         let place = target.place();
         let connected = match &target {
             Target::Sqlite { path } => {
-                connection::sqlite(path, Use::Write { max_bytes: options.max_bytes }, 1).await
+                connection::sqlite(path, Usage::Write { max_bytes: options.max_bytes }, 1).await
             }
             Target::Postgres { url, .. } => connection::postgres_admin(url).await,
         };
         let unreachable = |source| OpenError::Unreachable { place: place.clone(), source };
         let connection = connected.map_err(unreachable)?;
-        schema::check(&connection).await.map_err(|misfit| misfit.at(&place))?;
+        schema::check(&connection).await.map_err(|error| error.at(&place))?;
         if !schema::is_current(&connection).await.map_err(unreachable)? {
             return Err(OpenError::OlderServer { place });
         }
         Ok(Self(connection))
     }
 
-    /// Makes a key. Its text, which is kept nowhere, and what is known of it.
+    /// Creates a key. Returns its text, which is stored nowhere, and its row.
     ///
     /// # Errors
-    /// When the name doesn't fit or belongs to another key, no scope is given, or the store fails.
-    pub async fn create(&self, new: NewKey) -> Result<(String, ApiKey), KeyError> {
-        let NewKey { name, scopes, for_others, expires_at } = new;
-        let is_framed = name.trim() != name || name.is_empty();
-        if is_framed || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-            return Err(KeyError::Name(MAX_NAME));
+    /// The name is invalid or taken, there is no scope, or the database failed.
+    pub async fn create(&self, new: NewApiKey) -> Result<(String, api_key::Model), KeyError> {
+        let NewApiKey { name, scopes, for_others, expires_at } = new;
+        if name.is_empty()
+            || name.trim() != name
+            || name.chars().count() > MAX_NAME_LENGTH
+            || name.chars().any(char::is_control)
+        {
+            return Err(KeyError::Name(MAX_NAME_LENGTH));
         }
-        // A key is revoked by its name or its id: no name is to be taken for an id.
+        // Keys are revoked by name or id, so a name must not look like an id.
         if is_hex(&name, ID_BYTES) {
             return Err(KeyError::NamedAsId);
         }
         if scopes.is_empty() {
             return Err(KeyError::NoScope);
         }
-        let (id, secret) = (random::<ID_BYTES>()?, random::<SECRET_BYTES>()?);
-        let names: Vec<&str> =
-            ApiScope::ALL.iter().filter(|s| scopes.contains(s)).map(|s| s.as_str()).collect();
-        let row = entity::Model {
+        let (id, secret) = (random_hex::<ID_BYTES>()?, random_hex::<SECRET_BYTES>()?);
+        let key = api_key::Model {
             id,
             name,
             secret_hash: hash(&secret),
-            scopes: names.join(" "),
+            scopes: Scopes(scopes),
             for_others,
             created_at: clock::now(),
             expires_at,
             revoked_at: None,
             last_used_at: None,
         };
-        let text = format!("{PREFIX}{}_{secret}", row.id);
-        let model: entity::ActiveModel = row.clone().into();
+        let text = format!("{PREFIX}{}_{secret}", key.id);
         let tx = connection::begin(&self.0).await?;
-        match entity::Entity::insert(model).exec_without_returning(&tx).await {
+        match api_key::Entity::insert(key.clone().into_active_model()).exec_without_returning(&tx).await {
             Ok(_) => {}
-            Err(error) if is_constraint_violation(&error) => return Err(KeyError::NameTaken(row.name)),
+            Err(error) if is_constraint_violation(&error) => return Err(KeyError::NameTaken(key.name)),
             Err(error) => return Err(error.into()),
         }
-        note(&tx, "keys create", &row, (None, Some(may(&row)))).await?;
+        insert_audit_entry(&tx, "keys create", &key, None, Some(audit_text(&key))).await?;
         tx.commit().await?;
-        Ok((text, row.into()))
+        Ok((text, key))
     }
 
-    /// Every key, the oldest first.
+    /// Returns all keys, oldest first.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn list(&self) -> Result<Vec<ApiKey>, KeyError> {
-        let all = entity::Entity::find().order_by_asc(entity::Column::CreatedAt);
-        let rows = all.all(&self.0).await?;
-        Ok(rows.into_iter().map(ApiKey::from).collect())
+    /// The database failed.
+    pub async fn list(&self) -> Result<Vec<api_key::Model>, KeyError> {
+        Ok(api_key::Entity::find().order_by_asc(api_key::Column::CreatedAt).all(&self.0).await?)
     }
 
-    /// Revokes the key with this name or public part; one that is revoked already stays so.
+    /// Revokes the key with this name or public part. A revoked key stays as it is.
     ///
     /// # Errors
-    /// When there is no such key, or the store fails.
-    pub async fn revoke(&self, key: &str) -> Result<ApiKey, KeyError> {
-        use entity::Column::{Id, Name, RevokedAt};
-        let named = Id.eq(key).or(Name.eq(key));
+    /// The key doesn't exist, or the database failed.
+    pub async fn revoke(&self, name_or_id: &str) -> Result<api_key::Model, KeyError> {
+        use api_key::Column::{Id, Name, RevokedAt};
+        let is_named = Id.eq(name_or_id).or(Name.eq(name_or_id));
         let tx = connection::begin(&self.0).await?;
-        // Also in a store that is full: a key that is known to others doesn't wait for room.
-        let found = disk_reserve::with_reserve(&tx, async {
-            let revoked = entity::Entity::update_many()
-                .set(entity::ActiveModel { revoked_at: Set(Some(clock::now())), ..Default::default() })
-                .filter(named.clone().and(RevokedAt.is_null()))
+        // A leaked key must be revocable even if the database is full.
+        let revoked = disk_reserve::with_reserve(&tx, async {
+            let revoked = api_key::Entity::update_many()
+                .set(api_key::ActiveModel { revoked_at: Set(Some(clock::now())), ..Default::default() })
+                .filter(is_named.clone().and(RevokedAt.is_null()))
                 .exec(&tx)
                 .await?;
-            let found = entity::Entity::find().filter(named).one(&tx).await?;
-            let found = found.ok_or_else(|| KeyError::Unknown(key.to_owned()))?;
+            let key = api_key::Entity::find().filter(is_named).one(&tx).await?;
+            let key = key.ok_or_else(|| KeyError::Unknown(name_or_id.to_owned()))?;
             if revoked.rows_affected > 0 {
-                note(&tx, "keys revoke", &found, (Some(may(&found)), None)).await?;
+                insert_audit_entry(&tx, "keys revoke", &key, Some(audit_text(&key)), None).await?;
             }
-            Ok::<_, KeyError>(found)
+            Ok::<_, KeyError>(key)
         });
-        let found = found.await?;
+        let key = revoked.await?;
         tx.commit().await?;
-        Ok(found.into())
+        Ok(key)
     }
 
     /// Closes the connection.
     pub async fn close(self) {
         if let Err(error) = self.0.close().await {
-            tracing::debug!(%error, "the connection was not closed in good order");
+            tracing::debug!(%error, "closing a connection failed");
         }
     }
 }
@@ -273,54 +249,38 @@ impl From<DbErr> for KeyError {
     }
 }
 
-/// What a key may, as the audit log says it: `runs:read runs:write, for others, until 2027-01-01T00:00:00Z`.
-fn may(key: &entity::Model) -> String {
+/// Returns the rights of a key as the audit log shows them: `runs:read runs:write, for others, until
+/// 2027-01-01T00:00:00Z`.
+fn audit_text(key: &api_key::Model) -> String {
     let others = if key.for_others { ", for others" } else { "" };
-    let end = key.expires_at.map(|end| format!(", until {}", end.to_rfc3339_opts(SecondsFormat::Secs, true)));
-    format!("{}{others}{}", key.scopes, end.unwrap_or_default())
+    let expiry =
+        key.expires_at.map(|at| format!(", until {}", at.to_rfc3339_opts(SecondsFormat::Secs, true)));
+    format!("{}{others}{}", key.scopes, expiry.unwrap_or_default())
 }
 
-/// Writes into the audit log what a command did to a key.
-async fn note(
+async fn insert_audit_entry(
     tx: &DatabaseTransaction,
     operation: &str,
-    key: &entity::Model,
-    states: (Option<String>, Option<String>),
+    key: &api_key::Model,
+    before: Option<String>,
+    after: Option<String>,
 ) -> Result<(), KeyError> {
-    let entry = AuditEntry::of_command(operation, ("key", key.id.clone()), states);
-    insert_audit(&Tx::Orm(tx), &[&entry]).await.map_err(KeyError::from)
+    let entry = AuditEntry::of_command(operation, ("key", key.id.clone()), (before, after));
+    insert_audit_entries(&Tx::Orm(tx), &[&entry]).await.map_err(KeyError::from)
 }
 
-impl From<entity::Model> for ApiKey {
-    fn from(row: entity::Model) -> Self {
-        // A scope of a newer release opens nothing here.
-        let scopes = row.scopes.split(' ').filter_map(|name| name.parse().ok()).collect();
-        Self {
-            id: row.id,
-            name: row.name,
-            scopes,
-            for_others: row.for_others,
-            created_at: row.created_at,
-            expires_at: row.expires_at,
-            revoked_at: row.revoked_at,
-            last_used_at: row.last_used_at,
-            secret_hash: row.secret_hash,
-        }
-    }
-}
-
-/// The SHA-256 of a secret, in hex. A secret has 256 bits of chance: nothing slower makes it harder to guess.
+/// Returns the SHA-256 of a secret, in hex. A secret has 256 random bits, so a slow hash would add nothing.
 fn hash(secret: &str) -> String {
-    hex(&Sha256::digest(secret))
+    to_hex(&Sha256::digest(secret))
 }
 
-fn random<const BYTES: usize>() -> Result<String, KeyError> {
+fn random_hex<const BYTES: usize>() -> Result<String, KeyError> {
     let mut bytes = [0; BYTES];
-    getrandom::fill(&mut bytes).map_err(|error| KeyError::NoChance(error.to_string()))?;
-    Ok(hex(&bytes))
+    getrandom::fill(&mut bytes).map_err(|error| KeyError::Random(error.to_string()))?;
+    Ok(to_hex(&bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+fn to_hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -329,15 +289,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_read_only_as_it_was_written() {
+    fn parses_only_exact_keys() {
         let text = format!("{PREFIX}{}_{}", "0a".repeat(8), "0b".repeat(32));
         assert_eq!(PresentedKey::parse(&text).unwrap().id, "0a0a0a0a0a0a0a0a");
-        let bad =
+        let malformed =
             ["", "sluice_", &text[1..], &text.to_uppercase(), &format!("{text}0"), &text[..text.len() - 1]];
-        for bad in bad {
-            assert!(PresentedKey::parse(bad).is_none(), "{bad}");
+        for malformed in malformed {
+            assert!(PresentedKey::parse(malformed).is_none(), "{malformed}");
         }
-        let shown = format!("{:?}", PresentedKey::parse(&text));
-        assert!(!shown.contains("0b0b"), "{shown}");
+        let debug = format!("{:?}", PresentedKey::parse(&text));
+        assert!(!debug.contains("0b0b"), "{debug}");
     }
 }

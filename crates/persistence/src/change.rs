@@ -1,25 +1,26 @@
-//! Changes of the database.
+//! Changes that the writer applies.
 
-use crate::error::WriteError;
 use sea_orm::{DatabaseTransaction, DbErr};
 
-/// A change of the database. It can be made again when its transaction was lost.
+use crate::error::WriteError;
+
+/// A change of the database. The writer applies it again if its transaction is lost.
 pub(crate) trait Change: Send + Sync + 'static {
-    /// What it answers.
+    /// The result.
     type Output: Send + 'static;
 
-    /// Whether it frees more than it takes: such a change is made in a store that is full, too.
+    /// True if the change frees more space than it takes: it is then applied even if the database is full.
     const FREES_SPACE: bool = false;
 
-    /// Makes the change. [`Fault::Refused`] only before anything is written: others share the transaction.
+    /// Applies the change. Returns [`Fault::Rejected`] only before the first write: other changes share the transaction.
     fn apply(&self, tx: &DatabaseTransaction) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
 }
 
-/// Why a change could not be made within its transaction.
+/// A change failed within its transaction.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// It must not be made: found before anything was written, so the transaction can go on.
-    Refused(WriteError),
+    /// Rejected before the first write: the transaction continues.
+    Rejected(WriteError),
     /// The database failed: the transaction is lost.
     Database(DbErr),
 }
@@ -32,6 +33,6 @@ impl From<DbErr> for Fault {
 
 impl From<WriteError> for Fault {
     fn from(error: WriteError) -> Self {
-        Self::Refused(error)
+        Self::Rejected(error)
     }
 }

@@ -1,4 +1,4 @@
-//! Opening and closing a database.
+//! The database: opening, closing, and access to the writer and to connections for reads.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -13,16 +13,16 @@ use tokio::task::JoinHandle;
 use crate::connection::advisory_lock;
 use crate::connection::file_lock::FileLock;
 use crate::connection::options::{Options, Target};
-use crate::connection::paths::replacement_of;
-use crate::connection::read_pool::Readers;
-use crate::connection::schema::{self, Misfit};
+use crate::connection::paths::replacement_path;
+use crate::connection::read_pool::ReadPool;
+use crate::connection::schema::{self, SchemaError};
 use crate::connection::sqlite_fast_path::SqliteFastPath;
-use crate::connection::{self, Use, close_connection};
+use crate::connection::{self, Usage, close_connection};
 use crate::error::{OpenError, is_not_a_database, store_error};
 use crate::metrics::Metrics;
 use crate::writer::{Writer, write_probe};
 
-/// The store. A clone is the same store.
+/// The database. Clones share one database.
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
@@ -30,15 +30,16 @@ pub struct Database {
 
 struct Inner {
     writer: Writer,
-    readers: Readers,
-    /// Reads what every run needs, if the store is SQLite.
-    direct: Option<SqliteFastPath>,
+    read_pool: ReadPool,
+    /// For SQLite only.
+    fast_path: Option<SqliteFastPath>,
     metrics: Metrics,
-    /// What is needed for closing, once.
-    closing: Mutex<Option<Closing>>,
+    /// None once the database is closed.
+    shutdown: Mutex<Option<Shutdown>>,
 }
 
-struct Closing {
+/// Resources to release.
+struct Shutdown {
     task: JoinHandle<()>,
     write: DatabaseConnection,
     lock: Option<FileLock>,
@@ -51,42 +52,42 @@ impl std::fmt::Debug for Database {
 }
 
 impl Database {
-    /// Opens the database: makes it when it is missing, takes its lock and brings its schema up to date.
+    /// Opens the database. Creates a missing file, takes the lock and migrates the schema.
     ///
     /// # Errors
     ///
-    /// When it is not to be used; then nothing in it has changed.
+    /// The database can't be used. It is unchanged.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let target = Target::parse(&options.url)?;
         let opened = match &target {
             Target::Sqlite { path } => open_sqlite(path, options.max_bytes).await?,
             Target::Postgres { url, .. } => open_postgres(url, &options, &target.place()).await?,
         };
-        let readers = connect_readers(&target, options.readers).await;
-        let readers = readers.map_err(|source| OpenError::Unreachable { place: target.place(), source })?;
-        let direct = |usage| match &target {
+        let reads = connect_for_reads(&target, options.readers)
+            .await
+            .map_err(|source| OpenError::Unreachable { place: target.place(), source })?;
+        let fast_path = |usage| match &target {
             Target::Sqlite { path } => Some(SqliteFastPath::new(path.clone(), usage)),
             Target::Postgres { .. } => None,
         };
         let metrics = Metrics::default();
-        let writes = direct(Use::Write { max_bytes: options.max_bytes });
-        let (writer, task) = Writer::spawn(opened.write.clone(), writes, metrics.writer.clone());
-        let closing = Closing { task, write: opened.write, lock: opened.lock };
+        let write_fast_path = fast_path(Usage::Write { max_bytes: options.max_bytes });
+        let (writer, task) = Writer::spawn(opened.write.clone(), write_fast_path, metrics.writer.clone());
         let inner = Inner {
             writer,
-            readers: Readers::new(readers),
-            direct: direct(Use::Read),
+            read_pool: ReadPool::new(reads),
+            fast_path: fast_path(Usage::Read),
             metrics,
-            closing: Mutex::new(Some(closing)),
+            shutdown: Mutex::new(Some(Shutdown { task, write: opened.write, lock: opened.lock })),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
 
-    /// Brings the schema up to date and does nothing else. The names of the steps taken.
+    /// Migrates the schema and closes the database. Returns the names of the applied migrations.
     ///
     /// # Errors
     ///
-    /// As for [`Database::open`].
+    /// See [`Database::open`].
     pub async fn migrate(options: Options) -> Result<Vec<String>, OpenError> {
         let target = Target::parse(&options.url)?;
         let opened = match &target {
@@ -94,47 +95,47 @@ impl Database {
             Target::Postgres { url, .. } => open_postgres(url, &options, &target.place()).await?,
         };
         close_connection(&opened.write).await;
-        Ok(opened.steps)
+        Ok(opened.migrations)
     }
 
-    /// Whether the store answers and can write. Writes, as a trial, only after a write has failed.
+    /// Checks that the database is readable and writable. Writes only if the last write failed.
     ///
     /// # Errors
     ///
-    /// [`StoreError::Unavailable`] or [`StoreError::Full`] when it doesn't.
-    pub async fn ping(&self) -> Result<(), StoreError> {
-        self.inner.writer.alive()?;
-        self.inner.readers.probe().await.map_err(store_error)?;
+    /// [`StoreError::Unavailable`] or [`StoreError::Full`].
+    pub async fn check_health(&self) -> Result<(), StoreError> {
+        self.inner.writer.check_alive()?;
+        self.inner.read_pool.probe().await.map_err(store_error)?;
         if self.inner.writer.has_failed() {
-            write_probe::write(&self.inner.writer).await?;
+            write_probe::check(&self.inner.writer).await?;
         }
         Ok(())
     }
 
-    /// Finishes what was asked for, then closes the database, for every clone, and gives its lock back.
+    /// Closes the database for all clones after the queued writes, and releases the lock.
     pub async fn close(self) {
-        let closing = self.inner.closing.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(Closing { task, write, lock }) = closing else { return };
+        let shutdown = self.inner.shutdown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(Shutdown { task, write, lock }) = shutdown else { return };
         self.inner.writer.stop().await;
         if let Err(error) = task.await {
-            tracing::error!(%error, "the writer ended badly");
+            tracing::error!(%error, "writer failed");
         }
-        if let Some(direct) = &self.inner.direct {
-            direct.close();
+        if let Some(fast_path) = &self.inner.fast_path {
+            fast_path.close();
         }
-        // First the readers: the log of SQLite can only be emptied when nobody reads it.
-        close_connection(self.inner.readers.connection()).await;
-        tidy_up(&write).await;
+        // Reads end first: SQLite can't truncate its write-ahead log during a read.
+        close_connection(self.inner.read_pool.connection()).await;
+        release(&write).await;
         close_connection(&write).await;
         drop(lock);
     }
 
-    pub(crate) fn readers(&self) -> &Readers {
-        &self.inner.readers
+    pub(crate) fn read_pool(&self) -> &ReadPool {
+        &self.inner.read_pool
     }
 
-    pub(crate) fn direct(&self) -> Option<&SqliteFastPath> {
-        self.inner.direct.as_ref()
+    pub(crate) fn fast_path(&self) -> Option<&SqliteFastPath> {
+        self.inner.fast_path.as_ref()
     }
 
     pub(crate) fn metrics(&self) -> &Metrics {
@@ -145,32 +146,32 @@ impl Database {
         &self.inner.writer
     }
 
-    /// A transaction in which everything is read as of one moment.
-    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, StoreError> {
+    /// Begins a transaction whose reads are all of the same moment.
+    pub(crate) async fn read_transaction(&self) -> Result<DatabaseTransaction, StoreError> {
         let mut options = TransactionOptions::default();
-        match self.inner.readers.get_database_backend() {
+        match self.inner.read_pool.get_database_backend() {
             DbBackend::Postgres => options.isolation_level = Some(IsolationLevel::RepeatableRead),
             _ => options.sqlite_transaction_mode = Some(SqliteTransactionMode::Deferred),
         }
-        self.inner.readers.begin_with_options(options).await.map_err(store_error)
+        self.inner.read_pool.begin_with_options(options).await.map_err(store_error)
     }
 }
 
-/// The connection that writes, and what came with it.
+/// A locked and migrated database.
 struct Opened {
     write: DatabaseConnection,
     lock: Option<FileLock>,
-    steps: Vec<String>,
+    migrations: Vec<String>,
 }
 
 async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, OpenError> {
-    let exists = looks_like_sqlite(path)?;
+    let exists = has_sqlite_file(path)?;
     let lock = FileLock::take(path)?;
-    if replacement_of(path).exists() {
-        return Err(OpenError::HalfReplaced { path: path.to_owned() });
+    if replacement_path(path).exists() {
+        return Err(OpenError::InterruptedRestore { path: path.to_owned() });
     }
     let place = path.display().to_string();
-    let failed = |source: DbErr| {
+    let open_error = |source: DbErr| {
         if is_not_a_database(&source) {
             OpenError::NotADatabase { path: path.to_owned() }
         } else {
@@ -178,45 +179,42 @@ async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, Open
         }
     };
     if exists {
-        // Reading only: a database that is not ours must not even become one with a write-ahead log.
-        let db = connection::sqlite(path, Use::Check, 1).await.map_err(failed)?;
+        // Read only: the file of another program must not get a write-ahead log.
+        let db = connection::sqlite(path, Usage::Check, 1).await.map_err(open_error)?;
         let checked = match check_pages(&db, path).await {
             Ok(()) => schema::check(&db).await,
-            Err(damage) => Err(damage),
+            Err(error) => Err(error),
         };
         close_connection(&db).await;
-        checked.map_err(|misfit| match misfit {
-            Misfit::Database(source) => failed(source),
-            Misfit::Damaged(what) => OpenError::Damaged { path: path.to_owned(), what },
-            misfit => misfit.at(&place),
+        checked.map_err(|error| match error {
+            SchemaError::Database(source) => open_error(source),
+            error => error.at(&place),
         })?;
     }
-    let write = connection::sqlite(path, Use::Write { max_bytes }, 1).await.map_err(failed)?;
-    if let Some(found) = schema::sqlite_too_old(&write).await.map_err(failed)? {
+    let write = connection::sqlite(path, Usage::Write { max_bytes }, 1).await.map_err(open_error)?;
+    if let Some(found) = schema::unsupported_sqlite(&write).await.map_err(open_error)? {
         return Err(OpenError::SqliteTooOld { found });
     }
-    let steps = schema::migrate(&write).await.map_err(|source| match failed(source) {
+    let migrations = schema::migrate(&write).await.map_err(|source| match open_error(source) {
         OpenError::Unreachable { place, source } => OpenError::Migration { place, source },
         other => other,
     })?;
-    schema::forget_counts(&write).await.map_err(failed)?;
-    Ok(Opened { write, lock: Some(lock), steps })
+    Ok(Opened { write, lock: Some(lock), migrations })
 }
 
-/// Up to this size every page of an SQLite file is looked at before it is used; of a larger one, which would
-/// keep the start waiting, only the pages that the start needs.
-const CHECKED_BYTES: u64 = 256 << 20;
+/// Maximum size of an SQLite file that is checked completely at start. Checking a larger one would take too long.
+const MAX_CHECKED_BYTES: u64 = 256 << 20;
 
-/// Looks at the pages of the file, without changing anything.
-async fn check_pages(db: &DatabaseConnection, path: &Path) -> Result<(), Misfit> {
-    if std::fs::metadata(path).is_ok_and(|file| file.len() > CHECKED_BYTES) {
+/// Checks the pages of the file, without changing anything.
+async fn check_pages(db: &DatabaseConnection, path: &Path) -> Result<(), SchemaError> {
+    if std::fs::metadata(path).is_ok_and(|file| file.len() > MAX_CHECKED_BYTES) {
         return Ok(());
     }
-    schema::quick_check(db).await
+    schema::check_pages(db).await
 }
 
-/// Whether there is a file with something in it; an error when that is not SQLite's.
-fn looks_like_sqlite(path: &Path) -> Result<bool, OpenError> {
+/// Returns true if there is an SQLite file, and false if it is missing or empty.
+fn has_sqlite_file(path: &Path) -> Result<bool, OpenError> {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let failed = |source| OpenError::File { path: path.to_owned(), source };
     let file = match File::open(path) {
@@ -240,31 +238,31 @@ async fn open_postgres(url: &str, options: &Options, place: &str) -> Result<Open
         return Err(OpenError::Locked { place: place.to_owned() });
     }
     advisory_lock::wait_for_schema(&admin).await.map_err(unreachable)?;
-    schema::check(&admin).await.map_err(|misfit| misfit.at(place))?;
-    let steps = schema::migrate(&admin)
+    schema::check(&admin).await.map_err(|error| error.at(place))?;
+    let migrations = schema::migrate(&admin)
         .await
         .map_err(|source| OpenError::Migration { place: place.to_owned(), source })?;
-    // The writer takes the lock over.
+    // The writer's connection takes the lock next.
     advisory_lock::release(&admin).await.map_err(unreachable)?;
     close_connection(&admin).await;
     let write = connection::postgres_writer(url, options.exclusive).await.map_err(unreachable)?;
-    Ok(Opened { write, lock: None, steps })
+    Ok(Opened { write, lock: None, migrations })
 }
 
-async fn connect_readers(target: &Target, connections: u32) -> Result<DatabaseConnection, DbErr> {
+async fn connect_for_reads(target: &Target, connections: u32) -> Result<DatabaseConnection, DbErr> {
     match target {
-        Target::Sqlite { path } => connection::sqlite(path, Use::Read, connections.max(1)).await,
+        Target::Sqlite { path } => connection::sqlite(path, Usage::Read, connections.max(1)).await,
         Target::Postgres { url, .. } => connection::postgres_readers(url, connections.max(1)).await,
     }
 }
 
-/// What is done last on the connection that writes. Nothing is lost when it fails.
-async fn tidy_up(write: &DatabaseConnection) {
-    let tidied = match write.get_database_backend() {
+/// Releases the lock of PostgreSQL, or truncates the write-ahead log of SQLite. A failure does no harm.
+async fn release(write: &DatabaseConnection) {
+    let released = match write.get_database_backend() {
         DbBackend::Postgres => advisory_lock::release(write).await,
         _ => write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
     };
-    if let Err(error) = tidied {
-        tracing::warn!(%error, "the database is closed without tidying up");
+    if let Err(error) = released {
+        tracing::warn!(%error, "releasing the database failed");
     }
 }

@@ -1,7 +1,8 @@
-//! Datasets: rows that batches can take.
+//! Datasets: uploaded rows for batches.
 
-use chrono::{DateTime, Utc};
-use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect,
+};
 use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
@@ -10,102 +11,72 @@ use crate::database::Database;
 use crate::entity::{dataset, dataset_row};
 use crate::error::{WriteError, store_error};
 use crate::query::convert;
-use crate::query::pagination::Page;
+use crate::query::pagination::PageNumber;
 
+/// The name of the table in errors.
 const DATASETS: &str = "datasets";
-/// How many rows are written in one statement.
-const CHUNK: usize = 1_000;
+/// Rows per insert.
+const INSERT_CHUNK: usize = 1_000;
 
-/// A dataset to be kept.
+/// A dataset to create.
 #[derive(Clone, Debug)]
 pub struct NewDataset {
-    /// What people call it.
+    /// The name.
     pub name: String,
-    /// What it is.
+    /// The description.
     pub description: Option<String>,
-    /// The name of the file that it came in.
+    /// The name of the uploaded file.
     pub filename: String,
-    /// {field: value} of each row, as JSON.
+    /// The rows, each `{field: value}` as JSON.
     pub rows: Vec<String>,
-    /// Whether every value is a text, as in CSV.
+    /// True if every value is a string, as in CSV.
     pub is_text: bool,
-}
-
-/// A dataset, without its rows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DatasetRow {
-    /// Its id.
-    pub id: Uuid,
-    /// What people call it.
-    pub name: String,
-    /// What it is.
-    pub description: Option<String>,
-    /// The name of the file that it came in.
-    pub filename: String,
-    /// How many rows it has.
-    pub rows: i64,
-    /// Whether every value is a text, as in CSV.
-    pub is_text: bool,
-    /// When it was uploaded.
-    pub created_at: DateTime<Utc>,
-}
-
-impl From<dataset::Model> for DatasetRow {
-    fn from(model: dataset::Model) -> Self {
-        let dataset::Model { id, name, description, filename, rows, is_text, created_at } = model;
-        Self { id, name, description, filename, rows, is_text, created_at }
-    }
 }
 
 impl Database {
-    /// Keeps a dataset.
+    /// Creates a dataset.
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// The database failed.
     pub async fn dataset_create(
         &self,
         new: NewDataset,
-        remember: Option<Remember<DatasetRow>>,
-    ) -> Result<DatasetRow, WriteError> {
-        self.writer().change_once(Create(new), remember).await
+        remember: Option<Remember<dataset::Model>>,
+    ) -> Result<dataset::Model, WriteError> {
+        self.writer().change_once(CreateDataset(new), remember).await
     }
 
-    /// A dataset; none when there is no such dataset.
+    /// Returns a dataset.
     ///
     /// # Errors
     ///
-    /// When the store fails or the row can't be read.
-    pub async fn dataset(&self, id: Uuid) -> Result<Option<DatasetRow>, StoreError> {
-        let found =
-            convert::find(self.readers(), dataset::Entity::find_by_id(id)).await.map_err(store_error)?;
-        found
-            .first()
-            .map(|row| convert::read::<dataset::Model>(row, "", DATASETS))
-            .transpose()
-            .map(|d| d.map(Into::into))
+    /// The row is unreadable, or the database failed.
+    pub async fn dataset_get(&self, id: Uuid) -> Result<Option<dataset::Model>, StoreError> {
+        let select = dataset::Entity::find_by_id(id);
+        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        found.first().map(|row| convert::read(row, "", DATASETS)).transpose()
     }
 
-    /// Datasets, newest first.
+    /// Returns a page of datasets, newest first. Skips and logs unreadable ones.
     ///
     /// # Errors
     ///
-    /// When the store fails.
-    pub async fn datasets(&self, page: Page) -> Result<Vec<DatasetRow>, StoreError> {
+    /// The database failed.
+    pub async fn dataset_list(&self, page: PageNumber) -> Result<Vec<dataset::Model>, StoreError> {
         let select = dataset::Entity::find()
             .order_by_desc(dataset::Column::Id)
             .offset(page.offset())
             .limit(page.limit());
-        let found = convert::find(self.readers(), select).await.map_err(store_error)?;
-        let read = found.iter().map(|row| convert::read::<dataset::Model>(row, "", DATASETS));
-        Ok(convert::readable(read).into_iter().map(Into::into).collect())
+        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        Ok(convert::skip_unreadable(found.iter().map(|row| convert::read(row, "", DATASETS))))
     }
 
-    /// {field: value} of every row of a dataset, as JSON, in their order.
+    /// Returns the rows of a dataset, each `{field: value}` as JSON.
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// The database failed.
     pub async fn dataset_rows(&self, id: Uuid) -> Result<Vec<String>, StoreError> {
         dataset_row::Entity::find()
             .select_only()
@@ -113,29 +84,29 @@ impl Database {
             .filter(dataset_row::Column::DatasetId.eq(id))
             .order_by_asc(dataset_row::Column::Row)
             .into_tuple()
-            .all(self.readers())
+            .all(self.read_pool())
             .await
             .map_err(store_error)
     }
 
-    /// Deletes a dataset. Batches that took their rows from it keep them.
+    /// Deletes a dataset. Batches have their own copy of its rows.
     ///
     /// # Errors
     ///
-    /// [`WriteError::NotFound`] when there is no such dataset; otherwise when the store fails.
+    /// [`WriteError::NotFound`] if the dataset doesn't exist, or the database failed.
     pub async fn dataset_delete(&self, id: Uuid, remember: Option<Remember<()>>) -> Result<(), WriteError> {
-        self.writer().change_once(Delete(id), remember).await
+        self.writer().change_once(DeleteDataset(id), remember).await
     }
 }
 
-struct Create(NewDataset);
+struct CreateDataset(NewDataset);
 
-impl Change for Create {
-    type Output = DatasetRow;
+impl Change for CreateDataset {
+    type Output = dataset::Model;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<DatasetRow, Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<dataset::Model, Fault> {
         let NewDataset { name, description, filename, rows, is_text } = &self.0;
-        let dataset = DatasetRow {
+        let dataset = dataset::Model {
             id: clock::new_id(),
             name: name.clone(),
             description: description.clone(),
@@ -144,24 +115,14 @@ impl Change for Create {
             is_text: *is_text,
             created_at: clock::now(),
         };
-        let row = dataset::ActiveModel {
-            id: Set(dataset.id),
-            name: Set(dataset.name.clone()),
-            description: Set(dataset.description.clone()),
-            filename: Set(dataset.filename.clone()),
-            rows: Set(dataset.rows),
-            is_text: Set(dataset.is_text),
-            created_at: Set(dataset.created_at),
-        };
-        dataset::Entity::insert(row).exec_without_returning(tx).await?;
+        dataset::Entity::insert(dataset.clone().into_active_model()).exec_without_returning(tx).await?;
         let mut number = 0;
-        for chunk in rows.chunks(CHUNK) {
+        for chunk in rows.chunks(INSERT_CHUNK) {
             let rows: Vec<dataset_row::ActiveModel> = (number..)
                 .zip(chunk)
-                .map(|(row, fields)| dataset_row::ActiveModel {
-                    dataset_id: Set(dataset.id),
-                    row: Set(row),
-                    fields: Set(fields.clone()),
+                .map(|(row, fields)| {
+                    let (dataset_id, fields) = (dataset.id, fields.clone());
+                    dataset_row::Model { dataset_id, row, fields }.into_active_model()
                 })
                 .collect();
             number += i64::try_from(rows.len()).unwrap_or(i64::MAX);
@@ -171,9 +132,9 @@ impl Change for Create {
     }
 }
 
-struct Delete(Uuid);
+struct DeleteDataset(Uuid);
 
-impl Change for Delete {
+impl Change for DeleteDataset {
     type Output = ();
 
     const FREES_SPACE: bool = true;

@@ -1,35 +1,35 @@
-//! What can go wrong, and which of it a driver's error is.
+//! Errors, and the classification of database errors.
 
 use std::path::PathBuf;
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
 use sluice_engine::StoreError;
 
-use crate::entity::workflow::WorkflowRow;
+use crate::entity::workflow;
 
-/// Why the database can't be used. Its words are for the person who starts the server.
+/// The database can't be opened. The texts are for the person who starts the server.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// The URL is none that this store knows.
+    /// The URL is invalid.
     #[error(
         "The database URL must be sqlite://FILE or postgres://USER:PASSWORD@HOST:PORT/DATABASE: {reason}."
     )]
     Url {
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// The file can't be opened or made.
-    #[error("The database file {} can't be opened: {source}.", path.display())]
+    /// The file can't be opened or created.
+    #[error("Can't open the database file {}: {source}.", path.display())]
     File {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: std::io::Error,
     },
-    /// The file is something else.
+    /// The file is not an SQLite database.
     #[error(
-        "{} is not an SQLite database, or a damaged one. It was left as it is: put a backup in its place, or \
-         name another file.", path.display()
+        "{} is not an SQLite database, or it is damaged. It was not changed. Restore a backup, or choose another file.",
+        path.display()
     )]
     NotADatabase {
         /// The file.
@@ -37,110 +37,109 @@ pub enum OpenError {
     },
     /// Pages of the file are damaged.
     #[error(
-        "The database file {} is damaged ({what}). It was left as it is: put a backup in its place, or rescue \
-         what can be read with the command .recover of the sqlite3 shell.", path.display()
+        "The database file {} is damaged ({damage}). It was not changed. Restore a backup, or recover the readable \
+         rows with the .recover command of the sqlite3 shell.", path.display()
     )]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What SQLite says of it.
-        what: String,
+        /// The damage that SQLite reports.
+        damage: String,
     },
-    /// Another database was being put in its place, and that was cut off.
-    #[error(
-        "A restore into {} was cut off before its end. Run sluice restore again: what is there is not whole.",
-        path.display()
-    )]
-    HalfReplaced {
+    /// A restore was interrupted.
+    #[error("A restore into {} was interrupted and is incomplete. Run sluice restore again.", path.display())]
+    InterruptedRestore {
         /// The file.
         path: PathBuf,
     },
-    /// The database is another program's.
-    #[error("{place} holds the tables of another program. It was left as it is; use another database.")]
+    /// The database belongs to another program.
+    #[error("{place} has the tables of another program. It was not changed. Use another database.")]
     Foreign {
         /// The database.
         place: String,
     },
-    /// Another server works on it.
+    /// Another server uses the database.
     #[error("Another sluice owns the database {place}. Stop it, or use another database.")]
     Locked {
         /// The database.
         place: String,
     },
-    /// A newer release has been here.
+    /// A newer release has migrated the database.
     #[error(
-        "The database was made by a newer sluice (migration {migration}). Upgrade sluice or use another \
+        "The database was migrated by a newer sluice (migration {migration}). Upgrade sluice, or use another \
          database."
     )]
     NewerSchema {
-        /// The first step that this release doesn't know.
+        /// The first unknown migration.
         migration: String,
     },
-    /// The server that runs has an older schema.
+    /// The running server has an older schema.
     #[error(
-        "The server on {place} is of an older release, whose schema lacks what is asked for. Upgrade it first."
+        "The server on {place} is an older release, without the tables for this command. Upgrade it first."
     )]
     OlderServer {
         /// The database.
         place: String,
     },
     /// The SQLite in this binary can lose data.
-    #[error("This binary contains SQLite {found}; at least 3.51.3 is needed, earlier ones can lose data.")]
+    #[error(
+        "This binary contains SQLite {found}, which can lose data. Build it with SQLite 3.51.3 or later."
+    )]
     SqliteTooOld {
-        /// The release in the binary.
+        /// The version in the binary.
         found: String,
     },
-    /// The database doesn't answer.
-    #[error("The database {place} can't be reached: {source}.")]
+    /// The database is unreachable.
+    #[error("Can't reach the database {place}: {source}.")]
     Unreachable {
         /// The database.
         place: String,
-        /// Why.
+        /// The cause.
         source: DbErr,
     },
-    /// A step of the schema could not be taken.
-    #[error("The schema of {place} can't be brought up to date: {source}.")]
+    /// A migration failed.
+    #[error("Can't migrate the schema of {place}: {source}.")]
     Migration {
         /// The database.
         place: String,
-        /// Why.
+        /// The cause.
         source: DbErr,
     },
 }
 
-/// Why a workflow was not changed. Everything is as it was.
+/// A change was rejected or failed. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// There is no such workflow.
-    #[error("there is no such workflow")]
+    /// The workflow or dataset doesn't exist.
+    #[error("not found")]
     NotFound,
     /// Another workflow has the name.
     #[error("another workflow has this name")]
     NameTaken,
-    /// It is not what the caller takes it for: this is what it is.
+    /// The precondition failed. Contains the current workflow.
     #[error("the workflow has changed")]
-    Changed(Box<WorkflowRow>),
-    /// The workflow has no such version.
-    #[error("there is no version {0}")]
+    PreconditionFailed(Box<workflow::Model>),
+    /// The workflow doesn't have this version.
+    #[error("version {0} doesn't exist")]
     NoVersion(i32),
-    /// The workflow has no such label.
-    #[error("there is no label {0:?}")]
+    /// The workflow doesn't have this label.
+    #[error("label {0:?} doesn't exist")]
     NoLabel(String),
     /// The label is protected.
-    #[error("the label {0:?} is protected")]
+    #[error("label {0:?} is protected")]
     Protected(String),
-    /// The workflow has as many labels as are taken.
-    #[error("there are {0} labels")]
+    /// The workflow has the maximum number of labels.
+    #[error("the workflow already has {0} labels")]
     TooManyLabels(u64),
-    /// The label has stood nowhere else before.
-    #[error("the label {0:?} has no version before")]
-    NoEarlier(String),
-    /// The store failed.
+    /// The label has never named another version.
+    #[error("label {0:?} has no previous version")]
+    NoPreviousVersion(String),
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// What a caller is told about a failure of the database.
+/// Converts an error of the database.
 pub(crate) fn store_error(error: DbErr) -> StoreError {
     if is_full(&error) {
         StoreError::Full(Box::new(error))
@@ -151,29 +150,29 @@ pub(crate) fn store_error(error: DbErr) -> StoreError {
     }
 }
 
-/// Whether a row would break a unique key.
+/// Returns true if a row violates a unique key.
 pub(crate) fn is_unique_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::UniqueConstraintViolation(_)))
 }
 
-/// Whether a row would point to nothing.
+/// Returns true if a row references a missing row.
 pub(crate) fn is_foreign_key_violation(error: &DbErr) -> bool {
     matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_)))
 }
 
-/// Whether the rows don't fit: nothing is wrong with the store or the connection.
+/// Returns true if a row violates a constraint: the database and the connection are fine.
 pub(crate) fn is_constraint_violation(error: &DbErr) -> bool {
     is_unique_violation(error) || is_foreign_key_violation(error)
 }
 
-/// Whether the same change can succeed when it is tried again at once: another process was in between.
+/// Returns true if an immediate retry can succeed: another process interfered.
 pub(crate) fn is_race(error: &DbErr) -> bool {
-    // 40001 and 40P01: PostgreSQL gave way to another transaction.
+    // 40001 serialization failure, 40P01 deadlock.
     is_unique_violation(error) || code(error).is_some_and(|code| code == "40001" || code == "40P01")
 }
 
-/// Whether the cause lies outside of the statement, so that it may succeed later. What was asked for may
-/// even have happened, if the connection broke while it was committed.
+/// Returns true if the cause is outside of the statement, so that it may succeed later. If the connection broke during a
+/// commit, the change may even be durable.
 pub(crate) fn is_unavailable(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
@@ -198,28 +197,27 @@ pub(crate) fn is_unavailable(error: &DbErr) -> bool {
 fn is_unavailable_code(code: &str, error: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> bool {
     if error.try_downcast_ref::<sea_orm::SqlxSqliteError>().is_some() {
         // BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB: a damaged file may be replaced.
-        return matches!(sqlite_kind(code), 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26);
+        return matches!(sqlite_primary_code(code), 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26);
     }
-    // Connection lost, resources exhausted, operator intervention or a deadline, lock not available, and
-    // a server that became a read-only replica.
-    // Damaged pages too: they may be restored.
+    // Connection lost, resources exhausted, operator intervention or timeout, system error; lock not available, read-only
+    // replica, and damaged pages, which may be restored.
     matches!(code.get(..2), Some("08" | "53" | "57" | "58"))
         || matches!(code, "55P03" | "25006" | "XX001" | "XX002")
 }
 
-/// Whether there is no room for what was to be written.
+/// Returns true if the disk or the file is full.
 fn is_full(error: &DbErr) -> bool {
     let Some(error) = database_error(error) else { return false };
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<sea_orm::SqlxSqliteError>().is_some() {
-        sqlite_kind(&code) == 13
+        sqlite_primary_code(&code) == 13
     } else {
         code == "53100"
     }
 }
 
-/// What kind of error a code of SQLite is: its low byte.
-fn sqlite_kind(code: &str) -> u32 {
+/// Returns the primary result code of SQLite: the low byte.
+fn sqlite_primary_code(code: &str) -> u32 {
     code.parse::<u32>().map_or(0, |code| code & 0xff)
 }
 
@@ -236,36 +234,36 @@ fn code(error: &DbErr) -> Option<String> {
     database_error(error)?.code().map(|code| code.into_owned())
 }
 
-/// Whether SQLite says that the file is none of its own, or damaged.
+/// Returns true if SQLite reports that the file is not a database or is damaged.
 pub(crate) fn is_not_a_database(error: &DbErr) -> bool {
     // CORRUPT and NOTADB.
-    code(error).is_some_and(|code| matches!(sqlite_kind(&code), 11 | 26))
+    code(error).is_some_and(|code| matches!(sqlite_primary_code(&code), 11 | 26))
 }
 
-/// Why an API key was not made or revoked.
+/// An API key can't be created or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The name doesn't fit.
-    #[error("a name has 1 to {0} characters, none of them a control character, and no space around it")]
+    /// The name is invalid.
+    #[error("a name has 1 to {0} characters, without control characters and without spaces at its ends")]
     Name(usize),
-    /// The name looks like the id of a key.
-    #[error("a name of 16 hex digits looks like the id of a key; choose another one")]
+    /// The name looks like a key id.
+    #[error("a name of 16 hex digits looks like a key id; choose another name")]
     NamedAsId,
     /// Another key has or had the name.
     #[error(
-        "there is a key {0:?} already, or was one; names are not used again, because the audit log keeps them"
+        "the name {0:?} is or was used by another key; names are never reused, because the audit log shows them"
     )]
     NameTaken(String),
-    /// The key would open nothing.
-    #[error("name at least one --scope")]
+    /// The key has no scope.
+    #[error("specify at least one --scope")]
     NoScope,
-    /// There is no such key.
-    #[error("there is no key {0:?}; `sluice keys list` shows those there are")]
+    /// The key doesn't exist.
+    #[error("key {0:?} doesn't exist; `sluice keys list` lists all keys")]
     Unknown(String),
-    /// The system has no random numbers.
-    #[error("the system gave no random numbers: {0}")]
-    NoChance(String),
-    /// The store failed.
+    /// The system failed to provide random numbers.
+    #[error("the system failed to provide random numbers: {0}")]
+    Random(String),
+    /// The database failed.
     #[error(transparent)]
     Store(StoreError),
 }

@@ -1,61 +1,61 @@
-//! Query plans of lists, for those who change lists or indexes, and for the test of them.
+//! Query plans of lists, for tests.
 
-use crate::database::Database;
-use crate::error::store_error;
-use crate::query::pagination::Part;
-use crate::runs::{self, RunFilter, RunOrder};
-use crate::workflows::versions::{self, VersionFilter, VersionOrder};
-use crate::workflows::{self, WorkflowFilter, WorkflowOrder};
 use sea_orm::{ConnectionTrait, DbBackend, QueryTrait, Statement};
 use sluice_engine::StoreError;
 
-/// A list that is asked for.
+use crate::database::Database;
+use crate::error::store_error;
+use crate::query::pagination::PageRequest;
+use crate::runs::{self, RunFilter, RunOrder};
+use crate::workflows::versions::{self, VersionFilter, VersionOrder};
+use crate::workflows::{self, WorkflowFilter, WorkflowOrder};
+
+/// A request for a list.
 #[derive(Clone, Debug)]
 pub enum ListQuery {
     /// Workflows.
-    Workflows(WorkflowFilter, Part<WorkflowOrder>),
+    Workflows(WorkflowFilter, PageRequest<WorkflowOrder>),
     /// Runs.
-    Runs(RunFilter, Part<RunOrder>),
+    Runs(RunFilter, PageRequest<RunOrder>),
     /// Versions of a workflow.
-    Versions(VersionFilter, Part<VersionOrder>),
+    Versions(VersionFilter, PageRequest<VersionOrder>),
 }
 
 impl ListQuery {
-    fn rows(&self, backend: DbBackend) -> Statement {
+    fn page_statement(&self, backend: DbBackend) -> Statement {
         match self {
-            Self::Workflows(filter, part) => workflows::select(filter.clone(), part).build(backend),
-            Self::Runs(filter, part) => runs::select(filter.clone(), part).build(backend),
-            Self::Versions(filter, part) => versions::select_versions(filter, part).build(backend),
+            Self::Workflows(filter, request) => workflows::select(filter.clone(), request).build(backend),
+            Self::Runs(filter, request) => runs::select(filter.clone(), request).build(backend),
+            Self::Versions(filter, request) => versions::select(filter, request).build(backend),
         }
     }
 
-    fn count(&self, backend: DbBackend) -> Statement {
+    fn count_statement(&self, backend: DbBackend) -> Statement {
         match self {
             Self::Workflows(filter, _) => workflows::select_count(filter.clone()).build(backend),
             Self::Runs(filter, _) => runs::select_count(filter.clone()).build(backend),
-            Self::Versions(filter, _) => versions::select_version_count(filter).build(backend),
+            Self::Versions(filter, _) => versions::select_count(filter).build(backend),
         }
     }
 }
 
 impl Database {
-    /// How the store finds the rows of a list, a line a step. For those who change lists or indexes, and for the
-    /// test of them.
+    /// Returns the plan of a page, one line per step.
     ///
     /// # Errors
     ///
-    /// When the store fails.
-    pub async fn plan(&self, query: &ListQuery) -> Result<Vec<String>, StoreError> {
-        self.explain(query.rows(ConnectionTrait::get_database_backend(self.readers()))).await
+    /// The database failed.
+    pub async fn explain_page(&self, query: &ListQuery) -> Result<Vec<String>, StoreError> {
+        self.explain(query.page_statement(ConnectionTrait::get_database_backend(self.read_pool()))).await
     }
 
-    /// As [`Self::plan`], of counting them.
+    /// Returns the plan of counting a list, one line per step.
     ///
     /// # Errors
     ///
-    /// When the store fails.
-    pub async fn count_plan(&self, query: &ListQuery) -> Result<Vec<String>, StoreError> {
-        self.explain(query.count(ConnectionTrait::get_database_backend(self.readers()))).await
+    /// The database failed.
+    pub async fn explain_count(&self, query: &ListQuery) -> Result<Vec<String>, StoreError> {
+        self.explain(query.count_statement(ConnectionTrait::get_database_backend(self.read_pool()))).await
     }
 
     async fn explain(&self, statement: Statement) -> Result<Vec<String>, StoreError> {
@@ -64,7 +64,7 @@ impl Database {
             _ => ("EXPLAIN QUERY PLAN", 3),
         };
         let statement = Statement { sql: format!("{explain} {}", statement.sql), ..statement };
-        let steps = self.readers().query_all_raw(statement).await.map_err(store_error)?;
+        let steps = self.read_pool().query_all_raw(statement).await.map_err(store_error)?;
         steps.iter().map(|step| step.try_get_by_index(column).map_err(store_error)).collect()
     }
 }

@@ -1,9 +1,13 @@
-//! The store: SQLite and PostgreSQL through sea-orm. The only crate that knows SQL.
+//! The database: SQLite or PostgreSQL through sea-orm. The only crate with SQL.
 //!
-//! [`Database`] keeps workflows, their versions and runs, and is the [`sluice_engine::RunStore`] of the
-//! engine. One task writes, everything that waits in one transaction; several connections read.
+//! [`Database`] stores workflows, versions, runs and the rest, and implements [`sluice_engine::RunStore`]. One writer
+//! commits all queued changes together; several connections read.
+//!
+//! Modules import only modules further down in this list: `explain`; `workflows`, `runs`, `datasets`, `api_keys`,
+//! `audit_log`, `idempotency`, `sqlite_backup`, `gauges`; `database`; `writer`; `search`; `query`; `connection`; `change`;
+//! `metrics`; `error`; `entity`, `durable_fs`.
 
-// Never named here; it pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
+// Pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
 use libsqlite3_sys as _;
 
 mod api_keys;
@@ -15,6 +19,7 @@ mod datasets;
 pub mod durable_fs;
 mod entity;
 mod error;
+#[cfg(feature = "explain")]
 mod explain;
 mod gauges;
 mod idempotency;
@@ -26,26 +31,30 @@ mod sqlite_backup;
 mod workflows;
 mod writer;
 
-pub use api_keys::{ApiKey, Keys, NewKey, PresentedKey};
-pub use audit_log::{AuditFilter, AuditOrder, AuditRow};
+pub use api_keys::{ApiKeyAdmin, NewApiKey, PresentedKey};
+pub use audit_log::{AuditFilter, AuditOrder};
 pub use connection::options::Options;
 pub use database::Database;
-pub use datasets::{DatasetRow, NewDataset};
-pub use entity::label::LabelRow;
-pub use entity::label_move::LabelMoveRow;
-pub use entity::pause_event::PauseNews;
-pub use entity::workflow::WorkflowRow;
-pub use entity::workflow_version::VersionRow;
+pub use datasets::NewDataset;
+pub use entity::api_key::{Model as ApiKey, Scopes};
+pub use entity::audit_entry::Model as AuditRow;
+pub use entity::dataset::Model as DatasetRow;
+pub use entity::label::Model as LabelRow;
+pub use entity::label_move::Model as LabelMoveRow;
+pub use entity::pause_event::{Model as PauseEvent, PauseChange};
+pub use entity::workflow::Model as WorkflowRow;
+pub use entity::workflow_version::Model as VersionRow;
 pub use error::{KeyError, OpenError, WriteError};
+#[cfg(feature = "explain")]
 pub use explain::ListQuery;
-pub use query::pagination::{Between, Listed, Page, Part};
-pub use runs::pause_events::PauseEvent;
-pub use runs::{RunDetail, RunFilter, RunOrder};
+pub use query::pagination::{Page, PageNumber, PageRequest, TimeRange};
+pub use runs::{BatchRowRange, RunDetail, RunFilter, RunOrder};
 pub use search::query::Search;
-pub use sqlite_backup::{Replacing, Snapshot, SqliteFile};
-pub use workflows::changes::{Condition, Details, Saving};
+pub use sqlite_backup::{DatabaseContents, PendingRestore, SqliteFile};
+pub use workflows::changes::{Precondition, SaveOptions, WorkflowPatch};
 pub use workflows::import::ImportOutcome;
 pub use workflows::import_plan::{Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
+pub use workflows::labels::NewLabel;
 pub use workflows::versions::{Pin, VersionFilter, VersionOrder};
 pub use workflows::{WorkflowFilter, WorkflowOrder};
-pub use writer::workflow_inserts::{Accepted, LabelMoved, NewWorkflow, Saved};
+pub use writer::workflow_inserts::{LabelChange, NewWorkflow, SavedWorkflow, ValidDefinition};

@@ -1,4 +1,4 @@
-//! The numbers of the store.
+//! Metrics of the database.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 
-/// What is counted where the store is written.
+/// Metrics of the writer.
 #[derive(Clone)]
 pub(crate) struct WriterMetrics {
     pub(crate) batch_size: Histogram,
@@ -16,23 +16,24 @@ pub(crate) struct WriterMetrics {
 }
 
 impl WriterMetrics {
-    /// Takes a batch of so many changes, which took so long.
-    pub(crate) fn take(&self, size: usize, took: Duration, failed: bool) {
+    /// Records a batch.
+    pub(crate) fn record_batch(&self, size: usize, duration: Duration, failed: bool) {
         self.batch_size.observe(size as f64);
-        self.seconds.observe(took.as_secs_f64());
+        self.seconds.observe(duration.as_secs_f64());
         if failed {
             self.failures.inc();
         }
     }
 }
 
-/// The numbers of the store.
+/// All metrics of the database.
 pub(crate) struct Metrics {
     pub(crate) writer: WriterMetrics,
     pub(crate) queue: Gauge,
     pub(crate) up: Gauge,
-    // Without a number while the store can't be asked.
+    /// Empty while the database is unavailable.
     pub(crate) runs: Family<[(&'static str, &'static str); 1], Gauge>,
+    /// Empty while the database is unavailable.
     pub(crate) pauses: Family<[(&'static str, &'static str); 0], Gauge>,
 }
 

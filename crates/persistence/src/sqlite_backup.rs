@@ -1,4 +1,4 @@
-//! Copies of an SQLite database: making one while a server works on it, and putting one in its place.
+//! Backup and restore of an SQLite database. The server may run during a backup.
 
 use std::fs::File;
 use std::io;
@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use crate::connection::file_lock::FileLock;
 use crate::connection::options::Target;
-use crate::connection::paths::{beside, replacement_of};
-use crate::connection::schema::{self, Misfit};
-use crate::connection::{self, Use, close_connection};
+use crate::connection::paths::{replacement_path, with_suffix};
+use crate::connection::schema::{self, SchemaError};
+use crate::connection::{self, Usage, close_connection};
 use crate::durable_fs::{parent, sync_folder};
 use crate::entity::workflow;
 use crate::error::{OpenError, is_not_a_database};
@@ -23,166 +23,164 @@ pub struct SqliteFile {
     path: PathBuf,
 }
 
-/// What a copy holds.
+/// The contents of a copy.
 #[derive(Clone, Debug)]
-pub struct Snapshot {
-    /// The last step of its schema.
+pub struct DatabaseContents {
+    /// The last migration of its schema.
     pub schema: String,
-    /// The workflows in it.
+    /// The ids of its workflows.
     pub workflows: Vec<Uuid>,
 }
 
 impl SqliteFile {
-    /// The file that a URL names; none when it names a PostgreSQL database.
+    /// Returns the file of a URL; none for a PostgreSQL database.
     ///
     /// # Errors
     ///
-    /// When it is no URL of a database.
-    pub fn of(url: &str) -> Result<Option<Self>, OpenError> {
+    /// The URL is invalid.
+    pub fn from_url(url: &str) -> Result<Option<Self>, OpenError> {
         Ok(match Target::parse(url)? {
             Target::Sqlite { path } => Some(Self { path }),
             Target::Postgres { .. } => None,
         })
     }
 
-    /// Where it is.
+    /// The path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Writes all of the database, as of one moment, into a new file. A server may be working on it: it is neither
-    /// kept waiting nor locked out. The copy is not yet durable.
+    /// Copies the database, as of one moment, to a new file. A running server is not blocked. The copy is not yet durable.
     ///
     /// # Errors
     ///
-    /// When the database can't be read, or is none of ours, or the file can't be written.
-    pub async fn copy_to(&self, to: &Path) -> Result<Snapshot, OpenError> {
+    /// The database is unreadable or of another program, or the copy can't be written.
+    pub async fn copy_to(&self, to: &Path) -> Result<DatabaseContents, OpenError> {
         let name = to.to_str().ok_or_else(|| OpenError::File {
             path: to.to_owned(),
-            source: io::Error::new(io::ErrorKind::InvalidFilename, "its name is no text"),
+            source: io::Error::new(io::ErrorKind::InvalidFilename, "the file name is not UTF-8"),
         })?;
         let db = connect(&self.path).await?;
         let vacuum = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [name.into()]);
         let copied = match schema::check(&db).await {
-            Ok(()) => db.execute_raw(vacuum).await.map(drop).map_err(|error| failed(&self.path, error)),
-            Err(misfit) => Err(refused(&self.path, misfit)),
+            Ok(()) => db.execute_raw(vacuum).await.map(drop).map_err(|error| open_error(&self.path, error)),
+            Err(error) => Err(schema_error(&self.path, error)),
         };
         close_connection(&db).await;
         copied?;
-        inspect(to).await
+        check_contents(to).await
     }
 
-    /// Begins to put another database in its place. Until the [`Replacing`] is dropped, no server can start on it.
+    /// Begins a restore. No server can start until the [`PendingRestore`] is dropped.
     ///
     /// # Errors
     ///
-    /// When a server works on it.
-    pub fn replace(self) -> Result<Replacing, OpenError> {
+    /// A server is running.
+    pub fn begin_restore(self) -> Result<PendingRestore, OpenError> {
         let lock = FileLock::take(&self.path)?;
-        Ok(Replacing { path: self.path, _lock: lock })
+        Ok(PendingRestore { path: self.path, _lock: lock })
     }
 }
 
-/// The place of a database that another one is to take.
+/// A restore in progress.
 #[derive(Debug)]
-pub struct Replacing {
+pub struct PendingRestore {
     path: PathBuf,
     _lock: FileLock,
 }
 
-impl Replacing {
-    /// Whether a database is there.
+impl PendingRestore {
+    /// Returns true if there is a database to replace.
     #[must_use]
-    pub fn is_taken(&self) -> bool {
+    pub fn replaces_database(&self) -> bool {
         self.path.exists()
     }
 
-    /// Whether an earlier replacement was cut off after [`Replacing::commit`]: what is there is half of one thing and
-    /// half of another.
+    /// Returns true if an earlier restore was interrupted after [`PendingRestore::commit`].
     #[must_use]
-    pub fn was_cut_off(&self) -> bool {
-        replacement_of(&self.path).exists()
+    pub fn was_interrupted(&self) -> bool {
+        replacement_path(&self.path).exists()
     }
 
-    /// Where the new database is to be written; nothing is there. Nobody looks at it before it is checked.
+    /// Returns the path for the new database, after deleting the file of an earlier restore.
     ///
     /// # Errors
     ///
-    /// When what an earlier replacement left can't be removed.
-    pub fn incoming(&self) -> io::Result<PathBuf> {
-        let path = beside(&self.path, ".incoming");
-        remove(&path)?;
+    /// The file can't be deleted.
+    pub fn staging_path(&self) -> io::Result<PathBuf> {
+        let path = with_suffix(&self.path, ".incoming");
+        remove_if_exists(&path)?;
         Ok(path)
     }
 
-    /// Looks at every page of the new database.
+    /// Checks every page and the schema of the new database.
     ///
     /// # Errors
     ///
-    /// When it is damaged, or none of this release's.
-    pub async fn check(&self) -> Result<Snapshot, OpenError> {
-        inspect(&beside(&self.path, ".incoming")).await
+    /// The database is damaged, or not of this release.
+    pub async fn check(&self) -> Result<DatabaseContents, OpenError> {
+        check_contents(&with_suffix(&self.path, ".incoming")).await
     }
 
-    /// The point from which on the new database is the one that counts. From here to [`Replacing::finish`] no server
-    /// starts, not even when this process dies: then the replacement has to be done again.
+    /// Commits the restore. From now on no server starts until [`PendingRestore::finish`], even if this process dies: then
+    /// the restore has to be repeated.
     ///
     /// # Errors
     ///
-    /// When it can't be made durable.
+    /// The new database can't be made durable.
     pub fn commit(&self) -> io::Result<()> {
-        let incoming = beside(&self.path, ".incoming");
+        let incoming = with_suffix(&self.path, ".incoming");
         File::open(&incoming)?.sync_all()?;
-        std::fs::rename(&incoming, replacement_of(&self.path))?;
+        std::fs::rename(&incoming, replacement_path(&self.path))?;
         sync_folder(parent(&self.path))
     }
 
-    /// Puts the new database in its place. What was there is gone.
+    /// Replaces the old database.
     ///
     /// # Errors
     ///
-    /// When it can't; then no server starts until it is done again.
+    /// A file operation failed. No server starts until the restore is repeated.
     pub fn finish(self) -> io::Result<()> {
-        // A log that isn't its own would damage the new one.
+        // SQLite would apply a write-ahead log of the old database to the new one.
         for end in ["-wal", "-shm", "-journal", ""] {
-            remove(&beside(&self.path, end))?;
+            remove_if_exists(&with_suffix(&self.path, end))?;
         }
         sync_folder(parent(&self.path))?;
-        std::fs::rename(replacement_of(&self.path), &self.path)?;
+        std::fs::rename(replacement_path(&self.path), &self.path)?;
         sync_folder(parent(&self.path))
     }
 }
 
-fn remove(path: &Path) -> io::Result<()> {
+fn remove_if_exists(path: &Path) -> io::Result<()> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
 }
 
-/// Looks at every page, and at what is in them.
-async fn inspect(path: &Path) -> Result<Snapshot, OpenError> {
+/// Checks every page and the schema of a database, and returns its contents.
+async fn check_contents(path: &Path) -> Result<DatabaseContents, OpenError> {
     let db = connect(path).await?;
-    let found = contents(&db).await;
+    let found = read_contents(&db).await;
     close_connection(&db).await;
-    found.map_err(|misfit| refused(path, misfit))
+    found.map_err(|error| schema_error(path, error))
 }
 
-async fn contents(db: &DatabaseConnection) -> Result<Snapshot, Misfit> {
-    schema::quick_check(db).await?;
+async fn read_contents(db: &DatabaseConnection) -> Result<DatabaseContents, SchemaError> {
+    schema::check_pages(db).await?;
     schema::check(db).await?;
-    let schema = schema::last_step(db).await?;
+    let schema = schema::last_migration(db).await?;
     let ids = workflow::Entity::find().select_only().column(workflow::Column::Id);
     let workflows = ids.order_by_asc(workflow::Column::Id).into_tuple().all(db).await?;
-    Ok(Snapshot { schema, workflows })
+    Ok(DatabaseContents { schema, workflows })
 }
 
 async fn connect(path: &Path) -> Result<DatabaseConnection, OpenError> {
-    connection::sqlite(path, Use::Check, 1).await.map_err(|error| failed(path, error))
+    connection::sqlite(path, Usage::Check, 1).await.map_err(|error| open_error(path, error))
 }
 
-fn failed(path: &Path, source: DbErr) -> OpenError {
+fn open_error(path: &Path, source: DbErr) -> OpenError {
     if is_not_a_database(&source) {
         OpenError::NotADatabase { path: path.to_owned() }
     } else {
@@ -190,9 +188,9 @@ fn failed(path: &Path, source: DbErr) -> OpenError {
     }
 }
 
-fn refused(path: &Path, misfit: Misfit) -> OpenError {
-    match misfit {
-        Misfit::Database(source) => failed(path, source),
-        misfit => misfit.at(&path.display().to_string()),
+fn schema_error(path: &Path, error: SchemaError) -> OpenError {
+    match error {
+        SchemaError::Database(source) => open_error(path, source),
+        error => error.at(&path.display().to_string()),
     }
 }

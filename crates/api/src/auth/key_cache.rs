@@ -74,10 +74,10 @@ impl KeyCache {
     ) -> Result<Arc<ApiKey>, Problem> {
         let text = presented_key(headers)?.ok_or_else(|| unauthenticated(SEND_ONE))?;
         let presented = PresentedKey::parse(text).ok_or_else(|| unauthenticated(UNKNOWN))?;
-        let load = async { Ok::<_, Problem>(db.api_key(presented.id).await?.map(Arc::new)) };
+        let load = async { Ok::<_, Problem>(db.api_key_get(presented.id).await?.map(Arc::new)) };
         let key = self.keys.try_get_with(presented.id.to_owned(), load).await;
         let key = key.map_err(|problem| (*problem).clone())?;
-        let is_match = presented.opens(key.as_deref());
+        let is_match = presented.matches(key.as_deref());
         let key = key.filter(|_| is_match).ok_or_else(|| unauthenticated(UNKNOWN))?;
         // Only a caller with the secret learns why the key is rejected.
         match rejection_reason(&key) {
@@ -94,7 +94,7 @@ impl KeyCache {
         self.recently_used.insert(key.id.clone(), ()).await;
         let (db, id) = (db.clone(), key.id.clone());
         tokio::spawn(async move {
-            if let Err(error) = db.api_key_used(id, clock::now()).await {
+            if let Err(error) = db.api_key_touch(id, clock::now()).await {
                 tracing::debug!(%error, "last use of an API key not saved");
             }
         });

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::http::Extensions;
 use sluice_domain::pause::PauseAction;
 use sluice_engine::{AuditEntry, Snapshot};
-use sluice_persistence::{ImportOutcome, Imported, LabelMoved, LabelRow, Saved};
+use sluice_persistence::{ImportOutcome, Imported, LabelChange, LabelRow, SavedWorkflow};
 use uuid::Uuid;
 
 use crate::auth::caller::Caller;
@@ -67,8 +67,8 @@ impl Origin {
 
 /// A workflow that was saved, with the hashes of its definition, and the label that was moved with it; nothing when saving
 /// changed nothing.
-pub(crate) fn workflow(saved: &Saved) -> Vec<Changed> {
-    let Saved { row, changed, before, after, label: moved } = saved;
+pub(crate) fn workflow(saved: &SavedWorkflow) -> Vec<Changed> {
+    let SavedWorkflow { row, changed, before, after, label: moved } = saved;
     let (before, after) = (before.clone(), after.clone());
     let change = Changed { subject: "workflow", subject_id: row.id.to_string(), before, after };
     let labels = moved.as_ref().and_then(|moved| label_of(row.id, moved));
@@ -89,12 +89,12 @@ pub(crate) fn imported(outcome: &ImportOutcome) -> Vec<Changed> {
 }
 
 /// A label that was moved, protected or freed, with the versions for which it stood and stands.
-pub(crate) fn label(workflow_id: Uuid) -> impl Fn(&LabelMoved) -> Vec<Changed> {
+pub(crate) fn label(workflow_id: Uuid) -> impl Fn(&LabelChange) -> Vec<Changed> {
     move |moved| label_of(workflow_id, moved).into_iter().collect()
 }
 
-fn label_of(workflow_id: Uuid, LabelMoved { label, before }: &LabelMoved) -> Option<Changed> {
-    let (before, after) = (before.as_ref().map(LabelRow::stands), Some(label.stands()));
+fn label_of(workflow_id: Uuid, LabelChange { label, before }: &LabelChange) -> Option<Changed> {
+    let (before, after) = (before.as_ref().map(LabelRow::audit_text), Some(label.audit_text()));
     let id = format!("{workflow_id}/{}", label.name);
     (before != after).then(|| Changed { before, after, ..Changed::made("label", id) })
 }
@@ -103,7 +103,7 @@ fn label_of(workflow_id: Uuid, LabelMoved { label, before }: &LabelMoved) -> Opt
 pub(crate) fn unlabeled(workflow_id: Uuid) -> impl Fn(&LabelRow) -> Vec<Changed> {
     move |label| {
         let id = format!("{workflow_id}/{}", label.name);
-        vec![Changed { before: Some(label.stands()), ..Changed::made("label", id) }]
+        vec![Changed { before: Some(label.audit_text()), ..Changed::made("label", id) }]
     }
 }
 

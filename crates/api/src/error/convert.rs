@@ -61,7 +61,7 @@ impl Resource {
                 ProblemKind::NameTaken,
                 "Another workflow has this name. Choose a different name.",
             ),
-            WriteError::Changed(_) => Problem::new(
+            WriteError::PreconditionFailed(_) => Problem::new(
                 ProblemKind::PreconditionFailed,
                 "The workflow has changed. Read it again, then retry with its current ETag.",
             ),
@@ -77,7 +77,7 @@ impl Resource {
                 ProblemKind::TooManyLabels,
                 format!("A workflow can have at most {most} labels. Delete one first."),
             ),
-            WriteError::NoEarlier(name) => Problem::new(
+            WriteError::NoPreviousVersion(name) => Problem::new(
                 ProblemKind::NoEarlierVersion,
                 format!("The label {name:?} has no previous version to roll back to."),
             ),

@@ -9,7 +9,7 @@ use headers::{ETag, Header, IfMatch};
 use serde::Serialize;
 use sluice_domain::{Definition, versioning};
 use sluice_engine::KeptAnswer;
-use sluice_persistence::{Condition, Pin, Saving, WorkflowRow, WriteError};
+use sluice_persistence::{Pin, Precondition, SaveOptions, WorkflowRow, WriteError};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::ObjectBuilder;
@@ -92,7 +92,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 /// How a workflow is to be changed: the headers `If-Match` and `X-Change-Note`.
 #[derive(Debug)]
 pub(crate) struct Preconditions {
-    pub(crate) saving: Saving,
+    pub(crate) saving: SaveOptions,
     /// The version that the client has seen, as its entity tag says.
     client_version: Option<i32>,
 }
@@ -102,12 +102,17 @@ impl<S: Send + Sync> FromRequestParts<S> for Preconditions {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let condition = read_header::<IfMatch>(&parts.headers)?.map(|wanted| {
-            Condition::new(move |etag| {
+            Precondition::new(move |etag| {
                 quote(etag).parse().is_ok_and(|etag: ETag| wanted.precondition_passes(&etag))
             })
         });
         let by = parts.extensions.get::<Caller>().and_then(Caller::name).map(str::to_owned);
-        let saving = Saving { condition, note: read_change_note(&parts.headers)?, by, ..Saving::default() };
+        let saving = SaveOptions {
+            precondition: condition,
+            note: read_change_note(&parts.headers)?,
+            by,
+            ..SaveOptions::default()
+        };
         Ok(Self { saving, client_version: client_version(&parts.headers) })
     }
 }
@@ -115,7 +120,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Preconditions {
 impl Preconditions {
     /// Why the change was not made. What has changed since the client looked is told with it.
     pub(crate) async fn explain(&self, state: &AppState, id: Uuid, error: WriteError) -> Problem {
-        let WriteError::Changed(current) = error else { return Resource::Workflow.write_problem(error) };
+        let WriteError::PreconditionFailed(current) = error else {
+            return Resource::Workflow.write_problem(error);
+        };
         let seen = match self.client_version {
             Some(number) => state.db.pinned_version(id, &Pin::Number(number)).await.ok().flatten(),
             None => None,

@@ -35,7 +35,7 @@ impl<B: FromRequest<AppState, Rejection = Problem> + Send> FromRequest<AppState>
         let RunId(id) = RunId::from_request_parts(&mut parts, state).await?;
         match B::from_request(Request::from_parts(parts, body), state).await {
             Ok(body) => Ok(Self(body)),
-            Err(_) if state.db.run_detail(id).await?.is_none() => Err(Resource::Run.not_found()),
+            Err(_) if state.db.run_get(id).await?.is_none() => Err(Resource::Run.not_found()),
             Err(problem) => Err(problem),
         }
     }

@@ -8,7 +8,7 @@ use crate::extract::query::{FromQuery, MAX_PAGE, QueryReader};
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// Page number, from 1.
+    /// PageNumber number, from 1.
     #[param(minimum = 1, maximum = 1_000_000_000, default = 1, required = false)]
     pub(crate) page: u64,
     /// Number of items per page.
@@ -22,7 +22,7 @@ impl FromQuery for PageQuery {
     }
 }
 
-impl From<PageQuery> for sluice_persistence::Page {
+impl From<PageQuery> for sluice_persistence::PageNumber {
     fn from(PageQuery { page, page_size }: PageQuery) -> Self {
         Self { number: page, size: page_size }
     }

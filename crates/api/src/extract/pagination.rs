@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
-use sluice_persistence::{AuditOrder, Part, RunOrder, VersionOrder, WorkflowOrder};
+use sluice_persistence::{AuditOrder, PageRequest, RunOrder, VersionOrder, WorkflowOrder};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -149,12 +149,12 @@ impl<O: SortKey> ListQuery<O> {
     }
 
     /// The part, for the store.
-    pub(crate) fn page_request(&self) -> Part<O>
+    pub(crate) fn page_request(&self) -> PageRequest<O>
     where
         O: Clone + Default,
     {
         let order = self.after.clone().or_else(|| O::after(sort_column(self.sort), None)).unwrap_or_default();
-        Part { page: self.page.into(), order, ascending: !self.sort.starts_with('-') }
+        PageRequest { page: self.page.into(), order, ascending: !self.sort.starts_with('-') }
     }
 
     /// What is said about an answer: where the next part begins, and how long the whole list is.

@@ -53,7 +53,7 @@ async fn until_revoked(state: AppState, id: String) {
     loop {
         tokio::time::sleep(RECHECK_INTERVAL).await;
         // An unavailable database revokes no key.
-        let Ok(found) = state.db.api_key(&id).await else { continue };
+        let Ok(found) = state.db.api_key_get(&id).await else { continue };
         if found.is_none_or(|key| rejection_reason(&key).is_some()) {
             return;
         }

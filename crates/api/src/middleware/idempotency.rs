@@ -62,7 +62,7 @@ async fn run_once(
         let detail = "A request with this Idempotency-Key is in progress. Retry when it has finished.";
         Problem::new(ProblemKind::RequestInProgress, detail)
     })?;
-    let before = state.db.remembered(&key).await?;
+    let before = state.db.idempotency_get(&key).await?;
     let (request, hash) = hash_request(state, request, before.is_some()).await?;
     let started_run = match before {
         Some(before) if before.request_hash != hash.to_hex() => {
@@ -117,7 +117,7 @@ async fn store_response(
         body: text.to_owned(),
     };
     // The change is committed, so the client gets its response even if it is not stored.
-    if let Err(error) = state.db.remember(claim.remembered(None, Some(answer))).await {
+    if let Err(error) = state.db.idempotency_store(claim.remembered(None, Some(answer))).await {
         tracing::warn!(%error, "response not stored for its idempotency key");
     }
     Ok(Response::from_parts(parts, body.into()))

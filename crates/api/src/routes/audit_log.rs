@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sluice_persistence::{AuditFilter, AuditOrder, AuditRow, Between};
+use sluice_persistence::{AuditFilter, AuditOrder, AuditRow, TimeRange};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -90,7 +90,7 @@ impl FromQuery for AuditQuery {
 impl From<AuditQuery> for AuditFilter {
     fn from(query: AuditQuery) -> Self {
         let AuditQuery { actor, operation, subject_id, after, before } = query;
-        Self { actor, operation, subject_id, made: Between { from: after, to: before } }
+        Self { actor, operation, subject_id, time: TimeRange { from: after, to: before } }
     }
 }
 
@@ -114,7 +114,7 @@ pub(crate) async fn audit_list(
 ) -> Result<ListResponse<AuditEntry>, Problem> {
     let filter = AuditFilter::from(query);
     let total = if list.count { Some(state.db.audit_count(filter.clone()).await?) } else { None };
-    let found = state.db.audit(filter, list.page_request()).await?;
+    let found = state.db.audit_list(filter, list.page_request()).await?;
     let headers = list.response_headers(&sent, found.next, total);
     Ok((headers, Answer(found.rows.into_iter().map(AuditEntry::from).collect())))
 }

@@ -5,7 +5,7 @@ use axum::extract::{Request, State};
 use serde::Serialize;
 use serde_json::Value;
 use sluice_domain::naming::{MAX_DESCRIPTION_LENGTH, MAX_NAME_LENGTH};
-use sluice_persistence::{DatasetRow, NewDataset, Page, RunFilter};
+use sluice_persistence::{DatasetRow, NewDataset, PageNumber, RunFilter};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -185,7 +185,7 @@ pub(crate) async fn dataset_list(
     State(state): State<AppState>,
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Vec<Dataset>>, Problem> {
-    Ok(Answer(state.db.datasets(page.into()).await?.into_iter().map(Into::into).collect()))
+    Ok(Answer(state.db.dataset_list(page.into()).await?.into_iter().map(Into::into).collect()))
 }
 
 /// Get a dataset.
@@ -203,7 +203,7 @@ pub(crate) async fn dataset_get(
     State(state): State<AppState>,
     DatasetId(id): DatasetId,
 ) -> Result<Answer<Dataset>, Problem> {
-    let dataset = state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
+    let dataset = state.db.dataset_get(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
     Ok(Answer(dataset.into()))
 }
 
@@ -226,9 +226,9 @@ pub(crate) async fn dataset_run_list(
     DatasetId(id): DatasetId,
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Vec<Run>>, Problem> {
-    state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
+    state.db.dataset_get(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
     let filter = RunFilter { dataset_id: Some(id), ..RunFilter::default() };
-    let found = state.db.runs(filter, Page::from(page)).await?;
+    let found = state.db.run_list(filter, PageNumber::from(page)).await?;
     run_views(&state, found.rows).await.map(Answer)
 }
 

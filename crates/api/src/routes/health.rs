@@ -51,7 +51,7 @@ pub(crate) async fn health() -> Answer<Health> {
     )
 )]
 pub(crate) async fn readiness(State(state): State<AppState>) -> Result<Answer<Health>, Problem> {
-    state.db.ping().await.map_err(unready)?;
+    state.db.check_health().await.map_err(unready)?;
     Ok(Answer(Health { status: HealthStatus::Ok }))
 }
 

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
-use sluice_persistence::{LabelMoveRow, LabelRow};
+use sluice_persistence::{LabelMoveRow, LabelRow, NewLabel};
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -75,7 +75,7 @@ pub(crate) struct LabelMove {
 
 impl From<LabelRow> for Label {
     fn from(row: LabelRow) -> Self {
-        let LabelRow { name, version, is_protected, created_at, updated_at } = row;
+        let LabelRow { name, version, is_protected, created_at, updated_at, .. } = row;
         let (created_at, updated_at) = (Timestamp(created_at), Timestamp(updated_at));
         Self { label: name, version, protected: is_protected, created_at, updated_at }
     }
@@ -83,7 +83,7 @@ impl From<LabelRow> for Label {
 
 impl From<LabelMoveRow> for LabelMove {
     fn from(row: LabelMoveRow) -> Self {
-        let LabelMoveRow { from_version, to_version, moved_at, moved_by } = row;
+        let LabelMoveRow { from_version, to_version, moved_at, moved_by, .. } = row;
         Self { from_version, to_version, moved_at: Timestamp(moved_at), moved_by }
     }
 }
@@ -103,7 +103,7 @@ pub(crate) async fn label_list(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
 ) -> Result<Answer<Vec<Label>>, Problem> {
-    let labels = state.db.labels(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
+    let labels = state.db.label_list(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
     Ok(Answer(labels.into_iter().map(Label::from).collect()))
 }
 
@@ -132,7 +132,9 @@ pub(crate) async fn label_set(
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
     let tell = change.tell(audit::label(id));
-    let set = state.db.label_set(id, name, version, protected, (caller.into_name(), tell)).await;
+    let by = caller.into_name();
+    let new = NewLabel { workflow_id: id, name, version, is_protected: protected, by };
+    let set = state.db.label_set(new, tell).await;
     set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
@@ -206,6 +208,7 @@ pub(crate) async fn label_move_list(
     LabelName(name): LabelName,
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Vec<LabelMove>>, Problem> {
-    let moves = state.db.label_moves(id, &name, page.into()).await?.ok_or_else(|| label_not_found(&name))?;
+    let moves =
+        state.db.label_move_list(id, &name, page.into()).await?.ok_or_else(|| label_not_found(&name))?;
     Ok(Answer(moves.into_iter().map(LabelMove::from).collect()))
 }

@@ -39,7 +39,7 @@ pub fn metrics_app(app: AppState) -> Router {
 
 async fn scrape(State(MetricsState { app, registry }): State<MetricsState>) -> Response {
     app.engine.update_concurrency_metrics();
-    app.db.look_at_runs().await;
+    app.db.update_gauges().await;
     let mut text = String::new();
     match prometheus_text::encode(&mut text, &registry) {
         Ok(()) => ([(header::CONTENT_TYPE, CONTENT_TYPE)], text).into_response(),

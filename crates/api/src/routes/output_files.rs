@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sluice_domain::run::RunState;
 use sluice_engine::{RunRecord, RunStore as _};
-use sluice_persistence::{Page, RunDetail, RunFilter};
+use sluice_persistence::{PageNumber, RunDetail, RunFilter};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -82,7 +82,7 @@ pub(crate) async fn output_file_list(
     Query(page): Query<PageQuery>,
 ) -> Result<Answer<Vec<OutputFile>>, Problem> {
     let filter = RunFilter { batches: true, ..RunFilter::default() };
-    let batches = state.db.runs(filter, Page::from(page)).await?.rows;
+    let batches = state.db.run_list(filter, PageNumber::from(page)).await?.rows;
     Ok(Answer(batches.iter().map(|detail| (&detail.record).into()).collect()))
 }
 

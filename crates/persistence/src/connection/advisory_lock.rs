@@ -1,62 +1,60 @@
-//! The locks that servers sharing a PostgreSQL database take. SQLite needs none of them: its file has one
-//! owner and that one writer.
+//! Advisory locks of servers that share a PostgreSQL database. SQLite needs none: one process owns the file.
 
 use std::time::Duration;
 
 use sea_orm::sqlx::{self, PgConnection};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, Statement};
 
-// Arbitrary numbers, for ever the same: releases that meet must mean the same lock.
-/// Whoever drives the runs of the database.
+// Arbitrary numbers. They never change, because all releases must use the same locks.
+/// Lock of the process that drives the runs.
 const OWNER: i64 = 0x0051_7569_6365_0001;
-/// Whoever changes the schema.
+/// Lock of schema migrations.
 const SCHEMA: i64 = 0x0051_7569_6365_0002;
-/// Whoever changes workflows.
+/// Lock of changes of workflows.
 const CHANGES: i64 = 0x0051_7569_6365_0003;
 
-/// How often the lock of the owner is tried, and how long is waited between. PostgreSQL takes a moment to
-/// notice that a process has ended: one that is started again at once must not be refused.
-const TRIES: u32 = 30;
-const PAUSE: Duration = Duration::from_millis(100);
+/// Attempts to take the owner lock, and the time in between. PostgreSQL needs a moment to notice the end of a process,
+/// and a restarted server must not be rejected.
+const OWNER_ATTEMPTS: u32 = 30;
+const OWNER_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 fn owner_sql(exclusive: bool) -> &'static str {
     if exclusive { "SELECT pg_try_advisory_lock($1)" } else { "SELECT pg_try_advisory_lock_shared($1)" }
 }
 
-/// Takes the lock of the owner for a new connection of a pool; an error when somebody else has it.
+/// Takes the owner lock for a new connection of a pool. Fails if another process holds it.
 pub(crate) async fn take_owner(connection: &mut PgConnection, exclusive: bool) -> Result<(), sqlx::Error> {
-    let taken: bool = sqlx::query_scalar(owner_sql(exclusive)).bind(OWNER).fetch_one(connection).await?;
-    if taken {
+    let is_taken: bool = sqlx::query_scalar(owner_sql(exclusive)).bind(OWNER).fetch_one(connection).await?;
+    if is_taken {
         return Ok(());
     }
     Err(sqlx::Error::Configuration("another sluice owns the database".into()))
 }
 
-/// Whether the lock of the owner is to be had. The connection of `admin` holds it from then on.
+/// Tries to take the owner lock for the connection of `admin`. Returns false if another process holds it.
 pub(crate) async fn try_owner(admin: &DatabaseConnection, exclusive: bool) -> Result<bool, DbErr> {
-    for _ in 0..TRIES {
+    for _ in 0..OWNER_ATTEMPTS {
         let row = admin.query_one_raw(statement(owner_sql(exclusive), OWNER)).await?;
         if row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(false) {
             return Ok(true);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(OWNER_RETRY_DELAY).await;
     }
     Ok(false)
 }
 
-/// Waits until no other server changes the schema. The connection of `admin` holds the lock from then on.
+/// Waits for the schema lock and takes it for the connection of `admin`.
 pub(crate) async fn wait_for_schema(admin: &DatabaseConnection) -> Result<(), DbErr> {
     admin.execute_raw(statement("SELECT pg_advisory_lock($1)", SCHEMA)).await.map(drop)
 }
 
-/// Gives back what the one connection of `db` holds. Closing it would do so too, but only when PostgreSQL
-/// gets round to it.
+/// Releases the locks of the only connection of `db`. Closing the connection releases them too, but later.
 pub(crate) async fn release(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared("SELECT pg_advisory_unlock_all()").await.map(drop)
 }
 
-/// Waits until no other server is about to change workflows: names and numbers of versions are looked up
-/// before they are given. The lock goes with the transaction, of which this must be the first statement.
+/// Waits until no other server changes workflows: names and version numbers are read before they are assigned. The lock
+/// ends with the transaction. This must be the first statement of the transaction.
 pub(crate) async fn wait_for_changes(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(());

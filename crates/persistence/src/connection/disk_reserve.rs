@@ -1,14 +1,13 @@
-//! Room for what makes room: an SQLite file that has reached its limit can still be deleted from.
+//! A reserve of pages for deletes: a full SQLite file can still be emptied.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 
-/// By how many pages of the file a change may be beyond its limit that frees more than it takes: it is written down in
-/// the audit log before anything of what it frees can be used.
-const RESERVE: i64 = 256;
-/// The most pages that SQLite counts.
-const MOST: i64 = 4_294_967_294;
+/// Pages by which a delete may exceed the size limit: its audit entry is written before the freed pages can be used.
+const RESERVE_PAGES: i64 = 256;
+/// The largest page count of SQLite.
+const MAX_PAGES: i64 = 4_294_967_294;
 
-/// Makes a change that may go beyond the limit of the file by a little.
+/// Runs a change with the size limit raised by the reserve.
 pub(crate) async fn with_reserve<T, E: From<DbErr>>(
     tx: &DatabaseTransaction,
     change: impl Future<Output = Result<T, E>>,
@@ -16,19 +15,19 @@ pub(crate) async fn with_reserve<T, E: From<DbErr>>(
     if tx.get_database_backend() != DbBackend::Sqlite {
         return change.await;
     }
-    let limit = set_limit(tx, None).await?;
-    set_limit(tx, Some(limit.saturating_add(RESERVE).min(MOST))).await?;
-    let made = change.await;
-    // Not a part of the transaction: it has to be set back also where that is undone. A file that has become larger
-    // than the limit keeps its size as limit until the next start.
-    set_limit(tx, Some(limit)).await?;
-    made
+    let limit = set_max_pages(tx, None).await?;
+    set_max_pages(tx, Some(limit.saturating_add(RESERVE_PAGES).min(MAX_PAGES))).await?;
+    let result = change.await;
+    // The limit isn't part of the transaction: it has to be restored after a rollback too. A file that has outgrown the
+    // limit keeps its size as the limit until the next start.
+    set_max_pages(tx, Some(limit)).await?;
+    result
 }
 
-/// The limit of the file in pages, as it is from now on.
-async fn set_limit(tx: &DatabaseTransaction, pages: Option<i64>) -> Result<i64, DbErr> {
+/// Sets the size limit, if given. Returns the limit in effect, in pages.
+async fn set_max_pages(tx: &DatabaseTransaction, pages: Option<i64>) -> Result<i64, DbErr> {
     let pages = pages.map_or_else(String::new, |pages| format!(" = {pages}"));
     let pragma = Statement::from_string(DbBackend::Sqlite, format!("PRAGMA max_page_count{pages}"));
     let row = tx.query_one_raw(pragma).await?;
-    row.ok_or_else(|| DbErr::RecordNotFound("a limit".to_owned()))?.try_get_by_index(0)
+    row.ok_or_else(|| DbErr::RecordNotFound("max_page_count".to_owned()))?.try_get_by_index(0)
 }

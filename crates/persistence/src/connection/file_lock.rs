@@ -1,40 +1,35 @@
-//! The lock of an SQLite database: a file beside it that one process holds.
+//! The lock of an SQLite database: a file next to it, locked by one process.
 
 use std::fs::{File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use super::paths::with_suffix;
 use crate::error::OpenError;
 
-/// Held as long as it lives; the system releases it when the process ends, however it ends.
+/// The lock, held until dropped. The system releases it when the process ends for any reason.
 #[derive(Debug)]
 pub(crate) struct FileLock {
-    // Never read: closing the file is what gives the lock back.
+    // Never read: closing the file releases the lock.
     _file: File,
 }
 
 impl FileLock {
-    /// Takes the lock of the database at `path`, without waiting.
+    /// Locks the database at `path`, without waiting.
     pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
-        let lock_path = lock_path(path);
-        let failed = |source| OpenError::File { path: lock_path.clone(), source };
-        // The file stays behind on purpose: whoever removes it could let two processes hold two files.
+        let lock_path = with_suffix(path, ".lock");
+        let file_error = |source| OpenError::File { path: lock_path.clone(), source };
+        // The file is never removed: otherwise two processes could each lock a file of this name.
         let file = File::options()
             .create(true)
             .truncate(false)
             .read(true)
             .write(true)
             .open(&lock_path)
-            .map_err(failed)?;
+            .map_err(file_error)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked { place: path.display().to_string() }),
-            Err(TryLockError::Error(source)) => Err(failed(source)),
+            Err(TryLockError::Error(source)) => Err(file_error(source)),
         }
     }
-}
-
-fn lock_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    PathBuf::from(name)
 }

@@ -1,4 +1,4 @@
-//! Connections, and how each database is set up.
+//! Connections to the databases, and their settings.
 
 pub(crate) mod advisory_lock;
 pub(crate) mod disk_reserve;
@@ -18,24 +18,24 @@ use sea_orm::{
     TransactionOptions, TransactionTrait as _,
 };
 
-/// How long a connection is waited for.
-const ACQUIRE: Duration = Duration::from_secs(5);
-/// How long PostgreSQL may work on one statement. Longer than any of ours takes.
-const STATEMENT: Duration = Duration::from_secs(30);
-/// A connection that rested for so long is tried before it is used.
-const IDLE: Duration = Duration::from_secs(30);
+/// Timeout for a connection of the pool, and for a lock of SQLite.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Statement timeout of PostgreSQL.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// A connection that was idle for this long is tested before use.
+const TEST_AFTER_IDLE: Duration = Duration::from_secs(30);
 
-/// The bytes of a page of an SQLite file as we make it.
-const PAGE: u64 = 4_096;
+/// Page size of a new SQLite file, in bytes.
+const PAGE_SIZE: u64 = 4_096;
 
-/// How a connection to SQLite is used.
+/// The purpose of a connection to SQLite.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Use {
+pub(crate) enum Usage {
     Write {
         max_bytes: Option<u64>,
     },
     Read,
-    /// To read all of a file once.
+    /// Reads the whole file once.
     Check,
 }
 
@@ -43,73 +43,73 @@ fn options(url: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     options
         .max_connections(connections)
-        .acquire_timeout(ACQUIRE)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
         .idle_timeout(None)
         .max_lifetime(None)
-        .test_before_acquire_if_idle_for(IDLE)
+        .test_before_acquire_if_idle_for(TEST_AFTER_IDLE)
         .sqlx_logging(false)
         .record_stmt_in_spans(false);
     options
 }
 
-/// Connections to the SQLite file at `path`. One that writes makes the file when it is missing.
-pub(crate) async fn sqlite(path: &Path, usage: Use, connections: u32) -> Result<DatabaseConnection, DbErr> {
+/// Connects to the SQLite file at `path`. A connection for writes creates a missing file.
+pub(crate) async fn sqlite(path: &Path, usage: Usage, connections: u32) -> Result<DatabaseConnection, DbErr> {
     let path = path.to_owned();
     let mut options = options("sqlite:", connections);
     options.map_sqlx_sqlite_opts(move |options| {
-        let options = options.filename(&path).busy_timeout(ACQUIRE);
+        let options = options.filename(&path).busy_timeout(ACQUIRE_TIMEOUT);
         let options = match usage {
-            Use::Read | Use::Check => options.read_only(true),
-            Use::Write { .. } => options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
+            Usage::Read | Usage::Check => options.read_only(true),
+            Usage::Write { .. } => options.create_if_missing(true).journal_mode(SqliteJournalMode::Wal),
         };
         pragmas(usage).into_iter().fold(options, |options, (name, value)| options.pragma(name, value))
     });
     Database::connect(options).await
 }
 
-/// How each connection to SQLite is set up.
-pub(crate) fn pragmas(usage: Use) -> Vec<(&'static str, String)> {
+/// Settings of each connection to SQLite.
+pub(crate) fn pragmas(usage: Usage) -> Vec<(&'static str, String)> {
     let mut pragmas = vec![("foreign_keys", "ON".to_owned()), ("temp_store", "MEMORY".to_owned())];
-    if usage != Use::Check {
-        // Negative: in KiB.
+    if usage != Usage::Check {
+        // A negative number is in KiB.
         pragmas.push(("cache_size", "-65536".to_owned()));
         pragmas.push(("mmap_size", (256 * 1024 * 1024).to_string()));
     }
-    if let Use::Write { max_bytes } = usage {
-        // What was acknowledged survives a power cut.
+    if let Usage::Write { max_bytes } = usage {
+        // Acknowledged commits survive a power failure.
         pragmas.push(("synchronous", "FULL".to_owned()));
         pragmas.push(("journal_size_limit", (64 * 1024 * 1024).to_string()));
-        pragmas.extend(max_bytes.map(|bytes| ("max_page_count", (bytes / PAGE).max(1).to_string())));
+        pragmas.extend(max_bytes.map(|bytes| ("max_page_count", (bytes / PAGE_SIZE).max(1).to_string())));
     }
     pragmas
 }
 
-/// Begins a transaction that writes.
+/// Begins a transaction for writes.
 pub(crate) async fn begin(db: &DatabaseConnection) -> Result<DatabaseTransaction, DbErr> {
-    // SQLite takes the lock at once: taking it later, after a read, can fail without waiting.
+    // SQLite takes the write lock immediately: taking it after a read can fail without waiting.
     let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
     db.begin_with_options(TransactionOptions { sqlite_transaction_mode, ..Default::default() }).await
 }
 
-/// A connection to PostgreSQL for changing the schema, which may take long.
+/// Connects to PostgreSQL without a statement timeout, for migrations.
 pub(crate) async fn postgres_admin(url: &str) -> Result<DatabaseConnection, DbErr> {
     Database::connect(options(url, 1)).await
 }
 
-/// Connections to PostgreSQL that read.
+/// Connects to PostgreSQL for reads.
 pub(crate) async fn postgres_readers(url: &str, connections: u32) -> Result<DatabaseConnection, DbErr> {
     let mut options = options(url, connections);
-    options.statement_timeout(STATEMENT);
+    options.statement_timeout(STATEMENT_TIMEOUT);
     Database::connect(options).await
 }
 
-/// The one connection to PostgreSQL that writes. It holds the lock of the owner, and so does every
-/// connection that takes its place: a server that lost the lock to another one can't write any more.
+/// Opens the only connection to PostgreSQL for writes. It takes the owner lock, and so does every connection that
+/// replaces it: a server that lost the lock to another one can't write any more.
 pub(crate) async fn postgres_writer(url: &str, exclusive: bool) -> Result<DatabaseConnection, DbErr> {
     let mut options = options(url, 1);
-    options.statement_timeout(STATEMENT);
+    options.statement_timeout(STATEMENT_TIMEOUT);
     options.map_sqlx_postgres_opts(|options| {
-        // So that the server soon notices a process that vanished, and gives its lock back.
+        // The server soon notices a dead client and releases its lock.
         options.options([
             ("tcp_keepalives_idle", "15"),
             ("tcp_keepalives_interval", "5"),
@@ -122,8 +122,9 @@ pub(crate) async fn postgres_writer(url: &str, exclusive: bool) -> Result<Databa
     Database::connect(options).await
 }
 
+/// Closes a connection. A failure is only logged.
 pub(crate) async fn close_connection(db: &DatabaseConnection) {
     if let Err(error) = db.close_by_ref().await {
-        tracing::warn!(%error, "a connection could not be closed");
+        tracing::warn!(%error, "closing a connection failed");
     }
 }

@@ -1,4 +1,4 @@
-//! Which database, and how it is used.
+//! The options of a database.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -8,39 +8,39 @@ use sea_orm::sqlx::sqlite::SqliteConnectOptions;
 
 use crate::error::OpenError;
 
-/// Which database, and how it is used.
+/// The options of a database.
 #[derive(Clone)]
 pub struct Options {
-    /// `sqlite://FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
+    /// The URL: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub url: String,
-    /// How many connections read.
+    /// Connections for reads.
     pub readers: u32,
-    /// Whether this process alone drives the runs of the database. Otherwise others that say so too may
-    /// share it, if it is PostgreSQL; an SQLite file is never shared.
+    /// True if only this process may drive the runs of the database. Otherwise processes with `false` share a PostgreSQL
+    /// database. An SQLite file is never shared.
     pub exclusive: bool,
-    /// The most bytes of an SQLite file; none: as many as there is room for.
+    /// Size limit of an SQLite file, in bytes.
     pub max_bytes: Option<u64>,
 }
 
 impl Options {
-    /// The database at `url`, used alone.
+    /// Creates options for exclusive use of the database at `url`.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         let url = url.into();
-        // A reader of SQLite computes here, one of PostgreSQL mostly waits.
+        // A read of SQLite uses our processor, a read of PostgreSQL mostly waits.
         let readers = if url.starts_with("sqlite:") { 4 } else { 8 };
         Self { url, readers, exclusive: true, max_bytes: None }
     }
 
-    /// Whether the URL names a file that isn't there: opening it makes an empty database.
+    /// Returns true if the URL names a missing file: opening it creates an empty database.
     #[must_use]
-    pub fn names_a_new_file(&self) -> bool {
+    pub fn is_new_file(&self) -> bool {
         matches!(Target::parse(&self.url), Ok(Target::Sqlite { path }) if !path.exists())
     }
 }
 
 impl std::fmt::Debug for Options {
-    /// Without the URL, which may have a password.
+    /// Omits the URL, which may contain a password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("readers", &self.readers)
@@ -49,12 +49,12 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// A database URL, understood.
+/// A parsed database URL.
 #[derive(Clone)]
 pub(crate) enum Target {
-    /// A file.
+    /// An SQLite file.
     Sqlite { path: PathBuf },
-    /// A server. `place` is what people are shown.
+    /// A PostgreSQL server. `place` is for messages: host, port and database, without the password.
     Postgres { url: String, place: String },
 }
 
@@ -64,11 +64,11 @@ impl Target {
         match scheme {
             "sqlite" => sqlite(url),
             "postgres" | "postgresql" => postgres(url),
-            _ => Err(OpenError::Url { reason: "it has neither of these schemes".to_owned() }),
+            _ => Err(OpenError::Url { reason: "unknown scheme".to_owned() }),
         }
     }
 
-    /// The database in words for people: no password.
+    /// The database for messages, without the password.
     pub(crate) fn place(&self) -> String {
         match self {
             Self::Sqlite { path } => path.display().to_string(),
@@ -79,20 +79,20 @@ impl Target {
 
 fn sqlite(url: &str) -> Result<Target, OpenError> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        let reason = "a database in memory would be lost, name a file";
+        let reason = "in-memory databases are not supported";
         return Err(OpenError::Url { reason: reason.to_owned() });
     }
     let options = SqliteConnectOptions::from_str(url)
-        .map_err(|_| OpenError::Url { reason: "it is not well-formed".to_owned() })?;
+        .map_err(|_| OpenError::Url { reason: "malformed URL".to_owned() })?;
     let path = options.get_filename();
     if path.as_os_str().is_empty() {
-        return Err(OpenError::Url { reason: "it names no file".to_owned() });
+        return Err(OpenError::Url { reason: "missing file name".to_owned() });
     }
     let path = absolute(path).map_err(|source| OpenError::File { path: path.to_owned(), source })?;
     Ok(Target::Sqlite { path })
 }
 
-/// One name for one file, whichever link leads to it: the lock stands beside the file itself.
+/// Resolves links, so that one file has one lock.
 fn absolute(path: &Path) -> std::io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -108,7 +108,7 @@ fn postgres(url: &str) -> Result<Target, OpenError> {
     let rest = url.split_once(':').map_or("", |(_, rest)| rest);
     let url = format!("postgres:{rest}");
     let options = PgConnectOptions::from_str(&url)
-        .map_err(|_| OpenError::Url { reason: "it is not well-formed".to_owned() })?;
+        .map_err(|_| OpenError::Url { reason: "malformed URL".to_owned() })?;
     let database = options.get_database().unwrap_or_else(|| options.get_username());
     let place = format!("{}:{}/{database}", options.get_host(), options.get_port());
     Ok(Target::Postgres { url, place })

@@ -1,14 +1,15 @@
-//! Files beside an SQLite database.
+//! Paths of the files next to an SQLite database.
 
 use std::path::{Path, PathBuf};
 
-/// Where a new database lies from [`Replacing::commit`] to [`Replacing::finish`].
-pub(crate) fn replacement_of(path: &Path) -> PathBuf {
-    beside(path, ".replacement")
+/// The path of a restored database until it replaces the old one.
+pub(crate) fn replacement_path(database: &Path) -> PathBuf {
+    with_suffix(database, ".replacement")
 }
 
-pub(crate) fn beside(path: &Path, end: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(end);
+/// Appends a suffix to a file name.
+pub(crate) fn with_suffix(database: &Path, suffix: &str) -> PathBuf {
+    let mut name = database.as_os_str().to_owned();
+    name.push(suffix);
     name.into()
 }

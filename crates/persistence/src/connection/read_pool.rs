@@ -11,17 +11,16 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-/// How long a read may take. Longer than the store's own deadline for a statement: this one is for a store
-/// that has vanished without a word.
-const DEADLINE: Duration = Duration::from_secs(35);
-/// How long a probe may take.
-const PROBE: Duration = Duration::from_secs(2);
+/// Timeout of a read. Longer than the statement timeout of the database: it is for a database that stopped answering.
+const READ_TIMEOUT: Duration = Duration::from_secs(35);
+/// Timeout of a read probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Reads, and gives up on a store that doesn't answer.
+/// The connections for reads, with a timeout for each statement.
 #[derive(Clone, Debug)]
-pub(crate) struct Readers(DatabaseConnection);
+pub(crate) struct ReadPool(DatabaseConnection);
 
-impl Readers {
+impl ReadPool {
     pub(crate) fn new(db: DatabaseConnection) -> Self {
         Self(db)
     }
@@ -30,24 +29,24 @@ impl Readers {
         &self.0
     }
 
-    /// Reads something that is always there.
+    /// Reads a page of the database, to check that it answers.
     pub(crate) async fn probe(&self) -> Result<(), DbErr> {
-        // A page of the store and not only its first.
+        // SELECT 1 would not read any page.
         let sql = "SELECT id FROM workflows LIMIT 1";
         let statement = Statement::from_string(ConnectionTrait::get_database_backend(&self.0), sql);
-        in_time(PROBE, self.0.query_one_raw(statement)).await.map(drop)
+        with_timeout(PROBE_TIMEOUT, self.0.query_one_raw(statement)).await.map(drop)
     }
 
     pub(crate) async fn begin_with_options(
         &self,
         options: TransactionOptions,
     ) -> Result<DatabaseTransaction, DbErr> {
-        in_time(DEADLINE, self.0.begin_with_options(options)).await
+        with_timeout(READ_TIMEOUT, self.0.begin_with_options(options)).await
     }
 }
 
-/// What `work` gives, unless it takes too long.
-pub(crate) async fn in_time<T>(
+/// Runs `work` with a timeout.
+async fn with_timeout<T>(
     deadline: Duration,
     work: impl Future<Output = Result<T, DbErr>>,
 ) -> Result<T, DbErr> {
@@ -55,29 +54,29 @@ pub(crate) async fn in_time<T>(
 }
 
 #[async_trait]
-impl ConnectionTrait for Readers {
+impl ConnectionTrait for ReadPool {
     fn get_database_backend(&self) -> DbBackend {
         ConnectionTrait::get_database_backend(&self.0)
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        in_time(DEADLINE, self.0.execute_raw(statement)).await
+        with_timeout(READ_TIMEOUT, self.0.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        in_time(DEADLINE, self.0.execute_unprepared(sql)).await
+        with_timeout(READ_TIMEOUT, self.0.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        in_time(DEADLINE, self.0.query_one_raw(statement)).await
+        with_timeout(READ_TIMEOUT, self.0.query_one_raw(statement)).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        in_time(DEADLINE, self.0.query_all_raw(statement)).await
+        with_timeout(READ_TIMEOUT, self.0.query_all_raw(statement)).await
     }
 }
 
-impl StreamTrait for Readers {
+impl StreamTrait for ReadPool {
     type Stream<'a> = <DatabaseConnection as StreamTrait>::Stream<'a>;
 
     fn get_database_backend(&self) -> DbBackend {
@@ -88,6 +87,6 @@ impl StreamTrait for Readers {
         &'a self,
         statement: Statement,
     ) -> Pin<Box<dyn Future<Output = Result<Self::Stream<'a>, DbErr>> + 'a + Send>> {
-        Box::pin(in_time(DEADLINE, self.0.stream_raw(statement)))
+        Box::pin(with_timeout(READ_TIMEOUT, self.0.stream_raw(statement)))
     }
 }

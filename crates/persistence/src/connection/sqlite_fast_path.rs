@@ -1,6 +1,6 @@
-//! SQLite without a thread in between, for what every run needs. sqlx hands each statement over to a thread of its
-//! own, which costs more than the statement does. sea-orm writes the SQL here as well, and whatever doesn't work
-//! out is done again the ordinary way, which knows what a failure means.
+//! SQLite on the caller's thread, for the statements of every run. sqlx runs each statement on another thread; the
+//! hand-off costs more than the statement. sea-orm writes the SQL here too. A statement that fails here is rolled back
+//! and repeated through sea-orm, so that errors are classified in one place.
 
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -8,73 +8,79 @@ use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use rusqlite::config::DbConfig;
-use rusqlite::types::Value as Sql;
+use rusqlite::types::{Type, Value as SqlValue};
 use rusqlite::{Connection, OpenFlags, Row, params_from_iter};
-use sea_orm::{ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr, QueryTrait, Statement, Value};
+use sea_orm::sea_query::ColumnType;
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait as _, ConnectionTrait as _, DatabaseTransaction, DbBackend, DbErr,
+    EntityTrait, Iterable as _, QueryTrait, Statement, TryIntoModel, Value,
+};
 use uuid::Uuid;
 
-use super::{Use, pragmas};
-use crate::entity::{run, run_log, workflow, workflow_version};
+use super::{Usage, pragmas};
 
-/// How many prepared statements a connection keeps: one a table, and for each number of rows that is written at once.
-const STATEMENTS: usize = 128;
+/// Prepared statements per connection: one per table and number of rows in an insert.
+const STATEMENT_CACHE: usize = 128;
 
-/// Connections to an SQLite file that are used on the caller's thread.
+/// A pool of connections to an SQLite file that run on the caller's thread.
 #[derive(Debug)]
 pub(crate) struct SqliteFastPath {
     path: PathBuf,
-    usage: Use,
+    usage: Usage,
     idle: Mutex<Vec<Connection>>,
 }
 
-/// Why nothing was written.
+/// Nothing was written.
 pub(crate) enum NotWritten {
-    /// It is to be tried the ordinary way.
-    Yet,
-    /// This is to be told.
+    /// The caller repeats the write through sea-orm.
+    FallBack,
+    /// The caller reports this error.
     Failed(DbErr),
 }
 
 impl SqliteFastPath {
-    pub(crate) fn new(path: PathBuf, usage: Use) -> Self {
+    pub(crate) fn new(path: PathBuf, usage: Usage) -> Self {
         Self { path, usage, idle: Mutex::default() }
     }
 
-    /// A transaction; none when it has to be begun the ordinary way.
+    /// Begins a transaction; none if the caller has to begin it through sea-orm.
     pub(crate) fn begin(&self) -> Option<Transaction> {
         let begun = self.take().and_then(|connection| {
             connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             Ok(Transaction(Mutex::new(connection)))
         });
-        begun.inspect_err(|error| tracing::debug!(%error, "no direct transaction")).ok()
+        begun.inspect_err(|error| tracing::debug!(%error, "fast path: begin failed, falling back")).ok()
     }
 
-    /// Ends a transaction, and keeps its connection for the next. When it fails nothing was written, and the
-    /// connection is gone: whatever state it is in, nobody meets it.
+    /// Commits a transaction and keeps its connection for the next one. On failure nothing was written, and the
+    /// connection is dropped because its state is unknown.
     pub(crate) fn commit(&self, tx: Transaction) -> Result<(), DbErr> {
         let connection = tx.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        connection.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])).map_err(failed)?;
+        connection
+            .prepare_cached("COMMIT")
+            .and_then(|mut commit| commit.execute([]))
+            .map_err(|error| DbErr::Custom(error.to_string()))?;
         self.give_back(connection);
         Ok(())
     }
 
-    /// The rows that a statement finds, each as `read` takes it; none when it is to be asked the ordinary way.
-    /// For a few rows that are found by their key: they are waited for on the caller's thread.
+    /// Returns the rows of a query; none if the caller has to repeat it through sea-orm. Blocks the caller, so it is for
+    /// a few rows that are found by key.
     pub(crate) fn read<T>(
         &self,
         query: &impl QueryTrait,
-        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+        read_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Option<Vec<T>> {
         let statement = query.build(DbBackend::Sqlite);
         let found = self.take().and_then(|connection| {
-            let found = rows(&connection, &statement, read)?;
+            let found = query_rows(&connection, &statement, read_row)?;
             self.give_back(connection);
             Ok(found)
         });
-        found.inspect_err(|error| tracing::debug!(%error, "a direct read did not work out")).ok()
+        found.inspect_err(|error| tracing::debug!(%error, "fast path: read failed, falling back")).ok()
     }
 
-    /// Closes what is open.
+    /// Closes the idle connections.
     pub(crate) fn close(&self) {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
@@ -90,177 +96,142 @@ impl SqliteFastPath {
 
     fn open(&self) -> rusqlite::Result<Connection> {
         let access = match self.usage {
-            Use::Read | Use::Check => OpenFlags::SQLITE_OPEN_READ_ONLY,
-            Use::Write { .. } => OpenFlags::SQLITE_OPEN_READ_WRITE,
+            Usage::Read | Usage::Check => OpenFlags::SQLITE_OPEN_READ_ONLY,
+            Usage::Write { .. } => OpenFlags::SQLITE_OPEN_READ_WRITE,
         };
         let connection = Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        // Whoever has to wait does it the ordinary way.
+        // Waiting happens in sea-orm, not on the caller's thread.
         connection.busy_timeout(Duration::ZERO)?;
-        // A statement is prepared once, and not anew for each id that it is given.
+        // Prepare a statement once, not for each value of its parameters.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         for (name, value) in pragmas(self.usage) {
             connection.pragma_update(None, name, value)?;
         }
-        // A mapped file is mapped anew after each write: for a few pages that costs more than reading them.
+        // A mapped file is mapped again after each write, which costs more than reading a few pages.
         connection.pragma_update(None, "mmap_size", 0)?;
         Ok(connection)
     }
 }
 
-/// A transaction on the caller's thread. Dropped without a commit, it is rolled back with its connection.
+/// A transaction on the caller's thread. Dropping it without a commit rolls it back and closes its connection.
 pub(crate) struct Transaction(Mutex<Connection>);
 
 impl Transaction {
     fn execute(&self, statement: &Statement) -> Result<(), DbErr> {
-        let values =
-            bound(statement).ok_or_else(|| DbErr::Custom("a value of an unknown type".to_owned()))?;
+        let values = sqlite_values(statement)
+            .ok_or_else(|| DbErr::Custom("unsupported type of a parameter".to_owned()))?;
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let executed = connection
+        connection
             .prepare_cached(&statement.sql)
-            .and_then(|mut prepared| prepared.execute(params_from_iter(values)));
-        executed.map(drop).map_err(failed)
+            .and_then(|mut prepared| prepared.execute(params_from_iter(values)))
+            .map(drop)
+            .map_err(|error| DbErr::Custom(error.to_string()))
     }
 
-    fn texts(&self, statement: &Statement) -> Result<Vec<String>, DbErr> {
+    fn read_strings(&self, statement: &Statement) -> Result<Vec<String>, DbErr> {
         let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        rows(&connection, statement, |row| row.get(0)).map_err(failed)
+        query_rows(&connection, statement, |row| row.get(0)).map_err(|error| DbErr::Custom(error.to_string()))
     }
 }
 
-/// One transaction or the other, for what is written in both.
+/// A transaction of sea-orm or of the fast path, for writes that use both.
 pub(crate) enum Tx<'a> {
     Orm(&'a DatabaseTransaction),
-    Direct(&'a Transaction),
+    FastPath(&'a Transaction),
 }
 
 impl Tx<'_> {
     pub(crate) async fn execute(&self, query: &impl QueryTrait) -> Result<(), DbErr> {
         match self {
             Self::Orm(tx) => tx.execute_raw(query.build(tx.get_database_backend())).await.map(drop),
-            Self::Direct(tx) => tx.execute(&query.build(DbBackend::Sqlite)),
+            Self::FastPath(tx) => tx.execute(&query.build(DbBackend::Sqlite)),
         }
     }
 
-    /// The first column of what is found, which holds texts.
-    pub(crate) async fn texts(&self, query: &impl QueryTrait) -> Result<Vec<String>, DbErr> {
+    /// Returns the first column, which contains strings.
+    pub(crate) async fn read_strings(&self, query: &impl QueryTrait) -> Result<Vec<String>, DbErr> {
         match self {
             Self::Orm(tx) => {
                 let found = tx.query_all_raw(query.build(tx.get_database_backend())).await?;
                 found.iter().map(|row| row.try_get_by_index(0)).collect()
             }
-            Self::Direct(tx) => tx.texts(&query.build(DbBackend::Sqlite)),
+            Self::FastPath(tx) => tx.read_strings(&query.build(DbBackend::Sqlite)),
         }
     }
 }
 
-fn failed(error: rusqlite::Error) -> DbErr {
-    DbErr::Custom(error.to_string())
-}
-
-fn rows<T>(
+fn query_rows<T>(
     connection: &Connection,
     statement: &Statement,
-    read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    read_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
 ) -> rusqlite::Result<Vec<T>> {
-    let values = bound(statement).ok_or(rusqlite::Error::InvalidQuery)?;
-    connection.prepare_cached(&statement.sql)?.query_map(params_from_iter(values), read)?.collect()
+    let values = sqlite_values(statement).ok_or(rusqlite::Error::InvalidQuery)?;
+    connection.prepare_cached(&statement.sql)?.query_map(params_from_iter(values), read_row)?.collect()
 }
 
-/// What a statement is given, as sqlx gives it to SQLite; none when it has a value of a kind that ours don't have.
-fn bound(statement: &Statement) -> Option<Vec<Sql>> {
+/// Converts the parameters of a statement as sqlx does; none if one has a type that our statements don't use.
+fn sqlite_values(statement: &Statement) -> Option<Vec<SqlValue>> {
     let values = statement.values.iter().flat_map(|values| values.0.iter());
-    values.map(|value| one_bound(value.clone())).collect()
+    values.map(|value| sqlite_value(value.clone())).collect()
 }
 
-fn one_bound(value: Value) -> Option<Sql> {
+fn sqlite_value(value: Value) -> Option<SqlValue> {
     let value = match value {
-        Value::Bool(value) => value.map(Sql::from),
-        Value::Int(value) => value.map(Sql::from),
-        Value::BigInt(value) => value.map(Sql::from),
-        Value::BigUnsigned(value) => value.map(i64::try_from).transpose().ok()?.map(Sql::from),
-        Value::String(value) => value.map(Sql::from),
-        Value::Bytes(value) => value.map(Sql::from),
-        Value::Uuid(value) => value.map(|id| Sql::from(id.as_bytes().to_vec())),
+        Value::Bool(value) => value.map(SqlValue::from),
+        Value::Int(value) => value.map(SqlValue::from),
+        Value::BigInt(value) => value.map(SqlValue::from),
+        Value::BigUnsigned(value) => value.map(i64::try_from).transpose().ok()?.map(SqlValue::from),
+        Value::String(value) => value.map(SqlValue::from),
+        Value::Bytes(value) => value.map(SqlValue::from),
+        Value::Uuid(value) => value.map(|id| SqlValue::from(id.as_bytes().to_vec())),
         Value::ChronoDateTimeUtc(value) => {
-            value.map(|at| Sql::from(at.to_rfc3339_opts(SecondsFormat::AutoSi, false)))
+            value.map(|at| SqlValue::from(at.to_rfc3339_opts(SecondsFormat::AutoSi, false)))
         }
         _ => return None,
     };
-    Some(value.unwrap_or(Sql::Null))
+    Some(value.unwrap_or(SqlValue::Null))
 }
 
-/// An id in a row.
-pub(crate) fn id(row: &Row<'_>, column: &str) -> rusqlite::Result<Uuid> {
-    row.get(column).map(Uuid::from_bytes)
+/// Reads an entity from the columns of a row, beginning with column `first`. The query selects the columns in the order of
+/// the entity.
+pub(crate) fn read_entity<E>(row: &Row<'_>, first: usize) -> rusqlite::Result<E::Model>
+where
+    E: EntityTrait,
+    E::ActiveModel: TryIntoModel<E::Model>,
+{
+    let mut model = <E::ActiveModel as ActiveModelTrait>::default();
+    for (index, column) in (first..).zip(E::Column::iter()) {
+        let value = column_value(row, index, column.def().get_column_type())?;
+        model.try_set(column, value).map_err(|error| unreadable(index, error))?;
+    }
+    model.try_into_model().map_err(|error| unreadable(first, error))
 }
 
-fn optional_id(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<Uuid>> {
-    Ok(row.get::<_, Option<[u8; 16]>>(column)?.map(Uuid::from_bytes))
-}
-
-fn time(row: &Row<'_>, column: &str) -> rusqlite::Result<DateTime<Utc>> {
-    row.get::<_, String>(column).and_then(|text| parsed(&text))
-}
-
-fn optional_time(row: &Row<'_>, column: &str) -> rusqlite::Result<Option<DateTime<Utc>>> {
-    row.get::<_, Option<String>>(column)?.map(|text| parsed(&text)).transpose()
-}
-
-fn parsed(text: &str) -> rusqlite::Result<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|error| {
-        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error))
+fn column_value(row: &Row<'_>, index: usize, column: &ColumnType) -> rusqlite::Result<Value> {
+    Ok(match column {
+        ColumnType::Uuid => Value::Uuid(row.get::<_, Option<[u8; 16]>>(index)?.map(Uuid::from_bytes)),
+        ColumnType::Text => Value::String(row.get(index)?),
+        ColumnType::Boolean => Value::Bool(row.get(index)?),
+        ColumnType::Integer => Value::Int(row.get(index)?),
+        ColumnType::BigInteger => Value::BigInt(row.get(index)?),
+        ColumnType::TimestampWithTimeZone => {
+            let text: Option<String> = row.get(index)?;
+            Value::ChronoDateTimeUtc(text.map(|text| parse_time(index, &text)).transpose()?)
+        }
+        _ => return Err(rusqlite::Error::InvalidColumnType(index, format!("{column:?}"), Type::Blob)),
     })
 }
 
-/// A row of `workflows`.
-pub(crate) fn workflow(row: &Row<'_>) -> rusqlite::Result<workflow::Model> {
-    Ok(workflow::Model {
-        id: id(row, "id")?,
-        name: row.get("name")?,
-        description: row.get("description")?,
-        definition: row.get("definition")?,
-        created_at: time(row, "created_at")?,
-        updated_at: time(row, "updated_at")?,
-        tags: row.get("tags")?,
-        version: row.get("version")?,
-        has_words: row.get("has_words")?,
-    })
+fn parse_time(index: usize, text: &str) -> rusqlite::Result<DateTime<Utc>> {
+    DateTime::parse_from_rfc3339(text).map(|time| time.to_utc()).map_err(|error| unreadable(index, error))
 }
 
-/// A row of `workflow_versions`.
-pub(crate) fn version(row: &Row<'_>) -> rusqlite::Result<workflow_version::Model> {
-    Ok(workflow_version::Model {
-        id: id(row, "id")?,
-        workflow_id: id(row, "workflow_id")?,
-        version: row.get("version")?,
-        name: row.get("name")?,
-        description: row.get("description")?,
-        definition: row.get("definition")?,
-        definition_hash: row.get("definition_hash")?,
-        created_at: time(row, "created_at")?,
-        updated_at: time(row, "updated_at")?,
-        note: row.get("note")?,
-        created_by: row.get("created_by")?,
-    })
+fn unreadable(index: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(index, Type::Text, Box::new(error))
 }
 
-/// A row of `runs`, joined with one of `run_log`.
-pub(crate) fn run_and_log(row: &Row<'_>) -> rusqlite::Result<(run::Model, run_log::Model)> {
-    let run = run::Model {
-        id: id(row, "A_id")?,
-        workflow_id: id(row, "A_workflow_id")?,
-        version_id: id(row, "A_version_id")?,
-        parent_run_id: optional_id(row, "A_parent_run_id")?,
-        run_type: row.get("A_run_type")?,
-        status: row.get("A_status")?,
-        start_time: time(row, "A_start_time")?,
-        end_time: optional_time(row, "A_end_time")?,
-        has_open_pause: row.get("A_has_open_pause")?,
-        batch_row: row.get("A_batch_row")?,
-        dataset_id: optional_id(row, "A_dataset_id")?,
-    };
-    let log =
-        run_log::Model { run_id: id(row, "B_run_id")?, seq: row.get("B_seq")?, events: row.get("B_events")? };
-    Ok((run, log))
+/// Reads an id.
+pub(crate) fn read_id(row: &Row<'_>, index: usize) -> rusqlite::Result<Uuid> {
+    row.get(index).map(Uuid::from_bytes)
 }

@@ -1,30 +1,71 @@
 //! The table `api_keys`.
 
-use sea_orm::entity::prelude::*;
+use std::convert::Infallible;
+use std::fmt;
+use std::ops::Deref;
+use std::str::FromStr;
 
-/// An API key. Its secret is kept as a hash.
+use sea_orm::entity::prelude::*;
+use sluice_domain::api_scope::ApiScope;
+
+use super::relation::Relation;
+
+/// An API key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "api_keys")]
-pub(crate) struct Model {
+pub struct Model {
+    /// The public part of the key: 16 hex digits.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
-    pub(crate) id: String,
+    pub id: String,
+    /// The name that pauses, versions and the audit log show. No other key ever has it.
     #[sea_orm(column_type = "Text", unique)]
-    pub(crate) name: String,
-    /// SHA-256, in hex.
+    pub name: String,
+    /// The SHA-256 of the secret, in hex.
     #[sea_orm(column_type = "Text")]
     pub(crate) secret_hash: String,
-    /// Names, with a space between two.
+    /// The scopes that the key grants.
     #[sea_orm(column_type = "Text")]
-    pub(crate) scopes: String,
-    pub(crate) for_others: bool,
-    pub(crate) created_at: DateTimeUtc,
-    pub(crate) expires_at: Option<DateTimeUtc>,
-    pub(crate) revoked_at: Option<DateTimeUtc>,
-    pub(crate) last_used_at: Option<DateTimeUtc>,
+    pub scopes: Scopes,
+    /// True if the key may decide pauses in the name of another user.
+    pub for_others: bool,
+    /// The time of creation.
+    pub created_at: DateTimeUtc,
+    /// The time of expiry.
+    pub expires_at: Option<DateTimeUtc>,
+    /// The time when the key was revoked.
+    pub revoked_at: Option<DateTimeUtc>,
+    /// The time when the key was last used, to the minute.
+    pub last_used_at: Option<DateTimeUtc>,
 }
 
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
-
 impl ActiveModelBehavior for ActiveModel {}
+
+/// The scopes of a key, stored as names with a space in between. Reading ignores unknown names: a scope of a newer
+/// release grants nothing here.
+#[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
+#[sea_orm(value_type = "String", column_type = "Text")]
+pub struct Scopes(pub Vec<ApiScope>);
+
+impl Deref for Scopes {
+    type Target = [ApiScope];
+
+    fn deref(&self) -> &[ApiScope] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Scopes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<&str> =
+            ApiScope::ALL.iter().filter(|scope| self.0.contains(scope)).map(|scope| scope.as_str()).collect();
+        f.write_str(&names.join(" "))
+    }
+}
+
+impl FromStr for Scopes {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Infallible> {
+        Ok(Self(text.split(' ').filter_map(|name| name.parse().ok()).collect()))
+    }
+}

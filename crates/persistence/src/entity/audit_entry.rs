@@ -2,31 +2,38 @@
 
 use sea_orm::entity::prelude::*;
 
-/// A change, and who made it. Never changed, never deleted: the database refuses.
+use super::relation::Relation;
+
+/// An entry of the audit log. Triggers of the database reject updates and deletes.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_log")]
-pub(crate) struct Model {
+pub struct Model {
+    /// The id of the entry. Ids grow with time.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub(crate) id: Uuid,
-    pub(crate) at: DateTimeUtc,
+    pub id: Uuid,
+    /// The time of the change.
+    pub at: DateTimeUtc,
+    /// The name of the API key; none on a server without API keys.
     #[sea_orm(column_type = "Text", nullable)]
-    pub(crate) actor: Option<String>,
+    pub actor: Option<String>,
+    /// The operation id of the OpenAPI document, or the command.
     #[sea_orm(column_type = "Text")]
-    pub(crate) operation: String,
+    pub operation: String,
+    /// The request id.
     #[sea_orm(column_type = "Text")]
-    pub(crate) request_id: String,
+    pub request_id: String,
+    /// The kind of the changed thing.
     #[sea_orm(column_type = "Text")]
-    pub(crate) subject: String,
+    pub subject: String,
+    /// The id of the changed thing.
     #[sea_orm(column_type = "Text")]
-    pub(crate) subject_id: String,
+    pub subject_id: String,
+    /// The state before.
     #[sea_orm(column_type = "Text", nullable)]
-    pub(crate) before: Option<String>,
+    pub before: Option<String>,
+    /// The state after.
     #[sea_orm(column_type = "Text", nullable)]
-    pub(crate) after: Option<String>,
+    pub after: Option<String>,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One row of a batch: {input node id: {field: value}} as JSON.
+use super::relation::Relation;
+
+/// The inputs of one row of a batch.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "batch_rows")]
 pub(crate) struct Model {
@@ -10,12 +12,9 @@ pub(crate) struct Model {
     pub(crate) run_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) row: i64,
+    /// `{input node id: {field: value}}`, as JSON.
     #[sea_orm(column_type = "Text")]
     pub(crate) inputs: String,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

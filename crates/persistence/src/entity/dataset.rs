@@ -2,25 +2,30 @@
 
 use sea_orm::entity::prelude::*;
 
-/// Rows that batches can take.
+use super::relation::Relation;
+
+/// A dataset, without its rows.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "datasets")]
-pub(crate) struct Model {
+pub struct Model {
+    /// The dataset id.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub(crate) id: Uuid,
+    pub id: Uuid,
+    /// The name.
     #[sea_orm(column_type = "Text")]
-    pub(crate) name: String,
+    pub name: String,
+    /// The description.
     #[sea_orm(column_type = "Text", nullable)]
-    pub(crate) description: Option<String>,
+    pub description: Option<String>,
+    /// The name of the uploaded file.
     #[sea_orm(column_type = "Text")]
-    pub(crate) filename: String,
-    pub(crate) rows: i64,
-    pub(crate) is_text: bool,
-    pub(crate) created_at: DateTimeUtc,
+    pub filename: String,
+    /// The number of rows.
+    pub rows: i64,
+    /// True if every value is a string, as in CSV.
+    pub is_text: bool,
+    /// The time of the upload.
+    pub created_at: DateTimeUtc,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One row of a dataset: {field: value} as JSON.
+use super::relation::Relation;
+
+/// One row of a dataset.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "dataset_rows")]
 pub(crate) struct Model {
@@ -10,12 +12,9 @@ pub(crate) struct Model {
     pub(crate) dataset_id: Uuid,
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) row: i64,
+    /// `{field: value}`, as JSON.
     #[sea_orm(column_type = "Text")]
     pub(crate) fields: String,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,8 @@
 
 use sha2::{Digest as _, Sha256};
 
-/// A tag of what `parts` say, each told from the next by its length.
+/// Hashes `parts` into a tag: the version number, a dash, and 32 hex digits. The length of each part is hashed too, so
+/// that moving text from one part to the next changes the tag.
 pub(super) fn etag(version: i32, parts: [&str; 5]) -> String {
     let mut hash = Sha256::new();
     for part in parts {

@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-/// What a client that asks again with the same key is told.
+use super::relation::Relation;
+
+/// An idempotency key with the request that used it and the stored response.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub(crate) struct Model {
@@ -15,9 +17,5 @@ pub(crate) struct Model {
     pub(crate) answer: Option<String>,
     pub(crate) created_at: DateTimeUtc,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

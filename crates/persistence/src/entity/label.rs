@@ -2,47 +2,34 @@
 
 use sea_orm::entity::prelude::*;
 
-use chrono::{DateTime, Utc};
+use super::relation::Relation;
 
-/// A name that stands for a version.
+/// A label: a name for a version of a workflow.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "labels")]
-pub(crate) struct Model {
+pub struct Model {
+    /// The workflow.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub(crate) workflow_id: Uuid,
+    pub workflow_id: Uuid,
+    /// The name of the label.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
-    pub(crate) name: String,
-    pub(crate) version: i32,
-    pub(crate) is_protected: bool,
-    pub(crate) created_at: DateTimeUtc,
-    pub(crate) updated_at: DateTimeUtc,
+    pub name: String,
+    /// The number of the version.
+    pub version: i32,
+    /// True if saving the workflow never moves the label.
+    pub is_protected: bool,
+    /// The time when the label was first set.
+    pub created_at: DateTimeUtc,
+    /// The time when the label was last moved or protected.
+    pub updated_at: DateTimeUtc,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A name that stands for a version of a workflow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LabelRow {
-    /// The name: a slug.
-    pub name: String,
-    /// The version.
-    pub version: i32,
-    /// Whether saving never moves it.
-    pub is_protected: bool,
-    /// When it was set first.
-    pub created_at: DateTime<Utc>,
-    /// When it was moved or protected last.
-    pub updated_at: DateTime<Utc>,
-}
-
-impl LabelRow {
-    /// For which version it stands, and whether it is protected, as the audit log says it: `2`, or `2 protected`.
+impl Model {
+    /// The version and the protection, as the audit log shows them: `2`, or `2 protected`.
     #[must_use]
-    pub fn stands(&self) -> String {
+    pub fn audit_text(&self) -> String {
         let protected = if self.is_protected { " protected" } else { "" };
         format!("{}{protected}", self.version)
     }

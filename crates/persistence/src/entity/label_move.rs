@@ -2,39 +2,29 @@
 
 use sea_orm::entity::prelude::*;
 
-use chrono::{DateTime, Utc};
+use super::relation::Relation;
 
-/// That a label was set, moved or taken away.
+/// One entry of a label's history: it was set, moved or deleted.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "label_moves")]
-pub(crate) struct Model {
+pub struct Model {
+    /// The id of the move. Ids grow with time.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub(crate) id: Uuid,
-    pub(crate) workflow_id: Uuid,
+    pub id: Uuid,
+    /// The workflow.
+    pub workflow_id: Uuid,
+    /// The name of the label.
     #[sea_orm(column_type = "Text")]
-    pub(crate) name: String,
-    pub(crate) from_version: Option<i32>,
-    pub(crate) to_version: Option<i32>,
-    pub(crate) moved_at: DateTimeUtc,
-    #[sea_orm(column_type = "Text", nullable)]
-    pub(crate) moved_by: Option<String>,
-}
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
-
-impl ActiveModelBehavior for ActiveModel {}
-
-/// That a label was set, moved or taken away.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LabelMoveRow {
-    /// Where it stood; none when it is new.
+    pub name: String,
+    /// The version before; none if the label was new.
     pub from_version: Option<i32>,
-    /// Where it stands since; none when it was taken away.
+    /// The version after; none if the label was deleted.
     pub to_version: Option<i32>,
-    /// When.
-    pub moved_at: DateTime<Utc>,
-    /// By whom, when that is known.
+    /// The time of the move.
+    pub moved_at: DateTimeUtc,
+    /// The name of the API key, on a server with API keys.
+    #[sea_orm(column_type = "Text", nullable)]
     pub moved_by: Option<String>,
 }
+
+impl ActiveModelBehavior for ActiveModel {}

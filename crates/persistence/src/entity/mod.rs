@@ -1,4 +1,5 @@
-//! What the tables are: one file a table. Only this crate sees them; rows become other types at its edge.
+//! Tables, one file each. An entity's `Model` is the row that the rest of the crate uses. SQL conditions of partial
+//! indexes are next to their table.
 
 pub(crate) mod api_key;
 pub(crate) mod audit_entry;
@@ -11,6 +12,7 @@ pub(crate) mod label;
 pub(crate) mod label_move;
 pub(crate) mod pause_event;
 pub(crate) mod probe;
+mod relation;
 pub(crate) mod run;
 pub(crate) mod run_log;
 pub(crate) mod version_word;

@@ -1,64 +1,69 @@
 //! The table `pause_events`.
 
 use sea_orm::entity::prelude::*;
-
-use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use sluice_domain::pause::PauseAction;
 use sluice_domain::run::Event;
 
-/// A pause that was opened or decided. Ids grow in the order of the commits.
+use super::relation::Relation;
+
+/// A pause of a run was opened or decided.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "pause_events")]
-pub(crate) struct Model {
+pub struct Model {
+    /// The id of the event. Ids grow in the order of the commits, with gaps.
     #[sea_orm(primary_key)]
-    pub(crate) id: i64,
-    pub(crate) run_id: Uuid,
+    pub id: i64,
+    /// The run.
+    pub run_id: Uuid,
+    /// The change of the pause.
     #[sea_orm(column_type = "Text")]
-    pub(crate) event: String,
+    pub event: PauseChange,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// What happened to a pause.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// A change of a pause, stored as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, DeriveValueType)]
 #[serde(rename_all = "snake_case", tag = "type")]
-pub enum PauseNews {
-    /// A run came to a gate.
+#[sea_orm(
+    value_type = "String",
+    column_type = "Text",
+    from_str = "PauseChange::from_json",
+    to_str = "PauseChange::to_json"
+)]
+pub enum PauseChange {
+    /// A run reached a gate.
     Opened {
         /// The workflow.
         workflow_id: Uuid,
         /// The gate.
         node_id: String,
-        /// What is shown to the person.
+        /// The message to the user.
         message: String,
-        /// When.
-        at: DateTime<Utc>,
+        /// The time.
+        at: DateTimeUtc,
     },
-    /// A person decided.
+    /// A user decided.
     Decided {
         /// The workflow.
         workflow_id: Uuid,
         /// The gate.
         node_id: String,
-        /// How.
+        /// The decision.
         action: PauseAction,
-        /// Who.
+        /// The user.
         user_id: String,
-        /// The person's words.
+        /// The user's comments.
         comments: Option<String>,
-        /// When.
-        at: DateTime<Utc>,
+        /// The time.
+        at: DateTimeUtc,
     },
 }
 
-impl PauseNews {
-    /// What `event` of a run of this workflow says of a pause.
-    pub(crate) fn of(workflow_id: Uuid, event: &Event) -> Option<Self> {
+impl PauseChange {
+    /// Returns the change that an event of a run of this workflow makes, if it concerns a pause.
+    pub(crate) fn from_event(workflow_id: Uuid, event: &Event) -> Option<Self> {
         match event {
             Event::PauseOpened { task, message, at, .. } => Some(Self::Opened {
                 workflow_id,
@@ -76,5 +81,13 @@ impl PauseNews {
             }),
             _ => None,
         }
+    }
+
+    fn from_json(text: &str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+
+    fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("strings, ids and times always serialize")
     }
 }

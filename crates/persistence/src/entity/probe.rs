@@ -1,8 +1,10 @@
-//! The table `probes`, which is empty but for a moment.
+//! The table `probes`, empty except during a write probe.
 
 use sea_orm::entity::prelude::*;
 
-/// Something to write, in order to see whether it can be written.
+use super::relation::Relation;
+
+/// A row that the write probe inserts and deletes.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "probes")]
 pub(crate) struct Model {
@@ -11,9 +13,5 @@ pub(crate) struct Model {
     #[sea_orm(column_type = "Text")]
     pub(crate) filler: String,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

@@ -2,7 +2,9 @@
 
 use sea_orm::entity::prelude::*;
 
-/// One of the tags of a workflow, to be found by it. The row of the workflow has them all, in their order.
+use super::relation::Relation;
+
+/// A normalized tag of a workflow, for filters. The workflow's row has its tags as they were sent, in their order.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "workflow_tags")]
 pub(crate) struct Model {
@@ -11,9 +13,5 @@ pub(crate) struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) workflow_id: Uuid,
 }
-
-/// None is followed.
-#[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
-pub(crate) enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}

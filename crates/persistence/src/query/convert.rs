@@ -1,4 +1,4 @@
-//! From rows to what callers get. A row that doesn't say what it should is an error that names it.
+//! Reading rows. An error names the table and the row.
 
 use futures_util::TryStreamExt as _;
 use sea_orm::{
@@ -7,24 +7,23 @@ use sea_orm::{
 };
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use sluice_domain::run::{Event, RunStatus};
-use sluice_engine::{RunRecord, StoreError};
+use sluice_domain::run::Event;
+use sluice_engine::StoreError;
 use uuid::Uuid;
 
-use crate::entity::workflow::WorkflowRow;
-use crate::entity::workflow_version::VersionRow;
-use crate::entity::{run, run_log, workflow, workflow_version};
+use crate::entity::{run_log, workflow, workflow_version};
 use crate::error::store_error;
 
+/// Names of tables in errors.
 pub(crate) const WORKFLOWS: &str = "workflows";
 pub(crate) const VERSIONS: &str = "workflow_versions";
 pub(crate) const RUNS: &str = "runs";
 pub(crate) const RUN_LOG: &str = "run_log";
 
-/// The most bytes of JSON that one page of a list is made of.
+/// Limit of the JSON in one page of a list, in bytes.
 const MAX_PAGE_BYTES: usize = 64 << 20;
 
-/// The rows that a query finds, not read yet: one bad row shall not take the others with it.
+/// Runs a query without reading the rows, so that one unreadable row doesn't affect the others.
 pub(crate) async fn find<E: EntityTrait>(
     db: &impl ConnectionTrait,
     select: Select<E>,
@@ -32,29 +31,29 @@ pub(crate) async fn find<E: EntityTrait>(
     db.query_all(select.as_query()).await
 }
 
-/// A query of runs that SQLite answers by walking this index. It has no figures about its tables, and would take an
-/// index of all runs that stand somewhere for one of the few that have not ended.
-pub(crate) fn walking(select: &impl QueryTrait, backend: DbBackend, index: &str) -> Statement {
+/// Builds a query of runs for which SQLite uses this index. Without statistics SQLite would choose an index of all runs
+/// over the partial index of the few that have not ended.
+pub(crate) fn build_with_index(select: &impl QueryTrait, backend: DbBackend, index: &str) -> Statement {
     let mut statement = select.build(backend);
     if backend == DbBackend::Sqlite {
-        let walked = format!("FROM \"runs\" INDEXED BY \"{index}\"");
-        statement.sql = statement.sql.replacen("FROM \"runs\"", &walked, 1);
+        let indexed = format!("FROM \"runs\" INDEXED BY \"{index}\"");
+        statement.sql = statement.sql.replacen("FROM \"runs\"", &indexed, 1);
     }
     statement
 }
 
-/// What a query finds, one row read after the other, until it is more than [`MAX_PAGE_BYTES`] as `size` tells.
-/// A row that can't be read is left out and logged; one row alone may be larger.
-pub(crate) async fn within_page<T>(
+/// Streams the rows of a page. Fails if they exceed [`MAX_PAGE_BYTES`], unless the page has only one row. Skips and logs
+/// unreadable rows.
+pub(crate) async fn stream_page<T>(
     db: &impl StreamTrait,
     select: &impl QueryTrait,
-    mut read: impl FnMut(&QueryResult) -> Result<T, StoreError>,
+    mut read_row: impl FnMut(&QueryResult) -> Result<T, StoreError>,
     size: impl Fn(&T) -> usize,
 ) -> Result<Vec<T>, StoreError> {
     let mut rows = std::pin::pin!(db.stream(select.as_query()).await.map_err(store_error)?);
     let (mut found, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await.map_err(store_error)? {
-        let Some(row) = readable([read(&row)]).pop() else { continue };
+        let Some(row) = skip_unreadable([read_row(&row)]).pop() else { continue };
         bytes += size(&row);
         if bytes > MAX_PAGE_BYTES && !found.is_empty() {
             return Err(StoreError::PageTooLarge(MAX_PAGE_BYTES));
@@ -64,7 +63,7 @@ pub(crate) async fn within_page<T>(
     Ok(found)
 }
 
-/// A row as its table has it. `prefix` stands in front of the names of its columns.
+/// Reads a row of a table. `prefix` precedes the names of its columns.
 pub(crate) fn read<M: FromQueryResult>(
     row: &QueryResult,
     prefix: &str,
@@ -76,90 +75,53 @@ pub(crate) fn read<M: FromQueryResult>(
     })
 }
 
-/// Leaves out what can't be read, and says so in the log: a list is better than none.
-pub(crate) fn readable<T>(rows: impl IntoIterator<Item = Result<T, StoreError>>) -> Vec<T> {
-    let log = |error: &StoreError| tracing::error!(%error, "a list goes without a row");
-    rows.into_iter().filter_map(|row| row.inspect_err(log).ok()).collect()
-}
-
-pub(crate) fn workflow(row: &QueryResult) -> Result<WorkflowRow, StoreError> {
-    readable_workflow(read(row, "", WORKFLOWS)?)
-}
-
-pub(crate) fn readable_workflow(row: workflow::Model) -> Result<WorkflowRow, StoreError> {
-    check_definition(&row.definition, WORKFLOWS, row.id)?;
-    Ok(of_workflow(row))
-}
-
-pub(crate) fn of_workflow(row: workflow::Model) -> WorkflowRow {
-    WorkflowRow {
-        id: row.id,
-        name: row.name,
-        description: row.description,
-        definition: row.definition,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-        tags: row.tags,
-        version: row.version,
+/// Drops and logs unreadable rows: an incomplete list is better than none.
+pub(crate) fn skip_unreadable<T>(rows: impl IntoIterator<Item = Result<T, StoreError>>) -> Vec<T> {
+    let mut readable = Vec::new();
+    for row in rows {
+        match row {
+            Ok(row) => readable.push(row),
+            Err(error) => tracing::error!(%error, "skipped an unreadable row"),
+        }
     }
+    readable
 }
 
-pub(crate) fn version(row: &QueryResult) -> Result<VersionRow, StoreError> {
-    of_version(read(row, "", VERSIONS)?)
+/// Reads a workflow.
+pub(crate) fn read_workflow(row: &QueryResult) -> Result<workflow::Model, StoreError> {
+    check_workflow(read(row, "", WORKFLOWS)?)
 }
 
-pub(crate) fn of_version(row: workflow_version::Model) -> Result<VersionRow, StoreError> {
+/// Rejects a workflow whose stored definition is damaged.
+pub(crate) fn check_workflow(row: workflow::Model) -> Result<workflow::Model, StoreError> {
+    check_definition(&row.definition, WORKFLOWS, row.id)?;
+    Ok(row)
+}
+
+/// Reads a version.
+pub(crate) fn read_version(row: &QueryResult) -> Result<workflow_version::Model, StoreError> {
+    check_version(read(row, "", VERSIONS)?)
+}
+
+/// Rejects a version whose stored definition is damaged.
+pub(crate) fn check_version(row: workflow_version::Model) -> Result<workflow_version::Model, StoreError> {
     check_definition(&row.definition, VERSIONS, row.id)?;
-    Ok(VersionRow {
-        id: row.id,
-        workflow_id: row.workflow_id,
-        version: row.version,
-        name: row.name,
-        description: row.description,
-        definition: row.definition,
-        definition_hash: row.definition_hash,
-        created_at: row.created_at,
-        updated_at: row.updated_at,
-        note: row.note,
-        created_by: row.created_by,
-    })
+    Ok(row)
 }
 
-pub(crate) fn record(row: &QueryResult, prefix: &str) -> Result<RunRecord, StoreError> {
-    of_run(read(row, prefix, RUNS)?)
-}
-
-pub(crate) fn of_run(row: run::Model) -> Result<RunRecord, StoreError> {
-    let status: RunStatus = row.status.parse().map_err(|_| StoreError::Unreadable {
-        table: RUNS,
-        id: row.id.to_string(),
-        what: format!("there is no status {:?}", row.status),
-    })?;
-    Ok(RunRecord {
-        id: row.id,
-        workflow_id: row.workflow_id,
-        version_id: row.version_id,
-        parent_run_id: row.parent_run_id,
-        batch_row: row.batch_row,
-        dataset_id: row.dataset_id,
-        run_type: row.run_type,
-        start_time: row.start_time,
-        status,
-        end_time: row.end_time,
-        has_open_pause: row.has_open_pause,
-    })
-}
-
-/// Appends the events of a row of a log to those before it, of which the first has the number `start`. The
-/// numbers must go on without a gap.
-pub(crate) fn append(log: &mut Vec<Event>, start: i64, row: &run_log::Model) -> Result<(), StoreError> {
+/// Appends the events of a row to a log that begins with sequence number `start`. Rejects a gap.
+pub(crate) fn append_events(
+    log: &mut Vec<Event>,
+    start: i64,
+    row: &run_log::Model,
+) -> Result<(), StoreError> {
     let unreadable = |what: String| StoreError::Unreadable {
         table: RUN_LOG,
         id: format!("{}/{}", row.run_id, row.seq),
         what,
     };
     if usize::try_from(row.seq.saturating_sub(start)) != Ok(log.len()) {
-        return Err(unreadable(format!("event {} should be there", log.len())));
+        return Err(unreadable(format!("expected event {}", log.len())));
     }
     let events: Vec<Event> =
         serde_json::from_str(&row.events).map_err(|error| unreadable(error.to_string()))?;
@@ -167,7 +129,7 @@ pub(crate) fn append(log: &mut Vec<Event>, start: i64, row: &run_log::Model) -> 
     Ok(())
 }
 
-/// A definition is handed out without being parsed again, so at least its shape must be right.
+/// Checks the shape of a definition, which is returned to clients without being parsed.
 fn check_definition(json: &str, table: &'static str, id: Uuid) -> Result<(), StoreError> {
     #[derive(Deserialize)]
     struct Shape {
@@ -176,11 +138,11 @@ fn check_definition(json: &str, table: &'static str, id: Uuid) -> Result<(), Sto
         #[serde(rename = "links")]
         _links: Vec<IgnoredAny>,
     }
-    // A list would pass for an object whose fields come in order.
+    // serde would accept an array in place of an object.
     let shape = if json.trim_start().starts_with('{') {
         serde_json::from_str::<Shape>(json).map(drop).map_err(|error| error.to_string())
     } else {
-        Err("it is not an object".to_owned())
+        Err("not an object".to_owned())
     };
     shape.map_err(|what| StoreError::Unreadable {
         table,

@@ -1,4 +1,4 @@
-//! Queries: pages of lists, and rows read.
+//! Queries: pages of lists, and the reading of rows.
 
 pub(crate) mod convert;
 pub(crate) mod pagination;

@@ -1,4 +1,4 @@
-//! Parts of lists: in which order they are, behind which row they begin, and what is in them.
+//! Pages of lists. A cursor is the sort key of the last row of a page; the next page begins after it.
 
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
@@ -12,159 +12,181 @@ use uuid::Uuid;
 use super::convert;
 use crate::error::store_error;
 
-/// How far the time in an id may be from the time in its row. Both come from one clock, at nearly the same moment; ids
-/// wait for a clock that was set back, so the bound is a generous one.
-const SLACK: Duration = Duration::days(1);
+/// Maximum difference between the time in an id and the time in its row. Both come from one clock at nearly the same
+/// moment, but ids wait for a clock that was set back.
+const ID_TIME_TOLERANCE: Duration = Duration::days(1);
 
-/// A part of a list.
+/// A request for a page of a list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Part<O> {
-    /// Which part, counted from where the order begins.
-    pub page: Page,
-    /// In which order, and behind which row it begins.
+pub struct PageRequest<O> {
+    /// The page number, counted from the row after the sort key.
+    pub page: PageNumber,
+    /// The order, and the sort key after which the page begins.
     pub order: O,
-    /// Whether the least comes first.
+    /// True for ascending order.
     pub ascending: bool,
 }
 
-impl<O: Default> From<Page> for Part<O> {
-    fn from(page: Page) -> Self {
+impl<O: Default> From<PageNumber> for PageRequest<O> {
+    fn from(page: PageNumber) -> Self {
         Self { page, ..Self::default() }
     }
 }
 
-/// What a part of a list has.
+/// A page of a list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed<T, O> {
-    /// The rows, without those that can't be read.
+pub struct Page<T, O> {
+    /// The rows, without unreadable ones.
     pub rows: Vec<T>,
-    /// Where the next part begins; none when this one isn't full, so that there is no other.
+    /// The sort key after which the next page begins; none if this page isn't full.
     pub next: Option<O>,
 }
 
-/// A stretch of time, both ends within.
+/// A page number and a page size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PageNumber {
+    /// The page number, from 1.
+    pub number: u64,
+    /// The maximum number of rows.
+    pub size: u64,
+}
+
+impl Default for PageNumber {
+    fn default() -> Self {
+        Self { number: 1, size: 10 }
+    }
+}
+
+impl PageNumber {
+    /// The number of rows before the page, within the range of the databases.
+    pub(crate) fn offset(self) -> u64 {
+        Ord::min(self.number.saturating_sub(1).saturating_mul(self.size), i64::MAX as u64)
+    }
+
+    /// The maximum number of rows, within the range of the databases.
+    pub(crate) fn limit(self) -> u64 {
+        Ord::min(self.size, i64::MAX as u64)
+    }
+}
+
+/// A time range, both ends included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Between {
-    /// At this time or later.
+pub struct TimeRange {
+    /// The earliest time.
     pub from: Option<DateTime<Utc>>,
-    /// At this time or earlier.
+    /// The latest time.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// The part of a query's rows that is asked for, in the order of `columns`, of which no two rows share all. `after`
-/// says what the row behind which it begins has in them.
-pub(crate) fn placed<E: EntityTrait, O>(
+/// Restricts a query to a page, ordered by `columns`, which are unique together. `after` is the sort key after which the
+/// page begins, with a value for each column.
+pub(crate) fn paginate<E: EntityTrait, O>(
     select: Select<E>,
-    part: &Part<O>,
+    request: &PageRequest<O>,
     columns: &[E::Column],
     after: Option<Vec<Value>>,
 ) -> Select<E> {
-    let order = if part.ascending { Order::Asc } else { Order::Desc };
-    let mut select = select.offset(part.page.offset()).limit(part.page.limit());
+    let order = if request.ascending { Order::Asc } else { Order::Desc };
+    let mut select = select.offset(request.page.offset()).limit(request.page.limit());
     for column in columns {
         select = select.order_by(*column, order.clone());
     }
     let Some(after) = after else { return select };
     let key = Expr::tuple(columns.iter().map(|column| column.into_expr()));
     let after = Expr::tuple(after.into_iter().map(Expr::val));
-    select.filter(if part.ascending { key.gt(after) } else { key.lt(after) })
+    select.filter(if request.ascending { key.gt(after) } else { key.lt(after) })
 }
 
-/// Reads a part of a list. `key` says where a row stands in the order, as far as the row tells.
-pub(crate) async fn read<E: EntityTrait, T, O>(
+/// Functions that read a row of a list.
+pub(crate) struct RowReader<R, S, K> {
+    /// Reads the row.
+    pub(crate) read: R,
+    /// Returns the size of the row's JSON, in bytes.
+    pub(crate) size: S,
+    /// Returns the sort key of the row, unless its columns are unreadable.
+    pub(crate) sort_key: K,
+}
+
+/// Reads a page of a list.
+pub(crate) async fn read_page<E: EntityTrait, T, O>(
     db: &impl StreamTrait,
     select: &Select<E>,
-    page: Page,
-    (read, size): (impl Fn(&QueryResult) -> Result<T, StoreError>, impl Fn(&T) -> usize),
-    key: impl Fn(&QueryResult) -> Option<O>,
-) -> Result<Listed<T, O>, StoreError> {
+    page: PageNumber,
+    reader: RowReader<
+        impl Fn(&QueryResult) -> Result<T, StoreError>,
+        impl Fn(&T) -> usize,
+        impl Fn(&QueryResult) -> Option<O>,
+    >,
+) -> Result<Page<T, O>, StoreError> {
     let (mut found, mut last) = (0_u64, None);
-    let seen = |row: &QueryResult| {
+    let read_row = |row: &QueryResult| {
         found += 1;
-        last = key(row).or_else(|| last.take());
-        read(row)
+        last = (reader.sort_key)(row).or_else(|| last.take());
+        (reader.read)(row)
     };
-    let rows = convert::within_page(db, select, seen, size).await?;
-    Ok(Listed { rows, next: last.filter(|_| found >= page.limit()) })
+    let rows = convert::stream_page(db, select, read_row, reader.size).await?;
+    Ok(Page { rows, next: last.filter(|_| found >= page.limit()) })
 }
 
-/// A query for how many rows another finds.
-pub(crate) fn counting<E: EntityTrait>(select: Select<E>, column: E::Column) -> Select<E> {
+/// Turns a query into one that counts its rows.
+pub(crate) fn select_count<E: EntityTrait>(select: Select<E>, column: E::Column) -> Select<E> {
     select.select_only().column_as(column.count(), "count")
 }
 
-/// How many rows there are, as [`counting`] asks.
+/// Runs a query made by [`select_count`].
 pub(crate) async fn count<E: EntityTrait>(
     db: &impl ConnectionTrait,
-    counting: Select<E>,
+    select: Select<E>,
 ) -> Result<u64, StoreError> {
-    let found: Option<i64> = counting.into_tuple().one(db).await.map_err(store_error)?;
+    let found: Option<i64> = select.into_tuple().one(db).await.map_err(store_error)?;
     Ok(found.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
 }
 
-/// Rows with a time within a stretch.
-pub(crate) fn within<E: EntityTrait>(select: Select<E>, column: E::Column, between: Between) -> Select<E> {
+/// Filters rows by a time.
+pub(crate) fn filter_time<E: EntityTrait>(
+    select: Select<E>,
+    column: E::Column,
+    range: TimeRange,
+) -> Select<E> {
     select
-        .apply_if(between.from, |select, from| select.filter(column.gte(comparable(from))))
-        .apply_if(between.to, |select, to| select.filter(column.lte(comparable(to))))
+        .apply_if(range.from, |select, from| select.filter(column.gte(clamp_time(from))))
+        .apply_if(range.to, |select, to| select.filter(column.lte(clamp_time(to))))
 }
 
-/// As [`within`], of the time at which rows were made: their ids tell it as well, so that the index that a list is
-/// ordered by finds where the stretch begins and ends.
-pub(crate) fn made_within<E: EntityTrait>(
+/// Filters rows by their time of creation. Filters by their ids too, which contain the time, so that the index of the
+/// list's order finds both ends of the range.
+pub(crate) fn filter_created<E: EntityTrait>(
     select: Select<E>,
     column: E::Column,
     id: E::Column,
-    between: Between,
+    range: TimeRange,
 ) -> Select<E> {
-    let Between { from, to } = between;
-    within(select, column, between)
-        .apply_if(from, |select, from| select.filter(id.gte(id_at(comparable(from) - SLACK, 0x00))))
-        .apply_if(to, |select, to| select.filter(id.lte(id_at(comparable(to) + SLACK, 0xff))))
+    filter_time(select, column, range)
+        .apply_if(range.from, |select, from| {
+            select.filter(id.gte(id_bound(clamp_time(from) - ID_TIME_TOLERANCE, 0x00)))
+        })
+        .apply_if(range.to, |select, to| {
+            select.filter(id.lte(id_bound(clamp_time(to) + ID_TIME_TOLERANCE, 0xff)))
+        })
 }
 
-/// A bound for ids that were made at this time: version 7 begins with milliseconds (RFC 9562, 5.7).
-fn id_at(time: DateTime<Utc>, rest: u8) -> Uuid {
+/// Returns a bound of the ids that were created at this time. A UUID of version 7 begins with the milliseconds (RFC 9562,
+/// 5.7); `rest` fills the other bytes.
+fn id_bound(time: DateTime<Utc>, rest: u8) -> Uuid {
     let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default().to_be_bytes();
     let mut id = [rest; 16];
-    for (byte, of_time) in id.iter_mut().zip(millis.into_iter().skip(2)) {
-        *byte = of_time;
+    for (byte, time_byte) in id.iter_mut().zip(millis.into_iter().skip(2)) {
+        *byte = time_byte;
     }
     Uuid::from_bytes(id)
 }
 
-/// The time, within the years that both stores can compare: SQLite compares times as text, for which
-/// years need four digits.
-pub(crate) fn comparable(time: DateTime<Utc>) -> DateTime<Utc> {
-    let bound = |year, month, day| Utc.with_ymd_and_hms(year, month, day, 0, 0, 0).single().unwrap_or(time);
-    Ord::clamp(time, bound(1, 1, 1), bound(9999, 12, 31))
-}
-
-/// A part of a list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Which part, from 1.
-    pub number: u64,
-    /// How many rows a part has.
-    pub size: u64,
-}
-
-impl Default for Page {
-    fn default() -> Self {
-        Self { number: 1, size: 10 }
-    }
-}
-
-impl Page {
-    /// How many rows are in front of this part; no more than a store can count.
-    pub(crate) fn offset(self) -> u64 {
-        Ord::min(self.number.saturating_sub(1).saturating_mul(self.size), i64::MAX as u64)
-    }
-
-    /// How many rows this part has at most.
-    pub(crate) fn limit(self) -> u64 {
-        Ord::min(self.size, i64::MAX as u64)
-    }
+/// Limits a time to the years that both databases compare correctly: SQLite compares times as text, for which a year
+/// needs four digits.
+pub(crate) fn clamp_time(time: DateTime<Utc>) -> DateTime<Utc> {
+    let min = Utc.with_ymd_and_hms(1, 1, 1, 0, 0, 0).single().unwrap_or(time);
+    let max = Utc.with_ymd_and_hms(9999, 12, 31, 0, 0, 0).single().unwrap_or(time);
+    Ord::clamp(time, min, max)
 }
 
 #[cfg(test)]
@@ -173,10 +195,12 @@ mod tests {
     use sluice_engine::clock;
 
     #[test]
-    fn ids_lie_between_the_bounds_of_their_time() {
+    fn id_bounds_enclose_ids_of_the_same_time() {
         let (before, id, after) = (clock::now(), clock::new_id(), clock::now());
-        assert!(id_at(before, 0x00) <= id && id <= id_at(after, 0xff));
-        assert!(id_at(before - SLACK, 0xff) < id && id < id_at(after + SLACK, 0x00));
-        assert_eq!(id_at(DateTime::<Utc>::MIN_UTC, 0), Uuid::nil());
+        assert!(id_bound(before, 0x00) <= id && id <= id_bound(after, 0xff));
+        assert!(
+            id_bound(before - ID_TIME_TOLERANCE, 0xff) < id && id < id_bound(after + ID_TIME_TOLERANCE, 0x00)
+        );
+        assert_eq!(id_bound(DateTime::<Utc>::MIN_UTC, 0), Uuid::nil());
     }
 }

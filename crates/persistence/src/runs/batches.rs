@@ -1,4 +1,4 @@
-//! Rows of batches, and how far they are.
+//! Rows of batches.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{ColumnTrait, ConnectionTrait as _, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -12,10 +12,11 @@ use crate::entity::{batch_row, run};
 use crate::error::store_error;
 use crate::query::convert;
 
-pub(crate) async fn rows(
+/// Returns the inputs of at most `limit` rows, from row `first_row` on.
+pub(crate) async fn row_inputs(
     db: &Database,
-    batch: Uuid,
-    from: i64,
+    batch_id: Uuid,
+    first_row: i64,
     limit: u64,
 ) -> Result<Vec<String>, StoreError> {
     if limit == 0 {
@@ -24,31 +25,32 @@ pub(crate) async fn rows(
     batch_row::Entity::find()
         .select_only()
         .column(batch_row::Column::Inputs)
-        .filter(batch_row::Column::RunId.eq(batch))
-        .filter(batch_row::Column::Row.gte(from))
+        .filter(batch_row::Column::RunId.eq(batch_id))
+        .filter(batch_row::Column::Row.gte(first_row))
         .order_by_asc(batch_row::Column::Row)
         .limit(limit)
         .into_tuple()
-        .all(db.readers())
+        .all(db.read_pool())
         .await
         .map_err(store_error)
 }
 
-pub(crate) async fn counts(db: &Database, batch: Uuid) -> Result<BatchCounts, StoreError> {
+/// Counts the runs of a batch by status.
+pub(crate) async fn count_by_status(db: &Database, batch_id: Uuid) -> Result<BatchCounts, StoreError> {
     let found: Vec<(String, i64)> = run::Entity::find()
         .select_only()
         .column(run::Column::Status)
         .column_as(run::Column::Id.count(), "count")
-        .filter(run::Column::ParentRunId.eq(batch))
+        .filter(run::Column::ParentRunId.eq(batch_id))
         .filter(run::Column::BatchRow.is_not_null())
         .group_by(run::Column::Status)
         .into_tuple()
-        .all(db.readers())
+        .all(db.read_pool())
         .await
         .map_err(store_error)?;
     let mut counts = BatchCounts::default();
     for (status, count) in found {
-        let place = match status.parse() {
+        let counter = match status.parse() {
             Ok(RunStatus::Pending) => &mut counts.pending,
             Ok(RunStatus::Running) => &mut counts.running,
             Ok(RunStatus::Paused) => &mut counts.paused,
@@ -57,31 +59,33 @@ pub(crate) async fn counts(db: &Database, batch: Uuid) -> Result<BatchCounts, St
             Ok(RunStatus::Canceled) => &mut counts.canceled,
             Err(_) => continue,
         };
-        *place = u64::try_from(count).unwrap_or_default();
+        *counter = u64::try_from(count).unwrap_or_default();
     }
     Ok(counts)
 }
 
-pub(crate) async fn unfinished(
+/// Returns the ids of at most `limit` unfinished rows: of a batch, or of all canceled batches.
+pub(crate) async fn unfinished_rows(
     db: &Database,
-    batch: Option<Uuid>,
+    batch_id: Option<Uuid>,
     limit: u64,
 ) -> Result<Vec<Uuid>, StoreError> {
     let select = run::Entity::find()
         .select_only()
         .column(run::Column::Id)
         .filter(Expr::cust(UNFINISHED_ROWS))
-        .filter(match batch {
-            Some(batch) => run::Column::ParentRunId.eq(batch),
+        .filter(match batch_id {
+            Some(batch_id) => run::Column::ParentRunId.eq(batch_id),
             None => Expr::exists(canceled_parent()),
         })
         .limit(limit);
-    let statement = convert::walking(&select, db.readers().get_database_backend(), "runs_unfinished_rows");
-    let found = db.readers().query_all_raw(statement).await.map_err(store_error)?;
+    let backend = db.read_pool().get_database_backend();
+    let statement = convert::build_with_index(&select, backend, "runs_unfinished_rows");
+    let found = db.read_pool().query_all_raw(statement).await.map_err(store_error)?;
     found.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>().map_err(store_error)
 }
 
-/// The batch of a row, if it was canceled. Looked up for each row: there are few that have not ended.
+/// Subquery for the batch of a row, if it was canceled. It runs for each row; few rows are unfinished.
 fn canceled_parent() -> SelectStatement {
     let batch = Alias::new("batch");
     Query::select()

@@ -1,4 +1,4 @@
-//! The search index of workflows and their versions.
+//! Search in workflows and versions, by tags and by prefixes of words.
 
 pub(crate) mod index;
 pub(crate) mod query;

@@ -1,4 +1,4 @@
-//! What can be done to workflows, each within a transaction that others share.
+//! Changes of workflows, each within a transaction of the writer.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect, Set,
+    ActiveModelTrait as _, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _,
+    Iterable as _, QueryFilter, QueryOrder, QuerySelect,
 };
 use sluice_domain::{SpurType, naming, versioning};
 use sluice_engine::clock;
@@ -16,234 +17,322 @@ use super::labels;
 use super::versions::Pin;
 use crate::change::{Change, Fault};
 use crate::connection::sqlite_fast_path::Tx;
-use crate::entity::workflow::WorkflowRow;
 use crate::entity::{workflow, workflow_version};
 use crate::error::WriteError;
 use crate::query::convert;
 use crate::search::index;
-use crate::writer::workflow_inserts::{Accepted, NewWorkflow, Saved, create_all, listed, version_model};
+use crate::writer::workflow_inserts::{
+    NewWorkflow, SavedWorkflow, ValidDefinition, create_all, new_version, tags_json,
+};
+
+/// Options of a save.
+#[derive(Clone, Debug, Default)]
+pub struct SaveOptions {
+    /// The precondition of the save.
+    pub precondition: Option<Precondition>,
+    /// A note on the change, stored with the new version.
+    pub note: Option<String>,
+    /// The name of the API key, on a server with API keys.
+    pub by: Option<String>,
+    /// A label to set to the saved version.
+    pub label: Option<String>,
+}
+
+/// The fields of a workflow to change, besides its definition. Fields that are none stay as they are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkflowPatch {
+    /// The name.
+    pub name: Option<String>,
+    /// The description; `Some(None)` removes it.
+    pub description: Option<Option<String>>,
+    /// The tags.
+    pub tags: Option<Vec<String>>,
+}
+
+/// A predicate on the current [`workflow::Model::etag`]. The change fails if it returns false.
+#[derive(Clone)]
+pub struct Precondition(Arc<dyn Fn(&str) -> bool + Send + Sync>);
+
+impl Precondition {
+    /// Creates a precondition from a predicate on the entity tag.
+    pub fn new(matches: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(matches))
+    }
+
+    /// Evaluates the precondition.
+    #[must_use]
+    pub fn matches(&self, etag: &str) -> bool {
+        (self.0)(etag)
+    }
+}
+
+impl fmt::Debug for Precondition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Precondition")
+    }
+}
 
 /// Replaces name, description and definition.
-pub(crate) struct Update(pub(crate) Uuid, pub(crate) NewWorkflow, pub(crate) Saving);
-
-/// Replaces the definition by the first one of its type.
-pub(crate) struct Reset(pub(crate) Uuid, pub(crate) Vec<(SpurType, Accepted)>, pub(crate) Saving);
-
-/// Puts the definition of a version back.
-pub(crate) struct Restore(pub(crate) Uuid, pub(crate) Pin, pub(crate) Saving);
-
-/// Replaces what is said about a workflow.
-pub(crate) struct Patch(pub(crate) Uuid, pub(crate) Details, pub(crate) Saving);
-
-/// Makes a copy.
-pub(crate) struct Duplicate(pub(crate) Uuid, pub(crate) Pin, pub(crate) Option<String>);
-
-/// Deletes a workflow and all that belongs to it.
-pub(crate) struct Delete(pub(crate) Uuid, pub(crate) Saving);
+pub(crate) struct Update {
+    pub(crate) id: Uuid,
+    pub(crate) new: NewWorkflow,
+    pub(crate) options: SaveOptions,
+}
 
 impl Change for Update {
-    type Output = Saved;
+    type Output = SavedWorkflow;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
-        let Self(id, new, saving) = self;
-        let current = current(tx, *id, saving).await?;
-        check_name(tx, *id, &new.name).await?;
-        save(tx, current, new, saving).await
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<SavedWorkflow, Fault> {
+        let current = current_workflow(tx, self.id, self.options.precondition.as_ref()).await?;
+        check_name(tx, self.id, &self.new.name).await?;
+        save(tx, current, &self.new, &self.options).await
     }
+}
+
+/// Replaces the definition by the default of its type.
+pub(crate) struct Reset {
+    pub(crate) id: Uuid,
+    pub(crate) defaults: Vec<(SpurType, ValidDefinition)>,
+    pub(crate) options: SaveOptions,
 }
 
 impl Change for Reset {
-    type Output = Saved;
+    type Output = SavedWorkflow;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
-        let Self(id, defaults, saving) = self;
-        let current = current(tx, *id, saving).await?;
-        let kind = SpurType::from_definition(&current.definition);
-        let default = defaults.iter().find(|(of, _)| *of == kind).map(|(_, default)| default.clone());
-        let default = default.ok_or_else(|| DbErr::Custom(format!("no default of {kind:?}")))?;
-        let new = with_definition(&current, default);
-        save(tx, current, &new, saving).await
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<SavedWorkflow, Fault> {
+        let current = current_workflow(tx, self.id, self.options.precondition.as_ref()).await?;
+        let spur_type = SpurType::from_definition(&current.definition);
+        let default = self.defaults.iter().find(|(default_type, _)| *default_type == spur_type);
+        let (_, definition) =
+            default.ok_or_else(|| DbErr::Custom(format!("no default definition of type {spur_type:?}")))?;
+        let new = with_definition(&current, definition.clone());
+        save(tx, current, &new, &self.options).await
     }
+}
+
+/// Restores the definition of a version.
+pub(crate) struct Restore {
+    pub(crate) id: Uuid,
+    pub(crate) pin: Pin,
+    pub(crate) options: SaveOptions,
 }
 
 impl Change for Restore {
-    type Output = Saved;
+    type Output = SavedWorkflow;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
-        let Self(id, pin, saving) = self;
-        let current = current(tx, *id, saving).await?;
-        let number = numbered(tx, *id, pin).await?;
-        let version = version(tx, *id, number).await?;
-        let note = saving.note.clone().unwrap_or_else(|| format!("Restored from version {number}."));
-        let saving = Saving { note: Some(note), ..saving.clone() };
-        let new = with_definition(&current, version);
-        save(tx, current, &new, &saving).await
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<SavedWorkflow, Fault> {
+        let current = current_workflow(tx, self.id, self.options.precondition.as_ref()).await?;
+        let number = version_number(tx, self.id, &self.pin).await?;
+        let definition = version_definition(tx, self.id, number).await?;
+        let note = self.options.note.clone().unwrap_or_else(|| format!("Restored from version {number}."));
+        let options = SaveOptions { note: Some(note), ..self.options.clone() };
+        let new = with_definition(&current, definition);
+        save(tx, current, &new, &options).await
     }
+}
+
+/// Changes name, description or tags.
+pub(crate) struct Patch {
+    pub(crate) id: Uuid,
+    pub(crate) patch: WorkflowPatch,
+    pub(crate) options: SaveOptions,
 }
 
 impl Change for Patch {
-    type Output = Saved;
+    type Output = SavedWorkflow;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
-        let Self(id, details, saving) = self;
-        let current = current(tx, *id, saving).await?;
-        let Details { name, description, tags } = details.clone();
-        let row = WorkflowRow {
-            name: name.unwrap_or_else(|| current.name.clone()),
-            description: description.unwrap_or_else(|| current.description.clone()),
-            tags: tags.map_or_else(|| current.tags.clone(), |tags| listed(&tags)),
-            ..current.clone()
-        };
-        check_name(tx, *id, &row.name).await?;
-        if row == current {
-            return Ok(Saved::unchanged(current));
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<SavedWorkflow, Fault> {
+        let current = current_workflow(tx, self.id, self.options.precondition.as_ref()).await?;
+        let mut row = current.clone();
+        let WorkflowPatch { name, description, tags } = self.patch.clone();
+        if let Some(name) = name {
+            row.name = name;
         }
-        let row = WorkflowRow { updated_at: after(current.updated_at), ..row };
-        write(tx, &current, &row).await?;
-        let hash = latest(tx, *id).await?.map(|latest| latest.hash);
-        Ok(Saved { row, changed: true, before: hash.clone(), after: hash, label: None })
+        if let Some(description) = description {
+            row.description = description;
+        }
+        if let Some(tags) = tags {
+            row.tags = tags_json(&tags);
+        }
+        check_name(tx, self.id, &row.name).await?;
+        if row == current {
+            return Ok(SavedWorkflow::unchanged(current));
+        }
+        row.updated_at = now_after(current.updated_at);
+        update_row(tx, &current, &row).await?;
+        let hash = latest_version(tx, self.id).await?.map(|latest| latest.hash);
+        Ok(SavedWorkflow { row, changed: true, before: hash.clone(), after: hash, label: None })
     }
 }
 
-impl Change for Duplicate {
-    type Output = Saved;
+/// Copies a workflow or one of its versions.
+pub(crate) struct Duplicate {
+    pub(crate) id: Uuid,
+    pub(crate) pin: Pin,
+    pub(crate) by: Option<String>,
+}
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Saved, Fault> {
-        let Self(id, pin, by) = self;
-        let original = current(tx, *id, &Saving::default()).await?;
-        let definition = match pin {
+impl Change for Duplicate {
+    type Output = SavedWorkflow;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<SavedWorkflow, Fault> {
+        let original = current_workflow(tx, self.id, None).await?;
+        let definition = match &self.pin {
             Pin::Latest => {
-                // The definition is that of the latest version: both change in the same transaction.
-                let latest = latest(tx, *id).await?.ok_or(WriteError::NotFound)?;
-                Accepted { json: original.definition, hash: latest.hash }
+                // The workflow's definition is that of its latest version.
+                let latest = latest_version(tx, self.id).await?.ok_or(WriteError::NotFound)?;
+                ValidDefinition { json: original.definition, hash: latest.hash }
             }
-            _ => version(tx, *id, numbered(tx, *id, pin).await?).await?,
+            pin => {
+                let number = version_number(tx, self.id, pin).await?;
+                version_definition(tx, self.id, number).await?
+            }
         };
-        let tags = serde_json::from_str(&original.tags).ok();
         let new = NewWorkflow {
             name: naming::copy_name(&original.name),
             description: original.description,
             definition,
-            tags,
-            by: by.clone(),
+            tags: serde_json::from_str(&original.tags).ok(),
+            by: self.by.clone(),
         };
-        let row = create(tx, &new).await?;
-        let after = Some(new.definition.hash);
-        Ok(Saved { row, changed: true, before: None, after, label: None })
+        let row = create_all(&Tx::Orm(tx), &[&new]).await?.pop().ok_or(DbErr::RecordNotInserted)?;
+        Ok(SavedWorkflow::created(row, new.definition.hash))
     }
 }
 
+/// Deletes a workflow with its versions, labels and runs.
+pub(crate) struct Delete {
+    pub(crate) id: Uuid,
+    pub(crate) options: SaveOptions,
+}
+
 impl Change for Delete {
-    /// The hash of the definition that is gone.
+    /// The hash of the deleted definition.
     type Output = Option<String>;
 
     const FREES_SPACE: bool = true;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Option<String>, Fault> {
-        let Self(id, saving) = self;
-        if saving.condition.is_some() {
-            current(tx, *id, saving).await?;
+        if let Some(precondition) = &self.options.precondition {
+            current_workflow(tx, self.id, Some(precondition)).await?;
         }
-        let last = latest(tx, *id).await?;
-        // Versions, runs and logs go with it: foreign keys cascade.
-        let deleted = workflow::Entity::delete_by_id(*id).exec(tx).await?;
+        let latest = latest_version(tx, self.id).await?;
+        // Foreign keys cascade to versions, labels and runs.
+        let deleted = workflow::Entity::delete_by_id(self.id).exec(tx).await?;
         if deleted.rows_affected == 0 {
             return Err(WriteError::NotFound.into());
         }
-        Ok(last.map(|last| last.hash))
+        Ok(latest.map(|latest| latest.hash))
     }
 }
 
-async fn create(tx: &DatabaseTransaction, new: &NewWorkflow) -> Result<WorkflowRow, Fault> {
-    let mut rows = create_all(&Tx::Orm(tx), &[new]).await?;
-    rows.pop().ok_or_else(|| DbErr::RecordNotInserted.into())
-}
-
-/// Keeps `new` in place of `current`. What executes in another way is a version; what is the same altogether changes
-/// nothing.
+/// Saves `new` over `current`. Creates a version if the executable part of the definition has changed. Writes nothing if
+/// nothing has changed.
 pub(crate) async fn save(
     tx: &DatabaseTransaction,
-    current: WorkflowRow,
+    current: workflow::Model,
     new: &NewWorkflow,
-    saving: &Saving,
-) -> Result<Saved, Fault> {
-    if let Some(label) = &saving.label {
+    options: &SaveOptions,
+) -> Result<SavedWorkflow, Fault> {
+    if let Some(label) = &options.label {
         labels::check_movable(tx, current.id, label).await?;
     }
-    let latest = latest(tx, current.id).await?;
-    let is_version = latest.as_ref().is_none_or(|latest| latest.hash != new.definition.hash);
-    let definition = match &latest {
-        Some(latest) if !is_version => drawn_anew(tx, latest.id, &current, &new.definition).await?,
-        _ => new.definition.json.clone(),
-    };
-    let row = WorkflowRow {
+    let latest = latest_version(tx, current.id).await?;
+    let mut row = workflow::Model {
         name: new.name.clone(),
         description: new.description.clone(),
-        definition,
-        tags: new.tags.as_deref().map_or_else(|| current.tags.clone(), listed),
+        definition: new.definition.json.clone(),
+        tags: new.tags.as_deref().map_or_else(|| current.tags.clone(), tags_json),
         ..current.clone()
     };
-    let mut saved = if row == current && !is_version {
-        Saved::unchanged(row)
-    } else {
-        keep(tx, (&current, row), (latest, is_version), new, saving).await?
+    let mut saved = match latest {
+        Some(latest) if latest.hash == new.definition.hash => {
+            row.definition = with_current_layout(tx, latest.id, &current, &new.definition).await?;
+            save_without_version(tx, &current, row, latest).await?
+        }
+        latest => save_version(tx, &current, row, latest, new, options).await?,
     };
-    if let Some(label) = &saving.label {
-        let (id, version) = (saved.row.id, saved.row.version);
-        saved.label = Some(labels::point(tx, (id, label), version, None, saving.by.as_deref()).await?);
+    if let Some(name) = &options.label {
+        let label = labels::LabelTarget {
+            workflow_id: saved.row.id,
+            name,
+            version: saved.row.version,
+            is_protected: None,
+        };
+        saved.label = Some(labels::set_label(tx, label, options.by.as_deref()).await?);
     }
     Ok(saved)
 }
 
-/// Now, and later than `before` also where the clock was put back: entity tags tell states apart by their time.
-fn after(before: DateTime<Utc>) -> DateTime<Utc> {
+/// Writes a workflow whose definition still executes like the latest version.
+async fn save_without_version(
+    tx: &DatabaseTransaction,
+    before: &workflow::Model,
+    mut row: workflow::Model,
+    latest: LatestVersion,
+) -> Result<SavedWorkflow, DbErr> {
+    if row == *before {
+        return Ok(SavedWorkflow::unchanged(row));
+    }
+    row.updated_at = now_after(before.updated_at);
+    row.version = latest.number;
+    update_row(tx, before, &row).await?;
+    if row.definition != before.definition {
+        update_layout(tx, latest.id, &row.definition, row.updated_at).await?;
+    }
+    let hash = Some(latest.hash);
+    Ok(SavedWorkflow { row, changed: true, before: hash.clone(), after: hash, label: None })
+}
+
+/// Writes a workflow with a new version.
+async fn save_version(
+    tx: &DatabaseTransaction,
+    before: &workflow::Model,
+    mut row: workflow::Model,
+    latest: Option<LatestVersion>,
+    new: &NewWorkflow,
+    options: &SaveOptions,
+) -> Result<SavedWorkflow, DbErr> {
+    row.updated_at = now_after(before.updated_at);
+    row.version = latest.as_ref().map_or(0, |latest| latest.number).saturating_add(1);
+    update_row(tx, before, &row).await?;
+    let version = workflow_version::Model {
+        note: options.note.clone(),
+        ..new_version(&row, &new.definition, options.by.clone(), row.updated_at)
+    };
+    index::insert_versions(&Tx::Orm(tx), vec![version]).await?;
+    Ok(SavedWorkflow {
+        row,
+        changed: true,
+        before: latest.map(|latest| latest.hash),
+        after: Some(new.definition.hash.clone()),
+        label: None,
+    })
+}
+
+/// Returns the current time, but later than `before` even if the clock was set back: entity tags depend on it.
+fn now_after(before: DateTime<Utc>) -> DateTime<Utc> {
     clock::now().max(before + TimeDelta::microseconds(1))
 }
 
-async fn keep(
+/// Updates the row and the search index of a workflow.
+async fn update_row(
     tx: &DatabaseTransaction,
-    (before, row): (&WorkflowRow, WorkflowRow),
-    (latest, is_version): (Option<Latest>, bool),
-    new: &NewWorkflow,
-    saving: &Saving,
-) -> Result<Saved, DbErr> {
-    let now = after(before.updated_at);
-    let number = latest.as_ref().map_or(0, |latest| latest.number).saturating_add(i32::from(is_version));
-    let row = WorkflowRow { updated_at: now, version: number, ..row };
-    write(tx, before, &row).await?;
-    let hash = latest.as_ref().map(|latest| latest.hash.clone());
-    match latest.filter(|_| !is_version) {
-        Some(latest) if row.definition != before.definition => {
-            refresh_layout(tx, latest.id, &row.definition, now).await?;
-        }
-        Some(_) => {}
-        None => {
-            let model =
-                version_model((row.id, number), new, saving.note.as_deref(), saving.by.as_deref(), now);
-            index::insert_versions(&Tx::Orm(tx), vec![model]).await?;
+    before: &workflow::Model,
+    after: &workflow::Model,
+) -> Result<(), DbErr> {
+    let mut row = after.clone().into_active_model();
+    for column in workflow::Column::iter() {
+        if !matches!(column, workflow::Column::Id | workflow::Column::CreatedAt) {
+            row.reset(column);
         }
     }
-    let after = Some(new.definition.hash.clone());
-    Ok(Saved { row, changed: true, before: hash, after, label: None })
+    workflow::Entity::update_many().set(row).filter(workflow::Column::Id.eq(after.id)).exec(tx).await?;
+    index::replace(&Tx::Orm(tx), before, after).await
 }
 
-/// Writes a workflow that is there already, and what it is found by.
-async fn write(tx: &DatabaseTransaction, before: &WorkflowRow, row: &WorkflowRow) -> Result<(), DbErr> {
-    let model = workflow::ActiveModel {
-        name: Set(row.name.clone()),
-        description: Set(row.description.clone()),
-        definition: Set(row.definition.clone()),
-        updated_at: Set(row.updated_at),
-        tags: Set(row.tags.clone()),
-        version: Set(row.version),
-        ..Default::default()
-    };
-    workflow::Entity::update_many().set(model).filter(workflow::Column::Id.eq(row.id)).exec(tx).await?;
-    index::replace(&Tx::Orm(tx), before, row).await
-}
-
-/// What a workflow says with another definition.
-fn with_definition(current: &WorkflowRow, definition: Accepted) -> NewWorkflow {
+/// The fields of a workflow, with another definition.
+fn with_definition(current: &workflow::Model, definition: ValidDefinition) -> NewWorkflow {
     NewWorkflow {
         name: current.name.clone(),
         description: current.description.clone(),
@@ -253,28 +342,35 @@ fn with_definition(current: &WorkflowRow, definition: Accepted) -> NewWorkflow {
     }
 }
 
-/// A workflow that is to be changed: as it is stored, for saving is how one that can't be read is repaired.
-async fn current(tx: &DatabaseTransaction, id: Uuid, saving: &Saving) -> Result<WorkflowRow, Fault> {
+/// Reads a workflow and checks the precondition. Doesn't check the stored definition: saving repairs a damaged one.
+async fn current_workflow(
+    tx: &DatabaseTransaction,
+    id: Uuid,
+    precondition: Option<&Precondition>,
+) -> Result<workflow::Model, Fault> {
     let found = convert::find(tx, workflow::Entity::find_by_id(id)).await?;
     let found = found.first().ok_or(WriteError::NotFound)?;
-    let row = convert::of_workflow(convert::read(found, "", convert::WORKFLOWS).map_err(WriteError::Store)?);
-    match &saving.condition {
-        Some(condition) if !condition.holds(&row.etag()) => Err(WriteError::Changed(Box::new(row)).into()),
+    let row: workflow::Model = convert::read(found, "", convert::WORKFLOWS).map_err(WriteError::Store)?;
+    match precondition {
+        Some(precondition) if !precondition.matches(&row.etag()) => {
+            Err(WriteError::PreconditionFailed(Box::new(row)).into())
+        }
         _ => Ok(row),
     }
 }
 
+/// Rejects a name that another workflow has.
 async fn check_name(tx: &DatabaseTransaction, id: Uuid, name: &str) -> Result<(), Fault> {
-    match owner_of(tx, name).await? {
+    match name_owner(tx, name).await? {
         Some(owner) if owner != id => Err(WriteError::NameTaken.into()),
         _ => Ok(()),
     }
 }
 
-/// The number of the version that is meant.
-async fn numbered(tx: &DatabaseTransaction, workflow_id: Uuid, pin: &Pin) -> Result<i32, Fault> {
+/// Returns the number of a pinned version.
+async fn version_number(tx: &DatabaseTransaction, workflow_id: Uuid, pin: &Pin) -> Result<i32, Fault> {
     match pin {
-        Pin::Latest => Ok(latest(tx, workflow_id).await?.ok_or(WriteError::NotFound)?.number),
+        Pin::Latest => Ok(latest_version(tx, workflow_id).await?.ok_or(WriteError::NotFound)?.number),
         Pin::Number(number) => Ok(*number),
         Pin::Label(name) => {
             let label = labels::find(tx, workflow_id, name).await?;
@@ -283,25 +379,29 @@ async fn numbered(tx: &DatabaseTransaction, workflow_id: Uuid, pin: &Pin) -> Res
     }
 }
 
-/// The definition of a version.
-async fn version(tx: &DatabaseTransaction, workflow_id: Uuid, number: i32) -> Result<Accepted, Fault> {
+/// Returns the definition of a version.
+async fn version_definition(
+    tx: &DatabaseTransaction,
+    workflow_id: Uuid,
+    number: i32,
+) -> Result<ValidDefinition, Fault> {
     use workflow_version::Column::{Version, WorkflowId};
     let select =
         workflow_version::Entity::find().filter(WorkflowId.eq(workflow_id)).filter(Version.eq(number));
     let found = convert::find(tx, select).await?;
     let found = found.first().ok_or(WriteError::NoVersion(number))?;
-    let row = convert::version(found).map_err(WriteError::Store)?;
-    Ok(Accepted { json: row.definition, hash: row.definition_hash })
+    let row = convert::read_version(found).map_err(WriteError::Store)?;
+    Ok(ValidDefinition { json: row.definition, hash: row.definition_hash })
 }
 
-/// The version that was made last.
-struct Latest {
+/// The latest version, without its definition.
+struct LatestVersion {
     id: Uuid,
     number: i32,
     hash: String,
 }
 
-async fn latest(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<Latest>, DbErr> {
+async fn latest_version(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<LatestVersion>, DbErr> {
     use workflow_version::Column::{DefinitionHash, Id, Version, WorkflowId};
     let found: Option<(Uuid, i32, String)> = workflow_version::Entity::find()
         .select_only()
@@ -312,37 +412,37 @@ async fn latest(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<La
         .into_tuple()
         .one(tx)
         .await?;
-    Ok(found.map(|(id, number, hash)| Latest { id, number, hash }))
+    Ok(found.map(|(id, number, hash)| LatestVersion { id, number, hash }))
 }
 
-/// What executes is the same: the definition as the latest version has it, with the layout of what is saved. Numbers
-/// that are equal are the same to the hash, and so are objects whose keys stand in another order, but code that runs may
-/// tell them apart: what is shown is what runs.
-async fn drawn_anew(
+/// Returns the stored definition of the latest version with the layout of the new one. Both execute the same, but they
+/// may write numbers differently or order keys differently, and code in a workflow can tell these apart. Clients must get
+/// the definition that runs.
+async fn with_current_layout(
     tx: &DatabaseTransaction,
     version_id: Uuid,
-    current: &WorkflowRow,
-    new: &Accepted,
+    current: &workflow::Model,
+    new: &ValidDefinition,
 ) -> Result<String, DbErr> {
     if new.json == current.definition {
         return Ok(new.json.clone());
     }
-    let kept: Option<String> = workflow_version::Entity::find_by_id(version_id)
+    let stored: Option<String> = workflow_version::Entity::find_by_id(version_id)
         .select_only()
         .column(workflow_version::Column::Definition)
         .into_tuple()
         .one(tx)
         .await?;
-    let drawn_anew = kept.and_then(|kept| {
-        let (kept, new) = (serde_json::from_str(&kept).ok()?, serde_json::from_str(&new.json).ok()?);
-        Some(versioning::with_layout_of(kept, &new).to_json())
+    let merged = stored.and_then(|stored| {
+        let (stored, new) = (serde_json::from_str(&stored).ok()?, serde_json::from_str(&new.json).ok()?);
+        Some(versioning::with_layout_of(stored, &new).to_json())
     });
-    // A stored text that can't be read any more has nothing worth keeping.
-    Ok(drawn_anew.unwrap_or_else(|| new.json.clone()))
+    // A damaged stored definition is replaced.
+    Ok(merged.unwrap_or_else(|| new.json.clone()))
 }
 
-/// Only where it is drawn, and what it is tried with, are kept anew with the version.
-async fn refresh_layout(
+/// Updates the layout and the test inputs of a version.
+async fn update_layout(
     tx: &DatabaseTransaction,
     version_id: Uuid,
     definition: &str,
@@ -358,8 +458,8 @@ async fn refresh_layout(
         .map(drop)
 }
 
-/// The workflow that has this name.
-pub(crate) async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, DbErr> {
+/// Returns the id of the workflow with a name.
+pub(crate) async fn name_owner(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, DbErr> {
     workflow::Entity::find()
         .select_only()
         .column(workflow::Column::Id)
@@ -367,51 +467,4 @@ pub(crate) async fn owner_of(tx: &DatabaseTransaction, name: &str) -> Result<Opt
         .into_tuple()
         .one(tx)
         .await
-}
-
-/// What comes with a change of a workflow.
-#[derive(Clone, Debug, Default)]
-pub struct Saving {
-    /// On what condition: none always holds.
-    pub condition: Option<Condition>,
-    /// What the change is for, to be kept with the version that it makes.
-    pub note: Option<String>,
-    /// Who makes it, when that is known.
-    pub by: Option<String>,
-    /// The label that is to stand for what is saved.
-    pub label: Option<String>,
-}
-
-/// What is said about a workflow beside what it does; none: as it is.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Details {
-    /// The name that it shall have.
-    pub name: Option<String>,
-    /// What it is for, which may be nothing.
-    pub description: Option<Option<String>>,
-    /// The words that it is filed under.
-    pub tags: Option<Vec<String>>,
-}
-
-/// What a workflow has to be for a change to be made: told its [`WorkflowRow::etag`], says whether it is.
-#[derive(Clone)]
-pub struct Condition(Arc<dyn Fn(&str) -> bool + Send + Sync>);
-
-impl Condition {
-    /// A condition that `holds` decides.
-    pub fn new(holds: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(holds))
-    }
-
-    /// Whether it holds of a workflow with this tag.
-    #[must_use]
-    pub fn holds(&self, etag: &str) -> bool {
-        (self.0)(etag)
-    }
-}
-
-impl fmt::Debug for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Condition")
-    }
 }

@@ -10,8 +10,6 @@ use sluice_engine::StoreError;
 use uuid::Uuid;
 
 use crate::database::Database;
-use crate::entity::workflow::WorkflowRow;
-use crate::entity::workflow_version::VersionRow;
 use crate::entity::{label, workflow, workflow_version};
 use crate::error::store_error;
 use crate::query::convert;
@@ -22,15 +20,15 @@ impl Database {
     ///
     /// # Errors
     /// When the store fails, when a row can't be read, or when there is too much to be told at once.
-    pub async fn workflow_document(
+    pub async fn workflow_export(
         &self,
         id: Uuid,
         with_versions: bool,
-    ) -> Result<Option<(WorkflowRow, Document)>, StoreError> {
-        let tx = self.snapshot().await?;
+    ) -> Result<Option<(workflow::Model, Document)>, StoreError> {
+        let tx = self.read_transaction().await?;
         let found = convert::find(&tx, workflow::Entity::find_by_id(id)).await.map_err(store_error)?;
         let Some(found) = found.first() else { return Ok(None) };
-        let row = convert::workflow(found)?;
+        let row = convert::read_workflow(found)?;
         let mut versions = versions(&tx, id, if with_versions { MAX_VERSIONS } else { 1 }).await?;
         let hash = versions.first().map(|version| version.definition_hash.clone()).unwrap_or_default();
         let tags = serde_json::from_str(&row.tags).unwrap_or_default();
@@ -54,7 +52,7 @@ impl Database {
         let select = workflow::Entity::find().select_only();
         let select = select.columns([workflow::Column::Id, workflow::Column::Name]);
         let select = select.order_by_asc(workflow::Column::Id);
-        select.into_tuple().all(self.readers()).await.map_err(store_error)
+        select.into_tuple().all(self.read_pool()).await.map_err(store_error)
     }
 }
 
@@ -72,8 +70,8 @@ async fn versions(
         let told = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         version.as_ref().map_or(0, |version| version.definition.get().len() + told(&version.description))
     };
-    let read = |row: &QueryResult| Ok(convert::version(row).and_then(version));
-    let found = convert::within_page(tx, &select, read, size).await?;
+    let read = |row: &QueryResult| Ok(convert::read_version(row).and_then(version));
+    let found = convert::stream_page(tx, &select, read, size).await?;
     found.into_iter().collect()
 }
 
@@ -92,7 +90,7 @@ async fn labels(tx: &DatabaseTransaction, id: Uuid, first: i32) -> Result<Vec<Do
     Ok(found.into_iter().map(document).collect())
 }
 
-fn version(row: VersionRow) -> Result<DocumentVersion, StoreError> {
+fn version(row: workflow_version::Model) -> Result<DocumentVersion, StoreError> {
     Ok(DocumentVersion {
         version: row.version,
         name: row.name,

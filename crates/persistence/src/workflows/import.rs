@@ -4,21 +4,20 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, Set};
+use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter};
 use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
 
-use super::changes::{Saving, save};
+use super::changes::{SaveOptions, save};
 use super::import_plan::{Import, ImportAction, ImportMode, ImportRefused, Imported, Step, plan};
 use super::labels;
 use crate::change::{Change, Fault};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::database::Database;
-use crate::entity::workflow::WorkflowRow;
 use crate::entity::{workflow, workflow_version};
 use crate::error::{WriteError, store_error};
 use crate::search::index;
-use crate::writer::workflow_inserts::{NewWorkflow, listed, version_model, workflow_model};
+use crate::writer::workflow_inserts::{NewWorkflow, new_version, tags_json};
 
 /// How many versions are written in one statement: far below what a statement takes.
 const VERSIONS: usize = 100;
@@ -33,7 +32,7 @@ impl Database {
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn import(
+    pub async fn workflow_import(
         &self,
         imports: Vec<Import>,
         mode: ImportMode,
@@ -42,16 +41,16 @@ impl Database {
         self.writer().change_once(All(imports, mode), remember).await
     }
 
-    /// What [`Self::import`] would do.
+    /// What [`Self::workflow_import`] would do.
     ///
     /// # Errors
     /// When the store fails.
-    pub async fn import_plan(
+    pub async fn workflow_import_plan(
         &self,
         imports: &[Import],
         mode: ImportMode,
     ) -> Result<ImportOutcome, StoreError> {
-        let tx = self.snapshot().await?;
+        let tx = self.read_transaction().await?;
         let planned = plan(&tx, imports, mode).await.map_err(store_error)?;
         Ok(planned.map(|steps| steps.into_iter().zip(imports).map(would).collect()))
     }
@@ -132,8 +131,9 @@ async fn take(
         }
         Some(before) if is_same => (ImportAction::Unchanged, before.clone()),
         Some(before) => {
-            let saving = Saving { note: Some(NOTE.to_owned()), by: import.by.clone(), ..Saving::default() };
-            let saved = save(tx, before.clone(), &after, &saving).await?;
+            let options =
+                SaveOptions { note: Some(NOTE.to_owned()), by: import.by.clone(), ..SaveOptions::default() };
+            let saved = save(tx, before.clone(), &after, &options).await?;
             before_hash = saved.before;
             (ImportAction::Update, saved.row)
         }
@@ -156,22 +156,22 @@ async fn create(
     new: &NewWorkflow,
     import: &Import,
     mode: ImportMode,
-) -> Result<WorkflowRow, DbErr> {
+) -> Result<workflow::Model, DbErr> {
     let now = clock::now();
     let kept = import.id.filter(|_| mode == ImportMode::Update);
     let kept = kept.and_then(|id| Some((id, made_at(id).filter(|made| *made <= now)?)));
     let (id, made) = kept.unwrap_or_else(|| (clock::new_id(), now));
-    let row = WorkflowRow {
+    let row = workflow::Model {
         id,
         name: new.name.clone(),
         description: new.description.clone(),
         definition: new.definition.json.clone(),
         created_at: made,
         updated_at: now,
-        tags: listed(new.tags.as_deref().unwrap_or_default()),
+        tags: tags_json(new.tags.as_deref().unwrap_or_default()),
         version: import.latest_number(),
     };
-    workflow::Entity::insert(workflow_model(&row)).exec_without_returning(tx).await?;
+    workflow::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx).await?;
     index::insert(&Tx::Orm(tx), std::slice::from_ref(&row)).await?;
     for some in versions(&row, new, import, now).chunks(VERSIONS) {
         index::insert_versions(&Tx::Orm(tx), some.to_vec()).await?;
@@ -187,28 +187,28 @@ fn made_at(id: Uuid) -> Option<DateTime<Utc>> {
 
 /// The versions of a new workflow: those that it brings, and one more where it executes in another way than the last.
 fn versions(
-    row: &WorkflowRow,
+    row: &workflow::Model,
     new: &NewWorkflow,
     import: &Import,
     now: DateTime<Utc>,
-) -> Vec<workflow_version::ActiveModel> {
-    let brought = import.versions.iter().map(|(version, definition)| workflow_version::ActiveModel {
-        id: Set(clock::new_id()),
-        workflow_id: Set(row.id),
-        version: Set(version.version),
-        name: Set(version.name.clone()),
-        description: Set(version.description.clone()),
-        definition: Set(definition.json.clone()),
-        definition_hash: Set(definition.hash.clone()),
-        created_at: Set(version.created_at),
-        updated_at: Set(version.created_at),
-        note: Set(version.note.clone()),
-        created_by: Set(version.created_by.clone()),
+) -> Vec<workflow_version::Model> {
+    let brought = import.versions.iter().map(|(version, definition)| workflow_version::Model {
+        id: clock::new_id(),
+        workflow_id: row.id,
+        version: version.version,
+        name: version.name.clone(),
+        description: version.description.clone(),
+        definition: definition.json.clone(),
+        definition_hash: definition.hash.clone(),
+        created_at: version.created_at,
+        updated_at: version.created_at,
+        note: version.note.clone(),
+        created_by: version.created_by.clone(),
     });
     let mut all: Vec<_> = brought.collect();
     let is_last = import.versions.last().is_some_and(|(last, _)| last.version == row.version);
     if !is_last {
-        all.push(version_model((row.id, row.version), new, None, import.by.as_deref(), now));
+        all.push(new_version(row, &new.definition, import.by.clone(), now));
     }
     all
 }

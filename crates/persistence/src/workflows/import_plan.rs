@@ -7,12 +7,10 @@ use sluice_domain::transfer::{self, Incoming, IncomingLabel, IncomingVersion};
 use sluice_domain::{naming, versioning};
 use uuid::Uuid;
 
-use super::changes::owner_of;
+use super::changes::name_owner;
 use crate::connection::sqlite_fast_path::Tx;
-use crate::entity::label::LabelRow;
-use crate::entity::workflow::{self, WorkflowRow};
-use crate::query::convert;
-use crate::writer::workflow_inserts::{Accepted, NewWorkflow, free_name, listed, taken_of};
+use crate::entity::{label, workflow};
+use crate::writer::workflow_inserts::{NewWorkflow, ValidDefinition, free_name, tags_json, taken_names};
 
 /// A workflow to be imported, every definition of it validated.
 #[derive(Clone, Debug)]
@@ -22,8 +20,8 @@ pub struct Import {
     pub(super) name: Option<String>,
     pub(super) description: Option<Option<String>>,
     pub(super) tags: Option<Vec<String>>,
-    pub(super) definition: Accepted,
-    pub(super) versions: Vec<(IncomingVersion, Accepted)>,
+    pub(super) definition: ValidDefinition,
+    pub(super) versions: Vec<(IncomingVersion, ValidDefinition)>,
     pub(super) labels: Vec<IncomingLabel>,
     /// Who imports it.
     pub(super) by: Option<String>,
@@ -61,13 +59,13 @@ pub struct Imported {
     /// The number of its latest version.
     pub version: i32,
     /// What it was before.
-    pub before: Option<WorkflowRow>,
+    pub before: Option<workflow::Model>,
     /// The hash of its latest version before; none where nothing was changed.
     pub before_hash: Option<String>,
     /// What it says after.
     pub after: NewWorkflow,
     /// The labels that came with it.
-    pub labels: Vec<LabelRow>,
+    pub labels: Vec<label::Model>,
 }
 
 impl Imported {
@@ -77,8 +75,9 @@ impl Imported {
     pub fn changes(&self) -> Vec<(&'static str, String, [Option<String>; 2])> {
         let Some(id) = self.id.filter(|_| self.action != ImportAction::Unchanged) else { return Vec::new() };
         let hashes = [self.before_hash.clone(), Some(self.after.definition.hash.clone())];
-        let label =
-            |label: &LabelRow| ("label", format!("{id}/{}", label.name), [None, Some(label.stands())]);
+        let label = |label: &label::Model| {
+            ("label", format!("{id}/{}", label.name), [None, Some(label.audit_text())])
+        };
         std::iter::once(("workflow", id.to_string(), hashes)).chain(self.labels.iter().map(label)).collect()
     }
 }
@@ -104,7 +103,7 @@ pub struct ImportRefused {
 impl From<Incoming> for Import {
     fn from(incoming: Incoming) -> Self {
         let Incoming { form: _, id, name, description, tags, definition, versions, labels } = incoming;
-        let accepted = |definition: &sluice_domain::Definition| Accepted {
+        let accepted = |definition: &sluice_domain::Definition| ValidDefinition {
             json: definition.to_json(),
             hash: versioning::definition_hash(definition),
         };
@@ -119,7 +118,7 @@ impl From<Incoming> for Import {
 
 /// One step of a plan.
 pub(super) struct Step {
-    pub(super) before: Option<WorkflowRow>,
+    pub(super) before: Option<workflow::Model>,
     pub(super) after: NewWorkflow,
     /// Whether `after` says what `before` says.
     pub(super) is_same: bool,
@@ -140,8 +139,8 @@ impl Import {
     }
 
     /// What a workflow says that this is laid over.
-    fn over(&self, before: WorkflowRow) -> Step {
-        let definition = Accepted {
+    fn over(&self, before: workflow::Model) -> Step {
+        let definition = ValidDefinition {
             // White space is no change; what was kept stays as it was sent.
             json: if transfer::compact(&before.definition) == self.definition.json {
                 before.definition.clone()
@@ -159,7 +158,7 @@ impl Import {
         };
         let is_same = (&after.name, &after.description, &after.definition.json)
             == (&before.name, &before.description, &before.definition)
-            && after.tags.as_deref().is_none_or(|tags| listed(tags) == before.tags);
+            && after.tags.as_deref().is_none_or(|tags| tags_json(tags) == before.tags);
         Step { before: Some(before), after, is_same }
     }
 
@@ -216,7 +215,7 @@ impl Planned {
             if !ids.insert(id) {
                 self.refuse(index, ImportRefusal::Twice);
             } else if let Some(model) = workflow::Entity::find_by_id(id).one(tx).await? {
-                self.steps[index] = Some(import.over(convert::of_workflow(model)));
+                self.steps[index] = Some(import.over(model));
             }
         }
         // Who is meant by an id keeps it: by a name is meant who has it, and isn't meant by an id.
@@ -225,20 +224,20 @@ impl Planned {
         for (index, import) in imports.iter().enumerate() {
             let is_open = self.steps[index].is_none() && !self.is_refused(index);
             let Some(name) = import.name.as_ref().filter(|_| is_open) else { continue };
-            let Some(owner) = owner_of(tx, name).await?.filter(|owner| !by_id.contains(owner)) else {
+            let Some(owner) = name_owner(tx, name).await?.filter(|owner| !by_id.contains(owner)) else {
                 continue;
             };
             if !by_name.insert(owner) {
                 self.refuse(index, ImportRefusal::Twice);
             } else if let Some(model) = workflow::Entity::find_by_id(owner).one(tx).await? {
-                self.steps[index] = Some(import.over(convert::of_workflow(model)));
+                self.steps[index] = Some(import.over(model));
             }
         }
         self.check_names(tx).await
     }
 
     /// The workflows that are updated, with their places.
-    fn befores(&self) -> impl Iterator<Item = (usize, &WorkflowRow)> {
+    fn befores(&self) -> impl Iterator<Item = (usize, &workflow::Model)> {
         let steps = self.steps.iter().enumerate();
         steps.filter_map(|(index, step)| Some((index, step.as_ref()?.before.as_ref()?)))
     }
@@ -250,7 +249,7 @@ impl Planned {
         for (index, step) in self.steps.iter().enumerate() {
             let Some(Step { before: Some(before), after, .. }) = step else { continue };
             if before.name != after.name {
-                let owner = owner_of(tx, &after.name).await?;
+                let owner = name_owner(tx, &after.name).await?;
                 if owner.is_some_and(|owner| !updated.contains(&owner)) {
                     refused.push((index, ImportRefusal::NameTaken));
                     continue;
@@ -288,7 +287,7 @@ impl Planned {
             }
             let is_freed = freed.contains(&name) && is_fixed(import);
             let is_taken =
-                async || taken_of(&Tx::Orm(tx), [name.clone()]).await.map(|taken| !taken.is_empty());
+                async || taken_names(&Tx::Orm(tx), [name.clone()]).await.map(|taken| !taken.is_empty());
             if self.names.contains(&name) || !is_freed && is_taken().await? {
                 name = free_name(&Tx::Orm(tx), wanted, &self.names).await?;
             }

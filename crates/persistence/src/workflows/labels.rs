@@ -1,9 +1,9 @@
-//! Labels: names that stand for versions, and who moved them.
+//! Labels of versions, and the history of their moves.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait, QueryFilter,
-    QueryOrder, QuerySelect, Set,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _,
+    PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 use sluice_domain::transfer::IncomingLabel;
 use sluice_engine::{Remember, StoreError, clock};
@@ -12,177 +12,177 @@ use uuid::Uuid;
 use crate::change::{Change, Fault};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::database::Database;
-use crate::entity::label::LabelRow;
-use crate::entity::label_move::LabelMoveRow;
 use crate::entity::{label, label_move, workflow_version};
 use crate::error::{WriteError, store_error};
-use crate::query::pagination::Page;
-use crate::writer::workflow_inserts::LabelMoved;
+use crate::query::pagination::PageNumber;
+use crate::writer::workflow_inserts::LabelChange;
 
-/// The most labels of a workflow.
+/// Maximum number of labels of a workflow.
 const MAX_LABELS: u64 = 100;
 
+/// A version for a label.
+#[derive(Clone, Debug)]
+pub struct NewLabel {
+    /// The workflow.
+    pub workflow_id: Uuid,
+    /// The name of the label.
+    pub name: String,
+    /// The number of the version.
+    pub version: i32,
+    /// True to protect the label, false to unprotect it; none keeps its protection.
+    pub is_protected: Option<bool>,
+    /// The name of the API key, on a server with API keys.
+    pub by: Option<String>,
+}
+
 impl Database {
-    /// Sets a label, or moves it, to a version. `is_protected` says whether saving never moves it from now on;
-    /// none leaves that as it is.
+    /// Sets a label to a version.
     ///
     /// # Errors
-    /// When there is no such workflow or version, or the store fails.
+    /// The workflow or the version doesn't exist, the workflow has too many labels, or the database failed.
     pub async fn label_set(
         &self,
-        workflow_id: Uuid,
-        name: String,
-        version: i32,
-        is_protected: Option<bool>,
-        (by, remember): (Option<String>, Option<Remember<LabelMoved>>),
-    ) -> Result<LabelRow, WriteError> {
-        let set = SetLabel { workflow_id, name, version, is_protected, by };
-        self.writer().change_once(set, remember).await.map(|moved| moved.label)
+        new: NewLabel,
+        remember: Option<Remember<LabelChange>>,
+    ) -> Result<label::Model, WriteError> {
+        self.writer().change_once(SetLabel(new), remember).await.map(|change| change.label)
     }
 
-    /// Moves a label to where it stood before its last move.
+    /// Sets a label to the version that it named before its last move.
     ///
     /// # Errors
-    /// When there is no such workflow or label, when it stood nowhere else, or when the store fails.
+    /// The workflow or the label doesn't exist, the label has no previous version, or the database failed.
     pub async fn label_rollback(
         &self,
         workflow_id: Uuid,
         name: String,
         by: Option<String>,
-        remember: Option<Remember<LabelMoved>>,
-    ) -> Result<LabelRow, WriteError> {
-        let rollback = Rollback { workflow_id, name, by };
-        self.writer().change_once(rollback, remember).await.map(|moved| moved.label)
+        remember: Option<Remember<LabelChange>>,
+    ) -> Result<label::Model, WriteError> {
+        let rollback = RollbackLabel { workflow_id, name, by };
+        self.writer().change_once(rollback, remember).await.map(|change| change.label)
     }
 
-    /// Takes a label away. Its history stays.
+    /// Deletes a label and keeps its history.
     ///
     /// # Errors
-    /// When there is no such workflow or label, or the store fails.
+    /// The workflow or the label doesn't exist, or the database failed.
     pub async fn label_delete(
         &self,
         workflow_id: Uuid,
         name: String,
         by: Option<String>,
-        remember: Option<Remember<LabelRow>>,
+        remember: Option<Remember<label::Model>>,
     ) -> Result<(), WriteError> {
-        self.writer().change_once(DropLabel { workflow_id, name, by }, remember).await.map(drop)
+        self.writer().change_once(DeleteLabel { workflow_id, name, by }, remember).await.map(drop)
     }
 
-    /// The labels of a workflow by name; none when there is no such workflow.
+    /// Returns the labels of a workflow by name; none if the workflow doesn't exist.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn labels(&self, workflow_id: Uuid) -> Result<Option<Vec<LabelRow>>, StoreError> {
+    /// The database failed.
+    pub async fn label_list(&self, workflow_id: Uuid) -> Result<Option<Vec<label::Model>>, StoreError> {
         let select = label::Entity::find()
             .filter(label::Column::WorkflowId.eq(workflow_id))
             .order_by_asc(label::Column::Name);
-        let found = select.all(self.readers()).await.map_err(store_error)?;
+        let found = select.all(self.read_pool()).await.map_err(store_error)?;
         if found.is_empty() && self.latest_version_id(workflow_id).await?.is_none() {
             return Ok(None);
         }
-        Ok(Some(found.into_iter().map(row).collect()))
+        Ok(Some(found))
     }
 
-    /// The moves of a label, the last first; none when there is no such workflow or it never had this label.
+    /// Returns the moves of a label, newest first; none if the workflow doesn't exist or never had the label.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn label_moves(
+    /// The database failed.
+    pub async fn label_move_list(
         &self,
         workflow_id: Uuid,
         name: &str,
-        page: Page,
-    ) -> Result<Option<Vec<LabelMoveRow>>, StoreError> {
-        let select = moves(workflow_id, name).offset(page.offset()).limit(page.limit());
-        let found = select.all(self.readers()).await.map_err(store_error)?;
-        let is_beyond = found.is_empty() && page.offset() > 0;
-        let first = moves(workflow_id, name).limit(1);
-        let is_known =
-            !found.is_empty() || is_beyond && first.one(self.readers()).await.map_err(store_error)?.is_some();
-        if !is_known {
-            return Ok(None);
+        page: PageNumber,
+    ) -> Result<Option<Vec<label_move::Model>>, StoreError> {
+        let select = select_moves(workflow_id, name).offset(page.offset()).limit(page.limit());
+        let found = select.all(self.read_pool()).await.map_err(store_error)?;
+        if found.is_empty() {
+            let first = select_moves(workflow_id, name).limit(1).one(self.read_pool());
+            if page.offset() == 0 || first.await.map_err(store_error)?.is_none() {
+                return Ok(None);
+            }
         }
-        let row = |label_move::Model { from_version, to_version, moved_at, moved_by, .. }| LabelMoveRow {
-            from_version,
-            to_version,
-            moved_at,
-            moved_by,
-        };
-        Ok(Some(found.into_iter().map(row).collect()))
+        Ok(Some(found))
     }
 }
 
-struct SetLabel {
-    workflow_id: Uuid,
-    name: String,
-    version: i32,
-    is_protected: Option<bool>,
-    by: Option<String>,
-}
-
-struct Rollback {
-    workflow_id: Uuid,
-    name: String,
-    by: Option<String>,
-}
-
-struct DropLabel {
-    workflow_id: Uuid,
-    name: String,
-    by: Option<String>,
-}
+struct SetLabel(NewLabel);
 
 impl Change for SetLabel {
-    type Output = LabelMoved;
+    type Output = LabelChange;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelMoved, Fault> {
-        let Self { workflow_id, name, version, is_protected, by } = self;
-        let latest = latest(tx, *workflow_id).await?.ok_or(WriteError::NotFound)?;
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelChange, Fault> {
+        let NewLabel { workflow_id, name, version, is_protected, by } = &self.0;
+        let latest = latest_version_number(tx, *workflow_id).await?.ok_or(WriteError::NotFound)?;
         if !(1..=latest).contains(version) {
             return Err(WriteError::NoVersion(*version).into());
         }
-        check_room(tx, *workflow_id, name).await?;
-        Ok(point(tx, (*workflow_id, name), *version, *is_protected, by.as_deref()).await?)
+        check_label_limit(tx, *workflow_id, name).await?;
+        let target =
+            LabelTarget { workflow_id: *workflow_id, name, version: *version, is_protected: *is_protected };
+        Ok(set_label(tx, target, by.as_deref()).await?)
     }
 }
 
-impl Change for Rollback {
-    type Output = LabelMoved;
+struct RollbackLabel {
+    workflow_id: Uuid,
+    name: String,
+    by: Option<String>,
+}
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelMoved, Fault> {
+impl Change for RollbackLabel {
+    type Output = LabelChange;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelChange, Fault> {
         let Self { workflow_id, name, by } = self;
-        existing(tx, *workflow_id, name).await?;
-        let last = moves(*workflow_id, name).limit(1).one(tx).await?;
-        let before = last.and_then(|last| last.from_version);
-        let before = before.ok_or_else(|| WriteError::NoEarlier(name.clone()))?;
-        Ok(point(tx, (*workflow_id, name), before, None, by.as_deref()).await?)
+        existing_label(tx, *workflow_id, name).await?;
+        let last = select_moves(*workflow_id, name).limit(1).one(tx).await?;
+        let previous = last.and_then(|last| last.from_version);
+        let version = previous.ok_or_else(|| WriteError::NoPreviousVersion(name.clone()))?;
+        let target = LabelTarget { workflow_id: *workflow_id, name, version, is_protected: None };
+        Ok(set_label(tx, target, by.as_deref()).await?)
     }
 }
 
-impl Change for DropLabel {
-    /// The label, as it was.
-    type Output = LabelRow;
+struct DeleteLabel {
+    workflow_id: Uuid,
+    name: String,
+    by: Option<String>,
+}
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelRow, Fault> {
+impl Change for DeleteLabel {
+    /// The label before the deletion.
+    type Output = label::Model;
+
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<label::Model, Fault> {
         let Self { workflow_id, name, by } = self;
-        let label = existing(tx, *workflow_id, name).await?;
+        let label = existing_label(tx, *workflow_id, name).await?;
         label::Entity::delete_by_id((*workflow_id, name.clone())).exec(tx).await?;
-        note(tx, (*workflow_id, name), (Some(label.version), None), by.as_deref()).await?;
+        let mut label_move = new_move(&label, by.as_deref());
+        (label_move.from_version, label_move.to_version) = (Some(label.version), None);
+        label_move::Entity::insert(label_move.into_active_model()).exec_without_returning(tx).await?;
         Ok(label)
     }
 }
 
-/// The label, if there is one.
+/// Returns a label.
 pub(crate) async fn find(
     db: &impl ConnectionTrait,
     workflow_id: Uuid,
     name: &str,
-) -> Result<Option<LabelRow>, DbErr> {
-    Ok(label::Entity::find_by_id((workflow_id, name.to_owned())).one(db).await?.map(row))
+) -> Result<Option<label::Model>, DbErr> {
+    label::Entity::find_by_id((workflow_id, name.to_owned())).one(db).await
 }
 
-/// Refuses to let saving move a label that is protected.
+/// Rejects a save that would move a protected label, or add one label too many.
 pub(crate) async fn check_movable(
     tx: &DatabaseTransaction,
     workflow_id: Uuid,
@@ -191,12 +191,12 @@ pub(crate) async fn check_movable(
     match find(tx, workflow_id, name).await? {
         Some(label) if label.is_protected => Err(WriteError::Protected(name.to_owned()).into()),
         Some(_) => Ok(()),
-        None => check_room(tx, workflow_id, name).await,
+        None => check_label_limit(tx, workflow_id, name).await,
     }
 }
 
-/// Refuses a new label beyond [`MAX_LABELS`].
-async fn check_room(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> Result<(), Fault> {
+/// Rejects a new label beyond [`MAX_LABELS`].
+async fn check_label_limit(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> Result<(), Fault> {
     use label::Column::{Name, WorkflowId};
     let others = label::Entity::find().filter(WorkflowId.eq(workflow_id)).filter(Name.ne(name));
     if others.count(tx).await? >= MAX_LABELS {
@@ -205,117 +205,105 @@ async fn check_room(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> 
     Ok(())
 }
 
-/// Lets a label stand for a version, and keeps that in its history if it stood elsewhere.
-pub(crate) async fn point(
+/// The label to set, and its version.
+pub(crate) struct LabelTarget<'a> {
+    pub(crate) workflow_id: Uuid,
+    pub(crate) name: &'a str,
+    pub(crate) version: i32,
+    /// None keeps the protection.
+    pub(crate) is_protected: Option<bool>,
+}
+
+/// Sets a label, and records the move if its version has changed.
+pub(crate) async fn set_label(
     tx: &DatabaseTransaction,
-    (workflow_id, name): (Uuid, &str),
-    version: i32,
-    is_protected: Option<bool>,
+    target: LabelTarget<'_>,
     by: Option<&str>,
-) -> Result<LabelMoved, DbErr> {
+) -> Result<LabelChange, DbErr> {
+    let LabelTarget { workflow_id, name, version, is_protected } = target;
     let before = find(tx, workflow_id, name).await?;
     let now = clock::now();
     let was_protected = before.as_ref().is_some_and(|label| label.is_protected);
-    let label = LabelRow {
+    let label = label::Model {
+        workflow_id,
         name: name.to_owned(),
         version,
         is_protected: is_protected.unwrap_or(was_protected),
         created_at: before.as_ref().map_or(now, |label| label.created_at),
         updated_at: now,
     };
-    if let Some(before) = before
-        .as_ref()
-        .filter(|before| (before.version, before.is_protected) == (label.version, label.is_protected))
+    if let Some(before) = &before
+        && before.version == label.version
+        && before.is_protected == label.is_protected
     {
-        return Ok(LabelMoved { label: before.clone(), before: Some(before.clone()) });
+        return Ok(LabelChange { label: before.clone(), before: Some(before.clone()) });
     }
-    let model = label::ActiveModel {
-        workflow_id: Set(workflow_id),
-        name: Set(label.name.clone()),
-        version: Set(label.version),
-        is_protected: Set(label.is_protected),
-        created_at: Set(label.created_at),
-        updated_at: Set(label.updated_at),
-    };
-    let over = OnConflict::columns([label::Column::WorkflowId, label::Column::Name])
+    let replace = OnConflict::columns([label::Column::WorkflowId, label::Column::Name])
         .update_columns([label::Column::Version, label::Column::IsProtected, label::Column::UpdatedAt])
         .to_owned();
-    label::Entity::insert(model).on_conflict(over).exec_without_returning(tx).await?;
-    let from = before.as_ref().map(|before| before.version);
-    if from != Some(version) {
-        note(tx, (workflow_id, name), (from, Some(version)), by).await?;
+    let insert = label::Entity::insert(label.clone().into_active_model()).on_conflict(replace);
+    insert.exec_without_returning(tx).await?;
+    let from_version = before.as_ref().map(|before| before.version);
+    if from_version != Some(version) {
+        let label_move = label_move::Model { from_version, ..new_move(&label, by) };
+        label_move::Entity::insert(label_move.into_active_model()).exec_without_returning(tx).await?;
     }
-    Ok(LabelMoved { label, before })
+    Ok(LabelChange { label, before })
 }
 
-/// Sets the labels of a workflow that is new, in two statements however many there are.
+/// Sets the labels of a new workflow, in two statements.
 pub(crate) async fn insert(
     tx: &Tx<'_>,
     workflow_id: Uuid,
     labels: &[IncomingLabel],
     by: Option<&str>,
-) -> Result<Vec<LabelRow>, DbErr> {
+) -> Result<Vec<label::Model>, DbErr> {
     if labels.is_empty() {
         return Ok(Vec::new());
     }
     let now = clock::now();
-    let row = |IncomingLabel { label, version, protected }: &IncomingLabel| LabelRow {
-        name: label.clone(),
-        version: *version,
-        is_protected: *protected,
-        created_at: now,
-        updated_at: now,
-    };
-    let rows: Vec<LabelRow> = labels.iter().map(row).collect();
-    let set = rows.iter().map(|row| label::ActiveModel {
-        workflow_id: Set(workflow_id),
-        name: Set(row.name.clone()),
-        version: Set(row.version),
-        is_protected: Set(row.is_protected),
-        created_at: Set(now),
-        updated_at: Set(now),
-    });
-    let moves = labels.iter().map(|IncomingLabel { label, version, .. }| {
-        move_model((workflow_id, label), (None, Some(*version)), by)
-    });
-    tx.execute(&label::Entity::insert_many(set)).await?;
+    let rows: Vec<label::Model> = labels
+        .iter()
+        .map(|IncomingLabel { label, version, protected }| label::Model {
+            workflow_id,
+            name: label.clone(),
+            version: *version,
+            is_protected: *protected,
+            created_at: now,
+            updated_at: now,
+        })
+        .collect();
+    let moves = rows.iter().map(|label| new_move(label, by).into_active_model());
+    tx.execute(&label::Entity::insert_many(rows.iter().map(|label| label.clone().into_active_model())))
+        .await?;
     tx.execute(&label_move::Entity::insert_many(moves)).await?;
     Ok(rows)
 }
 
-async fn note(
-    tx: &DatabaseTransaction,
-    label: (Uuid, &str),
-    versions: (Option<i32>, Option<i32>),
-    by: Option<&str>,
-) -> Result<(), DbErr> {
-    let model = move_model(label, versions, by);
-    label_move::Entity::insert(model).exec_without_returning(tx).await.map(drop)
-}
-
-fn move_model(
-    (workflow_id, name): (Uuid, &str),
-    (from, to): (Option<i32>, Option<i32>),
-    by: Option<&str>,
-) -> label_move::ActiveModel {
-    label_move::ActiveModel {
-        id: Set(clock::new_id()),
-        workflow_id: Set(workflow_id),
-        name: Set(name.to_owned()),
-        from_version: Set(from),
-        to_version: Set(to),
-        moved_at: Set(clock::now()),
-        moved_by: Set(by.map(str::to_owned)),
+/// Returns the move of a new label to its version.
+fn new_move(label: &label::Model, by: Option<&str>) -> label_move::Model {
+    label_move::Model {
+        id: clock::new_id(),
+        workflow_id: label.workflow_id,
+        name: label.name.clone(),
+        from_version: None,
+        to_version: Some(label.version),
+        moved_at: clock::now(),
+        moved_by: by.map(str::to_owned),
     }
 }
 
-async fn existing(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> Result<LabelRow, Fault> {
-    latest(tx, workflow_id).await?.ok_or(WriteError::NotFound)?;
+async fn existing_label(
+    tx: &DatabaseTransaction,
+    workflow_id: Uuid,
+    name: &str,
+) -> Result<label::Model, Fault> {
+    latest_version_number(tx, workflow_id).await?.ok_or(WriteError::NotFound)?;
     Ok(find(tx, workflow_id, name).await?.ok_or_else(|| WriteError::NoLabel(name.to_owned()))?)
 }
 
-/// The number of the latest version; none when there is no such workflow.
-async fn latest(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<i32>, DbErr> {
+/// Returns the number of the latest version; none if the workflow doesn't exist.
+async fn latest_version_number(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<i32>, DbErr> {
     use workflow_version::Column::{Version, WorkflowId};
     workflow_version::Entity::find()
         .select_only()
@@ -328,14 +316,9 @@ async fn latest(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<i3
         .await
 }
 
-fn moves(workflow_id: Uuid, name: &str) -> sea_orm::Select<label_move::Entity> {
+fn select_moves(workflow_id: Uuid, name: &str) -> Select<label_move::Entity> {
     label_move::Entity::find()
         .filter(label_move::Column::WorkflowId.eq(workflow_id))
         .filter(label_move::Column::Name.eq(name))
         .order_by_desc(label_move::Column::Id)
-}
-
-fn row(model: label::Model) -> LabelRow {
-    let label::Model { workflow_id: _, name, version, is_protected, created_at, updated_at } = model;
-    LabelRow { name, version, is_protected, created_at, updated_at }
 }

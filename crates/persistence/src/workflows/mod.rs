@@ -1,200 +1,233 @@
-//! Workflows and their versions.
+//! Workflows.
 
 pub(crate) mod changes;
 mod export;
 pub(crate) mod import;
 pub(crate) mod import_plan;
-mod labels;
+pub(crate) mod labels;
 pub(crate) mod versions;
 
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
+use rusqlite::Row;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select};
 use sluice_domain::SpurType;
 use sluice_engine::{Remember, StoreError};
 use uuid::Uuid;
 
-use changes::{Delete, Details, Duplicate, Patch, Reset, Restore, Saving, Update};
-use versions::Pin;
-
 use crate::connection::sqlite_fast_path;
 use crate::database::Database;
-use crate::entity::workflow::{self, WorkflowRow};
+use crate::entity::workflow;
 use crate::error::{WriteError, store_error};
 use crate::query::convert;
-use crate::query::pagination::{self, Between, Listed, Part};
-use crate::search::query::{Search, tagged};
-use crate::writer::workflow_inserts::{Accepted, NewWorkflow, Saved};
+use crate::query::pagination::{self, Page, PageRequest, RowReader, TimeRange};
+use crate::search::query::{Search, tag_query};
+use crate::writer::workflow_inserts::{NewWorkflow, SavedWorkflow, ValidDefinition};
+use changes::{Delete, Duplicate, Patch, Reset, Restore, SaveOptions, Update, WorkflowPatch};
+use versions::Pin;
 
-/// How many ids are asked about in one query: far below what a statement takes.
-const IDS: usize = 1000;
+/// Ids per query, within the limit of parameters per statement.
+const ID_CHUNK: usize = 1_000;
+
+/// The order of a list of workflows, and the sort key after which a page begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WorkflowOrder {
+    /// By creation: ids grow with time.
+    Created(Option<Uuid>),
+    /// By name, in the collation of the database.
+    Name(Option<String>),
+    /// By the time of the last save.
+    Updated(Option<(DateTime<Utc>, Uuid)>),
+}
+
+impl Default for WorkflowOrder {
+    fn default() -> Self {
+        Self::Created(None)
+    }
+}
+
+/// A filter of workflows. All given conditions apply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WorkflowFilter {
+    /// Search terms for name and description.
+    pub search: Option<Search>,
+    /// A tag.
+    pub tag: Option<String>,
+    /// The time of creation.
+    pub created: TimeRange,
+    /// The time of the last save.
+    pub updated: TimeRange,
+}
 
 impl Database {
-    /// Creates a workflow and its version 1. A name that is taken gets a number that makes it unique.
+    /// Creates a workflow and its version 1. Appends a number to a name that is taken.
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// The database failed.
     pub async fn workflow_create(
         &self,
         new: NewWorkflow,
-        remember: Option<Remember<Saved>>,
-    ) -> Result<WorkflowRow, StoreError> {
-        self.writer().create(new, remember).await.map_err(|error| match error {
+        remember: Option<Remember<SavedWorkflow>>,
+    ) -> Result<workflow::Model, StoreError> {
+        self.writer().create_workflow(new, remember).await.map_err(|error| match error {
             WriteError::Store(error) => error,
-            // Not an answer that creating gives.
+            // A creation is never rejected.
             other => StoreError::Failed(Box::new(other)),
         })
     }
 
-    /// Replaces name, description and definition. Makes a version if what executes has changed; changes nothing if
-    /// nothing has.
+    /// Replaces name, description and definition. Creates a version if the executable part of the definition has changed.
+    /// Writes nothing if nothing has changed.
     ///
     /// # Errors
     ///
-    /// When there is no such workflow, when the condition of `saving` doesn't hold, when its label is protected, when
-    /// another workflow has the name, or when the store fails.
+    /// The workflow doesn't exist, the precondition failed, the label is protected, another workflow has the name, or the
+    /// database failed.
     pub async fn workflow_update(
         &self,
         id: Uuid,
         new: NewWorkflow,
-        saving: Saving,
-        remember: Option<Remember<Saved>>,
-    ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Update(id, new, saving), remember).await.map(|saved| saved.row)
+        options: SaveOptions,
+        remember: Option<Remember<SavedWorkflow>>,
+    ) -> Result<workflow::Model, WriteError> {
+        self.writer().change_once(Update { id, new, options }, remember).await.map(|saved| saved.row)
     }
 
-    /// Replaces what is said about a workflow beside its definition. Makes no version.
+    /// Changes name, description or tags. Creates no version.
     ///
     /// # Errors
     ///
-    /// As [`Self::workflow_update`].
+    /// See [`Self::workflow_update`].
     pub async fn workflow_patch(
         &self,
         id: Uuid,
-        details: Details,
-        saving: Saving,
-        remember: Option<Remember<Saved>>,
-    ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Patch(id, details, saving), remember).await.map(|saved| saved.row)
+        patch: WorkflowPatch,
+        options: SaveOptions,
+        remember: Option<Remember<SavedWorkflow>>,
+    ) -> Result<workflow::Model, WriteError> {
+        self.writer().change_once(Patch { id, patch, options }, remember).await.map(|saved| saved.row)
     }
 
-    /// Replaces the definition alone, by the one of `defaults` that is of its type. Makes a version if what executes
-    /// has changed.
+    /// Replaces the definition by the one of `defaults` for its type. Creates a version if the executable part has changed.
     ///
     /// # Errors
     ///
-    /// As [`Self::workflow_update`].
+    /// See [`Self::workflow_update`].
     pub async fn workflow_reset(
         &self,
         id: Uuid,
-        defaults: Vec<(SpurType, Accepted)>,
-        saving: Saving,
-        remember: Option<Remember<Saved>>,
-    ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Reset(id, defaults, saving), remember).await.map(|saved| saved.row)
+        defaults: Vec<(SpurType, ValidDefinition)>,
+        options: SaveOptions,
+        remember: Option<Remember<SavedWorkflow>>,
+    ) -> Result<workflow::Model, WriteError> {
+        self.writer().change_once(Reset { id, defaults, options }, remember).await.map(|saved| saved.row)
     }
 
-    /// Puts the definition of a version back. Makes a version if what executes has changed.
+    /// Restores the definition of a version. Creates a version if the executable part has changed.
     ///
     /// # Errors
     ///
-    /// As [`Self::workflow_update`]; when there is no such version or label.
+    /// See [`Self::workflow_update`]. Also fails if the version or the label doesn't exist.
     pub async fn version_restore(
         &self,
         id: Uuid,
         pin: Pin,
-        saving: Saving,
-        remember: Option<Remember<Saved>>,
-    ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Restore(id, pin, saving), remember).await.map(|saved| saved.row)
+        options: SaveOptions,
+        remember: Option<Remember<SavedWorkflow>>,
+    ) -> Result<workflow::Model, WriteError> {
+        self.writer().change_once(Restore { id, pin, options }, remember).await.map(|saved| saved.row)
     }
 
-    /// Makes a copy of a workflow, as it is or as a version of it was, with a name, an id and a version 1 of its own.
+    /// Copies a workflow or one of its versions to a new workflow with another name.
     ///
     /// # Errors
     ///
-    /// When there is no such workflow, version or label, or when the store fails.
+    /// The workflow, the version or the label doesn't exist, or the database failed.
     pub async fn workflow_duplicate(
         &self,
         id: Uuid,
         pin: Pin,
         by: Option<String>,
-        remember: Option<Remember<Saved>>,
-    ) -> Result<WorkflowRow, WriteError> {
-        self.writer().change_once(Duplicate(id, pin, by), remember).await.map(|saved| saved.row)
+        remember: Option<Remember<SavedWorkflow>>,
+    ) -> Result<workflow::Model, WriteError> {
+        self.writer().change_once(Duplicate { id, pin, by }, remember).await.map(|saved| saved.row)
     }
 
-    /// Deletes a workflow, its versions and its runs with their logs.
+    /// Deletes a workflow with its versions, labels and runs.
     ///
     /// # Errors
     ///
-    /// When there is no such workflow, when the condition of `saving` doesn't hold, or when the store fails.
+    /// The workflow doesn't exist, the precondition failed, or the database failed.
     pub async fn workflow_delete(
         &self,
         id: Uuid,
-        saving: Saving,
+        options: SaveOptions,
         remember: Option<Remember<Option<String>>>,
     ) -> Result<(), WriteError> {
-        self.writer().change_once(Delete(id, saving), remember).await.map(drop)
+        self.writer().change_once(Delete { id, options }, remember).await.map(drop)
     }
 
-    /// A workflow; none when there is no such workflow.
+    /// Returns a workflow.
     ///
     /// # Errors
     ///
-    /// When the store fails or the row can't be read.
-    pub async fn workflow(&self, id: Uuid) -> Result<Option<WorkflowRow>, StoreError> {
+    /// The row is unreadable, or the database failed.
+    pub async fn workflow_get(&self, id: Uuid) -> Result<Option<workflow::Model>, StoreError> {
         let select = workflow::Entity::find_by_id(id);
-        if let Some(found) = self.direct().and_then(|direct| direct.read(&select, sqlite_fast_path::workflow))
-        {
-            return found.into_iter().next().map(convert::readable_workflow).transpose();
+        let read_row = |row: &Row<'_>| sqlite_fast_path::read_entity::<workflow::Entity>(row, 0);
+        if let Some(found) = self.fast_path().and_then(|fast_path| fast_path.read(&select, read_row)) {
+            return found.into_iter().next().map(convert::check_workflow).transpose();
         }
-        let found = convert::find(self.readers(), select).await.map_err(store_error)?;
-        found.first().map(convert::workflow).transpose()
+        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        found.first().map(convert::read_workflow).transpose()
     }
 
-    /// Workflows. One that can't be read is left out and logged.
+    /// Returns a page of workflows. Skips and logs unreadable ones.
     ///
     /// # Errors
     ///
-    /// When the store fails, or the part is too large.
-    pub async fn workflows(
+    /// The page is too large, or the database failed.
+    pub async fn workflow_list(
         &self,
         filter: WorkflowFilter,
-        part: impl Into<Part<WorkflowOrder>>,
-    ) -> Result<Listed<WorkflowRow, WorkflowOrder>, StoreError> {
-        let part = part.into();
-        let select = select(filter, &part);
-        let size = |row: &WorkflowRow| row.definition.len() + row.description.as_ref().map_or(0, String::len);
-        let key = |row: &QueryResult| place(row, &part.order);
-        pagination::read(self.readers(), &select, part.page, (convert::workflow, size), key).await
+        request: impl Into<PageRequest<WorkflowOrder>>,
+    ) -> Result<Page<workflow::Model, WorkflowOrder>, StoreError> {
+        let request = request.into();
+        let reader = RowReader {
+            read: convert::read_workflow,
+            size: |row: &workflow::Model| {
+                row.definition.len() + row.description.as_ref().map_or(0, String::len)
+            },
+            sort_key: |row: &QueryResult| sort_key(row, &request.order),
+        };
+        pagination::read_page(self.read_pool(), &select(filter, &request), request.page, reader).await
     }
 
-    /// How many workflows fit a filter.
+    /// Counts workflows.
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// The database failed.
     pub async fn workflow_count(&self, filter: WorkflowFilter) -> Result<u64, StoreError> {
-        pagination::count(self.readers(), select_count(filter)).await
+        pagination::count(self.read_pool(), select_count(filter)).await
     }
 
-    /// Which of these ids are workflows.
+    /// Returns those of the ids that are workflows.
     ///
     /// # Errors
     ///
-    /// When the store fails.
+    /// The database failed.
     pub async fn existing_workflows(&self, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
         let mut existing = HashSet::new();
-        for ids in ids.chunks(IDS) {
+        for chunk in ids.chunks(ID_CHUNK) {
             let found: Vec<Uuid> = workflow::Entity::find()
                 .select_only()
                 .column(workflow::Column::Id)
-                .filter(workflow::Column::Id.is_in(ids.iter().copied()))
+                .filter(workflow::Column::Id.is_in(chunk.iter().copied()))
                 .into_tuple()
-                .all(self.readers())
+                .all(self.read_pool())
                 .await
                 .map_err(store_error)?;
             existing.extend(found);
@@ -203,26 +236,29 @@ impl Database {
     }
 }
 
-/// The workflows of a part of a list.
-pub(crate) fn select(filter: WorkflowFilter, part: &Part<WorkflowOrder>) -> Select<workflow::Entity> {
+/// Builds the query of a page.
+pub(crate) fn select(
+    filter: WorkflowFilter,
+    request: &PageRequest<WorkflowOrder>,
+) -> Select<workflow::Entity> {
     use workflow::Column::{Id, Name, UpdatedAt};
-    let select = filtered(filter);
-    match &part.order {
+    let select = select_filtered(filter);
+    match &request.order {
         WorkflowOrder::Created(after) => {
-            pagination::placed(select, part, &[Id], after.map(|id| vec![id.into()]))
+            pagination::paginate(select, request, &[Id], after.map(|id| vec![id.into()]))
         }
         WorkflowOrder::Name(after) => {
-            pagination::placed(select, part, &[Name], after.clone().map(|name| vec![name.into()]))
+            pagination::paginate(select, request, &[Name], after.clone().map(|name| vec![name.into()]))
         }
         WorkflowOrder::Updated(after) => {
-            let after = after.map(|(at, id)| vec![pagination::comparable(at).into(), id.into()]);
-            pagination::placed(select, part, &[UpdatedAt, Id], after)
+            let after = after.map(|(at, id)| vec![pagination::clamp_time(at).into(), id.into()]);
+            pagination::paginate(select, request, &[UpdatedAt, Id], after)
         }
     }
 }
 
-/// Where a row stands in an order.
-fn place(row: &QueryResult, order: &WorkflowOrder) -> Option<WorkflowOrder> {
+/// Returns the sort key of a row.
+fn sort_key(row: &QueryResult, order: &WorkflowOrder) -> Option<WorkflowOrder> {
     let id = || row.try_get("", "id").ok();
     Some(match order {
         WorkflowOrder::Created(_) => WorkflowOrder::Created(Some(id()?)),
@@ -233,48 +269,18 @@ fn place(row: &QueryResult, order: &WorkflowOrder) -> Option<WorkflowOrder> {
     })
 }
 
-/// How many workflows a list has in all.
+/// Builds the query that counts a list.
 pub(crate) fn select_count(filter: WorkflowFilter) -> Select<workflow::Entity> {
-    pagination::counting(filtered(filter), workflow::Column::Id)
+    pagination::select_count(select_filtered(filter), workflow::Column::Id)
 }
 
-fn filtered(filter: WorkflowFilter) -> Select<workflow::Entity> {
+fn select_filtered(filter: WorkflowFilter) -> Select<workflow::Entity> {
     use workflow::Column::{CreatedAt, Id, UpdatedAt};
     let WorkflowFilter { search, tag, created, updated } = filter;
-    let mut select = pagination::made_within(workflow::Entity::find(), CreatedAt, Id, created);
-    select = pagination::within(select, UpdatedAt, updated);
-    for found in search.iter().flat_map(|search| search.workflows()) {
-        select = select.filter(Id.in_subquery(found));
+    let mut select = pagination::filter_created(workflow::Entity::find(), CreatedAt, Id, created);
+    select = pagination::filter_time(select, UpdatedAt, updated);
+    for query in search.iter().flat_map(Search::workflow_queries) {
+        select = select.filter(Id.in_subquery(query));
     }
-    select.apply_if(tag, |select, tag| select.filter(Id.in_subquery(tagged(&tag))))
-}
-
-/// The order of a list of workflows, and the row behind which it begins; none: with the first.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WorkflowOrder {
-    /// By when they were created: ids grow with time.
-    Created(Option<Uuid>),
-    /// By name, as the database compares texts.
-    Name(Option<String>),
-    /// By when they were saved.
-    Updated(Option<(DateTime<Utc>, Uuid)>),
-}
-
-impl Default for WorkflowOrder {
-    fn default() -> Self {
-        Self::Created(None)
-    }
-}
-
-/// Which workflows a list shall have: those that fit everything that is given.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WorkflowFilter {
-    /// Workflows with these words in name or description.
-    pub search: Option<Search>,
-    /// Workflows that are filed under this.
-    pub tag: Option<String>,
-    /// When they were created.
-    pub created: Between,
-    /// When they were saved last.
-    pub updated: Between,
+    select.apply_if(tag, |select, tag| select.filter(Id.in_subquery(tag_query(&tag))))
 }

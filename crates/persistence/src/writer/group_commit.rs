@@ -1,109 +1,100 @@
-//! One batch: together if it can be, otherwise each on its own.
+//! Writes a batch of jobs: in one transaction if possible, otherwise each job in its own.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use sea_orm::{DatabaseConnection, DatabaseTransaction, DbBackend, DbErr};
-use sluice_engine::StoreError;
 use tokio::time::timeout;
 
-use super::failpoint;
 use super::job::Job;
-use super::queued_change::Work;
-use super::run_commits::{self, Alone, RunCommit};
-use super::workflow_inserts;
-use crate::connection::advisory_lock;
-use crate::connection::begin;
+use super::queued_change::QueuedChange;
+use super::run_commits::{self, CommitFault, RunCommit};
+use super::{failpoint, workflow_inserts};
 use crate::connection::sqlite_fast_path::{NotWritten, SqliteFastPath, Tx};
+use crate::connection::{advisory_lock, begin};
 use crate::error::{is_constraint_violation, is_race, is_unavailable, store_error};
 
-/// How long a transaction may take.
-const DEADLINE: Duration = Duration::from_secs(30);
-/// How often a change is tried that another process interfered with.
-const TRIES: usize = 3;
+/// Timeout of a transaction.
+const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// Attempts to apply a change with which another process interferes.
+const MAX_ATTEMPTS: usize = 3;
 
-/// Writes and answers everything. The error, when the store is away.
+/// Writes all jobs and replies to their callers. Returns the error if the database is unavailable.
 pub(super) async fn write(
     db: &DatabaseConnection,
-    direct: Option<&SqliteFastPath>,
+    fast_path: Option<&SqliteFastPath>,
     jobs: impl Iterator<Item = Job>,
 ) -> Option<DbErr> {
-    // First what makes room: with the others it would share their fate in a store that is full.
+    // Deletes go first: in one transaction with the others they would fail if the database is full.
     let (freeing, others): (Vec<Job>, Vec<Job>) = jobs.partition(Job::frees_space);
-    let lost = match freeing.is_empty() {
-        true => None,
-        false => write_some(db, None, freeing).await,
-    };
-    match lost {
-        Some(error) => {
-            fail(others, &error);
-            Some(error)
-        }
-        None => write_some(db, direct, others).await,
+    if !freeing.is_empty()
+        && let Some(error) = write_jobs(db, None, freeing).await
+    {
+        reply_error_to_all(others, &error);
+        return Some(error);
     }
+    write_jobs(db, fast_path, others).await
 }
 
-async fn write_some(
+async fn write_jobs(
     db: &DatabaseConnection,
-    direct: Option<&SqliteFastPath>,
+    fast_path: Option<&SqliteFastPath>,
     jobs: Vec<Job>,
 ) -> Option<DbErr> {
-    let (mut together, apart) = split(jobs);
-    let directly = match direct {
-        Some(direct) => write_directly(direct, &mut together).await,
-        None => Err(NotWritten::Yet),
+    let (mut together, alone) = split(jobs);
+    let on_fast_path = match fast_path {
+        Some(fast_path) => write_on_fast_path(fast_path, &mut together).await,
+        None => Err(NotWritten::FallBack),
     };
-    let written = match directly {
+    let written = match on_fast_path {
         Ok(()) => Ok(()),
         Err(NotWritten::Failed(error)) => Err(error),
-        Err(NotWritten::Yet) => transaction(db, write_together(db, &mut together)).await,
+        Err(NotWritten::FallBack) => with_transaction_timeout(db, write_together(db, &mut together)).await,
     };
-    let lost = match written {
+    let unavailable = match written {
         Ok(()) => {
-            together.into_iter().for_each(done);
+            together.into_iter().for_each(reply);
             None
         }
-        // The store is away, so one try was enough for all. It may even have kept them.
+        // The other jobs would fail too. The commit may even be durable.
         Err(error) if is_unavailable(&error) => {
-            fail(together, &error);
+            reply_error_to_all(together, &error);
             Some(error)
         }
         Err(error) => {
-            tracing::debug!(%error, jobs = together.len(), "a batch failed, its members are written alone");
-            write_apart(db, together).await
+            tracing::debug!(%error, jobs = together.len(), "batch failed, writing each job alone");
+            write_each(db, together).await
         }
     };
-    match lost {
-        Some(error) => {
-            fail(apart, &error);
-            Some(error)
-        }
-        None => write_apart(db, apart).await,
+    if let Some(error) = unavailable {
+        reply_error_to_all(alone, &error);
+        return Some(error);
     }
+    write_each(db, alone).await
 }
 
-/// What can share a transaction, and what would spoil it: commits to a log that others extend as well.
+/// Separates the jobs that can share a transaction from commits to logs that other commits extend too.
 fn split(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
-    let mut ends = BTreeMap::new();
+    let mut log_ends = BTreeMap::new();
     jobs.into_iter().filter(|job| !matches!(job, Job::Stop)).partition(|job| match job {
-        Job::Commit(commit) => commit.follows(&mut ends),
-        Job::Create(_) | Job::Work(_) | Job::Stop => true,
+        Job::Commit(commit) => commit.follows(&mut log_ends),
+        Job::InsertWorkflow(_) | Job::Change(_) | Job::Stop => true,
     })
 }
 
-/// Writes what runs and their workflows begin with.
-async fn write_directly(direct: &SqliteFastPath, jobs: &mut [Job]) -> Result<(), NotWritten> {
-    if jobs.is_empty() || jobs.iter().any(|job| matches!(job, Job::Work(_))) {
-        return Err(NotWritten::Yet);
+/// Writes a batch that consists of commits of runs and new workflows.
+async fn write_on_fast_path(fast_path: &SqliteFastPath, jobs: &mut [Job]) -> Result<(), NotWritten> {
+    fn fall_back(error: DbErr) -> NotWritten {
+        tracing::debug!(%error, "fast path: write failed, falling back");
+        NotWritten::FallBack
     }
-    let tx = direct.begin().ok_or(NotWritten::Yet)?;
-    let again = |error| {
-        tracing::debug!(%error, "a direct write did not work out");
-        NotWritten::Yet
-    };
-    insert(&Tx::Direct(&tx), jobs).await.map_err(again)?;
+    if jobs.is_empty() || jobs.iter().any(|job| matches!(job, Job::Change(_))) {
+        return Err(NotWritten::FallBack);
+    }
+    let tx = fast_path.begin().ok_or(NotWritten::FallBack)?;
+    insert(&Tx::FastPath(&tx), jobs).await.map_err(fall_back)?;
     failpoint::reach("append_before").map_err(NotWritten::Failed)?;
-    direct.commit(tx).map_err(again)?;
+    fast_path.commit(tx).map_err(fall_back)?;
     failpoint::reach("append_after").map_err(NotWritten::Failed)
 }
 
@@ -114,14 +105,14 @@ async fn write_together(db: &DatabaseConnection, jobs: &mut [Job]) -> Result<(),
     let tx = begin(db).await?;
     match apply(&tx, jobs).await {
         Ok(()) => commit(tx).await,
-        Err(error) => Err(rolled_back(tx, error).await),
+        Err(error) => Err(roll_back(tx, error).await),
     }
 }
 
-/// Ends a transaction that adds to logs, perhaps among others.
+/// Commits a transaction with commits of runs.
 async fn commit(tx: DatabaseTransaction) -> Result<(), DbErr> {
     if let Err(injected) = failpoint::reach("append_before") {
-        return Err(rolled_back(tx, injected).await);
+        return Err(roll_back(tx, injected).await);
     }
     tx.commit().await?;
     failpoint::reach("append_after")
@@ -133,8 +124,8 @@ async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> 
     }
     insert(&Tx::Orm(tx), jobs).await?;
     for job in jobs {
-        if let Job::Work(work) = job {
-            work.apply(tx).await?;
+        if let Job::Change(change) = job {
+            change.apply(tx).await?;
         }
     }
     Ok(())
@@ -142,130 +133,128 @@ async fn apply(tx: &DatabaseTransaction, jobs: &mut [Job]) -> Result<(), DbErr> 
 
 /// Writes commits of runs and new workflows.
 async fn insert(tx: &Tx<'_>, jobs: &mut [Job]) -> Result<(), DbErr> {
-    let commits: Vec<&RunCommit> = jobs
-        .iter()
-        .filter_map(|job| match job {
-            Job::Commit(commit) => Some(commit.as_ref()),
-            Job::Create(_) | Job::Work(_) | Job::Stop => None,
-        })
-        .collect();
+    let (mut commits, mut inserts) = (Vec::new(), Vec::new());
+    for job in jobs {
+        match job {
+            Job::Commit(commit) => commits.push(&**commit),
+            Job::InsertWorkflow(insert) => inserts.push(&mut **insert),
+            Job::Change(_) | Job::Stop => {}
+        }
+    }
     run_commits::insert(tx, &commits).await?;
-    let creations = jobs.iter_mut().filter_map(|job| match job {
-        Job::Create(creation) => Some(creation.as_mut()),
-        Job::Commit(_) | Job::Work(_) | Job::Stop => None,
-    });
-    workflow_inserts::insert(tx, creations.collect()).await
+    workflow_inserts::insert(tx, inserts).await
 }
 
-/// Writes each in a transaction of its own. When the store goes away the rest is not tried.
-async fn write_apart(db: &DatabaseConnection, jobs: Vec<Job>) -> Option<DbErr> {
+/// Writes each job in its own transaction. Stops when the database becomes unavailable.
+async fn write_each(db: &DatabaseConnection, jobs: Vec<Job>) -> Option<DbErr> {
     let mut jobs = jobs.into_iter();
     while let Some(job) = jobs.next() {
-        let lost = match job {
+        let unavailable = match job {
             Job::Commit(commit) => write_commit(db, *commit).await,
-            Job::Create(creation) => write_work(db, creation).await,
-            Job::Work(work) => write_work(db, work).await,
+            Job::InsertWorkflow(insert) => write_change(db, insert).await,
+            Job::Change(change) => write_change(db, change).await,
             Job::Stop => None,
         };
-        if let Some(error) = lost {
-            fail(jobs.collect(), &error);
+        if let Some(error) = unavailable {
+            reply_error_to_all(jobs.collect(), &error);
             return Some(error);
         }
     }
     None
 }
 
-/// Answers one commit. The error, when the store is away.
+/// Writes one commit and replies. Returns the error if the database is unavailable.
 async fn write_commit(db: &DatabaseConnection, commit: RunCommit) -> Option<DbErr> {
     let mut written = Ok(());
-    for _ in 0..TRIES {
-        written = commit_once(db, &commit).await;
-        // Of the races, those that break a key have become conflicts already.
-        if !matches!(&written, Err(Alone::Database(error)) if is_race(error)) {
+    for _ in 0..MAX_ATTEMPTS {
+        written = try_commit(db, &commit).await;
+        // Races for a key have become conflicts already.
+        if !matches!(&written, Err(CommitFault::Database(error)) if is_race(error)) {
             break;
         }
     }
-    let lost = match &written {
-        Err(Alone::Database(error)) if is_unavailable(error) => Some(error.clone()),
+    let unavailable = match &written {
+        Err(CommitFault::Database(error)) if is_unavailable(error) => Some(error.clone()),
         _ => None,
     };
-    commit.answer(written.map_err(Into::into));
-    lost
+    commit.reply(written.map_err(Into::into));
+    unavailable
 }
 
-async fn commit_once(db: &DatabaseConnection, commit: &RunCommit) -> Result<(), Alone> {
+async fn try_commit(db: &DatabaseConnection, commit: &RunCommit) -> Result<(), CommitFault> {
     let write = async {
         let tx = begin(db).await?;
         match run_commits::insert_alone(&tx, commit).await {
             Ok(()) => Ok(self::commit(tx).await?),
-            Err(Alone::Refused(refusal)) => {
+            Err(CommitFault::Rejected(error)) => {
                 tx.rollback().await?;
-                Err(Alone::Refused(refusal))
+                Err(CommitFault::Rejected(error))
             }
-            Err(Alone::Database(error)) => Err(Alone::Database(rolled_back(tx, error).await)),
+            Err(CommitFault::Database(error)) => Err(CommitFault::Database(roll_back(tx, error).await)),
         }
     };
-    let written = timeout(DEADLINE, write).await.unwrap_or_else(|_| Err(Alone::Database(late())));
-    if matches!(written, Err(Alone::Database(_))) {
-        renew(db).await;
+    let written = timeout(TRANSACTION_TIMEOUT, write)
+        .await
+        .unwrap_or_else(|_| Err(CommitFault::Database(transaction_timed_out())));
+    if matches!(written, Err(CommitFault::Database(_))) {
+        replace_sqlite_connection(db).await;
     }
     written
 }
 
-/// Answers one change. The error, when the store is away.
-async fn write_work(db: &DatabaseConnection, mut work: Box<dyn Work>) -> Option<DbErr> {
-    let mut tries = 0;
+/// Applies one change and replies. Returns the error if the database is unavailable.
+async fn write_change(db: &DatabaseConnection, mut change: Box<dyn QueuedChange>) -> Option<DbErr> {
+    let mut attempts = 0;
     loop {
-        tries += 1;
-        match transaction(db, work_once(db, work.as_mut())).await {
+        attempts += 1;
+        match with_transaction_timeout(db, try_change(db, change.as_mut())).await {
             Ok(()) => {
-                work.done();
+                change.reply();
                 return None;
             }
-            Err(error) if is_race(&error) && tries < TRIES => {}
+            Err(error) if is_race(&error) && attempts < MAX_ATTEMPTS => {}
             Err(error) => {
-                work.failed(store_error(error.clone()));
+                change.reply_error(store_error(error.clone()));
                 return is_unavailable(&error).then_some(error);
             }
         }
     }
 }
 
-async fn work_once(db: &DatabaseConnection, work: &mut dyn Work) -> Result<(), DbErr> {
+async fn try_change(db: &DatabaseConnection, change: &mut dyn QueuedChange) -> Result<(), DbErr> {
     let tx = begin(db).await?;
     let applied = async {
         advisory_lock::wait_for_changes(&tx).await?;
-        work.apply(&tx).await
+        change.apply(&tx).await
     };
     match applied.await {
         Ok(()) => tx.commit().await,
-        Err(error) => Err(rolled_back(tx, error).await),
+        Err(error) => Err(roll_back(tx, error).await),
     }
 }
 
-/// The error, after everything is as it was before.
-async fn rolled_back(tx: DatabaseTransaction, error: DbErr) -> DbErr {
+/// Rolls back and returns the error that caused it.
+async fn roll_back(tx: DatabaseTransaction, error: DbErr) -> DbErr {
     if let Err(second) = tx.rollback().await {
-        tracing::debug!(error = %second, "rolling back failed as well");
+        tracing::debug!(error = %second, "rollback failed");
     }
     error
 }
 
-async fn transaction(
+async fn with_transaction_timeout(
     db: &DatabaseConnection,
-    work: impl Future<Output = Result<(), DbErr>>,
+    write: impl Future<Output = Result<(), DbErr>>,
 ) -> Result<(), DbErr> {
-    let done = timeout(DEADLINE, work).await.unwrap_or_else(|_| Err(late()));
-    if done.as_ref().is_err_and(|error| !is_constraint_violation(error)) {
-        renew(db).await;
+    let written = timeout(TRANSACTION_TIMEOUT, write).await.unwrap_or_else(|_| Err(transaction_timed_out()));
+    if written.as_ref().is_err_and(|error| !is_constraint_violation(error)) {
+        replace_sqlite_connection(db).await;
     }
-    done
+    written
 }
 
-/// Replaces the connection to an SQLite file. When SQLite fails in the middle of a transaction (its disk may
-/// be full), it ends the transaction by itself, and the driver takes later ones for parts of that one: they
-/// would never be committed. A new connection knows of nothing.
-async fn renew(db: &DatabaseConnection) {
+/// Replaces the connection to an SQLite file. When SQLite fails within a transaction, for example because the disk is
+/// full, it ends the transaction. sqlx doesn't notice, and would never commit the later ones.
+async fn replace_sqlite_connection(db: &DatabaseConnection) {
     if db.get_database_backend() != DbBackend::Sqlite {
         return;
     }
@@ -274,30 +263,29 @@ async fn renew(db: &DatabaseConnection) {
         Err(error) => Err(error),
     };
     if let Err(error) = closed {
-        tracing::warn!(%error, "the connection that writes could not be replaced");
+        tracing::warn!(%error, "replacing the writer's connection failed");
     }
 }
 
-fn late() -> DbErr {
+fn transaction_timed_out() -> DbErr {
     DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)
 }
 
-fn done(job: Job) {
+fn reply(job: Job) {
     match job {
-        Job::Commit(commit) => commit.answer(Ok(())),
-        Job::Create(creation) => creation.done(),
-        Job::Work(work) => work.done(),
+        Job::Commit(commit) => commit.reply(Ok(())),
+        Job::InsertWorkflow(insert) => insert.reply(),
+        Job::Change(change) => change.reply(),
         Job::Stop => {}
     }
 }
 
-fn fail(jobs: Vec<Job>, error: &DbErr) {
-    let answer = || -> StoreError { store_error(error.clone()) };
+fn reply_error_to_all(jobs: Vec<Job>, error: &DbErr) {
     for job in jobs {
         match job {
-            Job::Commit(commit) => commit.answer(Err(answer().into())),
-            Job::Create(creation) => creation.failed(answer()),
-            Job::Work(work) => work.failed(answer()),
+            Job::Commit(commit) => commit.reply(Err(store_error(error.clone()).into())),
+            Job::InsertWorkflow(insert) => insert.reply_error(store_error(error.clone())),
+            Job::Change(change) => change.reply_error(store_error(error.clone())),
             Job::Stop => {}
         }
     }

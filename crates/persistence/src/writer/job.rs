@@ -1,23 +1,23 @@
-//! Jobs of the writer.
+//! Jobs of the writer's queue.
 
-use super::queued_change::Work;
+use super::queued_change::QueuedChange;
 use super::run_commits::RunCommit;
-use super::workflow_inserts::Creation;
+use super::workflow_inserts::WorkflowInsert;
 
-/// What the writer is asked for.
+/// A job of the writer.
 pub(super) enum Job {
-    /// Events of a run.
+    /// Appends events to the log of a run.
     Commit(Box<RunCommit>),
-    /// A new workflow.
-    Create(Box<Creation>),
-    /// Any other change.
-    Work(Box<dyn Work>),
-    /// To finish what waits and to end.
+    /// Creates a workflow.
+    InsertWorkflow(Box<WorkflowInsert>),
+    /// Applies any other change.
+    Change(Box<dyn QueuedChange>),
+    /// Stops the writer.
     Stop,
 }
 
 impl Job {
     pub(super) fn frees_space(&self) -> bool {
-        matches!(self, Self::Work(work) if work.frees_space())
+        matches!(self, Self::Change(change) if change.frees_space())
     }
 }

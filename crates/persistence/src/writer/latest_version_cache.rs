@@ -1,64 +1,64 @@
-//! The latest versions of workflows, for starts of runs: asked for once, and not at each of thousands of starts. For a
-//! file of SQLite, which one process has for itself: whatever changes it goes through the writer here.
+//! A cache of the latest versions of workflows, for starts of runs. It is for SQLite only: a PostgreSQL database may be
+//! changed by other servers too.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use uuid::Uuid;
 
-/// How many are kept.
-const MOST: usize = 10_000;
+/// Maximum number of workflows.
+const MAX_ENTRIES: usize = 10_000;
 
-/// What is known of them.
+/// The cache.
 #[derive(Debug, Default)]
-pub(crate) struct LatestVersions(Mutex<Known>);
+pub(crate) struct LatestVersionCache(Mutex<Entries>);
 
 #[derive(Debug, Default)]
-struct Known {
-    /// How many changes have begun. What was read while another one began may be out of date.
-    changes: u64,
-    /// Whether a change is being made. Nothing is known then.
-    is_changing: bool,
-    ids: HashMap<Uuid, Uuid>,
+struct Entries {
+    /// The number of invalidations. A version that was read during one may be stale.
+    invalidations: u64,
+    /// True while changes are written. The cache is empty then.
+    is_invalidating: bool,
+    version_ids: HashMap<Uuid, Uuid>,
 }
 
-/// That a version has to be read, and when that began.
+/// A cache miss, with the number of invalidations before it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Unknown(u64);
+pub(crate) struct Miss(u64);
 
-impl LatestVersions {
-    /// The id of the latest version of a workflow.
-    pub(crate) fn get(&self, workflow: Uuid) -> Result<Uuid, Unknown> {
-        let known = self.lock();
-        known.ids.get(&workflow).copied().ok_or(Unknown(known.changes))
+impl LatestVersionCache {
+    /// Returns the id of the latest version of a workflow.
+    pub(crate) fn get(&self, workflow: Uuid) -> Result<Uuid, Miss> {
+        let entries = self.lock();
+        entries.version_ids.get(&workflow).copied().ok_or(Miss(entries.invalidations))
     }
 
-    /// Takes what was read, unless it may be out of date.
-    pub(crate) fn learn(&self, unknown: Unknown, workflow: Uuid, version: Uuid) {
-        let mut known = self.lock();
-        if known.is_changing || known.changes != unknown.0 {
+    /// Inserts a version that was read after a miss, unless it may be stale.
+    pub(crate) fn insert_if_fresh(&self, miss: Miss, workflow: Uuid, version: Uuid) {
+        let mut entries = self.lock();
+        if entries.is_invalidating || entries.invalidations != miss.0 {
             return;
         }
-        if known.ids.len() >= MOST {
-            known.ids.clear();
+        if entries.version_ids.len() >= MAX_ENTRIES {
+            entries.version_ids.clear();
         }
-        known.ids.insert(workflow, version);
+        entries.version_ids.insert(workflow, version);
     }
 
-    /// From now on anything may change, until [`Self::changed`].
-    pub(crate) fn changing(&self) {
-        let mut known = self.lock();
-        known.changes += 1;
-        known.is_changing = true;
-        known.ids.clear();
+    /// Clears the cache and keeps it empty until [`Self::end_invalidation`].
+    pub(crate) fn begin_invalidation(&self) {
+        let mut entries = self.lock();
+        entries.invalidations += 1;
+        entries.is_invalidating = true;
+        entries.version_ids.clear();
     }
 
-    /// What was changing has changed, or has not, and whoever asked for it knows.
-    pub(crate) fn changed(&self) {
-        self.lock().is_changing = false;
+    /// Ends an invalidation: the changes are durable or have failed, and their callers have a reply.
+    pub(crate) fn end_invalidation(&self) {
+        self.lock().is_invalidating = false;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -68,20 +68,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_beside_a_change_is_not_kept() {
-        let versions = LatestVersions::default();
+    fn rejects_versions_read_during_an_invalidation() {
+        let cache = LatestVersionCache::default();
         let (workflow, version) = (Uuid::from_u128(1), Uuid::from_u128(2));
-        let before = versions.get(workflow).unwrap_err();
-        versions.changing();
-        let during = versions.get(workflow).unwrap_err();
-        versions.learn(during, workflow, version);
-        assert!(versions.get(workflow).is_err());
-        versions.changed();
-        versions.learn(before, workflow, version);
-        assert!(versions.get(workflow).is_err());
-        versions.learn(versions.get(workflow).unwrap_err(), workflow, version);
-        assert_eq!(versions.get(workflow).unwrap(), version);
-        versions.changing();
-        assert!(versions.get(workflow).is_err());
+        let before = cache.get(workflow).unwrap_err();
+        cache.begin_invalidation();
+        let during = cache.get(workflow).unwrap_err();
+        cache.insert_if_fresh(during, workflow, version);
+        assert!(cache.get(workflow).is_err());
+        cache.end_invalidation();
+        cache.insert_if_fresh(before, workflow, version);
+        assert!(cache.get(workflow).is_err());
+        cache.insert_if_fresh(cache.get(workflow).unwrap_err(), workflow, version);
+        assert_eq!(cache.get(workflow).unwrap(), version);
+        cache.begin_invalidation();
+        assert!(cache.get(workflow).is_err());
     }
 }

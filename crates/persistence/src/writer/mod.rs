@@ -1,5 +1,5 @@
-//! The one writer. Everything that waits to be written goes into one transaction, and is answered when
-//! that is durable. The grouping comes from the queue, never from a timer: alone, nobody waits.
+//! The writer: one thread that writes everything. It commits all queued changes in one transaction, then replies to their
+//! callers. Batches form from the queue, not from a timer: an idle server adds no delay.
 
 mod failpoint;
 mod group_commit;
@@ -24,89 +24,93 @@ use tokio::time::timeout;
 
 use crate::change::Change;
 use crate::connection::sqlite_fast_path::SqliteFastPath;
-use crate::entity::workflow::WorkflowRow;
+use crate::entity::workflow;
 use crate::error::WriteError;
 use crate::metrics::WriterMetrics;
 use job::Job;
-use latest_version_cache::LatestVersions;
-use queued_change::{Once, Waiting};
-use run_commits::{BATCH, RunCommit};
-use workflow_inserts::{Creation, NewWorkflow, Saved};
+use latest_version_cache::LatestVersionCache;
+use queued_change::{ChangeWithRecords, PendingChange};
+use run_commits::{MAX_BATCH, RunCommit};
+use workflow_inserts::{NewWorkflow, SavedWorkflow, WorkflowInsert};
 
-/// How much may wait.
-const QUEUE: usize = 4 * BATCH;
-/// How long a caller waits for a place in the queue.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a caller waits for the answer. Longer than the transactions before it may take.
-const DEADLINE: Duration = Duration::from_secs(65);
+/// Capacity of the queue.
+const QUEUE_CAPACITY: usize = 4 * MAX_BATCH;
+/// Timeout for a free slot in the queue.
+const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout for the reply. Longer than two transactions: the one that is running and the caller's own.
+const REPLY_TIMEOUT: Duration = Duration::from_secs(65);
 
-/// The way to the writer.
+/// The sender of the writer's queue.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
-    failed: Arc<AtomicBool>,
-    latest: Arc<LatestVersions>,
+    state: Arc<WriterState>,
+}
+
+/// State that the writer shares with readers.
+#[derive(Default)]
+struct WriterState {
+    /// True if the last batch failed.
+    has_failed: AtomicBool,
+    latest_versions: LatestVersionCache,
 }
 
 impl Writer {
-    /// Starts the writer, which writes through the one connection of `db`, and commits of runs and new
-    /// workflows through `direct`.
+    /// Starts the writer, which uses the only connection of `db`, and the fast path for commits of runs and new workflows.
     pub(crate) fn spawn(
         db: DatabaseConnection,
-        direct: Option<SqliteFastPath>,
+        fast_path: Option<SqliteFastPath>,
         metrics: WriterMetrics,
     ) -> (Self, JoinHandle<()>) {
-        let (queue, jobs) = mpsc::channel(QUEUE);
-        let failed = Arc::new(AtomicBool::new(false));
-        // On a thread of its own, which a commit may block.
-        let (runtime, told) = (Handle::current(), Arc::clone(&failed));
-        let latest = Arc::new(LatestVersions::default());
-        let write = write(db, direct, jobs, (told, Arc::clone(&latest)), metrics);
-        let writing = tokio::task::spawn_blocking(move || runtime.block_on(write));
-        (Self { queue, failed, latest }, writing)
+        let (queue, jobs) = mpsc::channel(QUEUE_CAPACITY);
+        let state = Arc::new(WriterState::default());
+        // On its own thread, because a commit may block.
+        let runtime = Handle::current();
+        let write = write_batches(db, fast_path, jobs, Arc::clone(&state), metrics);
+        let task = tokio::task::spawn_blocking(move || runtime.block_on(write));
+        (Self { queue, state }, task)
     }
 
-    /// What is known of the latest versions of workflows.
-    pub(crate) fn latest(&self) -> &LatestVersions {
-        &self.latest
+    pub(crate) fn latest_versions(&self) -> &LatestVersionCache {
+        &self.state.latest_versions
     }
 
-    /// Whether the store could not be written the last time.
+    /// Returns true if the last batch failed.
     pub(crate) fn has_failed(&self) -> bool {
-        self.failed.load(Ordering::Relaxed)
+        self.state.has_failed.load(Ordering::Relaxed)
     }
 
-    /// How much waits to be written.
-    pub(crate) fn queued(&self) -> usize {
-        QUEUE - self.queue.capacity()
+    /// The number of queued jobs.
+    pub(crate) fn queue_length(&self) -> usize {
+        QUEUE_CAPACITY - self.queue.capacity()
     }
 
-    /// Adds events to the log of a run.
+    /// Appends events to the log of a run.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
-        let (reply, answer) = oneshot::channel();
-        // Serialized here, on the caller's time.
+        let (reply, response) = oneshot::channel();
+        // Serializes on the caller's thread.
         self.send(Job::Commit(Box::new(RunCommit::new(commit, reply)?))).await?;
-        self.answered(answer).await?
+        self.receive(response).await?
     }
 
     /// Creates a workflow.
-    pub(crate) async fn create(
+    pub(crate) async fn create_workflow(
         &self,
         new: NewWorkflow,
-        remember: Option<Remember<Saved>>,
-    ) -> Result<WorkflowRow, WriteError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Create(Box::new(Creation::new(new, remember, reply)))).await?;
-        self.answered(answer).await?
+        remember: Option<Remember<SavedWorkflow>>,
+    ) -> Result<workflow::Model, WriteError> {
+        let (reply, response) = oneshot::channel();
+        self.send(Job::InsertWorkflow(Box::new(WorkflowInsert::new(new, remember, reply)))).await?;
+        self.receive(response).await?
     }
 
-    /// Makes a change.
+    /// Applies a change.
     pub(crate) async fn change<C: Change>(&self, change: C) -> Result<C::Output, WriteError> {
-        let (reply, answer) = oneshot::channel();
-        self.send(Job::Work(Box::new(Waiting::new(change, reply)))).await?;
-        self.answered(answer).await?
+        let (reply, response) = oneshot::channel();
+        self.send(Job::Change(Box::new(PendingChange::new(change, reply)))).await?;
+        self.receive(response).await?
     }
 
-    /// Makes a change; what is to be remembered of it is kept with it.
+    /// Applies a change and writes its audit entries and its stored response in the same transaction.
     pub(crate) async fn change_once<C: Change>(
         &self,
         change: C,
@@ -115,71 +119,72 @@ impl Writer {
     where
         C::Output: Sync,
     {
-        self.change(Once(change, remember)).await
+        self.change(ChangeWithRecords { change, remember }).await
     }
 
-    /// Lets the writer finish what waits. What comes later is refused.
+    /// Stops the writer after the queued jobs. Later jobs are rejected.
     pub(crate) async fn stop(&self) {
-        // An error means that it has ended already.
+        // An error means that the writer has ended already.
         let _ = self.queue.send(Job::Stop).await;
     }
 
-    /// An error when the writer has ended.
-    pub(crate) fn alive(&self) -> Result<(), StoreError> {
-        if self.queue.is_closed() { Err(gone()) } else { Ok(()) }
-    }
-
-    /// The writer's answer. A disk that doesn't answer at all holds the writer, and not whoever asked it.
-    async fn answered<T>(&self, answer: oneshot::Receiver<T>) -> Result<T, StoreError> {
-        match timeout(DEADLINE, answer).await {
-            Ok(answer) => answer.map_err(|_| gone()),
-            Err(late) => {
-                self.failed.store(true, Ordering::Relaxed);
-                Err(StoreError::Unavailable(Box::new(late)))
-            }
-        }
+    /// Fails if the writer has ended.
+    pub(crate) fn check_alive(&self) -> Result<(), StoreError> {
+        if self.queue.is_closed() { Err(closed()) } else { Ok(()) }
     }
 
     async fn send(&self, job: Job) -> Result<(), StoreError> {
-        let sent = self.queue.send_timeout(job, PATIENCE).await;
+        let sent = self.queue.send_timeout(job, ENQUEUE_TIMEOUT).await;
         sent.map_err(|error| StoreError::Unavailable(error.to_string().into()))
+    }
+
+    /// Waits for the reply. A disk that hangs blocks the writer, but not its callers.
+    async fn receive<T>(&self, response: oneshot::Receiver<T>) -> Result<T, StoreError> {
+        match timeout(REPLY_TIMEOUT, response).await {
+            Ok(response) => response.map_err(|_| closed()),
+            Err(elapsed) => {
+                self.state.has_failed.store(true, Ordering::Relaxed);
+                Err(StoreError::Unavailable(Box::new(elapsed)))
+            }
+        }
     }
 }
 
-fn gone() -> StoreError {
-    StoreError::Unavailable("the store is closed".into())
+fn closed() -> StoreError {
+    StoreError::Unavailable("the database is closed".into())
 }
 
-async fn write(
+async fn write_batches(
     db: DatabaseConnection,
-    direct: Option<SqliteFastPath>,
+    fast_path: Option<SqliteFastPath>,
     mut jobs: mpsc::Receiver<Job>,
-    (failed, latest): (Arc<AtomicBool>, Arc<LatestVersions>),
+    state: Arc<WriterState>,
     metrics: WriterMetrics,
 ) {
-    let mut batch = Vec::with_capacity(BATCH);
-    // Waits for one, then takes what is there. None are left when the queue is closed.
-    while jobs.recv_many(&mut batch, BATCH).await > 0 {
+    let mut batch = Vec::with_capacity(MAX_BATCH);
+    // Waits for one job, then takes all queued ones. Returns 0 when the queue is closed and empty.
+    while jobs.recv_many(&mut batch, MAX_BATCH).await > 0 {
         if batch.iter().any(|job| matches!(job, Job::Stop)) {
             jobs.close();
         }
         let (size, started) = (batch.len(), Instant::now());
-        // Runs and new workflows leave the versions of others as they are.
-        let is_change = batch.iter().any(|job| matches!(job, Job::Work(_)));
-        if is_change {
-            latest.changing();
+        // Commits of runs and new workflows don't affect the versions of other workflows.
+        let may_change_versions = batch.iter().any(|job| matches!(job, Job::Change(_)));
+        if may_change_versions {
+            state.latest_versions.begin_invalidation();
         }
-        let lost = group_commit::write(&db, direct.as_ref(), batch.drain(..)).await;
-        if is_change {
-            latest.changed();
+        let unavailable = group_commit::write(&db, fast_path.as_ref(), batch.drain(..)).await;
+        if may_change_versions {
+            state.latest_versions.end_invalidation();
         }
-        metrics.take(size, started.elapsed(), lost.is_some());
-        match (failed.swap(lost.is_some(), Ordering::Relaxed), lost) {
-            (false, Some(error)) => {
-                tracing::error!(%error, "the store can't be written; what runs waits for it")
+        metrics.record_batch(size, started.elapsed(), unavailable.is_some());
+        let had_failed = state.has_failed.swap(unavailable.is_some(), Ordering::Relaxed);
+        match unavailable {
+            Some(error) if !had_failed => {
+                tracing::error!(%error, "database not writable, runs are waiting");
             }
-            (true, None) => tracing::info!("the store can be written again"),
-            (true, Some(_)) | (false, None) => {}
+            None if had_failed => tracing::info!("database writable again"),
+            Some(_) | None => {}
         }
     }
 }

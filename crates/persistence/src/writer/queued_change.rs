@@ -1,4 +1,4 @@
-//! Changes other than the commits of runs.
+//! Changes in the writer's queue.
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
@@ -11,10 +11,13 @@ use crate::connection::disk_reserve;
 use crate::connection::sqlite_fast_path::Tx;
 use crate::error::WriteError;
 
-/// A change with what is to be kept with it.
-pub(super) struct Once<C: Change>(pub(super) C, pub(super) Option<Remember<C::Output>>);
+/// A change with its side records.
+pub(super) struct ChangeWithRecords<C: Change> {
+    pub(super) change: C,
+    pub(super) remember: Option<Remember<C::Output>>,
+}
 
-impl<C: Change> Change for Once<C>
+impl<C: Change> Change for ChangeWithRecords<C>
 where
     C::Output: Sync,
 {
@@ -23,43 +26,42 @@ where
     const FREES_SPACE: bool = C::FREES_SPACE;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
-        let Self(change, remember) = self;
-        let made = change.apply(tx).await?;
-        let kept = remember.as_ref().map(|remember| remember.of(&made));
-        side_records::keep(&Tx::Orm(tx), kept.iter()).await?;
-        Ok(made)
+        let output = self.change.apply(tx).await?;
+        let records = self.remember.as_ref().map(|remember| remember.of(&output));
+        side_records::insert(&Tx::Orm(tx), records.iter()).await?;
+        Ok(output)
     }
 }
 
-/// A change whose type is forgotten, so that different ones can wait in one queue.
-pub(super) trait Work: Send {
-    /// As [`Change::FREES_SPACE`].
+/// A change of any type, with its caller.
+pub(super) trait QueuedChange: Send {
+    /// See [`Change::FREES_SPACE`].
     fn frees_space(&self) -> bool;
 
-    /// Makes the change and keeps the answer.
+    /// Applies the change and stores its result.
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>>;
 
-    /// Answers: what was kept is durable.
-    fn done(self: Box<Self>);
+    /// Replies with the result: the transaction is durable.
+    fn reply(self: Box<Self>);
 
-    /// Answers: nothing happened.
-    fn failed(self: Box<Self>, error: StoreError);
+    /// Replies with an error: nothing has changed.
+    fn reply_error(self: Box<Self>, error: StoreError);
 }
 
-/// A change and the caller who waits for it.
-pub(super) struct Waiting<C: Change> {
+/// A change and the channel of its caller.
+pub(super) struct PendingChange<C: Change> {
     change: C,
-    answer: Option<Result<C::Output, WriteError>>,
+    result: Option<Result<C::Output, WriteError>>,
     reply: oneshot::Sender<Result<C::Output, WriteError>>,
 }
 
-impl<C: Change> Waiting<C> {
+impl<C: Change> PendingChange<C> {
     pub(super) fn new(change: C, reply: oneshot::Sender<Result<C::Output, WriteError>>) -> Self {
-        Self { change, answer: None, reply }
+        Self { change, result: None, reply }
     }
 }
 
-impl<C: Change> Work for Waiting<C> {
+impl<C: Change> QueuedChange for PendingChange<C> {
     fn frees_space(&self) -> bool {
         C::FREES_SPACE
     }
@@ -67,25 +69,25 @@ impl<C: Change> Work for Waiting<C> {
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
         Box::pin(async move {
             let change = self.change.apply(tx);
-            let made =
+            let applied =
                 if C::FREES_SPACE { disk_reserve::with_reserve(tx, change).await } else { change.await };
-            self.answer = Some(match made {
+            self.result = Some(match applied {
                 Ok(output) => Ok(output),
-                Err(Fault::Refused(refusal)) => Err(refusal),
+                Err(Fault::Rejected(error)) => Err(error),
                 Err(Fault::Database(error)) => return Err(error),
             });
             Ok(())
         })
     }
 
-    fn done(self: Box<Self>) {
-        if let Some(answer) = self.answer {
-            // Nobody there any more: the change stands all the same.
-            let _ = self.reply.send(answer);
+    fn reply(self: Box<Self>) {
+        if let Some(result) = self.result {
+            // The change is durable even if the caller is gone.
+            let _ = self.reply.send(result);
         }
     }
 
-    fn failed(self: Box<Self>, error: StoreError) {
+    fn reply_error(self: Box<Self>, error: StoreError) {
         let _ = self.reply.send(Err(error.into()));
     }
 }

@@ -1,44 +1,43 @@
-//! Commits of runs: many in two statements.
+//! Commits of runs: a batch of them in one statement per table.
 
 use std::collections::BTreeMap;
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
-    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, NotSet, QueryFilter, QueryOrder, QuerySelect, Set,
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _, NotSet, QueryFilter,
+    QueryOrder, QuerySelect, Set,
 };
 use serde::de::IgnoredAny;
-use sluice_engine::{Commit, CommitError, Kept, RunRecord, StoreError};
+use sluice_engine::{Commit, CommitError, Kept, StoreError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::side_records;
 use crate::connection::sqlite_fast_path::Tx;
-use crate::entity::pause_event::{self, PauseNews};
+use crate::entity::pause_event::{self, PauseChange};
 use crate::entity::{batch_row, run, run_log};
 use crate::error::{is_foreign_key_violation, is_unique_violation, store_error};
 
-/// How much is written in one transaction at most.
-pub(super) const BATCH: usize = 256;
-/// How many rows of a batch are written in one statement.
-const CHUNK: usize = 1_000;
-/// How many variables a statement of SQLite takes; PostgreSQL takes more.
-const MAX_VARIABLES: usize = 32_766;
-/// How many columns the wider of the two tables has.
-const COLUMNS: usize = 11;
-// A whole batch fits into one statement a table, so nothing is ever cut into pieces.
-const _: () = assert!(BATCH * COLUMNS <= MAX_VARIABLES);
+/// Maximum number of jobs per transaction.
+pub(super) const MAX_BATCH: usize = 256;
+/// Rows of a batch per insert.
+const BATCH_ROW_CHUNK: usize = 1_000;
+/// SQLite's limit of parameters per statement. PostgreSQL has a higher one.
+const MAX_PARAMETERS: usize = 32_766;
+/// Upper bound of the columns of `runs` and `run_log`.
+const MAX_COLUMNS: usize = 32;
+const _: () = assert!(MAX_BATCH * MAX_COLUMNS <= MAX_PARAMETERS, "a batch fits into one statement per table");
 
-/// A commit and the caller who waits for it.
+/// A commit of a run, with the channel of its caller.
 pub(super) struct RunCommit {
-    record: RunRecord,
+    run: run::Model,
     first: i64,
     count: i64,
     events: String,
-    /// What the events say of pauses, each as JSON.
-    pauses: Vec<String>,
-    /// The rows of a batch that begins.
-    rows: Vec<String>,
-    kept: Kept,
+    pause_changes: Vec<PauseChange>,
+    /// The inputs of the rows of a new batch, as JSON.
+    batch_rows: Vec<String>,
+    records: Kept,
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
@@ -48,25 +47,30 @@ impl RunCommit {
         reply: oneshot::Sender<Result<(), CommitError>>,
     ) -> Result<Self, CommitError> {
         let Commit { record, first, events, rows, kept } = commit;
-        let failed = |reason: &str| StoreError::Failed(reason.into());
         if events.is_empty() {
-            // Its row would stand where the next commit's belongs.
-            return Err(failed("a commit needs events").into());
+            // Its row would have the key of the next commit.
+            return Err(StoreError::Failed("a commit without events".into()).into());
         }
-        let first = i64::try_from(first).map_err(|_| failed("a log can't be so long"))?;
-        let count = i64::try_from(events.len()).map_err(|_| failed("a log can't be so long"))?;
-        let unwritable = |error: serde_json::Error| StoreError::Failed(Box::new(error));
-        let pauses = events.iter().filter_map(|event| PauseNews::of(record.workflow_id, event));
-        let pauses =
-            pauses.map(|news| serde_json::to_string(&news)).collect::<Result<_, _>>().map_err(unwritable)?;
-        let events = serde_json::to_string(&events).map_err(unwritable)?;
-        Ok(Self { record, first, count, events, pauses, rows, kept, reply })
+        let too_long = |_| StoreError::Failed("the log of the run is too long".into());
+        Ok(Self {
+            first: i64::try_from(first).map_err(too_long)?,
+            count: i64::try_from(events.len()).map_err(too_long)?,
+            pause_changes: events
+                .iter()
+                .filter_map(|event| PauseChange::from_event(record.workflow_id, event))
+                .collect(),
+            events: serde_json::to_string(&events).map_err(|error| StoreError::Failed(Box::new(error)))?,
+            run: record.into(),
+            batch_rows: rows,
+            records: kept,
+            reply,
+        })
     }
 
-    /// Whether it can share a transaction with the commits before it, of which `ends` says where they leave
-    /// the log of each run. One that can't will conflict, or belongs to a log that grows by leaps.
-    pub(super) fn follows(&self, ends: &mut BTreeMap<Uuid, i64>) -> bool {
-        let end = ends.entry(self.record.id).or_insert(self.first);
+    /// Returns true if the commit can share a transaction with earlier ones, and updates `log_ends`, the log length of each
+    /// run after them. Otherwise the commit will conflict, or follows one that can't share the transaction.
+    pub(super) fn follows(&self, log_ends: &mut BTreeMap<Uuid, i64>) -> bool {
+        let end = log_ends.entry(self.run.id).or_insert(self.first);
         let follows = *end == self.first;
         if follows {
             *end = self.first.saturating_add(self.count);
@@ -74,9 +78,9 @@ impl RunCommit {
         follows
     }
 
-    pub(super) fn answer(self, answer: Result<(), CommitError>) {
-        // Nobody there any more: the commit stands, or doesn't, all the same.
-        let _ = self.reply.send(answer);
+    pub(super) fn reply(self, result: Result<(), CommitError>) {
+        // The commit is durable even if the caller is gone.
+        let _ = self.reply.send(result);
     }
 }
 
@@ -85,81 +89,101 @@ pub(super) async fn insert(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), Db
     if commits.is_empty() {
         return Ok(());
     }
-    // The last record of a run wins. Sorted, so that two servers lock rows in the same order.
-    let records: BTreeMap<Uuid, &RunRecord> =
-        commits.iter().map(|commit| (commit.record.id, &commit.record)).collect();
+    // The last row of a run wins. Sorted, so that two servers lock rows in the same order.
+    let runs: BTreeMap<Uuid, &run::Model> =
+        commits.iter().map(|commit| (commit.run.id, &commit.run)).collect();
     let update = [run::Column::Status, run::Column::EndTime, run::Column::HasOpenPause];
-    let runs = run::Entity::insert_many(records.into_values().map(run_row))
+    let runs = run::Entity::insert_many(runs.into_values().map(|run| run.clone().into_active_model()))
         .on_conflict(OnConflict::column(run::Column::Id).update_columns(update).to_owned());
     tx.execute(&runs).await?;
-    tx.execute(&run_log::Entity::insert_many(commits.iter().map(|commit| log_row(commit)))).await?;
-    for commit in commits.iter().filter(|commit| !commit.rows.is_empty()) {
-        insert_rows(tx, commit.record.id, &commit.rows).await?;
+    let log_rows = commits.iter().map(|commit| {
+        let row = run_log::Model { run_id: commit.run.id, seq: commit.first, events: commit.events.clone() };
+        row.into_active_model()
+    });
+    tx.execute(&run_log::Entity::insert_many(log_rows)).await?;
+    for commit in commits {
+        insert_batch_rows(tx, commit.run.id, &commit.batch_rows).await?;
     }
-    side_records::keep(tx, commits.iter().map(|commit| &commit.kept)).await?;
-    insert_pauses(tx, commits).await
+    side_records::insert(tx, commits.iter().map(|commit| &commit.records)).await?;
+    insert_pause_events(tx, commits).await
 }
 
-async fn insert_pauses(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), DbErr> {
-    let row = |commit: &RunCommit, news: &String| pause_event::ActiveModel {
-        id: NotSet,
-        run_id: Set(commit.record.id),
-        event: Set(news.clone()),
-    };
-    let rows = commits.iter().flat_map(|commit| commit.pauses.iter().map(|news| row(commit, news)));
-    let rows: Vec<pause_event::ActiveModel> = rows.collect();
-    // One commit may open many.
-    for some in rows.chunks(BATCH) {
-        tx.execute(&pause_event::Entity::insert_many(some.to_vec())).await?;
+async fn insert_batch_rows(tx: &Tx<'_>, run_id: Uuid, inputs: &[String]) -> Result<(), DbErr> {
+    let mut row = 0;
+    for chunk in inputs.chunks(BATCH_ROW_CHUNK) {
+        let rows: Vec<batch_row::ActiveModel> = (row..)
+            .zip(chunk)
+            .map(|(row, inputs)| batch_row::Model { run_id, row, inputs: inputs.clone() }.into_active_model())
+            .collect();
+        row += BATCH_ROW_CHUNK as i64;
+        tx.execute(&batch_row::Entity::insert_many(rows)).await?;
     }
     Ok(())
 }
 
-/// Writes one commit and says what is wrong with it.
-pub(super) async fn insert_alone(tx: &DatabaseTransaction, commit: &RunCommit) -> Result<(), Alone> {
+async fn insert_pause_events(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), DbErr> {
+    let mut rows = Vec::new();
+    for commit in commits {
+        rows.extend(commit.pause_changes.iter().map(|change| pause_event::ActiveModel {
+            id: NotSet,
+            run_id: Set(commit.run.id),
+            event: Set(change.clone()),
+        }));
+    }
+    // One commit may open many pauses.
+    for chunk in rows.chunks(MAX_BATCH) {
+        tx.execute(&pause_event::Entity::insert_many(chunk.to_vec())).await?;
+    }
+    Ok(())
+}
+
+/// Writes one commit and determines why it failed.
+pub(super) async fn insert_alone(tx: &DatabaseTransaction, commit: &RunCommit) -> Result<(), CommitFault> {
     if commit.first > 0 {
-        // The key of the log alone would let a commit leave a gap.
-        match log_length(tx, commit.record.id).await? {
-            None => return Err(Alone::Refused(CommitError::Gone)),
-            Some(length) if length != commit.first => return Err(Alone::Refused(CommitError::Conflict)),
+        // The primary key alone would allow a gap in the log.
+        match log_length(tx, commit.run.id).await? {
+            None => return Err(CommitFault::Rejected(CommitError::Gone)),
+            Some(length) if length != commit.first => {
+                return Err(CommitFault::Rejected(CommitError::Conflict));
+            }
             Some(_) => {}
         }
     }
     insert(&Tx::Orm(tx), &[commit]).await.map_err(|error| {
         if is_unique_violation(&error) {
-            Alone::Refused(CommitError::Conflict)
+            CommitFault::Rejected(CommitError::Conflict)
         } else if is_foreign_key_violation(&error) {
-            Alone::Refused(CommitError::Gone)
+            CommitFault::Rejected(CommitError::Gone)
         } else {
-            Alone::Database(error)
+            CommitFault::Database(error)
         }
     })
 }
 
-/// Why a commit was not written.
-pub(super) enum Alone {
-    /// It doesn't fit.
-    Refused(CommitError),
+/// A commit was not written.
+pub(super) enum CommitFault {
+    /// The log or the workflow has changed.
+    Rejected(CommitError),
     /// The database failed.
     Database(DbErr),
 }
 
-impl From<DbErr> for Alone {
+impl From<DbErr> for CommitFault {
     fn from(error: DbErr) -> Self {
         Self::Database(error)
     }
 }
 
-impl From<Alone> for CommitError {
-    fn from(error: Alone) -> Self {
-        match error {
-            Alone::Refused(refusal) => refusal,
-            Alone::Database(error) => store_error(error).into(),
+impl From<CommitFault> for CommitError {
+    fn from(fault: CommitFault) -> Self {
+        match fault {
+            CommitFault::Rejected(error) => error,
+            CommitFault::Database(error) => store_error(error).into(),
         }
     }
 }
 
-/// How many events the log of a run has; none when there is no log.
+/// Returns the number of events in the log of a run; none if there is no log.
 async fn log_length(tx: &DatabaseTransaction, run_id: Uuid) -> Result<Option<i64>, DbErr> {
     let last: Option<(i64, String)> = run_log::Entity::find()
         .select_only()
@@ -176,46 +200,15 @@ async fn log_length(tx: &DatabaseTransaction, run_id: Uuid) -> Result<Option<i64
     Ok(Some(i64::try_from(events.len()).map_or(i64::MAX, |count| seq.saturating_add(count))))
 }
 
-fn run_row(record: &RunRecord) -> run::ActiveModel {
-    run::ActiveModel {
-        id: Set(record.id),
-        workflow_id: Set(record.workflow_id),
-        version_id: Set(record.version_id),
-        parent_run_id: Set(record.parent_run_id),
-        batch_row: Set(record.batch_row),
-        dataset_id: Set(record.dataset_id),
-        run_type: Set(record.run_type.clone()),
-        status: Set(record.status.as_str().to_owned()),
-        start_time: Set(record.start_time),
-        end_time: Set(record.end_time),
-        has_open_pause: Set(record.has_open_pause),
-    }
-}
+#[cfg(test)]
+mod tests {
+    use sea_orm::Iterable as _;
 
-fn log_row(commit: &RunCommit) -> run_log::ActiveModel {
-    run_log::ActiveModel {
-        run_id: Set(commit.record.id),
-        seq: Set(commit.first),
-        events: Set(commit.events.clone()),
-    }
-}
+    use super::*;
 
-/// Writes the rows of a batch that begins.
-async fn insert_rows(tx: &Tx<'_>, run_id: Uuid, rows: &[String]) -> Result<(), DbErr> {
-    let mut numbered = (0_i64..).zip(rows);
-    loop {
-        let chunk: Vec<batch_row::ActiveModel> = numbered
-            .by_ref()
-            .take(CHUNK)
-            .map(|(row, inputs)| batch_row::ActiveModel {
-                run_id: Set(run_id),
-                row: Set(row),
-                inputs: Set(inputs.clone()),
-            })
-            .collect();
-        if chunk.is_empty() {
-            return Ok(());
-        }
-        tx.execute(&batch_row::Entity::insert_many(chunk)).await?;
+    #[test]
+    fn a_batch_fits_into_one_statement() {
+        assert!(run::Column::iter().count() <= MAX_COLUMNS);
+        assert!(run_log::Column::iter().count() <= MAX_COLUMNS);
     }
 }

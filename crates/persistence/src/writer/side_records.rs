@@ -1,40 +1,43 @@
-//! What is kept with a change: the answer of a request that may be sent again, and entries of the audit log.
+//! Records that are written in the transaction of a change: audit entries, and the response to an idempotency key.
+
+use sea_orm::sea_query::OnConflict;
+use sea_orm::{DbErr, EntityTrait, IntoActiveModel as _};
+use sluice_engine::{AuditEntry, Kept, Remembered, clock};
 
 use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::{audit_entry, idempotency_key};
-use chrono::{DateTime, Utc};
-use sea_orm::sea_query::OnConflict;
-use sea_orm::{DbErr, EntityTrait, Set};
-use sluice_engine::{AuditEntry, Kept, Remembered, clock};
 
-/// Keeps what is to be kept with changes.
-pub(crate) async fn keep<'a>(tx: &Tx<'_>, kept: impl Iterator<Item = &'a Kept>) -> Result<(), DbErr> {
+/// Rows per insert, within the limit of parameters per statement.
+const INSERT_CHUNK: usize = 1_000;
+
+/// Writes the side records of changes.
+pub(crate) async fn insert<'a>(tx: &Tx<'_>, records: impl Iterator<Item = &'a Kept>) -> Result<(), DbErr> {
     let mut entries = Vec::new();
-    for Kept { answer, audit } in kept {
-        if let Some(remembered) = answer {
-            keep_answer(tx, remembered).await?;
+    for Kept { answer, audit } in records {
+        if let Some(record) = answer {
+            insert_idempotency_record(tx, record).await?;
         }
         entries.extend(audit);
     }
-    insert_audit(tx, &entries).await
+    insert_audit_entries(tx, &entries).await
 }
 
-pub(crate) async fn keep_answer(tx: &Tx<'_>, remembered: &Remembered) -> Result<(), DbErr> {
-    let Remembered { key, request_hash, run_id, answer } = remembered;
-    if run_id.is_none() && answer.is_none() {
-        // What was refused can be sent again, corrected.
+/// Writes an idempotency record, unless it has neither a run nor a response: a rejected request may be sent again,
+/// corrected.
+pub(crate) async fn insert_idempotency_record(tx: &Tx<'_>, record: &Remembered) -> Result<(), DbErr> {
+    if record.run_id.is_none() && record.answer.is_none() {
         return Ok(());
     }
-    let answer = answer.as_ref().map(serde_json::to_string).transpose();
-    let model = idempotency_key::ActiveModel {
-        key: Set(key.clone()),
-        request_hash: Set(request_hash.clone()),
-        run_id: Set(*run_id),
-        answer: Set(answer.map_err(|error| DbErr::Json(error.to_string()))?),
-        created_at: Set(clock::now()),
+    let answer = record.answer.as_ref().map(serde_json::to_string).transpose();
+    let row = idempotency_key::Model {
+        key: record.key.clone(),
+        request_hash: record.request_hash.clone(),
+        run_id: record.run_id,
+        answer: answer.map_err(|error| DbErr::Json(error.to_string()))?,
+        created_at: clock::now(),
     };
-    // What is there already is older than a day, or lacks the answer.
-    let over = OnConflict::column(idempotency_key::Column::Key)
+    // An existing row is expired, or lacks the response.
+    let replace = OnConflict::column(idempotency_key::Column::Key)
         .update_columns([
             idempotency_key::Column::RequestHash,
             idempotency_key::Column::RunId,
@@ -42,33 +45,28 @@ pub(crate) async fn keep_answer(tx: &Tx<'_>, remembered: &Remembered) -> Result<
             idempotency_key::Column::CreatedAt,
         ])
         .to_owned();
-    tx.execute(&idempotency_key::Entity::insert(model).on_conflict(over)).await
+    tx.execute(&idempotency_key::Entity::insert(row.into_active_model()).on_conflict(replace)).await
 }
 
-/// Writes entries.
-pub(crate) async fn insert_audit(tx: &Tx<'_>, entries: &[&AuditEntry]) -> Result<(), DbErr> {
-    if entries.is_empty() {
-        return Ok(());
-    }
+/// Writes audit entries.
+pub(crate) async fn insert_audit_entries(tx: &Tx<'_>, entries: &[&AuditEntry]) -> Result<(), DbErr> {
     let now = clock::now();
-    // A statement takes at most 32,766 variables.
-    for some in entries.chunks(1_000) {
-        let rows = some.iter().map(|entry| audit_model(entry, now));
+    for chunk in entries.chunks(INSERT_CHUNK) {
+        let rows = chunk.iter().map(|entry| {
+            audit_entry::Model {
+                id: clock::new_id(),
+                at: now,
+                actor: entry.actor.clone(),
+                operation: entry.operation.clone(),
+                request_id: entry.request_id.clone(),
+                subject: entry.subject.to_owned(),
+                subject_id: entry.subject_id.clone(),
+                before: entry.before.clone(),
+                after: entry.after.clone(),
+            }
+            .into_active_model()
+        });
         tx.execute(&audit_entry::Entity::insert_many(rows)).await?;
     }
     Ok(())
-}
-
-fn audit_model(entry: &AuditEntry, now: DateTime<Utc>) -> audit_entry::ActiveModel {
-    audit_entry::ActiveModel {
-        id: Set(clock::new_id()),
-        at: Set(now),
-        actor: Set(entry.actor.clone()),
-        operation: Set(entry.operation.clone()),
-        request_id: Set(entry.request_id.clone()),
-        subject: Set(entry.subject.to_owned()),
-        subject_id: Set(entry.subject_id.clone()),
-        before: Set(entry.before.clone()),
-        after: Set(entry.after.clone()),
-    }
 }

@@ -1,8 +1,8 @@
-//! Trying whether the store can be written.
+//! A health check that writes.
 
 use std::time::Duration;
 
-use sea_orm::{DatabaseTransaction, EntityTrait, Set};
+use sea_orm::{DatabaseTransaction, EntityTrait, IntoActiveModel as _};
 use sluice_engine::StoreError;
 use tokio::time::timeout;
 
@@ -11,32 +11,32 @@ use crate::change::{Change, Fault};
 use crate::entity::probe;
 use crate::error::WriteError;
 
-/// How long a trial may take.
-const DEADLINE: Duration = Duration::from_secs(5);
-/// How many bytes a trial writes: some pages, which a full store doesn't have.
-const BYTES: usize = 64 << 10;
+/// Timeout of a probe.
+const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Size of the row: several pages, which a full database doesn't have.
+const PROBE_BYTES: usize = 64 << 10;
 
-/// Writes something and takes it away again.
-struct Trial;
+/// Inserts a row and deletes it.
+struct WriteProbe;
 
-impl Change for Trial {
+impl Change for WriteProbe {
     type Output = ();
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
-        let row = probe::ActiveModel { id: Set(1), filler: Set("x".repeat(BYTES)) };
-        probe::Entity::insert(row).exec_without_returning(tx).await?;
+        let row = probe::Model { id: 1, filler: "x".repeat(PROBE_BYTES) };
+        probe::Entity::insert(row.into_active_model()).exec_without_returning(tx).await?;
         probe::Entity::delete_many().exec(tx).await?;
         Ok(())
     }
 }
 
-/// Whether the store can be written.
-pub(crate) async fn write(writer: &Writer) -> Result<(), StoreError> {
-    match timeout(DEADLINE, writer.change(Trial)).await {
+/// Checks that the database is writable.
+pub(crate) async fn check(writer: &Writer) -> Result<(), StoreError> {
+    match timeout(PROBE_TIMEOUT, writer.change(WriteProbe)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(WriteError::Store(error))) => Err(error),
-        // A trial refuses nothing.
-        Ok(Err(refused)) => Err(StoreError::Failed(Box::new(refused))),
-        Err(_) => Err(StoreError::Unavailable("a trial to write takes too long".into())),
+        // The probe rejects nothing.
+        Ok(Err(error)) => Err(StoreError::Failed(Box::new(error))),
+        Err(_) => Err(StoreError::Unavailable("timeout of the write probe".into())),
     }
 }

@@ -2,8 +2,8 @@
 
 use sluice_engine::{RunStore as _, StoreError};
 use sluice_persistence::{
-    Accepted, Between, Database, Details, NewWorkflow, Page, Part, RunFilter, RunOrder, Saving, Search,
-    VersionOrder, WorkflowFilter, WorkflowOrder,
+    Database, NewWorkflow, PageNumber, PageRequest, RunFilter, RunOrder, SaveOptions, Search, TimeRange,
+    ValidDefinition, VersionOrder, WorkflowFilter, WorkflowOrder, WorkflowPatch,
 };
 use uuid::Uuid;
 
@@ -12,8 +12,8 @@ use crate::support::{ALL, Place, new, on_both_stores, start};
 on_both_stores!(
     workflows_are_found_by_words_and_tags,
     runs_are_found_by_their_workflow,
-    times_are_a_filter,
-    parts_follow_each_other_in_every_order,
+    filters_workflows_by_time,
+    pages_follow_each_other_in_every_order,
     a_long_description_is_found_by_its_first_words,
     a_part_is_not_too_large,
 );
@@ -23,7 +23,7 @@ fn search(text: &str) -> Option<Search> {
 }
 
 async fn names(db: &Database, filter: WorkflowFilter) -> Vec<String> {
-    let found = db.workflows(filter.clone(), ALL).await.unwrap().rows;
+    let found = db.workflow_list(filter.clone(), ALL).await.unwrap().rows;
     assert_eq!(db.workflow_count(filter).await.unwrap(), found.len() as u64);
     found.into_iter().map(|row| row.name).collect()
 }
@@ -62,15 +62,15 @@ async fn workflows_are_found_by_words_and_tags(place: &Place) {
 
     // What is said about a workflow changes, and so does what it is found by.
     let renamed =
-        Details { name: Some("Zebra".to_owned()), tags: Some(vec!["b".to_owned()]), description: None };
-    db.workflow_patch(orders.id, renamed, Saving::default(), None).await.unwrap();
+        WorkflowPatch { name: Some("Zebra".to_owned()), tags: Some(vec!["b".to_owned()]), description: None };
+    db.workflow_patch(orders.id, renamed, SaveOptions::default(), None).await.unwrap();
     assert_eq!(found(&db, "order").await, ["Invoices"]);
     assert_eq!(
         (found(&db, "zeb").await, found(&db, "shop").await),
         (vec!["Zebra".to_owned()], vec!["Zebra".to_owned()])
     );
     assert_eq!((tagged(&db, "a").await, tagged(&db, "b").await), (vec![], vec!["Zebra".to_owned()]));
-    db.workflow_update(orders.id, described("Yak", "", &[]), Saving::default(), None).await.unwrap();
+    db.workflow_update(orders.id, described("Yak", "", &[]), SaveOptions::default(), None).await.unwrap();
     assert_eq!((found(&db, "zebra").await, found(&db, "yak").await), (vec![], vec!["Yak".to_owned()]));
     assert!(tagged(&db, "b").await.is_empty());
 
@@ -78,7 +78,7 @@ async fn workflows_are_found_by_words_and_tags(place: &Place) {
     let copy = db.workflow_duplicate(orders.id, sluice_persistence::Pin::Latest, None, None).await.unwrap();
     assert_eq!(found(&db, "yak").await, ["Yak (Copy)", "Yak"]);
     for id in [copy.id, orders.id] {
-        db.workflow_delete(id, Saving::default(), None).await.unwrap();
+        db.workflow_delete(id, SaveOptions::default(), None).await.unwrap();
     }
     assert!(found(&db, "yak").await.is_empty());
     assert_eq!((place.count("workflow_tags").await, place.count("workflow_words").await), (1, 5));
@@ -99,20 +99,20 @@ async fn a_part_is_not_too_large(place: &Place) {
     let db = place.open().await;
     let large = |hash: &str| {
         let json = format!(r#"{{"nodes":[],"links":[],"x":"{hash}{}"}}"#, "x".repeat(33 << 20));
-        NewWorkflow { definition: Accepted { json, hash: hash.to_owned() }, ..new("Large", "h") }
+        NewWorkflow { definition: ValidDefinition { json, hash: hash.to_owned() }, ..new("Large", "h") }
     };
     let first = db.workflow_create(large("1"), None).await.unwrap();
-    assert_eq!(db.workflows(WorkflowFilter::default(), ALL).await.unwrap().rows.len(), 1);
+    assert_eq!(db.workflow_list(WorkflowFilter::default(), ALL).await.unwrap().rows.len(), 1);
     let second = NewWorkflow { name: "Large too".to_owned(), ..large("2") };
     db.workflow_create(second, None).await.unwrap();
-    let all = db.workflows(WorkflowFilter::default(), ALL).await;
+    let all = db.workflow_list(WorkflowFilter::default(), ALL).await;
     assert!(matches!(all, Err(StoreError::PageTooLarge(_))), "both do not fit");
-    db.workflow_update(first.id, large("3"), Saving::default(), None).await.unwrap();
-    let all = db.versions(first.id, ALL).await;
+    db.workflow_update(first.id, large("3"), SaveOptions::default(), None).await.unwrap();
+    let all = db.version_list(first.id, ALL).await;
     assert!(matches!(all, Err(StoreError::PageTooLarge(_))), "both do not fit");
-    let one = Page { number: 2, size: 1 };
-    assert_eq!(db.versions(first.id, one).await.unwrap().unwrap().rows.len(), 1);
-    assert_eq!(db.workflows(WorkflowFilter::default(), one).await.unwrap().rows.len(), 1);
+    let one = PageNumber { number: 2, size: 1 };
+    assert_eq!(db.version_list(first.id, one).await.unwrap().unwrap().rows.len(), 1);
+    assert_eq!(db.workflow_list(WorkflowFilter::default(), one).await.unwrap().rows.len(), 1);
     db.close().await;
 }
 
@@ -127,27 +127,28 @@ async fn runs_are_found_by_their_workflow(place: &Place) {
         RunFilter { search: search("bills shop"), ..RunFilter::default() },
         RunFilter { tag: Some("shop".to_owned()), ..RunFilter::default() },
     ] {
-        let found = db.runs(filter.clone(), ALL).await.unwrap().rows;
+        let found = db.run_list(filter.clone(), ALL).await.unwrap().rows;
         assert_eq!(found.iter().map(|run| run.record.workflow_id).collect::<Vec<_>>(), [one.id]);
         assert_eq!(db.run_count(filter).await.unwrap(), 1);
     }
     db.close().await;
 }
 
-async fn times_are_a_filter(place: &Place) {
+async fn filters_workflows_by_time(place: &Place) {
     let db = place.open().await;
     let one = db.workflow_create(new("One", "h"), None).await.unwrap();
     let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
-    let saved = db.workflow_update(one.id, new("One again", "h"), Saving::default(), None).await.unwrap();
-    let at = |time| Between { from: Some(time), to: Some(time) };
+    let saved =
+        db.workflow_update(one.id, new("One again", "h"), SaveOptions::default(), None).await.unwrap();
+    let at = |time| TimeRange { from: Some(time), to: Some(time) };
     let created = WorkflowFilter { created: at(one.created_at), ..WorkflowFilter::default() };
     assert_eq!(names(&db, created).await, ["One again"]);
-    let created = Between { from: Some(two.created_at), to: None };
+    let created = TimeRange { from: Some(two.created_at), to: None };
     let created = WorkflowFilter { created, ..WorkflowFilter::default() };
     assert_eq!(names(&db, created).await, ["Two"]);
     let updated = WorkflowFilter { updated: at(saved.updated_at), ..WorkflowFilter::default() };
     assert_eq!(names(&db, updated).await, ["One again"]);
-    let updated = Between { from: None, to: Some(one.updated_at) };
+    let updated = TimeRange { from: None, to: Some(one.updated_at) };
     let updated = WorkflowFilter { updated, ..WorkflowFilter::default() };
     assert!(names(&db, updated).await.is_empty());
     db.close().await;
@@ -158,7 +159,8 @@ macro_rules! walk {
     ($order:expr, $ascending:expr, |$part:ident| $read:expr) => {{
         let (mut rows, mut order) = (Vec::new(), Some($order));
         while let Some(behind) = order.take() {
-            let $part = Part { page: Page { number: 1, size: 3 }, order: behind, ascending: $ascending };
+            let $part =
+                PageRequest { page: PageNumber { number: 1, size: 3 }, order: behind, ascending: $ascending };
             let listed = $read;
             rows.extend(listed.rows);
             order = listed.next;
@@ -167,7 +169,7 @@ macro_rules! walk {
     }};
 }
 
-async fn parts_follow_each_other_in_every_order(place: &Place) {
+async fn pages_follow_each_other_in_every_order(place: &Place) {
     let db = place.open().await;
     let mut all = Vec::new();
     for n in [4, 1, 3, 0, 5, 2] {
@@ -175,9 +177,9 @@ async fn parts_follow_each_other_in_every_order(place: &Place) {
     }
     // Saved in one group, so that some may have the same time.
     let saves = [3, 0, 4]
-        .map(|n: usize| db.workflow_update(all[n].id, new(&all[n].name, "h2"), Saving::default(), None));
+        .map(|n: usize| db.workflow_update(all[n].id, new(&all[n].name, "h2"), SaveOptions::default(), None));
     futures_util::future::join_all(saves).await;
-    let all = db.workflows(WorkflowFilter::default(), ALL).await.unwrap().rows;
+    let all = db.workflow_list(WorkflowFilter::default(), ALL).await.unwrap().rows;
     for order in [WorkflowOrder::Created(None), WorkflowOrder::Name(None), WorkflowOrder::Updated(None)] {
         let mut expected = all.clone();
         expected.sort_by_key(|row| match order {
@@ -187,27 +189,27 @@ async fn parts_follow_each_other_in_every_order(place: &Place) {
         });
         for ascending in [true, false] {
             let any = WorkflowFilter::default;
-            let found = walk!(order.clone(), ascending, |part| db.workflows(any(), part).await.unwrap());
+            let found = walk!(order.clone(), ascending, |part| db.workflow_list(any(), part).await.unwrap());
             assert_eq!(found, expected, "{order:?} {ascending}");
             expected.reverse();
         }
     }
-    versions_and_runs_follow_too(&db, all[0].id).await;
+    check_pages_of_versions_and_runs(&db, all[0].id).await;
     db.close().await;
 }
 
-async fn versions_and_runs_follow_too(db: &Database, id: Uuid) {
+async fn check_pages_of_versions_and_runs(db: &Database, id: Uuid) {
     for n in 0..7 {
         let workflow =
-            db.workflow_update(id, new("W", &format!("v{n}")), Saving::default(), None).await.unwrap();
+            db.workflow_update(id, new("W", &format!("v{n}")), SaveOptions::default(), None).await.unwrap();
         db.commit(start(db, &workflow).await).await.unwrap();
     }
     for ascending in [true, false] {
         let versions =
-            walk!(VersionOrder(None), ascending, |part| db.versions(id, part).await.unwrap().unwrap());
+            walk!(VersionOrder(None), ascending, |part| db.version_list(id, part).await.unwrap().unwrap());
         let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
         let filter = RunFilter { workflow_id: Some(id), ..RunFilter::default() };
-        let runs = walk!(RunOrder(None), ascending, |part| db.runs(filter.clone(), part).await.unwrap());
+        let runs = walk!(RunOrder(None), ascending, |part| db.run_list(filter.clone(), part).await.unwrap());
         assert_eq!(u64::try_from(numbers.len()).unwrap(), db.version_count(id).await.unwrap());
         assert_eq!(runs.len(), 7);
         assert!(numbers.is_sorted_by(|a, b| (a < b) == ascending), "{numbers:?}");

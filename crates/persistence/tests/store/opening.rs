@@ -1,49 +1,49 @@
-//! Which databases are opened, and which are refused and left alone.
+//! Opening and closing databases.
 
 use std::fs;
 
 use sea_orm::ConnectionTrait as _;
 use sluice_engine::{RunStore as _, StoreError};
-use sluice_persistence::{Database, OpenError, Options, Saving, WorkflowFilter, WriteError};
+use sluice_persistence::{Database, OpenError, Options, SaveOptions, WorkflowFilter, WriteError};
 
 use crate::support::{ALL, Place, new, on_both_stores, start};
 
 on_both_stores!(
-    reopening_keeps_everything,
-    a_server_can_start_again_at_once,
-    a_second_server_is_refused,
-    a_newer_schema_is_refused,
-    migrating_names_the_steps,
-    after_closing_nothing_works,
+    reopens_with_all_data,
+    restarts_immediately,
+    rejects_a_second_server,
+    rejects_a_newer_schema,
+    migrate_returns_the_applied_migrations,
+    rejects_everything_after_close,
 );
 
-async fn reopening_keeps_everything(place: &Place) {
+async fn reopens_with_all_data(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("W", "h"), None).await.unwrap();
     let run = start(&db, &made).await;
     db.commit(run.clone()).await.unwrap();
-    let versions = db.versions(made.id, ALL).await.unwrap();
+    let versions = db.version_list(made.id, ALL).await.unwrap();
     db.close().await;
     let db = place.open().await;
-    db.ping().await.unwrap();
-    assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), made);
-    assert_eq!(db.versions(made.id, ALL).await.unwrap(), versions);
+    db.check_health().await.unwrap();
+    assert_eq!(db.workflow_get(made.id).await.unwrap().unwrap(), made);
+    assert_eq!(db.version_list(made.id, ALL).await.unwrap(), versions);
     assert_eq!(db.run(run.record.id).await.unwrap().unwrap().record, run.record);
     db.close().await;
 }
 
-async fn a_server_can_start_again_at_once(place: &Place) {
+async fn restarts_immediately(place: &Place) {
     for _ in 0..10 {
         place.open().await.close().await;
     }
-    // Also when the one before ended without closing.
+    // Also if the previous server ended without closing.
     for _ in 0..3 {
         drop(place.open().await);
     }
     place.open().await.close().await;
 }
 
-async fn a_second_server_is_refused(place: &Place) {
+async fn rejects_a_second_server(place: &Place) {
     let db = place.open().await;
     for refused in
         [Database::open(place.options()).await.map(drop), Database::migrate(place.options()).await.map(drop)]
@@ -57,47 +57,31 @@ async fn a_second_server_is_refused(place: &Place) {
     place.open().await.close().await;
 }
 
-async fn a_newer_schema_is_refused(place: &Place) {
+async fn rejects_a_newer_schema(place: &Place) {
     place.open().await.close().await;
     let raw = place.raw().await;
     let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_future', 1)";
     raw.execute_unprepared(sql).await.unwrap();
     let error = Database::open(place.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::NewerSchema { .. }), "{error:?}");
-    let says = "The database was made by a newer sluice (migration m29990101_000001_future). Upgrade sluice or \
-                use another database.";
+    let says = "The database was migrated by a newer sluice (migration m29990101_000001_future). Upgrade sluice, \
+                or use another database.";
     assert_eq!(error.to_string(), says);
     raw.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE 'm2999%'").await.unwrap();
     place.open().await.close().await;
 }
 
-async fn migrating_names_the_steps(place: &Place) {
-    let steps = Database::migrate(place.options()).await.unwrap();
-    assert_eq!(
-        steps,
-        [
-            "m20261123_000001_workflows_and_runs",
-            "m20261124_000002_pause_events",
-            "m20261124_000003_probes",
-            "m20261124_000004_batches",
-            "m20261124_000005_unfinished_rows",
-            "m20261125_000006_batch_counts",
-            "m20261125_000007_labels",
-            "m20261125_000008_lists",
-            "m20261125_000009_idempotency_keys",
-            "m20261125_000010_words",
-            "m20261125_000011_keys",
-            "m20261125_000012_audit",
-        ]
-    );
+async fn migrate_returns_the_applied_migrations(place: &Place) {
+    let migrations = Database::migrate(place.options()).await.unwrap();
+    assert_eq!(migrations, ["m20261128_000001_initial_schema"]);
     assert!(Database::migrate(place.options()).await.unwrap().is_empty());
     place.open().await.close().await;
 }
 
-async fn after_closing_nothing_works(place: &Place) {
+async fn rejects_everything_after_close(place: &Place) {
     let db = place.open().await;
     let other = db.clone();
-    // What was asked for before is finished.
+    // Queued writes are finished.
     let creates = (0..20).map(|n| {
         let db = db.clone();
         tokio::spawn(async move { db.workflow_create(new(&format!("W{n}"), "h"), None).await })
@@ -114,20 +98,23 @@ async fn after_closing_nothing_works(place: &Place) {
         }
     }
     assert_eq!(place.count("workflows").await, made);
-    assert!(matches!(other.ping().await, Err(StoreError::Unavailable(_))));
-    assert!(matches!(other.workflows(WorkflowFilter::default(), ALL).await, Err(StoreError::Unavailable(_))));
-    let refused = other.workflow_delete(sluice_engine::clock::new_id(), Saving::default(), None).await;
+    assert!(matches!(other.check_health().await, Err(StoreError::Unavailable(_))));
+    assert!(matches!(
+        other.workflow_list(WorkflowFilter::default(), ALL).await,
+        Err(StoreError::Unavailable(_))
+    ));
+    let refused = other.workflow_delete(sluice_engine::clock::new_id(), SaveOptions::default(), None).await;
     assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))));
     other.close().await;
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_database_is_left_alone() {
+async fn rejects_files_that_are_not_databases() {
     let place = Place::sqlite();
     let file = place.folder.as_ref().unwrap().path().join("sluice.db");
     let mut damaged = b"SQLite format 3\0".to_vec();
     damaged.extend([7; 5000]);
-    for content in [b"a letter to my mother".to_vec(), vec![b'x'; 10_000], damaged] {
+    for content in [b"a text file".to_vec(), vec![b'x'; 10_000], damaged] {
         fs::write(&file, &content).unwrap();
         let error = Database::open(place.options()).await.unwrap_err();
         assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
@@ -140,7 +127,7 @@ async fn a_file_that_is_no_database_is_left_alone() {
 }
 
 #[tokio::test]
-async fn the_database_of_another_program_is_left_alone() {
+async fn rejects_databases_of_other_programs() {
     let place = Place::sqlite();
     let file = place.folder.as_ref().unwrap().path().join("sluice.db");
     fs::write(&file, "").unwrap();
@@ -154,7 +141,7 @@ async fn the_database_of_another_program_is_left_alone() {
 }
 
 #[tokio::test]
-async fn urls_that_name_no_database() {
+async fn rejects_invalid_urls() {
     for url in ["", "sluice.db", "mysql://x/y", "sqlite::memory:", "sqlite://", "postgres://:bad:port/x"] {
         let error = Database::open(Options::new(url)).await.unwrap_err();
         assert!(matches!(error, OpenError::Url { .. }), "{url}: {error:?}");
@@ -170,7 +157,7 @@ async fn urls_that_name_no_database() {
 }
 
 #[tokio::test]
-async fn a_link_leads_to_the_same_lock() {
+async fn links_share_the_lock_of_the_file() {
     let place = Place::sqlite();
     let db = place.open().await;
     let folder = place.folder.as_ref().unwrap().path();
@@ -182,7 +169,7 @@ async fn a_link_leads_to_the_same_lock() {
 }
 
 #[tokio::test]
-async fn closing_empties_the_log_of_sqlite() {
+async fn close_truncates_the_write_ahead_log() {
     let place = Place::sqlite();
     let db = place.open().await;
     db.workflow_create(new("W", "h"), None).await.unwrap();
@@ -192,7 +179,7 @@ async fn closing_empties_the_log_of_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_broken_connection_is_replaced() {
+async fn replaces_broken_connections() {
     let place = Place::postgres().await;
     let db = place.open().await;
     db.workflow_create(new("before", "h"), None).await.unwrap();
@@ -208,7 +195,7 @@ async fn a_broken_connection_is_replaced() {
         assert!(matches!(answer, Ok(_) | Err(StoreError::Unavailable(_))), "{answer:?}");
     }
     assert!(answers[2].is_ok());
-    // The new connection has the lock again.
+    // The new connection has taken the lock.
     let error = Database::open(place.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
     db.close().await;
@@ -216,14 +203,14 @@ async fn a_broken_connection_is_replaced() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn servers_that_share_exclude_one_that_doesnt() {
+async fn shared_servers_exclude_an_exclusive_one() {
     let place = Place::postgres().await;
     let shared = || Options { exclusive: false, ..place.options() };
     let (one, two) = tokio::join!(Database::open(shared()), Database::open(shared()));
     let (one, two) = (one.unwrap(), two.unwrap());
     let error = Database::open(place.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
-    // Both write: names and versions stay right.
+    // Both write: names and version numbers stay unique.
     let id = one.workflow_create(new("W", "h"), None).await.unwrap().id;
     let creates = (0..64).map(|n| {
         let db = if n % 2 == 0 { &one } else { &two };
@@ -231,13 +218,13 @@ async fn servers_that_share_exclude_one_that_doesnt() {
     });
     let saves = (0..32).map(|n| {
         let db = if n % 2 == 0 { &one } else { &two };
-        async move { db.workflow_update(id, new("W", &format!("h{n}")), Saving::default(), None).await }
+        async move { db.workflow_update(id, new("W", &format!("h{n}")), SaveOptions::default(), None).await }
     });
     let (created, saved) =
         tokio::join!(futures_util::future::join_all(creates), futures_util::future::join_all(saves));
     assert!(created.iter().all(Result::is_ok), "{created:?}");
     assert!(saved.iter().all(Result::is_ok), "{saved:?}");
-    let versions = one.versions(id, ALL).await.unwrap().unwrap().rows;
+    let versions = one.version_list(id, ALL).await.unwrap().unwrap().rows;
     let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
     assert_eq!(numbers, (1..=33).rev().collect::<Vec<_>>());
     one.close().await;

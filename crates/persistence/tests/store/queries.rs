@@ -4,17 +4,17 @@ use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use sea_orm::ConnectionTrait as _;
 use sluice_domain::run::RunStatus;
 use sluice_engine::{Commit, RunStore as _, clock};
-use sluice_persistence::{Database, Page, RunFilter, Saving};
+use sluice_persistence::{Database, PageNumber, RunFilter, SaveOptions};
 use uuid::Uuid;
 
 use crate::support::{ALL, Place, new, on_both_stores, start};
 
 on_both_stores!(
-    filters_fit,
-    a_detail_has_everything,
-    an_unreadable_run_is_left_out,
-    driven_runs_come_in_pages,
-    unfinished_runs_of_a_workflow,
+    filters_runs,
+    run_get_returns_record_log_and_version,
+    skips_unreadable_runs,
+    pages_driven_runs,
+    lists_unfinished_runs_of_a_workflow,
 );
 
 /// Commits a run that is changed before.
@@ -33,10 +33,10 @@ fn accept_at(commit: &mut Commit, time: DateTime<Utc>) {
 }
 
 async fn ids(db: &Database, filter: RunFilter) -> Vec<Uuid> {
-    db.runs(filter, ALL).await.unwrap().rows.into_iter().map(|run| run.record.id).collect()
+    db.run_list(filter, ALL).await.unwrap().rows.into_iter().map(|run| run.record.id).collect()
 }
 
-async fn filters_fit(place: &Place) {
+async fn filters_runs(place: &Place) {
     let db = place.open().await;
     let one = db.workflow_create(new("One", "h"), None).await.unwrap();
     let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
@@ -72,26 +72,26 @@ async fn filters_fit(place: &Place) {
     let end_date = Some(chrono::DateTime::<Utc>::MAX_UTC);
     let start_date = Some(chrono::DateTime::<Utc>::MIN_UTC);
     assert_eq!(ids(&db, RunFilter { start_date, end_date, ..any() }).await.len(), 4);
-    let page = db.runs(any(), Page { number: 2, size: 3 }).await.unwrap().rows;
+    let page = db.run_list(any(), PageNumber { number: 2, size: 3 }).await.unwrap().rows;
     assert_eq!(page.iter().map(|run| run.record.id).collect::<Vec<_>>(), [plain]);
     db.close().await;
 }
 
-async fn a_detail_has_everything(place: &Place) {
+async fn run_get_returns_record_log_and_version(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h1"), None).await.unwrap();
     let first = start(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
-    db.workflow_update(workflow.id, new("W", "h2"), Saving::default(), None).await.unwrap();
-    let detail = db.run_detail(first.record.id).await.unwrap().unwrap();
+    db.workflow_update(workflow.id, new("W", "h2"), SaveOptions::default(), None).await.unwrap();
+    let detail = db.run_get(first.record.id).await.unwrap().unwrap();
     assert_eq!((&detail.record, &detail.log), (&first.record, &first.events));
     assert_eq!((detail.version.version, detail.version.definition_hash.as_str()), (1, "h1"));
-    assert_eq!(db.runs(RunFilter::default(), ALL).await.unwrap().rows, [detail]);
-    assert!(db.run_detail(clock::new_id()).await.unwrap().is_none());
+    assert_eq!(db.run_list(RunFilter::default(), ALL).await.unwrap().rows, [detail]);
+    assert!(db.run_get(clock::new_id()).await.unwrap().is_none());
     db.close().await;
 }
 
-async fn an_unreadable_run_is_left_out(place: &Place) {
+async fn skips_unreadable_runs(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let good = put(&db, start(&db, &workflow).await, |_| {}).await;
@@ -102,7 +102,7 @@ async fn an_unreadable_run_is_left_out(place: &Place) {
     db.close().await;
 }
 
-async fn driven_runs_come_in_pages(place: &Place) {
+async fn pages_driven_runs(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let mut driven = Vec::new();
@@ -126,7 +126,7 @@ async fn driven_runs_come_in_pages(place: &Place) {
     db.close().await;
 }
 
-async fn unfinished_runs_of_a_workflow(place: &Place) {
+async fn lists_unfinished_runs_of_a_workflow(place: &Place) {
     let db = place.open().await;
     let one = db.workflow_create(new("One", "h"), None).await.unwrap();
     let two = db.workflow_create(new("Two", "h"), None).await.unwrap();

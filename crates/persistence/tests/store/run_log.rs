@@ -8,16 +8,16 @@ use sluice_engine::{Commit, CommitError, RunStore as _, StoreError, clock};
 use crate::support::{Place, completed, new, on_both_stores, start, started};
 
 on_both_stores!(
-    what_is_committed_is_there,
-    one_of_several_writers_wins,
-    a_place_that_is_taken_is_a_conflict,
-    one_bad_commit_spoils_no_other,
-    commits_of_one_run_in_one_batch,
-    a_log_with_a_gap_is_unreadable,
-    a_caller_may_go_away,
+    reads_committed_events,
+    one_of_concurrent_commits_wins,
+    taken_sequence_number_is_a_conflict,
+    failed_commit_does_not_affect_the_batch,
+    commits_of_one_run_share_a_batch,
+    rejects_logs_with_gaps,
+    canceled_callers_leave_whole_commits,
 );
 
-async fn what_is_committed_is_there(place: &Place) {
+async fn reads_committed_events(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let first = start(&db, &workflow).await;
@@ -45,7 +45,7 @@ async fn what_is_committed_is_there(place: &Place) {
     db.close().await;
 }
 
-async fn one_of_several_writers_wins(place: &Place) {
+async fn one_of_concurrent_commits_wins(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let first = start(&db, &workflow).await;
@@ -60,7 +60,7 @@ async fn one_of_several_writers_wins(place: &Place) {
     db.close().await;
 }
 
-async fn a_place_that_is_taken_is_a_conflict(place: &Place) {
+async fn taken_sequence_number_is_a_conflict(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let first = start(&db, &workflow).await;
@@ -77,7 +77,7 @@ async fn a_place_that_is_taken_is_a_conflict(place: &Place) {
     db.close().await;
 }
 
-async fn one_bad_commit_spoils_no_other(place: &Place) {
+async fn failed_commit_does_not_affect_the_batch(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let taken = start(&db, &workflow).await;
@@ -104,7 +104,7 @@ async fn one_bad_commit_spoils_no_other(place: &Place) {
     db.close().await;
 }
 
-async fn commits_of_one_run_in_one_batch(place: &Place) {
+async fn commits_of_one_run_share_a_batch(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     for _ in 0..20 {
@@ -119,7 +119,7 @@ async fn commits_of_one_run_in_one_batch(place: &Place) {
     db.close().await;
 }
 
-async fn a_log_with_a_gap_is_unreadable(place: &Place) {
+async fn rejects_logs_with_gaps(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     let first = start(&db, &workflow).await;
@@ -135,7 +135,7 @@ async fn a_log_with_a_gap_is_unreadable(place: &Place) {
     db.close().await;
 }
 
-async fn a_caller_may_go_away(place: &Place) {
+async fn canceled_callers_leave_whole_commits(place: &Place) {
     let db = place.open().await;
     let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
     for n in 0..50 {
@@ -148,7 +148,7 @@ async fn a_caller_may_go_away(place: &Place) {
             assert_eq!(stored.log.len(), 1);
         }
     }
-    db.ping().await.unwrap();
+    db.check_health().await.unwrap();
     db.close().await;
     assert_eq!(place.count("runs").await, place.count("run_log").await);
 }

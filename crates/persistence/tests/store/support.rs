@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use sluice_domain::run::{Event, RunStatus};
 use sluice_engine::{Commit, Kept, RunRecord, clock};
-use sluice_persistence::{Accepted, Database, NewWorkflow, Options, Page, WorkflowRow};
+use sluice_persistence::{Database, NewWorkflow, Options, PageNumber, ValidDefinition, WorkflowRow};
 use tempfile::TempDir;
 use uuid::Uuid;
 
@@ -101,8 +101,8 @@ fn maintenance_url() -> String {
 }
 
 /// A definition, told apart by `hash`; `x` is layout.
-pub(crate) fn accepted(hash: &str, x: u32) -> Accepted {
-    Accepted {
+pub(crate) fn accepted(hash: &str, x: u32) -> ValidDefinition {
+    ValidDefinition {
         json: format!(r#"{{"nodes":[{{"id":"{hash}","coordinates":{{"x":{x},"y":0}}}}],"links":[]}}"#),
         hash: hash.to_owned(),
     }
@@ -113,7 +113,7 @@ pub(crate) fn new(name: &str, hash: &str) -> NewWorkflow {
     NewWorkflow { name: name.to_owned(), description, definition: accepted(hash, 0), tags: None, by: None }
 }
 
-pub(crate) const ALL: Page = Page { number: 1, size: 1000 };
+pub(crate) const ALL: PageNumber = PageNumber { number: 1, size: 1000 };
 
 /// Starts a run of a workflow: the commit that creates it.
 pub(crate) async fn start(db: &Database, workflow: &WorkflowRow) -> Commit {

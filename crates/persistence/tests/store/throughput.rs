@@ -7,17 +7,17 @@ use sluice_engine::RunStore as _;
 
 use crate::support::{Place, completed, new, on_both_stores, start, started};
 
-on_both_stores!(a_few_commits);
+on_both_stores!(measures_a_few_commits);
 
 /// Keeps the measuring itself from breaking.
-async fn a_few_commits(place: &Place) {
+async fn measures_a_few_commits(place: &Place) {
     assert!(measure(place, 4, Duration::from_millis(200)).await > 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "measures; run it alone, in a release build"]
 #[expect(clippy::print_stderr, reason = "the figures are for whoever asked for them")]
-async fn commits_a_second() {
+async fn commits_per_second() {
     for callers in [1, 8, 32, 64, 256] {
         let sqlite = measure(&Place::sqlite(), callers, Duration::from_secs(3)).await;
         let place = Place::postgres().await;

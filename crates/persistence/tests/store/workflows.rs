@@ -6,22 +6,22 @@ use futures_util::future::join_all;
 use sea_orm::ConnectionTrait as _;
 use sluice_domain::SpurType;
 use sluice_engine::{CommitError, RunStore as _, StoreError, clock};
-use sluice_persistence::{Database, Page, Pin, Saving, WorkflowFilter, WorkflowRow, WriteError};
+use sluice_persistence::{Database, PageNumber, Pin, SaveOptions, WorkflowFilter, WorkflowRow, WriteError};
 
 use crate::support::{ALL, Place, accepted, completed, new, on_both_stores, start};
 
 on_both_stores!(
-    a_new_workflow_has_version_1,
-    many_creates_of_one_name_all_succeed,
-    many_updates_make_versions_without_gaps,
-    the_same_hash_makes_no_version,
-    going_back_makes_a_version,
-    names_stay_unique,
-    a_copy_has_its_own_life,
-    deleting_leaves_nothing,
-    reset_keeps_the_name,
-    an_unreadable_workflow_is_left_out,
-    pages_and_ids,
+    creates_version_1,
+    numbers_duplicate_names,
+    concurrent_updates_number_versions_without_gaps,
+    equal_hash_creates_no_version,
+    reverting_creates_a_version,
+    rejects_taken_names,
+    copies_are_independent,
+    delete_removes_versions_and_runs,
+    reset_keeps_name_and_description,
+    skips_unreadable_workflows,
+    pages_workflows_and_finds_existing_ids,
 );
 
 fn any() -> WorkflowFilter {
@@ -29,32 +29,32 @@ fn any() -> WorkflowFilter {
 }
 
 async fn all(db: &Database) -> Vec<WorkflowRow> {
-    db.workflows(any(), ALL).await.unwrap().rows
+    db.workflow_list(any(), ALL).await.unwrap().rows
 }
 
-async fn a_new_workflow_has_version_1(place: &Place) {
+async fn creates_version_1(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     assert_eq!(made.name, "Orders");
     assert_eq!(made.created_at, made.updated_at);
-    assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), made);
-    let versions = db.versions(made.id, ALL).await.unwrap().unwrap().rows;
+    assert_eq!(db.workflow_get(made.id).await.unwrap().unwrap(), made);
+    let versions = db.version_list(made.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].version, versions[0].name.as_str()), (1, "Orders"));
     assert_eq!(versions[0].definition, made.definition);
     assert_eq!(versions[0].definition_hash, "h1");
     assert_eq!(db.latest_version_id(made.id).await.unwrap(), Some(versions[0].id));
-    assert_eq!(db.version(versions[0].id).await.unwrap().unwrap(), versions[0]);
+    assert_eq!(db.version_get(versions[0].id).await.unwrap().unwrap(), versions[0]);
     assert_eq!(db.version_definition(versions[0].id).await.unwrap().unwrap(), made.definition);
     let nobody = clock::new_id();
-    assert!(db.workflow(nobody).await.unwrap().is_none());
-    assert!(db.versions(nobody, ALL).await.unwrap().is_none());
-    assert!(db.version(nobody).await.unwrap().is_none());
+    assert!(db.workflow_get(nobody).await.unwrap().is_none());
+    assert!(db.version_list(nobody, ALL).await.unwrap().is_none());
+    assert!(db.version_get(nobody).await.unwrap().is_none());
     assert!(db.latest_version_id(nobody).await.unwrap().is_none());
     db.close().await;
 }
 
-async fn many_creates_of_one_name_all_succeed(place: &Place) {
+async fn numbers_duplicate_names(place: &Place) {
     let db = place.open().await;
     let made = join_all((0..64).map(|_| db.workflow_create(new("Orders", "h"), None))).await;
     let names: HashSet<String> = made.into_iter().map(|made| made.unwrap().name).collect();
@@ -64,30 +64,30 @@ async fn many_creates_of_one_name_all_succeed(place: &Place) {
     db.close().await;
 }
 
-async fn many_updates_make_versions_without_gaps(place: &Place) {
+async fn concurrent_updates_number_versions_without_gaps(place: &Place) {
     let db = place.open().await;
     let id = db.workflow_create(new("Orders", "h"), None).await.unwrap().id;
-    let saves =
-        (0..64).map(|n| db.workflow_update(id, new("Orders", &format!("h{n}")), Saving::default(), None));
+    let saves = (0..64)
+        .map(|n| db.workflow_update(id, new("Orders", &format!("h{n}")), SaveOptions::default(), None));
     assert!(join_all(saves).await.iter().all(Result::is_ok));
-    let versions = db.versions(id, ALL).await.unwrap().unwrap().rows;
+    let versions = db.version_list(id, ALL).await.unwrap().unwrap().rows;
     let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
     assert_eq!(numbers, (1..=65).rev().collect::<Vec<_>>());
     // The workflow and its latest version are of one save.
-    assert_eq!(db.workflow(id).await.unwrap().unwrap().definition, versions[0].definition);
+    assert_eq!(db.workflow_get(id).await.unwrap().unwrap().definition, versions[0].definition);
     db.close().await;
 }
 
-async fn the_same_hash_makes_no_version(place: &Place) {
+async fn equal_hash_creates_no_version(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     let mut moved = new("Renamed", "h1");
     moved.definition = accepted("h1", 99);
-    let saved = db.workflow_update(made.id, moved, Saving::default(), None).await.unwrap();
+    let saved = db.workflow_update(made.id, moved, SaveOptions::default(), None).await.unwrap();
     assert_eq!((saved.name.as_str(), saved.created_at), ("Renamed", made.created_at));
     assert!(saved.updated_at > made.updated_at);
-    assert_eq!(db.workflow(made.id).await.unwrap().unwrap(), saved);
-    let versions = db.versions(made.id, ALL).await.unwrap().unwrap().rows;
+    assert_eq!(db.workflow_get(made.id).await.unwrap().unwrap(), saved);
+    let versions = db.version_list(made.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!(versions[0].definition, saved.definition);
     assert_eq!(versions[0].name, "Orders");
@@ -95,35 +95,35 @@ async fn the_same_hash_makes_no_version(place: &Place) {
     db.close().await;
 }
 
-async fn going_back_makes_a_version(place: &Place) {
+async fn reverting_creates_a_version(place: &Place) {
     let db = place.open().await;
     let id = db.workflow_create(new("Orders", "h1"), None).await.unwrap().id;
     for hash in ["h2", "h1"] {
-        db.workflow_update(id, new("Orders", hash), Saving::default(), None).await.unwrap();
+        db.workflow_update(id, new("Orders", hash), SaveOptions::default(), None).await.unwrap();
     }
-    let versions = db.versions(id, ALL).await.unwrap().unwrap().rows;
+    let versions = db.version_list(id, ALL).await.unwrap().unwrap().rows;
     let seen: Vec<_> = versions.iter().map(|v| (v.version, v.definition_hash.as_str())).collect();
     assert_eq!(seen, [(3, "h1"), (2, "h2"), (1, "h1")]);
     db.close().await;
 }
 
-async fn names_stay_unique(place: &Place) {
+async fn rejects_taken_names(place: &Place) {
     let db = place.open().await;
     let one = db.workflow_create(new("One", "h"), None).await.unwrap();
     let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
     assert!(matches!(
-        db.workflow_update(two.id, new("One", "h"), Saving::default(), None).await,
+        db.workflow_update(two.id, new("One", "h"), SaveOptions::default(), None).await,
         Err(WriteError::NameTaken)
     ));
-    assert_eq!(db.workflow(two.id).await.unwrap().unwrap(), two);
-    assert!(db.workflow_update(one.id, new("One", "h"), Saving::default(), None).await.is_ok());
+    assert_eq!(db.workflow_get(two.id).await.unwrap().unwrap(), two);
+    assert!(db.workflow_update(one.id, new("One", "h"), SaveOptions::default(), None).await.is_ok());
     let nobody = clock::new_id();
     assert!(matches!(
-        db.workflow_update(nobody, new("X", "h"), Saving::default(), None).await,
+        db.workflow_update(nobody, new("X", "h"), SaveOptions::default(), None).await,
         Err(WriteError::NotFound)
     ));
     assert!(matches!(
-        db.workflow_reset(nobody, vec![(SpurType::Workflow, accepted("h", 0))], Saving::default(), None)
+        db.workflow_reset(nobody, vec![(SpurType::Workflow, accepted("h", 0))], SaveOptions::default(), None)
             .await,
         Err(WriteError::NotFound)
     ));
@@ -131,47 +131,50 @@ async fn names_stay_unique(place: &Place) {
         db.workflow_duplicate(nobody, Pin::Latest, None, None).await,
         Err(WriteError::NotFound)
     ));
-    assert!(matches!(db.workflow_delete(nobody, Saving::default(), None).await, Err(WriteError::NotFound)));
+    assert!(matches!(
+        db.workflow_delete(nobody, SaveOptions::default(), None).await,
+        Err(WriteError::NotFound)
+    ));
     // Refusals among successes, in one batch: nobody is taken along.
     let saves = (0..64).map(|n| {
         let name = if n % 2 == 0 { "One".to_owned() } else { format!("Two {n}") };
-        db.workflow_update(two.id, new(&name, &format!("h{n}")), Saving::default(), None)
+        db.workflow_update(two.id, new(&name, &format!("h{n}")), SaveOptions::default(), None)
     });
     let (done, refused): (Vec<_>, Vec<_>) = join_all(saves).await.into_iter().partition(Result::is_ok);
     assert_eq!((done.len(), refused.len()), (32, 32));
     db.close().await;
 }
 
-async fn a_copy_has_its_own_life(place: &Place) {
+async fn copies_are_independent(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
-    db.workflow_update(made.id, new("Orders", "h2"), Saving::default(), None).await.unwrap();
+    db.workflow_update(made.id, new("Orders", "h2"), SaveOptions::default(), None).await.unwrap();
     db.commit(start(&db, &made).await).await.unwrap();
     let copy = db.workflow_duplicate(made.id, Pin::Latest, None, None).await.unwrap();
     let again = db.workflow_duplicate(made.id, Pin::Latest, None, None).await.unwrap();
     assert_eq!((copy.name.as_str(), again.name.as_str()), ("Orders (Copy)", "Orders (Copy) (2)"));
     assert_eq!(copy.description, made.description);
     assert_eq!(copy.definition, accepted("h2", 0).json);
-    let versions = db.versions(copy.id, ALL).await.unwrap().unwrap().rows;
+    let versions = db.version_list(copy.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].version, versions[0].definition_hash.as_str()), (1, "h2"));
     assert!(db.unfinished_runs(copy.id).await.unwrap().is_empty());
-    db.workflow_delete(made.id, Saving::default(), None).await.unwrap();
-    assert_eq!(db.workflow(copy.id).await.unwrap().unwrap(), copy);
+    db.workflow_delete(made.id, SaveOptions::default(), None).await.unwrap();
+    assert_eq!(db.workflow_get(copy.id).await.unwrap().unwrap(), copy);
     db.close().await;
 }
 
-async fn deleting_leaves_nothing(place: &Place) {
+async fn delete_removes_versions_and_runs(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     let first = start(&db, &made).await;
     db.commit(first.clone()).await.unwrap();
-    db.workflow_update(made.id, new("Orders", "h2"), Saving::default(), None).await.unwrap();
+    db.workflow_update(made.id, new("Orders", "h2"), SaveOptions::default(), None).await.unwrap();
     db.commit(start(&db, &made).await).await.unwrap();
     for (table, rows) in [("workflows", 1), ("workflow_versions", 2), ("runs", 2), ("run_log", 2)] {
         assert_eq!(place.count(table).await, rows, "{table}");
     }
-    db.workflow_delete(made.id, Saving::default(), None).await.unwrap();
+    db.workflow_delete(made.id, SaveOptions::default(), None).await.unwrap();
     for table in ["workflows", "workflow_versions", "runs", "run_log"] {
         assert_eq!(place.count(table).await, 0, "{table}");
     }
@@ -184,20 +187,20 @@ async fn deleting_leaves_nothing(place: &Place) {
     db.close().await;
 }
 
-async fn reset_keeps_the_name(place: &Place) {
+async fn reset_keeps_name_and_description(place: &Place) {
     let db = place.open().await;
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     let reset = db
-        .workflow_reset(made.id, vec![(SpurType::Workflow, accepted("h0", 0))], Saving::default(), None)
+        .workflow_reset(made.id, vec![(SpurType::Workflow, accepted("h0", 0))], SaveOptions::default(), None)
         .await
         .unwrap();
     assert_eq!((&reset.name, &reset.description), (&made.name, &made.description));
     assert_eq!(reset.definition, accepted("h0", 0).json);
-    assert_eq!(db.versions(made.id, ALL).await.unwrap().unwrap().rows.len(), 2);
+    assert_eq!(db.version_list(made.id, ALL).await.unwrap().unwrap().rows.len(), 2);
     db.close().await;
 }
 
-async fn an_unreadable_workflow_is_left_out(place: &Place) {
+async fn skips_unreadable_workflows(place: &Place) {
     let db = place.open().await;
     let good = db.workflow_create(new("Good", "h"), None).await.unwrap();
     let raw = place.raw().await;
@@ -218,15 +221,15 @@ async fn an_unreadable_workflow_is_left_out(place: &Place) {
         raw.execute_unprepared(sql).await.unwrap();
     }
     assert_eq!(all(&db).await, std::slice::from_ref(&good));
-    let error = db.workflow(bad[0]).await.unwrap_err();
+    let error = db.workflow_get(bad[0]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreadable { table: "workflows", .. }), "{error:?}");
-    // Saving repairs it.
-    db.workflow_update(bad[0], new("Repaired", "h2"), Saving::default(), None).await.unwrap();
+    // SaveOptions repairs it.
+    db.workflow_update(bad[0], new("Repaired", "h2"), SaveOptions::default(), None).await.unwrap();
     assert_eq!(all(&db).await.len(), 2);
     db.close().await;
 }
 
-async fn pages_and_ids(place: &Place) {
+async fn pages_workflows_and_finds_existing_ids(place: &Place) {
     let db = place.open().await;
     let mut ids = Vec::new();
     for n in 0..5 {
@@ -234,12 +237,12 @@ async fn pages_and_ids(place: &Place) {
     }
     let mut seen = Vec::new();
     for number in 1..=4 {
-        let page = db.workflows(any(), Page { number, size: 2 }).await.unwrap().rows;
+        let page = db.workflow_list(any(), PageNumber { number, size: 2 }).await.unwrap().rows;
         seen.extend(page.into_iter().map(|row| row.id));
     }
     assert_eq!(seen, ids.iter().rev().copied().collect::<Vec<_>>());
-    let page = Page { number: u64::MAX, size: u64::MAX };
-    assert!(db.workflows(any(), page).await.unwrap().rows.is_empty());
+    let page = PageNumber { number: u64::MAX, size: u64::MAX };
+    assert!(db.workflow_list(any(), page).await.unwrap().rows.is_empty());
     let asked = [ids[1], clock::new_id(), ids[3]];
     assert_eq!(db.existing_workflows(&asked).await.unwrap(), HashSet::from([ids[1], ids[3]]));
     assert!(db.existing_workflows(&[]).await.unwrap().is_empty());

@@ -31,7 +31,7 @@ pub(crate) struct ExportArgs {
 /// Exports all workflows.
 pub(super) fn run(args: &ExportArgs) -> Result<ExitCode> {
     // Creating a database here would make an export of no workflows, as if all had been deleted.
-    if args.database.options().names_a_new_file() {
+    if args.database.options().is_new_file() {
         return Err("the database file does not exist; set --database-url".into());
     }
     std::fs::create_dir_all(&args.folder)
@@ -52,7 +52,7 @@ async fn export_all(database: &Database, args: &ExportArgs) -> Result<ExitCode> 
     let mut folder = Folder::read(&args.folder, &workflows)?;
     let mut counts = Counts::default();
     for (id, name) in &workflows {
-        let done = match database.workflow_document(*id, args.versions).await {
+        let done = match database.workflow_export(*id, args.versions).await {
             // The workflow was deleted while the export was running.
             Ok(None) => continue,
             Ok(Some((_, document))) => folder.update(*id, name, &document.to_file(), &mut counts)?,

@@ -46,7 +46,7 @@ enum Mode {
 /// Imports the workflows in a folder.
 pub(super) fn run(args: &ImportArgs) -> Result<ExitCode> {
     // Printing a plan must not create a database.
-    if !args.yes && args.database.options().names_a_new_file() {
+    if !args.yes && args.database.options().is_new_file() {
         let advice = "set --database-url, or create the database with sluice migrate or --yes";
         return Err(format!("the database file does not exist; {advice}").into());
     }
@@ -120,7 +120,7 @@ async fn import_all(
     paths: &[PathBuf],
     imports: Vec<Import>,
 ) -> Result<ExitCode> {
-    let plan = match database.import_plan(&imports, mode).await? {
+    let plan = match database.workflow_import_plan(&imports, mode).await? {
         Ok(plan) => plan,
         Err(refused) => return Ok(print_rejections(&refused, paths)),
     };
@@ -134,7 +134,7 @@ async fn import_all(
         print_line("Nothing was changed; run again with --yes.");
         return Ok(ExitCode::SUCCESS);
     }
-    match database.import(imports, mode, Some(Remember::new(audit_entries))).await? {
+    match database.workflow_import(imports, mode, Some(Remember::new(audit_entries))).await? {
         Ok(done) => {
             let changed = done.iter().filter(|one| one.action != ImportAction::Unchanged).count();
             print_line(&format!("Done: {} imported.", count(changed, "workflow")));

@@ -8,7 +8,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 use sluice_domain::api_scope::ApiScope;
 use sluice_engine::clock;
-use sluice_persistence::{ApiKey, Keys, NewKey};
+use sluice_persistence::{ApiKey, ApiKeyAdmin, NewApiKey};
 
 use crate::cli::DatabaseArgs;
 use crate::cli::output::print_error;
@@ -83,19 +83,19 @@ pub(super) fn run(command: &KeysCommand) -> Result<()> {
     }
 }
 
-fn with_keys(args: &DatabaseArgs, operation: impl AsyncFnOnce(&Keys) -> Result<()>) -> Result<()> {
+fn with_keys(args: &DatabaseArgs, operation: impl AsyncFnOnce(&ApiKeyAdmin) -> Result<()>) -> Result<()> {
     args.log.init()?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
-        let keys = Keys::open(args.options()).await?;
+        let keys = ApiKeyAdmin::open(args.options()).await?;
         let result = operation(&keys).await;
         keys.close().await;
         result
     })
 }
 
-async fn create(keys: &Keys, args: &CreateArgs) -> Result<()> {
-    let new = NewKey {
+async fn create(keys: &ApiKeyAdmin, args: &CreateArgs) -> Result<()> {
+    let new = NewApiKey {
         name: args.name.clone(),
         scopes: args.scopes.clone(),
         for_others: args.for_others,
@@ -109,7 +109,7 @@ async fn create(keys: &Keys, args: &CreateArgs) -> Result<()> {
     Ok(())
 }
 
-async fn list(keys: &Keys, format: Format) -> Result<()> {
+async fn list(keys: &ApiKeyAdmin, format: Format) -> Result<()> {
     let keys = keys.list().await?;
     match format {
         Format::Json => {
@@ -120,7 +120,7 @@ async fn list(keys: &Keys, format: Format) -> Result<()> {
     }
 }
 
-async fn revoke(keys: &Keys, key: &str) -> Result<()> {
+async fn revoke(keys: &ApiKeyAdmin, key: &str) -> Result<()> {
     let revoked = keys.revoke(key).await?;
     print(&format!("revoked {:?} ({})", revoked.name, revoked.id))
 }

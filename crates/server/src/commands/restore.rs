@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use clap::Args;
 use sluice_api::FILE_FOLDERS;
 use sluice_persistence::durable_fs::{parent, sync_folder};
-use sluice_persistence::{OpenError, Replacing, SqliteFile};
+use sluice_persistence::{OpenError, PendingRestore, SqliteFile};
 
 use super::backup_archive::{
     Checksums, Entry, FORMAT, FORMAT_VERSION, HashingReader, MAX_MANIFEST, Manifest,
@@ -40,7 +40,7 @@ pub(crate) struct RestoreArgs {
 pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
     let StorageArgs { data_dir, database } = &args.storage;
     database.log.init()?;
-    let Some(target) = SqliteFile::of(&database.database_url)? else {
+    let Some(target) = SqliteFile::from_url(&database.database_url)? else {
         print_error(
             "PostgreSQL databases can't be restored here; use pg_restore or psql, and copy the data folder",
         );
@@ -49,12 +49,12 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
     let archive = File::open(&args.file).map_err(io_error("read", &args.file))?;
     let replace_error = io_error("replace", target.path());
     let database_path = target.path().to_owned();
-    let replacement = target.replace()?;
-    if !args.force && !replacement.was_cut_off() {
+    let replacement = target.begin_restore()?;
+    if !args.force && !replacement.was_interrupted() {
         check_is_empty(&replacement, &database_path, data_dir)?;
     }
     let unpacked = Unpacked {
-        database: replacement.incoming().map_err(&replace_error)?,
+        database: replacement.staging_path().map_err(&replace_error)?,
         files: data_dir.join(UNPACK_FOLDER),
     };
     let (manifest, checksums) = unpacked.fill(archive, &args.file)?;
@@ -72,8 +72,8 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn check_is_empty(replacement: &Replacing, database: &Path, data_dir: &Path) -> Result<()> {
-    if replacement.is_taken() {
+fn check_is_empty(replacement: &PendingRestore, database: &Path, data_dir: &Path) -> Result<()> {
+    if replacement.replaces_database() {
         let database = database.display();
         return Err(format!(
             "a database already exists at {database}; set another --database-url, or replace it with --force"

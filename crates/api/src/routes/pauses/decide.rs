@@ -86,7 +86,7 @@ pub(crate) async fn pause_decide(
     let remember = keep_change(&state, id, &change, decision_changes).await?;
     let decided = state.engine.pause_decide(id, node_id, decision, remember).await;
     let snapshot = decided.map_err(|error| Resource::Run.engine_problem(error))?;
-    let version = state.db.version(snapshot.record.version_id).await?;
+    let version = state.db.version_get(snapshot.record.version_id).await?;
     run_view(&snapshot, version).map(Answer)
 }
 

@@ -11,7 +11,7 @@ use futures_util::stream::Stream;
 use serde::Serialize;
 use sluice_domain::pause::PauseAction;
 use sluice_engine::StoreError;
-use sluice_persistence::{PauseEvent, PauseNews};
+use sluice_persistence::{PauseChange, PauseEvent};
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -64,9 +64,9 @@ pub(crate) struct PausedWorkflowEvent {
 
 impl From<PauseEvent> for PausedWorkflowEvent {
     fn from(event: PauseEvent) -> Self {
-        let PauseEvent { id, run_id, news } = event;
-        match news {
-            PauseNews::Opened { workflow_id, node_id, message, at } => Self {
+        let PauseEvent { id, run_id, event } = event;
+        match event {
+            PauseChange::Opened { workflow_id, node_id, message, at } => Self {
                 id,
                 kind: "opened",
                 run_id,
@@ -78,7 +78,7 @@ impl From<PauseEvent> for PausedWorkflowEvent {
                 user_id: None,
                 comments: None,
             },
-            PauseNews::Decided { workflow_id, node_id, action, user_id, comments, at } => Self {
+            PauseChange::Decided { workflow_id, node_id, action, user_id, comments, at } => Self {
                 id,
                 kind: "decided",
                 run_id,

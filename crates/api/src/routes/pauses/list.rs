@@ -50,7 +50,7 @@ pub(crate) async fn paused_workflow_list(
 ) -> Result<ListResponse<PausedWorkflow>, Problem> {
     let filter = RunFilter { has_open_pause: Some(true), ..found.apply_to(query.into()) };
     let total = count_if_requested(&state, &list, &filter).await?;
-    let found = state.db.runs(filter, list.page_request()).await?;
+    let found = state.db.run_list(filter, list.page_request()).await?;
     let mut paused = Vec::new();
     for detail in found.rows {
         paused.push(paused_workflow(&state, detail).await.transpose());
@@ -70,7 +70,7 @@ async fn paused_workflow(state: &AppState, detail: RunDetail) -> Result<Option<P
         return Ok(None);
     };
     // The workflow may have been renamed since; one that is gone takes its runs along.
-    let Some(current) = state.db.workflow(version.workflow_id).await? else { return Ok(None) };
+    let Some(current) = state.db.workflow_get(version.workflow_id).await? else { return Ok(None) };
     let workflow = named_definition(&version, &current.name)?;
     Ok(Some(PausedWorkflow { run: run_view(&snapshot, Some(version))?, current_pause, workflow }))
 }

@@ -163,7 +163,7 @@ async fn form_source(state: &AppState, mut form: FileForm) -> Result<BatchSource
 
 async fn dataset_table(state: &AppState, id: &str) -> Result<(Table, Uuid), Problem> {
     let id = crate::extract::path::parse_id(id).ok_or_else(|| Resource::Dataset.not_found())?;
-    let dataset = state.db.dataset(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
+    let dataset = state.db.dataset_get(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
     let rows = state.db.dataset_rows(id).await?;
     let unreadable = |error: serde_json::Error| StoreError::Unreadable {
         table: "dataset_rows",

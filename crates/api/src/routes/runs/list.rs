@@ -107,7 +107,7 @@ async fn respond(
     sent: &RawQuery,
 ) -> Result<ListResponse<Run>, Problem> {
     let total = count_if_requested(state, list, &filter).await?;
-    let found = state.db.runs(filter, list.page_request()).await?;
+    let found = state.db.run_list(filter, list.page_request()).await?;
     let headers = list.response_headers(sent, found.next, total);
     Ok((headers, Answer(run_views(state, found.rows).await?)))
 }

@@ -28,7 +28,7 @@ use crate::state::AppState;
 
 /// The run with its log and version.
 pub(crate) async fn load_run(state: &AppState, id: Uuid) -> Result<RunDetail, Problem> {
-    state.db.run_detail(id).await?.ok_or_else(|| Resource::Run.not_found())
+    state.db.run_get(id).await?.ok_or_else(|| Resource::Run.not_found())
 }
 
 /// The run, folded, with its version.
@@ -90,6 +90,6 @@ pub(crate) async fn keep_change(
 
 /// The run in responses, with its version.
 pub(crate) async fn view_with_version(state: &AppState, snapshot: &Snapshot) -> Result<Run, Problem> {
-    let version = state.db.version(snapshot.record.version_id).await?;
+    let version = state.db.version_get(snapshot.record.version_id).await?;
     run_view(snapshot, version)
 }

@@ -123,7 +123,7 @@ async fn run_version_and_states(
     run: &str,
 ) -> Result<(VersionRow, HashMap<String, TaskStatus>), Problem> {
     let missing = || Resource::Run.not_found();
-    let detail = state.db.run_detail(parse_id(run).ok_or_else(missing)?).await?.ok_or_else(missing)?;
+    let detail = state.db.run_get(parse_id(run).ok_or_else(missing)?).await?.ok_or_else(missing)?;
     if detail.record.workflow_id != id {
         return Err(missing());
     }

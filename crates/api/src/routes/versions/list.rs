@@ -3,7 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
-use sluice_persistence::{Between, Search, VersionFilter, VersionOrder};
+use sluice_persistence::{Search, TimeRange, VersionFilter, VersionOrder};
 use utoipa::IntoParams;
 use uuid::Uuid;
 
@@ -47,7 +47,7 @@ impl FromQuery for VersionQuery {
 
 impl VersionQuery {
     fn into_filter(self, workflow_id: Uuid) -> VersionFilter {
-        let created = Between { from: self.created_after, to: self.created_before };
+        let created = TimeRange { from: self.created_after, to: self.created_before };
         VersionFilter { workflow_id, search: self.q, created }
     }
 }
@@ -73,7 +73,7 @@ pub(crate) async fn version_list(
     sent: RawQuery,
 ) -> Result<ListResponse<WorkflowVersion>, Problem> {
     let filter = query.into_filter(id);
-    let found = state.db.versions(filter.clone(), list.page_request()).await?;
+    let found = state.db.version_list(filter.clone(), list.page_request()).await?;
     let found = found.ok_or_else(|| Resource::Workflow.not_found())?;
     let total = if list.count { Some(state.db.version_count(filter).await?) } else { None };
     let headers = list.response_headers(&sent, found.next, total);

@@ -1,7 +1,7 @@
 //! `POST /wf/{workflow_id}/versions/{version}/restore/`
 
 use axum::extract::State;
-use sluice_persistence::Saving;
+use sluice_persistence::SaveOptions;
 
 use crate::change::{ChangeContext, audit};
 use crate::error::Problem;
@@ -41,7 +41,7 @@ pub(crate) async fn version_restore(
     preconditions: Preconditions,
     change: ChangeContext,
 ) -> Result<WithETag<Workflow>, Problem> {
-    let saving = Saving { label: query.label, ..preconditions.saving.clone() };
+    let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
     match state
         .db
         .version_restore(

@@ -3,7 +3,7 @@
 use sluice_domain::graph::Definition;
 use sluice_domain::{validation, versioning};
 use sluice_nodes::NodeKinds;
-use sluice_persistence::Accepted;
+use sluice_persistence::ValidDefinition;
 
 use crate::blocking::cpu_bound;
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -13,7 +13,7 @@ use crate::extract::json::MIN_OFFLOAD_BYTES;
 pub(crate) async fn validate_definition(
     mut definition: Definition,
     kinds: NodeKinds,
-) -> Result<Accepted, Problem> {
+) -> Result<ValidDefinition, Problem> {
     definition.normalize();
     let definition = definition.or_default();
     let json = definition.to_json();
@@ -23,7 +23,11 @@ pub(crate) async fn validate_definition(
     cpu_bound(move || validate_now(&definition, json, &kinds)).await
 }
 
-fn validate_now(definition: &Definition, json: String, kinds: &NodeKinds) -> Result<Accepted, Problem> {
+fn validate_now(
+    definition: &Definition,
+    json: String,
+    kinds: &NodeKinds,
+) -> Result<ValidDefinition, Problem> {
     let found = validation::validate(definition, kinds);
     if !found.is_empty() {
         return Err(Problem::invalid(
@@ -31,7 +35,7 @@ fn validate_now(definition: &Definition, json: String, kinds: &NodeKinds) -> Res
             found.into_iter().map(problem_item).collect(),
         ));
     }
-    Ok(Accepted { json, hash: versioning::definition_hash(definition) })
+    Ok(ValidDefinition { json, hash: versioning::definition_hash(definition) })
 }
 
 fn problem_item(diagnostic: validation::Diagnostic) -> ProblemItem {

@@ -36,10 +36,12 @@ pub(crate) async fn workflow_delete(
     change: ChangeContext,
 ) -> Result<StatusCode, Problem> {
     // Checked again with the deletion; here, before runs are canceled for nothing.
-    if let Some(condition) = &preconditions.saving.condition {
-        let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
-        if !condition.holds(&row.etag()) {
-            return Err(preconditions.explain(&state, id, WriteError::Changed(Box::new(row))).await);
+    if let Some(condition) = &preconditions.saving.precondition {
+        let row = state.db.workflow_get(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
+        if !condition.matches(&row.etag()) {
+            return Err(preconditions
+                .explain(&state, id, WriteError::PreconditionFailed(Box::new(row)))
+                .await);
         }
     }
     for run in state.db.unfinished_runs(id).await? {

@@ -59,7 +59,7 @@ pub(crate) async fn workflow_export(
     Query(query): Query<ExportQuery>,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let found = state.db.workflow_document(id, query.versions).await.map_err(|error| match error {
+    let found = state.db.workflow_export(id, query.versions).await.map_err(|error| match error {
         StoreError::PageTooLarge(bytes) => too_large(bytes, query),
         other => other.into(),
     })?;

@@ -34,6 +34,6 @@ pub(crate) async fn workflow_get(
     WorkflowId(id): WorkflowId,
     if_none_match: IfNoneMatch,
 ) -> Result<Response, Problem> {
-    let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
+    let row = state.db.workflow_get(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
     Ok(Workflow::with_etag(row)?.unless_match(&if_none_match))
 }

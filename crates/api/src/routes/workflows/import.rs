@@ -133,7 +133,7 @@ pub(crate) async fn workflow_import(
     let (imports, planned) = match mode {
         Mode::Create => (imports, None),
         Mode::Update | Mode::DryRun => {
-            let planned = state.db.import_plan(&imports, ImportMode::Update).await?;
+            let planned = state.db.workflow_import_plan(&imports, ImportMode::Update).await?;
             (imports, Some(planned.map_err(|refused| import_problem(&refused, &places))?))
         }
     };
@@ -150,8 +150,8 @@ pub(crate) async fn workflow_import(
         })
     };
     let done = match mode {
-        Mode::Create => state.db.import(imports, ImportMode::Create, keep).await,
-        Mode::Update => state.db.import(imports, ImportMode::Update, keep).await,
+        Mode::Create => state.db.workflow_import(imports, ImportMode::Create, keep).await,
+        Mode::Update => state.db.workflow_import(imports, ImportMode::Update, keep).await,
         Mode::DryRun => Ok(Ok(planned.unwrap_or_default())),
     };
     let done = done.map_err(|error| Resource::Workflow.write_problem(error))?;

@@ -3,7 +3,7 @@
 use axum::Json as Answer;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
-use sluice_persistence::{Between, Search, WorkflowFilter, WorkflowOrder};
+use sluice_persistence::{Search, TimeRange, WorkflowFilter, WorkflowOrder};
 use utoipa::IntoParams;
 
 use crate::error::Problem;
@@ -59,8 +59,8 @@ impl From<WorkflowQuery> for WorkflowFilter {
         Self {
             search: query.q,
             tag: query.tag,
-            created: Between { from: query.created_after, to: query.created_before },
-            updated: Between { from: query.updated_after, to: query.updated_before },
+            created: TimeRange { from: query.created_after, to: query.created_before },
+            updated: TimeRange { from: query.updated_after, to: query.updated_before },
         }
     }
 }
@@ -71,7 +71,7 @@ pub(crate) struct WorkflowList(ListQuery<WorkflowOrder>, WorkflowFilter);
 impl FromQuery for WorkflowList {
     fn from_query(reader: &mut QueryReader) -> Self {
         let filter = WorkflowFilter::from(WorkflowQuery::from_query(reader));
-        let is_by_saving = filter.updated != Between::default();
+        let is_by_saving = filter.updated != TimeRange::default();
         Self(
             ListQuery::with_default(reader, if is_by_saving { "-updated_at" } else { "-created_at" }),
             filter,
@@ -96,7 +96,7 @@ pub(crate) async fn workflow_list(
     sent: RawQuery,
 ) -> Result<ListResponse<Workflow>, Problem> {
     let total = if list.count { Some(state.db.workflow_count(filter.clone()).await?) } else { None };
-    let found = state.db.workflows(filter, list.page_request()).await?;
+    let found = state.db.workflow_list(filter, list.page_request()).await?;
     let headers = list.response_headers(&sent, found.next, total);
     Ok((headers, Answer(skip_unreadable(found.rows.into_iter().map(Workflow::try_from))?)))
 }

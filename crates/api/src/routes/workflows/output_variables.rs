@@ -41,7 +41,7 @@ pub(crate) async fn output_variable_list(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
 ) -> Result<Answer<Vec<OutputVariable>>, Problem> {
-    let row = state.db.workflow(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
+    let row = state.db.workflow_get(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
     let definition: Definition = serde_json::from_str(&row.definition).map_err(Problem::internal)?;
     let rows = graph::output_variables(&definition).into_iter();
     Ok(Answer(rows.map(OutputVariable::from).collect()))

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use sluice_domain::graph::{Definition, SpurType};
 use sluice_nodes::NodeKinds;
-use sluice_persistence::Saving;
+use sluice_persistence::SaveOptions;
 
 use crate::change::{ChangeContext, audit};
 use crate::error::Problem;
@@ -45,7 +45,7 @@ pub(crate) async fn workflow_reset(
     for of in SpurType::ALL {
         defaults.push((of, validate_definition(Definition::default_for(of), NodeKinds::default()).await?));
     }
-    let saving = Saving { label: query.label, ..preconditions.saving.clone() };
+    let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
     let saved = state.db.workflow_reset(id, defaults, saving, change.tell(audit::workflow)).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }

@@ -1,7 +1,7 @@
 //! `PUT /wf/{workflow_id}/`
 
 use axum::extract::State;
-use sluice_persistence::Saving;
+use sluice_persistence::SaveOptions;
 
 use crate::change::{ChangeContext, audit};
 use crate::error::responses::{
@@ -51,7 +51,7 @@ pub(crate) async fn workflow_update(
         Some(_) => WorkflowCreateRequest::from(request).into_new_workflow(state.settings.kinds()).await,
     };
     let workflow = valid_or_not_found(&state, id, workflow).await?;
-    let saving = Saving { label: query.label, ..preconditions.saving.clone() };
+    let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
     let saved = state.db.workflow_update(id, workflow, saving, change.tell(audit::workflow)).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }

@@ -13,7 +13,7 @@ use clap::Args;
 use sluice_api::FILE_FOLDERS;
 use sluice_engine::clock;
 use sluice_persistence::durable_fs::{parent, sync_folder};
-use sluice_persistence::{Snapshot, SqliteFile};
+use sluice_persistence::{DatabaseContents, SqliteFile};
 use tempfile::TempPath;
 use uuid::Uuid;
 
@@ -44,7 +44,7 @@ pub(crate) struct BackupArgs {
 pub(super) fn run(args: &BackupArgs) -> Result<ExitCode> {
     let StorageArgs { data_dir, database } = &args.storage;
     database.log.init()?;
-    let Some(source) = SqliteFile::of(&database.database_url)? else {
+    let Some(source) = SqliteFile::from_url(&database.database_url)? else {
         print_error("PostgreSQL databases can't be backed up here; use pg_dump, and copy the data folder");
         return Ok(ExitCode::from(BACKUP_UNSUPPORTED));
     };
@@ -120,7 +120,12 @@ fn publish(archive: PathBuf, args: &BackupArgs) -> Result<()> {
     sync_folder(parent(&args.file)).map_err(write_error)
 }
 
-fn write_archive(archive: &Path, copy: &Path, snapshot: &Snapshot, data_dir: &Path) -> Result<Checksums> {
+fn write_archive(
+    archive: &Path,
+    copy: &Path,
+    snapshot: &DatabaseContents,
+    data_dir: &Path,
+) -> Result<Checksums> {
     let write_error = io_error("write", archive);
     // A backup contains everything that the server stores: only its owner may read it.
     let file =
@@ -142,7 +147,7 @@ fn write_archive(archive: &Path, copy: &Path, snapshot: &Snapshot, data_dir: &Pa
     writer.finish().map_err(write_error)
 }
 
-fn manifest(snapshot: &Snapshot) -> Manifest {
+fn manifest(snapshot: &DatabaseContents) -> Manifest {
     Manifest {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,

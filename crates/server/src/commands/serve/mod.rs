@@ -86,7 +86,7 @@ async fn delete_expired_idempotency_records(database: Database) {
     let mut interval = tokio::time::interval(CLEANUP_INTERVAL);
     loop {
         interval.tick().await;
-        if let Err(error) = database.forget_old_answers().await {
+        if let Err(error) = database.idempotency_purge().await {
             tracing::debug!(%error, "failed to delete expired idempotency records, retrying later");
         }
     }
