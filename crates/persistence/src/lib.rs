@@ -51,7 +51,7 @@ pub use query::pagination::{Page, PageNumber, PageRequest, TimeRange};
 pub use runs::{BatchRowRange, RunDetail, RunFilter, RunOrder};
 pub use search::query::Search;
 pub use sqlite_backup::{DatabaseContents, PendingRestore, SqliteFile};
-pub use workflows::changes::{Precondition, SaveOptions, WorkflowPatch};
+pub use workflows::changes::{Precondition, SaveOptions, WorkflowDetails};
 pub use workflows::import::ImportOutcome;
 pub use workflows::import_plan::{Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
 pub use workflows::labels::NewLabel;

@@ -40,7 +40,7 @@ pub struct SaveOptions {
 
 /// The fields of a workflow to change, besides its definition. Fields that are none stay as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct WorkflowPatch {
+pub struct WorkflowDetails {
     /// The name.
     pub name: Option<String>,
     /// The description; `Some(None)` removes it.
@@ -134,7 +134,7 @@ impl Change for Restore {
 /// Changes name, description or tags.
 pub(crate) struct Patch {
     pub(crate) id: Uuid,
-    pub(crate) patch: WorkflowPatch,
+    pub(crate) patch: WorkflowDetails,
     pub(crate) options: SaveOptions,
 }
 
@@ -144,7 +144,7 @@ impl Change for Patch {
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<SavedWorkflow, Fault> {
         let current = current_workflow(tx, self.id, self.options.precondition.as_ref()).await?;
         let mut row = current.clone();
-        let WorkflowPatch { name, description, tags } = self.patch.clone();
+        let WorkflowDetails { name, description, tags } = self.patch.clone();
         if let Some(name) = name {
             row.name = name;
         }

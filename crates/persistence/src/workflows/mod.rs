@@ -24,7 +24,7 @@ use crate::query::convert;
 use crate::query::pagination::{self, Page, PageRequest, RowReader, TimeRange};
 use crate::search::query::{Search, tag_query};
 use crate::writer::workflow_inserts::{NewWorkflow, SavedWorkflow, ValidDefinition};
-use changes::{Delete, Duplicate, Patch, Reset, Restore, SaveOptions, Update, WorkflowPatch};
+use changes::{Delete, Duplicate, Patch, Reset, Restore, SaveOptions, Update, WorkflowDetails};
 use versions::Pin;
 
 /// Ids per query, within the limit of parameters per statement.
@@ -103,7 +103,7 @@ impl Database {
     pub async fn workflow_patch(
         &self,
         id: Uuid,
-        patch: WorkflowPatch,
+        patch: WorkflowDetails,
         options: SaveOptions,
         remember: Option<Remember<SavedWorkflow>>,
     ) -> Result<workflow::Model, WriteError> {

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sluice_domain::naming;
 use sluice_domain::naming::MAX_DESCRIPTION_LENGTH;
-use sluice_persistence::WorkflowPatch;
+use sluice_persistence::WorkflowDetails;
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -94,7 +94,7 @@ pub(crate) async fn workflow_patch(
 }
 
 impl WorkflowPatch {
-    fn into_details(self) -> Result<WorkflowPatch, Problem> {
+    fn into_details(self) -> Result<WorkflowDetails, Problem> {
         let Self { name, description, tags, definition } = self;
         if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
             let wrong =
@@ -127,6 +127,6 @@ impl WorkflowPatch {
         }
         // Nothing is the empty text, as in a workflow that was saved without a description.
         let description = description.map(|text| Some(text.unwrap_or_default()));
-        Ok(WorkflowPatch { name, description, tags })
+        Ok(WorkflowDetails { name, description, tags })
     }
 }
