@@ -3,7 +3,7 @@
 use sluice_engine::{RunStore as _, StoreError};
 use sluice_persistence::{
     Database, NewWorkflow, PageNumber, PageRequest, RunFilter, RunOrder, SaveOptions, Search, TimeRange,
-    ValidDefinition, VersionOrder, WorkflowFilter, WorkflowOrder, WorkflowPatch,
+    ValidDefinition, VersionOrder, WorkflowDetails, WorkflowFilter, WorkflowOrder,
 };
 use uuid::Uuid;
 
@@ -61,8 +61,11 @@ async fn workflows_are_found_by_words_and_tags(place: &Place) {
     assert_eq!(names(&db, both).await, ["Invoices"]);
 
     // What is said about a workflow changes, and so does what it is found by.
-    let renamed =
-        WorkflowPatch { name: Some("Zebra".to_owned()), tags: Some(vec!["b".to_owned()]), description: None };
+    let renamed = WorkflowDetails {
+        name: Some("Zebra".to_owned()),
+        tags: Some(vec!["b".to_owned()]),
+        description: None,
+    };
     db.workflow_patch(orders.id, renamed, SaveOptions::default(), None).await.unwrap();
     assert_eq!(found(&db, "order").await, ["Invoices"]);
     assert_eq!(
