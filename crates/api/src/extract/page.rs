@@ -8,7 +8,7 @@ use crate::extract::query::{FromQuery, MAX_PAGE, QueryReader};
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {
-    /// PageNumber number, from 1.
+    /// Page number, from 1.
     #[param(minimum = 1, maximum = 1_000_000_000, default = 1, required = false)]
     pub(crate) page: u64,
     /// Number of items per page.
