@@ -41,7 +41,8 @@ fuzz() {
     shift 2
     "$sluice" serve --listen 127.0.0.1:0 --database-url "$url" --data-dir "$folder/$name" \
         --rate-limit 0 --max-run-wait-seconds 1 --log-format json >"$log" 2>&1 &
-    local server=$!
+    # Not local: the trap runs after the function has returned.
+    server=$!
     trap 'kill "$server" 2>/dev/null || true; wait 2>/dev/null || true' EXIT
     trap 'exit 143' INT TERM HUP
     local address=
