@@ -30,7 +30,7 @@ impl Database {
         let failures = "Transactions that failed because the database was unavailable or full";
         registry.register("sluice_commit_failures", failures, writer.failures.clone());
         registry.register("sluice_writer_queue_length", "Changes in the queue of the writer", queue.clone());
-        registry.register("sluice_store_up", "1 if the database is available, otherwise 0", up.clone());
+        registry.register("sluice_database_up", "1 if the database is available, otherwise 0", up.clone());
         registry.register("sluice_runs", "Unfinished runs, by status", runs.clone());
         registry.register("sluice_pauses_open", "Open pauses", pauses.clone());
     }

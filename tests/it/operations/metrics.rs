@@ -94,7 +94,7 @@ async fn requests_runs_and_nodes_are_counted(app: App) {
     let app = counting(app, &[]).await;
     let before = scrape(&app).await;
     assert_eq!(before.get("sluice_runs_started_total", &[]), 0.0);
-    assert_eq!(before.get("sluice_store_up", &[]), 1.0);
+    assert_eq!(before.get("sluice_database_up", &[]), 1.0);
 
     let good = app.create(&after_input("good", python("p", "return {'out': 1}"))).await;
     let bad = app.create(&after_input("bad", failing("p"))).await;
@@ -217,7 +217,7 @@ async fn unwritable_database_shows_in_the_metrics(app: App) {
     assert_eq!(now.get("sluice_commit_failures_total", &[]), 1.0);
     assert_eq!(now.requests("createWorkflow", "5xx"), 1.0);
     assert_eq!(now.requests("createWorkflow", "2xx"), 1.0);
-    assert_eq!(now.get("sluice_store_up", &[]), 1.0, "it can be read");
+    assert_eq!(now.get("sluice_database_up", &[]), 1.0, "it can be read");
 }
 
 /// Every family has a description, counters end in `_total`, buckets are cumulative, and labels have no ids.
