@@ -13,7 +13,7 @@ use sluice_domain::api_scope::ApiScope;
 pub(crate) struct Operation {
     /// Its name in the document.
     pub(crate) id: String,
-    /// What a key needs to make it; none for calls that need no key.
+    /// Required scope. None if the operation needs no API key.
     pub(crate) scope: Option<ApiScope>,
 }
 
@@ -35,7 +35,7 @@ impl FromIterator<(String, MethodFilter, Operation)> for Operations {
 }
 
 impl Operations {
-    /// What a key needs to make a call; none for calls that need no key, and for those that there aren't.
+    /// Required scope of an operation. None if it needs no API key or does not exist.
     pub(crate) fn scope(&self, id: &str) -> Option<ApiScope> {
         self.0.values().flatten().find(|(_, call)| call.id == id)?.1.scope
     }

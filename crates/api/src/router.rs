@@ -32,7 +32,7 @@ macro_rules! tables {
         $(#[$meta:meta])*
         $table:ident { $($scope:expr => $($module:ident)::+ / $handler:ident),+ $(,)? }
     )+) => { pastey::paste! {
-        /// What the handlers say of themselves.
+        /// OpenAPI descriptions of all handlers.
         #[derive(OpenApi)]
         #[openapi(paths($($($($module::)+ $handler),+),+))]
         pub(crate) struct Described;
@@ -101,7 +101,7 @@ tables! {
         None => health / health,
         None => health / readiness,
     }
-    /// What takes files; their limits are kept where they are read.
+    /// Routes with uploads. Their extractors enforce the size limits.
     uploads {
         Some(RunsWrite) => runs::batch / batch_start,
         Some(RunsWrite) => datasets / dataset_upload,
@@ -116,7 +116,7 @@ tables! {
     }
 }
 
-/// What a handler says of itself.
+/// Path, method and OpenAPI operation of a handler.
 struct Served<P>(PhantomData<P>);
 
 impl<P: Path> Served<P> {

@@ -22,7 +22,7 @@ pub struct Settings {
     pub max_upload_bytes: u64,
     /// The most files that one upload may hold.
     pub max_upload_files: usize,
-    /// How long a call that waits for a run waits at most; the run goes on after that.
+    /// Maximum wait for a run. The run continues afterwards.
     pub run_wait: Duration,
     /// The most rows of a dataset or a batch.
     pub max_batch_rows: usize,
@@ -30,22 +30,22 @@ pub struct Settings {
     pub max_definition_nodes: usize,
     /// The most items of a page.
     pub max_page_size: u64,
-    /// How long the next piece of a body is waited for.
+    /// Timeout for the next part of a request body.
     pub body_pause: Duration,
     /// The most event streams that are open at the same time.
     pub max_event_streams: usize,
-    /// Who may call.
+    /// Admission of clients.
     pub admission: Admission,
-    /// The most calls a second with one API key; 0: as many as it likes.
+    /// Rate limit per API key, in requests per second. 0 means no limit.
     pub max_calls_per_second: u32,
     /// The web sites that browsers may call from, as `https://app.example`.
     pub cors_origins: Vec<String>,
 }
 
-/// Who may call.
+/// Admission of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Whoever has an API key. As long as there are no keys at all: whoever is on the server's machine.
+    /// Clients with an API key. While no key exists, clients on the same machine.
     Keys,
     /// Everyone, whatever keys there are.
     Everyone,
@@ -78,7 +78,7 @@ impl Settings {
         NodeKinds { max_nodes: self.max_definition_nodes, ..NodeKinds::default() }
     }
 
-    /// How many items a page has when nothing is said.
+    /// Default page size.
     pub(crate) fn default_page_size(&self) -> u64 {
         self.max_page_size.min(10)
     }

@@ -7,28 +7,28 @@ use sluice_domain::json_limits;
 
 use crate::error::{Problem, ProblemItem, ProblemKind};
 
-/// How many problems of a file are listed.
+/// Maximum number of listed problems of a file.
 const MAX_LISTED_ERRORS: usize = 20;
 
 /// The longest name of a field of a CSV file, in characters.
 const MAX_NAME: usize = 255;
 
-/// How much memory the rows of a CSV file take at most, and what a field takes beside its name and its value.
+/// Maximum memory of the rows of a CSV file, in bytes, including the overhead per field.
 const MAX_TABLE_BYTES: usize = 256 << 20;
 
 const FIELD_BYTES: usize = 100;
 
-/// What a file holds.
+/// The rows of a file.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Table {
     /// {field: value} of each row.
     pub(crate) rows: Vec<Map<String, Value>>,
-    /// Whether every value is a text.
+    /// True if every value is a string, as in CSV.
     pub(crate) is_text: bool,
 }
 
 impl Table {
-    /// Reads a file: what it is, its name tells.
+    /// Reads a file. The extension of its name determines the format.
     pub(crate) fn read(filename: &str, bytes: &[u8], max_rows: usize) -> Result<Self, Problem> {
         let extension = filename.rsplit_once('.').map(|(_, extension)| extension.to_ascii_lowercase());
         let table = match extension.as_deref() {
@@ -129,7 +129,7 @@ fn record_error(error: &csv::Error) -> ProblemItem {
             format!("it has {len} fields, but the first line has {expected_len}")
         }
         csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
-        _ => "it is no CSV".to_owned(),
+        _ => "it is not CSV".to_owned(),
     };
     line_error(line, what)
 }

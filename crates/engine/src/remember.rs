@@ -1,4 +1,4 @@
-//! What is kept with a change: the answer for a client that asks again, and what the audit log says of it.
+//! Side records of a change: the stored response of an idempotency key, and audit entries.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,12 +8,12 @@ use uuid::Uuid;
 
 use crate::clock;
 
-/// What a client that asks again with the same key is told.
+/// The record of an idempotency key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Remembered {
     /// The key that the client gave the request.
     pub key: String,
-    /// What tells the request from others: the SHA-256, in hex, of what it asked for.
+    /// SHA-256 of the request, in hex. Detects a key that is reused for a different request.
     pub request_hash: String,
     /// The run that the request has started, if it waits for that to answer.
     pub run_id: Option<Uuid>,
@@ -32,7 +32,7 @@ pub struct KeptAnswer {
     pub body: String,
 }
 
-/// What the audit log says of a change.
+/// An audit entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditEntry {
     /// The name of the API key; none on a server without keys.
@@ -41,18 +41,19 @@ pub struct AuditEntry {
     pub operation: String,
     /// The id of the request.
     pub request_id: String,
-    /// What kind of thing has changed: `workflow`, `label`, `run`, `dataset`, `file` or `key`.
+    /// Type of the subject: `workflow`, `label`, `run`, `pause`, `dataset`, `file` or `key`.
     pub subject: &'static str,
-    /// Which one: its id.
+    /// Id of the subject.
     pub subject_id: String,
-    /// What it was before: the hash of a definition, the number of a version, or a status. None: it was not there.
+    /// State before the change, such as a definition hash, a version number or a status. None if the subject is new
+    /// or has no state.
     pub before: Option<String>,
-    /// What it is now. None: it is gone.
+    /// State after the change. None if the subject was deleted or has no state.
     pub after: Option<String>,
 }
 
 impl AuditEntry {
-    /// What a command of the program changed, as `keys create`: nobody's key is known then, and no request has made it.
+    /// The entry of a command such as `keys create`, which has no API key and no HTTP request.
     #[must_use]
     pub fn of_command(
         command: &str,
@@ -64,7 +65,7 @@ impl AuditEntry {
     }
 }
 
-/// What is kept with a change.
+/// Side records of a change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kept {
     /// For a client that asks again.
@@ -78,12 +79,12 @@ pub struct Kept {
 pub struct Remember<T>(Arc<dyn Fn(&T) -> Kept + Send + Sync>);
 
 impl<T> Remember<T> {
-    /// Remembers what `make` makes.
+    /// Writes the side records that `make` returns.
     pub fn new(make: impl Fn(&T) -> Kept + Send + Sync + 'static) -> Self {
         Self(Arc::new(make))
     }
 
-    /// What is to be kept with `made`.
+    /// Returns the side records of a result.
     #[must_use]
     pub fn of(&self, made: &T) -> Kept {
         (self.0)(made)

@@ -12,7 +12,7 @@ use crate::auth::caller::Caller;
 use crate::change::request_id::RequestId;
 use crate::operations::Operation;
 
-/// What has changed.
+/// A change, without its author.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Changed {
     subject: &'static str,
@@ -28,7 +28,7 @@ impl Changed {
     }
 }
 
-/// Who makes a request, and which.
+/// Author and identity of a request.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Origin {
     caller: Caller,
@@ -45,7 +45,7 @@ impl Origin {
         }
     }
 
-    /// Whether it is known who makes it.
+    /// True if the request has an API key.
     pub(crate) fn is_known(&self) -> bool {
         self.caller.name().is_some()
     }
@@ -114,7 +114,7 @@ pub(crate) fn run(snapshot: &Snapshot) -> Vec<Changed> {
     vec![Changed { before, after, ..Changed::made("run", snapshot.record.id) }]
 }
 
-/// A run that goes with its workflow. Rows go with their batch, which calls them off too.
+/// A run canceled by the deletion of its workflow. Rows have no entry of their own: their batch cancels them.
 pub(crate) fn run_called_off(snapshot: &Snapshot) -> Vec<Changed> {
     if snapshot.record.batch_row.is_some() { Vec::new() } else { run(snapshot) }
 }

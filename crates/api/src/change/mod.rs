@@ -91,7 +91,7 @@ impl ChangeContext {
         self.origin.entries(changed)
     }
 
-    /// Whether the request has a key.
+    /// True if the request has an idempotency key.
     pub(crate) fn has_key(&self) -> bool {
         self.claim.is_some()
     }

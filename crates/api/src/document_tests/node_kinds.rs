@@ -43,7 +43,7 @@ fn values() -> Vec<Value> {
     ]
 }
 
-/// What the server refuses for being of the wrong form the document forbids, and the other way round.
+/// The document and the server reject the same node configs.
 #[test]
 fn the_document_forbids_what_the_server_refuses() {
     let document = document(OpenApiVersion::V3_1);

@@ -7,7 +7,7 @@ use sluice_persistence::WriteError;
 
 use crate::error::{Problem, ProblemItem, ProblemKind};
 
-/// What an id in a path stands for: says which problem a missing one is.
+/// Type of the resource in a path. Determines the problem of a missing one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Resource {
     Workflow,

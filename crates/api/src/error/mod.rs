@@ -25,7 +25,7 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 macro_rules! problem_kinds {
     ($($variant:ident = $status:ident $slug:literal $title:literal $example:literal,)*) => {
-        /// The kinds of problems. A kind keeps its URI and meaning for ever.
+        /// The kinds of problems. Kinds keep their URI and meaning permanently.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum ProblemKind {
             $($variant,)*
@@ -150,7 +150,7 @@ problem_kinds! {
         "The server is shutting down. Try again in a moment.",
 }
 
-/// An answer that is no success. The edge writes it out, because only the edge knows the request's id.
+/// An error response. A middleware serializes it, because only the middleware knows the request id.
 #[derive(Clone, Debug)]
 pub(crate) struct Problem {
     pub(crate) kind: ProblemKind,
@@ -161,7 +161,7 @@ pub(crate) struct Problem {
     cause: Option<Cause>,
 }
 
-/// What a workflow is now that a client takes for something else.
+/// Current state of a workflow, for a client whose precondition failed.
 #[derive(Clone, Debug)]
 pub(crate) struct CurrentState {
     /// Its entity tag, in quotes.
@@ -172,7 +172,7 @@ pub(crate) struct CurrentState {
     pub(crate) diff: Option<Value>,
 }
 
-/// What went wrong inside: for the log, never for a client.
+/// Internal cause. It is logged and never sent to a client.
 type Cause = Arc<dyn Error + Send + Sync>;
 
 impl Problem {
@@ -216,7 +216,7 @@ impl Problem {
             .caused_by(cause)
     }
 
-    /// There is no room for what was to be kept.
+    /// The database or the disk is full.
     pub(crate) fn database_full(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let detail = "The database is full. Until its operator frees space, data can be read and deleted but not saved.";
         Self::new(ProblemKind::StoreUnavailable, detail).caused_by(cause)
@@ -299,7 +299,7 @@ impl Problem {
     }
 }
 
-/// Whether the same request may be carried out later.
+/// True if the same request can succeed later.
 pub(crate) fn is_retryable(status: StatusCode) -> bool {
     [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status)
 }

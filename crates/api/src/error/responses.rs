@@ -74,22 +74,22 @@ macro_rules! problems {
 }
 
 problems! {
-    /// What every call that asks the store can answer.
+    /// Problems of every operation that uses the database.
     ServerProblems {
         Internal: "Internal error. The server log has the cause under the request id.",
         StoreUnavailable: "The database is unavailable or full, or the server is shutting down.",
     }
-    /// What every call that asks for a key can answer.
+    /// Problems of every operation that requires an API key.
     AccessProblems {
         Unauthenticated: "The API key is missing or invalid.",
         ScopeMissing: "The API key lacks the required scope.",
         TooManyRequests: "The rate limit of the API key is exceeded.",
     }
-    /// What even a call can answer that has nothing else to get wrong.
+    /// Problems of every operation with headers, even without a body or query.
     HeaderProblems {
         HeadersTooLarge: "The headers are too long.",
     }
-    /// What every call with a JSON body can answer.
+    /// Problems of every operation with a JSON body.
     BodyProblems {
         InvalidJson: "The body is not JSON.",
         RequestTimeout: "The body arrived too slowly or not completely.",
@@ -97,39 +97,39 @@ problems! {
         UnsupportedMediaType: "The content type of the body is not JSON.",
         InvalidBody: "The body is invalid. `errors` lists every problem.",
     }
-    /// What a call can answer that takes whatever it is sent as JSON.
+    /// Problems of operations that accept any JSON text.
     JsonTextProblems {
         RequestTimeout: "The body arrived too slowly or not completely.",
         TooLarge: "The body is too large.",
         UnsupportedMediaType: "The content type of the body is not JSON.",
     }
-    /// What every call with a query can answer.
+    /// Problems of every operation with a query.
     QueryProblems {
         InvalidQuery: "The path or query is invalid. `errors` lists every problem.",
         UriTooLong: "The path and query are too long.",
     }
-    /// What every call on a workflow can answer.
+    /// Problem of every operation on a workflow.
     WorkflowMissing {
         WorkflowNotFound: "The workflow does not exist.",
     }
-    /// What an export can answer.
+    /// Problems of exports.
     ExportProblems {
         TooLarge: "The response would be too large.",
         BadRequest: "A header is invalid.",
     }
-    /// What every call on a run can answer.
+    /// Problem of every operation on a run.
     RunMissing {
         RunNotFound: "The run does not exist.",
     }
-    /// What every call on a dataset can answer.
+    /// Problem of every operation on a dataset.
     DatasetMissing {
         DatasetNotFound: "The dataset does not exist.",
     }
-    /// What every call on an output file can answer.
+    /// Problem of every operation on an output file.
     OutputFileMissing {
         OutputFileNotFound: "The output file does not exist.",
     }
-    /// What starting a batch can answer.
+    /// Problems of starting a batch.
     BatchProblems {
         DatasetNotFound: "The dataset does not exist.",
         InvalidJson: "The body is not JSON.",
@@ -139,36 +139,36 @@ problems! {
         UnsupportedMediaType: "The content type of the body is neither JSON nor multipart/form-data.",
         InvalidBody: "The body or a row is invalid. `errors` lists the problems.",
     }
-    /// What saving a definition can answer.
+    /// Problems of saving a definition.
     DefinitionProblems {
         InvalidDefinition: "The body or its definition is invalid. `errors` lists every problem.",
     }
-    /// What replacing a workflow can answer.
+    /// Problems of replacing a workflow.
     ReplaceProblems {
         DefinitionMissing: "The body has no definition.",
         NameTaken: "Another workflow has this name.",
         LabelProtected: "The label is protected.",
         TooManyLabels: "The workflow has the maximum number of labels, 100.",
     }
-    /// What a change on a condition can answer.
+    /// Problems of changes with `If-Match`.
     PreconditionProblems {
         BadRequest: "A header is invalid.",
         PreconditionFailed: "The workflow has changed: its `ETag` does not match `If-Match`. `diff` has the changes.",
     }
-    /// What reading what the client may have already can answer.
+    /// Problems of reads with `If-None-Match`.
     IfNoneMatchProblems {
         BadRequest: "A header is invalid.",
     }
-    /// What saving under a label can answer.
+    /// Problems of saving with a label.
     LabelProtected {
         LabelProtected: "The label is protected.",
         TooManyLabels: "The workflow has the maximum number of labels, 100.",
     }
-    /// What changing a workflow in part can answer.
+    /// Problems of patching a workflow.
     PatchProblems {
         NameTaken: "Another workflow has this name.",
     }
-    /// What a request with a key can answer.
+    /// Problems of requests with an `Idempotency-Key`.
     IdempotencyProblems {
         BadRequest: "A header is invalid.",
         RequestTimeout: "The body arrived too slowly or not completely.",
@@ -176,67 +176,67 @@ problems! {
         RequestInProgress: "A request with this `Idempotency-Key` is in progress.",
         KeyReused: "The `Idempotency-Key` was used for a different request.",
     }
-    /// What comparing versions can answer.
+    /// Problems of comparing versions.
     DiffProblems {
         NotAcceptable: "The `Accept` header names no available format.",
         InvalidQuery: "The path or query is invalid. `errors` lists every problem.",
     }
-    /// What every call on a version can answer.
+    /// Problems of every operation on a version.
     VersionMissing {
         WorkflowNotFound: "The workflow does not exist.",
         VersionNotFound: "The version does not exist.",
         LabelNotFound: "The label does not exist.",
     }
-    /// What a call that names a version by its number can answer.
+    /// Problems of operations that take a version number.
     VersionNumberMissing {
         WorkflowNotFound: "The workflow does not exist.",
         VersionNotFound: "The version does not exist.",
     }
-    /// What every call on a label can answer.
+    /// Problems of every operation on a label.
     LabelMissing {
         WorkflowNotFound: "The workflow does not exist.",
         LabelNotFound: "The label does not exist.",
     }
-    /// What setting a label can answer.
+    /// Problems of setting a label.
     TooManyLabels {
         TooManyLabels: "The workflow has the maximum number of labels, 100.",
         InvalidQuery: "The label or the body is invalid. `errors` lists every problem.",
     }
-    /// What rolling a label back can answer.
+    /// Problems of rolling back a label.
     NoEarlierVersion {
         NoEarlierVersion: "The label has no previous version.",
     }
-    /// What waiting for a run can answer.
+    /// Problems of waiting for a run.
     FailedRunProblems {
         RunFailed: "The run failed. `failed_nodes` has the errors.",
     }
-    /// What canceling a run can answer.
+    /// Problems of canceling a run.
     CancelProblems {
         RunEnded: "The run has already ended.",
     }
-    /// What an event stream can answer.
+    /// Problems of event streams.
     StreamProblems {
         UnknownEventId: "`Last-Event-ID` is not an event of the stream.",
         TooManyStreams: "The maximum number of event streams is open.",
     }
-    /// What running again can answer.
+    /// Problems of reruns.
     RerunProblems {
         RerunRefused: "The rerun is not possible.",
     }
-    /// What retrying a run can answer.
+    /// Problems of retrying a run.
     RunNotFailed {
         RunNotFailed: "The run has not failed.",
     }
-    /// What settling a pause can answer.
+    /// Problems of deciding a pause.
     NoOpenPause {
         NoOpenPause: "No such pause is open.",
         NotYourself: "The API key may not decide in the name of this person.",
     }
-    /// What running one node can answer.
+    /// Problems of running one node.
     PartialProblems {
         PartialRun: "The node can't be run.",
     }
-    /// What an upload can answer.
+    /// Problems of uploads.
     UploadProblems {
         BadRequest: "The form is invalid.",
         RequestTimeout: "The form arrived too slowly or not completely.",
@@ -246,7 +246,7 @@ problems! {
     }
 }
 
-/// What any call can answer before it is looked into. Each alone would say nothing of the call that it stands at.
+/// Problems that any request can have before routing. They are declared together as the `default` response.
 pub(crate) struct AnyProblem;
 
 impl IntoResponses for AnyProblem {

@@ -21,7 +21,7 @@ pub(crate) const MAX_SCHEMA_ERRORS: usize = 100;
 
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
 
-/// What in `body` doesn't fit the schema of `T`; nothing when it fits.
+/// Returns every violation of the schema of `T` in `body`.
 pub(crate) fn validate<T: ToSchema>(body: &Value) -> Vec<ProblemItem> {
     let Some(validator) = validator::<T>() else { return Vec::new() };
     let mut found = Vec::new();
@@ -134,7 +134,7 @@ fn collect_items(error: &ValidationError<'_>, found: &mut Vec<ProblemItem>) {
     }
 }
 
-/// What may be null or something else is reported as the something else.
+/// Reports a violation of a nullable schema as a violation of its non-null alternative.
 fn collect_alternative(
     error: &ValidationError<'_>,
     context: &[Vec<ValidationError<'_>>],

@@ -24,7 +24,7 @@ use crate::openapi::params::{optional_parameter, text_schema};
 use crate::patterns::ONE_LINE;
 use crate::state::AppState;
 
-/// What a change is for, in the words of whoever makes it.
+/// Header with the note of a change.
 pub(crate) const CHANGE_NOTE: &str = "x-change-note";
 
 /// The longest note, in characters.
@@ -77,7 +77,7 @@ pub(crate) fn quote(etag: &str) -> String {
     format!("\"{etag}\"")
 }
 
-/// What a client says that it has: the header `If-None-Match`.
+/// The header `If-None-Match`.
 #[derive(Debug)]
 pub(crate) struct IfNoneMatch(Option<headers::IfNoneMatch>);
 
@@ -89,7 +89,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     }
 }
 
-/// How a workflow is to be changed: the headers `If-Match` and `X-Change-Note`.
+/// The headers `If-Match` and `X-Change-Note` of a change to a workflow.
 #[derive(Debug)]
 pub(crate) struct Preconditions {
     pub(crate) saving: SaveOptions,
@@ -149,7 +149,7 @@ fn precondition_failed(current: &WorkflowRow, diff: Option<versioning::Definitio
     Problem::new(ProblemKind::PreconditionFailed, detail).with_current_state(current_state)
 }
 
-/// What conditions look like (RFC 9110, 13.1.1 and 13.1.2).
+/// Pattern of `If-Match` and `If-None-Match` (RFC 9110, 13.1.1 and 13.1.2).
 const ETAG_LIST: &str = r#"^(\*|(W/)?"[!#-~]*"(, *(W/)?"[!#-~]*")*)$"#;
 
 impl IntoParams for IfNoneMatch {
@@ -193,7 +193,7 @@ fn read_header<H: Header>(headers: &HeaderMap) -> Result<Option<H>, Problem> {
     })
 }
 
-/// Whether a text is `*` or a list of entity tags (RFC 9110, 8.8.3 and 5.6.1).
+/// True for `*` and for a list of entity tags (RFC 9110, 8.8.3 and 5.6.1).
 fn is_etag_list(text: &str) -> bool {
     let space = [' ', '\t'];
     let mut rest = text.trim_matches(space);

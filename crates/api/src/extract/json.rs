@@ -154,7 +154,7 @@ pub(crate) fn parse_json<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]
     Err(Problem::invalid(ProblemKind::InvalidBody, if errors.is_empty() { vec![wrong] } else { errors }))
 }
 
-/// What a check of a field found that the schema doesn't say.
+/// Converts the first violation of a validator that the schema can't express.
 fn validation_item(errors: &ValidationErrors) -> ProblemItem {
     let fields = errors.field_errors();
     match fields.iter().find_map(|(name, found)| Some((name, found.first()?))) {
@@ -166,7 +166,7 @@ fn validation_item(errors: &ValidationErrors) -> ProblemItem {
     }
 }
 
-/// What the parser stopped at: answered when the schema has nothing to say.
+/// The parser's own error, used if the schema finds no violation.
 fn parse_error_item<T: DeserializeOwned>(bytes: &[u8]) -> ProblemItem {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
@@ -178,7 +178,7 @@ fn parse_error_item<T: DeserializeOwned>(bytes: &[u8]) -> ProblemItem {
     }
 }
 
-/// A text that is no JSON, or JSON that no store keeps.
+/// Converts the error of a text that is not JSON, or of JSON that the database can't store.
 pub(crate) fn json_problem(error: &serde_json::Error) -> Problem {
     let place = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();

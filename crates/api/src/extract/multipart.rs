@@ -21,18 +21,18 @@ const MAX_TEXT: usize = naming::MAX_DESCRIPTION_LENGTH;
 /// The most text fields of it that are kept.
 const MAX_FIELDS: usize = 20;
 
-/// What is around the files of a form at most: its text fields and the heads of all fields, in bytes.
+/// Maximum size of a form without its files, in bytes: text fields and part headers.
 const MAX_OVERHEAD: usize = 1 << 20;
 
-/// How long the rest of a refused form is read, for clients that see an answer only after they sent all.
+/// Maximum time to drain a rejected form. Some clients read the response only after they have sent the whole body.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Whether a request is a form.
+/// True if the request has a form.
 pub(crate) fn is_form(request: &Request) -> bool {
     media_type(request.headers()).as_deref() == Some("multipart/form-data")
 }
 
-/// What a form is read into, field by field.
+/// A type that is filled from a form, field by field.
 pub(crate) trait FromForm: Sized {
     /// Takes the next field.
     async fn add_field(&mut self, field: &mut Field<'_>) -> Result<(), Problem>;

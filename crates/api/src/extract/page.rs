@@ -4,7 +4,7 @@ use utoipa::IntoParams;
 
 use crate::extract::query::{FromQuery, MAX_PAGE, QueryReader};
 
-/// Which part of a list.
+/// Page of a list, by number.
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct PageQuery {

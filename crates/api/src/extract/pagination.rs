@@ -22,18 +22,18 @@ const NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
 
 const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
-/// A list with the headers that say where it goes on.
+/// A page of a list with its pagination headers.
 pub(crate) type ListResponse<T> = (HeaderMap, Json<Vec<T>>);
 
 /// An order that a list can have, and the row behind which a part of it begins.
 pub(crate) trait SortKey: Sized {
-    /// What the document calls `sort`.
+    /// Schema name of the sort order in the OpenAPI document.
     const NAME: &'static str;
 
-    /// What `sort` may be, the default first. A dash in front: the greatest first.
+    /// Values of `sort`, the default first. A leading `-` means descending.
     const SORTS: &'static [&'static str];
 
-    /// The order, behind the row with this key; none when that is no key in it.
+    /// The order, starting after the row with this sort key. None if the key is invalid.
     fn after(by: &str, key: Option<&str>) -> Option<Self>;
 
     /// The key of the row behind which the part begins.
@@ -116,13 +116,13 @@ fn parse_key<T>(key: Option<&str>, parse: impl FnOnce(&str) -> Option<T>) -> Opt
     key.map_or(Some(None), |text| parse(text).map(Some))
 }
 
-/// Which part of a list, and in which order.
+/// Page and sort order of a list.
 #[derive(Clone, Debug)]
 pub(crate) struct ListQuery<O> {
     page: PageQuery,
     sort: &'static str,
     after: Option<O>,
-    /// Whether it is to be said how long the whole list is.
+    /// True if the response includes the length of the whole list.
     pub(crate) count: bool,
 }
 
@@ -157,7 +157,7 @@ impl<O: SortKey> ListQuery<O> {
         PageRequest { page: self.page.into(), order, ascending: !self.sort.starts_with('-') }
     }
 
-    /// What is said about an answer: where the next part begins, and how long the whole list is.
+    /// Returns the pagination headers: links, next cursor and total count.
     pub(crate) fn response_headers(
         &self,
         query: &RawQuery,
@@ -189,12 +189,13 @@ impl<O: SortKey> ListQuery<O> {
     }
 }
 
-/// What a sort goes by.
+/// Name of the sorted field, without the direction.
 fn sort_column(sort: &str) -> &str {
     sort.trim_start_matches('-')
 }
 
-/// What a query of a URI has to be written without (RFC 3986, 3.4), and a link besides. What is encoded already stays so.
+/// Characters that are percent-encoded in the query of a link (RFC 3986, 3.4). `%` is not, so encoded parameters stay
+/// as they are.
 const UNSAFE: &AsciiSet = &CONTROLS
     .add(b' ')
     .add(b'"')

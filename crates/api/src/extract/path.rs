@@ -157,7 +157,7 @@ async fn param<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Opti
     params.iter().find(|(param, _)| *param == name).map(|(_, value)| value.to_owned())
 }
 
-/// Ids are opaque to clients: what is no id of ours stands for nothing, it is not malformed.
+/// Parses an id. Ids are opaque to clients, so an unparsable id is not found instead of malformed.
 async fn parse_param_id<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Option<Uuid> {
     parse_id(&param(parts, state, name).await?)
 }

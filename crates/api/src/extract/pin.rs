@@ -8,7 +8,7 @@ use crate::extract::query::{FromQuery, QueryReader};
 use crate::openapi::params::{optional_parameter, text_schema};
 use crate::patterns::{LABEL, PIN};
 
-/// Which version of a workflow is meant, if any is named.
+/// Version of a workflow, from `?version=` or `?label=`.
 #[derive(Clone, Debug)]
 pub(crate) struct PinQuery(pub(crate) Option<Pin>);
 

@@ -225,7 +225,7 @@ impl QueryReader {
         Self { pairs: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), ..Self::default() }
     }
 
-    /// Whether nothing is wrong.
+    /// True if no error was found.
     pub(crate) fn has_no_errors(&self) -> bool {
         self.errors.is_empty()
     }

@@ -101,7 +101,7 @@ fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
     [("bearer", SecurityScheme::Http(bearer)), ("apiKey", SecurityScheme::ApiKey(ApiKey::Header(header)))]
 }
 
-/// That the names of properties are text goes without saying.
+/// Removes `propertyNames` schemas that only state that names are strings.
 fn remove_property_names(value: &mut Value) {
     match value {
         Value::Object(fields) => {
@@ -153,7 +153,7 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [&mut item.get, &mut item.put, &mut item.post, &mut item.delete, &mut item.patch].into_iter().flatten()
 }
 
-/// Says which scope a key needs for a call, and what comes of keys that don't fit.
+/// Declares the required scope of an operation, and the problems of missing and insufficient keys.
 fn declare_security(scope: Option<ApiScope>, operation: &mut Operation) {
     let Some(scope) = scope else {
         operation.security = Some(Vec::new());
@@ -164,7 +164,7 @@ fn declare_security(scope: Option<ApiScope>, operation: &mut Operation) {
     operation.responses.responses.extend(AccessProblems::responses());
 }
 
-/// Says what comes of a query that doesn't fit.
+/// Declares the problem of an invalid query.
 fn declare_query_problems(operation: &mut Operation) {
     let mut parameters = operation.parameters.iter().flatten();
     if parameters.any(|known| matches!(known, RefOr::T(known) if known.parameter_in == ParameterIn::Query)) {
@@ -200,7 +200,7 @@ fn simplify_optional_body(operation: &mut Operation) {
     }
 }
 
-/// Says that a call can be carried out once, and what comes of keys that don't fit.
+/// Declares the header `Idempotency-Key` and its problems.
 fn declare_idempotency_key(operation: &mut Operation) {
     let key = ObjectBuilder::from(text_schema("^[\\x21-\\x7e]+$")).min_length(Some(1)).max_length(Some(255));
     let description = "Idempotency key: a unique string chosen by the client, such as a UUID. If the same request is sent again within 24 hours, it is not executed again. The client gets the stored response, with the header `Idempotency-Replayed`.";

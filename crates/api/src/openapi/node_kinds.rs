@@ -15,7 +15,7 @@ const KNOWN: &str = "KnownNode";
 /// Nodes of other kinds.
 const OTHER: &str = "OtherNode";
 
-/// What schemas of configs call a definition that isn't a workflow yet.
+/// Name of the schema of a loop body in the schemas of configs.
 const BODY: &str = "WorkflowDefinition";
 
 const LOOP_BODY: &str = "LoopBody";

@@ -20,7 +20,7 @@ pub struct WorkflowDefinition {
     /// Sample inputs stored by an editor. They do not execute.
     #[schema(required = false, nullable = true)]
     pub test_inputs: Option<Vec<Fields>>,
-    /// What kind of workflow this is; `workflow` when absent or null.
+    /// Kind of the workflow. If absent or null, `workflow`.
     #[schema(required = false, nullable = true)]
     pub spur_type: Option<SpurType>,
 }
@@ -169,13 +169,13 @@ pub struct Node {
     /// The kind of the node: a `name` of `GET /node/supported_types/`.
     #[schema(example = "InputNode")]
     pub node_type: String,
-    /// What the node shall do; its fields depend on the kind, unknown ones are kept.
+    /// Config of the node. Its fields depend on the node type. Unknown fields are kept.
     #[schema(required = false, nullable = true)]
     pub config: Option<HashMap<String, Value>>,
     /// Where an editor draws the node.
     #[schema(required = false, nullable = true)]
     pub coordinates: Option<Coordinates>,
-    /// How large an editor draws the node.
+    /// Size of the node in an editor.
     #[schema(required = false, nullable = true)]
     pub dimensions: Option<Dimensions>,
     /// A definition that this node runs as its body.
@@ -231,7 +231,7 @@ pub enum RunStatus {
     Failed,
     /// Nothing can run before a person decides.
     Paused,
-    /// Called off, or declined so that nothing was left to give.
+    /// Canceled, or declined so that no output was left.
     Canceled,
 }
 
@@ -239,13 +239,13 @@ pub enum RunStatus {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "UPPERCASE")]
 pub enum TaskStatus {
-    /// Waits for other nodes, or for a gate.
+    /// Waits for other nodes or for a gate.
     Pending,
-    /// At work.
+    /// Running.
     Running,
-    /// Gave its output.
+    /// Produced its output.
     Completed,
-    /// Gave an error.
+    /// Failed with an error.
     Failed,
     /// Waits for a person.
     Paused,
@@ -258,11 +258,11 @@ pub enum TaskStatus {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "lowercase")]
 pub enum FailureKind {
-    /// The node itself failed, or gave something that doesn't fit.
+    /// The node itself failed, or its output was invalid.
     Error,
-    /// The attempt took longer than it may.
+    /// The attempt exceeded its timeout.
     Timeout,
-    /// What the node ran in died: nothing that the node did.
+    /// The process that ran the node died.
     Crash,
 }
 
@@ -274,41 +274,41 @@ pub enum RunEventType {
     RunStarted,
     /// A batch was accepted.
     BatchStarted,
-    /// The first rows of a batch are about to begin.
+    /// The first rows of a batch are about to start.
     RowsStarted,
-    /// Every row of a batch has ended, well or not.
+    /// All rows of a batch have ended, successfully or not.
     BatchCompleted,
-    /// A node that runs outside of the server's own work is ready and waits for a place.
+    /// A node with side effects is ready and waits for a free slot.
     TaskQueued,
-    /// An attempt at such a node begins.
+    /// An attempt at such a node starts.
     TaskStarted,
-    /// An attempt failed, and there will be another one.
+    /// An attempt failed and will be retried.
     TaskRetrying,
-    /// What the node gave in another run is taken over.
+    /// The output of another run is reused.
     TaskReused,
-    /// A loop begins its iterations.
+    /// A loop starts its iterations.
     LoopStarted,
-    /// A node gave its output.
+    /// A node produced its output.
     TaskCompleted,
-    /// A node gave an error.
+    /// A node failed.
     TaskFailed,
-    /// A node will not run, or not go on.
+    /// A node will not run, or was stopped.
     TaskCanceled,
-    /// The run came to a gate.
+    /// The run reached a gate.
     PauseOpened,
-    /// A person decided on a gate.
+    /// A person decided a pause.
     PauseDecided,
     /// Nothing can run before a person decides.
     RunPaused,
-    /// A person decided, the run goes on.
+    /// A person decided, and the run continues.
     RunResumed,
-    /// The failed run goes on.
+    /// A failed run continues.
     RunRetried,
     /// Every node finished and none failed.
     RunCompleted,
     /// Every node finished and at least one failed.
     RunFailed,
-    /// The run was called off, or declined so that nothing was left to give.
+    /// The run was canceled, or declined so that no output was left.
     RunCanceled,
 }
 
@@ -318,13 +318,13 @@ pub enum RunEventType {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum CancelReason {
-    /// A null arrived at it.
+    /// A predecessor passed null.
     NullInput,
-    /// A node before it failed.
+    /// A node upstream failed.
     UpstreamFailure,
-    /// A person declined it.
+    /// A person declined the pause.
     Declined,
-    /// It gave null itself.
+    /// The node itself produced null.
     NullOutput,
     /// The run was canceled.
     RunCanceled,
@@ -334,7 +334,7 @@ pub enum CancelReason {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "snake_case")]
 pub enum PauseEventType {
-    /// A run came to a gate.
+    /// A run reached a gate.
     Opened,
     /// A person decided.
     Decided,
@@ -345,10 +345,10 @@ pub enum PauseEventType {
 #[derive(Debug, ToSchema)]
 #[schema(rename_all = "UPPERCASE")]
 pub enum PauseAction {
-    /// The paused input goes on, with the person's inputs laid over it.
+    /// The node outputs its paused input, with the inputs of the person merged over it.
     Approve,
-    /// Nothing goes on.
+    /// The node outputs null, and its branch is canceled.
     Decline,
-    /// The person's inputs go on in place of the paused input.
+    /// The node outputs the inputs of the person.
     Override,
 }

@@ -99,7 +99,7 @@ pub(crate) struct DocumentLabel {
 pub(crate) enum Mode {
     /// Everything is new.
     Create,
-    /// What is there is updated.
+    /// Existing workflows are updated.
     Update,
     /// Nothing is written.
     DryRun,

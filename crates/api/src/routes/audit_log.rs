@@ -53,7 +53,7 @@ impl From<AuditRow> for AuditEntry {
     }
 }
 
-/// Which entries.
+/// Filter of the audit log.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct AuditQuery {

@@ -75,7 +75,7 @@ pub(crate) struct DatasetForm {
 /// The longest description in a query, in characters: the path and query of a call are limited too.
 const MAX_QUERIED: usize = 4_096;
 
-/// What a dataset is called.
+/// Name and description of a dataset in the query.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DatasetQuery {

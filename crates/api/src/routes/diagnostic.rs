@@ -41,7 +41,7 @@ pub(crate) struct Diagnostic {
 pub(crate) enum DiagnosticSeverity {
     /// It can't be saved.
     Error,
-    /// It hardly does what its author wants.
+    /// Probably a mistake of the author.
     Warning,
     /// It may be left out.
     Info,

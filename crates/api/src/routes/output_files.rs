@@ -26,7 +26,7 @@ use crate::routes::runs::load_snapshot;
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
 
-/// How many rows are read at once.
+/// Rows per read.
 const ROWS: u64 = 100;
 
 /// The output file of a batch.
@@ -121,7 +121,7 @@ pub(crate) async fn output_file_download(
     OutputFileId(id): OutputFileId,
 ) -> Result<Response, Problem> {
     let batch = load_batch(&state, id).await?.id;
-    // Read here, so that a store that is away is a problem and no broken file.
+    // Read here, so that an unavailable database is a problem instead of a truncated file.
     let first = state.db.batch_runs(batch, 0, ROWS).await?;
     let pages = stream::try_unfold((state, Some(first)), move |(state, page)| async move {
         let Some(page) = page.filter(|page| !page.is_empty()) else { return Ok(None) };
@@ -146,7 +146,7 @@ pub(crate) async fn output_file_download(
     Ok((headers, Body::from_stream(pages)).into_response())
 }
 
-/// What one row gave.
+/// Returns the line of one row.
 async fn row_line(state: &AppState, detail: RunDetail) -> Result<Value, Problem> {
     let (snapshot, _) = load_snapshot(state, detail).await?;
     let (record, run, plan) = (&snapshot.record, &snapshot.state, &snapshot.plan);

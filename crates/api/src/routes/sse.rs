@@ -13,7 +13,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use crate::error::{Problem, ProblemKind};
 use crate::openapi::params::{optional_parameter, text_schema};
 
-/// How often a stream says that it is still there.
+/// Interval of heartbeats.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// One Server-Sent Event with JSON as its data.

@@ -23,8 +23,7 @@ use crate::routes::diagnostic::Diagnostic;
 use crate::routes::workflows::request::WorkflowCreateRequest;
 use crate::state::AppState;
 
-/// What can be validated: a workflow as it would be saved, or its definition alone. It only describes the
-/// body, which is looked into as it was sent.
+/// The body of createWorkflow or a bare definition. This type only describes the body, which is read as text.
 pub(crate) struct ValidationRequest;
 
 impl PartialSchema for ValidationRequest {
@@ -94,7 +93,7 @@ fn diagnose_text(text: &[u8], kinds: &NodeKinds) -> Vec<validation::Diagnostic> 
     found
 }
 
-/// What the body of a request holds, as far as a save goes by it.
+/// Returns the form of the body: an exported document, a create request or a bare definition.
 fn form(text: &[u8]) -> Form {
     let text = std::str::from_utf8(text).unwrap_or_default();
     transfer::form(text).unwrap_or(Form::Plain)
@@ -128,7 +127,7 @@ fn add_schema_errors(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
     }
 }
 
-/// What a save would refuse a request for beside its definition.
+/// Adds the errors of a create request outside of its definition.
 fn add_request_errors(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
     let Err(problem) = parse_json::<WorkflowCreateRequest>(text) else { return };
     let is_beside = |item: &ProblemItem| !item.pointer.starts_with("/definition");

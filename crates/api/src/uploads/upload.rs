@@ -12,7 +12,7 @@ use crate::error::{Problem, ProblemKind};
 use crate::uploads::folders::{TEMPORARY, TEST_FILES, file_io, make_folder, sync_folder};
 use crate::uploads::name;
 
-/// What one upload may hold.
+/// Limits of one upload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UploadLimits {
     /// The largest file.

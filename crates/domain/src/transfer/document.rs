@@ -89,7 +89,7 @@ impl Document {
 
     /// Adds the checksum.
     #[must_use]
-    pub fn sealed(self) -> Self {
+    pub fn with_checksum(self) -> Self {
         let open = Self { checksum: None, ..self };
         let checksum = checksum(&open.to_json()).ok();
         Self { checksum, ..open }

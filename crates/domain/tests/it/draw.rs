@@ -61,7 +61,7 @@ fn build((nodes, links): (Vec<Drawn>, Vec<Linked>)) -> Definition {
     Definition { nodes: nodes.collect(), links: links.collect(), ..Definition::default() }
 }
 
-/// A text without what stands in quotes, where `\` escapes the next character if `escapes`.
+/// Removes quoted parts of a text. `\` escapes the next character if `escapes` is true.
 fn unquote(text: &str, escapes: bool) -> String {
     let (mut rest, mut is_quoted, mut chars) = (String::new(), false, text.chars());
     while let Some(c) = chars.next() {

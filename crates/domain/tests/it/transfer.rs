@@ -32,7 +32,7 @@ fn document() -> Document {
 
 #[test]
 fn documents_round_trip() {
-    for json in [document().to_json(), document().sealed().to_json(), document().to_file()] {
+    for json in [document().to_json(), document().with_checksum().to_json(), document().to_file()] {
         let incoming = read(&json).unwrap();
         assert_eq!(incoming.form, Form::Document);
         assert_eq!((incoming.id, incoming.name.as_deref()), (Some(Uuid::from_u128(7)), Some("n")));
@@ -49,7 +49,7 @@ fn documents_round_trip() {
 
 #[test]
 fn checksum_ignores_formatting_and_detects_changes() {
-    let sealed = document().sealed().to_json();
+    let sealed = document().with_checksum().to_json();
     assert!(read(&pretty(&sealed)).is_ok());
     let mut members: Value = serde_json::from_str(&sealed).unwrap();
     let mut reversed = serde_json::Map::new();

@@ -34,7 +34,7 @@ pub(crate) struct Driver {
     pub(crate) wake: Option<Arc<Wake>>,
     /// The rows of a batch that is about to start.
     pub(crate) rows: Vec<String>,
-    /// What is kept with the first commit for a client that asks again.
+    /// Side records of the first commit.
     pub(crate) remember: Option<Remember<Snapshot>>,
     /// Inputs to decide next.
     inbox: VecDeque<Input>,

@@ -38,7 +38,7 @@ pub struct StartBatch {
     pub mini_batch_size: u32,
     /// The dataset that the rows were taken from.
     pub dataset_id: Option<Uuid>,
-    /// What is kept for a client that asks again.
+    /// Audit entries and idempotency record of the change.
     pub remember: Option<Remember<Snapshot>>,
 }
 

@@ -19,7 +19,7 @@ pub struct Rerun {
     pub from_node: Option<String>,
     /// {input node id: {field: value}}, replacing inputs of the original run.
     pub inputs: Map<String, Value>,
-    /// What is kept for a client that asks again.
+    /// Audit entries and idempotency record of the change.
     pub remember: Option<Remember<Snapshot>>,
 }
 

@@ -30,7 +30,7 @@ pub struct StartRun {
     pub batch_row: Option<i64>,
     /// The kind of run according to the client.
     pub run_type: String,
-    /// What is kept for a client that asks again.
+    /// Audit entries and idempotency record of the change.
     pub remember: Option<Remember<Snapshot>>,
 }
 

@@ -78,7 +78,7 @@ pub struct Commit {
     pub events: Vec<Event>,
     /// The rows of a new batch: the inputs of each, as JSON.
     pub rows: Vec<String>,
-    /// What is kept with it.
+    /// Side records, written in the same transaction.
     pub kept: Kept,
 }
 

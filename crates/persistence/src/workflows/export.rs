@@ -19,7 +19,7 @@ impl Database {
     /// such workflow.
     ///
     /// # Errors
-    /// When the store fails, when a row can't be read, or when there is too much to be told at once.
+    /// When the store fails, when a row can't be read, or when the export is too large.
     pub async fn workflow_export(
         &self,
         id: Uuid,

@@ -19,16 +19,16 @@ use crate::error::{WriteError, store_error};
 use crate::search::index;
 use crate::writer::workflow_inserts::{NewWorkflow, new_version, tags_json};
 
-/// How many versions are written in one statement: far below what a statement takes.
+/// Versions per statement, far below the maximum number of variables.
 const VERSIONS: usize = 100;
-/// What a version says that an import made.
+/// Note of a version created by an import.
 const NOTE: &str = "Imported.";
 
-/// What came of every workflow of an import, or everything that was refused.
+/// The result for every workflow of an import, or all rejections.
 pub type ImportOutcome = Result<Vec<Imported>, Vec<ImportRefused>>;
 
 impl Database {
-    /// Imports workflows, in one transaction. Inside are everything that was refused: then nothing has changed.
+    /// Imports workflows in one transaction. If any workflow is rejected, returns all rejections and changes nothing.
     ///
     /// # Errors
     /// When the store fails.
@@ -41,7 +41,7 @@ impl Database {
         self.writer().change_once(All(imports, mode), remember).await
     }
 
-    /// What [`Self::workflow_import`] would do.
+    /// Returns the result that [`Self::workflow_import`] would have, without changing anything.
     ///
     /// # Errors
     /// When the store fails.
@@ -94,7 +94,7 @@ async fn make_way(tx: &DatabaseTransaction, steps: &[Step]) -> Result<(), DbErr>
     Ok(())
 }
 
-/// What a step would come to.
+/// Returns the result of a step without executing it.
 fn would((step, import): (Step, &Import)) -> Imported {
     let Step { before, after, is_same } = step;
     let (action, version) = match &before {
@@ -109,7 +109,7 @@ fn would((step, import): (Step, &Import)) -> Imported {
     Imported { action, id, name, version, before, before_hash: None, after, labels: Vec::new() }
 }
 
-/// Whether a stored definition executes as the hash says.
+/// True if a stored definition has this hash.
 fn has_hash(definition: &str, hash: &str) -> bool {
     let read = serde_json::from_str(definition);
     read.is_ok_and(|definition| sluice_domain::versioning::definition_hash(&definition) == hash)

@@ -1,4 +1,4 @@
-//! What an import comes to, found by reading alone.
+//! Plans an import. Reads the database and changes nothing.
 
 use std::collections::HashSet;
 
@@ -23,11 +23,11 @@ pub struct Import {
     pub(super) definition: ValidDefinition,
     pub(super) versions: Vec<(IncomingVersion, ValidDefinition)>,
     pub(super) labels: Vec<IncomingLabel>,
-    /// Who imports it.
+    /// Name of the API key of the import.
     pub(super) by: Option<String>,
 }
 
-/// What an import does with workflows that are there already.
+/// Handling of workflows that already exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportMode {
     /// Leaves them alone: everything imported is new.
@@ -36,7 +36,7 @@ pub enum ImportMode {
     Update,
 }
 
-/// What is done with one workflow of an import.
+/// Effect of an import on one workflow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ImportAction {
     /// It is new.
@@ -47,7 +47,7 @@ pub enum ImportAction {
     Unchanged,
 }
 
-/// What an import did with one workflow, or would do.
+/// Result of an import for one workflow.
 #[derive(Clone, Debug)]
 pub struct Imported {
     /// What.
@@ -58,11 +58,11 @@ pub struct Imported {
     pub name: String,
     /// The number of its latest version.
     pub version: i32,
-    /// What it was before.
+    /// The workflow before the import.
     pub before: Option<workflow::Model>,
     /// The hash of its latest version before; none where nothing was changed.
     pub before_hash: Option<String>,
-    /// What it says after.
+    /// The workflow after the import.
     pub after: NewWorkflow,
     /// The labels that came with it.
     pub labels: Vec<label::Model>,
@@ -120,7 +120,7 @@ impl From<Incoming> for Import {
 pub(super) struct Step {
     pub(super) before: Option<workflow::Model>,
     pub(super) after: NewWorkflow,
-    /// Whether `after` says what `before` says.
+    /// True if the import changes nothing.
     pub(super) is_same: bool,
 }
 
@@ -131,14 +131,14 @@ impl Import {
         Self { by, ..self }
     }
 
-    /// What a new workflow says.
+    /// Returns the content of a new workflow.
     fn new_workflow(&self, name: String) -> NewWorkflow {
         let description = self.description.clone().unwrap_or_else(|| Some(String::new()));
         let (definition, tags) = (self.definition.clone(), self.tags.clone());
         NewWorkflow { name, description, definition, tags, by: self.by.clone() }
     }
 
-    /// What a workflow says that this is laid over.
+    /// Returns the step that updates `before`.
     fn over(&self, before: workflow::Model) -> Step {
         let definition = ValidDefinition {
             // White space is no change; what was kept stays as it was sent.
@@ -169,8 +169,8 @@ impl Import {
     }
 }
 
-/// What an import comes to, in its order, or everything that keeps it from being made. Who is meant is settled first,
-/// then who is called what: a name is free when the import takes it from the workflow that has it.
+/// Plans an import, or returns every reason to reject it. Targets are resolved first, then names: a name counts as
+/// free if the import renames the workflow that has it.
 pub(super) async fn plan(
     tx: &DatabaseTransaction,
     imports: &[Import],
@@ -242,7 +242,7 @@ impl Planned {
         steps.filter_map(|(index, step)| Some((index, step.as_ref()?.before.as_ref()?)))
     }
 
-    /// Refuses updates that take a name which is not free.
+    /// Rejects updates that take a name in use.
     async fn check_names(&mut self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         let updated: HashSet<Uuid> = self.befores().map(|(_, before)| before.id).collect();
         let mut refused = Vec::new();

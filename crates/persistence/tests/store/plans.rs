@@ -1,5 +1,5 @@
-//! How lists find their rows, in a store with enough of them that it matters: every filter with every other, in every
-//! order, behind a cursor or not, and counted.
+//! Query plans of lists on large tables: every combination of filters, in every order, with and without a cursor, and
+//! counted.
 
 use std::fmt::Write as _;
 
@@ -22,7 +22,7 @@ const RUNS: usize = 50_000;
 /// The most rows that are sorted for a page: a twentieth of the runs.
 const SORTED: u64 = 1_000;
 
-/// How long ago the first of them was made.
+/// Age of the oldest row, in days.
 const DAYS: i64 = 1_000;
 
 /// The id and the time of one of `all`, made one after the other.
@@ -271,13 +271,13 @@ async fn fill(place: &Place) {
     db.close().await.unwrap();
 }
 
-/// Whether a step of a plan goes through all rows of a table, or through all that an index has.
+/// True if a step of a plan scans a whole table or index.
 fn looks_at_all(step: &str) -> bool {
     // That index has only the runs that wait.
     (step.contains("SCAN ") || step.contains("Seq Scan")) && !step.contains("runs_with_open_pause")
 }
 
-/// How many rows a step sorts, as far as it says so.
+/// Number of rows that a step sorts, if the plan states it.
 fn sorted(step: &str) -> Option<u64> {
     if step.contains("TEMP B-TREE FOR ") {
         return Some(0);
@@ -286,8 +286,7 @@ fn sorted(step: &str) -> Option<u64> {
     rows.split(' ').next()?.parse().ok()
 }
 
-/// Whether it is found by something that is rare and has another order than the list, so that what is found has to be
-/// sorted. It isn't much, unless the client looks for what nearly everything has.
+/// True for a filter on a rare value whose index has another order than the list. The few matches are then sorted.
 fn is_found_out_of_order(case: &Case) -> bool {
     let by = |name: &&str| match &case.query {
         ListQuery::Workflows(_, part) => match part.order {
@@ -301,7 +300,7 @@ fn is_found_out_of_order(case: &Case) -> bool {
     case.filters.iter().any(by)
 }
 
-/// Whether the plan of a page is none that may be.
+/// True if the plan of a page scans or sorts too much.
 fn page_is_bad(case: &Case, plan: &[String], is_postgres: bool) -> bool {
     let looks = plan.iter().any(|step| looks_at_all(step));
     let sorts: Vec<u64> = plan.iter().filter_map(|step| sorted(step)).collect();
@@ -316,7 +315,7 @@ fn page_is_bad(case: &Case, plan: &[String], is_postgres: bool) -> bool {
     looks && !may_look || !sorts.is_empty() && !may_sort
 }
 
-/// Whether the plan of counting is none that may be.
+/// True if the plan of a count scans too much.
 fn count_is_bad(case: &Case, plan: &[String]) -> bool {
     // What most rows fit is counted by looking at all of them.
     let is_most = case.filters.iter().all(|filter| *filter == "no parent");

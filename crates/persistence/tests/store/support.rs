@@ -83,7 +83,7 @@ impl Place {
         sea_orm::Database::connect(&self.url).await.unwrap()
     }
 
-    /// How many rows a table has.
+    /// Number of rows of a table.
     pub(crate) async fn count(&self, table: &str) -> i64 {
         let db = self.raw().await;
         let sql = format!("SELECT COUNT(*) FROM {table}");

@@ -1,4 +1,4 @@
-//! How much the writer gets done. `cargo test --release -p sluice-persistence -- --ignored --nocapture`
+//! Throughput of the writer. `cargo test --release -p sluice-persistence -- --ignored --nocapture`
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a client does in a day, against the server at SLUICE_URL: with types from end to end.
+//! A journey of a typed client against the server at SLUICE_URL.
 
 use std::collections::HashMap;
 
@@ -28,7 +28,7 @@ fn refund(name: &str, target: &str) -> WorkflowCreateRequest {
     serde_json::from_value(json!({"name": name, "definition": definition})).expect("a workflow")
 }
 
-/// The problem of a call that is refused, of whatever type its error is.
+/// Returns the problem of a rejected call.
 fn problem<T: std::fmt::Debug, E>(answer: Result<T, Error<E>>, status: u16) -> Problem {
     let Err(Error::ResponseError(refusal)) = answer else { panic!("no {status}") };
     assert_eq!(refusal.status, status, "{}", refusal.content);

@@ -90,7 +90,7 @@ pub(crate) async fn pause_decide(
     run_view(&snapshot, version).map(Answer)
 }
 
-/// What a decision changes: the run, and the pause that it settles.
+/// Audit entries of a decision: the run and the decided pause.
 pub(crate) fn decision_changes(run: &Snapshot) -> Vec<Changed> {
     let events = run.applied.iter().flat_map(|applied| &applied.events);
     let decided = events.filter_map(|event| match event {

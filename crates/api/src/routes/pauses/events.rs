@@ -23,7 +23,7 @@ use crate::routes::sse::{HEARTBEAT, LastEventId, heartbeat, message};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
 
-/// How many events are read from the store at once.
+/// Events per read.
 const BATCH_SIZE: u64 = 100;
 
 /// A pause was opened or decided.

@@ -21,7 +21,7 @@ use crate::state::AppState;
 
 const STATUSES: &str = "PENDING, RUNNING, COMPLETED, FAILED, PAUSED, CANCELED";
 
-/// Which runs.
+/// Filter of runs.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RunFilterQuery {
@@ -112,7 +112,7 @@ async fn respond(
     Ok((headers, Answer(run_views(state, found.rows).await?)))
 }
 
-/// How many runs there are, if that is to be said.
+/// Counts the runs if the query has `count=true`.
 pub(crate) async fn count_if_requested(
     state: &AppState,
     list: &ListQuery<RunOrder>,

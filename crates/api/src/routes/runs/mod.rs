@@ -44,7 +44,7 @@ pub(crate) async fn load_snapshot(
 
 /// The run as clients see it.
 pub(crate) async fn load_run_view(state: &AppState, detail: RunDetail) -> Result<Run, Problem> {
-    /// How many bytes of outputs are copied while others wait.
+    /// Outputs above this size, in bytes, are copied off the async threads.
     const FEW: usize = 1 << 20;
     let (snapshot, version) = load_snapshot(state, detail).await?;
     let view = || run_view(&snapshot, Some(version));

@@ -62,7 +62,7 @@ impl<'de> Deserialize<'de> for ObjectMap {
     }
 }
 
-/// How a run is started.
+/// Options of a start.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct StartQuery {
@@ -86,7 +86,7 @@ impl FromQuery for StartQuery {
 }
 
 impl StartQuery {
-    /// How long to wait: what was asked for, at most what the server waits.
+    /// Wait time of the request, capped at `longest`.
     pub(super) fn wait(&self, longest: Duration) -> Duration {
         let asked = self.wait_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         asked.unwrap_or(longest).min(longest)

@@ -29,7 +29,7 @@ pub(crate) struct Run {
     /// Id of the version that the run is pinned to.
     #[schema(required = true)]
     workflow_version_id: Option<Uuid>,
-    /// That version.
+    /// The version that the run is pinned to.
     #[schema(required = true)]
     workflow_version: Option<WorkflowVersion>,
     /// Status.
@@ -131,7 +131,7 @@ pub(crate) struct Task {
     /// {title of the predecessor: its output}, once it has begun.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     inputs: Option<Map<String, Value>>,
-    /// What it gave; of a paused gate, what waits at it.
+    /// Output. For a paused gate, its input.
     #[schema(value_type = Option<Fields>, required = true, nullable = true)]
     outputs: Option<Value>,
     /// Error message.

@@ -17,7 +17,7 @@ use crate::openapi::{examples, schemas};
 use crate::routes::versions::pinned_version;
 use crate::state::AppState;
 
-/// How versions are compared.
+/// Options of a comparison.
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DiffQuery {

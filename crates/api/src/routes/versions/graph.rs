@@ -24,7 +24,7 @@ use crate::openapi::{examples, schemas};
 use crate::routes::versions::pinned_version;
 use crate::state::AppState;
 
-/// How a definition is drawn.
+/// Options of a drawing.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DrawQuery {

@@ -18,7 +18,7 @@ use crate::routes::stored_rows::skip_unreadable;
 use crate::routes::versions::WorkflowVersion;
 use crate::state::AppState;
 
-/// Which versions.
+/// Filter of versions.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct VersionQuery {

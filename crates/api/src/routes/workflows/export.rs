@@ -19,7 +19,7 @@ use crate::openapi::examples;
 use crate::openapi::transfer_schemas::WorkflowDocument;
 use crate::state::AppState;
 
-/// What an export holds.
+/// Options of an export.
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ExportQuery {
@@ -65,7 +65,7 @@ pub(crate) async fn workflow_export(
     })?;
     let (row, document) = found.ok_or_else(|| Resource::Workflow.not_found())?;
     let most = state.settings.max_import_bytes;
-    let written = cpu_bound(move || ExportFile::new(document.sealed(), most)).await?;
+    let written = cpu_bound(move || ExportFile::new(document.with_checksum(), most)).await?;
     let ExportFile { checksum, json } = written.ok_or_else(|| too_large(most, query))?;
     // Labels move without a change of the workflow.
     let etag = match checksum {

@@ -24,7 +24,7 @@ use crate::routes::diagnostic::Diagnostic;
 use crate::routes::workflows::import_body::{self, ImportRequest, ParsedWorkflow};
 use crate::state::AppState;
 
-/// How workflows are imported.
+/// Options of an import.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
@@ -159,14 +159,14 @@ pub(crate) async fn workflow_import(
     Ok(Answer(cpu_bound(move || answer.response(&done)).await))
 }
 
-/// What is known of an answer before the import is made.
+/// Parts of the response that are known before the import commits.
 struct ImportReport {
     found: Vec<Vec<Diagnostic>>,
     /// Of each workflow, unless all are new.
     planned_diffs: Vec<PlannedDiff>,
 }
 
-/// What an update comes to if nobody else saves the workflow before.
+/// Difference that an update makes, unless the workflow is saved in between.
 struct PlannedDiff {
     /// The definition that is replaced.
     before: Option<String>,
@@ -197,7 +197,7 @@ impl ImportReport {
     }
 }
 
-/// What an update changes in the definition.
+/// Returns the difference between the definitions before and after an update.
 fn definition_diff(imported: &Imported) -> Option<versioning::DefinitionDiff> {
     let before = imported.before.as_ref().filter(|_| imported.action == ImportAction::Update)?;
     let read = |json: &str| serde_json::from_str::<Definition>(json).ok();

@@ -78,7 +78,7 @@ fn with_prefix(mut diagnostic: validation::Diagnostic, place: &str) -> validatio
     diagnostic
 }
 
-/// Refuses a list of too many workflows, before the rest of it is read.
+/// Rejects a list of too many workflows before parsing the rest.
 fn check_count(body: &[u8]) -> Result<(), Problem> {
     struct Count<'a>(&'a mut usize);
 
@@ -98,7 +98,7 @@ fn check_count(body: &[u8]) -> Result<(), Problem> {
     }
 
     let mut count = 0;
-    // An error is that the list goes on, or is none: whoever reads it tells of that.
+    // A longer list, or a body that is not a list, is also an error here. The caller parses it and reports that.
     let _ = serde_json::Deserializer::from_slice(body).deserialize_seq(Count(&mut count));
     if count <= MAX_IMPORT {
         return Ok(());
@@ -141,7 +141,7 @@ fn parse_workflow(
     }
 }
 
-/// What is wrong in what could be read, each place once.
+/// Converts diagnostics to problem items, one per location.
 fn error_items(json: &str, found: Vec<validation::Diagnostic>) -> Vec<ProblemItem> {
     let errors: Vec<_> = found.into_iter().filter(validation::Diagnostic::is_error).collect();
     let is_misshapen = errors.iter().any(|one| one.code == Code::ShapeInvalid);
@@ -171,7 +171,8 @@ fn problem_item(diagnostic: validation::Diagnostic) -> ProblemItem {
     ProblemItem { pointer, code: code.as_str().to_owned(), detail: message, node_id }
 }
 
-/// What can be imported. It only describes the body, which is looked into as it was sent.
+/// A workflow to import, in any supported form, or a list of them. This type only describes the body, which is read
+/// as text.
 pub(crate) struct ImportRequest;
 
 /// The name of the schema of one workflow to be imported.

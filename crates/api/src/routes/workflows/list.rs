@@ -15,7 +15,7 @@ use crate::routes::stored_rows::skip_unreadable;
 use crate::routes::workflows::Workflow;
 use crate::state::AppState;
 
-/// Which workflows.
+/// Filter of workflows.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WorkflowQuery {

@@ -30,7 +30,7 @@ use crate::routes::stored_rows::stored_json;
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
 
-/// What saving does beside.
+/// Options of a save.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SaveQuery {

@@ -45,7 +45,7 @@ pub(crate) struct WorkflowPatch {
     #[serde(default, deserialize_with = "deserialize_present")]
     #[schema(value_type = Option<Vec<String>>, required = false, nullable = true, max_items = 50)]
     tags: Option<Option<Vec<String>>>,
-    /// Refused, where other fields that can't be set are ignored: whoever sends it means to change it.
+    /// Rejected, although other read-only fields are ignored: a client that sends it wants to change it.
     #[serde(default, deserialize_with = "deserialize_present")]
     #[schema(ignore)]
     definition: Option<IgnoredAny>,

@@ -25,7 +25,7 @@ pub(crate) struct WorkflowCreateRequest {
     #[schema(required = false, nullable = true, default = "", max_length = 65_536)]
     #[validate(length(max = 65_536))]
     description: Option<String>,
-    /// What it does. None, or one without nodes: the default definition of its `spur_type`.
+    /// The definition. If it is missing or has no nodes, the default definition of its `spur_type` is used.
     #[serde(default)]
     #[schema(value_type = Option<schemas::WorkflowDefinition>, required = false, nullable = true)]
     definition: Option<Definition>,
