@@ -29,7 +29,6 @@ mod timestamp;
 mod uploads;
 
 pub use openapi::OpenApiVersion;
-pub use openapi::schemas;
 pub use router::{app, document, document_text};
 pub use routes::metrics::metrics_app;
 pub use routes::validation::diagnose;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use sluice_domain::validation;
+use sluice_domain::graph::MAX_NODES;
 use sluice_nodes::NodeKinds;
 
 /// Where imports go, which have a limit of their own.
@@ -63,7 +63,7 @@ impl Settings {
             max_upload_files: 20,
             run_wait: Duration::from_secs(600),
             max_batch_rows: 10_000,
-            max_definition_nodes: validation::MAX_NODES,
+            max_definition_nodes: MAX_NODES,
             max_page_size: 100,
             body_pause: Duration::from_secs(30),
             max_event_streams: 1_000,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// The decision on an open pause: `APPROVE` continues with the paused input, overlaid with the person's inputs; `OVERRIDE`
-/// continues with the person's inputs alone; `DECLINE` stops the branch.
+/// Decision on a pause. `APPROVE`: the node outputs its paused input, with the keys of `inputs` merged over it.
+/// `OVERRIDE`: the node outputs `inputs` alone. `DECLINE`: the node outputs null, and its branch is canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum PauseAction {
     /// Continue with the paused input, overlaid with the person's inputs.

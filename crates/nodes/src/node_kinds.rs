@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
+use sluice_domain::graph::MAX_NODES;
 use sluice_domain::run::{Behavior, Behaviors, NodeBehavior};
-use sluice_domain::validation::{Catalog, Code, ConfigProblem, DataFlow, InputUse, MAX_NODES, SideEffects};
+use sluice_domain::validation::{Catalog, Code, ConfigProblem, DataFlow, InputUse, SideEffects};
 use sluice_domain::{Definition, Node};
 
 use crate::config::policy::Policies;

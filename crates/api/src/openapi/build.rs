@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 use sluice_domain::api_scope::ApiScope;
+use sluice_domain::draw::DrawingFormat;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
@@ -20,7 +21,7 @@ use crate::error::responses::{
 };
 use crate::openapi::params::{optional_parameter, text_schema};
 use crate::openapi::transfer_schemas::Mode;
-use crate::openapi::{OpenApiVersion, list_headers, node_kinds, schemas, v3_0};
+use crate::openapi::{OpenApiVersion, list_headers, merge_variants, node_kinds, v3_0};
 use crate::operations::Operations;
 use crate::patterns::ONE_LINE;
 
@@ -46,6 +47,7 @@ pub(crate) fn build(described: OpenApi, operations: &Operations, version: OpenAp
     let mut document = serde_json::to_value(document).unwrap_or_default();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
         node_kinds::describe(schemas);
+        merge_variants::merge(schemas);
         describe_tags(schemas);
     }
     remove_property_names(&mut document["components"]);
@@ -75,7 +77,7 @@ fn base() -> OpenApi {
     let mut components = ComponentsBuilder::new()
         .schemas_from_iter(schemas)
         .schema(ProblemBody::name(), ProblemBody::schema())
-        .schema(schemas::DrawingFormat::name(), schemas::DrawingFormat::schema())
+        .schema(DrawingFormat::name(), DrawingFormat::schema())
         .schema(Mode::name(), Mode::schema())
         .build();
     components.add_security_schemes_from_iter(security_schemes());

@@ -3,9 +3,9 @@
 pub(crate) mod build;
 pub(crate) mod examples;
 pub(crate) mod list_headers;
+pub(crate) mod merge_variants;
 pub(crate) mod node_kinds;
 pub(crate) mod params;
-pub mod schemas;
 pub(crate) mod transfer_schemas;
 pub(crate) mod v3_0;
 pub(crate) mod value_types;

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 use serde_json::{Map, Value, json};
 use sluice_nodes::{CatalogEntry, catalog};
 
-const COMPONENTS: &str = "#/components/schemas/";
+/// Prefix of references to components.
+pub(super) const COMPONENTS: &str = "#/components/schemas/";
 
 /// Nodes of kinds that the catalogue lists.
 const KNOWN: &str = "KnownNode";

@@ -2,10 +2,9 @@
 
 use std::str::FromStr;
 
+use sluice_domain::Definition;
 use utoipa::ToSchema;
 use uuid::Uuid;
-
-use crate::openapi::schemas;
 
 /// An exported workflow.
 #[expect(dead_code, reason = "it describes what the domain writes and reads")]
@@ -30,7 +29,7 @@ pub(crate) struct WorkflowDocument {
     #[schema(required = false, nullable = true, max_items = 50)]
     tags: Option<Vec<String>>,
     /// The definition.
-    definition: schemas::WorkflowDefinition,
+    definition: Definition,
     /// SHA-256 (hex) of the RFC 8785 canonical JSON of the definition, without the fields that do not execute.
     /// Imports ignore it.
     #[schema(required = false, nullable = true)]
@@ -61,7 +60,7 @@ pub(crate) struct DocumentVersion {
     #[schema(required = false, nullable = true, max_length = 65_536)]
     description: Option<String>,
     /// The definition.
-    definition: schemas::WorkflowDefinition,
+    definition: Definition,
     /// Hash of the definition. Imports ignore it.
     #[schema(required = false, nullable = true)]
     definition_hash: Option<String>,

@@ -3,12 +3,8 @@
 use std::collections::HashMap;
 
 use serde_json::Value;
+pub(crate) use sluice_domain::graph::RawObject as Fields;
 use utoipa::ToSchema;
-
-/// Input or output of a node: values by field. The workflow determines the fields.
-#[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it describes what workflows bring along")]
-pub struct Fields(HashMap<String, Value>);
 
 /// Fields of several nodes, by node id or title.
 #[derive(Debug, ToSchema)]

@@ -1,18 +1,18 @@
 //! A diagnostic in responses.
 
 use serde::Serialize;
-use sluice_domain::validation;
+use sluice_domain::validation::{self, Related, Severity};
 use utoipa::ToSchema;
 
 /// An error or warning about a definition.
+// Not the type of the domain, which has no field for the severity: the severity follows from the code.
 #[derive(Clone, Debug, Serialize, ToSchema)]
-#[schema(as = Diagnostic)]
 pub(crate) struct Diagnostic {
     /// Code of the diagnostic. Codes are stable. Each has a page in docs/diagnostics.
     #[schema(example = "node_type_unknown")]
     code: &'static str,
     /// Severity.
-    severity: DiagnosticSeverity,
+    severity: Severity,
     /// JSON Pointer (RFC 6901) into the body.
     #[schema(example = "/definition/nodes/0/node_type")]
     pointer: String,
@@ -31,48 +31,14 @@ pub(crate) struct Diagnostic {
     #[schema(required = false, nullable = false)]
     help: Option<String>,
     /// Related locations.
-    related: Vec<RelatedPlace>,
-}
-
-/// Severity of a diagnostic. `error`: the definition can't be saved. `warning`: probably a mistake. `info`: a part
-/// without effect.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum DiagnosticSeverity {
-    /// It can't be saved.
-    Error,
-    /// Probably a mistake of the author.
-    Warning,
-    /// It may be left out.
-    Info,
-}
-
-/// A related location.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub(crate) struct RelatedPlace {
-    /// JSON Pointer (RFC 6901) into the body.
-    pointer: String,
-    /// Description of the location.
-    message: String,
-}
-
-impl From<validation::Severity> for DiagnosticSeverity {
-    fn from(severity: validation::Severity) -> Self {
-        match severity {
-            validation::Severity::Error => Self::Error,
-            validation::Severity::Warning => Self::Warning,
-            validation::Severity::Info => Self::Info,
-        }
-    }
+    related: Vec<Related>,
 }
 
 impl From<validation::Diagnostic> for Diagnostic {
     fn from(diagnostic: validation::Diagnostic) -> Self {
-        let severity = diagnostic.severity().into();
+        let severity = diagnostic.severity();
         let validation::Diagnostic { code, pointer, node_id, link_index, message, help, related } =
             diagnostic;
-        let place = |validation::Related { pointer, message }| RelatedPlace { pointer, message };
-        let related = related.into_iter().map(place).collect();
         Self { code: code.as_str(), severity, pointer, node_id, link_index, message, help, related }
     }
 }

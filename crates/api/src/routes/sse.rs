@@ -17,8 +17,8 @@ use crate::openapi::params::{optional_parameter, text_schema};
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
 /// One Server-Sent Event with JSON as its data.
-pub(crate) fn message(id: impl ToString, kind: &str, data: &impl Serialize) -> sse::Event {
-    let event = sse::Event::default().id(id.to_string()).event(kind);
+pub(crate) fn message(id: impl ToString, kind: impl Into<&'static str>, data: &impl Serialize) -> sse::Event {
+    let event = sse::Event::default().id(id.to_string()).event(kind.into());
     // What comes from JSON becomes JSON again.
     event.json_data(data).unwrap_or_default()
 }

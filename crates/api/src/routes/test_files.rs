@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use axum::Json as Answer;
 use axum::extract::multipart::Field;
 use axum::extract::{Request, State};
-use sluice_domain::validation;
+use sluice_domain::graph;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ use crate::uploads::cleanup;
 use crate::uploads::upload::{Upload, UploadLimits};
 
 /// The longest text field, in characters: as the id of a node.
-const MAX_TEXT: usize = validation::MAX_NODE_NAME_LENGTH;
+const MAX_TEXT: usize = graph::MAX_NODE_NAME_LENGTH;
 
 /// Files for the input of a node.
 #[derive(Debug, ToSchema)]

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use sluice_domain::transfer::Form;
 use sluice_domain::validation::Code;
-use sluice_domain::{transfer, validation};
+use sluice_domain::{Definition, transfer, validation};
 use sluice_nodes::NodeKinds;
 use utoipa::openapi::{OneOfBuilder, Ref, RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -17,8 +17,8 @@ use crate::blocking::cpu_bound;
 use crate::error::responses::{JsonTextProblems, ServerProblems};
 use crate::error::{Problem, ProblemItem, schema_errors};
 use crate::extract::json::{JsonText, parse_json};
+use crate::openapi::examples;
 use crate::openapi::transfer_schemas::WorkflowDocument;
-use crate::openapi::{examples, schemas};
 use crate::routes::diagnostic::Diagnostic;
 use crate::routes::workflows::request::WorkflowCreateRequest;
 use crate::state::AppState;
@@ -31,7 +31,7 @@ impl PartialSchema for ValidationRequest {
         let forms = OneOfBuilder::new()
             .description(Some("The body of createWorkflow or a bare definition."))
             .item(Ref::from_schema_name(WorkflowCreateRequest::name()))
-            .item(Ref::from_schema_name(schemas::WorkflowDefinition::name()));
+            .item(Ref::from_schema_name(Definition::name()));
         Schema::OneOf(forms.build()).into()
     }
 }
@@ -105,7 +105,7 @@ fn add_schema_errors(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
     let all = match form(text) {
         Form::Document => schema_errors::validate::<WorkflowDocument>(&body),
         Form::Request => schema_errors::validate::<WorkflowCreateRequest>(&body),
-        Form::Plain => schema_errors::validate::<schemas::WorkflowDefinition>(&body),
+        Form::Plain => schema_errors::validate::<Definition>(&body),
     };
     let is_nameless = body.get("name").is_none_or(Value::is_null);
     let all: Vec<ProblemItem> =

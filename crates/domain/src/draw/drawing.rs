@@ -8,8 +8,9 @@ use crate::run::{TaskPath, TaskStatus};
 /// The maximum number of nodes and links in an SVG.
 pub const MAX_SVG_SHAPES: usize = 10_000;
 
-/// The format of a drawing.
+/// Format of a drawing: `svg` is an image, `mermaid` and `dot` are texts for Mermaid and Graphviz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(rename_all = "lowercase"))]
 pub enum DrawingFormat {
     /// An SVG picture without scripts, external styles or fonts.
     Svg,

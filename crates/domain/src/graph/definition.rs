@@ -3,91 +3,124 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::RawObject;
 use crate::strict_object::strict_object;
 
-/// A workflow as a graph: nodes, and links along which outputs flow.
+/// The maximum number of nodes of a definition, not counting those of its subworkflows.
+pub const MAX_NODES: usize = 100_000;
+/// The maximum number of links of a definition, not counting those of its subworkflows.
+pub const MAX_LINKS: usize = 400_000;
+/// The maximum length of the id or title of a node, in characters.
+pub const MAX_NODE_NAME_LENGTH: usize = 1_000;
+
+/// A workflow graph: nodes, and links that pass outputs on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WorkflowDefinition))]
 #[serde(remote = "Self")]
 pub struct Definition {
-    /// The nodes. Lists and outputs use the same order.
+    /// The nodes. Lists and outputs keep their order. If empty, the default definition of the `spur_type` is used.
+    #[cfg_attr(feature = "openapi", schema(max_items = 100_000))]
     pub nodes: Vec<Node>,
-    /// The links between nodes.
+    /// The links between the nodes.
+    #[cfg_attr(feature = "openapi", schema(max_items = 400_000))]
     pub links: Vec<Link>,
-    /// Test inputs of an editor. They don't affect execution.
+    /// Sample inputs stored by an editor. They do not execute.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RawObject>>, required = false, nullable = true))]
     pub test_inputs: Vec<RawObject>,
-    /// The type of the workflow.
+    /// Kind of the workflow. If absent or null, `workflow`.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<SpurType>, required = false, nullable = true))]
     pub spur_type: SpurType,
 }
 
 /// A step of a workflow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(remote = "Self")]
 pub struct Node {
-    /// The id that links refer to; unique within the definition.
+    /// Id of the node, unique within its definition. Links refer to it.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1_000))]
     pub id: String,
-    /// The display name, and the key under which other nodes receive the output. An empty title becomes the id.
+    /// Display name. Other nodes receive the output under it. An empty title becomes the id.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<String>, required = false, nullable = true, max_length = 1_000)
+    )]
     pub title: String,
-    /// The id of the node whose body contains this node.
+    /// Id of the node whose body contains this node.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub parent_id: Option<String>,
-    /// The node type.
+    /// The kind of the node: a `name` of `GET /node/supported_types/`.
+    #[cfg_attr(feature = "openapi", schema(example = "InputNode"))]
     pub node_type: String,
-    /// The configuration. Its fields depend on the node type; unknown fields are preserved.
+    /// Config of the node. Its fields depend on the node type. Unknown fields are kept.
     #[serde(default, deserialize_with = "null_as_default")]
+    #[cfg_attr(
+        feature = "openapi",
+        schema(value_type = Option<HashMap<String, Value>>, required = false, nullable = true)
+    )]
     pub config: RawObject,
-    /// The position of the node in an editor.
+    /// Position of the node in an editor.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub coordinates: Option<Coordinates>,
-    /// The size of the node in an editor.
+    /// Size of the node in an editor.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub dimensions: Option<Dimensions>,
-    /// The definition that the node runs as its body.
+    /// A definition that this node runs as its body.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = false, nullable = true, no_recursion))]
     pub subworkflow: Option<Box<Definition>>,
 }
 
-/// A link along which the output of the source flows to the target.
+/// A link: passes the output of the source to the target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(remote = "Self")]
 pub struct Link {
-    /// The id of the source node.
+    /// Id of the source node.
     pub source_id: String,
-    /// The id of the target node.
+    /// Id of the target node.
     pub target_id: String,
-    /// The route by which the link leaves a router.
+    /// Route by which the link leaves a router.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub source_handle: Option<String>,
-    /// The handle of the target in an editor.
+    /// Handle of the target in an editor.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub target_handle: Option<String>,
 }
 
-/// A position on the canvas of an editor, in its own units.
+/// Position on the canvas of an editor, in units of the editor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(remote = "Self")]
 pub struct Coordinates {
-    /// The distance to the right.
+    /// Horizontal position, increasing to the right.
     pub x: f64,
-    /// The distance down.
+    /// Vertical position, increasing downward.
     pub y: f64,
 }
 
-/// A size on the canvas of an editor, in its own units.
+/// Size on the canvas of an editor, in units of the editor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(remote = "Self")]
 pub struct Dimensions {
-    /// The width.
+    /// Width.
     pub width: f64,
-    /// The height.
+    /// Height.
     pub height: f64,
 }
 
 strict_object!(serialize and deserialize Definition, Node, Link, Coordinates, Dimensions);
 
-/// The type of a workflow: `workflow` is a plain graph; `chatbot` takes a `user_message` and a `session_id` and outputs an
-/// `assistant_message`; `agent` calls tools on its own.
+/// Kind of a workflow. `workflow`: any nodes and links. `chatbot`: takes `user_message` and `session_id`, returns
+/// `assistant_message`. `agent`: calls tools on its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum SpurType {
     /// A plain graph of nodes and links.

@@ -8,7 +8,9 @@ mod normal_form;
 mod output_variables;
 mod raw_json;
 
-pub use definition::{Coordinates, Definition, Dimensions, Link, Node, SpurType};
+pub use definition::{
+    Coordinates, Definition, Dimensions, Link, MAX_LINKS, MAX_NODE_NAME_LENGTH, MAX_NODES, Node, SpurType,
+};
 pub use index::{GraphIndex, Level, LevelLink, LinkEnds};
 pub use output_variables::{OutputVariable, output_variables};
 pub use raw_json::RawObject;

@@ -5,6 +5,15 @@ use serde_json::{Map, Value};
 
 /// A JSON object as the text that the client sent: the order of keys and the form of numbers are preserved.
 #[derive(Clone, Debug)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(
+    feature = "openapi",
+    schema(
+        as = Fields,
+        value_type = HashMap<String, Value>,
+        description = "Input or output of a node: values by field. The workflow determines the fields."
+    )
+)]
 pub struct RawObject(Box<RawValue>);
 
 impl RawObject {

@@ -9,8 +9,19 @@ use crate::pause::PauseDecision;
 
 /// An event in the log of a run. Variants and fields are only ever added, because every later release folds the logs of
 /// earlier ones.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, strum::EnumDiscriminants)]
 #[serde(rename_all = "snake_case")]
+#[strum_discriminants(
+    name(EventKind),
+    doc = "Type of a run event.",
+    derive(Hash, Serialize, strum::IntoStaticStr, strum::VariantArray),
+    serde(rename_all = "snake_case"),
+    strum(serialize_all = "snake_case")
+)]
+#[cfg_attr(
+    feature = "openapi",
+    strum_discriminants(derive(utoipa::ToSchema), schema(as = RunEventType))
+)]
 pub enum Event {
     /// The run was accepted.
     RunStarted {
@@ -180,55 +191,10 @@ pub enum Event {
 }
 
 impl Event {
-    /// The name of each kind of event, as in the log and in event streams.
-    pub const KINDS: [&str; 20] = [
-        "run_started",
-        "batch_started",
-        "rows_started",
-        "batch_completed",
-        "task_queued",
-        "task_started",
-        "task_retrying",
-        "task_reused",
-        "loop_started",
-        "task_completed",
-        "task_failed",
-        "task_canceled",
-        "pause_opened",
-        "pause_decided",
-        "run_paused",
-        "run_resumed",
-        "run_retried",
-        "run_completed",
-        "run_failed",
-        "run_canceled",
-    ];
-
-    /// Returns the name of the event's kind.
+    /// Returns the kind of the event.
     #[must_use]
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::RunStarted { .. } => "run_started",
-            Self::BatchStarted { .. } => "batch_started",
-            Self::RowsStarted { .. } => "rows_started",
-            Self::BatchCompleted { .. } => "batch_completed",
-            Self::TaskQueued { .. } => "task_queued",
-            Self::TaskStarted { .. } => "task_started",
-            Self::TaskRetrying { .. } => "task_retrying",
-            Self::TaskReused { .. } => "task_reused",
-            Self::LoopStarted { .. } => "loop_started",
-            Self::TaskCompleted { .. } => "task_completed",
-            Self::TaskFailed { .. } => "task_failed",
-            Self::TaskCanceled { .. } => "task_canceled",
-            Self::PauseOpened { .. } => "pause_opened",
-            Self::PauseDecided { .. } => "pause_decided",
-            Self::RunPaused { .. } => "run_paused",
-            Self::RunResumed { .. } => "run_resumed",
-            Self::RunRetried { .. } => "run_retried",
-            Self::RunCompleted { .. } => "run_completed",
-            Self::RunFailed { .. } => "run_failed",
-            Self::RunCanceled { .. } => "run_canceled",
-        }
+    pub fn kind(&self) -> EventKind {
+        self.into()
     }
 
     /// Returns the time of the event.
@@ -258,6 +224,33 @@ impl Event {
         }
     }
 
+    /// Returns the node that the event concerns; none if it concerns the whole run.
+    #[must_use]
+    pub fn task(&self) -> Option<&TaskPath> {
+        match self {
+            Self::TaskQueued { task, .. }
+            | Self::TaskStarted { task, .. }
+            | Self::TaskRetrying { task, .. }
+            | Self::TaskReused { task, .. }
+            | Self::LoopStarted { task, .. }
+            | Self::TaskCompleted { task, .. }
+            | Self::TaskFailed { task, .. }
+            | Self::TaskCanceled { task, .. }
+            | Self::PauseOpened { task, .. }
+            | Self::PauseDecided { task, .. } => Some(task),
+            Self::RunStarted { .. }
+            | Self::BatchStarted { .. }
+            | Self::RowsStarted { .. }
+            | Self::BatchCompleted { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
+            | Self::RunRetried { .. }
+            | Self::RunCompleted { .. }
+            | Self::RunFailed { .. }
+            | Self::RunCanceled { .. } => None,
+        }
+    }
+
     /// Returns the status in which the event ends its run; none if the run continues.
     #[must_use]
     pub fn final_status(&self) -> Option<RunStatus> {
@@ -268,10 +261,39 @@ impl Event {
             _ => None,
         }
     }
+
+    /// True if the event ends its run.
+    #[must_use]
+    pub fn ends_run(&self) -> bool {
+        self.final_status().is_some()
+    }
+
+    /// True if the event continues a run that had ended.
+    #[must_use]
+    pub fn reopens_run(&self) -> bool {
+        matches!(self, Self::RunRetried { .. })
+    }
+
+    /// True if the event opens or decides a pause.
+    #[must_use]
+    pub fn changes_pause(&self) -> bool {
+        matches!(self, Self::PauseOpened { .. } | Self::PauseDecided { .. })
+    }
 }
 
-/// The reason for which a task was canceled.
+impl EventKind {
+    /// The name in the log and in event streams.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
+}
+
+/// Reason why a task was canceled. `null_input`: a predecessor passed null. `upstream_failure`: a node upstream
+/// failed. `declined`: a person declined the pause. `null_output`: the node itself produced null. `run_canceled`: the
+/// run was canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CancelReason {
     /// It received a null: from a route that was not taken, or a branch without output.
@@ -303,8 +325,7 @@ mod tests {
         ];
         for event in events {
             let json = serde_json::to_value(&event).unwrap();
-            assert!(json.get(event.kind()).is_some(), "{json}");
-            assert!(Event::KINDS.contains(&event.kind()));
+            assert!(json.get(event.kind().as_str()).is_some(), "{json}");
             assert_eq!(event.time(), at);
         }
     }

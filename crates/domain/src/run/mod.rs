@@ -16,7 +16,7 @@ mod task_path;
 mod view;
 
 pub use decide::{Action, Decision, Input, InputError, decide};
-pub use event::{CancelReason, Event};
+pub use event::{CancelReason, Event, EventKind};
 pub(crate) use inputs::LOOP_HISTORY;
 pub use inputs::lookup_path;
 pub use limits::{

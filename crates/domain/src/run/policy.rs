@@ -2,8 +2,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// The kind of failure of an attempt: `error` in the node itself, `timeout`, or `crash` of the process that ran the node.
+/// Kind of failure of an attempt. `error`: the node failed. `timeout`: it exceeded its timeout. `crash`: the process
+/// that ran it died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The node failed, or its output is invalid.

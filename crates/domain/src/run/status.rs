@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
-/// The status of a run: `PENDING` before any node has run, `RUNNING`, `COMPLETED`, `FAILED` if a node failed, `PAUSED`
-/// while it waits for a person, `CANCELED` by a request, or because a declined gate left it without an output.
+/// Status of a run. `PENDING`: nothing has run yet. `FAILED`: at least one node failed. `PAUSED`: waits for a person.
+/// `CANCELED`: canceled, or declined so that no output was left.
 #[derive(
     Clone,
     Copy,
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
     strum::EnumString,
     strum::IntoStaticStr,
 )]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 #[strum(serialize_all = "UPPERCASE")]
 pub enum RunStatus {
@@ -52,9 +53,9 @@ impl RunStatus {
     }
 }
 
-/// The status of a task, which is one node in one run: `PENDING` until other nodes or a gate let it run, `RUNNING`,
-/// `COMPLETED`, `FAILED`, `PAUSED` while it waits for a person, `CANCELED` if it won't run.
+/// Status of a task. `PENDING`: waits for other nodes. `PAUSED`: waits for a person. `CANCELED`: will not run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum TaskStatus {
     /// Waiting for other nodes, or for a gate.

@@ -1,12 +1,6 @@
 use super::DataFlow;
+use crate::graph::MAX_NODES;
 use crate::{Definition, Node};
-
-/// The maximum number of nodes of a definition, not counting those of its subworkflows.
-pub const MAX_NODES: usize = 100_000;
-/// The maximum number of links of a definition, not counting those of its subworkflows.
-pub const MAX_LINKS: usize = 400_000;
-/// The maximum length of the id or title of a node, in characters.
-pub const MAX_NODE_NAME_LENGTH: usize = 1_000;
 
 /// An error in the `config` of a node.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,7 +1,9 @@
 use serde::{Deserialize, Serialize};
 
-/// The severity of a diagnostic.
+/// Severity of a diagnostic. `error`: the definition can't be saved. `warning`: probably a mistake. `info`: a part
+/// without effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DiagnosticSeverity))]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// The definition can't be saved.

@@ -1,6 +1,7 @@
 use super::diagnostic::truncate;
-use super::{Catalog, Diagnostic, MAX_DIAGNOSTICS, MAX_LINKS, MAX_NODES, errors, lint};
+use super::{Catalog, Diagnostic, MAX_DIAGNOSTICS, errors, lint};
 use crate::Definition;
+use crate::graph::{MAX_LINKS, MAX_NODES};
 
 /// Finds the errors of `definition`. Unfinished parts (nodes without links, unreachable nodes, loops without a body) are
 /// not errors.

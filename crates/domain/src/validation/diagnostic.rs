@@ -1,3 +1,5 @@
+use serde::Serialize;
+
 use super::{Code, Severity};
 
 /// The maximum number of diagnostics in a list.
@@ -22,12 +24,13 @@ pub struct Diagnostic {
     pub related: Vec<Related>,
 }
 
-/// A location that is related to a diagnostic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A related location.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = RelatedPlace))]
 pub struct Related {
-    /// RFC 6901 pointer into the checked text or definition.
+    /// JSON Pointer (RFC 6901) into the body.
     pub pointer: String,
-    /// A description of the location.
+    /// Description of the location.
     pub message: String,
 }
 

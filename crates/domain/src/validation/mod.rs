@@ -11,7 +11,7 @@ mod parse;
 mod pointer;
 mod suggest;
 
-pub use catalog::{Catalog, ConfigProblem, MAX_LINKS, MAX_NODE_NAME_LENGTH, MAX_NODES};
+pub use catalog::{Catalog, ConfigProblem};
 pub use code::{Code, Severity};
 pub use data_flow::{
     DataFlow, Fields, Finding, InputUse, OutputShape, Reference, ReferenceScope, SideEffects,

@@ -6,60 +6,66 @@ use super::layout::{executable_json, full_json};
 use super::matching::Matching;
 use crate::{Definition, Link, Node};
 
-/// The differences between two definitions. Layout (coordinates, dimensions, test inputs) is included only on request.
+/// Differences between two definitions. Fields that do not execute (coordinates, dimensions, test inputs) are
+/// compared only with `layout=true`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct DefinitionDiff {
-    /// Differences between the nodes. A difference inside a subworkflow is a change of the node that runs it.
+    /// Differences of the nodes. A difference inside a subworkflow is a change of the node that runs it.
     pub nodes: NodesDiff,
-    /// Differences between the links.
+    /// Differences of the links.
     pub links: LinksDiff,
-    /// Changed fields of the definition itself.
+    /// Differences of the fields other than `nodes` and `links`.
     pub definition: Vec<FieldChange>,
 }
 
-/// The differences between the nodes of two definitions. Nodes are matched by id.
+/// Differences between the nodes of two definitions. Nodes are matched by id.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodesDiff {
-    /// Nodes that only the later definition has, in its order.
+    /// Present only in the second definition, in its order.
     pub added: Vec<NodeReference>,
-    /// Nodes that only the earlier definition has, in its order.
+    /// Present only in the first definition, in its order.
     pub removed: Vec<NodeReference>,
-    /// Nodes in both definitions that differ, in the order of the later definition.
+    /// Present in both definitions, with differences. In the order of the second definition.
     pub changed: Vec<NodeChange>,
-    /// True if the nodes in both definitions are in a different order.
+    /// True if the order of the common elements differs.
     pub reordered: bool,
 }
 
-/// A reference to a node.
+/// A node, in short.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeReference {
-    /// The node id.
+    /// Id.
     pub node_id: String,
-    /// The title.
+    /// Title.
     pub title: String,
-    /// The node type.
+    /// Node type.
     pub node_type: String,
 }
 
-/// A node that differs between two definitions.
+/// A changed node.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeChange {
-    /// The node id.
+    /// Id.
     pub node_id: String,
-    /// The title in the later definition.
+    /// Title in the second definition.
     pub title: String,
     /// Changed fields. Pointers are relative to the node.
     pub changes: Vec<FieldChange>,
 }
 
-/// The differences between the links of two definitions. Links have no ids: a changed link is removed and added.
+/// Differences between the links of two definitions. Links have no ids: a changed link is removed and added.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct LinksDiff {
-    /// Links that only the later definition has, in its order.
+    /// Present only in the second definition, in its order.
     pub added: Vec<Link>,
-    /// Links that only the earlier definition has, in its order.
+    /// Present only in the first definition, in its order.
     pub removed: Vec<Link>,
-    /// True if the links in both definitions are in a different order.
+    /// True if the order of the common elements differs.
     pub reordered: bool,
 }
 

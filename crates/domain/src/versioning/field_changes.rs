@@ -4,17 +4,20 @@ use serde_json::{Map, Value};
 
 use super::matching::Matching;
 
-/// A field that was added, removed or replaced.
+/// A changed field.
 #[derive(Clone, Debug, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldChange {
-    /// RFC 6901 pointer to the field, in the node or in the definition. An array index refers to the array before the
-    /// change for removed elements, otherwise to the array after it.
+    /// JSON Pointer (RFC 6901) into the node or the definition. The index of a removed element refers to the first
+    /// array, all other indices to the second.
     pub pointer: String,
-    /// The previous value; absent if the field was added.
+    /// Old value. Absent if the field was added.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub before: Option<Value>,
-    /// The new value; absent if the field was removed.
+    /// New value. Absent if the field was removed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(required = false))]
     pub after: Option<Value>,
 }
 

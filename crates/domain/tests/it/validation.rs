@@ -1,8 +1,9 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_domain::Definition;
+use sluice_domain::graph::MAX_NODE_NAME_LENGTH;
 use sluice_domain::transfer::diagnose_json;
-use sluice_domain::validation::{Code, MAX_DIAGNOSTICS, MAX_NODE_NAME_LENGTH, Severity, diagnose, validate};
+use sluice_domain::validation::{Code, MAX_DIAGNOSTICS, Severity, diagnose, validate};
 
 use crate::kinds::TestKinds;
 
@@ -111,7 +112,7 @@ fn each_code_has_a_case() {
 
 #[test]
 fn too_many_nodes_or_links_end_the_validation() {
-    use sluice_domain::validation::{MAX_LINKS, MAX_NODES};
+    use sluice_domain::graph::{MAX_LINKS, MAX_NODES};
     let mut definition = Definition::default();
     definition.nodes.resize(MAX_NODES + 1, crate::kinds::node("a", "Echo"));
     definition.links.resize(MAX_LINKS + 1, crate::kinds::link("a", "a", None));

@@ -126,10 +126,7 @@ impl RunStream {
     }
 }
 
-/// Returns true if a run has ended after these events. `before` tells whether it had ended before them.
+/// True if a run has ended after these events. `before` says if it had ended before them.
 fn has_ended(events: &[Event], before: bool) -> bool {
-    events.iter().fold(before, |ended, event| match event {
-        Event::RunRetried { .. } => false,
-        _ => ended || event.final_status().is_some(),
-    })
+    events.iter().fold(before, |ended, event| event.ends_run() || (ended && !event.reopens_run()))
 }

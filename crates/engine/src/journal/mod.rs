@@ -56,11 +56,7 @@ impl Journal {
         let (run, status, batch) = (commit.record.id, commit.record.status, commit.record.batch());
         let events: Option<Arc<[Event]>> =
             self.subscribers.has_any(run).then(|| commit.events.as_slice().into());
-        let changes_pauses = status.is_terminal()
-            || commit
-                .events
-                .iter()
-                .any(|event| matches!(event, Event::PauseOpened { .. } | Event::PauseDecided { .. }));
+        let changes_pauses = status.is_terminal() || commit.events.iter().any(Event::changes_pause);
         self.store.commit(commit).await?;
         self.report_store_available();
         self.telemetry.record(&summary);

@@ -22,8 +22,8 @@ use crate::error::responses::{BodyProblems, NoOpenPause, RunMissing, ServerProbl
 use crate::extract::for_resource::ForRun;
 use crate::extract::json::Json;
 use crate::extract::path::RunId;
+use crate::openapi::examples;
 use crate::openapi::value_types::Fields;
-use crate::openapi::{examples, schemas};
 use crate::patterns::no_control_characters;
 use crate::routes::pauses::PauseHistory;
 use crate::routes::runs::keep_change;
@@ -41,7 +41,6 @@ pub(crate) struct ResumeRunRequest {
     #[validate(length(max = 255), custom(function = no_control_characters))]
     user_id: String,
     /// The decision.
-    #[schema(value_type = schemas::PauseAction)]
     action: PauseAction,
     /// Comments of the person.
     #[serde(default)]

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use crate::error::Problem;
 use crate::error::responses::{ServerProblems, StreamProblems};
-use crate::openapi::{examples, schemas};
+use crate::openapi::examples;
 use crate::routes::sse::{HEARTBEAT, LastEventId, heartbeat, message};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
@@ -33,8 +33,7 @@ pub(crate) struct PausedWorkflowEvent {
     id: i64,
     /// Type of the event. Also the `event` of the Server-Sent Event.
     #[serde(rename = "type")]
-    #[schema(value_type = schemas::PauseEventType)]
-    kind: &'static str,
+    kind: PauseEventType,
     /// Id of the run.
     run_id: Uuid,
     /// Id of the workflow.
@@ -44,53 +43,51 @@ pub(crate) struct PausedWorkflowEvent {
     /// Time of the event.
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
-    /// `opened`: message to the person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    message: Option<String>,
-    /// `decided`: the decision.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::PauseAction>, nullable = false)]
-    action: Option<PauseAction>,
-    /// `decided`: the person who decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    user_id: Option<String>,
-    /// `decided`: comments of the person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    comments: Option<String>,
+    #[serde(flatten)]
+    details: PauseEventDetails,
+}
+
+/// The fields that depend on the type of the event.
+#[derive(Debug, Serialize, ToSchema, strum::EnumDiscriminants)]
+#[serde(untagged)]
+#[strum_discriminants(
+    name(PauseEventType),
+    doc = "Type of a pause event.",
+    derive(Serialize, ToSchema, strum::IntoStaticStr),
+    serde(rename_all = "snake_case"),
+    strum(serialize_all = "snake_case")
+)]
+enum PauseEventDetails {
+    /// A run reached a gate.
+    Opened {
+        /// `opened`: message to the person.
+        message: String,
+    },
+    /// A person decided.
+    Decided {
+        /// `decided`: the decision.
+        action: PauseAction,
+        /// `decided`: the person who decided.
+        user_id: String,
+        /// `decided`: comments of the person.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        comments: Option<String>,
+    },
 }
 
 impl From<PauseEvent> for PausedWorkflowEvent {
-    fn from(event: PauseEvent) -> Self {
-        let PauseEvent { id, run_id, event } = event;
-        match event {
-            PauseChange::Opened { workflow_id, node_id, message, at } => Self {
-                id,
-                kind: "opened",
-                run_id,
-                workflow_id,
-                node_id,
-                time: Timestamp(at),
-                message: Some(message),
-                action: None,
-                user_id: None,
-                comments: None,
-            },
-            PauseChange::Decided { workflow_id, node_id, action, user_id, comments, at } => Self {
-                id,
-                kind: "decided",
-                run_id,
-                workflow_id,
-                node_id,
-                time: Timestamp(at),
-                message: None,
-                action: Some(action),
-                user_id: Some(user_id),
-                comments,
-            },
-        }
+    fn from(PauseEvent { id, run_id, event }: PauseEvent) -> Self {
+        let (workflow_id, node_id, at, details) = match event {
+            PauseChange::Opened { workflow_id, node_id, message, at } => {
+                (workflow_id, node_id, at, PauseEventDetails::Opened { message })
+            }
+            PauseChange::Decided { workflow_id, node_id, action, user_id, comments, at } => {
+                (workflow_id, node_id, at, PauseEventDetails::Decided { action, user_id, comments })
+            }
+        };
+        let kind = PauseEventType::from(&details);
+        Self { id, kind, run_id, workflow_id, node_id, time: Timestamp(at), details }
     }
 }
 
@@ -114,8 +111,8 @@ pub(crate) async fn pause_events(
     State(state): State<AppState>,
     LastEventId(seen): LastEventId,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
-    let place = state.event_stream_permit()?;
-    // First to listen, then to read: nothing is missed in between.
+    let permit = state.event_stream_permit()?;
+    // Subscribes before it reads, so that no event is missed in between.
     let changed = state.engine.pause_changes();
     let last = state.db.last_pause_event().await?;
     let after = match seen {
@@ -123,23 +120,23 @@ pub(crate) async fn pause_events(
         Some(id) => i64::try_from(id).unwrap_or(i64::MAX).min(last),
         None => last,
     };
-    let stream = PauseStream { state, changed, after, ready: VecDeque::new(), _place: place };
+    let stream = PauseStream { state, changed, after, ready: VecDeque::new(), _permit: permit };
     let events = stream::unfold(stream, |mut stream| async move {
         // A client whose stream breaks off connects again, with the id of the last event that it has.
         let event = stream.next().await.inspect_err(|error| tracing::warn!(%error, "event stream aborted"));
-        let view = PausedWorkflowEvent::from(event.ok().flatten()?);
-        Some((Ok(message(view.id, view.kind, &view)), stream))
+        let event = PausedWorkflowEvent::from(event.ok().flatten()?);
+        Some((Ok(message(event.id, event.kind, &event)), stream))
     });
     Ok(Sse::new(events).keep_alive(heartbeat()))
 }
 
-/// Where one stream stands.
+/// State of one stream.
 struct PauseStream {
     state: AppState,
     changed: watch::Receiver<u64>,
     after: i64,
     ready: VecDeque<PauseEvent>,
-    _place: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl PauseStream {

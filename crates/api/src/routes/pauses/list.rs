@@ -4,15 +4,18 @@ use axum::Json as Answer;
 use axum::extract::{RawQuery, State};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use sluice_domain::{Link, Node, SpurType};
 use sluice_persistence::{RunDetail, RunFilter, RunOrder};
 use utoipa::ToSchema;
+use uuid::Uuid;
 
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::error::responses::ServerProblems;
 use crate::extract::pagination::{ListQuery, ListResponse};
 use crate::extract::query::Query;
-use crate::openapi::{examples, schemas};
+use crate::openapi::examples;
+use crate::openapi::value_types::Fields;
 use crate::routes::pauses::PauseHistory;
 use crate::routes::runs::list::{RunFilterQuery, WorkflowSearchQuery, count_if_requested};
 use crate::routes::runs::view::{Run, run_view};
@@ -27,8 +30,28 @@ pub(crate) struct PausedWorkflow {
     /// The most recently opened pause.
     current_pause: PauseHistory,
     /// The definition that the run is pinned to, with the id and name of the workflow.
-    #[schema(value_type = schemas::PinnedDefinition)]
+    #[schema(value_type = PinnedDefinition)]
     workflow: Box<RawValue>,
+}
+
+/// A definition with the id and name of its workflow.
+// The text of the stored definition is served with two fields before its own. A derived schema with a flattened
+// `Definition` would be an anonymous intersection, which client generators don't support.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only describes the response, which is written as text")]
+struct PinnedDefinition {
+    /// Id of the workflow.
+    id: Uuid,
+    /// Name of the workflow.
+    name: String,
+    /// See WorkflowDefinition.
+    nodes: Vec<Node>,
+    /// See WorkflowDefinition.
+    links: Vec<Link>,
+    /// See WorkflowDefinition.
+    test_inputs: Vec<Fields>,
+    /// See WorkflowDefinition.
+    spur_type: SpurType,
 }
 
 /// List paused workflows.

@@ -15,7 +15,6 @@ use sluice_domain::{pause::PauseAction, run::Pause};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::openapi::schemas;
 use crate::openapi::value_types::Fields;
 use crate::timestamp::Timestamp;
 
@@ -41,7 +40,7 @@ pub(crate) struct PauseHistory {
     #[schema(required = true)]
     resume_user_id: Option<String>,
     /// The decision.
-    #[schema(value_type = Option<schemas::PauseAction>, required = true, nullable = true)]
+    #[schema(required = true)]
     resume_action: Option<PauseAction>,
     /// Input of the gate.
     #[schema(value_type = Option<Fields>, required = true, nullable = true)]

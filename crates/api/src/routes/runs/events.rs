@@ -11,8 +11,8 @@ use futures_util::stream;
 use futures_util::stream::{Stream, StreamExt as _};
 use serde::Serialize;
 use serde_json::{Map, Value};
-use sluice_domain::pause::PauseAction;
-use sluice_domain::run::{CancelReason, Event, FailureKind, TaskPath};
+use sluice_domain::pause::{PauseAction, PauseDecision};
+use sluice_domain::run::{CancelReason, Event, EventKind, FailureKind, TaskPath};
 use sluice_engine::{EventBatch, RunStream};
 use tokio::sync::OwnedSemaphorePermit;
 use utoipa::ToSchema;
@@ -22,8 +22,8 @@ use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::error::responses::{RunMissing, ServerProblems, StreamProblems};
 use crate::extract::path::RunId;
+use crate::openapi::examples;
 use crate::openapi::value_types::{Fields, FieldsByNode};
-use crate::openapi::{examples, schemas};
 use crate::routes::sse::{LastEventId, heartbeat, message};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
@@ -35,8 +35,7 @@ pub(crate) struct RunEvent {
     sequence: u64,
     /// Type of the event. Also the `event` of the Server-Sent Event.
     #[serde(rename = "type")]
-    #[schema(value_type = schemas::RunEventType)]
-    kind: &'static str,
+    kind: EventKind,
     /// Id of the run.
     run_id: Uuid,
     /// Time of the event.
@@ -50,55 +49,71 @@ pub(crate) struct RunEvent {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     iterations: Vec<Iteration>,
-    /// `run_started`: {input node id: {field: value}}.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<FieldsByNode>, nullable = false)]
-    inputs: Option<Arc<Map<String, Value>>>,
-    /// `batch_started`: number of rows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    rows: Option<u64>,
-    /// `task_started`: attempt number, from 1.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    attempt: Option<u32>,
-    /// `task_completed` and `task_reused`: output of the node. `pause_opened`: input of the gate. Absent for input
-    /// nodes in loops.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Fields>, nullable = false)]
-    output: Option<Arc<Value>>,
-    /// `task_failed` and `task_retrying`: error message.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    error: Option<String>,
-    /// `task_failed` and `task_retrying`: kind of failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::FailureKind>, nullable = false)]
-    failure: Option<FailureKind>,
-    /// `task_retrying`: time of the next attempt.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<String>, format = DateTime, nullable = false)]
-    retry_time: Option<Timestamp>,
-    /// `task_canceled`: reason.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::CancelReason>, nullable = false)]
-    reason: Option<CancelReason>,
-    /// `pause_opened`: message to the person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    message: Option<String>,
-    /// `pause_decided`: the decision.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<schemas::PauseAction>, nullable = false)]
-    action: Option<PauseAction>,
-    /// `pause_decided`: the person who decided.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    user_id: Option<String>,
-    /// `pause_decided`: comments of the person.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    comments: Option<String>,
+    #[serde(flatten)]
+    details: RunEventDetails,
+}
+
+/// The fields that only some types of events have. The document describes a field of several types where it comes
+/// first.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+enum RunEventDetails {
+    RunStarted {
+        /// `run_started`: {input node id: {field: value}}.
+        #[schema(value_type = FieldsByNode)]
+        inputs: Arc<Map<String, Value>>,
+    },
+    BatchStarted {
+        /// `batch_started`: number of rows.
+        rows: u64,
+    },
+    TaskStarted {
+        /// `task_started`: attempt number, from 1.
+        attempt: u32,
+    },
+    Output {
+        /// `task_completed` and `task_reused`: output of the node. `pause_opened`: input of the gate. Absent for input
+        /// nodes in loops.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(value_type = Option<Fields>, nullable = false)]
+        output: Option<Arc<Value>>,
+    },
+    TaskFailed {
+        /// `task_failed` and `task_retrying`: error message.
+        error: String,
+        /// `task_failed` and `task_retrying`: kind of failure.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        failure: Option<FailureKind>,
+    },
+    TaskRetrying {
+        error: String,
+        failure: FailureKind,
+        /// `task_retrying`: time of the next attempt.
+        #[schema(value_type = String, format = DateTime)]
+        retry_time: Timestamp,
+    },
+    TaskCanceled {
+        /// `task_canceled`: reason.
+        reason: CancelReason,
+    },
+    PauseOpened {
+        #[schema(value_type = Fields)]
+        output: Arc<Value>,
+        /// `pause_opened`: message to the person.
+        message: String,
+    },
+    PauseDecided {
+        /// `pause_decided`: the decision.
+        action: PauseAction,
+        /// `pause_decided`: the person who decided.
+        user_id: String,
+        /// `pause_decided`: comments of the person.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
+        comments: Option<String>,
+    },
+    None {},
 }
 
 /// An iteration of a loop.
@@ -118,83 +133,53 @@ impl Iteration {
 }
 
 impl RunEvent {
-    fn new(sequence: u64, run_id: Uuid, kind: &'static str, time: chrono::DateTime<chrono::Utc>) -> Self {
+    /// The event as served to clients. The log doesn't repeat the outputs of input nodes: they are the `initial_inputs`.
+    fn new(sequence: u64, run_id: Uuid, event: Event, initial_inputs: &Map<String, Value>) -> Self {
+        let task = event.task();
         Self {
             sequence,
-            kind,
+            kind: event.kind(),
             run_id,
-            time: Timestamp(time),
-            node_id: None,
-            iterations: Vec::new(),
-            inputs: None,
-            rows: None,
-            attempt: None,
-            output: None,
-            error: None,
-            failure: None,
-            retry_time: None,
-            reason: None,
-            message: None,
-            action: None,
-            user_id: None,
-            comments: None,
+            time: Timestamp(event.time()),
+            node_id: task.map(|task| task.node.clone()),
+            iterations: task.map(Iteration::enclosing).unwrap_or_default(),
+            details: RunEventDetails::new(event, initial_inputs),
         }
     }
+}
 
-    fn at_task(self, task: TaskPath) -> Self {
-        Self { iterations: Iteration::enclosing(&task), node_id: Some(task.node), ..self }
-    }
-
-    /// The event as clients see it. `given` is what the run was given.
-    fn from_event(sequence: u64, run_id: Uuid, event: Event, initial_inputs: &Map<String, Value>) -> Self {
-        let new = |kind, at| Self::new(sequence, run_id, kind, at);
+impl RunEventDetails {
+    fn new(event: Event, initial_inputs: &Map<String, Value>) -> Self {
         match event {
-            Event::RunStarted { inputs, at } => Self { inputs: Some(inputs), ..new("run_started", at) },
-            Event::BatchStarted { rows, mini_batch_size: _, at } => {
-                Self { rows: Some(rows), ..new("batch_started", at) }
+            Event::RunStarted { inputs, .. } => Self::RunStarted { inputs },
+            Event::BatchStarted { rows, .. } => Self::BatchStarted { rows },
+            Event::TaskStarted { attempt, .. } => Self::TaskStarted { attempt },
+            Event::TaskRetrying { error, kind, retry_at, .. } => {
+                Self::TaskRetrying { error, failure: kind, retry_time: Timestamp(retry_at) }
             }
-            Event::RowsStarted { at } => new("rows_started", at),
-            Event::BatchCompleted { at } => new("batch_completed", at),
-            Event::TaskQueued { task, at } => new("task_queued", at).at_task(task),
-            Event::TaskStarted { task, attempt, at } => {
-                Self { attempt: Some(attempt), ..new("task_started", at).at_task(task) }
-            }
-            Event::TaskRetrying { task, error, kind, retry_at, at } => Self {
-                error: Some(error),
-                failure: Some(kind),
-                retry_time: Some(Timestamp(retry_at)),
-                ..new("task_retrying", at).at_task(task)
-            },
-            Event::TaskReused { task, output, at } => Self { output, ..new("task_reused", at).at_task(task) },
-            Event::LoopStarted { task, at } => new("loop_started", at).at_task(task),
-            Event::TaskCompleted { task, output, at } => {
-                // The log doesn't repeat what an input node was given.
+            Event::TaskReused { output, .. } => Self::Output { output },
+            Event::TaskCompleted { task, output, .. } => {
                 let initial_inputs = || {
                     initial_inputs.get(&task.node).filter(|_| task.scope.is_empty()).cloned().map(Arc::new)
                 };
-                Self { output: output.or_else(initial_inputs), ..new("task_completed", at).at_task(task) }
+                Self::Output { output: output.or_else(initial_inputs) }
             }
-            Event::TaskFailed { task, error, kind, at } => {
-                Self { error: Some(error), failure: kind, ..new("task_failed", at).at_task(task) }
+            Event::TaskFailed { error, kind, .. } => Self::TaskFailed { error, failure: kind },
+            Event::TaskCanceled { reason, .. } => Self::TaskCanceled { reason },
+            Event::PauseOpened { message, input, .. } => Self::PauseOpened { output: input, message },
+            Event::PauseDecided { decision: PauseDecision { action, user_id, comments, .. }, .. } => {
+                Self::PauseDecided { action, user_id, comments }
             }
-            Event::TaskCanceled { task, reason, at } => {
-                Self { reason: Some(reason), ..new("task_canceled", at).at_task(task) }
-            }
-            Event::PauseOpened { task, message, input, block_only_dependent_nodes: _, at } => {
-                Self { message: Some(message), output: Some(input), ..new("pause_opened", at).at_task(task) }
-            }
-            Event::PauseDecided { task, decision, at } => Self {
-                action: Some(decision.action),
-                user_id: Some(decision.user_id),
-                comments: decision.comments,
-                ..new("pause_decided", at).at_task(task)
-            },
-            Event::RunPaused { at } => new("run_paused", at),
-            Event::RunResumed { at } => new("run_resumed", at),
-            Event::RunRetried { at } => new("run_retried", at),
-            Event::RunCompleted { at } => new("run_completed", at),
-            Event::RunFailed { at } => new("run_failed", at),
-            Event::RunCanceled { at } => new("run_canceled", at),
+            Event::RowsStarted { .. }
+            | Event::BatchCompleted { .. }
+            | Event::TaskQueued { .. }
+            | Event::LoopStarted { .. }
+            | Event::RunPaused { .. }
+            | Event::RunResumed { .. }
+            | Event::RunRetried { .. }
+            | Event::RunCompleted { .. }
+            | Event::RunFailed { .. }
+            | Event::RunCanceled { .. } => Self::None {},
         }
     }
 }
@@ -223,7 +208,7 @@ pub(crate) async fn run_events(
     LastEventId(seen): LastEventId,
 ) -> Result<Response, Problem> {
     let next = seen.map_or(0, |id| id.saturating_add(1));
-    let place = state.event_stream_permit()?;
+    let permit = state.event_stream_permit()?;
     let follow =
         state.engine.run_events(id, next).await.map_err(|error| Resource::Run.engine_problem(error))?;
     if follow.is_finished() {
@@ -233,27 +218,27 @@ pub(crate) async fn run_events(
         Some(Event::RunStarted { inputs, .. }) => Arc::clone(inputs),
         _ => Arc::default(),
     };
-    Ok(Sse::new(events(follow, id, initial_inputs, place)).keep_alive(heartbeat()).into_response())
+    Ok(Sse::new(events(follow, id, initial_inputs, permit)).keep_alive(heartbeat()).into_response())
 }
 
 fn events(
     follow: RunStream,
     run_id: Uuid,
     initial_inputs: Arc<Map<String, Value>>,
-    place: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<sse::Event, Infallible>> {
-    let batches = stream::unfold((follow, place), |(mut follow, place)| async move {
+    let batches = stream::unfold((follow, permit), |(mut follow, permit)| async move {
         // A client whose stream breaks off connects again, with the id of the last event that it has.
         let followed =
             follow.next().await.inspect_err(|error| tracing::warn!(%error, "event stream aborted"));
-        Some((followed.ok().flatten()?, (follow, place)))
+        Some((followed.ok().flatten()?, (follow, permit)))
     });
     batches.flat_map(move |EventBatch { first, events }| {
         let initial_inputs = Arc::clone(&initial_inputs);
-        let views = (first..).zip(events).map(move |(sequence, event)| {
-            let view = RunEvent::from_event(sequence, run_id, event, &initial_inputs);
-            Ok(message(sequence, view.kind, &view))
+        let messages = (first..).zip(events).map(move |(sequence, event)| {
+            let event = RunEvent::new(sequence, run_id, event, &initial_inputs);
+            Ok(message(sequence, event.kind, &event))
         });
-        stream::iter(views)
+        stream::iter(messages)
     })
 }

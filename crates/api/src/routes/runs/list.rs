@@ -13,7 +13,7 @@ use crate::error::responses::{ServerProblems, WorkflowMissing};
 use crate::extract::pagination::{ListQuery, ListResponse};
 use crate::extract::path::WorkflowId;
 use crate::extract::query::{FromQuery, Query, QueryReader};
-use crate::openapi::{examples, schemas};
+use crate::openapi::examples;
 use crate::routes::runs::load_run_view;
 use crate::routes::runs::view::Run;
 use crate::routes::stored_rows::skip_unreadable;
@@ -33,7 +33,7 @@ pub(crate) struct RunFilterQuery {
     #[param(value_type = String, example = "2026-11-30", required = false)]
     end_date: Option<DateTime<Utc>>,
     /// Returns runs with this status.
-    #[param(value_type = schemas::RunStatus, required = false)]
+    #[param(value_type = RunStatus, required = false)]
     status: Option<RunStatus>,
     /// Returns runs of this type.
     #[param(value_type = String, min_length = 1, max_length = 64, required = false)]

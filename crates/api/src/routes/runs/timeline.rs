@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::error::Problem;
 use crate::error::responses::{RunMissing, ServerProblems};
 use crate::extract::path::RunId;
-use crate::openapi::{examples, schemas};
+use crate::openapi::examples;
 use crate::routes::runs::events::Iteration;
 use crate::routes::runs::view::Attempt;
 use crate::routes::runs::{load_run, load_snapshot};
@@ -31,7 +31,6 @@ pub(crate) struct TimelineEntry {
     /// Iterations of the enclosing loops, outermost first. Empty outside of loops.
     iterations: Vec<Iteration>,
     /// Status.
-    #[schema(value_type = schemas::TaskStatus)]
     status: TaskStatus,
     /// Time at which the node began to wait for a free slot, for nodes with side effects or in other processes.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
@@ -66,7 +65,7 @@ pub(crate) struct TimelinePause {
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     resume_time: Option<Timestamp>,
     /// How.
-    #[schema(value_type = Option<schemas::PauseAction>, required = true, nullable = true)]
+    #[schema(required = true)]
     resume_action: Option<PauseAction>,
     /// The person who decided.
     #[schema(required = true)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
+use sluice_domain::Definition;
 use sluice_domain::run;
 use sluice_domain::run::{
     Behavior, FailureKind, LoopPlan, Outputs, Plan, RunState, RunStatus, TaskStatus, TaskView,
@@ -14,7 +15,6 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::{FailedNode, Problem};
-use crate::openapi::schemas;
 use crate::openapi::value_types::{Fields, FieldsByNode, IterationsByNode};
 use crate::routes::versions::WorkflowVersion;
 use crate::timestamp::Timestamp;
@@ -33,7 +33,6 @@ pub(crate) struct Run {
     #[schema(required = true)]
     workflow_version: Option<WorkflowVersion>,
     /// Status.
-    #[schema(value_type = schemas::RunStatus)]
     status: RunStatus,
     /// Time at which the run was accepted.
     #[schema(value_type = String, format = DateTime)]
@@ -126,7 +125,6 @@ pub(crate) struct Task {
     #[schema(required = true)]
     parent_task_id: Option<Uuid>,
     /// Status.
-    #[schema(value_type = schemas::TaskStatus)]
     status: TaskStatus,
     /// {title of the predecessor: its output}, once it has begun.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
@@ -151,7 +149,7 @@ pub(crate) struct Task {
     /// True if the output was reused from the original run of a rerun.
     reused: bool,
     /// The body, if the node is a loop.
-    #[schema(value_type = Option<schemas::WorkflowDefinition>, required = true, nullable = true)]
+    #[schema(value_type = Option<Definition>, required = true, nullable = true)]
     subworkflow: Option<NodeBehavior>,
     /// {node id: [output of each iteration]}, if the node is a loop.
     #[schema(value_type = Option<IterationsByNode>, required = true, nullable = true)]
@@ -165,7 +163,6 @@ pub(crate) struct Attempt {
     #[schema(minimum = 1)]
     number: u32,
     /// `RUNNING`, `COMPLETED`, `FAILED`, or `CANCELED` if the attempt was interrupted.
-    #[schema(value_type = schemas::TaskStatus)]
     status: TaskStatus,
     /// Start time.
     #[schema(value_type = String, format = DateTime)]
@@ -177,7 +174,7 @@ pub(crate) struct Attempt {
     #[schema(required = true)]
     error: Option<String>,
     /// Why it gave nothing: `error`, `timeout` or `crash`, as in the `on` of a retry policy.
-    #[schema(value_type = Option<schemas::FailureKind>, required = true, nullable = true)]
+    #[schema(required = true)]
     failure: Option<FailureKind>,
 }
 

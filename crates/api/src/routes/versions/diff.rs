@@ -4,16 +4,18 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use sluice_domain::versioning::DefinitionDiff;
 use sluice_domain::{Definition, versioning};
 use sluice_persistence::VersionRow;
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 
 use crate::blocking::cpu_bound;
 use crate::error::responses::{DiffProblems, ServerProblems, VersionMissing};
 use crate::error::{Problem, ProblemKind};
 use crate::extract::path::{DiffVersions, WorkflowId};
 use crate::extract::query::{FromQuery, Query, QueryReader};
-use crate::openapi::{examples, schemas};
+use crate::openapi::examples;
 use crate::routes::versions::pinned_version;
 use crate::state::AppState;
 
@@ -32,6 +34,24 @@ impl FromQuery for DiffQuery {
     }
 }
 
+/// A JSON Patch operation (RFC 6902).
+// The type of the json-patch crate derives no schema.
+#[derive(Debug, ToSchema)]
+#[expect(dead_code, reason = "only describes the response")]
+struct PatchOperation {
+    /// The operation.
+    #[schema(example = "replace")]
+    op: String,
+    /// JSON Pointer (RFC 6901) into the definition.
+    path: String,
+    /// Source pointer of `move` and `copy`.
+    #[schema(required = false, nullable = false)]
+    from: Option<String>,
+    /// Value of `add`, `replace` and `test`.
+    #[schema(required = false)]
+    value: Option<Value>,
+}
+
 /// Compare versions.
 ///
 /// Returns the changes that lead from the first version to the second, by node and link. The `Accept` header selects
@@ -45,8 +65,8 @@ impl FromQuery for DiffQuery {
     ),
     responses(
         (status = 200, description = "The differences.", content(
-            (schemas::DefinitionDiff = "application/json", example = json!(examples::diff())),
-            (Vec<schemas::PatchOperation> = "application/json-patch+json", example = json!(examples::patch())),
+            (DefinitionDiff = "application/json", example = json!(examples::diff())),
+            (Vec<PatchOperation> = "application/json-patch+json", example = json!(examples::patch())),
             (String = "text/plain", example = json!(examples::diff_text())),
         )),
         VersionMissing, DiffProblems, ServerProblems,

@@ -20,7 +20,7 @@ use crate::error::responses::{RunMissing, ServerProblems, VersionMissing};
 use crate::error::{Problem, ProblemItem, ProblemKind};
 use crate::extract::path::{WorkflowId, parse_id};
 use crate::extract::query::{FromQuery, Query, QueryReader};
-use crate::openapi::{examples, schemas};
+use crate::openapi::examples;
 use crate::routes::versions::pinned_version;
 use crate::state::AppState;
 
@@ -29,7 +29,7 @@ use crate::state::AppState;
 #[into_params(parameter_in = Query)]
 pub(crate) struct DrawQuery {
     /// Format of the drawing. Default: `svg`.
-    #[param(value_type = schemas::DrawingFormat, required = false)]
+    #[param(value_type = DrawingFormat, required = false)]
     format: DrawingFormat,
     /// Version: a number, a label, or `latest` or `draft` for the current state.
     #[param(value_type = String, pattern = "^([1-9][0-9]{0,8}|[a-z][a-z0-9_-]{0,63})$", required = false)]

@@ -8,13 +8,13 @@ pub(crate) mod restore;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use sluice_domain::Definition;
 use sluice_persistence::{Pin, VersionRow};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::error::Problem;
 use crate::error::convert::{Resource, label_not_found, version_not_found};
-use crate::openapi::schemas;
 use crate::routes::stored_rows::stored_json;
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
@@ -31,7 +31,7 @@ pub(crate) struct WorkflowVersion {
     #[schema(required = true)]
     description: Option<String>,
     /// The definition.
-    #[schema(value_type = schemas::WorkflowDefinition)]
+    #[schema(value_type = Definition)]
     definition: Box<RawValue>,
     /// SHA-256 (hex) of the RFC 8785 canonical JSON of the definition, without the fields that do not execute.
     #[schema(min_length = 64, max_length = 64)]

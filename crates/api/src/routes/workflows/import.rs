@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Json as Answer;
 use axum::extract::State;
 use serde::Serialize;
+use sluice_domain::versioning::DefinitionDiff;
 use sluice_domain::{Definition, naming, versioning};
 use sluice_persistence::{ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
 use utoipa::{IntoParams, ToSchema};
@@ -18,8 +19,8 @@ use crate::error::responses::{BodyProblems, DefinitionProblems, ServerProblems};
 use crate::error::{Problem, ProblemItem, ProblemKind};
 use crate::extract::json::JsonText;
 use crate::extract::query::{FromQuery, Query, QueryReader};
+use crate::openapi::examples;
 use crate::openapi::transfer_schemas::Mode;
-use crate::openapi::{examples, schemas};
 use crate::routes::diagnostic::Diagnostic;
 use crate::routes::workflows::import_body::{self, ImportRequest, ParsedWorkflow};
 use crate::state::AppState;
@@ -65,7 +66,7 @@ pub(crate) struct ImportResult {
     #[schema(minimum = 1)]
     version: i32,
     /// Of an update: what differs in the definition.
-    #[schema(value_type = Option<schemas::DefinitionDiff>, required = true)]
+    #[schema(value_type = Option<DefinitionDiff>, required = true)]
     diff: Option<versioning::DefinitionDiff>,
     /// Warnings about the definition.
     diagnostics: Vec<Diagnostic>,

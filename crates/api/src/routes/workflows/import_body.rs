@@ -9,7 +9,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use sluice_domain::transfer::{Form, Incoming};
 use sluice_domain::validation::Code;
-use sluice_domain::{json_limits, transfer, validation};
+use sluice_domain::{Definition, json_limits, transfer, validation};
 use sluice_nodes::NodeKinds;
 use sluice_persistence::Import;
 use utoipa::openapi::schema::AnyOfBuilder;
@@ -18,7 +18,6 @@ use utoipa::{PartialSchema, ToSchema};
 
 use crate::error::{Problem, ProblemItem, ProblemKind, schema_errors};
 use crate::extract::json::json_problem;
-use crate::openapi::schemas;
 use crate::openapi::transfer_schemas::WorkflowDocument;
 use crate::routes::diagnostic::Diagnostic;
 use crate::routes::workflows::request::WorkflowCreateRequest;
@@ -161,7 +160,7 @@ fn schema_errors_of(json: &str) -> Vec<ProblemItem> {
     match transfer::form(json) {
         Some(Form::Document) => schema_errors::validate::<WorkflowDocument>(&body),
         Some(Form::Request) => schema_errors::validate::<WorkflowCreateRequest>(&body),
-        Some(Form::Plain) => schema_errors::validate::<schemas::WorkflowDefinition>(&body),
+        Some(Form::Plain) => schema_errors::validate::<Definition>(&body),
         None => vec![ProblemItem::new("", "type", "A workflow must be an object.")],
     }
 }
@@ -186,7 +185,7 @@ fn any_of(description: &str) -> AnyOfBuilder {
         .description(Some(description))
         .item(Ref::from_schema_name(WorkflowDocument::name()))
         .item(Ref::from_schema_name(WorkflowCreateRequest::name()))
-        .item(Ref::from_schema_name(schemas::WorkflowDefinition::name()))
+        .item(Ref::from_schema_name(Definition::name()))
 }
 
 impl PartialSchema for ImportRequest {

@@ -17,6 +17,7 @@ pub(crate) mod update;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
+use sluice_domain::Definition;
 use sluice_engine::KeptAnswer;
 use sluice_persistence::{WorkflowRow, WriteError};
 use utoipa::{IntoParams, ToSchema};
@@ -25,7 +26,6 @@ use uuid::Uuid;
 use crate::error::Problem;
 use crate::extract::etag::{Preconditions, WithETag};
 use crate::extract::query::{FromQuery, QueryReader};
-use crate::openapi::schemas;
 use crate::routes::stored_rows::stored_json;
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
@@ -56,7 +56,7 @@ pub(crate) struct Workflow {
     #[schema(required = true)]
     description: Option<String>,
     /// The definition.
-    #[schema(value_type = schemas::WorkflowDefinition)]
+    #[schema(value_type = Definition)]
     definition: Box<RawValue>,
     /// Creation time.
     #[schema(value_type = String, format = DateTime)]

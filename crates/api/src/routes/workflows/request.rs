@@ -9,7 +9,6 @@ use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::error::Problem;
-use crate::openapi::schemas;
 use crate::patterns::no_control_characters;
 use crate::routes::workflows::definition::validate_definition;
 
@@ -27,7 +26,7 @@ pub(crate) struct WorkflowCreateRequest {
     description: Option<String>,
     /// The definition. If it is missing or has no nodes, the default definition of its `spur_type` is used.
     #[serde(default)]
-    #[schema(value_type = Option<schemas::WorkflowDefinition>, required = false, nullable = true)]
+    #[schema(value_type = Option<Definition>, required = false, nullable = true)]
     definition: Option<Definition>,
     /// Tags.
     #[serde(default)]
@@ -51,7 +50,7 @@ pub(crate) struct WorkflowReplaceRequest {
     /// The definition. If it has no nodes, the default definition of its `spur_type` is used.
     // Read where it is missing too: that is a problem of its own, after that of a workflow that isn't there.
     #[serde(default)]
-    #[schema(value_type = schemas::WorkflowDefinition, required = true)]
+    #[schema(value_type = Definition, required = true)]
     pub(super) definition: Option<Definition>,
     /// Tags. If absent or null, they are kept.
     #[serde(default)]

@@ -5,11 +5,9 @@ use serde_json::Value;
 use super::numbers::{MAX_SAFE_INTEGER, unsafe_integers};
 use super::routes::Routes;
 use super::{chatbot, cycles};
-use crate::graph::{GraphIndex, Level, node_type};
+use crate::graph::{GraphIndex, Level, MAX_LINKS, MAX_NODE_NAME_LENGTH, MAX_NODES, node_type};
 use crate::run::MAX_NESTING;
-use crate::validation::{
-    Catalog, Code, Diagnostic, MAX_DIAGNOSTICS, MAX_LINKS, MAX_NODE_NAME_LENGTH, MAX_NODES, suggest,
-};
+use crate::validation::{Catalog, Code, Diagnostic, MAX_DIAGNOSTICS, suggest};
 use crate::{Definition, Node};
 
 /// Finds the errors of `definition`, at most one more than [`MAX_DIAGNOSTICS`].
