@@ -13,6 +13,7 @@ pub const MAX_NODE_NAME_LENGTH: usize = 1_000;
 /// A workflow graph: nodes, and links that pass outputs on.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WorkflowDefinition))]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(rename = "WorkflowDefinition"))]
 #[serde(remote = "Self")]
 pub struct Definition {
     /// The nodes. Lists and outputs keep their order. If empty, the default definition of the `spur_type` is used.
@@ -24,16 +25,19 @@ pub struct Definition {
     /// Sample inputs stored by an editor. They do not execute.
     #[serde(default, deserialize_with = "null_as_default")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RawObject>>, required = false, nullable = true))]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<Vec<RawObject>>"))]
     pub test_inputs: Vec<RawObject>,
     /// Kind of the workflow. If absent or null, `workflow`.
     #[serde(default, deserialize_with = "null_as_default")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<SpurType>, required = false, nullable = true))]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<SpurType>"))]
     pub spur_type: SpurType,
 }
 
 /// A step of a workflow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(remote = "Self")]
 pub struct Node {
     /// Id of the node, unique within its definition. Links refer to it.
@@ -45,6 +49,7 @@ pub struct Node {
         feature = "openapi",
         schema(value_type = Option<String>, required = false, nullable = true, max_length = 1_000)
     )]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<String>"))]
     pub title: String,
     /// Id of the node whose body contains this node.
     #[serde(default)]
@@ -59,6 +64,7 @@ pub struct Node {
         feature = "openapi",
         schema(value_type = Option<HashMap<String, Value>>, required = false, nullable = true)
     )]
+    #[cfg_attr(feature = "json-schema", schemars(with = "Option<RawObject>"))]
     pub config: RawObject,
     /// Position of the node in an editor.
     #[serde(default)]
@@ -77,6 +83,7 @@ pub struct Node {
 /// A link: passes the output of the source to the target.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(remote = "Self")]
 pub struct Link {
     /// Id of the source node.
@@ -96,6 +103,7 @@ pub struct Link {
 /// Position on the canvas of an editor, in units of the editor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(remote = "Self")]
 pub struct Coordinates {
     /// Horizontal position, increasing to the right.
@@ -107,6 +115,7 @@ pub struct Coordinates {
 /// Size on the canvas of an editor, in units of the editor.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(remote = "Self")]
 pub struct Dimensions {
     /// Width.
@@ -121,6 +130,7 @@ strict_object!(serialize and deserialize Definition, Node, Link, Coordinates, Di
 /// `assistant_message`. `agent`: calls tools on its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(inline))]
 #[serde(rename_all = "lowercase")]
 pub enum SpurType {
     /// A plain graph of nodes and links.

@@ -6,6 +6,8 @@ use serde_json::{Map, Value};
 /// A JSON object as the text that the client sent: the order of keys and the form of numbers are preserved.
 #[derive(Clone, Debug)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "json-schema", schemars(inline, description = "Values by field."))]
 #[cfg_attr(
     feature = "openapi",
     schema(
@@ -14,7 +16,9 @@ use serde_json::{Map, Value};
         description = "Input or output of a node: values by field. The workflow determines the fields."
     )
 )]
-pub struct RawObject(Box<RawValue>);
+pub struct RawObject(
+    #[cfg_attr(feature = "json-schema", schemars(with = "Map<String, Value>"))] Box<RawValue>,
+);
 
 impl RawObject {
     /// The text of the object.

@@ -125,16 +125,12 @@ impl Engine {
                 id: format!("{}/{row}", batch.id),
                 what: error.to_string(),
             })?;
-        let start = StartRun {
-            workflow_id: batch.workflow_id,
-            version_id: batch.version_id,
-            inputs,
+        let record = RunRecord {
             parent_run_id: Some(batch.id),
             batch_row: Some(row),
-            run_type: batch.run_type.clone(),
-            remember: None,
+            ..RunRecord::new(batch.workflow_id, batch.version_id, batch.run_type.clone())
         };
-        match self.run_start(start).await {
+        match self.run_start(StartRun { record, inputs, remember: None }).await {
             // The row was started already, or the batch was deleted: the next round of the loop finds out.
             Ok(_) | Err(EngineError::NotFound) => Ok(()),
             Err(error) => Err(error),

@@ -7,6 +7,7 @@ use super::{Engine, spawn_detached};
 use crate::error::EngineError;
 use crate::remember::Remember;
 use crate::snapshot::Snapshot;
+use crate::store::RunRecord;
 
 /// A request to start a run that reuses results of another one.
 #[derive(Clone, Debug)]
@@ -66,16 +67,13 @@ impl Rerun {
         }
         let mut inputs = (*original.state.inputs).clone();
         inputs.extend(self.inputs);
-        let start = StartRun {
-            workflow_id: original.record.workflow_id,
-            version_id: self.version_id.unwrap_or(original.record.version_id),
-            inputs,
+        let RunRecord { workflow_id, version_id, run_type, .. } = &original.record;
+        let version_id = self.version_id.unwrap_or(*version_id);
+        let record = RunRecord {
             parent_run_id: Some(self.run_id),
-            batch_row: None,
-            run_type: original.record.run_type.clone(),
-            remember: self.remember,
+            ..RunRecord::new(*workflow_id, version_id, run_type.clone())
         };
-        Ok((start, reused))
+        Ok((StartRun { record, inputs, remember: self.remember }, reused))
     }
 }
 

@@ -18,18 +18,10 @@ use crate::store::{CommitError, RunRecord};
 /// A request to start a run.
 #[derive(Clone, Debug)]
 pub struct StartRun {
-    /// The workflow.
-    pub workflow_id: Uuid,
-    /// The version that the run is pinned to.
-    pub version_id: Uuid,
+    /// The record of the new run.
+    pub record: RunRecord,
     /// {input node id: {field: value}}.
     pub inputs: Map<String, Value>,
-    /// The run that starts this one.
-    pub parent_run_id: Option<Uuid>,
-    /// The row of the batch `parent_run_id`, from 0.
-    pub batch_row: Option<i64>,
-    /// The kind of run according to the client.
-    pub run_type: String,
     /// Audit entries and idempotency record of the change.
     pub remember: Option<Remember<Snapshot>>,
 }
@@ -112,10 +104,8 @@ impl Engine {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
-        let StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row, run_type, remember } =
-            start;
-        let record =
-            RunRecord { parent_run_id, batch_row, ..RunRecord::new(workflow_id, version_id, run_type) };
+        let StartRun { record, inputs, remember } = start;
+        let workflow_id = record.workflow_id;
         let mut driver = self.driver_of_new_run(record).await?;
         driver.remember = remember;
         driver.permit = self.0.run_slots.try_acquire(workflow_id);

@@ -34,7 +34,8 @@ pub struct RunRecord {
 
 impl RunRecord {
     /// The record of a new run.
-    pub(crate) fn new(workflow_id: Uuid, version_id: Uuid, run_type: String) -> Self {
+    #[must_use]
+    pub fn new(workflow_id: Uuid, version_id: Uuid, run_type: String) -> Self {
         Self {
             id: clock::new_id(),
             workflow_id,

@@ -1,9 +1,7 @@
 //! `ForLoopNode`: a body that runs several times.
 
-use std::borrow::Cow;
-
 use indexmap::IndexMap;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::Definition;
@@ -42,7 +40,6 @@ pub(crate) struct ForLoopConfig {
     input_map: IndexMap<String, String>,
     /// The body of a loop without children: a workflow with an input node and an output node.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "WorkflowDefinition")]
     subworkflow: Option<Definition>,
 }
 
@@ -96,60 +93,4 @@ impl NodeKind for ForLoopNode {
 fn non_empty(mut body: Definition) -> Option<Definition> {
     body.normalize();
     (!body.nodes.is_empty()).then_some(body)
-}
-
-/// The schema of [`Definition`], which doesn't derive one: `domain` doesn't depend on schemars.
-struct WorkflowDefinition;
-
-impl JsonSchema for WorkflowDefinition {
-    fn schema_name() -> Cow<'static, str> {
-        "WorkflowDefinition".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let body = generator.subschema_for::<Self>();
-        let text = json_schema!({"type": "string"});
-        let maybe_text = json_schema!({"type": ["string", "null"]});
-        let number = json_schema!({"type": "number"});
-        json_schema!({
-            "type": "object",
-            "required": ["nodes", "links"],
-            "properties": {
-                "nodes": {"type": "array", "items": {
-                    "type": "object",
-                    "required": ["id", "node_type"],
-                    "properties": {
-                        "id": text,
-                        "title": maybe_text,
-                        "parent_id": maybe_text,
-                        "node_type": text,
-                        "config": {"type": ["object", "null"]},
-                        "coordinates": {
-                            "type": ["object", "null"],
-                            "required": ["x", "y"],
-                            "properties": {"x": number, "y": number},
-                        },
-                        "dimensions": {
-                            "type": ["object", "null"],
-                            "required": ["width", "height"],
-                            "properties": {"width": number, "height": number},
-                        },
-                        "subworkflow": {"anyOf": [body, {"type": "null"}]},
-                    },
-                }},
-                "links": {"type": "array", "items": {
-                    "type": "object",
-                    "required": ["source_id", "target_id"],
-                    "properties": {
-                        "source_id": text,
-                        "target_id": text,
-                        "source_handle": maybe_text,
-                        "target_handle": maybe_text,
-                    },
-                }},
-                "test_inputs": {"type": ["array", "null"], "items": {"type": "object"}},
-                "spur_type": {"enum": ["workflow", "chatbot", "agent", null]},
-            },
-        })
-    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use sluice_engine::{EngineError, Remember, Snapshot, StartRun};
+use sluice_engine::{EngineError, Remember, RunRecord, Snapshot, StartRun};
 use sluice_persistence::{Pin, VersionRow};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -113,8 +113,8 @@ impl StartCall {
         let StartRunRequest { initial_inputs, parent_run_id, files } = request;
         let inputs = add_files(initial_inputs.unwrap_or_default().0, files.unwrap_or_default());
         let inputs = data_uri::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
-        let run_type = query.run_type;
-        Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row: None, run_type, remember })
+        let record = RunRecord { parent_run_id, ..RunRecord::new(workflow_id, version_id, query.run_type) };
+        Ok(StartRun { record, inputs, remember })
     }
 }
 
