@@ -26,6 +26,9 @@ pub const MAX_TAGS: usize = 50;
 /// The maximum length of a tag, in characters.
 pub const MAX_TAG_LENGTH: usize = 64;
 
+/// The maximum number of labels of a workflow.
+pub const MAX_LABELS: usize = 100;
+
 /// The default name of a workflow.
 pub const UNTITLED: &str = "Untitled Workflow";
 
@@ -34,14 +37,22 @@ pub static NAME_RULE: LazyLock<String> = LazyLock::new(|| {
     format!("A name must have 1 to {MAX_NAME_LENGTH} characters, none of them a control character.")
 });
 
+/// The form of labels, as a phrase.
+pub static LABEL_FORM: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "1 to {MAX_LABEL_LENGTH} characters: a lowercase letter, then lowercase letters, digits, `_` or `-`"
+    )
+});
+
 /// The rule for labels, as sentences.
 pub static LABEL_RULE: LazyLock<String> = LazyLock::new(|| {
     let reserved = RESERVED_LABELS.map(|label| format!("`{label}`")).join(" and ");
-    format!(
-        "A label has 1 to {MAX_LABEL_LENGTH} characters: a lowercase letter, then lowercase letters, digits, `_` or \
-         `-`. {reserved} are reserved."
-    )
+    format!("A label has {}. {reserved} are reserved.", *LABEL_FORM)
 });
+
+/// The limit on labels, as sentences.
+pub static LABEL_LIMIT: LazyLock<String> =
+    LazyLock::new(|| format!("A workflow can have at most {MAX_LABELS} labels. Delete one first."));
 
 /// The rule for tags, as a sentence.
 pub static TAGS_RULE: LazyLock<String> = LazyLock::new(|| {

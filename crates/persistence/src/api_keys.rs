@@ -27,7 +27,7 @@ const ID_BYTES: usize = 8;
 /// Bytes of the secret of a key.
 const SECRET_BYTES: usize = 32;
 /// Maximum length of a name, in characters.
-const MAX_NAME_LENGTH: usize = 100;
+pub const MAX_KEY_NAME_LENGTH: usize = 100;
 
 /// An API key to create.
 #[derive(Clone, Debug)]
@@ -164,10 +164,10 @@ impl ApiKeyAdmin {
         let NewApiKey { name, scopes, for_others, expires_at } = new;
         if name.is_empty()
             || name.trim() != name
-            || name.chars().count() > MAX_NAME_LENGTH
+            || name.chars().count() > MAX_KEY_NAME_LENGTH
             || name.chars().any(char::is_control)
         {
-            return Err(KeyError::Name(MAX_NAME_LENGTH));
+            return Err(KeyError::Name(MAX_KEY_NAME_LENGTH));
         }
         // Keys are revoked by name or id, so a name must not look like an id.
         if is_hex(&name, ID_BYTES) {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sea_orm::{DbErr, RuntimeErr, SqlErr, SqlxError};
+use sluice_domain::naming::MAX_LABELS;
 use sluice_engine::StoreError;
 
 use crate::entity::workflow;
@@ -129,8 +130,8 @@ pub enum WriteError {
     #[error("label {0:?} is protected")]
     Protected(String),
     /// The workflow has the maximum number of labels.
-    #[error("the workflow already has {0} labels")]
-    TooManyLabels(u64),
+    #[error("the workflow already has {MAX_LABELS} labels")]
+    TooManyLabels,
     /// The label has never named another version.
     #[error("label {0:?} has no previous version")]
     NoPreviousVersion(String),

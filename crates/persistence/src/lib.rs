@@ -31,7 +31,7 @@ mod sqlite_backup;
 mod workflows;
 mod writer;
 
-pub use api_keys::{ApiKeyAdmin, NewApiKey, PresentedKey};
+pub use api_keys::{ApiKeyAdmin, MAX_KEY_NAME_LENGTH, NewApiKey, PresentedKey};
 pub use audit_log::{AuditFilter, AuditOrder};
 pub use connection::options::Options;
 pub use database::Database;

@@ -1,5 +1,6 @@
 //! Tests of the whole OpenAPI document.
 
+mod limits;
 mod node_kinds;
 mod rules;
 mod schemas;

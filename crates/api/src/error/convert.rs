@@ -1,5 +1,6 @@
 //! Conversion of errors of the engine and the database into problems.
 
+use sluice_domain::naming;
 use sluice_domain::run::{InputError, PlanError};
 use sluice_domain::validation::Code;
 use sluice_engine::{EngineError, StoreError};
@@ -73,10 +74,9 @@ impl Resource {
                     "The label {name:?} is protected, so saving can't move it. Move it with PUT /wf/{{workflow_id}}/labels/{{label}}/."
                 ),
             ),
-            WriteError::TooManyLabels(most) => Problem::new(
-                ProblemKind::TooManyLabels,
-                format!("A workflow can have at most {most} labels. Delete one first."),
-            ),
+            WriteError::TooManyLabels => {
+                Problem::new(ProblemKind::TooManyLabels, naming::LABEL_LIMIT.as_str())
+            }
             WriteError::NoPreviousVersion(name) => Problem::new(
                 ProblemKind::NoEarlierVersion,
                 format!("The label {name:?} has no previous version to roll back to."),

@@ -148,7 +148,7 @@ problems! {
         DefinitionMissing: "The body has no definition.",
         NameTaken: "Another workflow has this name.",
         LabelProtected: "The label is protected.",
-        TooManyLabels: "The workflow has the maximum number of labels, 100.",
+        TooManyLabels: "The workflow has the maximum number of labels.",
     }
     /// Problems of changes with `If-Match`.
     PreconditionProblems {
@@ -162,7 +162,7 @@ problems! {
     /// Problems of saving with a label.
     LabelProtected {
         LabelProtected: "The label is protected.",
-        TooManyLabels: "The workflow has the maximum number of labels, 100.",
+        TooManyLabels: "The workflow has the maximum number of labels.",
     }
     /// Problems of patching a workflow.
     PatchProblems {
@@ -199,7 +199,7 @@ problems! {
     }
     /// Problems of setting a label.
     TooManyLabels {
-        TooManyLabels: "The workflow has the maximum number of labels, 100.",
+        TooManyLabels: "The workflow has the maximum number of labels.",
         InvalidQuery: "The label or the body is invalid. `errors` lists every problem.",
     }
     /// Problems of rolling back a label.

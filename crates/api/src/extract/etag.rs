@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use headers::{ETag, Header, IfMatch};
 use serde::Serialize;
+use sluice_domain::naming::MAX_NOTE_LENGTH;
 use sluice_domain::{Definition, versioning};
 use sluice_engine::KeptAnswer;
 use sluice_persistence::{Pin, Precondition, SaveOptions, WorkflowRow, WriteError};
@@ -26,9 +27,6 @@ use crate::state::AppState;
 
 /// Header with the note of a change.
 pub(crate) const CHANGE_NOTE: &str = "x-change-note";
-
-/// The longest note, in characters.
-pub(crate) const MAX_CHANGE_NOTE: usize = 1_000;
 
 /// An answer with its entity tag.
 #[derive(Debug)]
@@ -171,7 +169,7 @@ pub(crate) struct ChangeNote;
 
 impl IntoParams for ChangeNote {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let note = ObjectBuilder::from(text_schema(ONE_LINE)).max_length(Some(MAX_CHANGE_NOTE)).build();
+        let note = ObjectBuilder::from(text_schema(ONE_LINE)).max_length(Some(MAX_NOTE_LENGTH)).build();
         let description = "Note that is stored with the version that the change creates.";
         vec![optional_parameter(ParameterIn::Header, "X-Change-Note", description, note)]
     }
@@ -218,11 +216,11 @@ fn is_etag_list(text: &str) -> bool {
 
 fn read_change_note(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(CHANGE_NOTE) else { return Ok(None) };
-    let fits = |note: &&str| note.chars().count() <= MAX_CHANGE_NOTE && !note.contains(char::is_control);
+    let fits = |note: &&str| note.chars().count() <= MAX_NOTE_LENGTH && !note.contains(char::is_control);
     let note = std::str::from_utf8(value.as_bytes()).ok().map(str::trim).filter(fits);
     let note = note.ok_or_else(|| {
         let detail = format!(
-            "The header X-Change-Note must be UTF-8 text of at most {MAX_CHANGE_NOTE} characters without control characters."
+            "The header X-Change-Note must be UTF-8 text of at most {MAX_NOTE_LENGTH} characters without control characters."
         );
         Problem::new(ProblemKind::BadRequest, detail)
     })?;

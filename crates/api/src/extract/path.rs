@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::Method;
 use axum::http::request::Parts;
-use sluice_domain::naming::is_valid_label;
+use sluice_domain::naming::{LABEL_RULE, is_valid_label};
 use sluice_persistence::Pin;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -71,15 +71,14 @@ impl<S: Send + Sync> FromRequestParts<S> for LabelName {
         if parts.method != Method::PUT {
             return Err(label_not_found(&truncate(&text)));
         }
-        let detail = "A label has 1 to 64 characters: a lowercase letter, then lowercase letters, digits, `_` or `-`. `draft` and `latest` are reserved.";
-        Err(Problem::invalid(ProblemKind::InvalidQuery, vec![ProblemItem::new("/label", "format", detail)]))
+        let error = ProblemItem::new("/label", "format", LABEL_RULE.as_str());
+        Err(Problem::invalid(ProblemKind::InvalidQuery, vec![error]))
     }
 }
 
 impl IntoParams for LabelName {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "Label: 1 to 64 characters, a lowercase letter followed by lowercase letters, digits, `_` or `-`. `draft` and `latest` are reserved.";
-        vec![path_parameter("label", description, text_schema(LABEL), "production")]
+        vec![path_parameter("label", &LABEL_RULE, text_schema(LABEL), "production")]
     }
 }
 

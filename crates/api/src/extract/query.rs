@@ -5,7 +5,7 @@ use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
-use sluice_domain::naming::is_valid_label;
+use sluice_domain::naming::{LABEL_FORM, RESERVED_LABELS, is_valid_label};
 use sluice_persistence::{Pin, Search};
 
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -15,10 +15,10 @@ use crate::timestamp;
 /// The last page that may be asked for.
 pub(crate) const MAX_PAGE: u64 = 1_000_000_000;
 
-/// The longest text in a query.
-const MAX_TEXT: usize = 64;
+/// The maximum length of a short text in a query, in characters.
+pub(crate) const MAX_TEXT: usize = 64;
 
-/// The longest cursor: that of a name of 255 characters is shorter.
+/// The maximum length of a cursor. The cursor of the longest name is shorter.
 const MAX_CURSOR: usize = 2_048;
 
 /// The query of a request, every parameter checked.
@@ -185,8 +185,9 @@ impl QueryReader {
 
     /// The name of a label.
     pub(crate) fn label(&mut self, name: &str) -> Option<String> {
-        let wanted = "a label of 1 to 64 characters: a lowercase letter, then lowercase letters, digits, `_` or `-`, but not `draft` or `latest`";
-        self.parse(name, "format", wanted, |text| is_valid_label(text).then(|| text.to_owned()))
+        let [draft, latest] = RESERVED_LABELS;
+        let wanted = format!("a label of {}, but not `{draft}` or `{latest}`", *LABEL_FORM);
+        self.parse(name, "format", &wanted, |text| is_valid_label(text).then(|| text.to_owned()))
     }
 
     /// Two parameters that exclude each other.

@@ -12,19 +12,24 @@ const MAX_HEADERS: usize = 64 << 10;
 /// The maximum length of path and query, in bytes.
 const MAX_URI: usize = 8 << 10;
 
+/// The detail of [`ProblemKind::UriTooLong`].
+pub(crate) fn uri_too_long() -> String {
+    format!("The path and query are longer than {MAX_URI} bytes. Shorten them.")
+}
+
+/// The detail of [`ProblemKind::HeadersTooLarge`].
+pub(crate) fn headers_too_large() -> String {
+    format!("The headers are longer than {MAX_HEADERS} bytes. Send fewer or shorter headers.")
+}
+
 fn too_long(request: &Request) -> Option<Problem> {
     let uri = request.uri().path_and_query().map_or(0, |all| all.as_str().len());
     if uri > MAX_URI {
-        let detail = format!("The path and query are longer than {MAX_URI} bytes. Shorten them.");
-        return Some(Problem::new(ProblemKind::UriTooLong, detail));
+        return Some(Problem::new(ProblemKind::UriTooLong, uri_too_long()));
     }
     let headers: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
-    (headers > MAX_HEADERS).then(|| {
-        let detail =
-            format!("The headers are longer than {MAX_HEADERS} bytes. Send fewer or shorter headers.");
-        Problem::new(ProblemKind::HeadersTooLarge, detail)
-    })
+    (headers > MAX_HEADERS).then(|| Problem::new(ProblemKind::HeadersTooLarge, headers_too_large()))
 }
 
 /// Rejects requests whose URI or headers are too long.

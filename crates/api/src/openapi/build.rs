@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 use sluice_domain::api_scope::ApiScope;
 use sluice_domain::draw::DrawingFormat;
+use sluice_domain::naming::MAX_TAG_LENGTH;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
@@ -121,7 +122,8 @@ fn describe_tags(schemas: &mut Map<String, Value>) {
         if let Some(tags) = schemas.get_mut(schema).and_then(|schema| schema.pointer_mut("/properties/tags"))
         {
             tags["uniqueItems"] = true.into();
-            tags["items"] = json!({"type": "string", "minLength": 1, "maxLength": 64, "pattern": ONE_LINE});
+            tags["items"] =
+                json!({"type": "string", "minLength": 1, "maxLength": MAX_TAG_LENGTH, "pattern": ONE_LINE});
         }
     }
 }

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use sluice_persistence::{AuditFilter, AuditOrder, AuditRow, TimeRange};
+use sluice_persistence::{AuditFilter, AuditOrder, AuditRow, MAX_KEY_NAME_LENGTH, TimeRange};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -53,6 +53,9 @@ impl From<AuditRow> for AuditEntry {
     }
 }
 
+/// The maximum length of `subject_id`, in characters.
+pub(crate) const MAX_SUBJECT_ID_LENGTH: usize = 512;
+
 /// Filter of the audit log.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -78,9 +81,9 @@ pub(crate) struct AuditQuery {
 impl FromQuery for AuditQuery {
     fn from_query(reader: &mut QueryReader) -> Self {
         Self {
-            actor: reader.text_up_to(100, "actor"),
+            actor: reader.text_up_to(MAX_KEY_NAME_LENGTH, "actor"),
             operation: reader.text("operation"),
-            subject_id: reader.text_up_to(512, "subject_id"),
+            subject_id: reader.text_up_to(MAX_SUBJECT_ID_LENGTH, "subject_id"),
             after: reader.time("after"),
             before: reader.time("before"),
         }

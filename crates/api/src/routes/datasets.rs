@@ -72,8 +72,8 @@ pub(crate) struct DatasetForm {
     description: String,
 }
 
-/// The longest description in a query, in characters: the path and query of a call are limited too.
-const MAX_QUERIED: usize = 4_096;
+/// The maximum length of a description in a query, in characters. The length of path and query is limited, too.
+pub(crate) const MAX_QUERIED_DESCRIPTION_LENGTH: usize = 4_096;
 
 /// Name and description of a dataset in the query.
 #[derive(Clone, Debug, IntoParams)]
@@ -91,7 +91,7 @@ impl FromQuery for DatasetQuery {
     fn from_query(reader: &mut QueryReader) -> Self {
         Self {
             name: reader.text_up_to(MAX_NAME_LENGTH, "name"),
-            description: reader.text_or_empty(MAX_QUERIED, "description"),
+            description: reader.text_or_empty(MAX_QUERIED_DESCRIPTION_LENGTH, "description"),
         }
     }
 }

@@ -43,7 +43,7 @@ impl ToSchema for ValidationRequest {}
 pub(crate) struct Validation {
     /// True if the definition can be saved: no diagnostic has the severity `error`.
     valid: bool,
-    /// The diagnostics, errors first. At most 1,000 are listed.
+    /// The diagnostics, errors first. If there are too many, the last one has the code `diagnostics_cut`.
     diagnostics: Vec<Diagnostic>,
 }
 

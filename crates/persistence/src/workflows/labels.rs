@@ -5,6 +5,7 @@ use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _,
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
+use sluice_domain::naming::MAX_LABELS;
 use sluice_domain::transfer::IncomingLabel;
 use sluice_engine::{Remember, StoreError, clock};
 use uuid::Uuid;
@@ -16,9 +17,6 @@ use crate::entity::{label, label_move, workflow_version};
 use crate::error::{WriteError, store_error};
 use crate::query::pagination::PageNumber;
 use crate::writer::workflow_inserts::LabelChange;
-
-/// Maximum number of labels of a workflow.
-const MAX_LABELS: u64 = 100;
 
 /// A version for a label.
 #[derive(Clone, Debug)]
@@ -199,8 +197,8 @@ pub(crate) async fn check_movable(
 async fn check_label_limit(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> Result<(), Fault> {
     use label::Column::{Name, WorkflowId};
     let others = label::Entity::find().filter(WorkflowId.eq(workflow_id)).filter(Name.ne(name));
-    if others.count(tx).await? >= MAX_LABELS {
-        return Err(WriteError::TooManyLabels(MAX_LABELS).into());
+    if others.count(tx).await? >= MAX_LABELS as u64 {
+        return Err(WriteError::TooManyLabels.into());
     }
     Ok(())
 }

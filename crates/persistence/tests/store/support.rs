@@ -121,20 +121,8 @@ pub(crate) async fn start(db: &Database, workflow: &WorkflowRow) -> Commit {
 }
 
 pub(crate) fn started(workflow_id: Uuid, version_id: Uuid) -> Commit {
-    let at = clock::now();
-    let record = RunRecord {
-        id: clock::new_id(),
-        workflow_id,
-        version_id,
-        parent_run_id: None,
-        batch_row: None,
-        dataset_id: None,
-        run_type: "interactive".to_owned(),
-        start_time: at,
-        status: RunStatus::Pending,
-        end_time: None,
-        has_open_pause: false,
-    };
+    let record = RunRecord::new(workflow_id, version_id, "interactive".to_owned());
+    let at = record.start_time;
     Commit {
         record,
         first: 0,

@@ -30,6 +30,9 @@ use crate::routes::runs::keep_change;
 use crate::routes::runs::view::{Run, run_view};
 use crate::state::AppState;
 
+/// The maximum length of the name of a person, in characters.
+pub(crate) const MAX_USER_ID_LENGTH: u64 = 255;
+
 /// A decision on an open pause.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct ResumeRunRequest {
@@ -38,7 +41,7 @@ pub(crate) struct ResumeRunRequest {
     inputs: Map<String, Value>,
     /// Name of the person who decides.
     #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    #[validate(length(max = 255), custom(function = no_control_characters))]
+    #[validate(length(max = MAX_USER_ID_LENGTH), custom(function = no_control_characters))]
     user_id: String,
     /// The decision.
     action: PauseAction,

@@ -31,10 +31,10 @@ use crate::tabular;
 use crate::tabular::Table;
 
 /// The number of rows that run at the same time by default.
-const DEFAULT_MINI_BATCH_SIZE: u32 = 10;
+pub(crate) const DEFAULT_MINI_BATCH_SIZE: u32 = 10;
 
 /// The maximum number of rows that run at the same time.
-const MAX_MINI_BATCH_SIZE: u32 = 1_000;
+pub(crate) const MAX_MINI_BATCH_SIZE: u32 = 1_000;
 
 /// The rows of a batch: either `rows` or a dataset.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
@@ -50,7 +50,7 @@ pub(crate) struct BatchRunRequest {
     /// Maximum number of rows that run at the same time.
     #[serde(default)]
     #[schema(required = false, nullable = true, minimum = 1, maximum = 1000, default = 10)]
-    #[validate(range(min = 1, max = 1_000))]
+    #[validate(range(min = 1, max = MAX_MINI_BATCH_SIZE))]
     mini_batch_size: Option<u32>,
 }
 

@@ -21,8 +21,8 @@ use crate::routes::runs::view::run_view;
 use crate::state::AppState;
 use crate::uploads::{cleanup, data_uri};
 
-/// The longest time that a client may ask the server to wait.
-const MAX_WAIT_SECONDS: f64 = 3_600.0;
+/// The maximum of `wait_seconds`.
+pub(crate) const MAX_WAIT_SECONDS: f64 = 3_600.0;
 
 /// Inputs of a run.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
@@ -69,7 +69,7 @@ pub(crate) struct StartQuery {
     /// Type of the run, chosen by the client.
     #[param(min_length = 1, max_length = 64, default = "interactive", required = false)]
     pub(super) run_type: String,
-    /// Maximum wait for the run to end, in seconds. The server waits at most `--max-run-wait-seconds` (default 600).
+    /// Maximum wait for the run to end, in seconds. The server waits at most `--max-run-wait-seconds`.
     /// The response is 200 if the run has ended. It is 202 with a `Location` header if the run is paused or still
     /// running.
     #[param(minimum = 0, maximum = 3600, required = false)]

@@ -3,8 +3,7 @@
 use axum::extract::State;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use sluice_domain::naming;
-use sluice_domain::naming::MAX_DESCRIPTION_LENGTH;
+use sluice_domain::naming::{self, MAX_DESCRIPTION_LENGTH};
 use sluice_persistence::WorkflowDetails;
 use utoipa::ToSchema;
 use validator::Validate;
@@ -20,6 +19,7 @@ use crate::extract::json::Json;
 use crate::extract::path::WorkflowId;
 use crate::openapi::examples;
 use crate::patterns::no_control_characters;
+use crate::routes::workflows::request::MAX_NAME_LENGTH;
 use crate::routes::workflows::{Workflow, workflow_or_problem};
 use crate::state::AppState;
 
@@ -35,7 +35,7 @@ pub(crate) struct WorkflowPatch {
         max_length = 255,
         pattern = r"^[^\x00-\x1f\x7f-\x9f]*$"
     )]
-    #[validate(length(min = 1, max = 255), custom(function = no_control_characters))]
+    #[validate(length(min = 1, max = MAX_NAME_LENGTH), custom(function = no_control_characters))]
     name: Option<String>,
     /// Description. Null removes it.
     #[serde(default, deserialize_with = "deserialize_present")]

@@ -12,17 +12,21 @@ use crate::error::Problem;
 use crate::patterns::no_control_characters;
 use crate::routes::workflows::definition::validate_definition;
 
+// In the type that validator takes.
+pub(super) const MAX_NAME_LENGTH: u64 = naming::MAX_NAME_LENGTH as u64;
+const MAX_DESCRIPTION_LENGTH: u64 = naming::MAX_DESCRIPTION_LENGTH as u64;
+
 /// A new workflow.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct WorkflowCreateRequest {
     /// Name. An empty name becomes `Untitled Workflow`.
     #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    #[validate(length(max = 255), custom(function = no_control_characters))]
+    #[validate(length(max = MAX_NAME_LENGTH), custom(function = no_control_characters))]
     name: String,
     /// Description.
     #[serde(default)]
     #[schema(required = false, nullable = true, default = "", max_length = 65_536)]
-    #[validate(length(max = 65_536))]
+    #[validate(length(max = MAX_DESCRIPTION_LENGTH))]
     description: Option<String>,
     /// The definition. If it is missing or has no nodes, the default definition of its `spur_type` is used.
     #[serde(default)]
@@ -40,12 +44,12 @@ pub(crate) struct WorkflowCreateRequest {
 pub(crate) struct WorkflowReplaceRequest {
     /// Name. An empty name becomes `Untitled Workflow`.
     #[schema(max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")]
-    #[validate(length(max = 255), custom(function = no_control_characters))]
+    #[validate(length(max = MAX_NAME_LENGTH), custom(function = no_control_characters))]
     name: String,
     /// Description.
     #[serde(default)]
     #[schema(required = false, nullable = true, default = "", max_length = 65_536)]
-    #[validate(length(max = 65_536))]
+    #[validate(length(max = MAX_DESCRIPTION_LENGTH))]
     description: Option<String>,
     /// The definition. If it has no nodes, the default definition of its `spur_type` is used.
     // Read where it is missing too: that is a problem of its own, after that of a workflow that isn't there.
@@ -66,7 +70,7 @@ impl From<WorkflowReplaceRequest> for WorkflowCreateRequest {
     }
 }
 
-/// At most 50 words, each once, of 1 to 64 characters.
+/// Checks [`naming::TAGS_RULE`].
 pub(crate) fn check_tags(tags: &[String]) -> Result<(), validator::ValidationError> {
     match naming::are_valid_tags(tags) {
         true => Ok(()),
