@@ -81,7 +81,7 @@ fn parameters_have_the_enforced_limits() {
                 "page" => ("maximum", json!(MAX_PAGE)),
                 "page_size" => ("maximum", json!(settings.max_page_size)),
                 "wait_seconds" => ("maximum", json!(MAX_WAIT_SECONDS)),
-                "run_type" | "tag" | "operation" | "run" => ("maxLength", json!(MAX_TEXT)),
+                "run_type" | "tag" | "operation" => ("maxLength", json!(MAX_TEXT)),
                 "actor" => ("maxLength", json!(MAX_KEY_NAME_LENGTH)),
                 "subject_id" => ("maxLength", json!(MAX_SUBJECT_ID_LENGTH)),
                 "description" => ("maxLength", json!(MAX_QUERIED_DESCRIPTION_LENGTH)),

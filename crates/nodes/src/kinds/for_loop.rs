@@ -40,6 +40,7 @@ pub(crate) struct ForLoopConfig {
     input_map: IndexMap<String, String>,
     /// The body of a loop without children: a workflow with an input node and an output node.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Definition")]
     subworkflow: Option<Definition>,
 }
 
