@@ -116,7 +116,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Preconditions {
 }
 
 impl Preconditions {
-    /// Why the change was not made. What has changed since the client looked is told with it.
+    /// The problem of a rejected change. It includes the current state of the workflow.
     pub(crate) async fn explain(&self, state: &AppState, id: Uuid, error: WriteError) -> Problem {
         let WriteError::PreconditionFailed(current) = error else {
             return Resource::Workflow.write_problem(error);

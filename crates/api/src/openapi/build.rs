@@ -176,8 +176,8 @@ fn declare_query_problems(operation: &mut Operation) {
     }
 }
 
-/// Moves the example of what may be left out to its type: what stands beside it Swagger UI fills in and sends, and a list
-/// would show nothing but what an example of a filter lets through.
+/// Moves the example of an optional parameter to its schema. Swagger UI would send an example of the parameter itself,
+/// and a list would show only what the example of a filter matches.
 fn move_examples(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
         let RefOr::T(known) = parameter else { continue };

@@ -1,4 +1,4 @@
-//! The examples of the document, all of one workflow: a note is approved by a person before it goes on.
+//! The examples of the document, all of one workflow: a person approves a note before the run continues.
 
 use std::collections::HashMap;
 

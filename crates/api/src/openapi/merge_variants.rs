@@ -22,13 +22,13 @@ pub(super) fn merge(schemas: &mut Map<String, Value>) {
             });
         }
         let description = schemas[&name]["description"].take();
-        schemas.insert(name, merged(&parts, description));
+        schemas.insert(name, merge_parts(&parts, description));
     }
 }
 
 /// The object of all `parts`. Only the fields of objects are required, not those of variants. If several variants have a
 /// field, the first one describes it.
-fn merged(parts: &[Value], description: Value) -> Value {
+fn merge_parts(parts: &[Value], description: Value) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     let (objects, enums): (Vec<&Value>, Vec<&Value>) = parts.iter().partition(|part| part["oneOf"].is_null());
     for object in &objects {

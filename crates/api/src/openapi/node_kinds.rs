@@ -1,6 +1,5 @@
-//! Nodes by kind. The derived schema of a node says what all nodes have in common; clients are told more: what the
-//! `config` of each kind of the catalogue holds, chosen by `node_type`, and that there may be kinds which they don't
-//! know. The catalogue is where the schemas come from, so that a new kind is in the document by itself.
+//! Schemas of nodes by kind. The derived schema has the fields that all nodes have. Here, `node_type` selects the schema of
+//! `config`, and nodes of unknown kinds are valid. The schemas come from the catalog, so a new kind needs no change here.
 
 use std::collections::HashSet;
 
@@ -44,7 +43,7 @@ pub(super) fn describe(schemas: &mut Map<String, Value>) {
     });
     schemas.insert(OTHER.to_owned(), other);
     let reference = |name: &str| json!({"$ref": format!("{COMPONENTS}{name}")});
-    // A discriminator chooses among kinds that are named, so the others stand beside it.
+    // A discriminator selects among named kinds, so it excludes the other kinds.
     let known = json!({
         "description": "A node of a type in the catalog. `node_type` determines the shape of `config`.",
         "oneOf": names.iter().map(|name| reference(name)).collect::<Vec<_>>(),
@@ -135,7 +134,7 @@ fn lift(schema: &mut Value, name: &str) -> Map<String, Value> {
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     for (property, shape) in properties.into_iter().flatten() {
         let Some(fields) = shape.as_object_mut() else { continue };
-        // Objects as defaults help nobody, and many generators stumble over them.
+        // Many generators don't support objects as defaults.
         fields.retain(|key, value| {
             key != "default" || value.is_string() || value.is_boolean() || value.is_number()
         });

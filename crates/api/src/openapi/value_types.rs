@@ -34,7 +34,7 @@ pub(crate) struct Download(Vec<u8>);
 
 /// A node type.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "the shape of what the catalogue of the nodes crate writes")]
+#[expect(dead_code, reason = "only describes the catalog, which the nodes crate writes")]
 pub(crate) struct NodeType {
     /// Name, as in the `node_type` of a node.
     name: String,
@@ -58,7 +58,7 @@ pub(crate) struct NodeType {
 
 /// Icon of a node type in an editor.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "the shape of what the catalogue of the nodes crate writes")]
+#[expect(dead_code, reason = "only describes the catalog, which the nodes crate writes")]
 pub(crate) struct VisualTag {
     /// Short text of the icon.
     acronym: String,

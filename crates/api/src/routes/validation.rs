@@ -136,9 +136,9 @@ fn add_request_errors(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
     validation::truncate(found);
 }
 
-/// Adds what is told of no place yet.
+/// Adds the items at locations that have no diagnostic yet.
 fn add_new(items: Vec<ProblemItem>, found: &mut Vec<validation::Diagnostic>) {
-    let told: HashSet<String> = found.iter().map(|one| one.pointer.clone()).collect();
-    let new = items.into_iter().filter(|item| !told.contains(&item.pointer));
+    let reported: HashSet<String> = found.iter().map(|one| one.pointer.clone()).collect();
+    let new = items.into_iter().filter(|item| !reported.contains(&item.pointer));
     found.extend(new.map(|item| validation::Diagnostic::new(Code::ShapeInvalid, item.pointer, item.detail)));
 }

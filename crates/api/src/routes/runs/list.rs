@@ -152,7 +152,7 @@ pub(crate) async fn workflow_run_list(
 ) -> Result<ListResponse<Run>, Problem> {
     let filter = RunFilter { workflow_id: Some(id), ..query.into() };
     let (headers, runs) = respond(&state, &list, filter, &sent).await?;
-    // Whoever gets runs knows that the workflow exists: the store is asked for an empty list alone.
+    // A workflow with runs exists, so only an empty list needs the check.
     if runs.is_empty() && state.db.latest_version_id(id).await?.is_none() {
         return Err(Resource::Workflow.not_found());
     }

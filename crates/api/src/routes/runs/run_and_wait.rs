@@ -26,7 +26,7 @@ use crate::routes::runs::view_with_version;
 use crate::routes::versions::{latest_version_id, pinned_version};
 use crate::state::AppState;
 
-/// A run that was waited for, with its version if that was loaded on the way.
+/// A run after the wait, with its version if it was loaded.
 struct WaitedRun {
     snapshot: Snapshot,
     version: Option<VersionRow>,
