@@ -25,11 +25,6 @@ impl Caller {
         self.0.as_deref().map(|key| key.id.as_str())
     }
 
-    /// The name of the key, owned.
-    pub(crate) fn into_name(self) -> Option<String> {
-        self.name().map(str::to_owned)
-    }
-
     /// Returns a problem unless the key has this scope.
     pub(crate) fn require_scope(&self, wanted: ApiScope) -> Result<(), Problem> {
         match self.0.as_deref() {

@@ -10,8 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::blocking::cpu_bound;
-use crate::change::audit::Changed;
-use crate::change::{ChangeContext, kept};
+use crate::change::ChangeContext;
 use crate::error::convert::Resource;
 use crate::error::responses::{DatasetMissing, ServerProblems, UploadProblems};
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -137,13 +136,8 @@ pub(crate) async fn dataset_upload(
         rows,
         is_text: table.is_text,
     };
-    let keep = change.keep(
-        |row: &DatasetRow| vec![Changed::made("dataset", row.id)],
-        |row| kept(&[], &Dataset::from(row.clone())),
-    );
-    let dataset =
-        state.db.dataset_create(new, keep).await.map_err(|error| Resource::Dataset.write_problem(error))?;
-    Ok(Answer(dataset.into()))
+    let created = state.db.dataset_create(new, Some(change.origin())).await;
+    created.map(|row| Answer(row.into())).map_err(|error| Resource::Dataset.write_problem(error))
 }
 
 /// The name, when it and the description can be kept.
@@ -248,7 +242,7 @@ pub(crate) async fn dataset_delete(
     DatasetId(id): DatasetId,
     change: ChangeContext,
 ) -> Result<Answer<Deleted>, Problem> {
-    let tell = change.tell(move |()| vec![Changed::made("dataset", id)]);
-    state.db.dataset_delete(id, tell).await.map_err(|error| Resource::Dataset.write_problem(error))?;
+    let deleted = state.db.dataset_delete(id, Some(change.origin())).await;
+    deleted.map_err(|error| Resource::Dataset.write_problem(error))?;
     Ok(Answer(Deleted { message: "Dataset deleted" }))
 }

@@ -8,8 +8,7 @@ use sluice_persistence::{LabelMoveRow, LabelRow, NewLabel};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::auth::caller::Caller;
-use crate::change::{ChangeContext, audit, kept};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::{Resource, label_not_found};
 use crate::error::responses::{
@@ -126,15 +125,12 @@ pub(crate) async fn label_set(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
-    caller: Caller,
     change: ChangeContext,
     Json(request): Json<LabelRequest>,
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
-    let tell = change.tell(audit::label(id));
-    let by = caller.into_name();
-    let new = NewLabel { workflow_id: id, name, version, is_protected: protected, by };
-    let set = state.db.label_set(new, tell).await;
+    let new = NewLabel { workflow_id: id, name, version, is_protected: protected };
+    let set = state.db.label_set(new, Some(change.origin())).await;
     set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
@@ -153,11 +149,9 @@ pub(crate) async fn label_delete(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
-    caller: Caller,
     change: ChangeContext,
 ) -> Result<StatusCode, Problem> {
-    let tell = change.tell(audit::unlabeled(id));
-    let deleted = state.db.label_delete(id, name, caller.into_name(), tell).await;
+    let deleted = state.db.label_delete(id, name, Some(change.origin())).await;
     deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
@@ -179,11 +173,9 @@ pub(crate) async fn label_rollback(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
-    caller: Caller,
     change: ChangeContext,
 ) -> Result<Answer<Label>, Problem> {
-    let keep = change.keep(audit::label(id), |moved| kept(&[], &Label::from(moved.label.clone())));
-    let moved = state.db.label_rollback(id, name, caller.into_name(), keep).await;
+    let moved = state.db.label_rollback(id, name, Some(change.origin())).await;
     moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 

@@ -6,12 +6,12 @@ use axum::Json as Answer;
 use axum::extract::multipart::Field;
 use axum::extract::{Request, State};
 use sluice_domain::validation;
+use sluice_engine::{AuditEntry, Subject};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::blocking::spawn_detached;
 use crate::change::ChangeContext;
-use crate::change::audit::Changed;
 use crate::error::convert::Resource;
 use crate::error::responses::{ServerProblems, UploadProblems, WorkflowMissing};
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -97,8 +97,8 @@ async fn place_files(
         }
         return Err(problem);
     }
-    let entries = change.entries(paths.iter().map(|path| Changed::made("file", path)).collect());
-    if let Err(error) = state.db.audit_append(entries).await {
+    let entries = paths.iter().map(|path| AuditEntry::new(Subject::File, path)).collect();
+    if let Err(error) = state.db.audit_append(change.origin(), entries).await {
         cleanup::remove_files(data_dir, &paths).await;
         return Err(Resource::Workflow.write_problem(error));
     }

@@ -2,25 +2,25 @@ use serde_json::{Map, Value};
 use sluice_domain::run::{Plan, ReusedOutput};
 use uuid::Uuid;
 
-use super::start::StartRun;
+use super::start::{NewRun, StartRun};
 use super::{Engine, spawn_detached};
+use crate::change::ChangeOrigin;
 use crate::error::EngineError;
-use crate::remember::Remember;
 use crate::snapshot::Snapshot;
 
 /// A request to start a run that reuses results of another one.
 #[derive(Clone, Debug)]
 pub struct Rerun {
     /// The original run.
-    pub run_id: Uuid,
+    pub original: Snapshot,
     /// The version to run; by default the version of the original run.
     pub version_id: Option<Uuid>,
     /// The node to start from: results of nodes before it are reused. By default everything runs again.
     pub from_node: Option<String>,
     /// {input node id: {field: value}}, replacing inputs of the original run.
     pub inputs: Map<String, Value>,
-    /// Audit entries and idempotency record of the change.
-    pub remember: Option<Remember<Snapshot>>,
+    /// The origin of the start.
+    pub origin: Option<ChangeOrigin>,
 }
 
 impl Engine {
@@ -31,10 +31,10 @@ impl Engine {
     pub async fn run_rerun(&self, rerun: Rerun) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         spawn_detached(async move {
-            let original = engine.load(rerun.run_id).await?;
-            let plan = engine.0.plans.get(rerun.version_id.unwrap_or(original.record.version_id)).await?;
-            let (start, reused) = rerun.prepare(&original, &plan)?;
-            let (accepted, driver) = engine.start(start, Some(reused)).await?;
+            let version_id = rerun.version_id.unwrap_or(rerun.original.record.version_id);
+            let plan = engine.0.plans.get(version_id).await?;
+            let new = rerun.prepare(&plan)?;
+            let (accepted, driver) = engine.start(new).await?;
             engine.drive(driver, None);
             Ok(accepted)
         })
@@ -43,8 +43,9 @@ impl Engine {
 }
 
 impl Rerun {
-    /// Returns the run to start, and the results that it reuses.
-    fn prepare(self, original: &Snapshot, plan: &Plan) -> Result<(StartRun, Vec<ReusedOutput>), EngineError> {
+    /// Returns the run to start.
+    fn prepare(self, plan: &Plan) -> Result<NewRun, EngineError> {
+        let Self { original, .. } = &self;
         if original.state.batch.is_some() {
             let reason = "A batch can't be rerun as a whole. Start a new batch, or rerun single rows.";
             return Err(EngineError::Rerun(reason.to_owned()));
@@ -65,17 +66,17 @@ impl Rerun {
             }
         }
         let mut inputs = (*original.state.inputs).clone();
-        inputs.extend(self.inputs);
+        inputs.extend(self.inputs.clone());
         let start = StartRun {
             workflow_id: original.record.workflow_id,
             version_id: self.version_id.unwrap_or(original.record.version_id),
             inputs,
-            parent_run_id: Some(self.run_id),
+            parent_run_id: Some(original.record.id),
             batch_row: None,
             run_type: original.record.run_type.clone(),
-            remember: self.remember,
+            origin: self.origin,
         };
-        Ok((start, reused))
+        Ok(NewRun { start, reused: Some(reused), is_awaited: false })
     }
 }
 

@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sluice_domain::Definition;
 use sluice_domain::graph::node_type;
-use sluice_engine::{Snapshot, StartBatch, StoreError};
+use sluice_engine::{StartBatch, StoreError};
 use sluice_persistence::VersionRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
 use crate::blocking::cpu_bound;
-use crate::change::{ChangeContext, kept};
+use crate::change::ChangeContext;
 use crate::error::convert::Resource;
 use crate::error::responses::{BatchProblems, ServerProblems, VersionMissing};
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -105,14 +105,8 @@ pub(crate) async fn batch_start(
     let BatchSource { table, mini_batch_size, dataset_id } = read_source(&state, request).await?;
     let rows = tokio::task::block_in_place(|| row_inputs(&version, table))?;
     let total = rows.len() as u64;
-    let remember = {
-        let version = version.clone();
-        change.keep_start(move |batch: &Snapshot| {
-            let run = run_view(batch, Some(version.clone())).ok()?;
-            kept(&[], &run.with_batch_progress(total, Default::default()))
-        })
-    };
-    let start = StartBatch { workflow_id: id, version_id, rows, mini_batch_size, dataset_id, remember };
+    let origin = Some(change.origin());
+    let start = StartBatch { workflow_id: id, version_id, rows, mini_batch_size, dataset_id, origin };
     let snapshot =
         state.engine.batch_start(start).await.map_err(|error| Resource::Workflow.engine_problem(error))?;
     Ok(Answer(run_view(&snapshot, Some(version))?.with_batch_progress(total, Default::default())))

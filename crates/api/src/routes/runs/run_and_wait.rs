@@ -61,7 +61,7 @@ async fn start_and_wait(
             (version.id, Some(version))
         }
     };
-    let start = call.into_start_run(state, version_id, change.note_run()).await?;
+    let start = call.into_start_run(state, version_id, change.origin()).await?;
     let waited = state.engine.run_wait(start, wait).await;
     let snapshot = finish_start(state, workflow_id, Resource::Workflow, waited).await?;
     Ok(WaitedRun { snapshot, version })

@@ -6,18 +6,16 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use sluice_engine::{EngineError, Remember, Snapshot, StartRun};
-use sluice_persistence::{Pin, VersionRow};
+use sluice_engine::{ChangeOrigin, EngineError, Snapshot, StartRun};
+use sluice_persistence::Pin;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::change::{ChangeContext, kept};
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::extract::query::{FromQuery, QueryReader};
 use crate::openapi::value_types::{FieldsByNode, PathsByNode};
-use crate::routes::runs::view::run_view;
 use crate::state::AppState;
 use crate::uploads::{cleanup, data_uri};
 
@@ -107,14 +105,14 @@ impl StartCall {
         self,
         state: &AppState,
         version_id: Uuid,
-        remember: Option<Remember<Snapshot>>,
+        origin: ChangeOrigin,
     ) -> Result<StartRun, Problem> {
         let Self { workflow_id, pin: _, query, request } = self;
         let StartRunRequest { initial_inputs, parent_run_id, files } = request;
         let inputs = add_files(initial_inputs.unwrap_or_default().0, files.unwrap_or_default());
         let inputs = data_uri::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
-        let run_type = query.run_type;
-        Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row: None, run_type, remember })
+        let (run_type, origin) = (query.run_type, Some(origin));
+        Ok(StartRun { workflow_id, version_id, inputs, parent_run_id, batch_row: None, run_type, origin })
     }
 }
 
@@ -130,12 +128,6 @@ pub(super) async fn finish_start(
         cleanup::remove_folders(&state.settings.data_dir, workflow_id).await;
     }
     result.map_err(|error| missing.engine_problem(error))
-}
-
-/// Keeps the answer about a run with the change of it.
-pub(crate) fn keep_run(change: &ChangeContext, version: &VersionRow) -> Option<Remember<Snapshot>> {
-    let version = version.clone();
-    change.keep_start(move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
 }
 
 /// Puts the paths of a node's files beside its other inputs.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use sluice_domain::run;
@@ -208,8 +209,17 @@ impl Serialize for NodeBehavior {
 
 /// The run as clients see it.
 pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Result<Run, Problem> {
-    let Snapshot { record, state, plan, applied: _ } = snapshot;
-    let until = state.ended_at.unwrap_or_else(clock::now);
+    run_view_at(snapshot, version, clock::now())
+}
+
+/// The run as clients saw it at some time.
+pub(crate) fn run_view_at(
+    snapshot: &Snapshot,
+    version: Option<VersionRow>,
+    at: DateTime<Utc>,
+) -> Result<Run, Problem> {
+    let Snapshot { record, state, plan } = snapshot;
+    let until = state.ended_at.unwrap_or(at);
     let duration = (until - record.start_time).as_seconds_f64().max(0.0);
     let outputs = (state.status != RunStatus::Pending).then(|| state.outputs_by_label(plan));
     let tasks = state.tasks(plan);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use sluice_persistence::SaveOptions;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::responses::{LabelProtected, PreconditionProblems, ServerProblems, VersionMissing};
 use crate::extract::etag::{ChangeNote, Preconditions, WithETag};
@@ -42,16 +42,7 @@ pub(crate) async fn version_restore(
     change: ChangeContext,
 ) -> Result<WithETag<Workflow>, Problem> {
     let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    match state
-        .db
-        .version_restore(
-            id,
-            pin,
-            saving,
-            change.keep(audit::workflow, |saved| Workflow::stored_response(&saved.row)),
-        )
-        .await
-    {
+    match state.db.version_restore(id, pin, saving, Some(change.origin())).await {
         Ok(row) => Workflow::with_etag(row),
         Err(error) => Err(preconditions.explain(&state, id, error).await),
     }

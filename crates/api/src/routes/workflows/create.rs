@@ -1,10 +1,8 @@
 //! `POST /wf/`
 
 use axum::extract::State;
-use sluice_persistence::NewWorkflow;
 
-use crate::auth::caller::Caller;
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::responses::{BodyProblems, DefinitionProblems, ServerProblems};
 use crate::extract::etag::WithETag;
@@ -31,12 +29,9 @@ use crate::state::AppState;
 )]
 pub(crate) async fn workflow_create(
     State(state): State<AppState>,
-    caller: Caller,
     change: ChangeContext,
     Json(request): Json<WorkflowCreateRequest>,
 ) -> Result<WithETag<Workflow>, Problem> {
     let new = request.into_new_workflow(state.settings.kinds()).await?;
-    let new = NewWorkflow { by: caller.into_name(), ..new };
-    let keep = change.keep(audit::workflow, |saved| Workflow::stored_response(&saved.row));
-    Workflow::with_etag(state.db.workflow_create(new, keep).await?)
+    Workflow::with_etag(state.db.workflow_create(new, Some(change.origin())).await?)
 }

@@ -2,8 +2,7 @@
 
 use axum::extract::State;
 
-use crate::auth::caller::Caller;
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::error::responses::{ServerProblems, VersionMissing};
@@ -36,10 +35,8 @@ pub(crate) async fn workflow_duplicate(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     Query(pin): Query<PinQuery>,
-    caller: Caller,
     change: ChangeContext,
 ) -> Result<WithETag<Workflow>, Problem> {
-    let keep = change.keep(audit::workflow, |saved| Workflow::stored_response(&saved.row));
-    let copy = state.db.workflow_duplicate(id, pin.or_latest(), caller.into_name(), keep).await;
+    let copy = state.db.workflow_duplicate(id, pin.or_latest(), Some(change.origin())).await;
     Workflow::with_etag(copy.map_err(|error| Resource::Workflow.write_problem(error))?)
 }

@@ -17,7 +17,6 @@ pub(crate) mod update;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
-use sluice_engine::KeptAnswer;
 use sluice_persistence::{WorkflowRow, WriteError};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -85,11 +84,6 @@ impl TryFrom<WorkflowRow> for Workflow {
 }
 
 impl Workflow {
-    /// The answer about a workflow, to be kept for a request that is sent again.
-    pub(crate) fn stored_response(row: &WorkflowRow) -> Option<KeptAnswer> {
-        Self::with_etag(row.clone()).ok()?.stored_response()
-    }
-
     /// The workflow with its entity tag.
     pub(crate) fn with_etag(row: WorkflowRow) -> Result<WithETag<Self>, Problem> {
         let etag = row.etag();

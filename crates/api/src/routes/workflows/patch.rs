@@ -9,7 +9,7 @@ use sluice_persistence::WorkflowDetails;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::responses::{
     BodyProblems, PatchProblems, PreconditionProblems, ServerProblems, WorkflowMissing,
 };
@@ -86,10 +86,8 @@ pub(crate) async fn workflow_patch(
     ForWorkflow(Json(patch)): ForWorkflow<Json<WorkflowPatch>>,
 ) -> Result<WithETag<Workflow>, Problem> {
     let details = valid_or_not_found(&state, id, patch.into_details()).await?;
-    let saved = state
-        .db
-        .workflow_patch(id, details, preconditions.saving.clone(), change.tell(audit::workflow))
-        .await;
+    let saved =
+        state.db.workflow_patch(id, details, preconditions.saving.clone(), Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }
 

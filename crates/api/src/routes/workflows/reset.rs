@@ -5,7 +5,7 @@ use sluice_domain::graph::{Definition, SpurType};
 use sluice_nodes::NodeKinds;
 use sluice_persistence::SaveOptions;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::responses::{LabelProtected, PreconditionProblems, ServerProblems, WorkflowMissing};
 use crate::extract::etag::{ChangeNote, Preconditions, WithETag};
@@ -46,6 +46,6 @@ pub(crate) async fn workflow_reset(
         defaults.push((of, validate_definition(Definition::default_for(of), NodeKinds::default()).await?));
     }
     let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    let saved = state.db.workflow_reset(id, defaults, saving, change.tell(audit::workflow)).await;
+    let saved = state.db.workflow_reset(id, defaults, saving, Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }

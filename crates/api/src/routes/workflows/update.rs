@@ -3,7 +3,7 @@
 use axum::extract::State;
 use sluice_persistence::SaveOptions;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::responses::{
     BodyProblems, DefinitionProblems, PreconditionProblems, ReplaceProblems, ServerProblems, WorkflowMissing,
 };
@@ -52,7 +52,7 @@ pub(crate) async fn workflow_update(
     };
     let workflow = valid_or_not_found(&state, id, workflow).await?;
     let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    let saved = state.db.workflow_update(id, workflow, saving, change.tell(audit::workflow)).await;
+    let saved = state.db.workflow_update(id, workflow, saving, Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }
 
