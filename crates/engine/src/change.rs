@@ -124,7 +124,7 @@ pub enum RunOutcome {
 
 /// Side records of a commit of a run.
 #[derive(Clone, Debug)]
-pub struct SideRecords {
+pub struct RunSideRecords {
     /// The origin of the change.
     pub origin: ChangeOrigin,
     /// The audit entries.

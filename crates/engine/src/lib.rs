@@ -17,7 +17,7 @@ mod snapshot;
 mod store;
 mod telemetry;
 
-pub use change::{AuditEntry, ChangeOrigin, IdempotencyKey, RunOutcome, SideRecords, Subject};
+pub use change::{AuditEntry, ChangeOrigin, IdempotencyKey, RunOutcome, RunSideRecords, Subject};
 pub use engine::Engine;
 pub use engine::batch::StartBatch;
 pub use engine::partial_run::PartialRun;

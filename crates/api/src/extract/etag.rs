@@ -239,3 +239,31 @@ fn read_change_note(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     })?;
     Ok(Some(note.to_owned()).filter(|note| !note.is_empty()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(tags: &[(&str, bool)]) -> Option<ETagList> {
+        let tags = tags.iter().map(|(tag, is_weak)| ListedTag { is_weak: *is_weak, tag: (*tag).to_owned() });
+        Some(ETagList::Tags(tags.collect()))
+    }
+
+    #[test]
+    fn parses_lists_of_entity_tags() {
+        assert_eq!(ETagList::parse(" * "), Some(ETagList::Any));
+        assert_eq!(ETagList::parse(r#""1-a""#), tags(&[("1-a", false)]));
+        assert_eq!(ETagList::parse(r#", W/"a" ,"b,c","#), tags(&[("a", true), ("b,c", false)]));
+        for invalid in ["", ",", "a", "\"a", "\"a\" \"b\"", "w/\"a\"", "\"a b\"", "*, \"a\""] {
+            assert_eq!(ETagList::parse(invalid), None, "{invalid}");
+        }
+    }
+
+    #[test]
+    fn weak_tags_match_only_weakly() {
+        let Some(list) = ETagList::parse(r#"W/"a", "b""#) else { panic!("a valid list") };
+        assert!(list.has_weak_match("a") && list.has_weak_match("b") && !list.has_weak_match("c"));
+        let ETagList::Tags(tags) = list else { panic!("a list of tags") };
+        assert_eq!(strong_tags(tags), ["b"]);
+    }
+}

@@ -21,6 +21,7 @@ use sluice_persistence::{IdempotencyRecord, Outcome, RequestResult};
 use crate::auth::caller::Caller;
 use crate::blocking::spawn_detached;
 use crate::change::claim::IdempotencyClaim;
+use crate::change::request_hash::RequestHash;
 use crate::error::{Problem, ProblemKind};
 use crate::middleware::request_hash::hash_request;
 use crate::state::AppState;
@@ -33,8 +34,8 @@ const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The maximum length of a key, in characters.
 const MAX_KEY: usize = 255;
 
-/// The maximum size of a stored response, in bytes. Larger ones are built from the outcome.
-const MAX_STORED: usize = 1 << 20;
+/// The maximum size of a stored response, in bytes. Larger responses are built again from the outcome.
+const MAX_STORED: usize = 16 << 20;
 
 /// The headers that are stored.
 const STORED_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
@@ -91,13 +92,10 @@ impl Idempotency {
         let (request, hash) = hash_request(state, request, record.is_some()).await?;
         let (mut outcome, mut started_run) = (None, None);
         if let Some(IdempotencyRecord { request_hash, created_at, result }) = record {
-            if request_hash != hash.to_hex() {
-                let detail =
-                    "This Idempotency-Key was used for a different request. Use a new key for each request.";
-                return Err(Problem::new(ProblemKind::KeyReused, detail));
-            }
+            require_same_request(&request_hash, &hash)?;
             match result {
-                RequestResult::Response(stored) => return StoredResponse::parse(&stored).map(mark_replayed),
+                RequestResult::Response(stored) => return parse_response(&stored).map(mark_replayed),
+                // The handler waits for the run.
                 RequestResult::Outcome(Outcome::Run(RunOutcome::Awaited { run_id })) => {
                     started_run = Some(run_id);
                 }
@@ -162,23 +160,29 @@ struct StoredResponse {
     body: String,
 }
 
-impl StoredResponse {
-    fn parse(stored: &str) -> Result<Response, Problem> {
-        let Self { status, headers, body } = serde_json::from_str(stored).map_err(Problem::internal)?;
-        let mut response = Response::new(Body::from(body));
-        *response.status_mut() = StatusCode::from_u16(status).map_err(Problem::internal)?;
-        for (name, value) in headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
-                response.headers_mut().insert(name, value);
-            }
+fn parse_response(stored: &str) -> Result<Response, Problem> {
+    let StoredResponse { status, headers, body } = serde_json::from_str(stored).map_err(Problem::internal)?;
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = StatusCode::from_u16(status).map_err(Problem::internal)?;
+    for (name, value) in headers {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            response.headers_mut().insert(name, value);
         }
-        Ok(response)
     }
+    Ok(response)
 }
 
 fn mark_replayed(mut response: Response) -> Response {
     response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
     response
+}
+
+fn require_same_request(stored: &str, hash: &RequestHash) -> Result<(), Problem> {
+    if stored == hash.to_hex() {
+        return Ok(());
+    }
+    let detail = "This Idempotency-Key was used for a different request. Use a new key for each request.";
+    Err(Problem::new(ProblemKind::KeyReused, detail))
 }
 
 /// Returns the key. Keys belong to the API key that uses them.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use sluice_domain::run::{Action, Decision, Event, Input, InputError, Plan, RunState, RunStatus};
 use tracing::warn;
 
-use crate::change::{AuditEntry, ChangeOrigin, RunOutcome, SideRecords, Subject};
+use crate::change::{AuditEntry, ChangeOrigin, RunOutcome, RunSideRecords, Subject};
 use crate::error::EngineError;
 use crate::fair_semaphore::Permit;
 use crate::journal::Journal;
@@ -118,7 +118,7 @@ impl Driver {
 
     /// The side records of the start. Runs have logs of their own, so their starts are audited only on a server with
     /// API keys.
-    fn start_records(&self, origin: ChangeOrigin) -> SideRecords {
+    fn start_records(&self, origin: ChangeOrigin) -> RunSideRecords {
         let (run_id, status) = (self.record.id, self.record.status.as_str());
         let audit = match origin.actor {
             Some(_) => vec![AuditEntry::new(Subject::Run, run_id).with_states(None, Some(status.to_owned()))],
@@ -128,7 +128,7 @@ impl Driver {
             true => RunOutcome::Awaited { run_id },
             false => RunOutcome::Changed { run_id, log_length: self.state.length },
         };
-        SideRecords { origin, audit, outcome }
+        RunSideRecords { origin, audit, outcome }
     }
 
     /// Drives the run until it ends or pauses; none if the driver had to give up.

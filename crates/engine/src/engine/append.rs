@@ -5,7 +5,7 @@ use sluice_domain::run::{Event, Input, InputError, RunState, RunStatus, pause_id
 use uuid::Uuid;
 
 use super::{Engine, spawn_detached};
-use crate::change::{AuditEntry, ChangeOrigin, RunOutcome, SideRecords, Subject};
+use crate::change::{AuditEntry, ChangeOrigin, RunOutcome, RunSideRecords, Subject};
 use crate::driver::decide::decide_now;
 use crate::error::EngineError;
 use crate::snapshot::Snapshot;
@@ -92,7 +92,7 @@ impl Engine {
                 return Ok(snapshot);
             }
             snapshot.record = snapshot.record.with_state(&snapshot.state);
-            let side_records = origin.map(|origin| SideRecords {
+            let side_records = origin.map(|origin| RunSideRecords {
                 origin: origin.clone(),
                 audit: audit_entries(&snapshot, status_before, &decision.events),
                 outcome: RunOutcome::Changed { run_id, log_length: snapshot.state.length },

@@ -2,7 +2,7 @@ use chrono::{DateTime, Utc};
 use sluice_domain::run::{Event, RunState, RunStatus};
 use uuid::Uuid;
 
-use crate::change::SideRecords;
+use crate::change::RunSideRecords;
 use crate::clock;
 
 /// A run as lists and filters need it. `status`, `start_time`, `end_time` and `has_open_pause` follow from the log.
@@ -79,7 +79,7 @@ pub struct Commit {
     /// The rows of a new batch: the inputs of each, as JSON.
     pub rows: Vec<String>,
     /// Side records, written in the same transaction. None if the engine itself makes the change.
-    pub side_records: Option<SideRecords>,
+    pub side_records: Option<RunSideRecords>,
 }
 
 /// The row runs of a batch, counted by status. A row that has not started yet has no run.

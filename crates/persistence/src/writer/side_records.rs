@@ -2,7 +2,7 @@
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{DbErr, EntityTrait, IntoActiveModel as _};
-use sluice_engine::{AuditEntry, ChangeOrigin, clock};
+use sluice_engine::{AuditEntry, ChangeOrigin, RunSideRecords, clock};
 
 use crate::change::Audited;
 use crate::connection::sqlite_fast_path::Tx;
@@ -32,9 +32,9 @@ impl SideRecords {
     }
 }
 
-impl From<sluice_engine::SideRecords> for SideRecords {
-    fn from(records: sluice_engine::SideRecords) -> Self {
-        let sluice_engine::SideRecords { origin, audit, outcome } = records;
+impl From<RunSideRecords> for SideRecords {
+    fn from(records: RunSideRecords) -> Self {
+        let RunSideRecords { origin, audit, outcome } = records;
         Self { origin, audit, outcome: Some(Outcome::Run(outcome)) }
     }
 }
