@@ -1,7 +1,7 @@
 //! Changes that the writer applies.
 
 use sea_orm::{DatabaseTransaction, DbErr};
-use sluice_engine::AuditEntry;
+use sluice_engine::{AuditEntry, ChangeOrigin};
 
 use crate::error::WriteError;
 use crate::outcome::Outcome;
@@ -28,6 +28,11 @@ pub(crate) trait Audited: Send + Sync + 'static {
     fn outcome(&self) -> Option<Outcome> {
         None
     }
+}
+
+/// Returns the name of the API key that makes a change.
+pub(crate) fn actor(origin: Option<&ChangeOrigin>) -> Option<String> {
+    origin?.actor.clone()
 }
 
 /// A change failed within its transaction.

@@ -45,12 +45,12 @@ impl Engine {
 impl Rerun {
     /// Returns the run to start.
     fn prepare(self, plan: &Plan) -> Result<NewRun, EngineError> {
-        let Self { original, .. } = &self;
+        let Self { original, version_id, from_node, inputs: new_inputs, origin } = self;
         if original.state.batch.is_some() {
             let reason = "A batch can't be rerun as a whole. Start a new batch, or rerun single rows.";
             return Err(EngineError::Rerun(reason.to_owned()));
         }
-        let reused = match &self.from_node {
+        let reused = match &from_node {
             Some(id) => {
                 let from = plan.index(id).ok_or_else(|| no_such_node(id))?;
                 original.state.reusable_outputs(&original.plan, plan, from)
@@ -58,7 +58,7 @@ impl Rerun {
             None => Vec::new(),
         };
         for ReusedOutput { node, output } in &reused {
-            if self.inputs.get(node).is_some_and(|inputs| output.as_deref() != Some(inputs)) {
+            if new_inputs.get(node).is_some_and(|inputs| output.as_deref() != Some(inputs)) {
                 return Err(EngineError::Rerun(format!(
                     "The new inputs for \"{node}\" would be ignored, because its result is reused from the original \
                      run. Omit from_node to run everything with new inputs."
@@ -66,15 +66,15 @@ impl Rerun {
             }
         }
         let mut inputs = (*original.state.inputs).clone();
-        inputs.extend(self.inputs.clone());
+        inputs.extend(new_inputs);
         let start = StartRun {
             workflow_id: original.record.workflow_id,
-            version_id: self.version_id.unwrap_or(original.record.version_id),
+            version_id: version_id.unwrap_or(original.record.version_id),
             inputs,
             parent_run_id: Some(original.record.id),
             batch_row: None,
-            run_type: original.record.run_type.clone(),
-            origin: self.origin,
+            run_type: original.record.run_type,
+            origin,
         };
         Ok(NewRun { start, reused: Some(reused), is_awaited: false })
     }

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::changes::{Save, SaveOptions, save};
 use super::import_plan::{Import, ImportMode, ImportRefused, Imported, Step, plan};
 use super::labels;
-use crate::change::{Audited, Change, Fault};
+use crate::change::{Audited, Change, Fault, actor};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::database::Database;
 use crate::entity::{workflow, workflow_version};
@@ -39,7 +39,7 @@ impl Database {
         mode: ImportMode,
         origin: Option<ChangeOrigin>,
     ) -> Result<ImportOutcome, WriteError> {
-        let actor = origin.as_ref().and_then(|origin| origin.actor.clone());
+        let actor = actor(origin.as_ref());
         self.writer().audited_change(All { imports, mode, actor }, origin).await
     }
 

@@ -9,8 +9,7 @@ use sluice_domain::transfer::IncomingLabel;
 use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, clock};
 use uuid::Uuid;
 
-use super::actor;
-use crate::change::{Audited, Change, Fault};
+use crate::change::{Audited, Change, Fault, actor};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::database::Database;
 use crate::entity::{label, label_move, workflow_version};

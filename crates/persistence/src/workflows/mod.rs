@@ -16,6 +16,7 @@ use sluice_domain::SpurType;
 use sluice_engine::{ChangeOrigin, StoreError};
 use uuid::Uuid;
 
+use crate::change::actor;
 use crate::connection::sqlite_fast_path;
 use crate::database::Database;
 use crate::entity::workflow;
@@ -240,11 +241,6 @@ impl Database {
         }
         Ok(existing)
     }
-}
-
-/// Returns the name of the API key that makes a change.
-fn actor(origin: Option<&ChangeOrigin>) -> Option<String> {
-    origin?.actor.clone()
 }
 
 /// Builds the query of a page.

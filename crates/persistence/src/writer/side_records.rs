@@ -44,7 +44,7 @@ pub(crate) async fn insert<'a>(
     tx: &Tx<'_>,
     records: impl Iterator<Item = &'a SideRecords>,
 ) -> Result<(), DbErr> {
-    let mut entries = Vec::new();
+    let mut rows = Vec::new();
     for SideRecords { origin, audit, outcome } in records {
         if let (Some(key), Some(outcome)) = (&origin.idempotency_key, outcome) {
             let outcome = serde_json::to_string(outcome).map_err(|error| DbErr::Json(error.to_string()))?;
@@ -57,11 +57,12 @@ pub(crate) async fn insert<'a>(
             };
             insert_idempotency_key(tx, row).await?;
         }
-        entries.extend(audit.iter().map(|entry| to_row(origin, entry)));
+        rows.extend(audit.iter().map(|entry| to_row(origin, entry).into_active_model()));
     }
-    for chunk in entries.chunks(INSERT_CHUNK) {
-        let rows = chunk.iter().map(|row| row.clone().into_active_model());
-        tx.execute(&audit_entry::Entity::insert_many(rows)).await?;
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let chunk: Vec<_> = rows.by_ref().take(INSERT_CHUNK).collect();
+        tx.execute(&audit_entry::Entity::insert_many(chunk)).await?;
     }
     Ok(())
 }

@@ -117,19 +117,21 @@ pub(crate) async fn workflow_import(
     change: ChangeContext,
     JsonText(text): JsonText,
 ) -> Result<Answer<ImportAnswer>, Problem> {
-    let mode = query.mode;
+    let mode = match query.mode {
+        Mode::Create => Some(ImportMode::Create),
+        Mode::Update => Some(ImportMode::Update),
+        Mode::DryRun => None,
+    };
     let parsed = parse_body(&state, query, text).await?;
     let places: Vec<String> = parsed.iter().map(|one| one.place.clone()).collect();
     let (imports, diagnostics): (Vec<_>, Vec<_>) =
         parsed.into_iter().map(|parsed| (parsed.import, parsed.diagnostics)).unzip();
-    let import = async |imports, mode| {
-        let imported = state.db.workflow_import(imports, mode, Some(change.origin())).await;
-        imported.map_err(|error| Resource::Workflow.write_problem(error))
-    };
     let outcome = match mode {
-        Mode::Create => import(imports, ImportMode::Create).await?,
-        Mode::Update => import(imports, ImportMode::Update).await?,
-        Mode::DryRun => state.db.workflow_import_plan(&imports, ImportMode::Update).await?,
+        Some(mode) => {
+            let imported = state.db.workflow_import(imports, mode, Some(change.origin())).await;
+            imported.map_err(|error| Resource::Workflow.write_problem(error))?
+        }
+        None => state.db.workflow_import_plan(&imports, ImportMode::Update).await?,
     };
     let imported = outcome.map_err(|refused| import_problem(&refused, &places))?;
     let imported = imported.into_iter().map(ImportedDefinition::from).collect();
