@@ -5,10 +5,11 @@
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 
+use crate::support::api_keys::{create_key, wait_until_keys_are_required};
 use crate::support::app::{App, on_both_databases};
 use crate::support::client::{Request, Response};
 use crate::support::definitions::*;
-use crate::support::json::id_of;
+use crate::support::json::{assert_json, id_of};
 
 on_both_databases!(
     created_workflow_is_returned_after_a_crash,
@@ -26,6 +27,8 @@ on_both_databases!(
     decided_run_is_returned_after_a_crash,
     started_batch_is_returned_after_a_crash,
     later_changes_do_not_affect_the_response,
+    deleted_run_is_not_started_again,
+    start_has_one_audit_entry_after_a_crash,
     unavailable_database_does_not_lose_the_outcome,
 );
 
@@ -259,6 +262,35 @@ async fn later_changes_do_not_affect_the_response(mut app: App) {
     // The response has replaced the outcome.
     app.delete(&path).await.expect(204);
     assert_eq!(change.request(&app).await.text, repeated.text);
+}
+
+async fn deleted_run_is_not_started_again(mut app: App) {
+    let path = format!("/wf/{}/", app.create(&plain("one")).await);
+    let change = Change::Json(format!("{path}start_run/"), run_body("hi"));
+    crash(&mut app, &change).await;
+    app.delete(&path).await.expect(204);
+    for _ in 0..2 {
+        change.request(&app).await.problem(404);
+    }
+}
+
+async fn start_has_one_audit_entry_after_a_crash(mut app: App) {
+    let key = create_key(&app.database, "ci", "admin", &[]).await;
+    wait_until_keys_are_required(&app).await;
+    let workflow = id_of(&app.post("/wf/").api_key(&key).json(&gated("one")).await.ok());
+    let path = format!("/wf/{workflow}/start_run/");
+    let start = |app: &App| app.post(&path).api_key(&key).idempotency_key("k").json(&run_body("hi"));
+    app.restart_with(&CRASH).await;
+    while !app.has_ended() {
+        assert!(start(&app).try_send().await.is_none(), "the server crashes before its response");
+    }
+    app.set_env("FAILPOINTS", None);
+    app.revive().await;
+    let run = id_of(&start(&app).await.ok());
+    let entries = app.get("/audit/?operation=startRun").api_key(&key).await.ok();
+    let entries = entries.as_array().expect("a list");
+    assert_eq!(entries.len(), 1, "{entries:?}");
+    assert_json!(entries[0], {"actor": "ci", "subject": "run", "subject_id": run, "after": "PENDING"});
 }
 
 async fn unavailable_database_does_not_lose_the_outcome(mut app: App) {
