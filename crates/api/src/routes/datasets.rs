@@ -99,7 +99,7 @@ impl FromQuery for DatasetQuery {
 /// The result.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Deleted {
-    /// A message.
+    /// Confirmation message.
     message: &'static str,
 }
 
@@ -234,7 +234,7 @@ pub(crate) async fn dataset_run_list(
 
 /// Delete a dataset.
 ///
-/// Batches that were started from the dataset keep their rows.
+/// Batches that use the dataset keep their rows.
 #[utoipa::path(
     delete, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "deleteDataset",
     params(DatasetId),

@@ -21,7 +21,7 @@ use crate::state::AppState;
     post, path = "/run/{run_id}/retry/", tag = "runs", operation_id = "retryRun",
     params(RunId),
     responses(
-        (status = 200, description = "The run, about to continue.", body = Run, example = json!(examples::retried_run())),
+        (status = 200, description = "The run, which continues in the background.", body = Run, example = json!(examples::retried_run())),
         RunMissing, RunNotFailed, ServerProblems,
     )
 )]
