@@ -105,7 +105,7 @@ pub(crate) struct Deleted {
 
 /// Upload a dataset.
 ///
-/// Stores the rows of a CSV, JSON Lines or JSON file for batches. If any row is invalid, nothing is stored.
+/// Stores the rows of a CSV, JSON Lines or JSON file for batches. Stores nothing if any row is invalid.
 #[utoipa::path(
     post, path = "/ds/", tag = "batches", operation_id = "uploadDataset",
     params(DatasetQuery),
@@ -190,7 +190,7 @@ pub(crate) async fn dataset_list(
 
 /// Get a dataset.
 ///
-/// The rows are not included.
+/// Returns the dataset without its rows.
 #[utoipa::path(
     get, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "getDataset",
     params(DatasetId),

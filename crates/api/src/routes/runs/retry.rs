@@ -15,7 +15,7 @@ use crate::state::AppState;
 
 /// Retry a failed run.
 ///
-/// Continues the same run. Failed nodes, and nodes canceled because of them, run again. All other results are kept.
+/// Continues the same run. Failed nodes, and nodes canceled because of them, run again. Keeps all other outputs.
 /// Returns immediately.
 #[utoipa::path(
     post, path = "/run/{run_id}/retry/", tag = "runs", operation_id = "retryRun",

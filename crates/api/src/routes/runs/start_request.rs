@@ -27,8 +27,8 @@ const MAX_WAIT_SECONDS: f64 = 3_600.0;
 /// Inputs of a run.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct StartRunRequest {
-    /// {input node id: {field: value}}. A string that is a base64 data URI is stored as a file and replaced by its
-    /// path.
+    /// {input node id: {field: value}}. The server stores a base64 data URI as a file, and replaces it by the path of
+    /// the file.
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     initial_inputs: Option<ObjectMap>,
