@@ -154,7 +154,7 @@ pub(crate) struct ChangeNote;
 impl IntoParams for ChangeNote {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let note = ObjectBuilder::from(text_schema(ONE_LINE)).max_length(Some(MAX_CHANGE_NOTE)).build();
-        let description = "Note that is stored with the version that the change creates.";
+        let description = "Note to store with the new version.";
         vec![optional_parameter(ParameterIn::Header, "X-Change-Note", description, note)]
     }
 }

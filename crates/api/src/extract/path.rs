@@ -78,7 +78,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LabelName {
 
 impl IntoParams for LabelName {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "Label: 1 to 64 characters, a lowercase letter followed by lowercase letters, digits, `_` or `-`. `draft` and `latest` are reserved.";
+        let description = "Label of 1 to 64 characters: a lowercase letter, then lowercase letters, digits, `_` or `-`. `draft` and `latest` are reserved.";
         vec![path_parameter("label", description, text_schema(LABEL), "production")]
     }
 }

@@ -98,13 +98,13 @@ impl FromQuery for DatasetQuery {
 /// The result.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Deleted {
-    /// A message.
+    /// Confirmation message.
     message: &'static str,
 }
 
 /// Upload a dataset.
 ///
-/// Stores the rows of a CSV, JSON Lines or JSON file for batches. If any row is invalid, nothing is stored.
+/// Stores the rows of a CSV, JSON Lines or JSON file for batches. Stores nothing if any row is invalid.
 #[utoipa::path(
     post, path = "/ds/", tag = "batches", operation_id = "uploadDataset",
     params(DatasetQuery),
@@ -184,7 +184,7 @@ pub(crate) async fn dataset_list(
 
 /// Get a dataset.
 ///
-/// The rows are not included.
+/// Returns the dataset without its rows.
 #[utoipa::path(
     get, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "getDataset",
     params(DatasetId),
@@ -228,7 +228,7 @@ pub(crate) async fn dataset_run_list(
 
 /// Delete a dataset.
 ///
-/// Batches that were started from the dataset keep their rows.
+/// Batches that use the dataset keep their rows.
 #[utoipa::path(
     delete, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "deleteDataset",
     params(DatasetId),

@@ -20,7 +20,7 @@ pub(crate) struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     node_id: Option<String>,
-    /// Index of the affected link, in the `links` array of the pointer.
+    /// Index of the affected link in its `links` array.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     link_index: Option<usize>,
@@ -34,8 +34,7 @@ pub(crate) struct Diagnostic {
     related: Vec<RelatedPlace>,
 }
 
-/// Severity of a diagnostic. `error`: the definition can't be saved. `warning`: probably a mistake. `info`: a part
-/// without effect.
+/// Severity of a diagnostic. `error`: the definition can't be saved. `warning`: probably a mistake. `info`: a hint.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum DiagnosticSeverity {

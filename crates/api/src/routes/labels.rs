@@ -32,7 +32,7 @@ pub(crate) struct Label {
     /// Version number.
     #[schema(minimum = 1)]
     version: i32,
-    /// If true, saving never moves the label.
+    /// If true, a save can't move the label.
     protected: bool,
     /// Time at which the label was created.
     #[schema(value_type = String, format = DateTime)]
@@ -49,7 +49,8 @@ pub(crate) struct LabelRequest {
     #[schema(minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
     version: i32,
-    /// If true, saving never moves the label. If absent or null, the setting is kept. A new label is not protected.
+    /// If true, a save can't move the label. If absent or null, the setting does not change. A new label is not
+    /// protected by default.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     protected: Option<bool>,
@@ -136,7 +137,7 @@ pub(crate) async fn label_set(
 
 /// Delete a label.
 ///
-/// The version and the history of the label are kept.
+/// Keeps the version and the history of the label.
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/labels/{label}/", tag = "versions", operation_id = "deleteLabel",
     params(
@@ -181,7 +182,7 @@ pub(crate) async fn label_rollback(
 
 /// List the moves of a label.
 ///
-/// Latest first. Also works for a deleted label.
+/// Latest first. Also returns the history of a deleted label.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/labels/{label}/history/", tag = "versions", operation_id = "listLabelMoves",
     params(

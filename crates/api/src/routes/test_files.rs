@@ -53,8 +53,8 @@ struct UploadFields {
 
 /// Upload files.
 ///
-/// The form fields may have any order. Put the returned paths into `files` of a start request. If any file is
-/// rejected, none is stored.
+/// Stores files for the inputs of runs. The form fields may have any order. Put the returned paths into `files` of a
+/// start request. If the server rejects a file, it stores none of them.
 #[utoipa::path(
     post, path = "/wf/upload_test_files/", tag = "files", operation_id = "uploadTestFiles",
     request_body(content = UploadForm, content_type = "multipart/form-data", description = "The files, with their workflow and node.",

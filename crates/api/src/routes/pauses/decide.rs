@@ -38,7 +38,7 @@ pub(crate) struct ResumeRunRequest {
     /// The decision.
     #[schema(value_type = schemas::PauseAction)]
     action: PauseAction,
-    /// Comments of the person.
+    /// Comments on the decision.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     comments: Option<String>,
@@ -57,8 +57,8 @@ impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
 
 /// Decide a pause.
 ///
-/// Decides the pause of `node_id`, or the oldest open pause if `node_id` is absent, and resumes the run. Exactly one
-/// of several concurrent decisions wins. The decision is durable before the response is sent. With an API key,
+/// Decides the pause of `node_id`, or the oldest open pause if `node_id` is absent, and resumes the run. Only one of
+/// several concurrent decisions takes effect. The decision is durable before the response is sent. With an API key,
 /// `user_id` must be the name of the key, unless the key may act for others.
 #[utoipa::path(
     post, path = "/wf/process_pause_action/{run_id}/", tag = "pauses", operation_id = "processPauseAction",

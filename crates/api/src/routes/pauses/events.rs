@@ -26,7 +26,7 @@ use crate::timestamp::Timestamp;
 /// Events per read.
 const BATCH_SIZE: u64 = 100;
 
-/// A pause was opened or decided.
+/// An event of a pause.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PausedWorkflowEvent {
     /// Increasing number, with gaps. Also the `id` of the Server-Sent Event.
@@ -44,7 +44,7 @@ pub(crate) struct PausedWorkflowEvent {
     /// Time of the event.
     #[schema(value_type = String, format = DateTime)]
     time: Timestamp,
-    /// `opened`: message to the person.
+    /// `opened`: message for the person who decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<String>,
@@ -56,7 +56,7 @@ pub(crate) struct PausedWorkflowEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     user_id: Option<String>,
-    /// `decided`: comments of the person.
+    /// `decided`: comments on the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     comments: Option<String>,
@@ -96,9 +96,9 @@ impl From<PauseEvent> for PausedWorkflowEvent {
 
 /// Follow the pauses of all runs.
 ///
-/// Streams each opened and each decided pause as a Server-Sent Event as soon as it is durable. The stream starts now
-/// or after `Last-Event-ID`. `Last-Event-ID: 0` starts with the oldest event. Events of deleted runs are not
-/// included.
+/// Streams a Server-Sent Event for every pause that is opened or decided, as soon as it is durable. Starts with the
+/// next event, or after `Last-Event-ID`. `Last-Event-ID: 0` starts with the oldest event. Events are deleted together
+/// with their workflow.
 #[utoipa::path(
     get, path = "/wf/paused_workflows/events/", tag = "pauses", operation_id = "followPausedWorkflows",
     params(

@@ -26,12 +26,12 @@ pub(crate) struct PausedWorkflow {
     run: Run,
     /// The most recently opened pause.
     current_pause: PauseHistory,
-    /// The definition that the run is pinned to, with the id and name of the workflow.
+    /// The definition that the run executes, with the id and name of the workflow.
     #[schema(value_type = schemas::PinnedDefinition)]
     workflow: Box<RawValue>,
 }
 
-/// List paused workflows.
+/// List paused runs.
 ///
 /// Runs with an open pause, newest first by default.
 #[utoipa::path(

@@ -21,13 +21,13 @@ use crate::timestamp::Timestamp;
 /// A pause of a run at a gate.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PauseHistory {
-    /// `PH_{run id}_{node id}`, with a number if the gate paused the run several times.
+    /// `PH_{run id}_{node id}`. Further pauses of the same gate have the suffix `_2`, `_3` and so on.
     id: String,
     /// Id of the run.
     run_id: Uuid,
     /// Id of the gate node.
     node_id: String,
-    /// Message to the person.
+    /// Message for the person who decides.
     #[schema(required = true)]
     pause_message: Option<String>,
     /// Time at which the pause was opened.
@@ -45,7 +45,7 @@ pub(crate) struct PauseHistory {
     /// Input of the gate.
     #[schema(value_type = Option<Fields>, required = true, nullable = true)]
     input_data: Option<Arc<Value>>,
-    /// Comments of the person.
+    /// Comments on the decision.
     #[schema(required = true)]
     comments: Option<String>,
 }

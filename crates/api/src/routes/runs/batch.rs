@@ -43,7 +43,7 @@ pub(crate) struct BatchRunRequest {
     #[serde(default)]
     #[schema(value_type = Option<Vec<Fields>>, required = false, nullable = true)]
     rows: Option<Vec<Map<String, Value>>>,
-    /// Id of the dataset that has the rows.
+    /// Id of the dataset with the rows.
     #[serde(default)]
     #[schema(required = false, nullable = true, format = Uuid)]
     dataset_id: Option<String>,
@@ -75,8 +75,8 @@ struct BatchSource {
 
 /// Start a batch.
 ///
-/// Starts one run per row, at most `mini_batch_size` at the same time. Returns immediately with the run of the batch:
-/// `batch` has its progress, and the file `output_file_id` has the outputs of its rows. A failed row does not affect
+/// Starts one run per row, at most `mini_batch_size` at the same time. Immediately returns the run of the batch. Its
+/// `batch` has the progress, and the file `output_file_id` has the outputs of the rows. A failed row does not affect
 /// other rows.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/start_batch_run/", tag = "batches", operation_id = "startBatchRun",

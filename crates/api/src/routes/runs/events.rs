@@ -83,7 +83,7 @@ pub(crate) struct RunEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<schemas::CancelReason>, nullable = false)]
     reason: Option<CancelReason>,
-    /// `pause_opened`: message to the person.
+    /// `pause_opened`: message for the person who decides.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     message: Option<String>,
@@ -95,7 +95,7 @@ pub(crate) struct RunEvent {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     user_id: Option<String>,
-    /// `pause_decided`: comments of the person.
+    /// `pause_decided`: comments on the decision.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     comments: Option<String>,
@@ -201,9 +201,9 @@ impl RunEvent {
 
 /// Follow a run.
 ///
-/// Streams the log of the run as Server-Sent Events, from the start or after `Last-Event-ID`. Later events follow as
-/// soon as they are durable. The stream stays open while the run is paused and closes after the last event of the
-/// run. A client that already has the last event gets a 204.
+/// Streams the event log of the run as Server-Sent Events, from the start or after `Last-Event-ID`. Sends new events as
+/// soon as they are durable. The stream stays open while the run is paused and closes after the last event of the run.
+/// The response is 204 if the client already has the last event.
 #[utoipa::path(
     get, path = "/run/{run_id}/events/", tag = "runs", operation_id = "followRun",
     params(

@@ -29,8 +29,8 @@ use crate::uploads::data_uri;
 /// Options of a rerun.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct RerunRequest {
-    /// Id of the first node to run again. The outputs of the nodes before it are reused where they exist. If absent,
-    /// every node runs again.
+    /// Id of the node to start from. Nodes upstream of it are not run again if they have an output. If absent, every
+    /// node runs again.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     from_node: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) struct RerunRequest {
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     inputs: Option<ObjectMap>,
-    /// Version number to run. Default: the version in the query, else the version of the original run.
+    /// Version number. Default: the version in the query, or else the version of the original run.
     #[serde(default)]
     #[schema(required = false, nullable = true, minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
@@ -48,8 +48,8 @@ pub(crate) struct RerunRequest {
 
 /// Rerun a run.
 ///
-/// Starts a new run with the inputs of this run and with its id as `parent_run_id`. With `from_node`, the new run
-/// reuses the outputs of all nodes before that node. Returns immediately, like startRun.
+/// Starts a new run with the inputs of this run. Its `parent_run_id` is the id of this run. With `from_node`, it reuses
+/// the outputs of nodes upstream of that node. Returns immediately, like startRun.
 #[utoipa::path(
     post, path = "/run/{run_id}/rerun/", tag = "runs", operation_id = "rerunRun",
     params(

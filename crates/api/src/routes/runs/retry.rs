@@ -15,13 +15,13 @@ use crate::state::AppState;
 
 /// Retry a failed run.
 ///
-/// Continues the same run. Failed nodes, and nodes canceled because of them, run again. All other results are kept.
+/// Continues the same run. Failed nodes, and nodes canceled because of them, run again. Keeps all other outputs.
 /// Returns immediately.
 #[utoipa::path(
     post, path = "/run/{run_id}/retry/", tag = "runs", operation_id = "retryRun",
     params(RunId),
     responses(
-        (status = 200, description = "The run, about to continue.", body = Run, example = json!(examples::retried_run())),
+        (status = 200, description = "The run, which continues in the background.", body = Run, example = json!(examples::retried_run())),
         RunMissing, RunNotFailed, ServerProblems,
     )
 )]

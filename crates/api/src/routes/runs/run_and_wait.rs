@@ -75,8 +75,8 @@ fn accepted_response(run: Run) -> Response {
 
 /// Run a workflow and wait for its outputs.
 ///
-/// Returns the outputs of all nodes when the run has ended. Returns the run itself if it pauses or takes longer than
-/// the server waits.
+/// Returns the outputs of all nodes when the run has ended. Returns the run if it pauses, or if it does not end within
+/// `wait_seconds`.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/run/", tag = "runs", operation_id = "runWorkflow",
     params(

@@ -25,8 +25,8 @@ const MAX_WAIT_SECONDS: f64 = 3_600.0;
 /// Inputs of a run.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct StartRunRequest {
-    /// {input node id: {field: value}}. A text that is a base64 data URI is stored as a file and replaced by
-    /// its path.
+    /// {input node id: {field: value}}. The server stores a base64 data URI as a file, and replaces it by the path of
+    /// the file.
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     initial_inputs: Option<ObjectMap>,
@@ -34,7 +34,7 @@ pub(crate) struct StartRunRequest {
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     parent_run_id: Option<Uuid>,
-    /// {node id: [path]}: put under the key `files` of that node's inputs.
+    /// {node id: [path]}: paths of uploaded files. They become the input field `files` of the node.
     #[serde(default)]
     #[schema(value_type = Option<PathsByNode>, required = false, nullable = true)]
     files: Option<HashMap<String, Vec<String>>>,
@@ -67,9 +67,9 @@ pub(crate) struct StartQuery {
     /// Type of the run, chosen by the client.
     #[param(min_length = 1, max_length = 64, default = "interactive", required = false)]
     pub(super) run_type: String,
-    /// Maximum wait for the run to end, in seconds. The server waits at most `--max-run-wait-seconds` (default 600).
-    /// The response is 200 if the run has ended. It is 202 with a `Location` header if the run is paused or still
-    /// running.
+    /// Maximum wait for the run to end, in seconds, up to `--max-run-wait-seconds` (default 600). By default, startRun
+    /// does not wait, and other operations wait for the maximum. If the run is paused or still running, the response is
+    /// 202 with a `Location` header.
     #[param(minimum = 0, maximum = 3600, required = false)]
     pub(super) wait_seconds: Option<f64>,
 }

@@ -15,8 +15,8 @@ use crate::state::AppState;
 
 /// Restore a version.
 ///
-/// Makes the definition of the version the current one. This creates a new version unless the same definition is
-/// already current. Earlier versions are kept.
+/// Saves the definition of this version as a new version, unless it is already the current definition. Keeps all
+/// versions.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/versions/{version}/restore/", tag = "versions", operation_id = "restoreVersion",
     params(
@@ -28,7 +28,7 @@ use crate::state::AppState;
     ),
     responses(
         (status = 200, description = "The workflow with the restored definition.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         VersionMissing, PreconditionProblems, LabelProtected, ServerProblems,
     )

@@ -14,15 +14,15 @@ use crate::state::AppState;
 
 /// Create a workflow.
 ///
-/// If the name is already in use, a suffix makes it unique. If the definition is missing or has no nodes, the default
-/// definition of its `spur_type` is used. An invalid definition is rejected. An unfinished one, such as one with
-/// unconnected nodes, is saved.
+/// Appends a number to a name that is in use. If the definition is missing or has no nodes, saves the default
+/// definition of the `spur_type`. Rejects invalid definitions. Accepts incomplete definitions, for example without
+/// links.
 #[utoipa::path(
     post, path = "/wf/", tag = "workflows", operation_id = "createWorkflow",
     request_body(content = WorkflowCreateRequest, description = "The workflow.", example = json!(examples::create())),
     responses(
         (status = 200, description = "The saved workflow.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         BodyProblems, DefinitionProblems, ServerProblems,
     )

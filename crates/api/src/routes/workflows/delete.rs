@@ -16,8 +16,7 @@ use crate::uploads::cleanup;
 
 /// Delete a workflow.
 ///
-/// Deletes the workflow with its versions, runs, pauses and files, all or nothing. Unfinished runs are canceled
-/// first.
+/// Cancels unfinished runs first. Then deletes the workflow with its versions, runs, pauses and files, all or nothing.
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "deleteWorkflow",
     params(

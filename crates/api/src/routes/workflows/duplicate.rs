@@ -16,8 +16,8 @@ use crate::state::AppState;
 
 /// Copy a workflow.
 ///
-/// The copy is named `{name} (Copy)`, made unique. It has the description, the tags and the definition of the current
-/// or the given version. Versions, runs and files are not copied.
+/// Names the copy `{name} (Copy)`, with a number if that name is in use. Copies the description, the tags, and the
+/// definition of the latest or the given version. Does not copy versions, runs or files.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/duplicate/", tag = "workflows", operation_id = "duplicateWorkflow",
     params(
@@ -26,7 +26,7 @@ use crate::state::AppState;
     ),
     responses(
         (status = 200, description = "The copy.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         VersionMissing, ServerProblems,
     )

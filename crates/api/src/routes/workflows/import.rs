@@ -27,7 +27,7 @@ use crate::state::AppState;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// Handling of workflows that already exist. Default: `create`.
+    /// Handling of existing workflows. Default: `create`.
     #[param(value_type = Mode, required = false)]
     mode: Mode,
     /// Name for a workflow that has none, such as a bare definition.
@@ -63,15 +63,15 @@ pub(crate) struct ImportResult {
     /// Number of the latest version.
     #[schema(minimum = 1)]
     version: i32,
-    /// Of an update: what differs in the definition.
+    /// Changes to the definition. Null unless `action` is `update`.
     #[schema(value_type = Option<schemas::DefinitionDiff>, required = true)]
     diff: Option<versioning::DefinitionDiff>,
     /// Warnings about the definition.
     diagnostics: Vec<Diagnostic>,
 }
 
-/// Effect of an import on a workflow. `create`: it is new. `update`: it replaces the existing one. `unchanged`: it is
-/// equal to the existing one.
+/// Effect of an import on a workflow. `create`: the workflow is new. `update`: the import changes an existing workflow.
+/// `unchanged`: the existing workflow is identical.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ImportAction)]
@@ -97,11 +97,10 @@ impl From<ImportAction> for Action {
 /// Import workflows.
 ///
 /// Accepts a document of exportWorkflow, the body of createWorkflow, a bare definition, or a list of up to 100 of
-/// these. All of them are imported, or none. With `create`, each becomes a new workflow with a unique name; the
-/// versions and labels of a document are imported too. With `update`, the workflow with the document's id or else
-/// with its name is updated, as by updateWorkflow. If there is neither, the workflow is created, and keeps its id if
-/// that is a UUIDv7. The response to an invalid import lists every problem of every workflow, with the codes of
-/// createWorkflow and `checksum_mismatch`.
+/// these. Imports all of them or none. `create` creates new workflows with unique names, and imports the versions and
+/// labels of documents. `update` updates the workflow with the same id, or else the one with the same name, like
+/// updateWorkflow. If neither exists, it creates the workflow, with the same id if that is a UUIDv7. The response to an
+/// invalid import lists the problems of all workflows.
 #[utoipa::path(
     post, path = "/wf/import/", tag = "workflows", operation_id = "importWorkflows",
     params(ImportQuery),

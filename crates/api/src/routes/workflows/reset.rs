@@ -18,7 +18,7 @@ use crate::state::AppState;
 
 /// Reset a workflow.
 ///
-/// Restores the default definition of its `spur_type`. The id, name, versions and runs are kept.
+/// Saves the default definition of the `spur_type`. Keeps the id, name, versions and runs.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/reset/", tag = "workflows", operation_id = "resetWorkflow",
     params(
@@ -29,7 +29,7 @@ use crate::state::AppState;
     ),
     responses(
         (status = 200, description = "The workflow with the default definition.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         WorkflowMissing, PreconditionProblems, LabelProtected, ServerProblems,
     )

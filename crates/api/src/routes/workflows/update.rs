@@ -20,8 +20,8 @@ use crate::state::AppState;
 
 /// Replace a workflow.
 ///
-/// Replaces the name, description and definition. A change to what executes creates a new version. A change to the
-/// layout alone does not. Existing runs keep the version they started with.
+/// Replaces the name, the description, the definition and, if present, the tags. A change that affects execution
+/// creates a new version. A change to the layout alone does not. Existing runs keep their version.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "updateWorkflow",
     params(
@@ -33,7 +33,7 @@ use crate::state::AppState;
     request_body(content = WorkflowReplaceRequest, description = "The complete workflow.", example = json!(examples::create())),
     responses(
         (status = 200, description = "The saved workflow.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         WorkflowMissing, BodyProblems, DefinitionProblems, ReplaceProblems, PreconditionProblems, ServerProblems,
     )
