@@ -39,7 +39,7 @@ test: nextest sdks browser ## Install the test tools, then run all tests on SQLi
 	scripts/api/coverage.py openapi/openapi.json $(COVERAGE)
 	SLUICE_FUZZ_SEED=1 scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
 
-test-fuzz-api: ## Fuzz the API for 30 minutes, or API_FUZZ_SECONDS
+test-fuzz-api: ## Fuzz the API for 15 minutes on each database (API_FUZZ_SECONDS: both together)
 	cargo build --locked --bin sluice $(TEST_FEATURES)
 	scripts/with-postgres.sh scripts/api/fuzz.sh $(API_FUZZ_SECONDS)
 test-fuzz-api: API_FUZZ_SECONDS = 1800

@@ -15,7 +15,7 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{ConnectOptions, DatabaseConnection, Set};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sluice_engine::{Commit, Kept, RunStore as _, StoredRun};
+use sluice_engine::{Commit, RunStore as _, StoredRun};
 use sluice_persistence::{Database, Options};
 
 use crate::args::Failure;
@@ -138,7 +138,7 @@ async fn write_run(State(baseline): Shared, _body: Bytes) -> Result<Json<Uuid>, 
     let id = sluice_engine::clock::new_id();
     let mut record = record.clone();
     record.id = id;
-    let commit = Commit { record, first: 0, events: log.clone(), rows: Vec::new(), kept: Kept::default() };
+    let commit = Commit { record, first: 0, events: log.clone(), rows: Vec::new(), side_records: None };
     baseline.store.commit(commit).await.map_err(internal_error)?;
     Ok(Json(id))
 }

@@ -223,8 +223,8 @@ fn idempotency_keys() -> TableCreateStatement {
         .table("idempotency_keys")
         .col(text("key").primary_key())
         .col(text("request_hash"))
-        .col(uuid_null("run_id"))
-        .col(text_null("answer"))
+        .col(text_null("outcome"))
+        .col(text_null("response"))
         .col(timestamp_with_time_zone("created_at"))
         .take()
 }

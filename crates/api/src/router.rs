@@ -20,8 +20,8 @@ use crate::openapi::{OpenApiVersion, build};
 use crate::operations::{Operation, Operations};
 use crate::routes::openapi::{Documents, document_get};
 use crate::routes::{
-    audit_log, datasets, health, labels, node_types, output_files, pauses, runs, test_files, validation,
-    versions, workflows,
+    audit_log, datasets, health, labels, node_types, output_files, pauses, replay, runs, test_files,
+    validation, versions, workflows,
 };
 use crate::state::AppState;
 
@@ -177,5 +177,5 @@ pub fn app(state: AppState) -> Router {
         .with_state(state.clone())
         .merge(swagger_ui())
         .fallback(|| async { StatusCode::NOT_FOUND.into_response() });
-    middleware::wrap(routes, state, operations())
+    middleware::wrap(routes, state, operations(), replay::respond)
 }

@@ -3,6 +3,7 @@
 //! [`Engine`] is the façade. A `Driver` drives one run; the `Dispatcher` gives every run that needs a driver exactly
 //! one.
 
+mod change;
 pub mod clock;
 mod driver;
 mod engine;
@@ -12,11 +13,11 @@ mod fair_semaphore;
 mod journal;
 mod options;
 mod plan_cache;
-mod remember;
 mod snapshot;
 mod store;
 mod telemetry;
 
+pub use change::{AuditEntry, ChangeOrigin, IdempotencyKey, RunOutcome, RunSideRecords, Subject};
 pub use engine::Engine;
 pub use engine::batch::StartBatch;
 pub use engine::partial_run::PartialRun;
@@ -26,6 +27,7 @@ pub use engine::start::StartRun;
 pub use error::EngineError;
 pub use executors::{Executor, Executors};
 pub use options::{Limits, Options};
-pub use remember::{AuditEntry, Kept, KeptAnswer, Remember, Remembered};
-pub use snapshot::{Applied, Snapshot};
-pub use store::{BatchCounts, Commit, CommitError, RunRecord, RunStore, StoreError, StoredRun};
+pub use snapshot::Snapshot;
+pub use store::{
+    BatchCounts, Commit, CommitError, RunRecord, RunStore, StoreError, StoredRun, UnfinishedRun,
+};

@@ -106,8 +106,10 @@ fn config(kind: Kind, listing: Listing) -> Value {
 
 fn planned_config(listing: Listing) -> Map<String, Value> {
     let mut schema = ConfigSchema::of::<CommonConfig>().json;
-    let description =
-        format!("{} can be saved with any config, but this version of Sluice can't run it.", listing.title);
+    let description = format!(
+        "{} nodes can be saved with any config, but this version of Sluice can't run them.",
+        listing.title
+    );
     schema.insert("description".to_owned(), description.into());
     let properties =
         schema.get_mut("properties").and_then(|properties| properties.get_mut("has_fixed_output"));

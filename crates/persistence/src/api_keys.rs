@@ -8,7 +8,7 @@ use sea_orm::{
 };
 use sha2::{Digest as _, Sha256};
 use sluice_domain::api_scope::ApiScope;
-use sluice_engine::{AuditEntry, StoreError, clock};
+use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, Subject, clock};
 use subtle::ConstantTimeEq as _;
 
 use crate::change::{Change, Fault};
@@ -18,7 +18,7 @@ use crate::connection::{self, Usage, disk_reserve, schema};
 use crate::database::Database;
 use crate::entity::api_key::{self, Scopes};
 use crate::error::{KeyError, OpenError, WriteError, is_constraint_violation, store_error};
-use crate::writer::side_records::insert_audit_entries;
+use crate::writer::side_records::{self, SideRecords};
 
 /// The prefix of every key, so that secret scanners find leaked keys.
 const PREFIX: &str = "sluice_";
@@ -265,8 +265,9 @@ async fn insert_audit_entry(
     before: Option<String>,
     after: Option<String>,
 ) -> Result<(), KeyError> {
-    let entry = AuditEntry::of_command(operation, ("key", key.id.clone()), (before, after));
-    insert_audit_entries(&Tx::Orm(tx), &[&entry]).await.map_err(KeyError::from)
+    let entry = AuditEntry::new(Subject::Key, &key.id).with_states(before, after);
+    let records = SideRecords::audit_only(ChangeOrigin::of_command(operation), vec![entry]);
+    side_records::insert(&Tx::Orm(tx), std::iter::once(&records)).await.map_err(KeyError::from)
 }
 
 /// Returns the SHA-256 of a secret, in hex. A secret has 256 random bits, so a slow hash would add nothing.

@@ -3,7 +3,7 @@
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryResult, QueryTrait as _, Select,
 };
-use sluice_engine::{AuditEntry, StoreError};
+use sluice_engine::{AuditEntry, ChangeOrigin, StoreError};
 use uuid::Uuid;
 
 use crate::change::{Change, Fault};
@@ -13,7 +13,7 @@ use crate::entity::audit_entry;
 use crate::error::WriteError;
 use crate::query::convert;
 use crate::query::pagination::{self, Page, PageRequest, RowReader, TimeRange};
-use crate::writer::side_records::insert_audit_entries;
+use crate::writer::side_records::{self, SideRecords};
 
 /// Estimated size of an entry, in bytes.
 const ENTRY_BYTES: usize = 512;
@@ -69,19 +69,22 @@ impl Database {
     ///
     /// # Errors
     /// The database failed.
-    pub async fn audit_append(&self, entries: Vec<AuditEntry>) -> Result<(), WriteError> {
-        self.writer().change(AppendEntries(entries)).await
+    pub async fn audit_append(
+        &self,
+        origin: ChangeOrigin,
+        entries: Vec<AuditEntry>,
+    ) -> Result<(), WriteError> {
+        self.writer().change(AppendEntries(SideRecords::audit_only(origin, entries))).await
     }
 }
 
-struct AppendEntries(Vec<AuditEntry>);
+struct AppendEntries(SideRecords);
 
 impl Change for AppendEntries {
     type Output = ();
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
-        let entries: Vec<&AuditEntry> = self.0.iter().collect();
-        Ok(insert_audit_entries(&Tx::Orm(tx), &entries).await?)
+        Ok(side_records::insert(&Tx::Orm(tx), std::iter::once(&self.0)).await?)
     }
 }
 

@@ -3,13 +3,14 @@
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect,
 };
-use sluice_engine::{Remember, StoreError, clock};
+use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, Subject, clock};
 use uuid::Uuid;
 
-use crate::change::{Change, Fault};
+use crate::change::{Audited, Change, Fault};
 use crate::database::Database;
 use crate::entity::{dataset, dataset_row};
 use crate::error::{WriteError, store_error};
+use crate::outcome::Outcome;
 use crate::query::convert;
 use crate::query::pagination::PageNumber;
 
@@ -42,9 +43,9 @@ impl Database {
     pub async fn dataset_create(
         &self,
         new: NewDataset,
-        remember: Option<Remember<dataset::Model>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<dataset::Model, WriteError> {
-        self.writer().change_once(CreateDataset(new), remember).await
+        self.writer().audited_change(CreateDataset(new), origin).await
     }
 
     /// Returns a dataset.
@@ -94,8 +95,8 @@ impl Database {
     /// # Errors
     ///
     /// [`WriteError::NotFound`] if the dataset doesn't exist, or the database failed.
-    pub async fn dataset_delete(&self, id: Uuid, remember: Option<Remember<()>>) -> Result<(), WriteError> {
-        self.writer().change_once(DeleteDataset(id), remember).await
+    pub async fn dataset_delete(&self, id: Uuid, origin: Option<ChangeOrigin>) -> Result<(), WriteError> {
+        self.writer().audited_change(DeleteDataset(id), origin).await.map(drop)
     }
 }
 
@@ -135,12 +136,31 @@ impl Change for CreateDataset {
 struct DeleteDataset(Uuid);
 
 impl Change for DeleteDataset {
-    type Output = ();
+    type Output = DeletedDataset;
 
     const FREES_SPACE: bool = true;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<DeletedDataset, Fault> {
         let deleted = dataset::Entity::delete_by_id(self.0).exec(tx).await?;
-        if deleted.rows_affected == 0 { Err(WriteError::NotFound.into()) } else { Ok(()) }
+        if deleted.rows_affected == 0 { Err(WriteError::NotFound.into()) } else { Ok(DeletedDataset(self.0)) }
+    }
+}
+
+/// The id of a deleted dataset.
+struct DeletedDataset(Uuid);
+
+impl Audited for DeletedDataset {
+    fn audit_entries(&self) -> Vec<AuditEntry> {
+        vec![AuditEntry::new(Subject::Dataset, self.0)]
+    }
+}
+
+impl Audited for dataset::Model {
+    fn audit_entries(&self) -> Vec<AuditEntry> {
+        vec![AuditEntry::new(Subject::Dataset, self.id)]
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        Some(Outcome::Dataset(self.clone()))
     }
 }

@@ -1,46 +1,60 @@
-//! Idempotency records: requests with an idempotency key, and their stored responses.
+//! Idempotency records: requests with an idempotency key, and the outcomes of their changes or the stored responses.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
-use sluice_engine::{Remembered, StoreError, clock};
+use sluice_engine::{IdempotencyKey, StoreError, clock};
 
 use crate::change::{Change, Fault};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::database::Database;
 use crate::entity::idempotency_key;
 use crate::error::{WriteError, store_error};
-use crate::writer::side_records::insert_idempotency_record;
+use crate::outcome::Outcome;
+use crate::writer::side_records::insert_idempotency_key;
 
 /// Lifetime of a record.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Records per transaction of a purge: other writes wait for it.
 const PURGE_CHUNK: u64 = 500;
 
+/// The record of an idempotency key.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IdempotencyRecord {
+    /// The hash of the request.
+    pub request_hash: String,
+    /// The time of the change, or of the response.
+    pub created_at: DateTime<Utc>,
+    /// The result of the request.
+    pub result: RequestResult,
+}
+
+/// The result of a request with an idempotency key.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RequestResult {
+    /// The outcome of the change, until the response is stored.
+    Outcome(Outcome),
+    /// The response, in the format of the layer that stored it.
+    Response(String),
+}
+
 impl Database {
     /// Returns the record of an idempotency key from the last 24 hours.
     ///
     /// # Errors
     /// The row is unreadable, or the database failed.
-    pub async fn idempotency_get(&self, key: &str) -> Result<Option<Remembered>, StoreError> {
+    pub async fn idempotency_get(&self, key: &str) -> Result<Option<IdempotencyRecord>, StoreError> {
         let select =
             idempotency_key::Entity::find_by_id(key).filter(idempotency_key::Column::CreatedAt.gte(expiry()));
-        let Some(row) = select.one(self.read_pool()).await.map_err(store_error)? else { return Ok(None) };
-        let answer = row.answer.as_deref().map(serde_json::from_str).transpose();
-        let answer = answer.map_err(|error| StoreError::Unreadable {
-            table: "idempotency_keys",
-            // The key is a secret of the client.
-            id: "?".to_owned(),
-            what: error.to_string(),
-        })?;
-        Ok(Some(Remembered { key: row.key, request_hash: row.request_hash, run_id: row.run_id, answer }))
+        let row = select.one(self.read_pool()).await.map_err(store_error)?;
+        row.map(IdempotencyRecord::try_from).transpose()
     }
 
-    /// Stores a record, in place of an earlier one with the same key.
+    /// Stores the response to a request, in place of the outcome.
     ///
     /// # Errors
     /// The database failed.
-    pub async fn idempotency_store(&self, record: Remembered) -> Result<(), WriteError> {
-        self.writer().change(StoreRecord(record)).await
+    pub async fn idempotency_store(&self, key: IdempotencyKey, response: String) -> Result<(), WriteError> {
+        self.writer().change(StoreResponse { key, response }).await
     }
 
     /// Deletes expired records.
@@ -57,13 +71,44 @@ impl Database {
     }
 }
 
-struct StoreRecord(Remembered);
+impl TryFrom<idempotency_key::Model> for IdempotencyRecord {
+    type Error = StoreError;
 
-impl Change for StoreRecord {
+    fn try_from(row: idempotency_key::Model) -> Result<Self, StoreError> {
+        let idempotency_key::Model { key: _, request_hash, outcome, response, created_at } = row;
+        let result = match response {
+            Some(response) => RequestResult::Response(response),
+            None => {
+                let outcome = serde_json::from_str(outcome.as_deref().unwrap_or_default());
+                RequestResult::Outcome(outcome.map_err(|error| StoreError::Unreadable {
+                    table: "idempotency_keys",
+                    // The key is a secret of the client.
+                    id: "?".to_owned(),
+                    what: error.to_string(),
+                })?)
+            }
+        };
+        Ok(Self { request_hash, created_at, result })
+    }
+}
+
+struct StoreResponse {
+    key: IdempotencyKey,
+    response: String,
+}
+
+impl Change for StoreResponse {
     type Output = ();
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
-        Ok(insert_idempotency_record(&Tx::Orm(tx), &self.0).await?)
+        let row = idempotency_key::Model {
+            key: self.key.key.clone(),
+            request_hash: self.key.request_hash.clone(),
+            outcome: None,
+            response: Some(self.response.clone()),
+            created_at: clock::now(),
+        };
+        Ok(insert_idempotency_key(&Tx::Orm(tx), row).await?)
     }
 }
 

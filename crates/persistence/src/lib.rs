@@ -5,7 +5,7 @@
 //!
 //! Modules import only modules further down in this list: `explain`; `workflows`, `runs`, `datasets`, `api_keys`,
 //! `audit_log`, `idempotency`, `sqlite_backup`, `gauges`; `database`; `writer`; `search`; `query`; `connection`; `change`;
-//! `metrics`; `error`; `entity`, `durable_fs`.
+//! `metrics`; `outcome`; `error`; `entity`, `durable_fs`.
 
 // Pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
 use libsqlite3_sys as _;
@@ -24,6 +24,7 @@ mod explain;
 mod gauges;
 mod idempotency;
 mod metrics;
+mod outcome;
 mod query;
 mod runs;
 mod search;
@@ -47,13 +48,15 @@ pub use entity::workflow_version::Model as VersionRow;
 pub use error::{KeyError, OpenError, WriteError};
 #[cfg(feature = "explain")]
 pub use explain::ListQuery;
+pub use idempotency::{IdempotencyRecord, RequestResult};
+pub use outcome::{ImportAction, ImportedWorkflow, Outcome};
 pub use query::pagination::{Page, PageNumber, PageRequest, TimeRange};
 pub use runs::{BatchRowRange, RunDetail, RunFilter, RunOrder};
 pub use search::query::Search;
 pub use sqlite_backup::{DatabaseContents, PendingRestore, SqliteFile};
 pub use workflows::changes::{Precondition, SaveOptions, WorkflowDetails};
 pub use workflows::import::ImportOutcome;
-pub use workflows::import_plan::{Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported};
+pub use workflows::import_plan::{Import, ImportMode, ImportRefusal, ImportRefused, Imported};
 pub use workflows::labels::NewLabel;
 pub use workflows::versions::{Pin, VersionFilter, VersionOrder};
 pub use workflows::{WorkflowFilter, WorkflowOrder};

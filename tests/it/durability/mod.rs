@@ -4,5 +4,6 @@ mod compatibility;
 mod concurrency;
 mod crashes;
 mod failpoints;
+mod idempotency;
 mod outages;
 mod restarts;

@@ -23,6 +23,7 @@ on_both_databases!(
     form_is_identified_by_its_content,
     repeated_request_returns_the_failed_run,
     canceled_batch_stores_its_response,
+    stored_response_outlives_later_changes,
 );
 
 async fn keyed(app: &App, path: &str, body: &Value, key: &str) -> Response {
@@ -259,4 +260,20 @@ async fn canceled_batch_stores_its_response(mut app: App) {
     assert_json!(response, {"id": batch, "status": "CANCELED"});
     assert_eq!(response["batch"]["total"], 2);
     app.post(&path).json(&json!({})).await.problem(400);
+}
+
+async fn stored_response_outlives_later_changes(app: App) {
+    let created = keyed(&app, "/wf/", &plain("plain"), "create").await;
+    let path = format!("/wf/{}/", id_of(&created.json()));
+    let start = format!("{path}start_run/");
+    let started = keyed(&app, &start, &run_body("hi"), "start").await;
+    app.run_until(&id_of(&started.json()), "COMPLETED").await;
+    app.put(&path).json(&gated("changed")).await.ok();
+    for _ in 0..2 {
+        let again = twice_again(&app, "/wf/", &plain("plain"), "create").await;
+        assert_eq!((&again.text, &again.headers["etag"]), (&created.text, &created.headers["etag"]));
+        assert_eq!(twice_again(&app, &start, &run_body("hi"), "start").await.text, started.text);
+        // The second time, the workflow is deleted.
+        app.delete(&path).await;
+    }
 }

@@ -25,11 +25,6 @@ impl Caller {
         self.0.as_deref().map(|key| key.id.as_str())
     }
 
-    /// The name of the key, owned.
-    pub(crate) fn into_name(self) -> Option<String> {
-        self.name().map(str::to_owned)
-    }
-
     /// Returns a problem unless the key has this scope.
     pub(crate) fn require_scope(&self, wanted: ApiScope) -> Result<(), Problem> {
         match self.0.as_deref() {
@@ -49,7 +44,7 @@ impl Caller {
         match self.0.as_deref() {
             Some(key) if !key.for_others && key.name != person => {
                 let detail = format!(
-                    "The API key {:?} may not decide in the name of {person:?}. Send the name of the key as user_id, or use a key that may act for others.",
+                    "The API key {:?} may not decide on behalf of {person:?}. Send the name of the key as user_id, or use a key that may act for others.",
                     key.name
                 );
                 Err(Problem::new(ProblemKind::NotYourself, detail))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
-use sluice_engine::{KeptAnswer, Remembered};
+use sluice_engine::IdempotencyKey;
 use uuid::Uuid;
 
 use crate::change::request_hash::RequestHash;
@@ -52,18 +52,17 @@ impl Drop for KeyClaim {
 /// A request with an idempotency key.
 #[derive(Debug)]
 pub(crate) struct IdempotencyClaim {
-    /// Also held by the change, which may still be committed after the request was answered with 503. The key stays in
-    /// use until then.
     pub(crate) key: KeyClaim,
     pub(crate) hash: RequestHash,
-    /// The run that an earlier attempt of this request has started without storing a response.
+    /// The run that an earlier attempt of this request has started and waited for.
     pub(crate) started_run: Option<Uuid>,
-    /// The response that is stored with the change.
-    pub(crate) stored: Mutex<Option<KeptAnswer>>,
 }
 
 impl IdempotencyClaim {
-    pub(crate) fn remembered(&self, run_id: Option<Uuid>, answer: Option<KeptAnswer>) -> Remembered {
-        Remembered { key: self.key.key.clone(), request_hash: self.hash.to_hex(), run_id, answer }
+    /// The key for a change. The change may still be committed after a response of 503: its lease keeps the key in use
+    /// until then.
+    pub(crate) fn to_key(self: &Arc<Self>) -> IdempotencyKey {
+        let lease = Arc::clone(self);
+        IdempotencyKey { key: self.key.key.clone(), request_hash: self.hash.to_hex(), lease }
     }
 }

@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn the_same_form_is_the_same_in_whatever_pieces_and_with_whatever_boundary() {
+    fn form_hash_is_independent_of_pieces_and_boundary() {
         let expected = hash("abcabd", &form("abcabd", "a", "x abcab y"), 1_000);
         for pieces in 1..60 {
             assert_eq!(hash("abcabd", &form("abcabd", "a", "x abcab y"), pieces), expected, "{pieces}");
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn another_form_is_another() {
+    fn form_hash_depends_on_names_and_contents() {
         let expected = hash("b", &form("b", "a", "x"), 5);
         for other in [
             form("b", "a", "y"),

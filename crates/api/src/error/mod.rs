@@ -65,17 +65,17 @@ problem_kinds! {
     InvalidJson = BAD_REQUEST "invalid-json" "Invalid JSON"
         "The body is not JSON: expected value (line 1, column 10).",
     DefinitionMissing = BAD_REQUEST "definition-missing" "Definition missing"
-        "The definition is missing. Send the complete workflow.",
+        "The definition is missing. Send the complete workflow, or use PUT /wf/{workflow_id}/reset/.",
     NoOpenPause = BAD_REQUEST "no-open-pause" "No open pause"
         "The run has no open pause. GET /wf/pause_history/{run_id}/ lists its pauses.",
     RunEnded = BAD_REQUEST "run-ended" "Run already ended"
         "The run has already ended with the status COMPLETED. Start a new run.",
     PartialRun = BAD_REQUEST "partial-run" "Node can't be run"
-        "The node \"gate\" has no output. Give it in partial_outputs.",
+        "The node \"gate\" waits for a person. Pass its output in partial_outputs.",
     UnknownEventId = BAD_REQUEST "unknown-event-id" "Unknown event id"
         "Last-Event-ID must be the id of an event of this stream. Omit it to start at the beginning.",
     RerunRefused = BAD_REQUEST "rerun-refused" "Rerun not possible"
-        "There is no node \"gaet\" at the top of the workflow. Name one of its nodes.",
+        "There is no node \"gaet\" at the top level of the workflow. Name one of its nodes.",
     RunNotFailed = BAD_REQUEST "run-not-failed" "Run has not failed"
         "Only FAILED runs can be retried, and this run is COMPLETED. Start a new run with POST /run/{run_id}/rerun/.",
     Unrunnable = BAD_REQUEST "unrunnable" "Workflow can't be run"
@@ -87,7 +87,7 @@ problem_kinds! {
     CrossSite = FORBIDDEN "cross-site" "Cross-site request"
         "A server without API keys rejects requests from other web sites. Create an API key, and allow the site with --cors-origin.",
     NotYourself = FORBIDDEN "not-yourself" "API key may not act for others"
-        "The API key \"ci\" may not decide in the name of \"grace\". Send the name of the key as user_id, or use a key that may act for others.",
+        "The API key \"ci\" may not decide on behalf of \"grace\". Send the name of the key as user_id, or use a key that may act for others.",
     TooManyRequests = TOO_MANY_REQUESTS "too-many-requests" "Too many requests"
         "Rate limit exceeded for the API key \"ci\". Retry in 120 ms.",
     WorkflowNotFound = NOT_FOUND "workflow-not-found" "Workflow not found"
@@ -105,7 +105,7 @@ problem_kinds! {
     NotAcceptable = NOT_ACCEPTABLE "not-acceptable" "Not acceptable"
         "The differences are available as application/json, application/json-patch+json and text/plain. Accept one of them.",
     RequestTimeout = REQUEST_TIMEOUT "request-timeout" "Request timeout"
-        "The body arrived too slowly or not completely. Send it again.",
+        "The body is incomplete or arrived too slowly. Send it again.",
     UriTooLong = URI_TOO_LONG "uri-too-long" "URI too long"
         "The path and query are longer than 8192 bytes. Shorten them.",
     HeadersTooLarge = REQUEST_HEADER_FIELDS_TOO_LARGE "headers-too-large" "Headers too large"
@@ -325,7 +325,7 @@ fn definition_diff() -> RefOr<Schema> {
     diff.description(Some(description)).build().into()
 }
 
-/// A problem (RFC 9457): the reason why the request failed and what to change.
+/// Problem details (RFC 9457): the reason for the failure and what to change.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemBody {
@@ -333,7 +333,7 @@ pub(crate) struct ProblemBody {
     #[serde(rename = "type")]
     #[schema(format = "uri-reference", example = "/problems/workflow-not-found")]
     kind: String,
-    /// Short text of the kind.
+    /// Short summary of the kind.
     title: String,
     /// HTTP status code.
     #[schema(minimum = 400, maximum = 599)]
@@ -343,7 +343,7 @@ pub(crate) struct ProblemBody {
     /// Request id, as in the header `x-request-id`.
     #[schema(format = "uri-reference")]
     instance: String,
-    /// All problems of the body or query.
+    /// Problems of the path, query or body. Long lists are truncated.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     errors: Vec<ProblemItem>,
@@ -369,11 +369,11 @@ pub(crate) struct ProblemBody {
     diff: Option<Value>,
 }
 
-/// A problem of a body or query.
+/// A problem of the path, query or body.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = ProblemItem)]
 pub(crate) struct ProblemItem {
-    /// JSON Pointer (RFC 6901) into the body. For a query: `/` and the name of the parameter.
+    /// JSON Pointer (RFC 6901) into the body. For a parameter in the path or query: `/` and its name.
     #[schema(example = "/definition/nodes/0/node_type")]
     pub(crate) pointer: String,
     /// Stable code of the problem.

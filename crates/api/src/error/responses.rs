@@ -76,7 +76,7 @@ macro_rules! problems {
 problems! {
     /// Problems of every operation that uses the database.
     ServerProblems {
-        Internal: "Internal error. The server log has the cause under the request id.",
+        Internal: "Internal error. The server log has the cause, with the request id.",
         StoreUnavailable: "The database is unavailable or full, or the server is shutting down.",
     }
     /// Problems of every operation that requires an API key.
@@ -92,20 +92,20 @@ problems! {
     /// Problems of every operation with a JSON body.
     BodyProblems {
         InvalidJson: "The body is not JSON.",
-        RequestTimeout: "The body arrived too slowly or not completely.",
+        RequestTimeout: "The body is incomplete or arrived too slowly.",
         TooLarge: "The body is too large.",
         UnsupportedMediaType: "The content type of the body is not JSON.",
-        InvalidBody: "The body is invalid. `errors` lists every problem.",
+        InvalidBody: "The body is invalid.",
     }
     /// Problems of operations that accept any JSON text.
     JsonTextProblems {
-        RequestTimeout: "The body arrived too slowly or not completely.",
+        RequestTimeout: "The body is incomplete or arrived too slowly.",
         TooLarge: "The body is too large.",
         UnsupportedMediaType: "The content type of the body is not JSON.",
     }
     /// Problems of every operation with a query.
     QueryProblems {
-        InvalidQuery: "The path or query is invalid. `errors` lists every problem.",
+        InvalidQuery: "The path or query is invalid.",
         UriTooLong: "The path and query are too long.",
     }
     /// Problem of every operation on a workflow.
@@ -133,15 +133,15 @@ problems! {
     BatchProblems {
         DatasetNotFound: "The dataset does not exist.",
         InvalidJson: "The body is not JSON.",
-        BadRequest: "The form is invalid.",
-        RequestTimeout: "The body arrived too slowly or not completely.",
-        TooLarge: "The body is too large or has too many rows.",
+        BadRequest: "The form is malformed.",
+        RequestTimeout: "The body is incomplete or arrived too slowly.",
+        TooLarge: "The body has too many rows.",
         UnsupportedMediaType: "The content type of the body is neither JSON nor multipart/form-data.",
-        InvalidBody: "The body or a row is invalid. `errors` lists the problems.",
+        InvalidBody: "The body or a row is invalid.",
     }
     /// Problems of saving a definition.
     DefinitionProblems {
-        InvalidDefinition: "The body or its definition is invalid. `errors` lists every problem.",
+        InvalidDefinition: "The definition is invalid.",
     }
     /// Problems of replacing a workflow.
     ReplaceProblems {
@@ -171,7 +171,7 @@ problems! {
     /// Problems of requests with an `Idempotency-Key`.
     IdempotencyProblems {
         BadRequest: "A header is invalid.",
-        RequestTimeout: "The body arrived too slowly or not completely.",
+        RequestTimeout: "The body is incomplete or arrived too slowly.",
         TooLarge: "The body is too large.",
         RequestInProgress: "A request with this `Idempotency-Key` is in progress.",
         KeyReused: "The `Idempotency-Key` was used for a different request.",
@@ -179,7 +179,7 @@ problems! {
     /// Problems of comparing versions.
     DiffProblems {
         NotAcceptable: "The `Accept` header names no available format.",
-        InvalidQuery: "The path or query is invalid. `errors` lists every problem.",
+        InvalidQuery: "The path or query is invalid.",
     }
     /// Problems of every operation on a version.
     VersionMissing {
@@ -200,7 +200,7 @@ problems! {
     /// Problems of setting a label.
     TooManyLabels {
         TooManyLabels: "The workflow has the maximum number of labels.",
-        InvalidQuery: "The label or the body is invalid. `errors` lists every problem.",
+        InvalidQuery: "The label is invalid.",
     }
     /// Problems of rolling back a label.
     NoEarlierVersion {
@@ -216,7 +216,7 @@ problems! {
     }
     /// Problems of event streams.
     StreamProblems {
-        UnknownEventId: "`Last-Event-ID` is not an event of the stream.",
+        UnknownEventId: "`Last-Event-ID` is not the id of an event of this stream.",
         TooManyStreams: "The maximum number of event streams is open.",
     }
     /// Problems of reruns.
@@ -229,8 +229,8 @@ problems! {
     }
     /// Problems of deciding a pause.
     NoOpenPause {
-        NoOpenPause: "No such pause is open.",
-        NotYourself: "The API key may not decide in the name of this person.",
+        NoOpenPause: "The pause is not open.",
+        NotYourself: "The API key may not decide on behalf of this person.",
     }
     /// Problems of running one node.
     PartialProblems {
@@ -238,11 +238,11 @@ problems! {
     }
     /// Problems of uploads.
     UploadProblems {
-        BadRequest: "The form is invalid.",
-        RequestTimeout: "The form arrived too slowly or not completely.",
-        TooLarge: "A file is too large, or there are too many files.",
+        BadRequest: "The form is malformed.",
+        RequestTimeout: "The body is incomplete or arrived too slowly.",
+        TooLarge: "A file is too large, or there are too many files or rows.",
         UnsupportedMediaType: "The content type of the body is not multipart/form-data.",
-        InvalidBody: "The form is invalid. `errors` lists every problem.",
+        InvalidBody: "The form is invalid.",
     }
 }
 
@@ -251,7 +251,7 @@ pub(crate) struct AnyProblem;
 
 impl IntoResponses for AnyProblem {
     fn responses() -> BTreeMap<String, RefOr<Response>> {
-        let description = "Any other problem. Before routing, a request can fail with 400 (malformed), 403 (cross-site), 404 (unknown path), 405 (method not allowed), 414 (path too long) or 431 (headers too long).";
+        let description = "Any other problem. Every path can return 400 (malformed request), 403 (cross-site request), 404 (unknown path), 405 (method not allowed), 414 (path too long) and 431 (headers too long).";
         let (_, response) = problem(ProblemKind::MethodNotAllowed, description);
         BTreeMap::from([("default".to_owned(), response)])
     }

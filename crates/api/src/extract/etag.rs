@@ -3,22 +3,18 @@
 use axum::Json;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use headers::{ETag, Header, IfMatch};
 use serde::Serialize;
 use sluice_domain::naming::MAX_NOTE_LENGTH;
 use sluice_domain::{Definition, versioning};
-use sluice_engine::KeptAnswer;
 use sluice_persistence::{Pin, Precondition, SaveOptions, WorkflowRow, WriteError};
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterIn};
 use utoipa::openapi::schema::ObjectBuilder;
 use uuid::Uuid;
 
-use crate::auth::caller::Caller;
 use crate::blocking::cpu_bound;
-use crate::change::kept;
 use crate::error::convert::Resource;
 use crate::error::{CurrentState, Problem, ProblemKind};
 use crate::openapi::params::{optional_parameter, text_schema};
@@ -41,24 +37,12 @@ impl<T> WithETag<T> {
         Self { etag, body }
     }
 
-    /// The answer, to be kept for a request that is sent again.
-    pub(crate) fn stored_response(&self) -> Option<KeptAnswer>
-    where
-        T: Serialize,
-    {
-        kept(&[(header::ETAG, quote(&self.etag))], &self.body)
-    }
-
     /// 304 without the answer for a client that has it already.
     pub(crate) fn unless_match(self, if_none_match: &IfNoneMatch) -> Response
     where
         T: Serialize,
     {
-        let is_match = if_none_match.0.as_ref().is_some_and(|etags| {
-            // A tag of ours always reads as one.
-            quote(&self.etag).parse().is_ok_and(|etag: ETag| !etags.precondition_passes(&etag))
-        });
-        if is_match {
+        if if_none_match.0.as_ref().is_some_and(|list| list.has_weak_match(&self.etag)) {
             return (StatusCode::NOT_MODIFIED, [(header::ETAG, quote(&self.etag))]).into_response();
         }
         self.into_response()
@@ -77,13 +61,13 @@ pub(crate) fn quote(etag: &str) -> String {
 
 /// The header `If-None-Match`.
 #[derive(Debug)]
-pub(crate) struct IfNoneMatch(Option<headers::IfNoneMatch>);
+pub(crate) struct IfNoneMatch(Option<ETagList>);
 
 impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        read_header(&parts.headers).map(Self)
+        read_etags(&parts.headers, &header::IF_NONE_MATCH).map(Self)
     }
 }
 
@@ -91,27 +75,19 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 #[derive(Debug)]
 pub(crate) struct Preconditions {
     pub(crate) saving: SaveOptions,
-    /// The version that the client has seen, as its entity tag says.
-    client_version: Option<i32>,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Preconditions {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
-        let condition = read_header::<IfMatch>(&parts.headers)?.map(|wanted| {
-            Precondition::new(move |etag| {
-                quote(etag).parse().is_ok_and(|etag: ETag| wanted.precondition_passes(&etag))
-            })
-        });
-        let by = parts.extensions.get::<Caller>().and_then(Caller::name).map(str::to_owned);
-        let saving = SaveOptions {
-            precondition: condition,
-            note: read_change_note(&parts.headers)?,
-            by,
-            ..SaveOptions::default()
+        let precondition = match read_etags(&parts.headers, &header::IF_MATCH)? {
+            Some(ETagList::Tags(tags)) => Some(Precondition { etags: strong_tags(tags) }),
+            // Every change requires that the workflow exists.
+            Some(ETagList::Any) | None => None,
         };
-        Ok(Self { saving, client_version: client_version(&parts.headers) })
+        let note = read_change_note(&parts.headers)?;
+        Ok(Self { saving: SaveOptions { precondition, note, ..SaveOptions::default() } })
     }
 }
 
@@ -121,7 +97,7 @@ impl Preconditions {
         let WriteError::PreconditionFailed(current) = error else {
             return Resource::Workflow.write_problem(error);
         };
-        let seen = match self.client_version {
+        let seen = match self.client_version() {
             Some(number) => state.db.pinned_version(id, &Pin::Number(number)).await.ok().flatten(),
             None => None,
         };
@@ -132,6 +108,12 @@ impl Preconditions {
             Some(versioning::diff(&before, &after, false))
         };
         precondition_failed(&current, cpu_bound(compare).await)
+    }
+
+    /// The version that the client has read: tags begin with its number.
+    fn client_version(&self) -> Option<i32> {
+        let etag = self.saving.precondition.as_ref()?.etags.first()?;
+        etag.split_once('-')?.0.parse().ok()
     }
 }
 
@@ -170,48 +152,77 @@ pub(crate) struct ChangeNote;
 impl IntoParams for ChangeNote {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let note = ObjectBuilder::from(text_schema(ONE_LINE)).max_length(Some(MAX_NOTE_LENGTH)).build();
-        let description = "Note that is stored with the version that the change creates.";
+        let description = "Note to store with the new version.";
         vec![optional_parameter(ParameterIn::Header, "X-Change-Note", description, note)]
     }
 }
 
-/// A header of entity tags; none when it isn't there.
-fn read_header<H: Header>(headers: &HeaderMap) -> Result<Option<H>, Problem> {
-    let name: &HeaderName = H::name();
+/// A list of entity tags (RFC 9110, 13.1.1 and 13.1.2).
+#[derive(Debug, PartialEq, Eq)]
+enum ETagList {
+    /// `*`.
+    Any,
+    /// Some tags.
+    Tags(Vec<ListedTag>),
+}
+
+/// An entity tag of a list.
+#[derive(Debug, PartialEq, Eq)]
+struct ListedTag {
+    is_weak: bool,
+    /// The opaque part, without quotes.
+    tag: String,
+}
+
+impl ETagList {
+    /// Parses a list (RFC 9110, 8.8.3 and 5.6.1).
+    fn parse(text: &str) -> Option<Self> {
+        let space = [' ', '\t'];
+        let mut rest = text.trim_matches(space);
+        if rest == "*" {
+            return Some(Self::Any);
+        }
+        let mut tags = Vec::new();
+        loop {
+            rest = rest.trim_start_matches([' ', '\t', ',']);
+            if rest.is_empty() {
+                return (!tags.is_empty()).then_some(Self::Tags(tags));
+            }
+            let strong = rest.strip_prefix("W/");
+            let (tag, after) = strong.unwrap_or(rest).strip_prefix('"')?.split_once('"')?;
+            rest = after.trim_start_matches(space);
+            if tag.contains(space) || !(rest.is_empty() || rest.starts_with(',')) {
+                return None;
+            }
+            tags.push(ListedTag { is_weak: strong.is_some(), tag: tag.to_owned() });
+        }
+    }
+
+    /// Weak comparison (RFC 9110, 8.8.3.2).
+    fn has_weak_match(&self, etag: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tags(tags) => tags.iter().any(|listed| listed.tag == etag),
+        }
+    }
+}
+
+/// The tags of a strong comparison (RFC 9110, 8.8.3.2), which a weak tag never matches.
+fn strong_tags(tags: Vec<ListedTag>) -> Vec<String> {
+    tags.into_iter().filter(|listed| !listed.is_weak).map(|listed| listed.tag).collect()
+}
+
+/// Reads a header of entity tags; none if it is absent.
+fn read_etags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<ETagList>, Problem> {
     let values = headers.get_all(name);
     let lines: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
     if lines.is_empty() {
         return Ok(None);
     }
-    // The library takes what is malformed for a tag that matches nothing: its sender would look for a change.
-    let read = H::decode(&mut values.iter()).ok().filter(|_| is_etag_list(&lines.join(",")));
-    read.map(Some).ok_or_else(|| {
+    ETagList::parse(&lines.join(",")).map(Some).ok_or_else(|| {
         let detail = format!("The header {name} must be `*` or a list of quoted ETags, such as \"abc\".");
         Problem::new(ProblemKind::BadRequest, detail)
     })
-}
-
-/// True for `*` and for a list of entity tags (RFC 9110, 8.8.3 and 5.6.1).
-fn is_etag_list(text: &str) -> bool {
-    let space = [' ', '\t'];
-    let mut rest = text.trim_matches(space);
-    if rest == "*" {
-        return true;
-    }
-    let mut some = false;
-    loop {
-        rest = rest.trim_start_matches([' ', '\t', ',']);
-        if rest.is_empty() {
-            return some;
-        }
-        let opened = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"');
-        let Some((tag, after)) = opened.and_then(|tag| tag.split_once('"')) else { return false };
-        rest = after.trim_start_matches(space);
-        if tag.contains(space) || !(rest.is_empty() || rest.starts_with(',')) {
-            return false;
-        }
-        some = true;
-    }
 }
 
 fn read_change_note(headers: &HeaderMap) -> Result<Option<String>, Problem> {
@@ -227,8 +238,30 @@ fn read_change_note(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     Ok(Some(note.to_owned()).filter(|note| !note.is_empty()))
 }
 
-/// The version in the first of our own tags.
-fn client_version(headers: &HeaderMap) -> Option<i32> {
-    let text = headers.get(header::IF_MATCH).map(HeaderValue::to_str)?.ok()?;
-    text.trim_start().strip_prefix('"')?.split_once('-')?.0.parse().ok()
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tags(tags: &[(&str, bool)]) -> Option<ETagList> {
+        let tags = tags.iter().map(|(tag, is_weak)| ListedTag { is_weak: *is_weak, tag: (*tag).to_owned() });
+        Some(ETagList::Tags(tags.collect()))
+    }
+
+    #[test]
+    fn parses_lists_of_entity_tags() {
+        assert_eq!(ETagList::parse(" * "), Some(ETagList::Any));
+        assert_eq!(ETagList::parse(r#""1-a""#), tags(&[("1-a", false)]));
+        assert_eq!(ETagList::parse(r#", W/"a" ,"b,c","#), tags(&[("a", true), ("b,c", false)]));
+        for invalid in ["", ",", "a", "\"a", "\"a\" \"b\"", "w/\"a\"", "\"a b\"", "*, \"a\""] {
+            assert_eq!(ETagList::parse(invalid), None, "{invalid}");
+        }
+    }
+
+    #[test]
+    fn weak_tags_match_only_weakly() {
+        let Some(list) = ETagList::parse(r#"W/"a", "b""#) else { panic!("a valid list") };
+        assert!(list.has_weak_match("a") && list.has_weak_match("b") && !list.has_weak_match("c"));
+        let ETagList::Tags(tags) = list else { panic!("a list of tags") };
+        assert_eq!(strong_tags(tags), ["b"]);
+    }
 }

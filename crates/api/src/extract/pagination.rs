@@ -240,12 +240,11 @@ fn insert_header(headers: &mut HeaderMap, name: HeaderName, value: String) {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the shape of what `ListQuery` reads")]
 struct CursorQuery {
-    /// Cursor of the page: the `X-Next-Cursor` header of the previous page, with the same `sort`. Rows that are added
-    /// or deleted in between never make another row appear twice or not at all. It can't be combined with a `page`
-    /// above 1.
+    /// Cursor: the value of `X-Next-Cursor` in the response with the previous page. Requires the same `sort`, and no
+    /// `page` above 1. Inserts and deletes between two requests neither repeat nor skip other rows.
     #[param(value_type = String, min_length = 1, max_length = 2048, pattern = "^[A-Za-z0-9_-]+$", required = false)]
     cursor: String,
-    /// If true, the response has the header `X-Total-Count` with the number of items in the whole list.
+    /// If true, the response has the header `X-Total-Count` with the number of items on all pages.
     #[param(default = false, required = false)]
     count: bool,
 }
@@ -253,9 +252,7 @@ struct CursorQuery {
 impl<O: SortKey> IntoParams for ListQuery<O> {
     fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let default = O::SORTS.first().copied().unwrap_or_default();
-        let description = format!(
-            "In which order: `{default}` when absent. With a dash in front, the greatest or the newest first."
-        );
+        let description = format!("Sort order. Default: `{default}`. A leading `-` means descending.");
         let sort = ParameterBuilder::new()
             .name("sort")
             .parameter_in(ParameterIn::Query)

@@ -8,6 +8,7 @@ use tower::Layer as _;
 use tower::util::MapRequestLayer;
 use tower_http::catch_panic::CatchPanicLayer;
 
+use crate::middleware::idempotency::{Idempotency, RespondToRepeated};
 use crate::middleware::log_request::RequestObserver;
 use crate::operations::Operations;
 use crate::state::AppState;
@@ -25,7 +26,12 @@ pub(crate) mod slow_body;
 pub(crate) mod trace_context;
 
 /// Puts the layers around the routes, from the innermost to the outermost.
-pub(crate) fn wrap(routes: Router, state: AppState, operations: Operations) -> Router {
+pub(crate) fn wrap(
+    routes: Router,
+    state: AppState,
+    operations: Operations,
+    respond: RespondToRepeated,
+) -> Router {
     let settings = Arc::clone(&state.settings);
     let observer = RequestObserver {
         metrics: state.metrics.for_operations(operations.ids()),
@@ -33,7 +39,7 @@ pub(crate) fn wrap(routes: Router, state: AppState, operations: Operations) -> R
         operations,
     };
     let routes = routes
-        .layer(from_fn_with_state(state.clone(), idempotency::replay_or_run))
+        .layer(from_fn_with_state(Idempotency { state: state.clone(), respond }, idempotency::replay_or_run))
         .layer(from_fn_with_state(state, authenticate::authenticate))
         .layer(CatchPanicLayer::custom(error_body::respond_to_panic))
         .layer(from_fn_with_state(Arc::clone(&settings), slow_body::enforce_min_rate))

@@ -33,7 +33,7 @@ pub(crate) async fn enforce_min_rate(
         |body| Body::new(MinRateBody::new(body, settings.body_pause, timed_out.clone(), unread.clone()));
     let mut response = next.run(request.map(limit_rate)).await;
     if timed_out.get() {
-        let detail = "The body arrived too slowly or not completely. Send it again.";
+        let detail = "The body is incomplete or arrived too slowly. Send it again.";
         response = Problem::new(ProblemKind::RequestTimeout, detail).into_response();
     }
     if timed_out.get() || !unread.drain().await {

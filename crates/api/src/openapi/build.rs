@@ -30,7 +30,7 @@ const DESCRIPTION: &str = "Sluice stores, validates, versions and runs workflows
 
 pub(crate) const TAGS: [(&str, &str); 9] = [
     ("workflows", "Create, read, replace, copy and delete workflows."),
-    ("versions", "Versions and labels. Every saved change to what executes is a version."),
+    ("versions", "Versions and labels. Every saved change that affects execution makes a version."),
     ("runs", "Start, wait for, read and cancel runs."),
     ("pauses", "Pauses at gates, and the decisions on them."),
     ("batches", "Batches with one run per row, datasets and output files."),
@@ -207,7 +207,7 @@ fn simplify_optional_body(operation: &mut Operation) {
 /// Declares the header `Idempotency-Key` and its problems.
 fn declare_idempotency_key(operation: &mut Operation) {
     let key = ObjectBuilder::from(text_schema("^[\\x21-\\x7e]+$")).min_length(Some(1)).max_length(Some(255));
-    let description = "Idempotency key: a unique string chosen by the client, such as a UUID. If the same request is sent again within 24 hours, it is not executed again. The client gets the stored response, with the header `Idempotency-Replayed`.";
+    let description = "Idempotency key: a unique string that the client chooses, such as a UUID. If the client repeats the request within 24 hours, the server does not execute it again. It returns the stored response, with the header `Idempotency-Replayed`.";
     let parameter = optional_parameter(ParameterIn::Header, "Idempotency-Key", description, key.build());
     operation.parameters.get_or_insert_default().push(parameter.into());
     let replayed = HeaderBuilder::new()

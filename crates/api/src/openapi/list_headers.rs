@@ -15,7 +15,7 @@ pub(crate) fn declare(operation: &mut Operation) {
     for (name, kind, description) in [
         ("Link", Type::String, "Links to other pages (RFC 8288): `next`, `prev` and `first`, if they exist."),
         ("X-Next-Cursor", Type::String, "The `cursor` of the next page. Absent on the last page."),
-        ("X-Total-Count", Type::Integer, "The number of items in the whole list, if `count=true`."),
+        ("X-Total-Count", Type::Integer, "Number of items on all pages, if `count=true`."),
     ] {
         let schema = ObjectBuilder::new().schema_type(kind);
         let header = HeaderBuilder::new().description(Some(description)).schema(Some(schema)).build();

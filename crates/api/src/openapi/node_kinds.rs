@@ -57,8 +57,7 @@ pub(super) fn describe(schemas: &mut Map<String, Value>) {
 
 fn node(common: &Value, kind: &CatalogEntry, config: &str) -> Value {
     let mut node = common.clone();
-    let title = kind.config["title"].as_str().unwrap_or(kind.name);
-    node["description"] = format!("A node of the type \"{title}\".").into();
+    node["description"] = format!("A node of the type `{}`.", kind.name).into();
     node["properties"]["node_type"] =
         json!({"type": "string", "description": "The node type.", "enum": [kind.name]});
     let what = "Config of the node. Unknown fields are kept.";
@@ -184,7 +183,7 @@ fn name_types(shape: &mut Value, name: &str, lifted: &mut Map<String, Value>) {
     let mut either = Vec::new();
     for kind in types {
         let (name, what) = match kind {
-            "string" => (format!("{name}Text"), json!({"type": kind, "description": "As a JSON text."})),
+            "string" => (format!("{name}Text"), json!({"type": kind, "description": "As JSON text."})),
             _ => {
                 let what = json!({"type": kind, "description": "As an object.", "additionalProperties": {}});
                 (format!("{name}{}", pascal(kind)), what)
@@ -205,7 +204,7 @@ fn words(schema: &mut Value) {
     let Some(words) = words else { return };
     let texts = options.into_iter().flatten().map(|option| {
         format!(
-            "`{}` {}",
+            "`{}`: {}",
             option["const"].as_str().unwrap_or_default(),
             option["description"].as_str().unwrap_or_default()
         )

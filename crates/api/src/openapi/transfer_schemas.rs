@@ -16,7 +16,7 @@ pub(crate) struct WorkflowDocument {
     /// Version of the format: 1.
     #[schema(minimum = 1)]
     format_version: u32,
-    /// Id on the server that exported it.
+    /// Id of the workflow on the server that exported it.
     #[schema(required = false, nullable = true)]
     id: Option<Uuid>,
     /// Name.
@@ -30,7 +30,7 @@ pub(crate) struct WorkflowDocument {
     tags: Option<Vec<String>>,
     /// The definition.
     definition: Definition,
-    /// SHA-256 (hex) of the RFC 8785 canonical JSON of the definition, without the fields that do not execute.
+    /// SHA-256 (hex) of the RFC 8785 canonical JSON of the definition, without fields that do not affect execution.
     /// Imports ignore it.
     #[schema(required = false, nullable = true)]
     definition_hash: Option<String>,
@@ -79,20 +79,20 @@ pub(crate) struct DocumentVersion {
 #[expect(dead_code, reason = "it describes what the domain writes and reads")]
 #[derive(Debug, ToSchema)]
 pub(crate) struct DocumentLabel {
-    /// Label: 1 to 64 characters, a lowercase letter followed by lowercase letters, digits, `_` or `-`. `draft` and
+    /// Label of 1 to 64 characters: a lowercase letter, then lowercase letters, digits, `_` or `-`. `draft` and
     /// `latest` are reserved.
     #[schema(min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$")]
     label: String,
     /// Version number of the label.
     #[schema(minimum = 1)]
     version: i32,
-    /// If true, saving never moves the label.
+    /// If true, a save can't move the label.
     #[schema(required = false, default = false)]
     protected: bool,
 }
 
-/// Handling of workflows that already exist. `create`: imports everything as new workflows. `update`: updates
-/// existing workflows. `dry_run`: reports what `update` would do and changes nothing.
+/// Handling of existing workflows. `create`: imports everything as new workflows. `update`: updates existing workflows.
+/// `dry_run`: returns the response of `update` and changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ToSchema)]
 #[schema(rename_all = "snake_case", as = ImportMode)]
 pub(crate) enum Mode {

@@ -26,7 +26,7 @@ pub(crate) struct PathsByNode(HashMap<String, Vec<String>>);
 #[expect(dead_code, reason = "it describes what the nodes crate writes")]
 pub(crate) struct NodeTypesByCategory(HashMap<String, Vec<NodeType>>);
 
-/// A file as it lies there: clients get its bytes, and no text or JSON is made of them.
+/// Content of the file, as bytes.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = String, format = Binary)]
 #[expect(dead_code, reason = "it describes what a download answers")]

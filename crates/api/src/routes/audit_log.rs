@@ -27,7 +27,7 @@ pub(crate) struct AuditEntry {
     /// Name of the API key. Null on a server without API keys and for `sluice` commands.
     #[schema(required = true)]
     actor: Option<String>,
-    /// Operation id in this document, or the command for changes to API keys.
+    /// Operation id in this document, or the command for changes by `sluice import` and `sluice keys`.
     operation: String,
     /// Request id, as in the response header `x-request-id`.
     request_id: String,
@@ -35,9 +35,9 @@ pub(crate) struct AuditEntry {
     subject: String,
     /// Id of the subject. For a label: workflow id, `/` and label. For a file: its path.
     subject_id: String,
-    /// State before the change. Workflow: the definition hash. Label: the version number, and `protected` if it is.
-    /// Run: the status. Pause: `open`. Key: its scopes, its right to act for others and its expiry. Null if the
-    /// subject was new or has no state.
+    /// State before the change. Workflow: the definition hash. Label: the version number, and `protected` if it is
+    /// protected. Run: the status. Pause: `open`. Key: its scopes, its permission to act for others and its expiry.
+    /// Null if the subject was new or has no state.
     #[schema(required = true)]
     before: Option<String>,
     /// State after the change, in the same form. Pause: the decision and the person. Null if the subject was deleted
@@ -66,11 +66,10 @@ pub(crate) struct AuditQuery {
     /// Returns changes made by this operation.
     #[param(value_type = String, min_length = 1, max_length = 64, required = false, example = "updateWorkflow")]
     operation: Option<String>,
-    /// Returns changes of the subject with this id.
+    /// Returns changes to the subject with this id.
     #[param(value_type = String, min_length = 1, max_length = 512, required = false)]
     subject_id: Option<String>,
-    /// Returns changes made at or after this time. A time without an offset is UTC. A date means midnight at its
-    /// start.
+    /// Returns changes made at or after this time. The default time zone is UTC. A date means 00:00 on that day.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     after: Option<DateTime<Utc>>,
     /// Returns changes made at or before this time.
@@ -99,9 +98,8 @@ impl From<AuditQuery> for AuditFilter {
 
 /// List audit entries.
 ///
-/// Returns the audit log, newest first: changes to workflows, labels, runs, pauses, datasets, files and API keys. On
-/// a server with API keys it also has every start of a run. An entry is written in the transaction of its change and
-/// never changed or deleted.
+/// Returns the audit log, newest first: changes to workflows, labels, runs, pauses, datasets, files and API keys.
+/// Includes starts of runs if the server has API keys. Entries never change and are never deleted.
 #[utoipa::path(
     get, path = "/audit/", tag = "audit", operation_id = "listAudit",
     params(ListQuery<AuditOrder>, AuditQuery),

@@ -10,8 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use crate::blocking::cpu_bound;
-use crate::change::audit::Changed;
-use crate::change::{ChangeContext, kept};
+use crate::change::ChangeContext;
 use crate::error::convert::Resource;
 use crate::error::responses::{DatasetMissing, ServerProblems, UploadProblems};
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -99,13 +98,13 @@ impl FromQuery for DatasetQuery {
 /// The result.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct Deleted {
-    /// A message.
+    /// Confirmation message.
     message: &'static str,
 }
 
 /// Upload a dataset.
 ///
-/// Stores the rows of a CSV, JSON Lines or JSON file for batches. If any row is invalid, nothing is stored.
+/// Stores the rows of a CSV, JSON Lines or JSON file for batches. Stores nothing if any row is invalid.
 #[utoipa::path(
     post, path = "/ds/", tag = "batches", operation_id = "uploadDataset",
     params(DatasetQuery),
@@ -137,13 +136,8 @@ pub(crate) async fn dataset_upload(
         rows,
         is_text: table.is_text,
     };
-    let keep = change.keep(
-        |row: &DatasetRow| vec![Changed::made("dataset", row.id)],
-        |row| kept(&[], &Dataset::from(row.clone())),
-    );
-    let dataset =
-        state.db.dataset_create(new, keep).await.map_err(|error| Resource::Dataset.write_problem(error))?;
-    Ok(Answer(dataset.into()))
+    let created = state.db.dataset_create(new, Some(change.origin())).await;
+    created.map(|row| Answer(row.into())).map_err(|error| Resource::Dataset.write_problem(error))
 }
 
 /// The name, when it and the description can be kept.
@@ -190,7 +184,7 @@ pub(crate) async fn dataset_list(
 
 /// Get a dataset.
 ///
-/// The rows are not included.
+/// Returns the dataset without its rows.
 #[utoipa::path(
     get, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "getDataset",
     params(DatasetId),
@@ -234,7 +228,7 @@ pub(crate) async fn dataset_run_list(
 
 /// Delete a dataset.
 ///
-/// Batches that were started from the dataset keep their rows.
+/// Batches that use the dataset keep their rows.
 #[utoipa::path(
     delete, path = "/ds/{dataset_id}/", tag = "batches", operation_id = "deleteDataset",
     params(DatasetId),
@@ -248,7 +242,7 @@ pub(crate) async fn dataset_delete(
     DatasetId(id): DatasetId,
     change: ChangeContext,
 ) -> Result<Answer<Deleted>, Problem> {
-    let tell = change.tell(move |()| vec![Changed::made("dataset", id)]);
-    state.db.dataset_delete(id, tell).await.map_err(|error| Resource::Dataset.write_problem(error))?;
+    let deleted = state.db.dataset_delete(id, Some(change.origin())).await;
+    deleted.map_err(|error| Resource::Dataset.write_problem(error))?;
     Ok(Answer(Deleted { message: "Dataset deleted" }))
 }

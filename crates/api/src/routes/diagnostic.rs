@@ -20,7 +20,7 @@ pub(crate) struct Diagnostic {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     node_id: Option<String>,
-    /// Index of the affected link, in the `links` array of the pointer.
+    /// Index of the affected link in its `links` array.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     link_index: Option<usize>,

@@ -8,8 +8,7 @@ use sluice_persistence::{LabelMoveRow, LabelRow, NewLabel};
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::auth::caller::Caller;
-use crate::change::{ChangeContext, audit, kept};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::{Resource, label_not_found};
 use crate::error::responses::{
@@ -33,7 +32,7 @@ pub(crate) struct Label {
     /// Version number.
     #[schema(minimum = 1)]
     version: i32,
-    /// If true, saving never moves the label.
+    /// If true, a save can't move the label.
     protected: bool,
     /// Time at which the label was created.
     #[schema(value_type = String, format = DateTime)]
@@ -50,7 +49,8 @@ pub(crate) struct LabelRequest {
     #[schema(minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
     version: i32,
-    /// If true, saving never moves the label. If absent or null, the setting is kept. A new label is not protected.
+    /// If true, a save can't move the label. If absent or null, the setting does not change. A new label is not
+    /// protected by default.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     protected: Option<bool>,
@@ -126,21 +126,18 @@ pub(crate) async fn label_set(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
-    caller: Caller,
     change: ChangeContext,
     Json(request): Json<LabelRequest>,
 ) -> Result<Answer<Label>, Problem> {
     let LabelRequest { version, protected } = request;
-    let tell = change.tell(audit::label(id));
-    let by = caller.into_name();
-    let new = NewLabel { workflow_id: id, name, version, is_protected: protected, by };
-    let set = state.db.label_set(new, tell).await;
+    let new = NewLabel { workflow_id: id, name, version, is_protected: protected };
+    let set = state.db.label_set(new, Some(change.origin())).await;
     set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
 /// Delete a label.
 ///
-/// The version and the history of the label are kept.
+/// Keeps the version and the history of the label.
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/labels/{label}/", tag = "versions", operation_id = "deleteLabel",
     params(
@@ -153,11 +150,9 @@ pub(crate) async fn label_delete(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
-    caller: Caller,
     change: ChangeContext,
 ) -> Result<StatusCode, Problem> {
-    let tell = change.tell(audit::unlabeled(id));
-    let deleted = state.db.label_delete(id, name, caller.into_name(), tell).await;
+    let deleted = state.db.label_delete(id, name, Some(change.origin())).await;
     deleted.map(|()| StatusCode::NO_CONTENT).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
@@ -179,17 +174,15 @@ pub(crate) async fn label_rollback(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
-    caller: Caller,
     change: ChangeContext,
 ) -> Result<Answer<Label>, Problem> {
-    let keep = change.keep(audit::label(id), |moved| kept(&[], &Label::from(moved.label.clone())));
-    let moved = state.db.label_rollback(id, name, caller.into_name(), keep).await;
+    let moved = state.db.label_rollback(id, name, Some(change.origin())).await;
     moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
 /// List the moves of a label.
 ///
-/// Latest first. Also works for a deleted label.
+/// Latest first. Also returns the history of a deleted label.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/labels/{label}/history/", tag = "versions", operation_id = "listLabelMoves",
     params(

@@ -10,6 +10,7 @@ pub(crate) mod node_types;
 pub(crate) mod openapi;
 pub(crate) mod output_files;
 pub(crate) mod pauses;
+pub(crate) mod replay;
 pub(crate) mod runs;
 pub(crate) mod sse;
 pub(crate) mod stored_rows;

@@ -8,7 +8,7 @@ use crate::openapi::value_types::NodeTypesByCategory;
 
 /// List node types.
 ///
-/// Grouped by category, each with the JSON Schema of its config.
+/// Returns the node types by category, each with the JSON Schema of its config.
 #[utoipa::path(
     get, path = "/node/supported_types/", tag = "catalogue", operation_id = "listNodeTypes",
     responses(

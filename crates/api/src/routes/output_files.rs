@@ -111,7 +111,7 @@ pub(crate) async fn output_file_get(
     get, path = "/of/{output_file_id}/download/", tag = "batches", operation_id = "downloadOutputFile",
     params(OutputFileId),
     responses(
-        (status = 200, description = "One line per row: {row, run_id, status, inputs, outputs by node id, error}.",
+        (status = 200, description = "One JSON object per line, with `row`, `run_id`, `status`, `inputs`, `outputs` (by node id) and `error`.",
             content_type = "application/x-ndjson", body = inline(Download), example = json!(examples::output_lines())),
         OutputFileMissing, ServerProblems,
     )

@@ -6,12 +6,12 @@ use axum::Json as Answer;
 use axum::extract::multipart::Field;
 use axum::extract::{Request, State};
 use sluice_domain::graph;
+use sluice_engine::{AuditEntry, Subject};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::blocking::spawn_detached;
 use crate::change::ChangeContext;
-use crate::change::audit::Changed;
 use crate::error::convert::Resource;
 use crate::error::responses::{ServerProblems, UploadProblems, WorkflowMissing};
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -53,8 +53,8 @@ struct UploadFields {
 
 /// Upload files.
 ///
-/// The form fields may have any order. Put the returned paths into `files` of a start request. If any file is
-/// rejected, none is stored.
+/// Stores files for the inputs of runs. The form fields may have any order. Put the returned paths into `files` of a
+/// start request. If the server rejects a file, it stores none of them.
 #[utoipa::path(
     post, path = "/wf/upload_test_files/", tag = "files", operation_id = "uploadTestFiles",
     request_body(content = UploadForm, content_type = "multipart/form-data", description = "The files, with their workflow and node.",
@@ -97,8 +97,8 @@ async fn place_files(
         }
         return Err(problem);
     }
-    let entries = change.entries(paths.iter().map(|path| Changed::made("file", path)).collect());
-    if let Err(error) = state.db.audit_append(entries).await {
+    let entries = paths.iter().map(|path| AuditEntry::new(Subject::File, path)).collect();
+    if let Err(error) = state.db.audit_append(change.origin(), entries).await {
         cleanup::remove_files(data_dir, &paths).await;
         return Err(Resource::Workflow.write_problem(error));
     }

@@ -49,7 +49,7 @@ pub(crate) struct Validation {
 
 /// Validate a definition.
 ///
-/// Returns every error and warning for a definition and saves nothing. Accepts the body of createWorkflow or a bare
+/// Returns the errors and warnings of a definition and saves nothing. Accepts the body of createWorkflow or a bare
 /// definition. The status is 200 even if the body is not JSON. Only a body that is too large or has another content
 /// type is rejected.
 #[utoipa::path(

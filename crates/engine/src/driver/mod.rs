@@ -9,10 +9,10 @@ use std::time::Duration;
 use sluice_domain::run::{Action, Decision, Event, Input, InputError, Plan, RunState, RunStatus};
 use tracing::warn;
 
+use crate::change::{AuditEntry, ChangeOrigin, RunOutcome, RunSideRecords, Subject};
 use crate::error::EngineError;
 use crate::fair_semaphore::Permit;
 use crate::journal::Journal;
-use crate::remember::{Kept, Remember};
 use crate::snapshot::Snapshot;
 use crate::store::{Commit, CommitError, RunRecord, StoreError};
 use decide::decide_now;
@@ -34,8 +34,10 @@ pub(crate) struct Driver {
     pub(crate) wake: Option<Arc<Wake>>,
     /// The rows of a batch that is about to start.
     pub(crate) rows: Vec<String>,
-    /// Side records of the first commit.
-    pub(crate) remember: Option<Remember<Snapshot>>,
+    /// The origin of the run, until its start is committed.
+    pub(crate) origin: Option<ChangeOrigin>,
+    /// True if the caller that starts the run waits for its end.
+    pub(crate) is_awaited: bool,
     /// Inputs to decide next.
     inbox: VecDeque<Input>,
     tasks: TaskRunner,
@@ -65,7 +67,7 @@ impl Step {
 
 impl Driver {
     pub(crate) fn new(journal: Arc<Journal>, context: RunnerContext, run: Snapshot) -> Self {
-        let Snapshot { record, state, plan, applied: _ } = run;
+        let Snapshot { record, state, plan } = run;
         let signals = record.batch().and_then(|batch| journal.batches().get(batch));
         let canceled = signals.map(|signals| signals.canceled).unwrap_or_default();
         let tasks = TaskRunner::new(context, record.workflow_id, canceled);
@@ -77,7 +79,8 @@ impl Driver {
             permit: None,
             wake: None,
             rows: Vec::new(),
-            remember: None,
+            origin: None,
+            is_awaited: false,
             inbox: VecDeque::new(),
             tasks,
         }
@@ -85,12 +88,12 @@ impl Driver {
 
     /// The run in its current state.
     pub(crate) fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.record.clone(), self.state.clone(), Arc::clone(&self.plan))
+        Snapshot { record: self.record.clone(), state: self.state.clone(), plan: Arc::clone(&self.plan) }
     }
 
     /// The run in its last state.
     pub(crate) fn into_snapshot(self) -> Snapshot {
-        Snapshot::new(self.record, self.state, self.plan)
+        Snapshot { record: self.record, state: self.state, plan: self.plan }
     }
 
     /// Starts the run with `inputs` and returns it as accepted. If the driver has a permit, the run also advances in
@@ -101,15 +104,31 @@ impl Driver {
     pub(crate) async fn start(&mut self, inputs: Vec<Input>) -> Result<Snapshot, AppendError> {
         let mut step = self.decide(inputs)?;
         let accepted = self.snapshot();
+        let side_records = self.origin.take().map(|origin| self.start_records(origin));
         if self.permit.is_some() {
             step.join(self.decide(vec![Input::Advance])?);
         }
         if let Some(mut commit) = step.commit {
-            commit.kept = self.remember.take().map(|remember| remember.of(&accepted)).unwrap_or_default();
+            commit.side_records = side_records;
             self.journal.commit(commit, &self.plan, &self.state).await?;
         }
         self.act(step.actions, step.has_more);
         Ok(accepted)
+    }
+
+    /// The side records of the start. Runs have logs of their own, so their starts are audited only on a server with
+    /// API keys.
+    fn start_records(&self, origin: ChangeOrigin) -> RunSideRecords {
+        let (run_id, status) = (self.record.id, self.record.status.as_str());
+        let audit = match origin.actor {
+            Some(_) => vec![AuditEntry::new(Subject::Run, run_id).with_states(None, Some(status.to_owned()))],
+            None => Vec::new(),
+        };
+        let outcome = match self.is_awaited {
+            true => RunOutcome::Awaited { run_id },
+            false => RunOutcome::Changed { run_id, log_length: self.state.length },
+        };
+        RunSideRecords { origin, audit, outcome }
     }
 
     /// Drives the run until it ends or pauses; none if the driver had to give up.
@@ -207,7 +226,7 @@ impl Driver {
                 first,
                 events,
                 rows: std::mem::take(&mut self.rows),
-                kept: Kept::default(),
+                side_records: None,
             });
         }
         Ok(step)

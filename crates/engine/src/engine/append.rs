@@ -1,15 +1,15 @@
 //! Operations that append to the log of an existing run: decide a pause, retry, cancel.
 
 use sluice_domain::pause::PauseDecision;
-use sluice_domain::run::{Input, InputError, RunStatus};
+use sluice_domain::run::{Event, Input, InputError, RunState, RunStatus, pause_ids};
 use uuid::Uuid;
 
 use super::{Engine, spawn_detached};
+use crate::change::{AuditEntry, ChangeOrigin, RunOutcome, RunSideRecords, Subject};
 use crate::driver::decide::decide_now;
 use crate::error::EngineError;
-use crate::remember::Remember;
-use crate::snapshot::{Applied, Snapshot};
-use crate::store::{Commit, CommitError, StoredRun};
+use crate::snapshot::Snapshot;
+use crate::store::{Commit, CommitError, RunRecord, StoredRun};
 
 impl Engine {
     /// Decides the open pause at `node_id`, or the oldest one if none is given, and resumes the run.
@@ -21,16 +21,9 @@ impl Engine {
         run_id: Uuid,
         node_id: Option<String>,
         decision: PauseDecision,
-        remember: Option<Remember<Snapshot>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<Snapshot, EngineError> {
-        let engine = self.clone();
-        spawn_detached(async move {
-            let input = Input::Decide(node_id, decision);
-            let snapshot = engine.append(run_id, &input, remember.as_ref()).await?;
-            engine.dispatch(run_id, snapshot.record.workflow_id);
-            Ok(snapshot)
-        })
-        .await
+        self.change(run_id, Input::Decide(node_id, decision), origin).await
     }
 
     /// Resumes a failed run at the nodes that failed.
@@ -40,21 +33,9 @@ impl Engine {
     pub async fn run_retry(
         &self,
         run_id: Uuid,
-        remember: Option<Remember<Snapshot>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<Snapshot, EngineError> {
-        let engine = self.clone();
-        spawn_detached(async move {
-            let record = engine.load(run_id).await?.record;
-            if let Some(batch) = record.batch()
-                && engine.load(batch).await?.state.status == RunStatus::Canceled
-            {
-                return Err(InputError::BatchCanceled.into());
-            }
-            let snapshot = engine.append(run_id, &Input::Retry, remember.as_ref()).await?;
-            engine.dispatch(run_id, snapshot.record.workflow_id);
-            Ok(snapshot)
-        })
-        .await
+        self.change(run_id, Input::Retry, origin).await
     }
 
     /// Cancels a run and stops its nodes.
@@ -64,12 +45,27 @@ impl Engine {
     pub async fn run_cancel(
         &self,
         run_id: Uuid,
-        remember: Option<Remember<Snapshot>>,
+        origin: Option<ChangeOrigin>,
+    ) -> Result<Snapshot, EngineError> {
+        self.change(run_id, Input::Cancel, origin).await
+    }
+
+    /// Appends the events of an operation, then continues the run or stops its driver.
+    async fn change(
+        &self,
+        run_id: Uuid,
+        input: Input,
+        origin: Option<ChangeOrigin>,
     ) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         spawn_detached(async move {
-            let snapshot = engine.append(run_id, &Input::Cancel, remember.as_ref()).await?;
-            engine.0.dispatcher.wake(run_id);
+            let snapshot = engine.append(run_id, &input, origin.as_ref()).await?;
+            if snapshot.state.status.is_terminal() {
+                // If the run has a driver, that stops the nodes.
+                engine.0.dispatcher.wake(run_id);
+            } else {
+                engine.dispatch(run_id, snapshot.record.workflow_id);
+            }
             Ok(snapshot)
         })
         .await
@@ -81,26 +77,32 @@ impl Engine {
         &self,
         run_id: Uuid,
         input: &Input,
-        remember: Option<&Remember<Snapshot>>,
+        origin: Option<&ChangeOrigin>,
     ) -> Result<Snapshot, EngineError> {
         loop {
             let StoredRun { record, log } =
                 self.0.journal.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
+            if matches!(input, Input::Retry) {
+                self.require_active_batch(&record).await?;
+            }
             let mut snapshot = self.snapshot(record, &log).await?;
-            let first = snapshot.state.length;
+            let (first, status_before) = (snapshot.state.length, snapshot.record.status);
             let decision = decide_now(&snapshot.plan, &mut snapshot.state, input.clone())?;
             if decision.events.is_empty() {
                 return Ok(snapshot);
             }
-            snapshot.applied =
-                Some(Applied { status_before: snapshot.record.status, events: decision.events.clone() });
             snapshot.record = snapshot.record.with_state(&snapshot.state);
+            let side_records = origin.map(|origin| RunSideRecords {
+                origin: origin.clone(),
+                audit: audit_entries(&snapshot, status_before, &decision.events),
+                outcome: RunOutcome::Changed { run_id, log_length: snapshot.state.length },
+            });
             let commit = Commit {
                 record: snapshot.record.clone(),
                 first,
                 events: decision.events,
                 rows: Vec::new(),
-                kept: remember.map(|remember| remember.of(&snapshot)).unwrap_or_default(),
+                side_records,
             };
             match self.0.journal.commit(commit, &snapshot.plan, &snapshot.state).await {
                 Ok(()) => return Ok(snapshot),
@@ -115,4 +117,35 @@ impl Engine {
             }
         }
     }
+
+    /// Rejects rows of a canceled batch.
+    async fn require_active_batch(&self, row: &RunRecord) -> Result<(), EngineError> {
+        match row.batch() {
+            Some(batch) if self.load(batch).await?.state.status == RunStatus::Canceled => {
+                Err(InputError::BatchCanceled.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The audit entries of a change: the run, and the pauses that were decided.
+fn audit_entries(after: &Snapshot, status_before: RunStatus, events: &[Event]) -> Vec<AuditEntry> {
+    let Snapshot { record, state, .. } = after;
+    let [before, after] = [status_before, record.status].map(|status| Some(status.as_str().to_owned()));
+    let run = AuditEntry::new(Subject::Run, record.id).with_states(before, after);
+    let pauses = events.iter().filter_map(|event| pause_entry(record.id, state, event));
+    std::iter::once(run).chain(pauses).collect()
+}
+
+fn pause_entry(run_id: Uuid, state: &RunState, event: &Event) -> Option<AuditEntry> {
+    let Event::PauseDecided { task, decision, at } = event else { return None };
+    let is_decided = |decided: &(PauseDecision, _)| decided.1 == *at;
+    let index = state
+        .pauses
+        .iter()
+        .rposition(|pause| pause.task == *task && pause.decided.as_ref().is_some_and(is_decided))?;
+    let id = pause_ids(run_id, &state.pauses[..=index]).pop()?;
+    let after = format!("{} by {}", decision.action.as_str(), decision.user_id);
+    Some(AuditEntry::new(Subject::Pause, id).with_states(Some("open".to_owned()), Some(after)))
 }

@@ -11,10 +11,10 @@ use uuid::Uuid;
 
 use super::start::StartRun;
 use super::{Engine, spawn_detached};
+use crate::change::ChangeOrigin;
 use crate::driver::dispatcher::Wake;
 use crate::error::EngineError;
 use crate::journal::BatchSignals;
-use crate::remember::Remember;
 use crate::snapshot::Snapshot;
 use crate::store::{RunRecord, StoreError};
 
@@ -38,8 +38,8 @@ pub struct StartBatch {
     pub mini_batch_size: u32,
     /// The dataset that the rows were taken from.
     pub dataset_id: Option<Uuid>,
-    /// Audit entries and idempotency record of the change.
-    pub remember: Option<Remember<Snapshot>>,
+    /// The origin of the start.
+    pub origin: Option<ChangeOrigin>,
 }
 
 impl Engine {
@@ -53,13 +53,13 @@ impl Engine {
         }
         let engine = self.clone();
         spawn_detached(async move {
-            let StartBatch { workflow_id, version_id, rows, mini_batch_size, dataset_id, remember } = start;
+            let StartBatch { workflow_id, version_id, rows, mini_batch_size, dataset_id, origin } = start;
             let record =
                 RunRecord { dataset_id, ..RunRecord::new(workflow_id, version_id, "batch".to_owned()) };
             let batch = Batch { rows: rows.len() as u64, mini_batch_size };
             let mut driver = engine.driver_of_new_run(record).await?;
             driver.rows = rows;
-            driver.remember = remember;
+            driver.origin = origin;
             let (snapshot, _) = engine.commit_start(driver, vec![Input::StartBatch(batch)]).await?;
             engine.dispatch(snapshot.record.id, workflow_id);
             Ok(snapshot)
@@ -130,7 +130,7 @@ impl Engine {
             batch_row: Some(row),
             ..RunRecord::new(batch.workflow_id, batch.version_id, batch.run_type.clone())
         };
-        match self.run_start(StartRun { record, inputs, remember: None }).await {
+        match self.run_start(StartRun { record, inputs, origin: None }).await {
             // The row was started already, or the batch was deleted: the next round of the loop finds out.
             Ok(_) | Err(EngineError::NotFound) => Ok(()),
             Err(error) => Err(error),

@@ -107,7 +107,7 @@ impl Engine {
         } else {
             RunState::from_log(log)
         };
-        Ok(Snapshot::new(record, state, plan))
+        Ok(Snapshot { record, state, plan })
     }
 
     async fn load(&self, run_id: Uuid) -> Result<Snapshot, EngineError> {

@@ -2,10 +2,10 @@ use serde_json::{Map, Value};
 use sluice_domain::run::{Plan, ReusedOutput};
 use uuid::Uuid;
 
-use super::start::StartRun;
+use super::start::{NewRun, StartRun};
 use super::{Engine, spawn_detached};
+use crate::change::ChangeOrigin;
 use crate::error::EngineError;
-use crate::remember::Remember;
 use crate::snapshot::Snapshot;
 use crate::store::RunRecord;
 
@@ -13,15 +13,15 @@ use crate::store::RunRecord;
 #[derive(Clone, Debug)]
 pub struct Rerun {
     /// The original run.
-    pub run_id: Uuid,
+    pub original: Snapshot,
     /// The version to run; by default the version of the original run.
     pub version_id: Option<Uuid>,
     /// The node to start from: results of nodes before it are reused. By default everything runs again.
     pub from_node: Option<String>,
     /// {input node id: {field: value}}, replacing inputs of the original run.
     pub inputs: Map<String, Value>,
-    /// Audit entries and idempotency record of the change.
-    pub remember: Option<Remember<Snapshot>>,
+    /// The origin of the start.
+    pub origin: Option<ChangeOrigin>,
 }
 
 impl Engine {
@@ -32,10 +32,10 @@ impl Engine {
     pub async fn run_rerun(&self, rerun: Rerun) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         spawn_detached(async move {
-            let original = engine.load(rerun.run_id).await?;
-            let plan = engine.0.plans.get(rerun.version_id.unwrap_or(original.record.version_id)).await?;
-            let (start, reused) = rerun.prepare(&original, &plan)?;
-            let (accepted, driver) = engine.start(start, Some(reused)).await?;
+            let version_id = rerun.version_id.unwrap_or(rerun.original.record.version_id);
+            let plan = engine.0.plans.get(version_id).await?;
+            let new = rerun.prepare(&plan)?;
+            let (accepted, driver) = engine.start(new).await?;
             engine.drive(driver, None);
             Ok(accepted)
         })
@@ -44,13 +44,14 @@ impl Engine {
 }
 
 impl Rerun {
-    /// Returns the run to start, and the results that it reuses.
-    fn prepare(self, original: &Snapshot, plan: &Plan) -> Result<(StartRun, Vec<ReusedOutput>), EngineError> {
+    /// Returns the run to start.
+    fn prepare(self, plan: &Plan) -> Result<NewRun, EngineError> {
+        let Self { original, version_id, from_node, inputs: new_inputs, origin } = self;
         if original.state.batch.is_some() {
             let reason = "A batch can't be rerun as a whole. Start a new batch, or rerun single rows.";
             return Err(EngineError::Rerun(reason.to_owned()));
         }
-        let reused = match &self.from_node {
+        let reused = match &from_node {
             Some(id) => {
                 let from = plan.index(id).ok_or_else(|| no_such_node(id))?;
                 original.state.reusable_outputs(&original.plan, plan, from)
@@ -58,7 +59,7 @@ impl Rerun {
             None => Vec::new(),
         };
         for ReusedOutput { node, output } in &reused {
-            if self.inputs.get(node).is_some_and(|inputs| output.as_deref() != Some(inputs)) {
+            if new_inputs.get(node).is_some_and(|inputs| output.as_deref() != Some(inputs)) {
                 return Err(EngineError::Rerun(format!(
                     "The new inputs for \"{node}\" would be ignored, because its result is reused from the original \
                      run. Omit from_node to run everything with new inputs."
@@ -66,14 +67,12 @@ impl Rerun {
             }
         }
         let mut inputs = (*original.state.inputs).clone();
-        inputs.extend(self.inputs);
-        let RunRecord { workflow_id, version_id, run_type, .. } = &original.record;
-        let version_id = self.version_id.unwrap_or(*version_id);
-        let record = RunRecord {
-            parent_run_id: Some(self.run_id),
-            ..RunRecord::new(*workflow_id, version_id, run_type.clone())
-        };
-        Ok((StartRun { record, inputs, remember: self.remember }, reused))
+        inputs.extend(new_inputs);
+        let RunRecord { id, workflow_id, version_id: original_version, run_type, .. } = original.record;
+        let version_id = version_id.unwrap_or(original_version);
+        let record =
+            RunRecord { parent_run_id: Some(id), ..RunRecord::new(workflow_id, version_id, run_type) };
+        Ok(NewRun { start: StartRun { record, inputs, origin }, reused: Some(reused), is_awaited: false })
     }
 }
 

@@ -9,9 +9,9 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{Engine, spawn_detached};
+use crate::change::ChangeOrigin;
 use crate::driver::{AppendError, Driver};
 use crate::error::EngineError;
-use crate::remember::Remember;
 use crate::snapshot::Snapshot;
 use crate::store::{CommitError, RunRecord};
 
@@ -22,8 +22,23 @@ pub struct StartRun {
     pub record: RunRecord,
     /// {input node id: {field: value}}.
     pub inputs: Map<String, Value>,
-    /// Audit entries and idempotency record of the change.
-    pub remember: Option<Remember<Snapshot>>,
+    /// The origin of the start. None if the engine itself starts the run.
+    pub origin: Option<ChangeOrigin>,
+}
+
+/// A run to start.
+pub(super) struct NewRun {
+    pub(super) start: StartRun,
+    /// Results of another run to reuse.
+    pub(super) reused: Option<Vec<ReusedOutput>>,
+    /// True if the caller waits for the end of the run.
+    pub(super) is_awaited: bool,
+}
+
+impl From<StartRun> for NewRun {
+    fn from(start: StartRun) -> Self {
+        Self { start, reused: None, is_awaited: false }
+    }
 }
 
 impl Engine {
@@ -34,7 +49,7 @@ impl Engine {
     pub async fn run_start(&self, start: StartRun) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         spawn_detached(async move {
-            let (accepted, driver) = engine.start(start, None).await?;
+            let (accepted, driver) = engine.start(start.into()).await?;
             engine.drive(driver, None);
             Ok(accepted)
         })
@@ -48,7 +63,7 @@ impl Engine {
     pub async fn run_wait(&self, start: StartRun, timeout: Duration) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         let (snapshot, finished) = spawn_detached(async move {
-            let (_, driver) = engine.start(start, None).await?;
+            let (_, driver) = engine.start(NewRun { is_awaited: true, ..start.into() }).await?;
             if driver.is_idle() {
                 return Ok((driver.into_snapshot(), None));
             }
@@ -96,18 +111,15 @@ impl Engine {
 
     /// Commits the start of a run. Returns the run as accepted, and its driver. If the run gets a slot at once, it
     /// advances in the same commit: a run without side effects ends with it.
-    pub(super) async fn start(
-        &self,
-        start: StartRun,
-        reused: Option<Vec<ReusedOutput>>,
-    ) -> Result<(Snapshot, Driver), EngineError> {
+    pub(super) async fn start(&self, new: NewRun) -> Result<(Snapshot, Driver), EngineError> {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);
         }
-        let StartRun { record, inputs, remember } = start;
+        let NewRun { start, reused, is_awaited } = new;
+        let StartRun { record, inputs, origin } = start;
         let workflow_id = record.workflow_id;
         let mut driver = self.driver_of_new_run(record).await?;
-        driver.remember = remember;
+        (driver.origin, driver.is_awaited) = (origin, is_awaited);
         driver.permit = self.0.run_slots.try_acquire(workflow_id);
         driver.wake = Some(self.0.dispatcher.reserve(driver.record.id));
         let mut inputs = vec![Input::Start(Arc::new(inputs))];
@@ -117,7 +129,7 @@ impl Engine {
 
     pub(super) async fn driver_of_new_run(&self, record: RunRecord) -> Result<Driver, EngineError> {
         let plan = self.0.plans.get(record.version_id).await?;
-        Ok(self.new_driver(Snapshot::new(record, RunState::default(), plan)))
+        Ok(self.new_driver(Snapshot { record, state: RunState::default(), plan }))
     }
 
     /// Commits the first inputs of a run.

@@ -8,7 +8,7 @@ use sluice_domain::run::Event;
 use uuid::Uuid;
 
 pub use error::{CommitError, StoreError};
-pub use record::{BatchCounts, Commit, RunRecord, StoredRun};
+pub use record::{BatchCounts, Commit, RunRecord, StoredRun, UnfinishedRun};
 
 /// Storage of runs. Implemented by `persistence`.
 #[async_trait]
@@ -31,8 +31,8 @@ pub trait RunStore: Send + Sync + 'static {
     /// [`RunStatus::DRIVEN`]: sluice_domain::run::RunStatus::DRIVEN
     async fn driven_runs(&self, after: Option<Uuid>, limit: u64) -> Result<Vec<(Uuid, Uuid)>, StoreError>;
 
-    /// Returns the ids of the unfinished runs of a workflow.
-    async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<Uuid>, StoreError>;
+    /// Returns the unfinished runs of a workflow.
+    async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<UnfinishedRun>, StoreError>;
 
     /// Returns the inputs of at most `limit` rows of a batch, as JSON, starting with row `from`.
     async fn batch_rows(&self, batch: Uuid, from: i64, limit: u64) -> Result<Vec<String>, StoreError>;

@@ -2,8 +2,8 @@ use chrono::{DateTime, Utc};
 use sluice_domain::run::{Event, RunState, RunStatus};
 use uuid::Uuid;
 
+use crate::change::RunSideRecords;
 use crate::clock;
-use crate::remember::Kept;
 
 /// A run as lists and filters need it. `status`, `start_time`, `end_time` and `has_open_pause` follow from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub struct Commit {
     pub events: Vec<Event>,
     /// The rows of a new batch: the inputs of each, as JSON.
     pub rows: Vec<String>,
-    /// Side records, written in the same transaction.
-    pub kept: Kept,
+    /// Side records, written in the same transaction. None if the engine itself makes the change.
+    pub side_records: Option<RunSideRecords>,
 }
 
 /// The row runs of a batch, counted by status. A row that has not started yet has no run.
@@ -121,4 +121,13 @@ pub struct StoredRun {
     pub record: RunRecord,
     /// The log.
     pub log: Vec<Event>,
+}
+
+/// A run that has not ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnfinishedRun {
+    /// The run's id.
+    pub id: Uuid,
+    /// The row of the batch that started the run.
+    pub batch_row: Option<i64>,
 }

@@ -22,7 +22,7 @@ pub(crate) struct CommonConfig {
     output_schema: Map<String, Value>,
     /// JSON Schema of the output, as text or as an object.
     output_json_schema: SchemaText,
-    /// True if the kind determines the fields of the output.
+    /// True if the node type determines the fields of the output.
     has_fixed_output: bool,
 }
 

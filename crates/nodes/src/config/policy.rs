@@ -63,13 +63,13 @@ pub struct RetryConfig {
     /// Wait before the second attempt, in seconds.
     #[validate(range(min = 0.0))]
     backoff_seconds: Option<f64>,
-    /// Factor by which each wait is longer than the previous one.
+    /// Factor by which the wait grows after each attempt.
     #[validate(range(min = 1.0))]
     backoff_factor: Option<f64>,
     /// Maximum wait between two attempts, in seconds.
     #[validate(range(min = 0.0))]
     max_backoff_seconds: Option<f64>,
-    /// Failures that are retried. All, if absent.
+    /// Failures to retry. Default: all.
     on: Option<Vec<RetryOn>>,
 }
 

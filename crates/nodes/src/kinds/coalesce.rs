@@ -16,7 +16,7 @@ use crate::config::policy::Policies;
 /// The kind.
 pub(crate) struct CoalesceNode;
 
-/// Returns the output of the first of several branches that has one.
+/// Returns the first available output of the predecessors.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct CoalesceConfig {

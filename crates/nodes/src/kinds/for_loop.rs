@@ -26,19 +26,19 @@ const BODY: &str = "subworkflow";
 /// The kind.
 pub(crate) struct ForLoopNode;
 
-/// Runs its body several times. The input of an iteration is that of the loop, overwritten by the output of the
-/// previous iteration, and `loop_history` with all earlier outputs.
+/// Runs its body several times. The body receives the input of the loop, overwritten by the outputs of earlier
+/// iterations. It also receives `loop_history`, which has all earlier outputs by node.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct ForLoopConfig {
-    /// The number of iterations.
+    /// Number of iterations.
     #[serde(deserialize_with = "common::whole_number")]
     #[validate(range(min = 0, max = MAX_ITERATIONS))]
     num_iterations: i64,
     /// Input of the body: {field: dotted path into the inputs of the node}. If empty, the body receives all inputs of
     /// the node by title.
     input_map: IndexMap<String, String>,
-    /// The body of a loop without children: a workflow with an input node and an output node.
+    /// Body of the loop, as an alternative to nodes with the loop as their `parent_id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Definition")]
     subworkflow: Option<Definition>,

@@ -19,7 +19,7 @@ pub(crate) struct HumanInterventionNode;
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct HumanInterventionConfig {
-    /// Message to the person.
+    /// Message for the person who decides.
     message: String,
     /// `true`: only nodes that depend on this one wait. `false`: no other node starts before the decision.
     block_only_dependent_nodes: bool,

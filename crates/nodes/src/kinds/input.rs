@@ -32,7 +32,8 @@ pub(crate) struct InputNode;
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct InputConfig {
-    /// If true, an input that doesn't match the schemas below fails the node. Otherwise they are documentation only.
+    /// If true, the node fails if its input doesn't match `output_schema` and `output_json_schema`. Otherwise both are
+    /// documentation only.
     enforce_schema: bool,
     /// Fields of the input: {name: type}.
     output_schema: Map<String, Value>,

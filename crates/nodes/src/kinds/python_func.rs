@@ -30,8 +30,8 @@ pub struct PythonFuncConfig {
     /// The body of a Python function. Its parameter `input_model` has the inputs of the node by title. It returns a
     /// dictionary, the output of the node.
     pub code: String,
-    /// Fields of the output: {name: type}. Values are converted to their types, other fields are dropped. If empty, all
-    /// returned fields are kept as they are.
+    /// Fields of the output: {name: type}. The node converts values to their types and drops other fields. If empty,
+    /// the output has all returned fields unchanged.
     pub output_schema: Map<String, Value>,
     /// Timeout and retries of the code. Defaults and maximum values are settings of the server.
     #[validate(nested)]

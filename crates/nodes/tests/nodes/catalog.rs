@@ -35,7 +35,9 @@ fn entries_have_the_fields_of_the_contract() {
         (&slack["config"]["properties"]["has_fixed_output"]["default"], &slack["has_fixed_output"]),
         (&json!(true), &json!(true))
     );
-    assert!(slack["config"]["description"].as_str().unwrap().contains("this version of Sluice can't run it"));
+    assert!(
+        slack["config"]["description"].as_str().unwrap().contains("this version of Sluice can't run them")
+    );
     let for_loop = &json["Experimental"][0]["config"];
     assert_eq!(for_loop["title"], "ForLoopNode");
     let iterations = &for_loop["properties"]["num_iterations"];

@@ -1,11 +1,12 @@
 //! The table `datasets`.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::relation::Relation;
 
 /// A dataset, without its rows.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "datasets")]
 pub struct Model {
     /// The dataset id.

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use super::relation::Relation;
 
-/// An idempotency key with the request that used it and the stored response.
+/// An idempotency key with the request that used it, and the outcome of its change or the stored response.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub(crate) struct Model {
@@ -12,9 +12,10 @@ pub(crate) struct Model {
     pub(crate) key: String,
     #[sea_orm(column_type = "Text")]
     pub(crate) request_hash: String,
-    pub(crate) run_id: Option<Uuid>,
     #[sea_orm(column_type = "Text", nullable)]
-    pub(crate) answer: Option<String>,
+    pub(crate) outcome: Option<String>,
+    #[sea_orm(column_type = "Text", nullable)]
+    pub(crate) response: Option<String>,
     pub(crate) created_at: DateTimeUtc,
 }
 

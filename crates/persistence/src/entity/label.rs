@@ -1,11 +1,13 @@
 //! The table `labels`.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
+use sluice_engine::{AuditEntry, Subject};
 
 use super::relation::Relation;
 
 /// A label: a name for a version of a workflow.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "labels")]
 pub struct Model {
     /// The workflow.
@@ -27,9 +29,15 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
+    /// Returns the audit entry of a change of this label.
+    pub(crate) fn audit_entry(&self, before: Option<&Self>, after: Option<&Self>) -> AuditEntry {
+        let id = format!("{}/{}", self.workflow_id, self.name);
+        AuditEntry::new(Subject::Label, id)
+            .with_states(before.map(Self::audit_text), after.map(Self::audit_text))
+    }
+
     /// The version and the protection, as the audit log shows them: `2`, or `2 protected`.
-    #[must_use]
-    pub fn audit_text(&self) -> String {
+    fn audit_text(&self) -> String {
         let protected = if self.is_protected { " protected" } else { "" };
         format!("{}{protected}", self.version)
     }

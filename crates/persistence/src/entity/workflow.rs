@@ -1,12 +1,13 @@
 //! The table `workflows`.
 
 use sea_orm::entity::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::etag::etag;
 use super::relation::Relation;
 
 /// A workflow in its current state.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel, Serialize, Deserialize)]
 #[sea_orm(table_name = "workflows")]
 pub struct Model {
     /// The workflow id.

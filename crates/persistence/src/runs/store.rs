@@ -8,7 +8,7 @@ use sea_orm::{
     QuerySelect, QueryTrait as _, SelectTwo,
 };
 use sluice_domain::run::Event;
-use sluice_engine::{BatchCounts, Commit, CommitError, RunStore, StoreError, StoredRun};
+use sluice_engine::{BatchCounts, Commit, CommitError, RunStore, StoreError, StoredRun, UnfinishedRun};
 use uuid::Uuid;
 
 use super::batches;
@@ -94,17 +94,18 @@ impl RunStore for Database {
         ids.collect::<Result<_, DbErr>>().map_err(store_error)
     }
 
-    async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<Uuid>, StoreError> {
-        run::Entity::find()
+    async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<UnfinishedRun>, StoreError> {
+        let runs: Vec<(Uuid, Option<i64>)> = run::Entity::find()
             .select_only()
-            .column(run::Column::Id)
+            .columns([run::Column::Id, run::Column::BatchRow])
             .filter(run::Column::WorkflowId.eq(workflow_id))
             .filter(Expr::cust(UNFINISHED))
             .order_by_asc(run::Column::Id)
             .into_tuple()
             .all(self.read_pool())
             .await
-            .map_err(store_error)
+            .map_err(store_error)?;
+        Ok(runs.into_iter().map(|(id, batch_row)| UnfinishedRun { id, batch_row }).collect())
     }
 
     async fn batch_rows(&self, batch: Uuid, from: i64, limit: u64) -> Result<Vec<String>, StoreError> {

@@ -1,8 +1,5 @@
 //! Changes of workflows, each within a transaction of the writer.
 
-use std::fmt;
-use std::sync::Arc;
-
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -10,19 +7,19 @@ use sea_orm::{
     Iterable as _, QueryFilter, QueryOrder, QuerySelect,
 };
 use sluice_domain::{SpurType, naming, versioning};
-use sluice_engine::clock;
+use sluice_engine::{AuditEntry, Subject, clock};
 use uuid::Uuid;
 
 use super::labels;
 use super::versions::Pin;
-use crate::change::{Change, Fault};
+use crate::change::{Audited, Change, Fault};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::{workflow, workflow_version};
 use crate::error::WriteError;
 use crate::query::convert;
 use crate::search::index;
 use crate::writer::workflow_inserts::{
-    NewWorkflow, SavedWorkflow, ValidDefinition, create_all, new_version, tags_json,
+    Creation, NewWorkflow, SavedWorkflow, ValidDefinition, create_all, new_version, tags_json,
 };
 
 /// Options of a save.
@@ -32,8 +29,6 @@ pub struct SaveOptions {
     pub precondition: Option<Precondition>,
     /// A note on the change, stored with the new version.
     pub note: Option<String>,
-    /// The name of the API key, on a server with API keys.
-    pub by: Option<String>,
     /// A label to set to the saved version.
     pub label: Option<String>,
 }
@@ -49,26 +44,19 @@ pub struct WorkflowDetails {
     pub tags: Option<Vec<String>>,
 }
 
-/// A predicate on the current [`workflow::Model::etag`]. The change fails if it returns false.
-#[derive(Clone)]
-pub struct Precondition(Arc<dyn Fn(&str) -> bool + Send + Sync>);
-
-impl Precondition {
-    /// Creates a precondition from a predicate on the entity tag.
-    pub fn new(matches: impl Fn(&str) -> bool + Send + Sync + 'static) -> Self {
-        Self(Arc::new(matches))
-    }
-
-    /// Evaluates the precondition.
-    #[must_use]
-    pub fn matches(&self, etag: &str) -> bool {
-        (self.0)(etag)
-    }
+/// The entity tags that the current [`workflow::Model::etag`] must be one of, or the change fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Precondition {
+    /// The tags.
+    pub etags: Vec<String>,
 }
 
-impl fmt::Debug for Precondition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Precondition")
+impl Precondition {
+    /// Evaluates the precondition.
+    #[must_use]
+    pub fn is_met(&self, workflow: &workflow::Model) -> bool {
+        let current = workflow.etag();
+        self.etags.contains(&current)
     }
 }
 
@@ -77,6 +65,7 @@ pub(crate) struct Update {
     pub(crate) id: Uuid,
     pub(crate) new: NewWorkflow,
     pub(crate) options: SaveOptions,
+    pub(crate) actor: Option<String>,
 }
 
 impl Change for Update {
@@ -85,7 +74,7 @@ impl Change for Update {
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<SavedWorkflow, Fault> {
         let current = current_workflow(tx, self.id, self.options.precondition.as_ref()).await?;
         check_name(tx, self.id, &self.new.name).await?;
-        save(tx, current, &self.new, &self.options).await
+        save(tx, current, Save { new: &self.new, options: &self.options, actor: self.actor.as_deref() }).await
     }
 }
 
@@ -94,6 +83,7 @@ pub(crate) struct Reset {
     pub(crate) id: Uuid,
     pub(crate) defaults: Vec<(SpurType, ValidDefinition)>,
     pub(crate) options: SaveOptions,
+    pub(crate) actor: Option<String>,
 }
 
 impl Change for Reset {
@@ -106,7 +96,7 @@ impl Change for Reset {
         let (_, definition) =
             default.ok_or_else(|| DbErr::Custom(format!("no default definition of type {spur_type:?}")))?;
         let new = with_definition(&current, definition.clone());
-        save(tx, current, &new, &self.options).await
+        save(tx, current, Save { new: &new, options: &self.options, actor: self.actor.as_deref() }).await
     }
 }
 
@@ -115,6 +105,7 @@ pub(crate) struct Restore {
     pub(crate) id: Uuid,
     pub(crate) pin: Pin,
     pub(crate) options: SaveOptions,
+    pub(crate) actor: Option<String>,
 }
 
 impl Change for Restore {
@@ -127,7 +118,7 @@ impl Change for Restore {
         let note = self.options.note.clone().unwrap_or_else(|| format!("Restored from version {number}."));
         let options = SaveOptions { note: Some(note), ..self.options.clone() };
         let new = with_definition(&current, definition);
-        save(tx, current, &new, &options).await
+        save(tx, current, Save { new: &new, options: &options, actor: self.actor.as_deref() }).await
     }
 }
 
@@ -169,7 +160,7 @@ impl Change for Patch {
 pub(crate) struct Duplicate {
     pub(crate) id: Uuid,
     pub(crate) pin: Pin,
-    pub(crate) by: Option<String>,
+    pub(crate) actor: Option<String>,
 }
 
 impl Change for Duplicate {
@@ -193,9 +184,9 @@ impl Change for Duplicate {
             description: original.description,
             definition,
             tags: serde_json::from_str(&original.tags).ok(),
-            by: self.by.clone(),
         };
-        let row = create_all(&Tx::Orm(tx), &[&new]).await?.pop().ok_or(DbErr::RecordNotInserted)?;
+        let creation = Creation { new: &new, actor: self.actor.as_deref() };
+        let row = create_all(&Tx::Orm(tx), &[creation]).await?.pop().ok_or(DbErr::RecordNotInserted)?;
         Ok(SavedWorkflow::created(row, new.definition.hash))
     }
 }
@@ -206,13 +197,25 @@ pub(crate) struct Delete {
     pub(crate) options: SaveOptions,
 }
 
+/// A deleted workflow.
+pub(crate) struct DeletedWorkflow {
+    id: Uuid,
+    /// The hash of its definition.
+    hash: Option<String>,
+}
+
+impl Audited for DeletedWorkflow {
+    fn audit_entries(&self) -> Vec<AuditEntry> {
+        vec![AuditEntry::new(Subject::Workflow, self.id).with_states(self.hash.clone(), None)]
+    }
+}
+
 impl Change for Delete {
-    /// The hash of the deleted definition.
-    type Output = Option<String>;
+    type Output = DeletedWorkflow;
 
     const FREES_SPACE: bool = true;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Option<String>, Fault> {
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<DeletedWorkflow, Fault> {
         if let Some(precondition) = &self.options.precondition {
             current_workflow(tx, self.id, Some(precondition)).await?;
         }
@@ -222,18 +225,27 @@ impl Change for Delete {
         if deleted.rows_affected == 0 {
             return Err(WriteError::NotFound.into());
         }
-        Ok(latest.map(|latest| latest.hash))
+        Ok(DeletedWorkflow { id: self.id, hash: latest.map(|latest| latest.hash) })
     }
 }
 
-/// Saves `new` over `current`. Creates a version if the executable part of the definition has changed. Writes nothing if
-/// nothing has changed.
+/// The content to save.
+#[derive(Clone, Copy)]
+pub(crate) struct Save<'a> {
+    pub(crate) new: &'a NewWorkflow,
+    pub(crate) options: &'a SaveOptions,
+    /// The name of the API key.
+    pub(crate) actor: Option<&'a str>,
+}
+
+/// Saves new content over `current`. Creates a version if the executable part of the definition has changed. Writes nothing
+/// if nothing has changed.
 pub(crate) async fn save(
     tx: &DatabaseTransaction,
     current: workflow::Model,
-    new: &NewWorkflow,
-    options: &SaveOptions,
+    save: Save<'_>,
 ) -> Result<SavedWorkflow, Fault> {
+    let Save { new, options, actor } = save;
     if let Some(label) = &options.label {
         labels::check_movable(tx, current.id, label).await?;
     }
@@ -250,7 +262,7 @@ pub(crate) async fn save(
             row.definition = with_current_layout(tx, latest.id, &current, &new.definition).await?;
             save_without_version(tx, &current, row, latest).await?
         }
-        latest => save_version(tx, &current, row, latest, new, options).await?,
+        latest => save_version(tx, &current, row, latest, save).await?,
     };
     if let Some(name) = &options.label {
         let label = labels::LabelTarget {
@@ -259,7 +271,7 @@ pub(crate) async fn save(
             version: saved.row.version,
             is_protected: None,
         };
-        saved.label = Some(labels::set_label(tx, label, options.by.as_deref()).await?);
+        saved.label = Some(labels::set_label(tx, label, actor).await?);
     }
     Ok(saved)
 }
@@ -290,15 +302,15 @@ async fn save_version(
     before: &workflow::Model,
     mut row: workflow::Model,
     latest: Option<LatestVersion>,
-    new: &NewWorkflow,
-    options: &SaveOptions,
+    save: Save<'_>,
 ) -> Result<SavedWorkflow, DbErr> {
+    let Save { new, options, actor } = save;
     row.updated_at = now_after(before.updated_at);
     row.version = latest.as_ref().map_or(0, |latest| latest.number).saturating_add(1);
     update_row(tx, before, &row).await?;
     let version = workflow_version::Model {
         note: options.note.clone(),
-        ..new_version(&row, &new.definition, options.by.clone(), row.updated_at)
+        ..new_version(&row, &new.definition, actor, row.updated_at)
     };
     index::insert_versions(&Tx::Orm(tx), vec![version]).await?;
     Ok(SavedWorkflow {
@@ -338,7 +350,6 @@ fn with_definition(current: &workflow::Model, definition: ValidDefinition) -> Ne
         description: current.description.clone(),
         definition,
         tags: None,
-        by: None,
     }
 }
 
@@ -352,7 +363,7 @@ async fn current_workflow(
     let found = found.first().ok_or(WriteError::NotFound)?;
     let row: workflow::Model = convert::read(found, "", convert::WORKFLOWS).map_err(WriteError::Store)?;
     match precondition {
-        Some(precondition) if !precondition.matches(&row.etag()) => {
+        Some(precondition) if !precondition.is_met(&row) => {
             Err(WriteError::PreconditionFailed(Box::new(row)).into())
         }
         _ => Ok(row),

@@ -5,17 +5,18 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter};
-use sluice_engine::{Remember, StoreError, clock};
+use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, Subject, clock};
 use uuid::Uuid;
 
-use super::changes::{SaveOptions, save};
-use super::import_plan::{Import, ImportAction, ImportMode, ImportRefused, Imported, Step, plan};
+use super::changes::{Save, SaveOptions, save};
+use super::import_plan::{Import, ImportMode, ImportRefused, Imported, Step, plan};
 use super::labels;
-use crate::change::{Change, Fault};
+use crate::change::{Audited, Change, Fault, actor};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::database::Database;
 use crate::entity::{workflow, workflow_version};
 use crate::error::{WriteError, store_error};
+use crate::outcome::{ImportAction, ImportedWorkflow, Outcome};
 use crate::search::index;
 use crate::writer::workflow_inserts::{NewWorkflow, new_version, tags_json};
 
@@ -36,9 +37,10 @@ impl Database {
         &self,
         imports: Vec<Import>,
         mode: ImportMode,
-        remember: Option<Remember<ImportOutcome>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<ImportOutcome, WriteError> {
-        self.writer().change_once(All(imports, mode), remember).await
+        let actor = actor(origin.as_ref());
+        self.writer().audited_change(All { imports, mode, actor }, origin).await
     }
 
     /// Returns the result that [`Self::workflow_import`] would have, without changing anything.
@@ -56,14 +58,58 @@ impl Database {
     }
 }
 
+impl Audited for ImportOutcome {
+    fn audit_entries(&self) -> Vec<AuditEntry> {
+        self.iter().flatten().flat_map(Imported::audit_entries).collect()
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        let imported = self.as_ref().ok()?;
+        Some(Outcome::Import(imported.iter().map(ImportedWorkflow::from).collect()))
+    }
+}
+
+impl Imported {
+    /// The entries of the workflow and of its new labels.
+    fn audit_entries(&self) -> Vec<AuditEntry> {
+        let Some(id) = self.id.filter(|_| self.action != ImportAction::Unchanged) else { return Vec::new() };
+        let after = Some(self.after.definition.hash.clone());
+        let workflow = AuditEntry::new(Subject::Workflow, id).with_states(self.before_hash.clone(), after);
+        let labels = self.labels.iter().map(|label| label.audit_entry(None, Some(label)));
+        std::iter::once(workflow).chain(labels).collect()
+    }
+}
+
+impl From<&Imported> for ImportedWorkflow {
+    fn from(imported: &Imported) -> Self {
+        let Imported { action, id, name, version, before, .. } = imported;
+        let replaced = before.as_ref().filter(|_| *action == ImportAction::Update);
+        let replaced = replaced.map(|before| before.definition.clone());
+        Self { action: *action, id: *id, name: name.clone(), version: *version, replaced }
+    }
+}
+
+/// A workflow of an import, with the parts that all workflows share.
+#[derive(Clone, Copy)]
+struct ImportSource<'a> {
+    import: &'a Import,
+    mode: ImportMode,
+    /// The name of the API key.
+    actor: Option<&'a str>,
+}
+
 /// All workflows of an import.
-struct All(Vec<Import>, ImportMode);
+struct All {
+    imports: Vec<Import>,
+    mode: ImportMode,
+    actor: Option<String>,
+}
 
 impl Change for All {
     type Output = ImportOutcome;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
-        let Self(imports, mode) = self;
+        let Self { imports, mode, actor } = self;
         let steps = match plan(tx, imports, *mode).await? {
             Ok(steps) => steps,
             Err(refused) => return Ok(Err(refused)),
@@ -71,7 +117,7 @@ impl Change for All {
         make_way(tx, &steps).await?;
         let mut done = Vec::with_capacity(steps.len());
         for (step, import) in steps.into_iter().zip(imports) {
-            done.push(take(tx, step, import, *mode).await?);
+            done.push(take(tx, step, ImportSource { import, mode: *mode, actor: actor.as_deref() }).await?);
         }
         Ok(Ok(done))
     }
@@ -115,25 +161,20 @@ fn has_hash(definition: &str, hash: &str) -> bool {
     read.is_ok_and(|definition| sluice_domain::versioning::definition_hash(&definition) == hash)
 }
 
-async fn take(
-    tx: &DatabaseTransaction,
-    step: Step,
-    import: &Import,
-    mode: ImportMode,
-) -> Result<Imported, Fault> {
+async fn take(tx: &DatabaseTransaction, step: Step, source: ImportSource<'_>) -> Result<Imported, Fault> {
+    let ImportSource { import, actor, .. } = source;
     let Step { before, after, is_same } = step;
     let (mut before_hash, mut set) = (None, Vec::new());
     let (action, row) = match &before {
         None => {
-            let row = create(tx, &after, import, mode).await?;
-            set = labels::insert(&Tx::Orm(tx), row.id, &import.labels, import.by.as_deref()).await?;
+            let row = create(tx, &after, source).await?;
+            set = labels::insert(&Tx::Orm(tx), row.id, &import.labels, actor).await?;
             (ImportAction::Create, row)
         }
         Some(before) if is_same => (ImportAction::Unchanged, before.clone()),
         Some(before) => {
-            let options =
-                SaveOptions { note: Some(NOTE.to_owned()), by: import.by.clone(), ..SaveOptions::default() };
-            let saved = save(tx, before.clone(), &after, &options).await?;
+            let options = SaveOptions { note: Some(NOTE.to_owned()), ..SaveOptions::default() };
+            let saved = save(tx, before.clone(), Save { new: &after, options: &options, actor }).await?;
             before_hash = saved.before;
             (ImportAction::Update, saved.row)
         }
@@ -154,9 +195,9 @@ async fn take(
 async fn create(
     tx: &DatabaseTransaction,
     new: &NewWorkflow,
-    import: &Import,
-    mode: ImportMode,
+    source: ImportSource<'_>,
 ) -> Result<workflow::Model, DbErr> {
+    let ImportSource { import, mode, .. } = source;
     let now = clock::now();
     let kept = import.id.filter(|_| mode == ImportMode::Update);
     let kept = kept.and_then(|id| Some((id, made_at(id).filter(|made| *made <= now)?)));
@@ -173,7 +214,7 @@ async fn create(
     };
     workflow::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx).await?;
     index::insert(&Tx::Orm(tx), std::slice::from_ref(&row)).await?;
-    for some in versions(&row, new, import, now).chunks(VERSIONS) {
+    for some in versions(&row, new, source, now).chunks(VERSIONS) {
         index::insert_versions(&Tx::Orm(tx), some.to_vec()).await?;
     }
     Ok(row)
@@ -189,9 +230,10 @@ fn made_at(id: Uuid) -> Option<DateTime<Utc>> {
 fn versions(
     row: &workflow::Model,
     new: &NewWorkflow,
-    import: &Import,
+    source: ImportSource<'_>,
     now: DateTime<Utc>,
 ) -> Vec<workflow_version::Model> {
+    let ImportSource { import, actor, .. } = source;
     let brought = import.versions.iter().map(|(version, definition)| workflow_version::Model {
         id: clock::new_id(),
         workflow_id: row.id,
@@ -208,7 +250,7 @@ fn versions(
     let mut all: Vec<_> = brought.collect();
     let is_last = import.versions.last().is_some_and(|(last, _)| last.version == row.version);
     if !is_last {
-        all.push(new_version(row, &new.definition, import.by.clone(), now));
+        all.push(new_version(row, &new.definition, actor, now));
     }
     all
 }

@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::changes::name_owner;
 use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::{label, workflow};
+use crate::outcome::ImportAction;
 use crate::writer::workflow_inserts::{NewWorkflow, ValidDefinition, free_name, tags_json, taken_names};
 
 /// A workflow to be imported, every definition of it validated.
@@ -23,8 +24,6 @@ pub struct Import {
     pub(super) definition: ValidDefinition,
     pub(super) versions: Vec<(IncomingVersion, ValidDefinition)>,
     pub(super) labels: Vec<IncomingLabel>,
-    /// Name of the API key of the import.
-    pub(super) by: Option<String>,
 }
 
 /// Handling of workflows that already exist.
@@ -34,17 +33,6 @@ pub enum ImportMode {
     Create,
     /// Updates them: the one with the id, or else the one with the name.
     Update,
-}
-
-/// Effect of an import on one workflow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImportAction {
-    /// It is new.
-    Create,
-    /// It replaces what a workflow says.
-    Update,
-    /// A workflow says the same already.
-    Unchanged,
 }
 
 /// Result of an import for one workflow.
@@ -66,20 +54,6 @@ pub struct Imported {
     pub after: NewWorkflow,
     /// The labels that came with it.
     pub labels: Vec<label::Model>,
-}
-
-impl Imported {
-    /// The changes that were made, of the workflow and of the labels that came with it, as the audit log has them: what
-    /// kind of thing it is, its id, and what it was before and is after.
-    #[must_use]
-    pub fn changes(&self) -> Vec<(&'static str, String, [Option<String>; 2])> {
-        let Some(id) = self.id.filter(|_| self.action != ImportAction::Unchanged) else { return Vec::new() };
-        let hashes = [self.before_hash.clone(), Some(self.after.definition.hash.clone())];
-        let label = |label: &label::Model| {
-            ("label", format!("{id}/{}", label.name), [None, Some(label.audit_text())])
-        };
-        std::iter::once(("workflow", id.to_string(), hashes)).chain(self.labels.iter().map(label)).collect()
-    }
 }
 
 /// Why a workflow of an import can't be imported.
@@ -112,7 +86,7 @@ impl From<Incoming> for Import {
             (version, definition)
         });
         let versions = versions.collect();
-        Self { id, name, description, tags, definition: accepted(&definition), versions, labels, by: None }
+        Self { id, name, description, tags, definition: accepted(&definition), versions, labels }
     }
 }
 
@@ -125,17 +99,17 @@ pub(super) struct Step {
 }
 
 impl Import {
-    /// The same, with the name of who imports it.
+    /// Returns the definition.
     #[must_use]
-    pub fn by(self, by: Option<String>) -> Self {
-        Self { by, ..self }
+    pub fn into_definition(self) -> ValidDefinition {
+        self.definition
     }
 
     /// Returns the content of a new workflow.
     fn new_workflow(&self, name: String) -> NewWorkflow {
         let description = self.description.clone().unwrap_or_else(|| Some(String::new()));
         let (definition, tags) = (self.definition.clone(), self.tags.clone());
-        NewWorkflow { name, description, definition, tags, by: self.by.clone() }
+        NewWorkflow { name, description, definition, tags }
     }
 
     /// Returns the step that updates `before`.
@@ -154,7 +128,6 @@ impl Import {
             description: self.description.clone().unwrap_or_else(|| before.description.clone()),
             definition,
             tags: self.tags.clone(),
-            by: self.by.clone(),
         };
         let is_same = (&after.name, &after.description, &after.definition.json)
             == (&before.name, &before.description, &before.definition)

@@ -7,10 +7,10 @@ use sea_orm::{
 };
 use sluice_domain::naming::MAX_LABELS;
 use sluice_domain::transfer::IncomingLabel;
-use sluice_engine::{Remember, StoreError, clock};
+use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, clock};
 use uuid::Uuid;
 
-use crate::change::{Change, Fault};
+use crate::change::{Audited, Change, Fault, actor};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::database::Database;
 use crate::entity::{label, label_move, workflow_version};
@@ -29,8 +29,6 @@ pub struct NewLabel {
     pub version: i32,
     /// True to protect the label, false to unprotect it; none keeps its protection.
     pub is_protected: Option<bool>,
-    /// The name of the API key, on a server with API keys.
-    pub by: Option<String>,
 }
 
 impl Database {
@@ -41,9 +39,10 @@ impl Database {
     pub async fn label_set(
         &self,
         new: NewLabel,
-        remember: Option<Remember<LabelChange>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<label::Model, WriteError> {
-        self.writer().change_once(SetLabel(new), remember).await.map(|change| change.label)
+        let change = SetLabel { new, actor: actor(origin.as_ref()) };
+        self.writer().audited_change(change, origin).await.map(|change| change.label)
     }
 
     /// Sets a label to the version that it named before its last move.
@@ -54,11 +53,10 @@ impl Database {
         &self,
         workflow_id: Uuid,
         name: String,
-        by: Option<String>,
-        remember: Option<Remember<LabelChange>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<label::Model, WriteError> {
-        let rollback = RollbackLabel { workflow_id, name, by };
-        self.writer().change_once(rollback, remember).await.map(|change| change.label)
+        let rollback = RollbackLabel { workflow_id, name, actor: actor(origin.as_ref()) };
+        self.writer().audited_change(rollback, origin).await.map(|change| change.label)
     }
 
     /// Deletes a label and keeps its history.
@@ -69,10 +67,10 @@ impl Database {
         &self,
         workflow_id: Uuid,
         name: String,
-        by: Option<String>,
-        remember: Option<Remember<label::Model>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<(), WriteError> {
-        self.writer().change_once(DeleteLabel { workflow_id, name, by }, remember).await.map(drop)
+        let delete = DeleteLabel { workflow_id, name, actor: actor(origin.as_ref()) };
+        self.writer().audited_change(delete, origin).await.map(drop)
     }
 
     /// Returns the labels of a workflow by name; none if the workflow doesn't exist.
@@ -112,13 +110,16 @@ impl Database {
     }
 }
 
-struct SetLabel(NewLabel);
+struct SetLabel {
+    new: NewLabel,
+    actor: Option<String>,
+}
 
 impl Change for SetLabel {
     type Output = LabelChange;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelChange, Fault> {
-        let NewLabel { workflow_id, name, version, is_protected, by } = &self.0;
+        let NewLabel { workflow_id, name, version, is_protected } = &self.new;
         let latest = latest_version_number(tx, *workflow_id).await?.ok_or(WriteError::NotFound)?;
         if !(1..=latest).contains(version) {
             return Err(WriteError::NoVersion(*version).into());
@@ -126,48 +127,56 @@ impl Change for SetLabel {
         check_label_limit(tx, *workflow_id, name).await?;
         let target =
             LabelTarget { workflow_id: *workflow_id, name, version: *version, is_protected: *is_protected };
-        Ok(set_label(tx, target, by.as_deref()).await?)
+        Ok(set_label(tx, target, self.actor.as_deref()).await?)
     }
 }
 
 struct RollbackLabel {
     workflow_id: Uuid,
     name: String,
-    by: Option<String>,
+    actor: Option<String>,
 }
 
 impl Change for RollbackLabel {
     type Output = LabelChange;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<LabelChange, Fault> {
-        let Self { workflow_id, name, by } = self;
+        let Self { workflow_id, name, .. } = self;
         existing_label(tx, *workflow_id, name).await?;
         let last = select_moves(*workflow_id, name).limit(1).one(tx).await?;
         let previous = last.and_then(|last| last.from_version);
         let version = previous.ok_or_else(|| WriteError::NoPreviousVersion(name.clone()))?;
         let target = LabelTarget { workflow_id: *workflow_id, name, version, is_protected: None };
-        Ok(set_label(tx, target, by.as_deref()).await?)
+        Ok(set_label(tx, target, self.actor.as_deref()).await?)
     }
 }
 
 struct DeleteLabel {
     workflow_id: Uuid,
     name: String,
-    by: Option<String>,
+    actor: Option<String>,
 }
 
 impl Change for DeleteLabel {
-    /// The label before the deletion.
-    type Output = label::Model;
+    type Output = DeletedLabel;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<label::Model, Fault> {
-        let Self { workflow_id, name, by } = self;
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<DeletedLabel, Fault> {
+        let Self { workflow_id, name, actor } = self;
         let label = existing_label(tx, *workflow_id, name).await?;
         label::Entity::delete_by_id((*workflow_id, name.clone())).exec(tx).await?;
-        let mut label_move = new_move(&label, by.as_deref());
+        let mut label_move = new_move(&label, actor.as_deref());
         (label_move.from_version, label_move.to_version) = (Some(label.version), None);
         label_move::Entity::insert(label_move.into_active_model()).exec_without_returning(tx).await?;
-        Ok(label)
+        Ok(DeletedLabel(label))
+    }
+}
+
+/// A label before its deletion.
+struct DeletedLabel(label::Model);
+
+impl Audited for DeletedLabel {
+    fn audit_entries(&self) -> Vec<AuditEntry> {
+        vec![self.0.audit_entry(Some(&self.0), None)]
     }
 }
 

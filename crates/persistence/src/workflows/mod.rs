@@ -13,9 +13,10 @@ use chrono::{DateTime, Utc};
 use rusqlite::Row;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select};
 use sluice_domain::SpurType;
-use sluice_engine::{Remember, StoreError};
+use sluice_engine::{ChangeOrigin, StoreError};
 use uuid::Uuid;
 
+use crate::change::actor;
 use crate::connection::sqlite_fast_path;
 use crate::database::Database;
 use crate::entity::workflow;
@@ -23,7 +24,7 @@ use crate::error::{WriteError, store_error};
 use crate::query::convert;
 use crate::query::pagination::{self, Page, PageRequest, RowReader, TimeRange};
 use crate::search::query::{Search, tag_query};
-use crate::writer::workflow_inserts::{NewWorkflow, SavedWorkflow, ValidDefinition};
+use crate::writer::workflow_inserts::{NewWorkflow, ValidDefinition};
 use changes::{Delete, Duplicate, Patch, Reset, Restore, SaveOptions, Update, WorkflowDetails};
 use versions::Pin;
 
@@ -69,9 +70,9 @@ impl Database {
     pub async fn workflow_create(
         &self,
         new: NewWorkflow,
-        remember: Option<Remember<SavedWorkflow>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<workflow::Model, StoreError> {
-        self.writer().create_workflow(new, remember).await.map_err(|error| match error {
+        self.writer().create_workflow(new, origin).await.map_err(|error| match error {
             WriteError::Store(error) => error,
             // A creation is never rejected.
             other => StoreError::Failed(Box::new(other)),
@@ -90,9 +91,10 @@ impl Database {
         id: Uuid,
         new: NewWorkflow,
         options: SaveOptions,
-        remember: Option<Remember<SavedWorkflow>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<workflow::Model, WriteError> {
-        self.writer().change_once(Update { id, new, options }, remember).await.map(|saved| saved.row)
+        let actor = actor(origin.as_ref());
+        self.writer().audited_change(Update { id, new, options, actor }, origin).await.map(|saved| saved.row)
     }
 
     /// Changes name, description or tags. Creates no version.
@@ -105,9 +107,9 @@ impl Database {
         id: Uuid,
         patch: WorkflowDetails,
         options: SaveOptions,
-        remember: Option<Remember<SavedWorkflow>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<workflow::Model, WriteError> {
-        self.writer().change_once(Patch { id, patch, options }, remember).await.map(|saved| saved.row)
+        self.writer().audited_change(Patch { id, patch, options }, origin).await.map(|saved| saved.row)
     }
 
     /// Replaces the definition by the one of `defaults` for its type. Creates a version if the executable part has changed.
@@ -120,9 +122,13 @@ impl Database {
         id: Uuid,
         defaults: Vec<(SpurType, ValidDefinition)>,
         options: SaveOptions,
-        remember: Option<Remember<SavedWorkflow>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<workflow::Model, WriteError> {
-        self.writer().change_once(Reset { id, defaults, options }, remember).await.map(|saved| saved.row)
+        let actor = actor(origin.as_ref());
+        self.writer()
+            .audited_change(Reset { id, defaults, options, actor }, origin)
+            .await
+            .map(|saved| saved.row)
     }
 
     /// Restores the definition of a version. Creates a version if the executable part has changed.
@@ -135,9 +141,10 @@ impl Database {
         id: Uuid,
         pin: Pin,
         options: SaveOptions,
-        remember: Option<Remember<SavedWorkflow>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<workflow::Model, WriteError> {
-        self.writer().change_once(Restore { id, pin, options }, remember).await.map(|saved| saved.row)
+        let actor = actor(origin.as_ref());
+        self.writer().audited_change(Restore { id, pin, options, actor }, origin).await.map(|saved| saved.row)
     }
 
     /// Copies a workflow or one of its versions to a new workflow with another name.
@@ -149,10 +156,10 @@ impl Database {
         &self,
         id: Uuid,
         pin: Pin,
-        by: Option<String>,
-        remember: Option<Remember<SavedWorkflow>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<workflow::Model, WriteError> {
-        self.writer().change_once(Duplicate { id, pin, by }, remember).await.map(|saved| saved.row)
+        let actor = actor(origin.as_ref());
+        self.writer().audited_change(Duplicate { id, pin, actor }, origin).await.map(|saved| saved.row)
     }
 
     /// Deletes a workflow with its versions, labels and runs.
@@ -164,9 +171,9 @@ impl Database {
         &self,
         id: Uuid,
         options: SaveOptions,
-        remember: Option<Remember<Option<String>>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<(), WriteError> {
-        self.writer().change_once(Delete { id, options }, remember).await.map(drop)
+        self.writer().audited_change(Delete { id, options }, origin).await.map(drop)
     }
 
     /// Returns a workflow.

@@ -16,22 +16,22 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::DatabaseConnection;
-use sluice_engine::{Commit, CommitError, Remember, StoreError};
+use sluice_engine::{ChangeOrigin, Commit, CommitError, StoreError};
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::change::Change;
+use crate::change::{Audited, Change};
 use crate::connection::sqlite_fast_path::SqliteFastPath;
 use crate::entity::workflow;
 use crate::error::WriteError;
 use crate::metrics::WriterMetrics;
 use job::Job;
 use latest_version_cache::LatestVersionCache;
-use queued_change::{ChangeWithRecords, PendingChange};
+use queued_change::{AuditedChange, PendingChange};
 use run_commits::{MAX_BATCH, RunCommit};
-use workflow_inserts::{NewWorkflow, SavedWorkflow, WorkflowInsert};
+use workflow_inserts::{NewWorkflow, WorkflowInsert};
 
 /// Capacity of the queue.
 const QUEUE_CAPACITY: usize = 4 * MAX_BATCH;
@@ -96,10 +96,10 @@ impl Writer {
     pub(crate) async fn create_workflow(
         &self,
         new: NewWorkflow,
-        remember: Option<Remember<SavedWorkflow>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<workflow::Model, WriteError> {
         let (reply, response) = oneshot::channel();
-        self.send(Job::InsertWorkflow(Box::new(WorkflowInsert::new(new, remember, reply)))).await?;
+        self.send(Job::InsertWorkflow(Box::new(WorkflowInsert::new(new, origin, reply)))).await?;
         self.receive(response).await?
     }
 
@@ -110,16 +110,16 @@ impl Writer {
         self.receive(response).await?
     }
 
-    /// Applies a change and writes its audit entries and its stored response in the same transaction.
-    pub(crate) async fn change_once<C: Change>(
+    /// Applies a change, and writes its audit entries and its outcome in the same transaction.
+    pub(crate) async fn audited_change<C: Change>(
         &self,
         change: C,
-        remember: Option<Remember<C::Output>>,
+        origin: Option<ChangeOrigin>,
     ) -> Result<C::Output, WriteError>
     where
-        C::Output: Sync,
+        C::Output: Audited,
     {
-        self.change(ChangeWithRecords { change, remember }).await
+        self.change(AuditedChange { change, origin }).await
     }
 
     /// Stops the writer after the queued jobs. Later jobs are rejected.

@@ -2,24 +2,24 @@
 
 use futures_util::future::BoxFuture;
 use sea_orm::{DatabaseTransaction, DbErr};
-use sluice_engine::{Remember, StoreError};
+use sluice_engine::{ChangeOrigin, StoreError};
 use tokio::sync::oneshot;
 
-use super::side_records;
-use crate::change::{Change, Fault};
+use super::side_records::{self, SideRecords};
+use crate::change::{Audited, Change, Fault};
 use crate::connection::disk_reserve;
 use crate::connection::sqlite_fast_path::Tx;
 use crate::error::WriteError;
 
-/// A change with its side records.
-pub(super) struct ChangeWithRecords<C: Change> {
+/// A change with its origin.
+pub(super) struct AuditedChange<C> {
     pub(super) change: C,
-    pub(super) remember: Option<Remember<C::Output>>,
+    pub(super) origin: Option<ChangeOrigin>,
 }
 
-impl<C: Change> Change for ChangeWithRecords<C>
+impl<C: Change> Change for AuditedChange<C>
 where
-    C::Output: Sync,
+    C::Output: Audited,
 {
     type Output = C::Output;
 
@@ -27,7 +27,7 @@ where
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
         let output = self.change.apply(tx).await?;
-        let records = self.remember.as_ref().map(|remember| remember.of(&output));
+        let records = self.origin.as_ref().map(|origin| SideRecords::of_result(origin, &output));
         side_records::insert(&Tx::Orm(tx), records.iter()).await?;
         Ok(output)
     }

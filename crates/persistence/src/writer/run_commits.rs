@@ -8,11 +8,11 @@ use sea_orm::{
     QueryOrder, QuerySelect, Set,
 };
 use serde::de::IgnoredAny;
-use sluice_engine::{Commit, CommitError, Kept, StoreError};
+use sluice_engine::{Commit, CommitError, StoreError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::side_records;
+use super::side_records::{self, SideRecords};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::pause_event::{self, PauseChange};
 use crate::entity::{batch_row, run, run_log};
@@ -37,7 +37,7 @@ pub(super) struct RunCommit {
     pause_changes: Vec<PauseChange>,
     /// The inputs of the rows of a new batch, as JSON.
     batch_rows: Vec<String>,
-    records: Kept,
+    side_records: Option<SideRecords>,
     reply: oneshot::Sender<Result<(), CommitError>>,
 }
 
@@ -46,7 +46,7 @@ impl RunCommit {
         commit: Commit,
         reply: oneshot::Sender<Result<(), CommitError>>,
     ) -> Result<Self, CommitError> {
-        let Commit { record, first, events, rows, kept } = commit;
+        let Commit { record, first, events, rows, side_records } = commit;
         if events.is_empty() {
             // Its row would have the key of the next commit.
             return Err(StoreError::Failed("a commit without events".into()).into());
@@ -62,7 +62,7 @@ impl RunCommit {
             events: serde_json::to_string(&events).map_err(|error| StoreError::Failed(Box::new(error)))?,
             run: record.into(),
             batch_rows: rows,
-            records: kept,
+            side_records: side_records.map(SideRecords::from),
             reply,
         })
     }
@@ -104,7 +104,7 @@ pub(super) async fn insert(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), Db
     for commit in commits {
         insert_batch_rows(tx, commit.run.id, &commit.batch_rows).await?;
     }
-    side_records::insert(tx, commits.iter().map(|commit| &commit.records)).await?;
+    side_records::insert(tx, commits.iter().filter_map(|commit| commit.side_records.as_ref())).await?;
     insert_pause_events(tx, commits).await
 }
 

@@ -1,72 +1,91 @@
-//! Records that are written in the transaction of a change: audit entries, and the response to an idempotency key.
+//! Records that are written in the transaction of a change: audit entries, and the outcome for an idempotency key.
 
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{DbErr, EntityTrait, IntoActiveModel as _};
-use sluice_engine::{AuditEntry, Kept, Remembered, clock};
+use sluice_engine::{AuditEntry, ChangeOrigin, RunSideRecords, clock};
 
+use crate::change::Audited;
 use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::{audit_entry, idempotency_key};
+use crate::outcome::Outcome;
 
 /// Rows per insert, within the limit of parameters per statement.
 const INSERT_CHUNK: usize = 1_000;
 
-/// Writes the side records of changes.
-pub(crate) async fn insert<'a>(tx: &Tx<'_>, records: impl Iterator<Item = &'a Kept>) -> Result<(), DbErr> {
-    let mut entries = Vec::new();
-    for Kept { answer, audit } in records {
-        if let Some(record) = answer {
-            insert_idempotency_record(tx, record).await?;
-        }
-        entries.extend(audit);
-    }
-    insert_audit_entries(tx, &entries).await
+/// Side records of a change.
+pub(crate) struct SideRecords {
+    origin: ChangeOrigin,
+    audit: Vec<AuditEntry>,
+    outcome: Option<Outcome>,
 }
 
-/// Writes an idempotency record, unless it has neither a run nor a response: a rejected request may be sent again,
-/// corrected.
-pub(crate) async fn insert_idempotency_record(tx: &Tx<'_>, record: &Remembered) -> Result<(), DbErr> {
-    if record.run_id.is_none() && record.answer.is_none() {
-        return Ok(());
+impl SideRecords {
+    /// The audit entries of a change that is not repeatable.
+    pub(crate) fn audit_only(origin: ChangeOrigin, audit: Vec<AuditEntry>) -> Self {
+        Self { origin, audit, outcome: None }
     }
-    let answer = record.answer.as_ref().map(serde_json::to_string).transpose();
-    let row = idempotency_key::Model {
-        key: record.key.clone(),
-        request_hash: record.request_hash.clone(),
-        run_id: record.run_id,
-        answer: answer.map_err(|error| DbErr::Json(error.to_string()))?,
-        created_at: clock::now(),
-    };
-    // An existing row is expired, or lacks the response.
-    let replace = OnConflict::column(idempotency_key::Column::Key)
-        .update_columns([
-            idempotency_key::Column::RequestHash,
-            idempotency_key::Column::RunId,
-            idempotency_key::Column::Answer,
-            idempotency_key::Column::CreatedAt,
-        ])
-        .to_owned();
+
+    /// The side records of a result.
+    pub(crate) fn of_result(origin: &ChangeOrigin, result: &impl Audited) -> Self {
+        let outcome = origin.idempotency_key.as_ref().and_then(|_| result.outcome());
+        Self { origin: origin.clone(), audit: result.audit_entries(), outcome }
+    }
+}
+
+impl From<RunSideRecords> for SideRecords {
+    fn from(records: RunSideRecords) -> Self {
+        let RunSideRecords { origin, audit, outcome } = records;
+        Self { origin, audit, outcome: Some(Outcome::Run(outcome)) }
+    }
+}
+
+/// Writes the side records of changes.
+pub(crate) async fn insert<'a>(
+    tx: &Tx<'_>,
+    records: impl Iterator<Item = &'a SideRecords>,
+) -> Result<(), DbErr> {
+    let mut rows = Vec::new();
+    for SideRecords { origin, audit, outcome } in records {
+        if let (Some(key), Some(outcome)) = (&origin.idempotency_key, outcome) {
+            let outcome = serde_json::to_string(outcome).map_err(|error| DbErr::Json(error.to_string()))?;
+            let row = idempotency_key::Model {
+                key: key.key.clone(),
+                request_hash: key.request_hash.clone(),
+                outcome: Some(outcome),
+                response: None,
+                created_at: clock::now(),
+            };
+            insert_idempotency_key(tx, row).await?;
+        }
+        rows.extend(audit.iter().map(|entry| to_row(origin, entry).into_active_model()));
+    }
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let chunk: Vec<_> = rows.by_ref().take(INSERT_CHUNK).collect();
+        tx.execute(&audit_entry::Entity::insert_many(chunk)).await?;
+    }
+    Ok(())
+}
+
+/// Writes the record of an idempotency key, in place of an earlier one: that is expired, or has the outcome of the same
+/// request.
+pub(crate) async fn insert_idempotency_key(tx: &Tx<'_>, row: idempotency_key::Model) -> Result<(), DbErr> {
+    use idempotency_key::Column::{CreatedAt, Key, Outcome, RequestHash, Response};
+    let replace =
+        OnConflict::column(Key).update_columns([RequestHash, Outcome, Response, CreatedAt]).to_owned();
     tx.execute(&idempotency_key::Entity::insert(row.into_active_model()).on_conflict(replace)).await
 }
 
-/// Writes audit entries.
-pub(crate) async fn insert_audit_entries(tx: &Tx<'_>, entries: &[&AuditEntry]) -> Result<(), DbErr> {
-    let now = clock::now();
-    for chunk in entries.chunks(INSERT_CHUNK) {
-        let rows = chunk.iter().map(|entry| {
-            audit_entry::Model {
-                id: clock::new_id(),
-                at: now,
-                actor: entry.actor.clone(),
-                operation: entry.operation.clone(),
-                request_id: entry.request_id.clone(),
-                subject: entry.subject.to_owned(),
-                subject_id: entry.subject_id.clone(),
-                before: entry.before.clone(),
-                after: entry.after.clone(),
-            }
-            .into_active_model()
-        });
-        tx.execute(&audit_entry::Entity::insert_many(rows)).await?;
+fn to_row(origin: &ChangeOrigin, entry: &AuditEntry) -> audit_entry::Model {
+    audit_entry::Model {
+        id: clock::new_id(),
+        at: clock::now(),
+        actor: origin.actor.clone(),
+        operation: origin.operation.clone(),
+        request_id: origin.request_id.clone(),
+        subject: entry.subject.as_str().to_owned(),
+        subject_id: entry.subject_id.clone(),
+        before: entry.before.clone(),
+        after: entry.after.clone(),
     }
-    Ok(())
 }

@@ -8,14 +8,16 @@ use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect,
 };
 use sluice_domain::naming;
-use sluice_engine::{Remember, StoreError, clock};
+use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, Subject, clock};
 use tokio::sync::oneshot;
 
 use super::queued_change::QueuedChange;
-use super::side_records;
+use super::side_records::{self, SideRecords};
+use crate::change::Audited;
 use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::{label, workflow, workflow_version};
 use crate::error::WriteError;
+use crate::outcome::Outcome;
 use crate::search::index;
 
 /// A definition that passed validation.
@@ -38,8 +40,6 @@ pub struct NewWorkflow {
     pub definition: ValidDefinition,
     /// The tags; none keeps the current ones.
     pub tags: Option<Vec<String>>,
-    /// The name of the API key, on a server with API keys.
-    pub by: Option<String>,
 }
 
 /// A changed label.
@@ -78,10 +78,35 @@ impl SavedWorkflow {
     }
 }
 
+impl Audited for SavedWorkflow {
+    fn audit_entries(&self) -> Vec<AuditEntry> {
+        let Self { row, changed, before, after, label } = self;
+        let saved = AuditEntry::new(Subject::Workflow, row.id).with_states(before.clone(), after.clone());
+        let labels = label.iter().flat_map(LabelChange::audit_entries);
+        changed.then_some(saved).into_iter().chain(labels).collect()
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        Some(Outcome::Workflow(self.row.clone()))
+    }
+}
+
+impl Audited for LabelChange {
+    fn audit_entries(&self) -> Vec<AuditEntry> {
+        let Self { label, before } = self;
+        let has_changed = before.as_ref() != Some(label);
+        has_changed.then(|| label.audit_entry(before.as_ref(), Some(label))).into_iter().collect()
+    }
+
+    fn outcome(&self) -> Option<Outcome> {
+        Some(Outcome::Label(self.label.clone()))
+    }
+}
+
 /// A new workflow, with the channel of its caller.
 pub(super) struct WorkflowInsert {
     new: NewWorkflow,
-    remember: Option<Remember<SavedWorkflow>>,
+    origin: Option<ChangeOrigin>,
     created: Option<workflow::Model>,
     reply: oneshot::Sender<Result<workflow::Model, WriteError>>,
 }
@@ -89,10 +114,15 @@ pub(super) struct WorkflowInsert {
 impl WorkflowInsert {
     pub(super) fn new(
         new: NewWorkflow,
-        remember: Option<Remember<SavedWorkflow>>,
+        origin: Option<ChangeOrigin>,
         reply: oneshot::Sender<Result<workflow::Model, WriteError>>,
     ) -> Self {
-        Self { new, remember, created: None, reply }
+        Self { new, origin, created: None, reply }
+    }
+
+    fn creation(&self) -> Creation<'_> {
+        let actor = self.origin.as_ref().and_then(|origin| origin.actor.as_deref());
+        Creation { new: &self.new, actor }
     }
 }
 
@@ -122,23 +152,31 @@ pub(super) async fn insert(tx: &Tx<'_>, mut inserts: Vec<&mut WorkflowInsert>) -
     if inserts.is_empty() {
         return Ok(());
     }
-    let new: Vec<&NewWorkflow> = inserts.iter().map(|insert| &insert.new).collect();
+    let new: Vec<Creation<'_>> = inserts.iter().map(|insert| insert.creation()).collect();
     let created = create_all(tx, &new).await?;
     let mut records = Vec::new();
     for (insert, row) in inserts.iter_mut().zip(created) {
         let saved = SavedWorkflow::created(row, insert.new.definition.hash.clone());
-        records.extend(insert.remember.as_ref().map(|remember| remember.of(&saved)));
+        records.extend(insert.origin.as_ref().map(|origin| SideRecords::of_result(origin, &saved)));
         insert.created = Some(saved.row);
     }
     side_records::insert(tx, records.iter()).await
 }
 
+/// A workflow to create.
+pub(crate) struct Creation<'a> {
+    pub(crate) new: &'a NewWorkflow,
+    /// The name of the API key.
+    pub(crate) actor: Option<&'a str>,
+}
+
 /// Creates workflows, each with its version 1. Appends a number to a name that is taken.
-pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<workflow::Model>, DbErr> {
+pub(crate) async fn create_all(tx: &Tx<'_>, all: &[Creation<'_>]) -> Result<Vec<workflow::Model>, DbErr> {
     let now = clock::now();
-    let mut taken = taken_names(tx, all.iter().map(|new| naming::numbered_name(&new.name, 1))).await?;
+    let mut taken =
+        taken_names(tx, all.iter().map(|creation| naming::numbered_name(&creation.new.name, 1))).await?;
     let (mut workflows, mut versions) = (Vec::new(), Vec::new());
-    for new in all {
+    for Creation { new, actor } in all {
         let mut name = naming::numbered_name(&new.name, 1);
         if taken.contains(&name) {
             name = free_name(tx, &new.name, &taken).await?;
@@ -154,7 +192,7 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<
             tags: tags_json(new.tags.as_deref().unwrap_or_default()),
             version: 1,
         };
-        versions.push(new_version(&workflow, &new.definition, new.by.clone(), now));
+        versions.push(new_version(&workflow, &new.definition, *actor, now));
         workflows.push(workflow);
     }
     let rows = workflows.iter().map(|workflow| workflow.clone().into_active_model());
@@ -168,7 +206,7 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[&NewWorkflow]) -> Result<Vec<
 pub(crate) fn new_version(
     workflow: &workflow::Model,
     definition: &ValidDefinition,
-    by: Option<String>,
+    actor: Option<&str>,
     now: DateTime<Utc>,
 ) -> workflow_version::Model {
     workflow_version::Model {
@@ -182,7 +220,7 @@ pub(crate) fn new_version(
         created_at: now,
         updated_at: now,
         note: None,
-        created_by: by,
+        created_by: actor.map(str::to_owned),
     }
 }
 

@@ -78,7 +78,7 @@ async fn workflows_are_found_by_words_and_tags(place: &Place) {
     assert!(tagged(&db, "b").await.is_empty());
 
     // A copy is found as well; what is deleted leaves nothing.
-    let copy = db.workflow_duplicate(orders.id, sluice_persistence::Pin::Latest, None, None).await.unwrap();
+    let copy = db.workflow_duplicate(orders.id, sluice_persistence::Pin::Latest, None).await.unwrap();
     assert_eq!(found(&db, "yak").await, ["Yak (Copy)", "Yak"]);
     for id in [copy.id, orders.id] {
         db.workflow_delete(id, SaveOptions::default(), None).await.unwrap();

@@ -26,7 +26,7 @@ const SORTED: u64 = 1_000;
 const DAYS: i64 = 1_000;
 
 /// The id and the time of one of `all`, made one after the other.
-fn made(number: usize, all: usize) -> (Uuid, DateTime<Utc>) {
+fn id_and_time(number: usize, all: usize) -> (Uuid, DateTime<Utc>) {
     let share = i64::try_from(number * 1_000_000 / all).unwrap();
     let time = clock::now() - Duration::days(DAYS)
         + Duration::days(DAYS) / 1_000_000 * i32::try_from(share).unwrap();
@@ -207,7 +207,7 @@ impl Filling {
 
     /// Gives its id and that of its first version.
     fn add_workflow(&mut self, n: usize) -> (Uuid, Uuid) {
-        let (id, when) = made(n, WORKFLOWS);
+        let (id, when) = id_and_time(n, WORKFLOWS);
         let (own, when, long) = (self.uuid(id), shown(when), " ".repeat(500));
         self.add(WORKFLOW, format!("{own}, 'W{n}', '{{{long}}}', {when}, {when}, '[]', 1"));
         self.add(TAG, format!("'t{}', {own}", n % 200));
@@ -225,7 +225,7 @@ impl Filling {
     }
 
     fn add_run(&mut self, n: usize, (workflow, version): (Uuid, Uuid)) {
-        let (id, when) = made(n, RUNS);
+        let (id, when) = id_and_time(n, RUNS);
         let (id, workflow, version, when) =
             (self.uuid(id), self.uuid(workflow), self.uuid(version), shown(when));
         // What is looked for is rare.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use sluice_domain::run::{Event, RunStatus};
-use sluice_engine::{Commit, Kept, RunRecord, clock};
+use sluice_engine::{Commit, RunRecord, clock};
 use sluice_persistence::{Database, NewWorkflow, Options, PageNumber, ValidDefinition, WorkflowRow};
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -110,7 +110,7 @@ pub(crate) fn accepted(hash: &str, x: u32) -> ValidDefinition {
 
 pub(crate) fn new(name: &str, hash: &str) -> NewWorkflow {
     let description = Some(format!("what {name} is for"));
-    NewWorkflow { name: name.to_owned(), description, definition: accepted(hash, 0), tags: None, by: None }
+    NewWorkflow { name: name.to_owned(), description, definition: accepted(hash, 0), tags: None }
 }
 
 pub(crate) const ALL: PageNumber = PageNumber { number: 1, size: 1000 };
@@ -128,7 +128,7 @@ pub(crate) fn started(workflow_id: Uuid, version_id: Uuid) -> Commit {
         first: 0,
         events: vec![Event::RunStarted { inputs: Arc::default(), at }],
         rows: Vec::new(),
-        kept: Kept::default(),
+        side_records: None,
     }
 }
 
@@ -137,5 +137,5 @@ pub(crate) fn completed(record: &RunRecord, first: u64) -> Commit {
     let at = clock::now();
     let record = RunRecord { status: RunStatus::Completed, end_time: Some(at), ..record.clone() };
     let events = vec![Event::RunResumed { at }, Event::RunCompleted { at }];
-    Commit { record, first, events, rows: Vec::new(), kept: Kept::default() }
+    Commit { record, first, events, rows: Vec::new(), side_records: None }
 }

@@ -127,10 +127,7 @@ async fn rejects_taken_names(place: &Place) {
             .await,
         Err(WriteError::NotFound)
     ));
-    assert!(matches!(
-        db.workflow_duplicate(nobody, Pin::Latest, None, None).await,
-        Err(WriteError::NotFound)
-    ));
+    assert!(matches!(db.workflow_duplicate(nobody, Pin::Latest, None).await, Err(WriteError::NotFound)));
     assert!(matches!(
         db.workflow_delete(nobody, SaveOptions::default(), None).await,
         Err(WriteError::NotFound)
@@ -150,8 +147,8 @@ async fn copies_are_independent(place: &Place) {
     let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
     db.workflow_update(made.id, new("Orders", "h2"), SaveOptions::default(), None).await.unwrap();
     db.commit(start(&db, &made).await).await.unwrap();
-    let copy = db.workflow_duplicate(made.id, Pin::Latest, None, None).await.unwrap();
-    let again = db.workflow_duplicate(made.id, Pin::Latest, None, None).await.unwrap();
+    let copy = db.workflow_duplicate(made.id, Pin::Latest, None).await.unwrap();
+    let again = db.workflow_duplicate(made.id, Pin::Latest, None).await.unwrap();
     assert_eq!((copy.name.as_str(), again.name.as_str()), ("Orders (Copy)", "Orders (Copy) (2)"));
     assert_eq!(copy.description, made.description);
     assert_eq!(copy.definition, accepted("h2", 0).json);

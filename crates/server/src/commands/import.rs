@@ -8,9 +8,9 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use sluice_domain::transfer::{self, Form};
 use sluice_domain::{Definition, versioning};
-use sluice_engine::{AuditEntry, Kept, Remember};
+use sluice_engine::ChangeOrigin;
 use sluice_persistence::{
-    Database, Import, ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported,
+    Database, Import, ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported,
 };
 
 use super::{validate, workflow_files as files};
@@ -134,7 +134,7 @@ async fn import_all(
         print_line("Nothing was changed; run again with --yes.");
         return Ok(ExitCode::SUCCESS);
     }
-    match database.workflow_import(imports, mode, Some(Remember::new(audit_entries))).await? {
+    match database.workflow_import(imports, mode, Some(ChangeOrigin::of_command("import"))).await? {
         Ok(done) => {
             let changed = done.iter().filter(|one| one.action != ImportAction::Unchanged).count();
             print_line(&format!("Done: {} imported.", count(changed, "workflow")));
@@ -142,15 +142,6 @@ async fn import_all(
         }
         Err(refused) => Ok(print_rejections(&refused, paths)),
     }
-}
-
-/// The audit entries of an import.
-fn audit_entries(outcome: &ImportOutcome) -> Kept {
-    let changes = outcome.iter().flatten().flat_map(Imported::changes);
-    let audit = changes.map(|(subject, id, [before, after])| {
-        AuditEntry::of_command("import", (subject, id), (before, after))
-    });
-    Kept { answer: None, audit: audit.collect() }
 }
 
 fn print_rejections(refused: &[ImportRefused], paths: &[PathBuf]) -> ExitCode {

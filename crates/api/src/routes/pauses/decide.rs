@@ -4,18 +4,14 @@ use std::sync::Arc;
 
 use axum::Json as Answer;
 use axum::extract::State;
-use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use sluice_domain::pause::{PauseAction, PauseDecision};
-use sluice_domain::run::{Event, TaskPath};
-use sluice_engine::Snapshot;
 use utoipa::ToSchema;
 use validator::Validate;
 
 use crate::auth::caller::Caller;
-use crate::change::audit::Changed;
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::error::responses::{BodyProblems, NoOpenPause, RunMissing, ServerProblems};
@@ -25,9 +21,8 @@ use crate::extract::path::RunId;
 use crate::openapi::examples;
 use crate::openapi::value_types::Fields;
 use crate::patterns::no_control_characters;
-use crate::routes::pauses::PauseHistory;
-use crate::routes::runs::keep_change;
-use crate::routes::runs::view::{Run, run_view};
+use crate::routes::runs::view::Run;
+use crate::routes::runs::view_with_version;
 use crate::state::AppState;
 
 /// The maximum length of the name of a person, in characters.
@@ -45,7 +40,7 @@ pub(crate) struct ResumeRunRequest {
     user_id: String,
     /// The decision.
     action: PauseAction,
-    /// Comments of the person.
+    /// Comments on the decision.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     comments: Option<String>,
@@ -64,8 +59,8 @@ impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
 
 /// Decide a pause.
 ///
-/// Decides the pause of `node_id`, or the oldest open pause if `node_id` is absent, and resumes the run. Exactly one
-/// of several concurrent decisions wins. The decision is durable before the response is sent. With an API key,
+/// Decides the pause of `node_id`, or the oldest open pause if `node_id` is absent, and resumes the run. Only one of
+/// several concurrent decisions takes effect. The decision is durable before the response is sent. With an API key,
 /// `user_id` must be the name of the key, unless the key may act for others.
 #[utoipa::path(
     post, path = "/wf/process_pause_action/{run_id}/", tag = "pauses", operation_id = "processPauseAction",
@@ -85,27 +80,7 @@ pub(crate) async fn pause_decide(
 ) -> Result<Answer<Run>, Problem> {
     let (node_id, decision): (_, PauseDecision) = request.into();
     caller.require_acts_for(&decision.user_id)?;
-    let remember = keep_change(&state, id, &change, decision_changes).await?;
-    let decided = state.engine.pause_decide(id, node_id, decision, remember).await;
+    let decided = state.engine.pause_decide(id, node_id, decision, Some(change.origin())).await;
     let snapshot = decided.map_err(|error| Resource::Run.engine_problem(error))?;
-    let version = state.db.version_get(snapshot.record.version_id).await?;
-    run_view(&snapshot, version).map(Answer)
-}
-
-/// Audit entries of a decision: the run and the decided pause.
-pub(crate) fn decision_changes(run: &Snapshot) -> Vec<Changed> {
-    let events = run.applied.iter().flat_map(|applied| &applied.events);
-    let decided = events.filter_map(|event| match event {
-        Event::PauseDecided { task, decision, at } => Some((task, decision, *at)),
-        _ => None,
-    });
-    let pauses = PauseHistory::of_run(run.record.id, &run.state);
-    let pause_of = |(task, decision, at): (&TaskPath, &PauseDecision, DateTime<Utc>)| {
-        let is_it = |pause: &PauseHistory| {
-            pause.node_id == task.node && pause.resume_time.is_some_and(|resumed| resumed.0 == at)
-        };
-        let (pause, _) = pauses.iter().find(|(pause, _)| is_it(pause))?;
-        Some(audit::pause_decision(&pause.id, decision.action, &decision.user_id))
-    };
-    audit::run(run).into_iter().chain(decided.filter_map(pause_of)).collect()
+    view_with_version(&state, &snapshot).await.map(Answer)
 }

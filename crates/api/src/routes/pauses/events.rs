@@ -26,7 +26,7 @@ use crate::timestamp::Timestamp;
 /// Events per read.
 const BATCH_SIZE: u64 = 100;
 
-/// A pause was opened or decided.
+/// An event of a pause.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PausedWorkflowEvent {
     /// Increasing number, with gaps. Also the `id` of the Server-Sent Event.
@@ -60,7 +60,7 @@ pub(crate) struct PausedWorkflowEvent {
 enum PauseEventDetails {
     /// A run reached a gate.
     Opened {
-        /// `opened`: message to the person.
+        /// `opened`: message for the person who decides.
         message: String,
     },
     /// A person decided.
@@ -69,7 +69,7 @@ enum PauseEventDetails {
         action: PauseAction,
         /// `decided`: the person who decided.
         user_id: String,
-        /// `decided`: comments of the person.
+        /// `decided`: comments on the decision.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         comments: Option<String>,
@@ -93,9 +93,9 @@ impl From<PauseEvent> for PausedWorkflowEvent {
 
 /// Follow the pauses of all runs.
 ///
-/// Streams each opened and each decided pause as a Server-Sent Event as soon as it is durable. The stream starts now
-/// or after `Last-Event-ID`. `Last-Event-ID: 0` starts with the oldest event. Events of deleted runs are not
-/// included.
+/// Streams a Server-Sent Event for every pause that is opened or decided, as soon as it is durable. Starts with the
+/// next event, or after `Last-Event-ID`. `Last-Event-ID: 0` starts with the oldest event. Events are deleted together
+/// with their workflow.
 #[utoipa::path(
     get, path = "/wf/paused_workflows/events/", tag = "pauses", operation_id = "followPausedWorkflows",
     params(

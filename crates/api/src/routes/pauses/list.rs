@@ -29,7 +29,7 @@ pub(crate) struct PausedWorkflow {
     run: Run,
     /// The most recently opened pause.
     current_pause: PauseHistory,
-    /// The definition that the run is pinned to, with the id and name of the workflow.
+    /// The definition that the run executes, with the id and name of the workflow.
     #[schema(value_type = PinnedDefinition)]
     workflow: Box<RawValue>,
 }
@@ -54,7 +54,7 @@ struct PinnedDefinition {
     spur_type: SpurType,
 }
 
-/// List paused workflows.
+/// List paused runs.
 ///
 /// Runs with an open pause, newest first by default.
 #[utoipa::path(

@@ -5,13 +5,12 @@ pub(crate) mod events;
 pub(crate) mod history;
 pub(crate) mod list;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Serialize;
 use serde_json::Value;
-use sluice_domain::run::RunState;
-use sluice_domain::{pause::PauseAction, run::Pause};
+use sluice_domain::pause::PauseAction;
+use sluice_domain::run::{Pause, RunState, pause_ids};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -21,13 +20,13 @@ use crate::timestamp::Timestamp;
 /// A pause of a run at a gate.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct PauseHistory {
-    /// `PH_{run id}_{node id}`, with a number if the gate paused the run several times.
+    /// `PH_{run id}_{node id}`. Further pauses of the same gate have the suffix `_2`, `_3` and so on.
     id: String,
     /// Id of the run.
     run_id: Uuid,
     /// Id of the gate node.
     node_id: String,
-    /// Message to the person.
+    /// Message for the person who decides.
     #[schema(required = true)]
     pause_message: Option<String>,
     /// Time at which the pause was opened.
@@ -45,20 +44,18 @@ pub(crate) struct PauseHistory {
     /// Input of the gate.
     #[schema(value_type = Option<Fields>, required = true, nullable = true)]
     input_data: Option<Arc<Value>>,
-    /// Comments of the person.
+    /// Comments on the decision.
     #[schema(required = true)]
     comments: Option<String>,
 }
 
 impl PauseHistory {
-    fn new(run_id: Uuid, pause: &Pause, occurrence: usize) -> Self {
-        let node_id = pause.task.node.clone();
-        let number = if occurrence > 1 { format!("_{occurrence}") } else { String::new() };
+    fn new(run_id: Uuid, id: String, pause: &Pause) -> Self {
         let (decision, at) = pause.decided.as_ref().map(|(decision, at)| (decision, *at)).unzip();
         Self {
-            id: format!("PH_{run_id}_{node_id}{number}"),
+            id,
             run_id,
-            node_id,
+            node_id: pause.task.node.clone(),
             pause_message: Some(pause.message.clone()),
             pause_time: Timestamp(pause.opened_at),
             resume_time: at.map(Timestamp),
@@ -72,15 +69,10 @@ impl PauseHistory {
     /// Every pause of a run, the newest first, with whether it is open.
     pub(crate) fn of_run(run_id: Uuid, state: &RunState) -> Vec<(Self, bool)> {
         let ended = state.status.is_terminal();
-        let mut seen: HashMap<&str, usize> = HashMap::new();
-        let mut pauses: Vec<_> = state
-            .pauses
-            .iter()
-            .map(|pause| {
-                let occurrence = seen.entry(&pause.task.node).or_default();
-                *occurrence += 1;
-                (Self::new(run_id, pause, *occurrence), pause.is_open() && !ended)
-            })
+        let mut pauses: Vec<_> = pause_ids(run_id, &state.pauses)
+            .into_iter()
+            .zip(&state.pauses)
+            .map(|(id, pause)| (Self::new(run_id, id, pause), pause.is_open() && !ended))
             .collect();
         pauses.reverse();
         pauses

@@ -6,14 +6,14 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use sluice_domain::Definition;
 use sluice_domain::graph::node_type;
-use sluice_engine::{Snapshot, StartBatch, StoreError};
+use sluice_engine::{StartBatch, StoreError};
 use sluice_persistence::VersionRow;
 use utoipa::ToSchema;
 use uuid::Uuid;
 use validator::Validate;
 
 use crate::blocking::cpu_bound;
-use crate::change::{ChangeContext, kept};
+use crate::change::ChangeContext;
 use crate::error::convert::Resource;
 use crate::error::responses::{BatchProblems, ServerProblems, VersionMissing};
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -43,7 +43,7 @@ pub(crate) struct BatchRunRequest {
     #[serde(default)]
     #[schema(value_type = Option<Vec<Fields>>, required = false, nullable = true)]
     rows: Option<Vec<Map<String, Value>>>,
-    /// Id of the dataset that has the rows.
+    /// Id of the dataset with the rows.
     #[serde(default)]
     #[schema(required = false, nullable = true, format = Uuid)]
     dataset_id: Option<String>,
@@ -75,8 +75,8 @@ struct BatchSource {
 
 /// Start a batch.
 ///
-/// Starts one run per row, at most `mini_batch_size` at the same time. Returns immediately with the run of the batch:
-/// `batch` has its progress, and the file `output_file_id` has the outputs of its rows. A failed row does not affect
+/// Starts one run per row, at most `mini_batch_size` at the same time. Immediately returns the run of the batch. Its
+/// `batch` has the progress, and the file `output_file_id` has the outputs of the rows. A failed row does not affect
 /// other rows.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/start_batch_run/", tag = "batches", operation_id = "startBatchRun",
@@ -105,14 +105,8 @@ pub(crate) async fn batch_start(
     let BatchSource { table, mini_batch_size, dataset_id } = read_source(&state, request).await?;
     let rows = tokio::task::block_in_place(|| row_inputs(&version, table))?;
     let total = rows.len() as u64;
-    let remember = {
-        let version = version.clone();
-        change.keep_start(move |batch: &Snapshot| {
-            let run = run_view(batch, Some(version.clone())).ok()?;
-            kept(&[], &run.with_batch_progress(total, Default::default()))
-        })
-    };
-    let start = StartBatch { workflow_id: id, version_id, rows, mini_batch_size, dataset_id, remember };
+    let origin = Some(change.origin());
+    let start = StartBatch { workflow_id: id, version_id, rows, mini_batch_size, dataset_id, origin };
     let snapshot =
         state.engine.batch_start(start).await.map_err(|error| Resource::Workflow.engine_problem(error))?;
     Ok(Answer(run_view(&snapshot, Some(version))?.with_batch_progress(total, Default::default())))

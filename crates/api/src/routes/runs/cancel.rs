@@ -3,14 +3,14 @@
 use axum::Json as Answer;
 use axum::extract::State;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::error::responses::{CancelProblems, RunMissing, ServerProblems};
 use crate::extract::path::RunId;
 use crate::openapi::examples;
 use crate::routes::runs::view::Run;
-use crate::routes::runs::{add_batch_progress, keep_change, view_with_version};
+use crate::routes::runs::{add_batch_progress, view_with_version};
 use crate::state::AppState;
 
 /// Cancel a run.
@@ -29,9 +29,11 @@ pub(crate) async fn run_cancel(
     RunId(id): RunId,
     change: ChangeContext,
 ) -> Result<Answer<Run>, Problem> {
-    let remember = keep_change(&state, id, &change, audit::run).await?;
-    let snapshot =
-        state.engine.run_cancel(id, remember).await.map_err(|error| Resource::Run.engine_problem(error))?;
+    let snapshot = state
+        .engine
+        .run_cancel(id, Some(change.origin()))
+        .await
+        .map_err(|error| Resource::Run.engine_problem(error))?;
     let run = view_with_version(&state, &snapshot).await?;
     add_batch_progress(&state, &snapshot, run).await.map(Answer)
 }

@@ -100,7 +100,7 @@ enum RunEventDetails {
     PauseOpened {
         #[schema(value_type = Fields)]
         output: Arc<Value>,
-        /// `pause_opened`: message to the person.
+        /// `pause_opened`: message for the person who decides.
         message: String,
     },
     PauseDecided {
@@ -108,7 +108,7 @@ enum RunEventDetails {
         action: PauseAction,
         /// `pause_decided`: the person who decided.
         user_id: String,
-        /// `pause_decided`: comments of the person.
+        /// `pause_decided`: comments on the decision.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(nullable = false)]
         comments: Option<String>,
@@ -186,9 +186,9 @@ impl RunEventDetails {
 
 /// Follow a run.
 ///
-/// Streams the log of the run as Server-Sent Events, from the start or after `Last-Event-ID`. Later events follow as
-/// soon as they are durable. The stream stays open while the run is paused and closes after the last event of the
-/// run. A client that already has the last event gets a 204.
+/// Streams the event log of the run as Server-Sent Events, from the start or after `Last-Event-ID`. Sends new events as
+/// soon as they are durable. The stream stays open while the run is paused and closes after the last event of the run.
+/// The response is 204 if the client already has the last event.
 #[utoipa::path(
     get, path = "/run/{run_id}/events/", tag = "runs", operation_id = "followRun",
     params(

@@ -13,7 +13,7 @@ use crate::state::AppState;
 
 /// Get a run.
 ///
-/// Includes its tasks, its outputs and the version that it is pinned to.
+/// Includes its tasks, its outputs and its version.
 #[utoipa::path(
     get, path = "/run/{run_id}/", tag = "runs", operation_id = "getRun",
     params(RunId),

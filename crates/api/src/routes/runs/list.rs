@@ -25,8 +25,7 @@ const STATUSES: &str = "PENDING, RUNNING, COMPLETED, FAILED, PAUSED, CANCELED";
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct RunFilterQuery {
-    /// Returns runs started at or after this time. A time without an offset is UTC. A date means midnight at its
-    /// start.
+    /// Returns runs started at or after this time. The default time zone is UTC. A date means 00:00 on that day.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     start_date: Option<DateTime<Utc>>,
     /// Returns runs started at or before this time.
@@ -62,8 +61,8 @@ impl From<RunFilterQuery> for RunFilter {
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WorkflowSearchQuery {
-    /// Search words, at most 8. Returns runs of workflows whose name or description contains, for each of them, a
-    /// word that starts with it. Case is ignored.
+    /// Search words, at most 8. Each must match the start of a word in the name or description of the workflow. Case is
+    /// ignored.
     #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
     q: Option<Search>,
     /// Returns runs of workflows with this tag.
@@ -88,7 +87,7 @@ impl WorkflowSearchQuery {
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ParentQuery {
-    /// If true, returns only runs that were not started by another run.
+    /// If true, excludes runs that were started by another run.
     #[param(default = true, required = false)]
     parent_only: bool,
 }

@@ -14,16 +14,15 @@ pub(crate) mod start_request;
 pub(crate) mod timeline;
 pub(crate) mod view;
 
-use sluice_domain::run::RunState;
-use sluice_engine::{Remember, RunStore as _, Snapshot};
+use chrono::{DateTime, Utc};
+use sluice_domain::run::RunStatus;
+use sluice_engine::{BatchCounts, RunStore as _, Snapshot};
 use sluice_persistence::{RunDetail, VersionRow};
 use uuid::Uuid;
 
-use crate::change::audit::Changed;
-use crate::change::{ChangeContext, kept};
 use crate::error::Problem;
 use crate::error::convert::Resource;
-use crate::routes::runs::view::{Run, run_view};
+use crate::routes::runs::view::{Run, run_view, run_view_at};
 use crate::state::AppState;
 
 /// The run with its log and version.
@@ -63,29 +62,24 @@ pub(crate) async fn add_batch_progress(
     Ok(run.with_batch_progress(batch.rows, counts))
 }
 
-/// Keeps the answer about a run that is there with a change of it.
-pub(crate) async fn keep_change(
+/// The run as of the first `log_length` events, for the response to a repeated request.
+pub(crate) async fn load_earlier_run(
     state: &AppState,
     id: Uuid,
-    change: &ChangeContext,
-    changed: fn(&Snapshot) -> Vec<Changed>,
-) -> Result<Option<Remember<Snapshot>>, Problem> {
-    if !change.has_key() {
-        return Ok(change.tell(changed));
+    log_length: u64,
+    at: DateTime<Utc>,
+) -> Result<Run, Problem> {
+    let mut detail = load_run(state, id).await?;
+    detail.log.truncate(usize::try_from(log_length).unwrap_or(usize::MAX));
+    let (snapshot, version) = load_snapshot(state, detail).await?;
+    let run = run_view_at(&snapshot, Some(version), at)?;
+    match snapshot.state.batch {
+        // A new batch has no rows in progress.
+        Some(batch) if snapshot.state.status == RunStatus::Pending => {
+            Ok(run.with_batch_progress(batch.rows, BatchCounts::default()))
+        }
+        _ => add_batch_progress(state, &snapshot, run).await,
     }
-    let RunDetail { version, log, .. } = load_run(state, id).await?;
-    // Of a batch, how far its rows are when the change is asked for.
-    let rows = match RunState::from_log(log.iter().take(1)).batch {
-        Some(batch) => Some((batch.rows, state.db.batch_counts(id).await?)),
-        None => None,
-    };
-    Ok(change.keep(changed, move |run| {
-        let view = run_view(run, Some(version.clone())).ok()?;
-        kept(
-            &[],
-            &rows.into_iter().fold(view, |view, (total, counts)| view.with_batch_progress(total, counts)),
-        )
-    }))
 }
 
 /// The run in responses, with its version.

@@ -36,7 +36,7 @@ pub(crate) struct PartialRunRequest {
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     initial_inputs: Option<ObjectMap>,
-    /// {node id: output} of nodes that need not run.
+    /// {node id: output} of predecessors.
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     partial_outputs: Option<ObjectMap>,
@@ -44,7 +44,8 @@ pub(crate) struct PartialRunRequest {
 
 /// Run one node.
 ///
-/// Runs the node on the outputs given in `partial_outputs`, or together with its predecessors. Stores nothing.
+/// Takes the outputs of predecessors from `partial_outputs`, and runs predecessors whose outputs are missing. Does not
+/// store a run.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/run_partial/", tag = "runs", operation_id = "runPartial",
     params(

@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use serde::Deserialize;
 use sluice_engine::Rerun;
-use sluice_persistence::{Pin, RunDetail};
+use sluice_persistence::Pin;
 use utoipa::ToSchema;
 use validator::Validate;
 
@@ -19,9 +19,9 @@ use crate::extract::pin::PinQuery;
 use crate::extract::query::Query;
 use crate::openapi::examples;
 use crate::openapi::value_types::FieldsByNode;
-use crate::routes::runs::load_run;
-use crate::routes::runs::start_request::{ObjectMap, finish_start, keep_run};
+use crate::routes::runs::start_request::{ObjectMap, finish_start};
 use crate::routes::runs::view::{Run, run_view};
+use crate::routes::runs::{load_run, load_snapshot};
 use crate::routes::versions::pinned_version;
 use crate::state::AppState;
 use crate::uploads::data_uri;
@@ -29,8 +29,8 @@ use crate::uploads::data_uri;
 /// Options of a rerun.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct RerunRequest {
-    /// Id of the first node to run again. The outputs of the nodes before it are reused where they exist. If absent,
-    /// every node runs again.
+    /// Id of the node to start from. Nodes upstream of it are not run again if they have an output. If absent, every
+    /// node runs again.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     from_node: Option<String>,
@@ -39,7 +39,7 @@ pub(crate) struct RerunRequest {
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     inputs: Option<ObjectMap>,
-    /// Version number to run. Default: the version in the query, else the version of the original run.
+    /// Version number. Default: the version in the query, or else the version of the original run.
     #[serde(default)]
     #[schema(required = false, nullable = true, minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
@@ -48,8 +48,8 @@ pub(crate) struct RerunRequest {
 
 /// Rerun a run.
 ///
-/// Starts a new run with the inputs of this run and with its id as `parent_run_id`. With `from_node`, the new run
-/// reuses the outputs of all nodes before that node. Returns immediately, like startRun.
+/// Starts a new run with the inputs of this run. Its `parent_run_id` is the id of this run. With `from_node`, it reuses
+/// the outputs of nodes upstream of that node. Returns immediately, like startRun.
 #[utoipa::path(
     post, path = "/run/{run_id}/rerun/", tag = "runs", operation_id = "rerunRun",
     params(
@@ -70,22 +70,22 @@ pub(crate) async fn run_rerun(
     change: ChangeContext,
     ForRun(OptionalJson(request)): ForRun<OptionalJson<RerunRequest>>,
 ) -> Result<Answer<Run>, Problem> {
-    let RunDetail { record, version: run_version, .. } = load_run(&state, run_id).await?;
+    let detail = load_run(&state, run_id).await?;
+    let (original, run_version) = load_snapshot(&state, detail).await?;
+    let workflow_id = original.record.workflow_id;
     let RerunRequest { from_node, inputs, version } = request;
     let pinned = match (version.map(Pin::Number), pin.0) {
         (Some(_), Some(_)) => return Err(version_conflict()),
         (None, None) => None,
-        (Some(pin), None) | (None, Some(pin)) => {
-            Some(pinned_version(&state, record.workflow_id, &pin).await?)
-        }
+        (Some(pin), None) | (None, Some(pin)) => Some(pinned_version(&state, workflow_id, &pin).await?),
     };
     let version_id = pinned.as_ref().map(|version| version.id);
     let version = pinned.unwrap_or(run_version);
     let inputs = inputs.unwrap_or_default().into_map();
-    let inputs = data_uri::store_data_uris(&state.settings.data_dir, record.workflow_id, inputs).await?;
-    let remember = keep_run(&change, &version);
-    let begun = state.engine.run_rerun(Rerun { run_id, version_id, from_node, inputs, remember }).await;
-    let snapshot = finish_start(&state, record.workflow_id, Resource::Run, begun).await?;
+    let inputs = data_uri::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
+    let origin = Some(change.origin());
+    let begun = state.engine.run_rerun(Rerun { original, version_id, from_node, inputs, origin }).await;
+    let snapshot = finish_start(&state, workflow_id, Resource::Run, begun).await?;
     run_view(&snapshot, Some(version)).map(Answer)
 }
 

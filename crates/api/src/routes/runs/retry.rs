@@ -3,25 +3,25 @@
 use axum::Json as Answer;
 use axum::extract::State;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::error::responses::{RunMissing, RunNotFailed, ServerProblems};
 use crate::extract::path::RunId;
 use crate::openapi::examples;
 use crate::routes::runs::view::Run;
-use crate::routes::runs::{keep_change, view_with_version};
+use crate::routes::runs::view_with_version;
 use crate::state::AppState;
 
 /// Retry a failed run.
 ///
-/// Continues the same run. Failed nodes, and nodes canceled because of them, run again. All other results are kept.
+/// Continues the same run. Failed nodes, and nodes canceled because of them, run again. Keeps all other outputs.
 /// Returns immediately.
 #[utoipa::path(
     post, path = "/run/{run_id}/retry/", tag = "runs", operation_id = "retryRun",
     params(RunId),
     responses(
-        (status = 200, description = "The run, about to continue.", body = Run, example = json!(examples::retried_run())),
+        (status = 200, description = "The run, which continues in the background.", body = Run, example = json!(examples::retried_run())),
         RunMissing, RunNotFailed, ServerProblems,
     )
 )]
@@ -30,8 +30,10 @@ pub(crate) async fn run_retry(
     RunId(id): RunId,
     change: ChangeContext,
 ) -> Result<Answer<Run>, Problem> {
-    let remember = keep_change(&state, id, &change, audit::run).await?;
-    let snapshot =
-        state.engine.run_retry(id, remember).await.map_err(|error| Resource::Run.engine_problem(error))?;
+    let snapshot = state
+        .engine
+        .run_retry(id, Some(change.origin()))
+        .await
+        .map_err(|error| Resource::Run.engine_problem(error))?;
     view_with_version(&state, &snapshot).await.map(Answer)
 }

@@ -61,7 +61,7 @@ async fn start_and_wait(
             (version.id, Some(version))
         }
     };
-    let start = call.into_start_run(state, version_id, change.note_run()).await?;
+    let start = call.into_start_run(state, version_id, change.origin()).await?;
     let waited = state.engine.run_wait(start, wait).await;
     let snapshot = finish_start(state, workflow_id, Resource::Workflow, waited).await?;
     Ok(WaitedRun { snapshot, version })
@@ -75,8 +75,8 @@ fn accepted_response(run: Run) -> Response {
 
 /// Run a workflow and wait for its outputs.
 ///
-/// Returns the outputs of all nodes when the run has ended. Returns the run itself if it pauses or takes longer than
-/// the server waits.
+/// Returns the outputs of all nodes when the run has ended. Returns the run if it pauses, or if it does not end within
+/// `wait_seconds`.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/run/", tag = "runs", operation_id = "runWorkflow",
     params(

@@ -15,7 +15,7 @@ use crate::extract::pin::PinQuery;
 use crate::extract::query::Query;
 use crate::openapi::examples;
 use crate::routes::runs::run_and_wait::respond_with_run;
-use crate::routes::runs::start_request::{StartCall, StartQuery, StartRunRequest, finish_start, keep_run};
+use crate::routes::runs::start_request::{StartCall, StartQuery, StartRunRequest, finish_start};
 use crate::routes::runs::view::{Run, run_view};
 use crate::routes::versions::pinned_version;
 use crate::state::AppState;
@@ -33,7 +33,7 @@ use crate::state::AppState;
     request_body(content = Option<StartRunRequest>, description = "The inputs of the run. Optional.",
         example = json!(examples::start())),
     responses(
-        (status = 200, description = "The run: pending, or ended within `wait_seconds`.", body = Run, example = json!(examples::pending_run())),
+        (status = 200, description = "The run, which is pending or has ended within `wait_seconds`.", body = Run, example = json!(examples::pending_run())),
         (status = 202, description = "The run is paused, or still running after `wait_seconds`.",
             headers(("Location" = String, description = "The URL of the run.")),
             body = Run, example = json!(examples::paused_run())),
@@ -52,8 +52,7 @@ pub(crate) async fn run_start(
         return respond_with_run(state, call, change).await;
     }
     let version = pinned_version(&state, id, &call.pin).await?;
-    let keep = keep_run(&change, &version);
-    let start = call.into_start_run(&state, version.id, keep).await?;
+    let start = call.into_start_run(&state, version.id, change.origin()).await?;
     let begun = state.engine.run_start(start).await;
     let snapshot = finish_start(&state, id, Resource::Workflow, begun).await?;
     Ok(Answer(run_view(&snapshot, Some(version))?).into_response())

@@ -6,18 +6,16 @@ use std::time::Duration;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
-use sluice_engine::{EngineError, Remember, RunRecord, Snapshot, StartRun};
-use sluice_persistence::{Pin, VersionRow};
+use sluice_engine::{ChangeOrigin, EngineError, RunRecord, Snapshot, StartRun};
+use sluice_persistence::Pin;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 use validator::Validate;
 
-use crate::change::{ChangeContext, kept};
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::extract::query::{FromQuery, QueryReader};
 use crate::openapi::value_types::{FieldsByNode, PathsByNode};
-use crate::routes::runs::view::run_view;
 use crate::state::AppState;
 use crate::uploads::{cleanup, data_uri};
 
@@ -27,8 +25,8 @@ pub(crate) const MAX_WAIT_SECONDS: f64 = 3_600.0;
 /// Inputs of a run.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct StartRunRequest {
-    /// {input node id: {field: value}}. A text that is a base64 data URI is stored as a file and replaced by
-    /// its path.
+    /// {input node id: {field: value}}. The server stores a base64 data URI as a file, and replaces it by the path of
+    /// the file.
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     initial_inputs: Option<ObjectMap>,
@@ -36,7 +34,7 @@ pub(crate) struct StartRunRequest {
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     parent_run_id: Option<Uuid>,
-    /// {node id: [path]}: put under the key `files` of that node's inputs.
+    /// {node id: [path]}: paths of uploaded files. They become the input field `files` of the node.
     #[serde(default)]
     #[schema(value_type = Option<PathsByNode>, required = false, nullable = true)]
     files: Option<HashMap<String, Vec<String>>>,
@@ -69,9 +67,9 @@ pub(crate) struct StartQuery {
     /// Type of the run, chosen by the client.
     #[param(min_length = 1, max_length = 64, default = "interactive", required = false)]
     pub(super) run_type: String,
-    /// Maximum wait for the run to end, in seconds. The server waits at most `--max-run-wait-seconds`.
-    /// The response is 200 if the run has ended. It is 202 with a `Location` header if the run is paused or still
-    /// running.
+    /// Maximum wait for the run to end, in seconds, up to `--max-run-wait-seconds` (default 600). By default, startRun
+    /// does not wait, and other operations wait for the maximum. If the run is paused or still running, the response is
+    /// 202 with a `Location` header.
     #[param(minimum = 0, maximum = 3600, required = false)]
     pub(super) wait_seconds: Option<f64>,
 }
@@ -107,14 +105,14 @@ impl StartCall {
         self,
         state: &AppState,
         version_id: Uuid,
-        remember: Option<Remember<Snapshot>>,
+        origin: ChangeOrigin,
     ) -> Result<StartRun, Problem> {
         let Self { workflow_id, pin: _, query, request } = self;
         let StartRunRequest { initial_inputs, parent_run_id, files } = request;
         let inputs = add_files(initial_inputs.unwrap_or_default().0, files.unwrap_or_default());
         let inputs = data_uri::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
         let record = RunRecord { parent_run_id, ..RunRecord::new(workflow_id, version_id, query.run_type) };
-        Ok(StartRun { record, inputs, remember })
+        Ok(StartRun { record, inputs, origin: Some(origin) })
     }
 }
 
@@ -130,12 +128,6 @@ pub(super) async fn finish_start(
         cleanup::remove_folders(&state.settings.data_dir, workflow_id).await;
     }
     result.map_err(|error| missing.engine_problem(error))
-}
-
-/// Keeps the answer about a run with the change of it.
-pub(crate) fn keep_run(change: &ChangeContext, version: &VersionRow) -> Option<Remember<Snapshot>> {
-    let version = version.clone();
-    change.keep_start(move |run| kept(&[], &run_view(run, Some(version.clone())).ok()?))
 }
 
 /// Puts the paths of a node's files beside its other inputs.

@@ -32,7 +32,7 @@ pub(crate) struct TimelineEntry {
     iterations: Vec<Iteration>,
     /// Status.
     status: TaskStatus,
-    /// Time at which the node began to wait for a free slot, for nodes with side effects or in other processes.
+    /// Time at which the node began to wait for a slot. Null for nodes without side effects.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     queued_time: Option<Timestamp>,
     /// Start time.
@@ -47,7 +47,7 @@ pub(crate) struct TimelineEntry {
     /// Error message.
     #[schema(required = true)]
     error: Option<String>,
-    /// Attempts, for nodes with side effects or in other processes.
+    /// Attempts of a node with side effects. Empty for other nodes.
     attempts: Vec<Attempt>,
     /// True if the output was reused from the original run of a rerun.
     reused: bool,
@@ -64,7 +64,7 @@ pub(crate) struct TimelinePause {
     /// Time of the decision.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     resume_time: Option<Timestamp>,
-    /// How.
+    /// The decision.
     #[schema(required = true)]
     resume_action: Option<PauseAction>,
     /// The person who decided.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 use sluice_domain::Definition;
@@ -26,10 +27,10 @@ pub(crate) struct Run {
     pub(super) id: Uuid,
     /// Id of the workflow.
     workflow_id: Uuid,
-    /// Id of the version that the run is pinned to.
+    /// Id of the version that the run executes.
     #[schema(required = true)]
     workflow_version_id: Option<Uuid>,
-    /// The version that the run is pinned to.
+    /// The version that the run executes.
     #[schema(required = true)]
     workflow_version: Option<WorkflowVersion>,
     /// Status.
@@ -43,7 +44,7 @@ pub(crate) struct Run {
     /// {input node id: {field: value}}.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     initial_inputs: Option<Arc<Map<String, Value>>>,
-    /// {node title: output} of every node that gave one, and of every gate that something waits at.
+    /// {node title: output} of every node with an output, and {node title: input} of every gate with an open pause.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     outputs: Option<Outputs>,
     /// The tasks, one per node.
@@ -73,12 +74,12 @@ pub(crate) struct Run {
     /// Duration so far or in total, in seconds.
     #[schema(required = true, minimum = 0)]
     duration: Option<f64>,
-    /// Share of nodes that produced an output, in percent.
+    /// Percentage of completed nodes. For a batch, percentage of ended rows.
     #[schema(minimum = 0, maximum = 100)]
     percentage_complete: f64,
 }
 
-/// Progress of a batch: numbers of rows.
+/// Progress of a batch, in rows.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 pub(crate) struct BatchProgress {
     /// All rows.
@@ -126,7 +127,7 @@ pub(crate) struct Task {
     parent_task_id: Option<Uuid>,
     /// Status.
     status: TaskStatus,
-    /// {title of the predecessor: its output}, once it has begun.
+    /// {title of the predecessor: its output}, once the task has started.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     inputs: Option<Map<String, Value>>,
     /// Output. For a paused gate, its input.
@@ -141,7 +142,7 @@ pub(crate) struct Task {
     /// End time.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
-    /// Attempts, for nodes with side effects or in other processes, such as Python.
+    /// Attempts of a node with side effects, such as a Python node. Empty for other nodes.
     attempts: Vec<Attempt>,
     /// Time of the next attempt, after a failed one.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
@@ -173,7 +174,7 @@ pub(crate) struct Attempt {
     /// Error message.
     #[schema(required = true)]
     error: Option<String>,
-    /// Why it gave nothing: `error`, `timeout` or `crash`, as in the `on` of a retry policy.
+    /// Kind of failure: `error`, `timeout` or `crash`, as in the `on` of a retry policy.
     #[schema(required = true)]
     failure: Option<FailureKind>,
 }
@@ -205,8 +206,17 @@ impl Serialize for NodeBehavior {
 
 /// The run as clients see it.
 pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Result<Run, Problem> {
-    let Snapshot { record, state, plan, applied: _ } = snapshot;
-    let until = state.ended_at.unwrap_or_else(clock::now);
+    run_view_at(snapshot, version, clock::now())
+}
+
+/// The run as clients saw it at some time.
+pub(crate) fn run_view_at(
+    snapshot: &Snapshot,
+    version: Option<VersionRow>,
+    at: DateTime<Utc>,
+) -> Result<Run, Problem> {
+    let Snapshot { record, state, plan } = snapshot;
+    let until = state.ended_at.unwrap_or(at);
     let duration = (until - record.start_time).as_seconds_f64().max(0.0);
     let outputs = (state.status != RunStatus::Pending).then(|| state.outputs_by_label(plan));
     let tasks = state.tasks(plan);

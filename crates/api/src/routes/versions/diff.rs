@@ -23,7 +23,7 @@ use crate::state::AppState;
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct DiffQuery {
-    /// If true, also compares fields that do not execute: coordinates, dimensions and test inputs.
+    /// If true, also compares fields that do not affect execution: coordinates, dimensions and test inputs.
     #[param(default = false, required = false)]
     layout: bool,
 }
@@ -54,8 +54,8 @@ struct PatchOperation {
 
 /// Compare versions.
 ///
-/// Returns the changes that lead from the first version to the second, by node and link. The `Accept` header selects
-/// JSON, JSON Patch (`application/json-patch+json`, RFC 6902) or `text/plain`.
+/// Returns the changes from the first version to the second, by node and link. The `Accept` header selects JSON, JSON
+/// Patch (`application/json-patch+json`, RFC 6902) or `text/plain`.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/versions/{a}/diff/{b}/", tag = "versions", operation_id = "diffVersions",
     params(

@@ -13,7 +13,7 @@ use crate::state::AppState;
 
 /// Get a version.
 ///
-/// Identifies the version by its number, by a label, or as `draft` for the current state.
+/// Returns the version with its definition.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/versions/{version}/", tag = "versions", operation_id = "getVersion",
     params(
@@ -23,7 +23,7 @@ use crate::state::AppState;
     ),
     responses(
         (status = 200, description = "The version.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = WorkflowVersion, example = json!(examples::version())),
         (status = 304, description = "The client's copy is current."),
         VersionMissing, IfNoneMatchProblems, ServerProblems,

@@ -34,8 +34,8 @@ pub(crate) struct DrawQuery {
     /// Version: a number, a label, or `latest` or `draft` for the current state.
     #[param(value_type = String, pattern = "^([1-9][0-9]{0,8}|[a-z][a-z0-9_-]{0,63})$", required = false)]
     version: Option<Pin>,
-    /// Id of a run of the workflow. Draws the version of the run and colors its nodes by status. An API key also
-    /// needs the scope `runs:read`.
+    /// Id of a run of the workflow. Draws the version of the run and colors its nodes by status. Also requires the
+    /// scope `runs:read`.
     #[param(value_type = String, format = Uuid, required = false)]
     run: Option<String>,
 }

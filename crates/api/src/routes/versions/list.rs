@@ -22,12 +22,10 @@ use crate::state::AppState;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct VersionQuery {
-    /// Search words, at most 8. Returns versions whose note, name or description contains, for each of them, a word
-    /// that starts with it. Case is ignored.
+    /// Search words, at most 8. Each must match the start of a word in the note, name or description. Case is ignored.
     #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
     q: Option<Search>,
-    /// Returns versions created at or after this time. A time without an offset is UTC. A date means midnight at its
-    /// start.
+    /// Returns versions created at or after this time. The default time zone is UTC. A date means 00:00 on that day.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     created_after: Option<DateTime<Utc>>,
     /// Returns versions created at or before this time.
@@ -54,7 +52,7 @@ impl VersionQuery {
 
 /// List the versions of a workflow.
 ///
-/// Highest version first by default.
+/// Latest version first by default.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/versions/", tag = "versions", operation_id = "listVersions",
     params(

@@ -33,13 +33,13 @@ pub(crate) struct WorkflowVersion {
     /// The definition.
     #[schema(value_type = Definition)]
     definition: Box<RawValue>,
-    /// SHA-256 (hex) of the RFC 8785 canonical JSON of the definition, without the fields that do not execute.
+    /// SHA-256 (hex) of the RFC 8785 canonical JSON of the definition, without fields that do not affect execution.
     #[schema(min_length = 64, max_length = 64)]
     definition_hash: String,
     /// Time at which the version was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// Time at which its layout was last saved.
+    /// Time at which the layout was last saved.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     /// Note of the change that created the version, from its header `X-Change-Note`.

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use sluice_persistence::SaveOptions;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::responses::{LabelProtected, PreconditionProblems, ServerProblems, VersionMissing};
 use crate::extract::etag::{ChangeNote, Preconditions, WithETag};
@@ -15,8 +15,8 @@ use crate::state::AppState;
 
 /// Restore a version.
 ///
-/// Makes the definition of the version the current one. This creates a new version unless the same definition is
-/// already current. Earlier versions are kept.
+/// Saves the definition of this version as a new version, unless it is already the current definition. Keeps all
+/// versions.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/versions/{version}/restore/", tag = "versions", operation_id = "restoreVersion",
     params(
@@ -28,7 +28,7 @@ use crate::state::AppState;
     ),
     responses(
         (status = 200, description = "The workflow with the restored definition.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         VersionMissing, PreconditionProblems, LabelProtected, ServerProblems,
     )
@@ -42,16 +42,7 @@ pub(crate) async fn version_restore(
     change: ChangeContext,
 ) -> Result<WithETag<Workflow>, Problem> {
     let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    match state
-        .db
-        .version_restore(
-            id,
-            pin,
-            saving,
-            change.keep(audit::workflow, |saved| Workflow::stored_response(&saved.row)),
-        )
-        .await
-    {
+    match state.db.version_restore(id, pin, saving, Some(change.origin())).await {
         Ok(row) => Workflow::with_etag(row),
         Err(error) => Err(preconditions.explain(&state, id, error).await),
     }

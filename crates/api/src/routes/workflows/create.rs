@@ -1,10 +1,8 @@
 //! `POST /wf/`
 
 use axum::extract::State;
-use sluice_persistence::NewWorkflow;
 
-use crate::auth::caller::Caller;
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::responses::{BodyProblems, DefinitionProblems, ServerProblems};
 use crate::extract::etag::WithETag;
@@ -16,27 +14,24 @@ use crate::state::AppState;
 
 /// Create a workflow.
 ///
-/// If the name is already in use, a suffix makes it unique. If the definition is missing or has no nodes, the default
-/// definition of its `spur_type` is used. An invalid definition is rejected. An unfinished one, such as one with
-/// unconnected nodes, is saved.
+/// Appends a number to a name that is in use. If the definition is missing or has no nodes, saves the default
+/// definition of the `spur_type`. Rejects invalid definitions. Accepts incomplete definitions, for example without
+/// links.
 #[utoipa::path(
     post, path = "/wf/", tag = "workflows", operation_id = "createWorkflow",
     request_body(content = WorkflowCreateRequest, description = "The workflow.", example = json!(examples::create())),
     responses(
         (status = 200, description = "The saved workflow.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         BodyProblems, DefinitionProblems, ServerProblems,
     )
 )]
 pub(crate) async fn workflow_create(
     State(state): State<AppState>,
-    caller: Caller,
     change: ChangeContext,
     Json(request): Json<WorkflowCreateRequest>,
 ) -> Result<WithETag<Workflow>, Problem> {
     let new = request.into_new_workflow(state.settings.kinds()).await?;
-    let new = NewWorkflow { by: caller.into_name(), ..new };
-    let keep = change.keep(audit::workflow, |saved| Workflow::stored_response(&saved.row));
-    Workflow::with_etag(state.db.workflow_create(new, keep).await?)
+    Workflow::with_etag(state.db.workflow_create(new, Some(change.origin())).await?)
 }

@@ -2,10 +2,10 @@
 
 use axum::extract::State;
 use axum::http::StatusCode;
-use sluice_engine::{EngineError, RunStore as _, StoreError};
+use sluice_engine::{EngineError, RunStore as _, StoreError, UnfinishedRun};
 use sluice_persistence::WriteError;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::error::responses::{PreconditionProblems, ServerProblems, WorkflowMissing};
@@ -16,8 +16,7 @@ use crate::uploads::cleanup;
 
 /// Delete a workflow.
 ///
-/// Deletes the workflow with its versions, runs, pauses and files, all or nothing. Unfinished runs are canceled
-/// first.
+/// Cancels unfinished runs first. Then deletes the workflow with its versions, runs, pauses and files, all or nothing.
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "deleteWorkflow",
     params(
@@ -36,16 +35,18 @@ pub(crate) async fn workflow_delete(
     change: ChangeContext,
 ) -> Result<StatusCode, Problem> {
     // Checked again with the deletion; here, before runs are canceled for nothing.
-    if let Some(condition) = &preconditions.saving.precondition {
+    if let Some(precondition) = &preconditions.saving.precondition {
         let row = state.db.workflow_get(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
-        if !condition.matches(&row.etag()) {
+        if !precondition.is_met(&row) {
             return Err(preconditions
                 .explain(&state, id, WriteError::PreconditionFailed(Box::new(row)))
                 .await);
         }
     }
-    for run in state.db.unfinished_runs(id).await? {
-        match state.engine.run_cancel(run, change.tell(audit::run_called_off)).await {
+    for UnfinishedRun { id: run, batch_row } in state.db.unfinished_runs(id).await? {
+        // Rows have no audit entry of their own, because their batch cancels them.
+        let origin = batch_row.is_none().then(|| change.origin());
+        match state.engine.run_cancel(run, origin).await {
             // A run that ended or vanished meanwhile needs no canceling. Where the store has no room for that, the run
             // goes with the workflow as it is.
             Ok(_) | Err(EngineError::NotFound | EngineError::Refused(_)) => {}
@@ -54,8 +55,7 @@ pub(crate) async fn workflow_delete(
         }
     }
     cleanup::mark_for_deletion(&state.settings.data_dir, id).await?;
-    let deleted =
-        state.db.workflow_delete(id, preconditions.saving.clone(), change.tell(audit::deleted(id))).await;
+    let deleted = state.db.workflow_delete(id, preconditions.saving.clone(), Some(change.origin())).await;
     if matches!(deleted, Ok(()) | Err(WriteError::NotFound)) {
         cleanup::remove_folders(&state.settings.data_dir, id).await;
     }

@@ -2,8 +2,7 @@
 
 use axum::extract::State;
 
-use crate::auth::caller::Caller;
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::Resource;
 use crate::error::responses::{ServerProblems, VersionMissing};
@@ -17,8 +16,8 @@ use crate::state::AppState;
 
 /// Copy a workflow.
 ///
-/// The copy is named `{name} (Copy)`, made unique. It has the description, the tags and the definition of the current
-/// or the given version. Versions, runs and files are not copied.
+/// Names the copy `{name} (Copy)`, with a number if that name is in use. Copies the description, the tags, and the
+/// definition of the latest or the given version. Does not copy versions, runs or files.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/duplicate/", tag = "workflows", operation_id = "duplicateWorkflow",
     params(
@@ -27,7 +26,7 @@ use crate::state::AppState;
     ),
     responses(
         (status = 200, description = "The copy.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         VersionMissing, ServerProblems,
     )
@@ -36,10 +35,8 @@ pub(crate) async fn workflow_duplicate(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
     Query(pin): Query<PinQuery>,
-    caller: Caller,
     change: ChangeContext,
 ) -> Result<WithETag<Workflow>, Problem> {
-    let keep = change.keep(audit::workflow, |saved| Workflow::stored_response(&saved.row));
-    let copy = state.db.workflow_duplicate(id, pin.or_latest(), caller.into_name(), keep).await;
+    let copy = state.db.workflow_duplicate(id, pin.or_latest(), Some(change.origin())).await;
     Workflow::with_etag(copy.map_err(|error| Resource::Workflow.write_problem(error))?)
 }

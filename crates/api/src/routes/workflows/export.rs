@@ -36,8 +36,8 @@ impl FromQuery for ExportQuery {
 
 /// Export a workflow.
 ///
-/// Returns the workflow as one document, for another server or for git. importWorkflows accepts it. Its `checksum`
-/// detects incomplete or changed copies.
+/// Returns the workflow as one document, which importWorkflows accepts. The `checksum` detects incomplete or changed
+/// copies.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/export/", tag = "workflows", operation_id = "exportWorkflow",
     params(
@@ -47,7 +47,7 @@ impl FromQuery for ExportQuery {
     ),
     responses(
         (status = 200, description = "The document.",
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = WorkflowDocument, example = json!(examples::document())),
         (status = 304, description = "The client's copy is current."),
         WorkflowMissing, ExportProblems, ServerProblems,

@@ -14,7 +14,7 @@ use crate::state::AppState;
 
 /// Get a workflow.
 ///
-/// The definition is returned exactly as it was saved.
+/// Returns each `config` exactly as it was sent.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "getWorkflow",
     params(
@@ -24,7 +24,7 @@ use crate::state::AppState;
     responses(
         (status = 304, description = "The client's copy is current."),
         (status = 200, description = "The workflow.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         WorkflowMissing, IfNoneMatchProblems, ServerProblems,
     )

@@ -1,19 +1,18 @@
 //! `POST /wf/import/`
 
-use std::sync::Arc;
-
-use axum::Json as Answer;
-use axum::extract::State;
+use axum::extract::{FromRequest as _, Request, State};
+use axum::{Json as Answer, RequestExt as _};
 use serde::Serialize;
 use sluice_domain::versioning::DefinitionDiff;
 use sluice_domain::{Definition, naming, versioning};
-use sluice_persistence::{ImportAction, ImportMode, ImportOutcome, ImportRefusal, ImportRefused, Imported};
+use sluice_persistence::{
+    ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported, ImportedWorkflow,
+};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use crate::auth::caller::Caller;
 use crate::blocking::cpu_bound;
-use crate::change::{ChangeContext, audit, kept};
+use crate::change::ChangeContext;
 use crate::error::convert::Resource;
 use crate::error::responses::{BodyProblems, DefinitionProblems, ServerProblems};
 use crate::error::{Problem, ProblemItem, ProblemKind};
@@ -29,7 +28,7 @@ use crate::state::AppState;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
-    /// Handling of workflows that already exist. Default: `create`.
+    /// Handling of existing workflows. Default: `create`.
     #[param(value_type = Mode, required = false)]
     mode: Mode,
     /// Name for a workflow that has none, such as a bare definition.
@@ -65,15 +64,15 @@ pub(crate) struct ImportResult {
     /// Number of the latest version.
     #[schema(minimum = 1)]
     version: i32,
-    /// Of an update: what differs in the definition.
+    /// Changes to the definition. Null unless `action` is `update`.
     #[schema(value_type = Option<DefinitionDiff>, required = true)]
     diff: Option<versioning::DefinitionDiff>,
     /// Warnings about the definition.
     diagnostics: Vec<Diagnostic>,
 }
 
-/// Effect of an import on a workflow. `create`: it is new. `update`: it replaces the existing one. `unchanged`: it is
-/// equal to the existing one.
+/// Effect of an import on a workflow. `create`: the workflow is new. `update`: the import changes an existing workflow.
+/// `unchanged`: the existing workflow is identical.
 #[derive(Clone, Copy, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ImportAction)]
@@ -99,11 +98,10 @@ impl From<ImportAction> for Action {
 /// Import workflows.
 ///
 /// Accepts a document of exportWorkflow, the body of createWorkflow, a bare definition, or a list of up to 100 of
-/// these. All of them are imported, or none. With `create`, each becomes a new workflow with a unique name; the
-/// versions and labels of a document are imported too. With `update`, the workflow with the document's id or else
-/// with its name is updated, as by updateWorkflow. If there is neither, the workflow is created, and keeps its id if
-/// that is a UUIDv7. The response to an invalid import lists every problem of every workflow, with the codes of
-/// createWorkflow and `checksum_mismatch`.
+/// these. Imports all of them or none. `create` creates new workflows with unique names, and imports the versions and
+/// labels of documents. `update` updates the workflow with the same id, or else the one with the same name, like
+/// updateWorkflow. If neither exists, it creates the workflow, with the same id if that is a UUIDv7. The response to an
+/// invalid import lists the problems of all workflows.
 #[utoipa::path(
     post, path = "/wf/import/", tag = "workflows", operation_id = "importWorkflows",
     params(ImportQuery),
@@ -116,93 +114,86 @@ impl From<ImportAction> for Action {
 pub(crate) async fn workflow_import(
     State(state): State<AppState>,
     Query(query): Query<ImportQuery>,
-    caller: Caller,
     change: ChangeContext,
     JsonText(text): JsonText,
 ) -> Result<Answer<ImportAnswer>, Problem> {
-    let ImportQuery { mode, name } = query;
-    let kinds = state.settings.kinds();
-    let parsed = cpu_bound(move || import_body::parse_import(&text, name.as_deref(), &kinds)).await?;
+    let mode = match query.mode {
+        Mode::Create => Some(ImportMode::Create),
+        Mode::Update => Some(ImportMode::Update),
+        Mode::DryRun => None,
+    };
+    let parsed = parse_body(&state, query, text).await?;
     let places: Vec<String> = parsed.iter().map(|one| one.place.clone()).collect();
-    let (imports, found): (Vec<_>, Vec<_>) = parsed
-        .into_iter()
-        .map(|ParsedWorkflow { import, diagnostics, .. }| {
-            (import.by(caller.name().map(str::to_owned)), diagnostics)
-        })
-        .unzip();
-    // What differs is found before the change is made: everybody else who writes would wait for it.
-    let (imports, planned) = match mode {
-        Mode::Create => (imports, None),
-        Mode::Update | Mode::DryRun => {
-            let planned = state.db.workflow_import_plan(&imports, ImportMode::Update).await?;
-            (imports, Some(planned.map_err(|refused| import_problem(&refused, &places))?))
+    let (imports, diagnostics): (Vec<_>, Vec<_>) =
+        parsed.into_iter().map(|parsed| (parsed.import, parsed.diagnostics)).unzip();
+    let outcome = match mode {
+        Some(mode) => {
+            let imported = state.db.workflow_import(imports, mode, Some(change.origin())).await;
+            imported.map_err(|error| Resource::Workflow.write_problem(error))?
         }
+        None => state.db.workflow_import_plan(&imports, ImportMode::Update).await?,
     };
-    let (planned, planned_diffs) = cpu_bound(move || {
-        let planned_diffs = planned.iter().flatten().map(PlannedDiff::new).collect::<Vec<_>>();
-        (planned, planned_diffs)
-    })
-    .await;
-    let answer = Arc::new(ImportReport { found, planned_diffs });
-    let keep = {
-        let answer = Arc::clone(&answer);
-        change.keep(audit::imported, move |done: &ImportOutcome| {
-            kept(&[], &answer.response(done.as_ref().ok()?))
-        })
-    };
-    let done = match mode {
-        Mode::Create => state.db.workflow_import(imports, ImportMode::Create, keep).await,
-        Mode::Update => state.db.workflow_import(imports, ImportMode::Update, keep).await,
-        Mode::DryRun => Ok(Ok(planned.unwrap_or_default())),
-    };
-    let done = done.map_err(|error| Resource::Workflow.write_problem(error))?;
-    let done = done.map_err(|refused| import_problem(&refused, &places))?;
-    Ok(Answer(cpu_bound(move || answer.response(&done)).await))
+    let imported = outcome.map_err(|refused| import_problem(&refused, &places))?;
+    let imported = imported.into_iter().map(ImportedDefinition::from).collect();
+    Ok(Answer(ImportAnswer::build(imported, diagnostics).await))
 }
 
-/// Parts of the response that are known before the import commits.
-struct ImportReport {
-    found: Vec<Vec<Diagnostic>>,
-    /// Of each workflow, unless all are new.
-    planned_diffs: Vec<PlannedDiff>,
+/// Builds the response to a repeated import. Its body is the same, so it has the same definitions and warnings.
+pub(crate) async fn respond_to_repeated_import(
+    state: &AppState,
+    mut request: Request,
+    imported: Vec<ImportedWorkflow>,
+) -> Result<ImportAnswer, Problem> {
+    let Query(query) = request.extract_parts_with_state::<Query<ImportQuery>, _>(state).await?;
+    let JsonText(text) = JsonText::from_request(request, state).await?;
+    let parsed = parse_body(state, query, text).await?;
+    let (definitions, diagnostics): (Vec<_>, Vec<_>) =
+        parsed.into_iter().map(|parsed| (parsed.import.into_definition().json, parsed.diagnostics)).unzip();
+    let imported = imported.into_iter().zip(definitions);
+    let imported =
+        imported.map(|(workflow, definition)| ImportedDefinition { workflow, definition }).collect();
+    Ok(ImportAnswer::build(imported, diagnostics).await)
 }
 
-/// Difference that an update makes, unless the workflow is saved in between.
-struct PlannedDiff {
-    /// The definition that is replaced.
-    before: Option<String>,
-    diff: Option<versioning::DefinitionDiff>,
+async fn parse_body(
+    state: &AppState,
+    query: ImportQuery,
+    text: Vec<u8>,
+) -> Result<Vec<ParsedWorkflow>, Problem> {
+    let kinds = state.settings.kinds();
+    cpu_bound(move || import_body::parse_import(&text, query.name.as_deref(), &kinds)).await
 }
 
-impl PlannedDiff {
-    fn new(planned: &Imported) -> Self {
-        let before = planned.before.as_ref().map(|before| before.definition.clone());
-        Self { before, diff: definition_diff(planned) }
+/// An imported workflow with its definition, as JSON.
+struct ImportedDefinition {
+    workflow: ImportedWorkflow,
+    definition: String,
+}
+
+impl From<Imported> for ImportedDefinition {
+    fn from(imported: Imported) -> Self {
+        Self { workflow: ImportedWorkflow::from(&imported), definition: imported.after.definition.json }
     }
 }
 
-impl ImportReport {
-    fn response(&self, done: &[Imported]) -> ImportAnswer {
-        let mut planned_diffs = self.planned_diffs.iter();
-        let result = |(one, diagnostics): (&Imported, &Vec<Diagnostic>)| {
-            let before = one.before.as_ref().map(|before| &before.definition);
-            let diff = match planned_diffs.next() {
-                Some(planned_diffs) if planned_diffs.before.as_ref() == before => planned_diffs.diff.clone(),
-                _ => definition_diff(one),
-            };
-            let Imported { action, id, name, version, .. } = one;
-            let (action, name, diagnostics) = ((*action).into(), name.clone(), diagnostics.clone());
-            ImportResult { action, id: *id, name, version: *version, diff, diagnostics }
-        };
-        ImportAnswer { results: done.iter().zip(&self.found).map(result).collect() }
+impl ImportAnswer {
+    async fn build(imported: Vec<ImportedDefinition>, diagnostics: Vec<Vec<Diagnostic>>) -> Self {
+        let build = move || imported.into_iter().zip(diagnostics).map(to_result).collect();
+        Self { results: cpu_bound(build).await }
     }
 }
 
-/// Returns the difference between the definitions before and after an update.
-fn definition_diff(imported: &Imported) -> Option<versioning::DefinitionDiff> {
-    let before = imported.before.as_ref().filter(|_| imported.action == ImportAction::Update)?;
+fn to_result((imported, diagnostics): (ImportedDefinition, Vec<Diagnostic>)) -> ImportResult {
+    let ImportedDefinition { workflow, definition } = imported;
+    let ImportedWorkflow { action, id, name, version, replaced } = workflow;
+    let diff = replaced.and_then(|replaced| definition_diff(&replaced, &definition));
+    ImportResult { action: action.into(), id, name, version, diff, diagnostics }
+}
+
+/// Returns the difference between two definitions.
+fn definition_diff(before: &str, after: &str) -> Option<versioning::DefinitionDiff> {
     let read = |json: &str| serde_json::from_str::<Definition>(json).ok();
-    Some(versioning::diff(&read(&before.definition)?, &read(&imported.after.definition.json)?, false))
+    Some(versioning::diff(&read(before)?, &read(after)?, false))
 }
 
 fn import_problem(refused: &[ImportRefused], places: &[String]) -> Problem {

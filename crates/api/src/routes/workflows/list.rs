@@ -19,24 +19,22 @@ use crate::state::AppState;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WorkflowQuery {
-    /// Search words, at most 8. Returns workflows whose name or description contains, for each of them, a word that
-    /// starts with it. Case is ignored.
+    /// Search words, at most 8. Each must match the start of a word in the name or description. Case is ignored.
     #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
     q: Option<Search>,
     /// Returns workflows with this tag.
     #[param(value_type = String, min_length = 1, max_length = 64, required = false)]
     tag: Option<String>,
-    /// Returns workflows created at or after this time. A time without an offset is UTC. A date means midnight at its
-    /// start.
+    /// Returns workflows created at or after this time. The default time zone is UTC. A date means 00:00 on that day.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     created_after: Option<DateTime<Utc>>,
     /// Returns workflows created at or before this time.
     #[param(value_type = String, example = "2026-11-30", required = false)]
     created_before: Option<DateTime<Utc>>,
-    /// Returns workflows last saved at or after this time. The default of `sort` becomes `-updated_at`.
+    /// Returns workflows last saved at or after this time. Changes the default of `sort` to `-updated_at`.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     updated_after: Option<DateTime<Utc>>,
-    /// Returns workflows last saved at or before this time. The default of `sort` becomes `-updated_at`.
+    /// Returns workflows last saved at or before this time. Changes the default of `sort` to `-updated_at`.
     #[param(value_type = String, example = "2026-11-30", required = false)]
     updated_before: Option<DateTime<Utc>>,
 }

@@ -18,7 +18,6 @@ pub(crate) mod update;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use sluice_domain::Definition;
-use sluice_engine::KeptAnswer;
 use sluice_persistence::{WorkflowRow, WriteError};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
@@ -34,7 +33,7 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SaveQuery {
-    /// Label to move to the saved version. A protected label is not moved, and the request is rejected.
+    /// Label to move to the saved version. If the label is protected, the request is rejected.
     #[param(required = false, min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$")]
     pub(crate) label: Option<String>,
 }
@@ -85,11 +84,6 @@ impl TryFrom<WorkflowRow> for Workflow {
 }
 
 impl Workflow {
-    /// The answer about a workflow, to be kept for a request that is sent again.
-    pub(crate) fn stored_response(row: &WorkflowRow) -> Option<KeptAnswer> {
-        Self::with_etag(row.clone()).ok()?.stored_response()
-    }
-
     /// The workflow with its entity tag.
     pub(crate) fn with_etag(row: WorkflowRow) -> Result<WithETag<Self>, Problem> {
         let etag = row.etag();

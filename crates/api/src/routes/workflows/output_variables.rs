@@ -27,8 +27,8 @@ pub(crate) struct OutputVariable {
 
 /// List output variables.
 ///
-/// Returns one row per variable in the `config.output_schema` of each leaf node, in node order. A leaf node has no
-/// outgoing link.
+/// Returns one item per field in the `output_schema` of each leaf node, in node order. A leaf node has no outgoing
+/// links.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/output_variables/", tag = "workflows", operation_id = "listOutputVariables",
     params(WorkflowId),

@@ -8,7 +8,7 @@ use sluice_persistence::WorkflowDetails;
 use utoipa::ToSchema;
 use validator::Validate;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::responses::{
     BodyProblems, PatchProblems, PreconditionProblems, ServerProblems, WorkflowMissing,
 };
@@ -73,7 +73,7 @@ fn deserialize_present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     )),
     responses(
         (status = 200, description = "The saved workflow.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         WorkflowMissing, BodyProblems, PreconditionProblems, PatchProblems, ServerProblems,
     )
@@ -86,10 +86,8 @@ pub(crate) async fn workflow_patch(
     ForWorkflow(Json(patch)): ForWorkflow<Json<WorkflowPatch>>,
 ) -> Result<WithETag<Workflow>, Problem> {
     let details = valid_or_not_found(&state, id, patch.into_details()).await?;
-    let saved = state
-        .db
-        .workflow_patch(id, details, preconditions.saving.clone(), change.tell(audit::workflow))
-        .await;
+    let saved =
+        state.db.workflow_patch(id, details, preconditions.saving.clone(), Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }
 

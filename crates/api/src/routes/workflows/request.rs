@@ -84,12 +84,6 @@ impl WorkflowCreateRequest {
         let Self { name, description, definition, tags } = self;
         let name = if name.trim().is_empty() { naming::UNTITLED.to_owned() } else { name };
         let definition = validate_definition(definition.unwrap_or_default(), kinds).await?;
-        Ok(NewWorkflow {
-            name,
-            description: Some(description.unwrap_or_default()),
-            definition,
-            tags,
-            by: None,
-        })
+        Ok(NewWorkflow { name, description: Some(description.unwrap_or_default()), definition, tags })
     }
 }

@@ -5,7 +5,7 @@ use sluice_domain::graph::{Definition, SpurType};
 use sluice_nodes::NodeKinds;
 use sluice_persistence::SaveOptions;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::responses::{LabelProtected, PreconditionProblems, ServerProblems, WorkflowMissing};
 use crate::extract::etag::{ChangeNote, Preconditions, WithETag};
@@ -18,7 +18,7 @@ use crate::state::AppState;
 
 /// Reset a workflow.
 ///
-/// Restores the default definition of its `spur_type`. The id, name, versions and runs are kept.
+/// Saves the default definition of the `spur_type`. Keeps the id, name, versions and runs.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/reset/", tag = "workflows", operation_id = "resetWorkflow",
     params(
@@ -29,7 +29,7 @@ use crate::state::AppState;
     ),
     responses(
         (status = 200, description = "The workflow with the default definition.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         WorkflowMissing, PreconditionProblems, LabelProtected, ServerProblems,
     )
@@ -46,6 +46,6 @@ pub(crate) async fn workflow_reset(
         defaults.push((of, validate_definition(Definition::default_for(of), NodeKinds::default()).await?));
     }
     let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    let saved = state.db.workflow_reset(id, defaults, saving, change.tell(audit::workflow)).await;
+    let saved = state.db.workflow_reset(id, defaults, saving, Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use sluice_persistence::SaveOptions;
 
-use crate::change::{ChangeContext, audit};
+use crate::change::ChangeContext;
 use crate::error::responses::{
     BodyProblems, DefinitionProblems, PreconditionProblems, ReplaceProblems, ServerProblems, WorkflowMissing,
 };
@@ -20,8 +20,8 @@ use crate::state::AppState;
 
 /// Replace a workflow.
 ///
-/// Replaces the name, description and definition. A change to what executes creates a new version. A change to the
-/// layout alone does not. Existing runs keep the version they started with.
+/// Replaces the name, the description, the definition and, if present, the tags. A change that affects execution
+/// creates a new version. A change to the layout alone does not. Existing runs keep their version.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "updateWorkflow",
     params(
@@ -33,7 +33,7 @@ use crate::state::AppState;
     request_body(content = WorkflowReplaceRequest, description = "The complete workflow.", example = json!(examples::create())),
     responses(
         (status = 200, description = "The saved workflow.", 
-            headers(("ETag" = String, description = "The entity tag of this state of the resource.")),
+            headers(("ETag" = String, description = "Entity tag of the returned state.")),
             body = Workflow, example = json!(examples::workflow())),
         WorkflowMissing, BodyProblems, DefinitionProblems, ReplaceProblems, PreconditionProblems, ServerProblems,
     )
@@ -52,7 +52,7 @@ pub(crate) async fn workflow_update(
     };
     let workflow = valid_or_not_found(&state, id, workflow).await?;
     let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    let saved = state.db.workflow_update(id, workflow, saving, change.tell(audit::workflow)).await;
+    let saved = state.db.workflow_update(id, workflow, saving, Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }
 

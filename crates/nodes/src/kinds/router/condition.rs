@@ -8,7 +8,7 @@ use sluice_domain::run::lookup_path;
 use crate::config::common::null_as_default;
 use crate::text::python::{is_truthy, to_float, to_text};
 
-/// A comparison of a value from the inputs with a constant.
+/// Comparison of a value from the inputs with a constant.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(default)]
 pub(super) struct Condition {

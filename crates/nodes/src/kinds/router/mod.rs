@@ -24,7 +24,7 @@ use crate::config::policy::Policies;
 /// The kind.
 pub(crate) struct RouterNode;
 
-/// Passes its inputs on through every route whose conditions hold.
+/// Passes its inputs to every route whose conditions hold.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct RouterConfig {

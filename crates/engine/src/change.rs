@@ -1,0 +1,134 @@
+//! Side records of a change: audit entries, and the outcome for an idempotency key. They are written in the transaction of
+//! the change.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::clock;
+
+/// The origin of a change: the caller and the request.
+#[derive(Clone, Debug)]
+pub struct ChangeOrigin {
+    /// The name of the API key; none on a server without API keys.
+    pub actor: Option<String>,
+    /// The operation id of the OpenAPI document, or a command such as `keys create`.
+    pub operation: String,
+    /// The request id.
+    pub request_id: String,
+    /// The idempotency key of the request.
+    pub idempotency_key: Option<IdempotencyKey>,
+}
+
+impl ChangeOrigin {
+    /// The origin of a command, which has no API key and no request.
+    #[must_use]
+    pub fn of_command(command: &str) -> Self {
+        let request_id = clock::new_id().to_string();
+        Self { actor: None, operation: command.to_owned(), request_id, idempotency_key: None }
+    }
+}
+
+/// An idempotency key, and the request that uses it.
+#[derive(Clone, Debug)]
+pub struct IdempotencyKey {
+    /// The key.
+    pub key: String,
+    /// The hash of the request. Detects a key that is reused for a different request.
+    pub request_hash: String,
+    /// Keeps the key in use until the change is committed or abandoned, which may be after the response.
+    pub lease: Arc<dyn Any + Send + Sync>,
+}
+
+/// The type of a changed thing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// A workflow.
+    Workflow,
+    /// A label of a version.
+    Label,
+    /// A run.
+    Run,
+    /// A pause of a run.
+    Pause,
+    /// A dataset.
+    Dataset,
+    /// An uploaded file.
+    File,
+    /// An API key.
+    Key,
+}
+
+impl Subject {
+    /// The name, as in the audit log.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Workflow => "workflow",
+            Self::Label => "label",
+            Self::Run => "run",
+            Self::Pause => "pause",
+            Self::Dataset => "dataset",
+            Self::File => "file",
+            Self::Key => "key",
+        }
+    }
+}
+
+/// An audit entry, without its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditEntry {
+    /// Type of the subject.
+    pub subject: Subject,
+    /// Id of the subject.
+    pub subject_id: String,
+    /// State before the change, such as a definition hash, a version number or a status. None if the subject is new
+    /// or has no state.
+    pub before: Option<String>,
+    /// State after the change. None if the subject was deleted or has no state.
+    pub after: Option<String>,
+}
+
+impl AuditEntry {
+    /// The entry of a subject without a state.
+    pub fn new(subject: Subject, id: impl ToString) -> Self {
+        Self { subject, subject_id: id.to_string(), before: None, after: None }
+    }
+
+    /// Sets the states before and after the change.
+    #[must_use]
+    pub fn with_states(self, before: Option<String>, after: Option<String>) -> Self {
+        Self { before, after, ..self }
+    }
+}
+
+/// The outcome of a request that started or changed a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunOutcome {
+    /// The run, as of the first events of its log.
+    Changed {
+        /// The run.
+        run_id: Uuid,
+        /// The number of events.
+        log_length: u64,
+    },
+    /// A new run. The caller waits for its end.
+    Awaited {
+        /// The run.
+        run_id: Uuid,
+    },
+}
+
+/// Side records of a commit of a run.
+#[derive(Clone, Debug)]
+pub struct RunSideRecords {
+    /// The origin of the change.
+    pub origin: ChangeOrigin,
+    /// The audit entries.
+    pub audit: Vec<AuditEntry>,
+    /// The outcome for the idempotency key, if the origin has one.
+    pub outcome: RunOutcome,
+}

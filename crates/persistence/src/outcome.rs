@@ -1,0 +1,51 @@
+//! Outcomes: the result of a change, stored for the idempotency key of its request.
+
+use serde::{Deserialize, Serialize};
+use sluice_engine::RunOutcome;
+use uuid::Uuid;
+
+use crate::entity::{dataset, label, workflow};
+
+/// The result of a change. Contains everything that may change later, because a repeated request gets the response of
+/// the time of the change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// A run was started or changed.
+    Run(RunOutcome),
+    /// A workflow was saved.
+    Workflow(workflow::Model),
+    /// A label was set.
+    Label(label::Model),
+    /// A dataset was created.
+    Dataset(dataset::Model),
+    /// Workflows were imported, in the order of the import.
+    Import(Vec<ImportedWorkflow>),
+}
+
+/// The result of an import for one workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportedWorkflow {
+    /// The effect on the workflow.
+    pub action: ImportAction,
+    /// The id; none in a plan that would create the workflow.
+    pub id: Option<Uuid>,
+    /// The name.
+    pub name: String,
+    /// The number of the latest version.
+    pub version: i32,
+    /// The definition that an update replaces, as JSON.
+    pub replaced: Option<String>,
+}
+
+/// The effect of an import on one workflow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ImportAction {
+    /// The workflow is new.
+    Create,
+    /// The import replaces the content of a workflow.
+    Update,
+    /// A workflow has the same content already.
+    Unchanged,
+}
