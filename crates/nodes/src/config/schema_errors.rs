@@ -2,7 +2,8 @@
 
 use serde_json::Value;
 use sluice_domain::validation::{ConfigProblem, suggest};
-use sluice_json_schema::{JsonType, TypeKind, ValidationError, ValidationErrorKind};
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, ValidationError};
 
 use crate::text::value_text::{describe, quote};
 
