@@ -23,7 +23,7 @@ help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## Build and start the server on 127.0.0.1:8080 with a SQLite file
-	cargo run --locked --release --bin sluice -- serve
+	cargo run --locked --profile quick --bin sluice -- serve
 
 build: ## Build the release binary for packages: target/release/sluice
 	cargo build --locked --release --bin sluice $(PACKAGE_FEATURES)

@@ -1,18 +1,75 @@
 //! The database schema, as a list of migrations. See `README.md` for the rules of adding one.
 
-use sea_orm_migration::prelude::*;
+use sea_orm::sea_query::{ColumnDef, Expr, Query, Table};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait as _};
 
-pub use sea_orm_migration as migration;
-
+mod columns;
 mod m20261128_000001_initial_schema;
 
-/// All migrations, in the order in which they are applied.
-#[derive(Debug)]
-pub struct Migrator;
+/// The table of applied migrations.
+const TABLE: &str = "schema_migrations";
 
-#[async_trait::async_trait]
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![Box::new(m20261128_000001_initial_schema::Migration)]
+/// All migrations, in the order in which they are applied.
+pub const MIGRATIONS: &[Migration] = &[m20261128_000001_initial_schema::MIGRATION];
+
+/// One step of the schema.
+#[derive(Debug)]
+pub struct Migration {
+    /// Name of the module that defines the step.
+    pub name: &'static str,
+    /// The statements that change the schema.
+    statements: fn(DbBackend) -> Vec<Statement>,
+}
+
+/// Returns the names of the applied migrations in their order, or `None` if the database has no schema of Sluice.
+///
+/// # Errors
+/// The database failed.
+pub async fn applied(db: &DatabaseConnection) -> Result<Option<Vec<String>>, DbErr> {
+    let backend = db.get_database_backend();
+    let exists = match backend {
+        DbBackend::Postgres => format!("SELECT 1 WHERE to_regclass('{TABLE}') IS NOT NULL"),
+        _ => format!("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{TABLE}'"),
+    };
+    if db.query_one_raw(Statement::from_string(backend, exists)).await?.is_none() {
+        return Ok(None);
     }
+    let select = format!("SELECT version FROM {TABLE} ORDER BY version");
+    let rows = db.query_all_raw(Statement::from_string(backend, select)).await?;
+    rows.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>().map(Some)
+}
+
+/// Returns the migrations that are not applied.
+///
+/// # Errors
+/// The database failed.
+pub async fn pending(db: &DatabaseConnection) -> Result<Vec<&'static Migration>, DbErr> {
+    let applied = applied(db).await?.unwrap_or_default();
+    Ok(MIGRATIONS.iter().filter(|migration| !applied.iter().any(|name| name == migration.name)).collect())
+}
+
+/// Applies a migration in one transaction. `applied_at` is the time in seconds since 1970.
+///
+/// # Errors
+/// The database failed. Nothing was changed.
+pub async fn apply(db: &DatabaseConnection, migration: &Migration, applied_at: i64) -> Result<(), DbErr> {
+    let transaction = db.begin().await?;
+    let table = Table::create()
+        .table(TABLE)
+        .if_not_exists()
+        .col(ColumnDef::new("version").string().not_null().primary_key())
+        .col(ColumnDef::new("applied_at").big_integer().not_null())
+        .take();
+    transaction.execute(&table).await?;
+    for statement in (migration.statements)(db.get_database_backend()) {
+        // Without parameters, PostgreSQL accepts every kind of statement.
+        transaction.execute_unprepared(&statement.sql).await?;
+    }
+    let row = Query::insert()
+        .into_table(TABLE)
+        .columns(["version", "applied_at"])
+        .values_panic([Expr::value(migration.name), Expr::value(applied_at)])
+        .take();
+    transaction.execute(&row).await?;
+    transaction.commit().await
 }

@@ -1,51 +1,49 @@
 //! The initial schema: every table and index of the first release.
 
-use sea_orm_migration::prelude::*;
-use sea_orm_migration::schema::{
+use sea_orm::sea_query::{
+    ConditionalStatement as _, Expr, ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, Index,
+    IndexCreateStatement, Table, TableCreateStatement,
+};
+use sea_orm::{DbBackend, Statement};
+
+use crate::Migration;
+use crate::columns::{
     big_integer, big_integer_null, blob, boolean, integer, integer_null, text, text_null,
     timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
 };
-use sea_orm_migration::sea_orm::DbBackend;
 
-#[derive(DeriveMigrationName)]
-pub(crate) struct Migration;
+pub(crate) const MIGRATION: Migration =
+    Migration { name: "m20261128_000001_initial_schema", statements: initial_schema };
 
-#[async_trait::async_trait]
-impl MigrationTrait for Migration {
-    #[expect(elided_lifetimes_in_paths, reason = "the trait omits them, and async_trait compares signatures")]
-    async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        let tables = [
-            workflows(),
-            workflow_versions(),
-            labels(),
-            label_moves(),
-            workflow_tags(),
-            workflow_words(),
-            version_words(),
-            datasets(),
-            dataset_rows(),
-            runs(),
-            run_log(),
-            batch_rows(),
-            pause_events(),
-            idempotency_keys(),
-            api_keys(),
-            audit_log(),
-            probes(),
-        ];
-        for table in tables {
-            manager.create_table(table).await?;
-        }
-        let indexes = [workflow_indexes(), run_indexes(), other_indexes()];
-        for index in indexes.into_iter().flatten() {
-            manager.create_index(index).await?;
-        }
-        make_audit_log_append_only(manager).await
-    }
-
-    fn use_transaction(&self) -> Option<bool> {
-        Some(true)
-    }
+fn initial_schema(backend: DbBackend) -> Vec<Statement> {
+    let tables = [
+        workflows(),
+        workflow_versions(),
+        labels(),
+        label_moves(),
+        workflow_tags(),
+        workflow_words(),
+        version_words(),
+        datasets(),
+        dataset_rows(),
+        runs(),
+        run_log(),
+        batch_rows(),
+        pause_events(),
+        idempotency_keys(),
+        api_keys(),
+        audit_log(),
+        probes(),
+    ];
+    let indexes = [workflow_indexes(), run_indexes(), other_indexes()];
+    let append_only = match backend {
+        DbBackend::Postgres => &POSTGRES_APPEND_ONLY[..],
+        _ => &SQLITE_APPEND_ONLY[..],
+    };
+    let tables = tables.iter().map(|table| backend.build(table));
+    let indexes = indexes.iter().flatten().map(|index| backend.build(index));
+    let append_only = append_only.iter().map(|sql| Statement::from_string(backend, *sql));
+    tables.chain(indexes).chain(append_only).collect()
 }
 
 fn workflows() -> TableCreateStatement {
@@ -346,6 +344,7 @@ fn cascade(
         .take()
 }
 
+/// Triggers that make the audit log append-only.
 const SQLITE_APPEND_ONLY: [&str; 3] = [
     // A REPLACE deletes the old row without firing the trigger for deletes.
     "CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log \
@@ -357,20 +356,10 @@ const SQLITE_APPEND_ONLY: [&str; 3] = [
      SELECT RAISE(ABORT, 'the audit log is append-only'); END",
 ];
 
+/// See [`SQLITE_APPEND_ONLY`].
 const POSTGRES_APPEND_ONLY: [&str; 2] = [
     "CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS \
      $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",
     "CREATE TRIGGER audit_log_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_log \
      FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only()",
 ];
-
-async fn make_audit_log_append_only(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
-    let statements = match manager.get_database_backend() {
-        DbBackend::Postgres => &POSTGRES_APPEND_ONLY[..],
-        _ => &SQLITE_APPEND_ONLY[..],
-    };
-    for statement in statements {
-        manager.get_connection().execute_unprepared(statement).await?;
-    }
-    Ok(())
-}

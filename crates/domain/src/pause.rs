@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Decision on a pause. `APPROVE`: the node outputs its paused input, with the keys of `inputs` merged over it.
+/// Decision on a pause. `APPROVE`: the node outputs its paused input, in which the keys of `inputs` replace existing keys.
 /// `OVERRIDE`: the node outputs `inputs` alone. `DECLINE`: the node outputs null, and its branch is canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

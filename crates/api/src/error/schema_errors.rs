@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock};
 
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{ValidationError, Validator};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
 use serde_path_to_error::{Path, Segment};
 use sluice_domain::validation::pointer_step;
-use sluice_json_schema::{TypeKind, ValidationError, ValidationErrorKind, Validator};
 use utoipa::ToSchema;
 
 use crate::error::ProblemItem;
@@ -25,7 +26,7 @@ static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::
 pub(crate) fn validate<T: ToSchema>(body: &Value) -> Vec<ProblemItem> {
     let Some(validator) = validator::<T>() else { return Vec::new() };
     let mut found = Vec::new();
-    for error in validator.errors(body) {
+    for error in validator.iter_errors(body) {
         collect_items(&error, &mut found);
         if found.len() >= MAX_SCHEMA_ERRORS {
             break;
@@ -47,7 +48,7 @@ fn validator<T: ToSchema>() -> Option<Arc<Validator>> {
     let schemas: HashMap<_, _> = schemas.into_iter().collect();
     let reference = format!("#/components/schemas/{name}");
     let schema = json!({"$ref": reference, "components": {"schemas": schemas}});
-    let built = Validator::with_formats(&schema);
+    let built = jsonschema::options().should_validate_formats(true).build(&schema);
     let validator = built.inspect_err(|error| tracing::error!(%name, %error, "invalid schema")).ok()?;
     let validator = Arc::new(validator);
     validators.insert(name.to_string(), Arc::clone(&validator));

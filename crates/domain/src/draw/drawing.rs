@@ -8,7 +8,7 @@ use crate::run::{TaskPath, TaskStatus};
 /// The maximum number of nodes and links in an SVG.
 pub const MAX_SVG_SHAPES: usize = 10_000;
 
-/// Format of a drawing: `svg` is an image, `mermaid` and `dot` are texts for Mermaid and Graphviz.
+/// Format of a drawing: `svg` is an image, `mermaid` is source for Mermaid, `dot` is source for Graphviz.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(rename_all = "lowercase"))]
 pub enum DrawingFormat {

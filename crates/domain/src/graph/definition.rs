@@ -10,7 +10,7 @@ pub const MAX_LINKS: usize = 400_000;
 /// The maximum length of the id or title of a node, in characters.
 pub const MAX_NODE_NAME_LENGTH: usize = 1_000;
 
-/// A workflow graph: nodes, and links that pass outputs on.
+/// A workflow graph: nodes, and links that pass outputs to other nodes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WorkflowDefinition))]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(rename = "WorkflowDefinition"))]
@@ -22,7 +22,7 @@ pub struct Definition {
     /// The links between the nodes.
     #[cfg_attr(feature = "openapi", schema(max_items = 400_000))]
     pub links: Vec<Link>,
-    /// Sample inputs stored by an editor. They do not execute.
+    /// Sample inputs stored by an editor. They do not affect execution.
     #[serde(default, deserialize_with = "null_as_default")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<Vec<RawObject>>, required = false, nullable = true))]
     #[cfg_attr(feature = "json-schema", schemars(with = "Option<Vec<RawObject>>"))]
@@ -43,7 +43,7 @@ pub struct Node {
     /// Id of the node, unique within its definition. Links refer to it.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1_000))]
     pub id: String,
-    /// Display name. Other nodes receive the output under it. An empty title becomes the id.
+    /// Display name. Other nodes receive the output under it. If empty, the id is used.
     #[serde(default, deserialize_with = "null_as_default")]
     #[cfg_attr(
         feature = "openapi",
@@ -127,7 +127,7 @@ pub struct Dimensions {
 strict_object!(serialize and deserialize Definition, Node, Link, Coordinates, Dimensions);
 
 /// Kind of a workflow. `workflow`: any nodes and links. `chatbot`: takes `user_message` and `session_id`, returns
-/// `assistant_message`. `agent`: calls tools on its own.
+/// `assistant_message`. `agent`: chooses and calls tools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(inline))]

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Status of a run. `PENDING`: nothing has run yet. `FAILED`: at least one node failed. `PAUSED`: waits for a person.
-/// `CANCELED`: canceled, or declined so that no output was left.
+/// `CANCELED`: canceled, or without output because a gate was declined.
 #[derive(
     Clone,
     Copy,

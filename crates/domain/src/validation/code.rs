@@ -1,7 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-/// Severity of a diagnostic. `error`: the definition can't be saved. `warning`: probably a mistake. `info`: a part
-/// without effect.
+/// Severity of a diagnostic. `error`: the definition can't be saved. `warning`: probably a mistake. `info`: a hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DiagnosticSeverity))]
 #[serde(rename_all = "lowercase")]

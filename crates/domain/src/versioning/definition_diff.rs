@@ -6,7 +6,7 @@ use super::layout::{executable_json, full_json};
 use super::matching::Matching;
 use crate::{Definition, Link, Node};
 
-/// Differences between two definitions. Fields that do not execute (coordinates, dimensions, test inputs) are
+/// Differences between two definitions. Fields that do not affect execution (coordinates, dimensions, test inputs) are
 /// compared only with `layout=true`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -29,11 +29,11 @@ pub struct NodesDiff {
     pub removed: Vec<NodeReference>,
     /// Present in both definitions, with differences. In the order of the second definition.
     pub changed: Vec<NodeChange>,
-    /// True if the order of the common elements differs.
+    /// True if elements of both definitions are in a different order.
     pub reordered: bool,
 }
 
-/// A node, in short.
+/// Id, title and type of a node.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct NodeReference {
@@ -65,7 +65,7 @@ pub struct LinksDiff {
     pub added: Vec<Link>,
     /// Present only in the first definition, in its order.
     pub removed: Vec<Link>,
-    /// True if the order of the common elements differs.
+    /// True if elements of both definitions are in a different order.
     pub reordered: bool,
 }
 

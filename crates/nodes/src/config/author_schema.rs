@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
-use sluice_json_schema::{ValidationError, Validator, check_schema};
 
 use super::common::SchemaText;
 use crate::text::value_text::quote;
@@ -45,7 +45,7 @@ pub(crate) fn compile(schema: &SchemaText) -> Result<Option<(Value, Validator)>,
                 .to_owned(),
         );
     }
-    match Validator::new(&schema) {
+    match jsonschema::validator_for(&schema) {
         Ok(validator) => Ok(Some((schema, validator))),
         Err(error) => Err(schema_error(&error)),
     }
@@ -69,7 +69,7 @@ pub(crate) fn problem(schema: &Value) -> Option<String> {
         .get("$schema")
         .and_then(Value::as_str)
         .is_none_or(|dialect| dialect.contains("json-schema.org/draft") && !dialect.contains("draft-03"));
-    let error = is_known_dialect.then(|| check_schema(&schema).err()).flatten()?;
+    let error = is_known_dialect.then(|| jsonschema::meta::validate(&schema).err()).flatten()?;
     Some(schema_error(&error))
 }
 

@@ -1,10 +1,10 @@
 //! JSON Schemas of config structs.
 
+use jsonschema::Validator;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 use sluice_domain::validation::ConfigProblem;
-use sluice_json_schema::Validator;
 
 use super::common::CommonConfig;
 use super::parse::Config;
@@ -30,7 +30,7 @@ impl ConfigSchema {
             properties.extend(own);
         }
         json.insert("properties".to_owned(), Value::Object(properties));
-        let validator = Validator::new(&Value::Object(json.clone())).ok();
+        let validator = jsonschema::validator_for(&Value::Object(json.clone())).ok();
         Self { json, validator }
     }
 
@@ -38,7 +38,7 @@ impl ConfigSchema {
     pub(crate) fn problems(&self, fields: Map<String, Value>) -> Vec<ConfigProblem> {
         let config = Value::Object(fields);
         let mut problems = Vec::new();
-        for error in self.validator.iter().flat_map(|validator| validator.errors(&config)) {
+        for error in self.validator.iter().flat_map(|validator| validator.iter_errors(&config)) {
             add_problems(&error, "The config", &mut problems);
         }
         problems

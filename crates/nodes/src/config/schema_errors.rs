@@ -1,8 +1,9 @@
 //! Messages for violations of a JSON Schema.
 
+use jsonschema::error::{TypeKind, ValidationErrorKind};
+use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
 use sluice_domain::validation::{ConfigProblem, suggest};
-use sluice_json_schema::{JsonType, TypeKind, ValidationError, ValidationErrorKind};
 
 use crate::text::value_text::{describe, quote};
 

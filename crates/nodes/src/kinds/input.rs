@@ -3,13 +3,13 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use jsonschema::Validator;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behavior, CheckInput, NodeBehavior};
 use sluice_domain::validation::{ConfigProblem, DataFlow, Fields, OutputShape};
-use sluice_json_schema::Validator;
 use validator::Validate;
 
 use super::listing::{Category, Listing};
@@ -121,7 +121,7 @@ impl CheckInput for SchemaCheck {
             return Err(format!("The input must be an object, got {}.", describe(input)));
         };
         let mut problems: Vec<ConfigProblem> = Vec::new();
-        for error in schema.iter().flat_map(|schema| schema.errors(input)) {
+        for error in schema.iter().flat_map(|schema| schema.iter_errors(input)) {
             add_problems(&error, "The input", &mut problems);
         }
         let reported = problems.iter().filter_map(|problem| first_step(&problem.pointer)).collect();

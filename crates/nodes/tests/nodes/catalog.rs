@@ -81,7 +81,7 @@ fn node_types_are_unique_and_include_the_catalog() {
 fn schemas_accept_their_own_defaults() {
     for (_, kinds) in catalog().iter() {
         for kind in kinds {
-            let schema = jsonschema::options().offline().build(&kind.config).unwrap();
+            let schema = jsonschema::options().build(&kind.config).unwrap();
             let properties = kind.config["properties"].as_object().unwrap();
             let defaults =
                 properties.iter().filter_map(|(k, p)| Some((k.clone(), p.get("default")?.clone())));

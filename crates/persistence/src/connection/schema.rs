@@ -1,13 +1,11 @@
 //! Checks and migrations of the schema.
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement};
-use sluice_migration::Migrator;
-use sluice_migration::migration::{MigratorTrait, SchemaManager};
+use sluice_engine::clock;
+use sluice_migration::MIGRATIONS;
 
 use crate::error::OpenError;
 
-/// The table of applied migrations.
-const MIGRATIONS: &str = "seaql_migrations";
 /// Earlier releases of SQLite can lose data when they reset a write-ahead log.
 const MIN_SQLITE: [u32; 3] = [3, 51, 3];
 
@@ -44,25 +42,20 @@ impl From<DbErr> for SchemaError {
 
 /// Checks the schema without changing anything.
 pub(crate) async fn check(db: &DatabaseConnection) -> Result<(), SchemaError> {
-    if !SchemaManager::new(db).has_table(MIGRATIONS).await? {
+    let Some(applied) = sluice_migration::applied(db).await? else {
         return check_no_foreign_tables(db).await;
+    };
+    let is_known = |name: &String| MIGRATIONS.iter().any(|migration| migration.name == name);
+    match applied.into_iter().find(|name| !is_known(name)) {
+        Some(unknown) => Err(SchemaError::Newer(unknown)),
+        None => Ok(()),
     }
-    let known: Vec<String> = Migrator::migrations().iter().map(|step| step.name().to_owned()).collect();
-    let sql = format!("SELECT version FROM {MIGRATIONS} ORDER BY version");
-    for row in db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await? {
-        let migration: String = row.try_get("", "version")?;
-        if !known.contains(&migration) {
-            return Err(SchemaError::Newer(migration));
-        }
-    }
-    Ok(())
 }
 
 /// Returns the name of the last applied migration.
 pub(crate) async fn last_migration(db: &DatabaseConnection) -> Result<String, DbErr> {
-    let sql = format!("SELECT version FROM {MIGRATIONS} ORDER BY version DESC LIMIT 1");
-    let row = db.query_one_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-    row.ok_or_else(|| DbErr::RecordNotFound("an applied migration".to_owned()))?.try_get("", "version")
+    let last = sluice_migration::applied(db).await?.unwrap_or_default().pop();
+    last.ok_or_else(|| DbErr::RecordNotFound("an applied migration".to_owned()))
 }
 
 /// Checks every page of an SQLite file.
@@ -87,18 +80,19 @@ async fn check_no_foreign_tables(db: &DatabaseConnection) -> Result<(), SchemaEr
 
 /// Returns true if no migration is missing.
 pub(crate) async fn is_current(db: &DatabaseConnection) -> Result<bool, DbErr> {
-    Ok(Migrator::get_pending_migrations_read_only(db).await?.is_empty())
+    Ok(sluice_migration::pending(db).await?.is_empty())
 }
 
 /// Applies the missing migrations and returns their names.
 pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, DbErr> {
-    let missing = Migrator::get_pending_migrations_read_only(db).await?;
-    let names: Vec<String> = missing.iter().map(|step| step.name().to_owned()).collect();
-    if !names.is_empty() {
-        Migrator::up(db, None).await?;
-        tracing::info!(migrations = names.len(), "schema migrated");
+    let missing = sluice_migration::pending(db).await?;
+    for migration in &missing {
+        sluice_migration::apply(db, migration, clock::now().timestamp()).await?;
     }
-    Ok(names)
+    if !missing.is_empty() {
+        tracing::info!(migrations = missing.len(), "schema migrated");
+    }
+    Ok(missing.iter().map(|migration| migration.name.to_owned()).collect())
 }
 
 /// Returns the version of the SQLite in this binary if it is older than [`MIN_SQLITE`].

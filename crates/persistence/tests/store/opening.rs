@@ -60,14 +60,14 @@ async fn rejects_a_second_server(place: &Place) {
 async fn rejects_a_newer_schema(place: &Place) {
     place.open().await.close().await;
     let raw = place.raw().await;
-    let sql = "INSERT INTO seaql_migrations (version, applied_at) VALUES ('m29990101_000001_future', 1)";
+    let sql = "INSERT INTO schema_migrations (version, applied_at) VALUES ('m29990101_000001_future', 1)";
     raw.execute_unprepared(sql).await.unwrap();
     let error = Database::open(place.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::NewerSchema { .. }), "{error:?}");
     let says = "The database was migrated by a newer sluice (migration m29990101_000001_future). Upgrade sluice, \
                 or use another database.";
     assert_eq!(error.to_string(), says);
-    raw.execute_unprepared("DELETE FROM seaql_migrations WHERE version LIKE 'm2999%'").await.unwrap();
+    raw.execute_unprepared("DELETE FROM schema_migrations WHERE version LIKE 'm2999%'").await.unwrap();
     place.open().await.close().await;
 }
 

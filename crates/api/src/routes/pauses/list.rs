@@ -44,13 +44,13 @@ struct PinnedDefinition {
     id: Uuid,
     /// Name of the workflow.
     name: String,
-    /// See WorkflowDefinition.
+    /// As in WorkflowDefinition.
     nodes: Vec<Node>,
-    /// See WorkflowDefinition.
+    /// As in WorkflowDefinition.
     links: Vec<Link>,
-    /// See WorkflowDefinition.
+    /// As in WorkflowDefinition.
     test_inputs: Vec<Fields>,
-    /// See WorkflowDefinition.
+    /// As in WorkflowDefinition.
     spur_type: SpurType,
 }
 
