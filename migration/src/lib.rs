@@ -25,7 +25,7 @@ pub struct Migration {
 ///
 /// # Errors
 /// The database failed.
-pub async fn applied(db: &DatabaseConnection) -> Result<Option<Vec<String>>, DbErr> {
+pub async fn applied_migrations(db: &DatabaseConnection) -> Result<Option<Vec<String>>, DbErr> {
     let backend = db.get_database_backend();
     let exists = match backend {
         DbBackend::Postgres => format!("SELECT 1 WHERE to_regclass('{TABLE}') IS NOT NULL"),
@@ -44,7 +44,7 @@ pub async fn applied(db: &DatabaseConnection) -> Result<Option<Vec<String>>, DbE
 /// # Errors
 /// The database failed.
 pub async fn pending(db: &DatabaseConnection) -> Result<Vec<&'static Migration>, DbErr> {
-    let applied = applied(db).await?.unwrap_or_default();
+    let applied = applied_migrations(db).await?.unwrap_or_default();
     Ok(MIGRATIONS.iter().filter(|migration| !applied.iter().any(|name| name == migration.name)).collect())
 }
 

@@ -42,7 +42,7 @@ impl From<DbErr> for SchemaError {
 
 /// Checks the schema without changing anything.
 pub(crate) async fn check(db: &DatabaseConnection) -> Result<(), SchemaError> {
-    let Some(applied) = sluice_migration::applied(db).await? else {
+    let Some(applied) = sluice_migration::applied_migrations(db).await? else {
         return check_no_foreign_tables(db).await;
     };
     let is_known = |name: &String| MIGRATIONS.iter().any(|migration| migration.name == name);
@@ -54,7 +54,7 @@ pub(crate) async fn check(db: &DatabaseConnection) -> Result<(), SchemaError> {
 
 /// Returns the name of the last applied migration.
 pub(crate) async fn last_migration(db: &DatabaseConnection) -> Result<String, DbErr> {
-    let last = sluice_migration::applied(db).await?.unwrap_or_default().pop();
+    let last = sluice_migration::applied_migrations(db).await?.unwrap_or_default().pop();
     last.ok_or_else(|| DbErr::RecordNotFound("an applied migration".to_owned()))
 }
 
