@@ -4,22 +4,14 @@ use sea_orm::sea_query::{ColumnDef, Expr, Query, Table};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, Statement, TransactionTrait as _};
 
 mod columns;
-mod m20261128_000001_initial_schema;
+mod migration;
+mod steps;
+
+pub use migration::Migration;
+pub use steps::MIGRATIONS;
 
 /// The table of applied migrations.
 const TABLE: &str = "schema_migrations";
-
-/// All migrations, in the order in which they are applied.
-pub const MIGRATIONS: &[Migration] = &[m20261128_000001_initial_schema::MIGRATION];
-
-/// One step of the schema.
-#[derive(Debug)]
-pub struct Migration {
-    /// Name of the module that defines the step.
-    pub name: &'static str,
-    /// The statements that change the schema.
-    statements: fn(DbBackend) -> Vec<Statement>,
-}
 
 /// Returns the names of the applied migrations in their order, or `None` if the database has no schema of Sluice.
 ///

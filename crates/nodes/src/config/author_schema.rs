@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
@@ -80,7 +81,11 @@ fn parse(text: &str) -> Result<Value, String> {
 }
 
 fn schema_error(error: &ValidationError<'_>) -> String {
-    let pointer = error.instance_path().as_str();
+    // Only the compiler of the schema finds invalid patterns. It gives their location as the path in the schema.
+    let pointer = match error.kind() {
+        ValidationErrorKind::Format { .. } => error.schema_path().as_str(),
+        _ => error.instance_path().as_str(),
+    };
     let place = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
     let reason = error.masked_with("it");
     format!("output_json_schema is not a valid JSON Schema{place}: {reason}. Correct it or leave it empty.")

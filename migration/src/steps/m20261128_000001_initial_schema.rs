@@ -6,13 +6,13 @@ use sea_orm::sea_query::{
 };
 use sea_orm::{DbBackend, Statement};
 
-use crate::Migration;
 use crate::columns::{
     big_integer, big_integer_null, blob, boolean, integer, integer_null, text, text_null,
     timestamp_with_time_zone, timestamp_with_time_zone_null, uuid, uuid_null,
 };
+use crate::migration::Migration;
 
-pub(crate) const MIGRATION: Migration =
+pub(super) const MIGRATION: Migration =
     Migration { name: "m20261128_000001_initial_schema", statements: initial_schema };
 
 fn initial_schema(backend: DbBackend) -> Vec<Statement> {
