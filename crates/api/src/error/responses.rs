@@ -121,6 +121,10 @@ problems! {
     RunMissing {
         RunNotFound: "The run does not exist.",
     }
+    /// Problem of a repeated request that started a run.
+    StartedRunMissing {
+        RunNotFound: "The run that an earlier request with this `Idempotency-Key` started was deleted.",
+    }
     /// Problem of every operation on a dataset.
     DatasetMissing {
         DatasetNotFound: "The dataset does not exist.",

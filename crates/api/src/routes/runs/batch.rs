@@ -15,7 +15,7 @@ use validator::Validate;
 use crate::blocking::cpu_bound;
 use crate::change::ChangeContext;
 use crate::error::convert::Resource;
-use crate::error::responses::{BatchProblems, ServerProblems, VersionMissing};
+use crate::error::responses::{BatchProblems, ServerProblems, StartedRunMissing, VersionMissing};
 use crate::error::{Problem, ProblemItem, ProblemKind};
 use crate::extract::json::Json;
 use crate::extract::multipart::{FileForm, is_form};
@@ -90,7 +90,7 @@ struct BatchSource {
     )),
     responses(
         (status = 200, description = "The run of the batch, pending.", body = Run, example = json!(examples::batch_run())),
-        VersionMissing, BatchProblems, ServerProblems,
+        VersionMissing, StartedRunMissing, BatchProblems, ServerProblems,
     )
 )]
 pub(crate) async fn batch_start(

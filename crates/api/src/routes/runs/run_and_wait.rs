@@ -10,7 +10,9 @@ use sluice_persistence::{Pin, VersionRow};
 
 use crate::change::ChangeContext;
 use crate::error::convert::Resource;
-use crate::error::responses::{BodyProblems, FailedRunProblems, ServerProblems, VersionMissing};
+use crate::error::responses::{
+    BodyProblems, FailedRunProblems, ServerProblems, StartedRunMissing, VersionMissing,
+};
 use crate::error::{Problem, ProblemKind};
 use crate::extract::for_resource::ForWorkflow;
 use crate::extract::json::OptionalJson;
@@ -91,7 +93,7 @@ fn accepted_response(run: Run) -> Response {
         (status = 202, description = "The run is paused or still running.",
             headers(("Location" = String, description = "The URL of the run.")),
             body = Run, example = json!(examples::paused_run())),
-        VersionMissing, BodyProblems, FailedRunProblems, ServerProblems,
+        VersionMissing, StartedRunMissing, BodyProblems, FailedRunProblems, ServerProblems,
     )
 )]
 pub(crate) async fn run_outputs(
@@ -137,7 +139,7 @@ fn run_failed(snapshot: &Snapshot) -> Problem {
         (status = 202, description = "The run is paused or still running.",
             headers(("Location" = String, description = "The URL of the run.")),
             body = Run, example = json!(examples::paused_run())),
-        VersionMissing, BodyProblems, ServerProblems,
+        VersionMissing, StartedRunMissing, BodyProblems, ServerProblems,
     )
 )]
 pub(crate) async fn run_wait(

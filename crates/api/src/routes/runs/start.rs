@@ -7,7 +7,7 @@ use axum::response::{IntoResponse, Response};
 use crate::change::ChangeContext;
 use crate::error::Problem;
 use crate::error::convert::Resource;
-use crate::error::responses::{BodyProblems, ServerProblems, VersionMissing};
+use crate::error::responses::{BodyProblems, ServerProblems, StartedRunMissing, VersionMissing};
 use crate::extract::for_resource::ForWorkflow;
 use crate::extract::json::OptionalJson;
 use crate::extract::path::WorkflowId;
@@ -37,7 +37,7 @@ use crate::state::AppState;
         (status = 202, description = "The run is paused, or still running after `wait_seconds`.",
             headers(("Location" = String, description = "The URL of the run.")),
             body = Run, example = json!(examples::paused_run())),
-        VersionMissing, BodyProblems, ServerProblems,
+        VersionMissing, StartedRunMissing, BodyProblems, ServerProblems,
     )
 )]
 pub(crate) async fn run_start(
