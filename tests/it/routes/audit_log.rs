@@ -128,6 +128,14 @@ async fn every_change_has_an_entry_with_its_key(app: App) {
             })
             .await;
             names.insert("run", run);
+        } else if call.contains("process_pause_action") {
+            // Deleting the workflow would cancel an open run, which has an entry.
+            let run = &names["run"];
+            eventually("the end of the run", async || {
+                let now = app.get(&format!("/run/{run}/status/")).api_key(&key).await.ok();
+                (now["status"] == "COMPLETED").then_some(())
+            })
+            .await;
         } else if call == "PUT /wf/{workflow}/" {
             let versions = app.get(&format!("{path}versions/")).api_key(&key).await.ok();
             assert_eq!(versions[1]["created_by"], "ci", "{versions}");
