@@ -81,13 +81,18 @@ impl<C: Change> QueuedChange for PendingChange<C> {
     }
 
     fn reply(self: Box<Self>) {
-        if let Some(result) = self.result {
+        let Self { change, result, reply } = *self;
+        // Frees the idempotency key before the client can repeat the request.
+        drop(change);
+        if let Some(result) = result {
             // The change is durable even if the caller is gone.
-            let _ = self.reply.send(result);
+            let _ = reply.send(result);
         }
     }
 
     fn reply_error(self: Box<Self>, error: StoreError) {
-        let _ = self.reply.send(Err(error.into()));
+        let Self { change, reply, .. } = *self;
+        drop(change);
+        let _ = reply.send(Err(error.into()));
     }
 }

@@ -79,6 +79,8 @@ impl RunCommit {
     }
 
     pub(super) fn reply(self, result: Result<(), CommitError>) {
+        // Frees the idempotency key before the client can repeat the request.
+        drop(self.side_records);
         // The commit is durable even if the caller is gone.
         let _ = self.reply.send(result);
     }

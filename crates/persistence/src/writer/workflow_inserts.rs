@@ -136,14 +136,19 @@ impl QueuedChange for WorkflowInsert {
     }
 
     fn reply(self: Box<Self>) {
-        if let Some(created) = self.created {
+        let Self { created, origin, reply, .. } = *self;
+        // Frees the idempotency key before the client can repeat the request.
+        drop(origin);
+        if let Some(created) = created {
             // The workflow is durable even if the caller is gone.
-            let _ = self.reply.send(Ok(created));
+            let _ = reply.send(Ok(created));
         }
     }
 
     fn reply_error(self: Box<Self>, error: StoreError) {
-        let _ = self.reply.send(Err(error.into()));
+        let Self { origin, reply, .. } = *self;
+        drop(origin);
+        let _ = reply.send(Err(error.into()));
     }
 }
 
