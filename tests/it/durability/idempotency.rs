@@ -270,7 +270,8 @@ async fn deleted_run_is_not_started_again(mut app: App) {
     crash(&mut app, &change).await;
     app.delete(&path).await.expect(204);
     for _ in 0..2 {
-        change.request(&app).await.problem(404);
+        let problem = change.request(&app).await.problem(404);
+        assert_eq!(problem["type"], "/problems/run-not-found");
     }
 }
 
@@ -299,7 +300,7 @@ async fn unavailable_database_does_not_lose_the_outcome(mut app: App) {
     let change = Change::Json("/wf/".to_owned(), plain("new"));
     change.request(&app).await.problem(503);
     let repeated = change.request(&app).await;
-    assert_eq!(repeated.headers["idempotency-replayed"], "true");
+    assert!(repeated.headers.contains_key("idempotency-replayed"), "{repeated:?}");
     assert_eq!(repeated.ok()["name"], "new");
     assert_eq!(app.get("/wf/").await.ok().as_array().expect("a list").len(), 1);
 }
