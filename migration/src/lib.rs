@@ -11,7 +11,7 @@ pub use migration::Migration;
 pub use steps::MIGRATIONS;
 
 /// The table of applied migrations.
-const TABLE: &str = "schema_migrations";
+const TABLE: &str = "applied_migrations";
 
 /// Returns the names of the applied migrations in their order, or `None` if the database has no schema of Sluice.
 ///

@@ -220,7 +220,7 @@ async fn rejects_a_newer_schema(mut app: App) {
     let newer = "m20990101_000000_from_the_future";
     app.database
         .execute(&format!(
-            "INSERT INTO schema_migrations (version, applied_at) VALUES ('{newer}', 4070908800)"
+            "INSERT INTO applied_migrations (version, applied_at) VALUES ('{newer}', 4070908800)"
         ))
         .await;
     for command in ["serve", "migrate"] {
@@ -234,7 +234,7 @@ async fn rejects_a_newer_schema(mut app: App) {
         assert!(text.contains("newer") && text.contains(newer), "{command}: {text}");
         assert!(!text.contains("panicked"), "{command}: {text}");
     }
-    app.database.execute(&format!("DELETE FROM schema_migrations WHERE version = '{newer}'")).await;
+    app.database.execute(&format!("DELETE FROM applied_migrations WHERE version = '{newer}'")).await;
     app.boot().await;
     assert_eq!(app.get("/wf/").await.ok()[0]["name"], "w", "nothing was lost");
 }

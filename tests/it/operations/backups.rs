@@ -500,7 +500,7 @@ async fn rejects_a_backup_of_a_newer_release() {
     let again = folder.path().join("again.tar");
     let database = server_at(&again).await;
     let unpacked = format!("sqlite://{}", folder.path().join("database.sqlite").display());
-    let step = "INSERT INTO schema_migrations (version, applied_at) VALUES ('m99999999_000001_later', 0)";
+    let step = "INSERT INTO applied_migrations (version, applied_at) VALUES ('m99999999_000001_later', 0)";
     Database::at(Backend::Sqlite, unpacked).execute(step).await;
     sh(pack);
     let new = Database::new(Backend::Sqlite).await;

@@ -60,14 +60,14 @@ async fn rejects_a_second_server(place: &Place) {
 async fn rejects_a_newer_schema(place: &Place) {
     place.open().await.close().await;
     let raw = place.raw().await;
-    let sql = "INSERT INTO schema_migrations (version, applied_at) VALUES ('m29990101_000001_future', 1)";
+    let sql = "INSERT INTO applied_migrations (version, applied_at) VALUES ('m29990101_000001_future', 1)";
     raw.execute_unprepared(sql).await.unwrap();
     let error = Database::open(place.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::NewerSchema { .. }), "{error:?}");
     let says = "The database was migrated by a newer sluice (migration m29990101_000001_future). Upgrade sluice, \
                 or use another database.";
     assert_eq!(error.to_string(), says);
-    raw.execute_unprepared("DELETE FROM schema_migrations WHERE version LIKE 'm2999%'").await.unwrap();
+    raw.execute_unprepared("DELETE FROM applied_migrations WHERE version LIKE 'm2999%'").await.unwrap();
     place.open().await.close().await;
 }
 
@@ -132,7 +132,9 @@ async fn rejects_databases_of_other_programs() {
     let file = place.folder.as_ref().unwrap().path().join("sluice.db");
     fs::write(&file, "").unwrap();
     let raw = place.raw().await;
-    raw.execute_unprepared("CREATE TABLE bookmarks (url TEXT)").await.unwrap();
+    // Several frameworks use this table.
+    raw.execute_unprepared("CREATE TABLE schema_migrations (version TEXT PRIMARY KEY)").await.unwrap();
+    raw.execute_unprepared("INSERT INTO schema_migrations VALUES ('20260101000000')").await.unwrap();
     raw.close().await.unwrap();
     let content = fs::read(&file).unwrap();
     let error = Database::open(place.options()).await.unwrap_err();
