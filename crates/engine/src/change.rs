@@ -43,7 +43,8 @@ pub struct IdempotencyKey {
 }
 
 /// The type of a changed thing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "lowercase")]
 pub enum Subject {
     /// A workflow.
     Workflow,
@@ -65,15 +66,7 @@ impl Subject {
     /// The name, as in the audit log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Workflow => "workflow",
-            Self::Label => "label",
-            Self::Run => "run",
-            Self::Pause => "pause",
-            Self::Dataset => "dataset",
-            Self::File => "file",
-            Self::Key => "key",
-        }
+        self.into()
     }
 }
 
