@@ -194,10 +194,11 @@ fn at_most_two_imports_are_exceptions() {
 #[test]
 fn libraries_are_used_only_by_their_crate() {
     let owners: &[(&str, &[&str])] = &[
-        ("axum", &["sluice-api", "sluice-bench"]),
+        ("axum", &["sluice", "sluice-api", "sluice-bench"]),
         ("utoipa", &["sluice-api", "sluice-domain"]),
         ("tower-http", &["sluice-api"]),
-        ("axum-server", &["sluice"]),
+        ("hyper", &["sluice"]),
+        ("hyper-util", &["sluice"]),
         ("jsonschema", &["sluice-nodes", "sluice-api"]),
         ("sea-orm", &["sluice-migration", "sluice-persistence", "sluice-bench"]),
         ("opentelemetry-otlp", &["sluice-telemetry"]),

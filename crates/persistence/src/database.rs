@@ -3,8 +3,9 @@
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, DbErr, TransactionOptions};
 use sea_orm::{DatabaseTransaction, IsolationLevel, SqliteTransactionMode};
 use sluice_engine::StoreError;
@@ -114,7 +115,7 @@ impl Database {
 
     /// Closes the database for all clones after the queued writes, and releases the lock.
     pub async fn close(self) {
-        let shutdown = self.inner.shutdown.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let shutdown = self.inner.shutdown.lock().take();
         let Some(Shutdown { task, write, lock }) = shutdown else { return };
         self.inner.writer.stop().await;
         if let Err(error) = task.await {

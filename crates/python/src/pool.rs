@@ -1,9 +1,10 @@
 //! The pool of worker processes.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, watch};
 
@@ -115,7 +116,7 @@ impl Pool {
 impl Shared {
     fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
         // Nothing can panic halfway through a change of the list.
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+        self.idle.lock()
     }
 
     /// The frame that asks a worker to run `code`.

@@ -3,20 +3,21 @@
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum_server::accept::Accept;
-use axum_server::{Handle, Server};
+use axum::Router;
+use axum::serve::Listener;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutWriter;
-
-use crate::error::Result;
 
 /// Maximum number of connections that the kernel queues until they are accepted. The kernel may reduce it.
 const BACKLOG: u32 = 4_096;
@@ -50,16 +51,64 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// Returns an HTTP/1 server. HTTP/2 is left out: without TLS clients don't use it, and it would need limits of its own.
-pub(crate) fn server(
+/// Serves HTTP/1 until `shutdown` is ready. Then finishes the open requests, for at most `drain`.
+///
+/// HTTP/2 is left out: without TLS, clients don't use it, and it would need limits of its own.
+///
+/// # Errors
+///
+/// The socket can't be used.
+pub(crate) async fn serve(
     listener: TcpListener,
-    handle: Handle<SocketAddr>,
+    app: Router,
     limits: &ConnectionLimits,
-) -> Result<Server<SocketAddr, Acceptor>> {
-    let acceptor = Acceptor::new(limits);
-    let mut server = axum_server::from_tcp(listener)?.handle(handle).http1_only().acceptor(acceptor);
-    server.http_builder().http1().header_read_timeout(limits.header_timeout);
-    Ok(server)
+    shutdown: impl Future<Output = ()>,
+    drain: Duration,
+) -> io::Result<()> {
+    let mut listener = tokio::net::TcpListener::from_std(listener)?;
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
+    let permits = Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
+    let connections = GracefulShutdown::new();
+    let mut tasks = JoinSet::new();
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let (permit, stream) = tokio::select! {
+            () = &mut shutdown => break,
+            // Releases the memory of tasks that have ended.
+            Some(_) = tasks.join_next() => continue,
+            accepted = accept(&mut listener, &permits) => accepted,
+        };
+        // Events are small and must not wait for more data.
+        let _ = stream.set_nodelay(true);
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(limits.write_timeout));
+        let service = TowerToHyperService::new(app.clone());
+        let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service);
+        let connection = connections.watch(connection);
+        tasks.spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "connection failed");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    // After the timeout, dropping the tasks closes their connections.
+    let _ = tokio::time::timeout(drain, connections.shutdown()).await;
+    Ok(())
+}
+
+/// Waits until a connection is allowed, and accepts it. Until then, clients wait in the queue of the kernel.
+async fn accept(
+    listener: &mut tokio::net::TcpListener,
+    permits: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, TcpStream) {
+    // The semaphore is never closed.
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    // axum's listener handles errors: it ignores those of a connection, and waits when no file descriptor is free.
+    let (stream, _) = Listener::accept(listener).await;
+    (permit, stream)
 }
 
 /// Raises the limit of open files of this process as far as the system allows.
@@ -68,85 +117,5 @@ pub(crate) fn raise_file_limit() {
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {
         tracing::warn!(%error, "failed to raise the limit of open files");
-    }
-}
-
-/// Accepts connections up to a limit.
-#[derive(Clone, Debug)]
-pub(crate) struct Acceptor {
-    permits: Arc<Semaphore>,
-    write_timeout: Duration,
-}
-
-impl Acceptor {
-    fn new(limits: &ConnectionLimits) -> Self {
-        let permits = limits.max_connections.clamp(1, Semaphore::MAX_PERMITS);
-        Self { permits: Arc::new(Semaphore::new(permits)), write_timeout: limits.write_timeout }
-    }
-}
-
-impl<S: Send + 'static> Accept<TcpStream, S> for Acceptor {
-    type Stream = Connection;
-    type Service = S;
-    type Future = Pin<Box<dyn Future<Output = io::Result<(Connection, S)>> + Send>>;
-
-    /// Waits for a permit. The timeout is long enough for a stalled connection to be closed and return its permit.
-    fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let Self { permits, write_timeout } = self.clone();
-        Box::pin(async move {
-            let permit = tokio::time::timeout(2 * write_timeout, permits.acquire_owned()).await;
-            let permit = permit.map_err(io::Error::other)?.map_err(io::Error::other)?;
-            // Events are small and must not wait for more data.
-            stream.set_nodelay(true)?;
-            let mut stream = TimeoutWriter::new(stream);
-            stream.set_timeout(Some(write_timeout));
-            Ok((Connection { stream: Box::pin(stream), _permit: permit }, service))
-        })
-    }
-}
-
-/// A connection that is closed if its client does not read.
-pub(crate) struct Connection {
-    stream: Pin<Box<TimeoutWriter<TcpStream>>>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write(context, buffer)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffers: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write_vectored(context, buffers)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_shutdown(context)
     }
 }

@@ -7,7 +7,6 @@ use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{ValidationError, Validator};
 use parking_lot::Mutex;
 use serde_json::{Value, json};
-use serde_path_to_error::{Path, Segment};
 use sluice_domain::validation::pointer_step;
 use utoipa::ToSchema;
 
@@ -181,15 +180,4 @@ fn describe_value(value: &Value) -> String {
         }
         other => other.to_string(),
     }
-}
-
-/// A path of the parser as an RFC 6901 pointer.
-pub(crate) fn json_pointer(path: &Path) -> String {
-    let step = |segment: &Segment| match segment {
-        Segment::Seq { index } => format!("/{index}"),
-        Segment::Map { key } => format!("/{}", pointer_step(key)),
-        Segment::Enum { variant } => format!("/{}", pointer_step(variant)),
-        Segment::Unknown => String::new(),
-    };
-    path.iter().map(step).collect()
 }

@@ -6,7 +6,7 @@ use axum::http::{HeaderMap, header};
 use http_body_util::BodyExt;
 use serde::de::DeserializeOwned;
 use sluice_domain::json_limits;
-use sluice_domain::validation::Code;
+use sluice_domain::validation::{Code, path_pointer};
 use utoipa::ToSchema;
 use validator::{Validate, ValidationErrors};
 
@@ -172,7 +172,7 @@ fn parse_error_item<T: DeserializeOwned>(bytes: &[u8]) -> ProblemItem {
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
         Ok(_) => ProblemItem::new("", "invalid", "The body is invalid. See the schema in /openapi.json."),
         Err(error) => {
-            let pointer = schema_errors::json_pointer(error.path());
+            let pointer = path_pointer(error.path());
             ProblemItem::new(pointer, "invalid", format!("The value is invalid: {}.", error.inner()))
         }
     }

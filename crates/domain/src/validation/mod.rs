@@ -14,10 +14,10 @@ mod suggest;
 pub use catalog::{Catalog, ConfigProblem};
 pub use code::{Code, Severity};
 pub use data_flow::{
-    DataFlow, Fields, Finding, InputUse, OutputShape, Reference, ReferenceScope, SideEffects,
+    DataFlow, ExternalEffects, Fields, Finding, InputUse, OutputShape, Reference, ReferenceScope,
 };
 pub use diagnose::{diagnose, validate};
 pub use diagnostic::{Diagnostic, MAX_DIAGNOSTICS, Related, truncate};
 pub(crate) use parse::parse;
-pub use pointer::pointer_step;
+pub use pointer::{path_pointer, pointer_step, pointer_steps};
 pub use suggest::suggest;

@@ -2,10 +2,11 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -44,11 +45,11 @@ impl Wake {
 
     /// Resets the wake. Returns true if it was pending.
     fn reset(&self) -> bool {
-        std::mem::take(&mut *lock(&self.is_pending))
+        std::mem::take(&mut *self.is_pending.lock())
     }
 
     fn set(&self) {
-        *lock(&self.is_pending) = true;
+        *self.is_pending.lock() = true;
         self.notify.notify_one();
     }
 }
@@ -65,7 +66,7 @@ impl Dispatcher {
         if self.stop.is_cancelled() {
             return;
         }
-        let wake = match lock(&self.drivers).entry(run) {
+        let wake = match self.drivers.lock().entry(run) {
             Entry::Occupied(driver) => return driver.get().set(),
             Entry::Vacant(entry) => Arc::clone(entry.insert(Arc::default())),
         };
@@ -75,7 +76,7 @@ impl Dispatcher {
     /// Reserves the driver of a run that is about to start, so that a wake before the spawn is not lost. The caller
     /// must spawn or remove the driver.
     pub(crate) fn reserve(&self, run: Uuid) -> Arc<Wake> {
-        Arc::clone(lock(&self.drivers).entry(run).or_default())
+        Arc::clone(self.drivers.lock().entry(run).or_default())
     }
 
     /// Spawns the reserved driver of a run.
@@ -92,7 +93,7 @@ impl Dispatcher {
             let result = dispatcher.stop.run_until_cancelled(driver).await;
             if let Some(Err(_)) = result {
                 tracing::error!(%run, delay = ?RESTART_DELAY, "driver panicked, it is restarted after a delay");
-                lock(&dispatcher.drivers).remove(&run);
+                dispatcher.drivers.lock().remove(&run);
                 let delay = tokio::time::sleep(RESTART_DELAY);
                 if dispatcher.stop.run_until_cancelled(delay).await.is_some() {
                     restart();
@@ -103,14 +104,14 @@ impl Dispatcher {
 
     /// Wakes the driver of `run` if it has one.
     pub(crate) fn wake(&self, run: Uuid) {
-        if let Some(wake) = lock(&self.drivers).get(&run) {
+        if let Some(wake) = self.drivers.lock().get(&run) {
             wake.set();
         }
     }
 
     /// Removes the driver of `run`. Returns false, and keeps it, if it was woken meanwhile and has to look again.
     pub(crate) fn try_remove(&self, run: Uuid) -> bool {
-        let mut drivers = lock(&self.drivers);
+        let mut drivers = self.drivers.lock();
         if drivers.get(&run).is_some_and(|wake| wake.reset()) {
             return false;
         }
@@ -129,9 +130,4 @@ impl Dispatcher {
         self.tasks.close();
         self.tasks.wait().await;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // No code panics between two related changes, so a poisoned value is still consistent.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

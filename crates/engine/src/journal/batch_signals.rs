@@ -1,6 +1,7 @@
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -21,21 +22,16 @@ pub(crate) struct BatchSignalsMap(Mutex<HashMap<Uuid, BatchSignals>>);
 impl BatchSignalsMap {
     /// Returns the signals of a batch, creating them if needed.
     pub(crate) fn get_or_insert(&self, batch: Uuid) -> BatchSignals {
-        self.lock().entry(batch).or_default().clone()
+        self.0.lock().entry(batch).or_default().clone()
     }
 
     /// Returns the signals of a batch if it has a driver.
     pub(crate) fn get(&self, batch: Uuid) -> Option<BatchSignals> {
-        self.lock().get(&batch).cloned()
+        self.0.lock().get(&batch).cloned()
     }
 
     /// Removes the signals of a batch that has no driver any more.
     pub(crate) fn remove(&self, batch: Uuid) {
-        self.lock().remove(&batch);
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, BatchSignals>> {
-        // No code panics between two related changes, so a poisoned map is still consistent.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().remove(&batch);
     }
 }

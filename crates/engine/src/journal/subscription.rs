@@ -1,7 +1,8 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use sluice_domain::run::Event;
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -36,7 +37,7 @@ pub(crate) struct Subscription {
 
 impl Subscribers {
     pub(super) fn subscribe(subscribers: &Arc<Self>, run: Uuid) -> Subscription {
-        let mut channels = subscribers.lock();
+        let mut channels = subscribers.0.lock();
         let channel = channels
             .entry(run)
             .or_insert_with(|| Channel { sender: broadcast::channel(SUBSCRIBER_BUFFER).0, subscribers: 0 });
@@ -45,19 +46,14 @@ impl Subscribers {
     }
 
     pub(super) fn has_any(&self, run: Uuid) -> bool {
-        self.lock().contains_key(&run)
+        self.0.lock().contains_key(&run)
     }
 
     pub(super) fn publish(&self, run: Uuid, appended: LogAppended) {
-        if let Some(channel) = self.lock().get(&run) {
+        if let Some(channel) = self.0.lock().get(&run) {
             // Fails only when every subscriber has gone.
             let _ = channel.sender.send(appended);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Channel>> {
-        // No code panics between two related changes, so a poisoned map is still consistent.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,7 +66,7 @@ impl Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if let Entry::Occupied(mut channel) = self.subscribers.lock().entry(self.run) {
+        if let Entry::Occupied(mut channel) = self.subscribers.0.lock().entry(self.run) {
             channel.get_mut().subscribers -= 1;
             if channel.get().subscribers == 0 {
                 channel.remove();

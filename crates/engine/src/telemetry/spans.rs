@@ -3,13 +3,14 @@
 //! created when the node has ended, with the times from the log.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use chrono::{DateTime, Utc};
 use opentelemetry::global::BoxedTracer;
 use opentelemetry::trace::{Link, SpanBuilder, SpanContext, Status, TraceContextExt as _, Tracer as _};
 use opentelemetry::{Context, KeyValue};
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::commit_summary::{CommitSummary, NodeEnd, Outcome, SummaryItem};
@@ -143,6 +144,6 @@ impl Spans {
 
     fn runs(&self) -> MutexGuard<'_, RunSpans> {
         // No code panics between two related changes, so a poisoned map is still consistent.
-        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+        self.runs.lock()
     }
 }

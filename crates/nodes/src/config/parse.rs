@@ -3,8 +3,7 @@
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use serde_path_to_error::Segment;
-use sluice_domain::validation::{ConfigProblem, pointer_step};
+use sluice_domain::validation::{ConfigProblem, path_pointer, pointer_step};
 use validator::{Validate, ValidationErrors, ValidationErrorsKind};
 
 use super::common::CommonConfig;
@@ -40,14 +39,7 @@ fn parse_struct<C: Config>(fields: Map<String, Value>) -> Result<C, Vec<ConfigPr
 }
 
 fn type_problem(error: &serde_path_to_error::Error<serde_json::Error>) -> ConfigProblem {
-    let mut pointer = String::new();
-    for segment in error.path() {
-        match segment {
-            Segment::Seq { index } => pointer.push_str(&format!("/{index}")),
-            Segment::Map { key } => pointer.push_str(&format!("/{}", pointer_step(key))),
-            Segment::Enum { .. } | Segment::Unknown => {}
-        }
-    }
+    let pointer = path_pointer(error.path());
     let message = format!("{} is invalid: {}.", subject(&pointer, "The config"), error.inner());
     ConfigProblem { pointer, message }
 }

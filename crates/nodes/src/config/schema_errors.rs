@@ -3,7 +3,7 @@
 use jsonschema::error::{TypeKind, ValidationErrorKind};
 use jsonschema::{JsonType, ValidationError};
 use serde_json::Value;
-use sluice_domain::validation::{ConfigProblem, suggest};
+use sluice_domain::validation::{ConfigProblem, pointer_steps, suggest};
 
 use crate::text::value_text::{describe, quote};
 
@@ -59,8 +59,7 @@ fn constants(alternatives: &[Vec<ValidationError<'_>>]) -> Option<Value> {
 
 /// The value at `pointer` as the subject of a message, such as `"name"` or `Item 2 of "names"`; `root` for the whole.
 pub(crate) fn subject(pointer: &str, root: &str) -> String {
-    let steps: Vec<String> =
-        pointer.split('/').skip(1).map(|step| step.replace("~1", "/").replace("~0", "~")).collect();
+    let steps: Vec<String> = pointer_steps(pointer).collect();
     let indices = steps.iter().rev().take_while(|step| step.bytes().all(|b| b.is_ascii_digit())).count();
     let (names, indices) = steps.split_at(steps.len() - indices);
     let name = names.last().map_or_else(|| root.to_owned(), |name| quote(name));

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sluice_domain::graph::node_type;
 use sluice_domain::run::{Behavior, CheckInput, NodeBehavior};
-use sluice_domain::validation::{ConfigProblem, DataFlow, Fields, OutputShape};
+use sluice_domain::validation::{ConfigProblem, DataFlow, Fields, OutputShape, pointer_steps};
 use validator::Validate;
 
 use super::listing::{Category, Listing};
@@ -35,10 +35,11 @@ pub(crate) struct InputConfig {
     /// If true, the node fails if its input doesn't match `output_schema` and `output_json_schema`. Otherwise both are
     /// documentation only.
     enforce_schema: bool,
-    /// Fields of the input: {name: type}.
+    /// Fields of the input: {name: type}. Types: `string`, `integer`, `number`, `boolean`, `list`, `object`.
+    /// Any other type accepts every value.
     output_schema: Map<String, Value>,
-    /// JSON Schema of the input, as text or as an object. If it has a `required` list, only the fields in that list are
-    /// required.
+    /// JSON Schema of the input, as text or as an object. With a `required` list, only the fields in that
+    /// list are required. Without one, all fields in `output_schema` are required.
     output_json_schema: SchemaText,
 }
 
@@ -124,7 +125,7 @@ impl CheckInput for SchemaCheck {
         for error in schema.iter().flat_map(|schema| schema.iter_errors(input)) {
             add_problems(&error, "The input", &mut problems);
         }
-        let reported = problems.iter().filter_map(|problem| first_step(&problem.pointer)).collect();
+        let reported = problems.iter().filter_map(|problem| pointer_steps(&problem.pointer).next()).collect();
         let mut messages: Vec<String> = problems.into_iter().map(|problem| problem.message).collect();
         messages.extend(self.field_problems(fields, &reported));
         if messages.is_empty() {
@@ -136,9 +137,4 @@ impl CheckInput for SchemaCheck {
     fn is_slow(&self) -> bool {
         true
     }
-}
-
-fn first_step(pointer: &str) -> Option<String> {
-    let step = pointer.strip_prefix('/')?.split('/').next()?;
-    Some(step.replace("~1", "/").replace("~0", "~"))
 }

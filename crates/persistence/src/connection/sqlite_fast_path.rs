@@ -3,10 +3,10 @@
 //! and repeated through sea-orm, so that errors are classified in one place.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, SecondsFormat, Utc};
+use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
 use rusqlite::types::{Type, Value as SqlValue};
 use rusqlite::{Connection, OpenFlags, Row, params_from_iter};
@@ -55,7 +55,7 @@ impl SqliteFastPath {
     /// Commits a transaction and keeps its connection for the next one. On failure nothing was written, and the
     /// connection is dropped because its state is unknown.
     pub(crate) fn commit(&self, tx: Transaction) -> Result<(), DbErr> {
-        let connection = tx.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let connection = tx.0.into_inner();
         connection
             .prepare_cached("COMMIT")
             .and_then(|mut commit| commit.execute([]))
@@ -82,16 +82,16 @@ impl SqliteFastPath {
 
     /// Closes the idle connections.
     pub(crate) fn close(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.idle.lock().clear();
     }
 
     fn take(&self) -> rusqlite::Result<Connection> {
-        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let idle = self.idle.lock().pop();
         idle.map_or_else(|| self.open(), Ok)
     }
 
     fn give_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        self.idle.lock().push(connection);
     }
 
     fn open(&self) -> rusqlite::Result<Connection> {
@@ -121,7 +121,7 @@ impl Transaction {
     fn execute(&self, statement: &Statement) -> Result<(), DbErr> {
         let values = sqlite_values(statement)
             .ok_or_else(|| DbErr::Custom("unsupported type of a parameter".to_owned()))?;
-        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self.0.lock();
         connection
             .prepare_cached(&statement.sql)
             .and_then(|mut prepared| prepared.execute(params_from_iter(values)))
@@ -130,7 +130,7 @@ impl Transaction {
     }
 
     fn read_strings(&self, statement: &Statement) -> Result<Vec<String>, DbErr> {
-        let connection = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self.0.lock();
         query_rows(&connection, statement, |row| row.get(0)).map_err(|error| DbErr::Custom(error.to_string()))
     }
 }

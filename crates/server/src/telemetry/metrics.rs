@@ -1,8 +1,9 @@
 //! Prometheus metrics.
 
+use std::future::pending;
 use std::net::SocketAddr;
+use std::time::Duration;
 
-use axum_server::Handle;
 use sluice_api::AppState;
 use tracing::{error, info};
 
@@ -18,10 +19,9 @@ pub(crate) fn serve_metrics(address: SocketAddr, limits: &ConnectionLimits, app:
         .map_err(|error| format!("can't listen on {address}: {error}; choose another --metrics-listen"))?;
     let address = listener.local_addr()?;
     let limits = ConnectionLimits { max_connections: MAX_CONNECTIONS, ..limits.clone() };
-    let server = http_server::server(listener, Handle::new(), &limits)?;
-    let service = sluice_api::metrics_app(app.clone()).into_make_service();
+    let app = sluice_api::metrics_app(app.clone());
     tokio::spawn(async move {
-        if let Err(error) = server.serve(service).await {
+        if let Err(error) = http_server::serve(listener, app, &limits, pending(), Duration::ZERO).await {
             error!(%error, "metrics server failed");
         }
     });

@@ -3,11 +3,9 @@
 mod access_check;
 mod args;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum_server::Handle;
 use sluice_api::AppState;
 use sluice_engine::{Engine, Executors};
 use sluice_persistence::Database;
@@ -59,8 +57,6 @@ async fn serve(args: ServeArgs) -> Result<()> {
     engine.recover().await?;
 
     tokio::spawn(delete_expired_idempotency_records(database.clone()));
-    let handle = Handle::new();
-    tokio::spawn(shut_down_on_signal(handle.clone(), engine.clone(), drain));
     let state = AppState::new(database.clone(), engine.clone(), args.api_settings()?);
     let limits = args.connections.limits();
     if let Some(address) = args.observability.metrics_listen {
@@ -68,9 +64,9 @@ async fn serve(args: ServeArgs) -> Result<()> {
     }
     let app = sluice_api::app(state);
     info!("listening on http://{address}");
-    let server = http_server::server(listener, handle, &limits)?;
     systemd::notify_ready();
-    server.serve(app.into_make_service()).await?;
+    let shutdown = shutdown_signal(engine.clone(), drain);
+    http_server::serve(listener, app, &limits, shutdown, drain).await?;
 
     engine.stop().await;
     python.shutdown().await;
@@ -92,16 +88,17 @@ async fn delete_expired_idempotency_records(database: Database) {
     }
 }
 
-/// Shuts down gracefully after the first SIGTERM or Ctrl-C, and at once after the second. Interrupted runs continue at the
-/// next start.
-async fn shut_down_on_signal(handle: Handle<SocketAddr>, engine: Engine, drain: Duration) {
+/// Waits for the first SIGTERM or Ctrl-C and stops the start of new work. A second signal ends the process at once.
+/// Interrupted runs continue at the next start.
+async fn shutdown_signal(engine: Engine, drain: Duration) {
     signal().await;
     systemd::notify_stopping();
     info!(timeout = ?drain, "shutting down");
     engine.drain();
-    handle.graceful_shutdown(Some(drain));
-    signal().await;
-    std::process::exit(1);
+    tokio::spawn(async {
+        signal().await;
+        std::process::exit(1);
+    });
 }
 
 /// Waits for SIGTERM or Ctrl-C.

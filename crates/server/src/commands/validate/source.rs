@@ -5,6 +5,7 @@ use std::ops::Range;
 use jsonc_parser::ast::{ObjectProp, Value};
 use jsonc_parser::common::{Range as JsonRange, Ranged};
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
+use sluice_domain::validation::pointer_steps;
 
 /// A text and the offsets of its lines.
 #[derive(Debug, Default)]
@@ -103,8 +104,8 @@ impl Tree<'_> {
     fn locate(&self, pointer: &str, range: impl Fn(&Value<'_>, Option<JsonRange>) -> JsonRange) -> Span {
         let Some(root) = &self.root else { return self.source.span(0, 1) };
         let (mut value, mut key) = (root, None);
-        for token in pointer.split('/').skip(1) {
-            let Some(child) = child(value, token) else { break };
+        for step in pointer_steps(pointer) {
+            let Some(child) = child(value, &step) else { break };
             (value, key) = (child.value, child.key);
         }
         let range = range(value, key);
@@ -118,17 +119,16 @@ struct Child<'v, 's> {
     key: Option<JsonRange>,
 }
 
-/// Follows one token of a JSON pointer.
-fn child<'v, 's>(value: &'v Value<'s>, token: &str) -> Option<Child<'v, 's>> {
+/// Follows one step of a JSON pointer.
+fn child<'v, 's>(value: &'v Value<'s>, step: &str) -> Option<Child<'v, 's>> {
     match value {
         Value::Object(object) => {
-            let name = token.replace("~1", "/").replace("~0", "~");
-            let has_name = |property: &&ObjectProp<'_>| property.name.as_str() == name;
+            let has_name = |property: &&ObjectProp<'_>| property.name.as_str() == step;
             let property = object.properties.iter().find(has_name)?;
             Some(Child { value: &property.value, key: Some(property.name.range()) })
         }
         Value::Array(array) => {
-            let value = array.elements.get(token.parse::<usize>().ok()?)?;
+            let value = array.elements.get(step.parse::<usize>().ok()?)?;
             Some(Child { value, key: None })
         }
         _ => None,
