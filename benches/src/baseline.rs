@@ -36,6 +36,9 @@ mod workflow {
         pub(crate) definition: String,
         pub(crate) created_at: DateTimeUtc,
         pub(crate) updated_at: DateTimeUtc,
+        #[sea_orm(column_type = "Text")]
+        pub(crate) tags: String,
+        pub(crate) version: i32,
     }
 
     #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]
@@ -108,7 +111,7 @@ async fn read(
     UrlPath(id): UrlPath<Uuid>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
     let found = workflow::Entity::find_by_id(id).one(&baseline.readers).await.map_err(internal_error)?;
-    let workflow::Model { id, name, description, definition, created_at, updated_at } =
+    let workflow::Model { id, name, description, definition, created_at, updated_at, .. } =
         found.ok_or_else(|| internal_error("no such workflow"))?;
     // The definition as text is the cheapest format that a client can parse.
     Ok(Json(json!({
@@ -128,6 +131,8 @@ async fn insert(State(baseline): Shared, body: Bytes) -> Result<Json<Uuid>, (Sta
         definition: Set(definition.get().to_owned()),
         created_at: Set(at),
         updated_at: Set(at),
+        tags: Set("[]".to_owned()),
+        version: Set(1),
     };
     workflow::Entity::insert(row).exec_without_returning(&baseline.writer).await.map_err(internal_error)?;
     Ok(Json(id))
