@@ -76,7 +76,7 @@ python() {
     rm -rf "$client" sdks/python/build
     quiet "$tools/python.log" 'WARNING|ERROR|nable to' openapi-python-client generate --path openapi/openapi.json --meta none \
         --config sdks/python/openapi-python-client.yml --output-path "$client" --fail-on-warning
-    # A response without a body must be None. The generator types it as Any, and so the whole response.
+    # A response without a body must be None. The generator gives it, and thereby the whole response, the type Any.
     find "$client/api" -name '*.py' -exec sed -i -E 's/cast\(Any, None\)/None/; s/\bAny \| /None | /g; s/Response\[Any\]/Response[None]/g' {} +
     cp -r sdks/python/overlay/. sdks/python/
     if grep -rnE '(->|Response\[|cast\()\s*Any\b' "$client/api" >&2; then fail "the client returns Any"; fi
@@ -97,8 +97,8 @@ rust() {
     CARGO_TARGET_DIR=$tools/rust-target cargo build --locked --quiet --manifest-path sdks/rust/test/Cargo.toml
 }
 
-# Warnings of openapi-generator that don't affect the client: its support of OpenAPI 3.1 is beta, an object with any
-# fields becomes a map, and a form has a list of files.
+# Warnings of openapi-generator that don't affect the client, one per line: its support of OpenAPI 3.1 is beta, an
+# object with arbitrary fields becomes a map, and a form has a field with a list of files.
 cat >"$tools/accepted" <<'LINES'
 OpenAPI 3.1 support is still in beta.
 ModelUtils - Failed to get the schema name: null

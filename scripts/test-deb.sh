@@ -76,7 +76,7 @@ dpkg --remove sluice >/dev/null 2>&1
 [ ! -e /usr/bin/sluice ] && [ -e /etc/sluice/sluice.env ]
 dpkg --purge sluice >/dev/null 2>&1
 [ ! -e /etc/sluice ] && [ ! -e "$unit" ]
-# The data stay.
+# Purging the package doesn't delete the data.
 [ -s /var/lib/sluice/sluice.db ]
 step "passed"
 INSIDE

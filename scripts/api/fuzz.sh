@@ -3,8 +3,9 @@
 #
 #     scripts/with-postgres.sh scripts/api/fuzz.sh SECONDS
 #
-# Two servers are tested at the same time, each for half of the seconds: one on SQLite without keys, one on PostgreSQL
-# with a key. SLUICE_BIN is the binary, by default target/debug/sluice. SLUICE_FUZZ_SEED repeats a run.
+# Two servers are tested at the same time: one on SQLite without keys, one on PostgreSQL with a key. SECONDS is the sum
+# of both durations, so the script takes half of it. SLUICE_BIN is the binary, by default target/debug/sluice. Set
+# SLUICE_FUZZ_SEED to the seed of an earlier run to send the same requests again.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 seconds=${1:-120}
