@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 use sluice_domain::graph::MAX_NODES;
 use sluice_domain::run::{Behavior, Behaviors, NodeBehavior};
-use sluice_domain::validation::{Catalog, Code, ConfigProblem, DataFlow, InputUse, SideEffects};
+use sluice_domain::validation::{Catalog, Code, ConfigProblem, DataFlow, ExternalEffects, InputUse};
 use sluice_domain::{Definition, Node};
 
 use crate::config::policy::Policies;
@@ -93,7 +93,7 @@ fn runnable_data_flow(kind: &RunnableKind, config: &Map<String, Value>) -> DataF
     // If the config is invalid, nothing is known about the node, so that lints report nothing about it.
     let mut data_flow = kind.data_flow(config.clone()).unwrap_or_else(|| DataFlow {
         inputs: InputUse { uses_all: true, ..InputUse::default() },
-        side_effects: SideEffects::Possible,
+        external_effects: ExternalEffects::Possible,
         ..DataFlow::default()
     });
     // Default values aren't the author's.

@@ -12,8 +12,11 @@ use crate::error::{WriteError, store_error};
 use crate::outcome::Outcome;
 use crate::writer::side_records::insert_idempotency_key;
 
-/// Lifetime of a record.
-const RETENTION: TimeDelta = TimeDelta::hours(24);
+/// The maximum length of an idempotency key, in characters.
+pub const MAX_IDEMPOTENCY_KEY_LENGTH: usize = 255;
+
+/// How long a record is kept.
+pub const IDEMPOTENCY_RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Records per transaction of a purge: other writes wait for it.
 const PURGE_CHUNK: u64 = 500;
 
@@ -38,7 +41,7 @@ pub enum RequestResult {
 }
 
 impl Database {
-    /// Returns the record of an idempotency key from the last 24 hours.
+    /// Returns the record of an idempotency key, unless it is older than [`IDEMPOTENCY_RETENTION`].
     ///
     /// # Errors
     /// The row is unreadable, or the database failed.
@@ -135,5 +138,5 @@ impl Change for PurgeRecords {
 
 /// Records from before this time are expired.
 fn expiry() -> DateTime<Utc> {
-    clock::now() - RETENTION
+    clock::now() - IDEMPOTENCY_RETENTION
 }

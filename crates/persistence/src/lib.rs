@@ -2,10 +2,6 @@
 //!
 //! [`Database`] stores workflows, versions, runs and the rest, and implements [`sluice_engine::RunStore`]. One writer
 //! commits all queued changes together; several connections read.
-//!
-//! Modules import only modules further down in this list: `explain`; `workflows`, `runs`, `datasets`, `api_keys`,
-//! `audit_log`, `idempotency`, `sqlite_backup`, `gauges`; `database`; `writer`; `search`; `query`; `connection`; `change`;
-//! `metrics`; `outcome`; `error`; `entity`, `durable_fs`.
 
 // Pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
 use libsqlite3_sys as _;
@@ -48,7 +44,7 @@ pub use entity::workflow_version::Model as VersionRow;
 pub use error::{KeyError, OpenError, WriteError};
 #[cfg(feature = "explain")]
 pub use explain::ListQuery;
-pub use idempotency::{IdempotencyRecord, RequestResult};
+pub use idempotency::{IDEMPOTENCY_RETENTION, IdempotencyRecord, MAX_IDEMPOTENCY_KEY_LENGTH, RequestResult};
 pub use outcome::{ImportAction, ImportedWorkflow, Outcome};
 pub use query::pagination::{Page, PageNumber, PageRequest, TimeRange};
 pub use runs::{BatchRowRange, RunDetail, RunFilter, RunOrder};

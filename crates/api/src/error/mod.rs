@@ -65,7 +65,7 @@ problem_kinds! {
     InvalidJson = BAD_REQUEST "invalid-json" "Invalid JSON"
         "The body is not JSON: expected value (line 1, column 10).",
     DefinitionMissing = BAD_REQUEST "definition-missing" "Definition missing"
-        "The definition is missing. Send the complete workflow, or use PUT /wf/{workflow_id}/reset/.",
+        "The definition is missing. Add it, or save the default one with PUT /wf/{workflow_id}/reset/.",
     NoOpenPause = BAD_REQUEST "no-open-pause" "No open pause"
         "The run has no open pause. GET /wf/pause_history/{run_id}/ lists its pauses.",
     RunEnded = BAD_REQUEST "run-ended" "Run already ended"
@@ -73,9 +73,9 @@ problem_kinds! {
     PartialRun = BAD_REQUEST "partial-run" "Node can't be run"
         "The node \"gate\" waits for a person. Pass its output in partial_outputs.",
     UnknownEventId = BAD_REQUEST "unknown-event-id" "Unknown event id"
-        "Last-Event-ID must be the id of an event of this stream. Omit it to start at the beginning.",
+        "Last-Event-ID must be the id of an event of this stream. Omit it to open a new stream.",
     RerunRefused = BAD_REQUEST "rerun-refused" "Rerun not possible"
-        "There is no node \"gaet\" at the top level of the workflow. Name one of its nodes.",
+        "The workflow has no node \"gaet\" outside of loops. Send the id of such a node.",
     RunNotFailed = BAD_REQUEST "run-not-failed" "Run has not failed"
         "Only FAILED runs can be retried, and this run is COMPLETED. Start a new run with POST /run/{run_id}/rerun/.",
     Unrunnable = BAD_REQUEST "unrunnable" "Workflow can't be run"
@@ -135,7 +135,8 @@ problem_kinds! {
     InvalidBody = UNPROCESSABLE_ENTITY "invalid-body" "Invalid body"
         "name is missing. Add it.",
     InvalidDefinition = UNPROCESSABLE_ENTITY "invalid-definition" "Invalid definition"
-        "The link ends at \"gaet\", but no node has this id. Did you mean \"gate\"?",
+        "The link ends at \"gaet\", but no node has this id. Use the id of an existing node, or remove the \
+         link.",
     InvalidQuery = UNPROCESSABLE_ENTITY "invalid-query" "Invalid path or query"
         "page must be between 1 and 1000000000, got 0.",
     RunFailed = FAILED_DEPENDENCY "run-failed" "Run failed"
@@ -340,7 +341,8 @@ pub(crate) struct ProblemBody {
     status: u16,
     /// Details of this occurrence and what to change.
     detail: String,
-    /// Request id, as in the header `x-request-id`.
+    /// URI reference with the request id: `urn:uuid:` and the id, or `/requests/` and an id that is not a
+    /// UUID.
     #[schema(format = "uri-reference")]
     instance: String,
     /// Problems of the path, query or body. Long lists are truncated.

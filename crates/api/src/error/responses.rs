@@ -10,8 +10,8 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, Respo
 use crate::error::examples;
 use crate::error::{MEDIA_TYPE, ProblemKind, is_retryable};
 
-/// A problem under its status and its kind: what has one status is [brought together](by_status) later, as a map of
-/// responses has room for one of each key.
+/// Returns the response for a kind of problem. Its key is unique, so that a status can have several responses until
+/// [`merge_by_status`] merges them.
 fn problem(kind: ProblemKind, description: &str) -> (String, RefOr<Response>) {
     let example = ExampleBuilder::new().summary(kind.title()).value(Some(examples::problem(kind))).build();
     let content = ContentBuilder::new()
@@ -27,33 +27,40 @@ fn problem(kind: ProblemKind, description: &str) -> (String, RefOr<Response>) {
     (format!("{} {} {description}", kind.status().as_u16(), kind.slug()), response.build().into())
 }
 
-/// The answers of a call, those of one status in one: with what each is, and an example of each kind of problem.
+/// Merges the responses of each status into one. Its description lists the alternatives.
 pub(crate) fn merge_by_status(responses: &mut Responses) {
-    let mut together = BTreeMap::new();
+    let mut merged: BTreeMap<String, RefOr<Response>> = BTreeMap::new();
+    let mut alternatives: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (key, response) in std::mem::take(&mut responses.responses) {
         let status = key.split(' ').next().unwrap_or_default().to_owned();
-        match together.entry(status) {
-            Entry::Vacant(free) => drop(free.insert(response)),
-            Entry::Occupied(mut known) => {
-                if let (RefOr::T(known), RefOr::T(other)) = (known.get_mut(), response) {
-                    join(known, other);
+        if let RefOr::T(response) = &response {
+            alternatives.entry(status.clone()).or_default().push(response.description.clone());
+        }
+        match merged.entry(status) {
+            Entry::Vacant(entry) => drop(entry.insert(response)),
+            Entry::Occupied(mut entry) => {
+                if let (RefOr::T(target), RefOr::T(source)) = (entry.get_mut(), response) {
+                    merge(target, source);
                 }
             }
         }
     }
-    responses.responses = together;
+    for (status, mut descriptions) in alternatives {
+        descriptions.dedup();
+        if let (Some(RefOr::T(response)), true) = (merged.get_mut(&status), descriptions.len() > 1) {
+            response.description = format!("One of these:\n- {}", descriptions.join("\n- "));
+        }
+    }
+    responses.responses = merged;
 }
 
-fn join(known: &mut Response, other: Response) {
-    if !known.description.contains(&other.description) {
-        known.description.push(' ');
-        known.description.push_str(&other.description);
-    }
-    known.headers.extend(other.headers);
-    for (media_type, content) in other.content {
-        match (known.content.get_mut(&media_type), content) {
+/// Adds the headers and the examples of `source` to `target`.
+fn merge(target: &mut Response, source: Response) {
+    target.headers.extend(source.headers);
+    for (media_type, content) in source.content {
+        match (target.content.get_mut(&media_type), content) {
             (Some(RefOr::T(known)), RefOr::T(content)) => known.examples.extend(content.examples),
-            (_, content) => drop(known.content.insert(media_type, content)),
+            (_, content) => drop(target.content.insert(media_type, content)),
         }
     }
 }
@@ -123,7 +130,7 @@ problems! {
     }
     /// Problem of a repeated request that started a run.
     StartedRunMissing {
-        RunNotFound: "The run that an earlier request with this `Idempotency-Key` started was deleted.",
+        RunNotFound: "The run of the earlier request with this `Idempotency-Key` was deleted.",
     }
     /// Problem of every operation on a dataset.
     DatasetMissing {

@@ -152,7 +152,7 @@ pub(crate) struct ChangeNote;
 impl IntoParams for ChangeNote {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let note = ObjectBuilder::from(text_schema(ONE_LINE)).max_length(Some(MAX_NOTE_LENGTH)).build();
-        let description = "Note to store with the new version.";
+        let description = "Note to store with the new version. Ignored if the request creates no version.";
         vec![optional_parameter(ParameterIn::Header, "X-Change-Note", description, note)]
     }
 }

@@ -240,8 +240,9 @@ fn insert_header(headers: &mut HeaderMap, name: HeaderName, value: String) {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "the shape of what `ListQuery` reads")]
 struct CursorQuery {
-    /// Cursor: the value of `X-Next-Cursor` in the response with the previous page. Requires the same `sort`, and no
-    /// `page` above 1. Inserts and deletes between two requests neither repeat nor skip other rows.
+    /// Cursor: the value of `X-Next-Cursor` in the response with the previous page. Send the same `sort` as
+    /// for that page, and omit `page`. If items are added or deleted between two requests, no other item is
+    /// repeated or skipped.
     #[param(value_type = String, min_length = 1, max_length = 2048, pattern = "^[A-Za-z0-9_-]+$", required = false)]
     cursor: String,
     /// If true, the response has the header `X-Total-Count` with the number of items on all pages.

@@ -96,7 +96,7 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPin {
 
 impl IntoParams for VersionPin {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "Version: a number, a label, or `latest` or `draft` for the current state.";
+        let description = "Version: a number, a label, or `latest` or its synonym `draft`.";
         vec![path_parameter("version", description, text_schema(PIN), "1")]
     }
 }
@@ -115,7 +115,7 @@ impl<S: Send + Sync> FromRequestParts<S> for DiffVersions {
 
 impl IntoParams for DiffVersions {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let first = "First version: a number, a label, or `latest` or `draft` for the current state.";
+        let first = "First version: a number, a label, or `latest` or its synonym `draft`.";
         vec![
             path_parameter("a", first, text_schema(PIN), "1"),
             path_parameter("b", "Second version, in the same form.", text_schema(PIN), "draft"),
@@ -127,9 +127,7 @@ async fn pin<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result
     let text = param(parts, state, name).await.unwrap_or_default();
     parse_pin(&text).ok_or_else(|| {
         let text = truncate(&text);
-        let detail = format!(
-            "Invalid version {text:?}. Use a number, a label, or `latest` or `draft` for the current state."
-        );
+        let detail = format!("Invalid version {text:?}. Use a number, a label, `latest` or `draft`.");
         Problem::new(ProblemKind::VersionNotFound, detail)
     })
 }

@@ -21,8 +21,9 @@ impl PinQuery {
 
 impl IntoParams for PinQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let version = "Version: a number, a label, or `latest` or `draft` for the latest version.";
-        let label = "Label of the version.";
+        let version = "Version: a number, a label, or `latest` or its synonym `draft`. Default: the latest \
+            version; for rerunRun, the version of the original run.";
+        let label = "Label of the version, as an alternative to `version`. Send only one of them.";
         vec![
             optional_parameter(ParameterIn::Query, "version", version, text_schema(PIN)),
             optional_parameter(ParameterIn::Query, "label", label, text_schema(LABEL)),

@@ -16,7 +16,7 @@ use futures_util::future::BoxFuture;
 use http_body_util::BodyExt as _;
 use serde::{Deserialize, Serialize};
 use sluice_engine::RunOutcome;
-use sluice_persistence::{IdempotencyRecord, Outcome, RequestResult};
+use sluice_persistence::{IdempotencyRecord, MAX_IDEMPOTENCY_KEY_LENGTH, Outcome, RequestResult};
 
 use crate::auth::caller::Caller;
 use crate::blocking::spawn_detached;
@@ -30,9 +30,6 @@ const IDEMPOTENCY_KEY: &str = "idempotency-key";
 
 /// Marks the response to a repeated request.
 const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
-
-/// The maximum length of a key, in characters.
-const MAX_KEY: usize = 255;
 
 /// The maximum size of a stored response, in bytes. Larger responses are built again from the outcome.
 const MAX_STORED: usize = 16 << 20;
@@ -191,11 +188,12 @@ fn parse_key(keys: &[HeaderValue], request: &Request) -> Result<String, Problem>
         let detail = "The request has several Idempotency-Key headers. Send one.";
         return Err(Problem::new(ProblemKind::BadRequest, detail));
     };
-    let is_valid =
-        |key: &&str| (1..=MAX_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    let is_valid = |key: &&str| {
+        (1..=MAX_IDEMPOTENCY_KEY_LENGTH).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic())
+    };
     let key = key.to_str().ok().filter(is_valid).ok_or_else(|| {
         let detail = format!(
-            "Idempotency-Key must have 1 to {MAX_KEY} visible ASCII characters. Use a UUID, for example."
+            "Idempotency-Key must have 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} visible ASCII characters. Use a UUID, for example."
         );
         Problem::new(ProblemKind::BadRequest, detail)
     })?;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sluice_domain::api_scope::ApiScope;
 use sluice_domain::draw::DrawingFormat;
 use sluice_domain::naming::MAX_TAG_LENGTH;
+use sluice_persistence::{IDEMPOTENCY_RETENTION, MAX_IDEMPOTENCY_KEY_LENGTH};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
@@ -26,7 +27,12 @@ use crate::openapi::{OpenApiVersion, list_headers, merge_variants, node_kinds, v
 use crate::operations::Operations;
 use crate::patterns::ONE_LINE;
 
-const DESCRIPTION: &str = "Sluice stores, validates, versions and runs workflows. A run survives crashes and restarts, and it pauses at a gate until a person decides.\n\nEvery path is served at the root and under `/api`, with and without a trailing slash. Times are RFC 3339 in UTC. Ids are opaque strings. Every response has the request id in `x-request-id` and the trace context in `traceparent` (W3C Trace Context). Errors are `application/problem+json` (RFC 9457).";
+const DESCRIPTION: &str = "Sluice stores, validates, versions and runs workflows. A run survives crashes and \
+    restarts. At a gate (a node of the type `HumanInterventionNode`), it pauses until a person decides.\n\n\
+    Every path is served at the root and under `/api`. A trailing slash is optional, but `/healthz` and \
+    `/readyz` have none. Times are RFC 3339 in UTC. Ids are opaque strings. Every response has the request \
+    id in `x-request-id` and the trace context in `traceparent` (W3C Trace Context). Errors are \
+    `application/problem+json` (RFC 9457).";
 
 pub(crate) const TAGS: [(&str, &str); 9] = [
     ("workflows", "Create, read, replace, copy and delete workflows."),
@@ -206,9 +212,16 @@ fn simplify_optional_body(operation: &mut Operation) {
 
 /// Declares the header `Idempotency-Key` and its problems.
 fn declare_idempotency_key(operation: &mut Operation) {
-    let key = ObjectBuilder::from(text_schema("^[\\x21-\\x7e]+$")).min_length(Some(1)).max_length(Some(255));
-    let description = "Idempotency key: a unique string that the client chooses, such as a UUID. If the client repeats the request within 24 hours, the server does not execute it again. It returns the stored response, with the header `Idempotency-Replayed`.";
-    let parameter = optional_parameter(ParameterIn::Header, "Idempotency-Key", description, key.build());
+    let key = ObjectBuilder::from(text_schema("^[\\x21-\\x7e]+$"))
+        .min_length(Some(1))
+        .max_length(Some(MAX_IDEMPOTENCY_KEY_LENGTH));
+    let description = format!(
+        "Idempotency key: a unique string that the client chooses, such as a UUID. If a request has succeeded, the \
+         server does not execute a repetition within {} hours. It returns the stored response, with the header \
+         `Idempotency-Replayed`. A rejected request (4xx) is executed again.",
+        IDEMPOTENCY_RETENTION.num_hours()
+    );
+    let parameter = optional_parameter(ParameterIn::Header, "Idempotency-Key", &description, key.build());
     operation.parameters.get_or_insert_default().push(parameter.into());
     let replayed = HeaderBuilder::new()
         .description(Some(

@@ -103,9 +103,9 @@ pub(crate) fn validation() -> Value {
     json!({"valid": true, "diagnostics": [{
         "code": "reference_field_unknown", "severity": "warning",
         "pointer": "/definition/nodes/2/config/output_map/note", "node_id": "output_node",
-        "message": "\"gate.input_node.nota\" refers to a field \"nota\" that isn't there. The fields there: \"note\".",
+        "message": "\"gate.input_node.nota\" refers to the unknown field \"nota\". Known fields: \"note\".",
         "help": "Did you mean \"note\"?",
-        "related": [{"pointer": "/definition/nodes/1", "message": "The path begins at \"gate\"."}],
+        "related": [{"pointer": "/definition/nodes/1", "message": "The path starts at \"gate\"."}],
     }]})
 }
 
@@ -304,7 +304,7 @@ pub(crate) fn resume() -> Value {
 pub(crate) fn node_types() -> Value {
     json!({"Input/Output": [{"name": "InputNode", "input": {"type": "object"}, "output": {"type": "object"},
         "config": {"title": "Input", "type": "object"}, "visual_tag": {"acronym": "IN", "color": "#2E8B57"},
-        "has_fixed_output": false, "category": "Input/Output", "logo": null}]})
+        "has_fixed_output": false}]})
 }
 
 pub(crate) fn audit_entry() -> Value {

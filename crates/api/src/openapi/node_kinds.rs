@@ -183,9 +183,12 @@ fn name_types(shape: &mut Value, name: &str, lifted: &mut Map<String, Value>) {
     let mut either = Vec::new();
     for kind in types {
         let (name, what) = match kind {
-            "string" => (format!("{name}Text"), json!({"type": kind, "description": "As JSON text."})),
+            "string" => {
+                (format!("{name}Text"), json!({"type": kind, "description": "The value as JSON text."}))
+            }
             _ => {
-                let what = json!({"type": kind, "description": "As an object.", "additionalProperties": {}});
+                let what = "The value as an object.";
+                let what = json!({"type": kind, "description": what, "additionalProperties": {}});
                 (format!("{name}{}", pascal(kind)), what)
             }
         };

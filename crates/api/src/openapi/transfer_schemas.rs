@@ -86,7 +86,7 @@ pub(crate) struct DocumentLabel {
     /// Version number of the label.
     #[schema(minimum = 1)]
     version: i32,
-    /// If true, a save can't move the label.
+    /// If true, a save with `label` can't move the label.
     #[schema(required = false, default = false)]
     protected: bool,
 }

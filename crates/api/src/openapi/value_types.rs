@@ -48,10 +48,11 @@ pub(crate) struct NodeType {
     visual_tag: VisualTag,
     /// True if all nodes of the type have the same output fields.
     has_fixed_output: bool,
-    /// Category in an editor.
+    /// Name of the external service that the node calls, such as `Slack`. Absent for other types.
     #[schema(required = false, nullable = true)]
     category: Option<String>,
-    /// Logo of the type.
+    /// Path of the logo of the external service in an editor, such as `/images/slack.png`. Absent for other
+    /// types.
     #[schema(required = false, nullable = true)]
     logo: Option<String>,
 }

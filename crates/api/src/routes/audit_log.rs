@@ -72,7 +72,8 @@ pub(crate) struct AuditQuery {
     /// Returns changes made at or after this time. The default time zone is UTC. A date means 00:00 on that day.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     after: Option<DateTime<Utc>>,
-    /// Returns changes made at or before this time.
+    /// Returns changes made at or before this time. A date means 00:00 on that day: later times of the day
+    /// are excluded.
     #[param(value_type = String, example = "2026-11-30", required = false)]
     before: Option<DateTime<Utc>>,
 }

@@ -41,8 +41,8 @@ pub(crate) async fn health() -> Answer<Health> {
 
 /// Check readiness.
 ///
-/// Succeeds if the database is available. While it fails, a load balancer should send no requests here. After a
-/// failed write, the check writes to the database again.
+/// Succeeds if the database is available. While it fails, a load balancer should send no requests here. If
+/// the last write failed, the check also tests whether the database accepts writes.
 #[utoipa::path(
     get, path = "/readyz", tag = "health", operation_id = "getReadiness",
     responses(

@@ -32,7 +32,7 @@ pub(crate) struct Label {
     /// Version number.
     #[schema(minimum = 1)]
     version: i32,
-    /// If true, a save can't move the label.
+    /// If true, a save with `label` can't move the label. setLabel and rollbackLabel still can.
     protected: bool,
     /// Time at which the label was created.
     #[schema(value_type = String, format = DateTime)]
@@ -49,8 +49,8 @@ pub(crate) struct LabelRequest {
     #[schema(minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
     version: i32,
-    /// If true, a save can't move the label. If absent or null, the setting does not change. A new label is not
-    /// protected by default.
+    /// If true, a save with `label` can't move the label. If absent or null, the setting does not change. A
+    /// new label is not protected by default.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     protected: Option<bool>,
@@ -68,7 +68,7 @@ pub(crate) struct LabelMove {
     /// Time of the event.
     #[schema(value_type = String, format = DateTime)]
     moved_at: Timestamp,
-    /// Author of the change. Null if unknown.
+    /// Name of the API key that moved the label. Null if there was none.
     #[schema(required = true)]
     moved_by: Option<String>,
 }

@@ -39,7 +39,7 @@ pub(crate) struct OutputFile {
     /// Time at which the batch was accepted.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// End time of the batch, or the time at which it was accepted.
+    /// End time of the batch. Equal to `created_at` until the batch has ended.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
 }

@@ -49,9 +49,9 @@ pub(crate) struct Validation {
 
 /// Validate a definition.
 ///
-/// Returns the errors and warnings of a definition and saves nothing. Accepts the body of createWorkflow or a bare
-/// definition. The status is 200 even if the body is not JSON. Only a body that is too large or has another content
-/// type is rejected.
+/// Returns the errors and warnings of a definition and saves nothing. Accepts the body of createWorkflow or a
+/// bare definition. The status is 200 even if the body is not JSON. Only a body that is too large, or whose
+/// content type is not JSON, is rejected.
 #[utoipa::path(
     post, path = "/wf/validate/", tag = "workflows", operation_id = "validateWorkflow",
     request_body(content = ValidationRequest, description = "The workflow or a bare definition.", example = json!(examples::create())),
@@ -120,7 +120,7 @@ fn add_schema_errors(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
     add_new(all, found);
     if is_cut {
         let message = format!(
-            "Only the first {} are listed. Fix some and validate again.",
+            "Only the first {} errors are listed. Fix some of them, then validate again.",
             schema_errors::MAX_SCHEMA_ERRORS
         );
         found.push(validation::Diagnostic::new(Code::DiagnosticsCut, "", message));

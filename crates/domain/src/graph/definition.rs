@@ -16,7 +16,7 @@ pub const MAX_NODE_NAME_LENGTH: usize = 1_000;
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(rename = "WorkflowDefinition"))]
 #[serde(remote = "Self")]
 pub struct Definition {
-    /// The nodes. Lists and outputs keep their order. If empty, the default definition of the `spur_type` is used.
+    /// The nodes. The tasks and outputs of a run follow their order.
     #[cfg_attr(feature = "openapi", schema(max_items = 100_000))]
     pub nodes: Vec<Node>,
     /// The links between the nodes.
@@ -43,7 +43,8 @@ pub struct Node {
     /// Id of the node, unique within its definition. Links refer to it.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1_000))]
     pub id: String,
-    /// Display name. Other nodes receive the output under it. If empty, the id is used.
+    /// Display name. It is also the name of the output among the inputs of other nodes. If empty, the id is
+    /// used.
     #[serde(default, deserialize_with = "null_as_default")]
     #[cfg_attr(
         feature = "openapi",
@@ -51,7 +52,7 @@ pub struct Node {
     )]
     #[cfg_attr(feature = "json-schema", schemars(with = "Option<String>"))]
     pub title: String,
-    /// Id of the node whose body contains this node.
+    /// Id of the loop whose body contains this node. Null if the node is not in a loop.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub parent_id: Option<String>,
@@ -74,7 +75,7 @@ pub struct Node {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub dimensions: Option<Dimensions>,
-    /// A definition that this node runs as its body.
+    /// Body of a loop. Used if no node has the loop as its `parent_id` and the config has no `subworkflow`.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = false, nullable = true, no_recursion))]
     pub subworkflow: Option<Box<Definition>>,
@@ -90,11 +91,11 @@ pub struct Link {
     pub source_id: String,
     /// Id of the target node.
     pub target_id: String,
-    /// Route by which the link leaves a router.
+    /// Name of the route, if the source is a router. Ignored otherwise.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub source_handle: Option<String>,
-    /// Handle of the target in an editor.
+    /// Connection point at the target in an editor. It does not affect runs.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub target_handle: Option<String>,
@@ -126,8 +127,8 @@ pub struct Dimensions {
 
 strict_object!(serialize and deserialize Definition, Node, Link, Coordinates, Dimensions);
 
-/// Kind of a workflow. `workflow`: any nodes and links. `chatbot`: takes `user_message` and `session_id`, returns
-/// `assistant_message`. `agent`: chooses and calls tools.
+/// Kind of a workflow. `chatbot`: the input node must have the fields `user_message` and `session_id`, and
+/// the output node `assistant_message`. `workflow` and `agent` have no such requirements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(inline))]

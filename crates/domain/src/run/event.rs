@@ -258,7 +258,22 @@ impl Event {
             Self::RunCompleted { .. } | Self::BatchCompleted { .. } => Some(RunStatus::Completed),
             Self::RunFailed { .. } => Some(RunStatus::Failed),
             Self::RunCanceled { .. } => Some(RunStatus::Canceled),
-            _ => None,
+            Self::RunStarted { .. }
+            | Self::BatchStarted { .. }
+            | Self::RowsStarted { .. }
+            | Self::TaskQueued { .. }
+            | Self::TaskStarted { .. }
+            | Self::TaskRetrying { .. }
+            | Self::TaskReused { .. }
+            | Self::LoopStarted { .. }
+            | Self::TaskCompleted { .. }
+            | Self::TaskFailed { .. }
+            | Self::TaskCanceled { .. }
+            | Self::PauseOpened { .. }
+            | Self::PauseDecided { .. }
+            | Self::RunPaused { .. }
+            | Self::RunResumed { .. }
+            | Self::RunRetried { .. } => None,
         }
     }
 

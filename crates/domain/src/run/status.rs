@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-/// Status of a run. `PENDING`: nothing has run yet. `FAILED`: at least one node failed. `PAUSED`: waits for a person.
-/// `CANCELED`: canceled, or without output because a gate was declined.
+/// Status of a run. `PENDING`: nothing has run yet. `PAUSED`: nothing can run before a person decides.
+/// `FAILED`: at least one node failed. `CANCELED`: canceled by a request, or ended without output because a
+/// gate was declined.
 #[derive(
     Clone,
     Copy,
@@ -53,7 +54,8 @@ impl RunStatus {
     }
 }
 
-/// Status of a task. `PENDING`: waits for other nodes. `PAUSED`: waits for a person. `CANCELED`: will not run.
+/// Status of a task. `PENDING`: waits for other nodes, for a decision or for a free slot. `PAUSED`: waits for
+/// a person. `CANCELED`: will not run, was stopped, or has no output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]

@@ -51,11 +51,11 @@ codes! {
     NodeIdEmpty = "node_id_empty" Error,
     /// Two nodes have the same id.
     NodeIdDuplicate = "node_id_duplicate" Error,
-    /// A level has nodes but no input node.
+    /// The workflow or the body of a loop has nodes but no input node.
     InputNodeMissing = "input_node_missing" Error,
-    /// A level has more than one input node.
+    /// The workflow or the body of a loop has more than one input node.
     InputNodeDuplicate = "input_node_duplicate" Error,
-    /// A level has more than one output node.
+    /// The workflow or the body of a loop has more than one output node.
     OutputNodeDuplicate = "output_node_duplicate" Error,
     /// A link starts at a node that doesn't exist.
     LinkSourceUnknown = "link_source_unknown" Error,
@@ -101,21 +101,21 @@ codes! {
     ChecksumMismatch = "checksum_mismatch" Error,
     /// There are more diagnostics than the list contains.
     DiagnosticsCut = "diagnostics_cut" Info,
-    /// No path leads from the input node of its level to a node.
+    /// A node is not reachable from the input node.
     NodeUnreachable = "node_unreachable" Warning,
-    /// The output of a node is not used, although its level has an output node.
+    /// The output of a node is not used, although there is an output node.
     OutputUnused = "output_unused" Warning,
-    /// A config refers to a node that its level doesn't have.
+    /// A config refers to a node that the same workflow or loop body doesn't have.
     ReferenceNodeUnknown = "reference_node_unknown" Warning,
     /// A config refers to a node whose output doesn't reach this node.
     ReferenceNotUpstream = "reference_not_upstream" Warning,
     /// A config refers to a field that the node's output doesn't have.
     ReferenceFieldUnknown = "reference_field_unknown" Warning,
-    /// Two nodes of a level have the same title.
+    /// Two nodes of the same workflow or loop body have the same title.
     TitleCollision = "title_collision" Warning,
-    /// Templates and code can't refer to a title.
+    /// Templates can't refer to a title, and code only with brackets.
     TitleUnnameable = "title_unnameable" Warning,
-    /// Declining a gate leaves the level without an output.
+    /// Declining a gate leaves the workflow or the body of a loop without an output.
     GateDeclineNoOutput = "gate_decline_no_output" Warning,
     /// The conditions of a route are never true.
     RouteNeverMatches = "route_never_matches" Warning,

@@ -15,7 +15,7 @@ pub struct DataFlow {
     /// Fields that a loop passes to the first iteration of its body; none if unknown.
     pub body_input: Option<Fields>,
     /// Effects of the node apart from its output.
-    pub side_effects: SideEffects,
+    pub external_effects: ExternalEffects,
     /// True for gates: declining one yields no output.
     pub is_gate: bool,
     /// Pairs of routes that are never open together.
@@ -65,7 +65,7 @@ pub enum OutputShape {
 
 /// Effects of a node apart from its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum SideEffects {
+pub enum ExternalEffects {
     /// None: a node whose output is unused is useless.
     #[default]
     None,

@@ -29,7 +29,7 @@ pub struct NodesDiff {
     pub removed: Vec<NodeReference>,
     /// Present in both definitions, with differences. In the order of the second definition.
     pub changed: Vec<NodeChange>,
-    /// True if elements of both definitions are in a different order.
+    /// True if the nodes that are present in both definitions have a different order.
     pub reordered: bool,
 }
 
@@ -65,7 +65,7 @@ pub struct LinksDiff {
     pub added: Vec<Link>,
     /// Present only in the first definition, in its order.
     pub removed: Vec<Link>,
-    /// True if elements of both definitions are in a different order.
+    /// True if the links that are present in both definitions have a different order.
     pub reordered: bool,
 }
 

@@ -8,8 +8,8 @@ use super::matching::Matching;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct FieldChange {
-    /// JSON Pointer (RFC 6901) into the node or the definition. The index of a removed element refers to the first
-    /// array, all other indices to the second.
+    /// JSON Pointer (RFC 6901) into the node or the definition. The index of a removed array element is its
+    /// position in the first definition. All other indices are positions in the second definition.
     pub pointer: String,
     /// Old value. Absent if the field was added.
     #[serde(skip_serializing_if = "Option::is_none")]

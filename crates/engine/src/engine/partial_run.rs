@@ -64,7 +64,7 @@ async fn run_partial(
     let id = &partial.node_id;
     let Some(target) = plan.index(id) else {
         return Err(EngineError::Partial(format!(
-            "There is no node \"{id}\" at the top level of the workflow. Name one of its nodes."
+            "The workflow has no node \"{id}\" outside of loops. Send the id of such a node."
         )));
     };
     let mut outputs = given_outputs(plan, &partial);

@@ -78,6 +78,6 @@ impl Rerun {
 
 fn no_such_node(id: &str) -> EngineError {
     EngineError::Rerun(format!(
-        "There is no node \"{id}\" at the top level of the workflow. Name one of its nodes."
+        "The workflow has no node \"{id}\" outside of loops. Send the id of such a node."
     ))
 }

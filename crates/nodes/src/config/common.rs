@@ -18,11 +18,12 @@ pub(crate) const OUTPUT_JSON_SCHEMA: &str = "output_json_schema";
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct CommonConfig {
-    /// Fields of the output: {name: type}.
+    /// Fields of the output: {name: type}. For documentation: outputs are not checked against it.
     output_schema: Map<String, Value>,
     /// JSON Schema of the output, as text or as an object.
     output_json_schema: SchemaText,
-    /// True if the node type determines the fields of the output.
+    /// True if the node type determines the fields of the output. Set by editors, without effect on the
+    /// server.
     has_fixed_output: bool,
 }
 
@@ -72,5 +73,5 @@ pub(crate) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result
         let float = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0)?;
         format!("{float:.0}").parse().ok()
     });
-    whole.ok_or_else(|| D::Error::custom("not a whole number of moderate size"))
+    whole.ok_or_else(|| D::Error::custom("it is not a whole number, or it is too large"))
 }

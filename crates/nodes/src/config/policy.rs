@@ -41,11 +41,12 @@ impl Default for Policies {
     }
 }
 
-/// Timeout and retries of the node. Defaults and maximum values are settings of the server.
+/// Timeout and retries of the node. Values above the maximum of the server are reduced to it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub struct PolicyConfig {
-    /// Timeout of one attempt, in seconds.
+    /// Timeout of one attempt, in seconds. Default: `--default-node-timeout-seconds` of the server (10 by
+    /// default).
     #[validate(range(min = 0.001))]
     timeout_seconds: Option<f64>,
     /// Retries after a failed attempt.
@@ -57,16 +58,17 @@ pub struct PolicyConfig {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub struct RetryConfig {
-    /// Maximum number of attempts, including the first.
+    /// Maximum number of attempts, including the first. Default: `--default-node-attempts` of the server (1
+    /// by default).
     #[validate(range(min = 1, max = 4_294_967_295_u32))]
     max_attempts: Option<u32>,
-    /// Wait before the second attempt, in seconds.
+    /// Wait before the second attempt, in seconds. Default: 1.
     #[validate(range(min = 0.0))]
     backoff_seconds: Option<f64>,
-    /// Factor by which the wait grows after each attempt.
+    /// Factor by which the wait grows after each attempt. Default: 2.
     #[validate(range(min = 1.0))]
     backoff_factor: Option<f64>,
-    /// Maximum wait between two attempts, in seconds.
+    /// Maximum wait between two attempts, in seconds. Default: 60.
     #[validate(range(min = 0.0))]
     max_backoff_seconds: Option<f64>,
     /// Failures to retry. Default: all.

@@ -16,7 +16,7 @@ use crate::config::policy::Policies;
 /// The kind.
 pub(crate) struct CoalesceNode;
 
-/// Returns the first available output of the predecessors.
+/// Returns the first output of its predecessors that is not null, in the order of `preferences`.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct CoalesceConfig {

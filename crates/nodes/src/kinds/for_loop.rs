@@ -26,8 +26,9 @@ const BODY: &str = "subworkflow";
 /// The kind.
 pub(crate) struct ForLoopNode;
 
-/// Runs its body several times. The body receives the input of the loop, overwritten by the outputs of earlier
-/// iterations. It also receives `loop_history`, which has all earlier outputs by node.
+/// Runs its body several times. Each iteration receives the input of the loop, merged with the outputs of
+/// earlier iterations: the latest value of a field wins. It also receives `loop_history`: {node id: [output
+/// of each earlier iteration]}.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct ForLoopConfig {

@@ -11,7 +11,7 @@ use crate::config::parse::{self, Config};
 use crate::config::policy::Policies;
 
 /// A kind of node that the server can run. To add one, implement this trait in a file of this folder and add the kind
-/// to the list in `registry.rs`. A kind with side effects also needs an executor in the engine.
+/// to `runnable_kinds` in `mod.rs`. A kind with side effects also needs an executor in the engine.
 pub(crate) trait NodeKind {
     /// The node type, as definitions name it.
     const NAME: &'static str;

@@ -2,7 +2,9 @@
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
-use sluice_domain::validation::{DataFlow, InputUse, OutputShape, Reference, ReferenceScope, SideEffects};
+use sluice_domain::validation::{
+    DataFlow, ExternalEffects, InputUse, OutputShape, Reference, ReferenceScope,
+};
 
 use super::listing::{Category, Listing, Service};
 use crate::config::common::{OUTPUT_JSON_SCHEMA, OUTPUT_SCHEMA, SchemaText};
@@ -140,7 +142,7 @@ pub(crate) fn data_flow(kind: Option<&PlannedKind>, config: &Map<String, Value>)
             ..InputUse::default()
         },
         output: declared_output(config),
-        side_effects: if calls_model_only { SideEffects::None } else { SideEffects::Possible },
+        external_effects: if calls_model_only { ExternalEffects::None } else { ExternalEffects::Possible },
         ..DataFlow::default()
     }
 }

@@ -30,10 +30,12 @@ pub struct PythonFuncConfig {
     /// The body of a Python function. Its parameter `input_model` has the inputs of the node by title. It returns a
     /// dictionary, the output of the node.
     pub code: String,
-    /// Fields of the output: {name: type}. The node converts values to their types and drops other fields. If empty,
-    /// the output has all returned fields unchanged.
+    /// Fields of the output: {name: type}. Types: `string`, `integer`, `number`, `boolean`, `list`, `object`.
+    /// Any other type accepts every value. The node converts returned values to these types, fails if a field
+    /// is missing or can't be converted, and drops other fields. If empty, the output has all returned fields
+    /// unchanged.
     pub output_schema: Map<String, Value>,
-    /// Timeout and retries of the code. Defaults and maximum values are settings of the server.
+    /// Timeout and retries of the code.
     #[validate(nested)]
     pub policy: PolicyConfig,
 }

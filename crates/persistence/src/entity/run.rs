@@ -19,7 +19,8 @@ pub(crate) const WITH_OPEN_PAUSE: &str = "has_open_pause";
 pub(crate) const UNFINISHED_ROWS: &str =
     "batch_row IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'PAUSED')";
 
-/// The row of a run. It follows from the run's log, and exists for lists and filters.
+/// The row of a run, for lists and filters. It has the status and the times of the log, and the options that the client
+/// chose at the start, such as `run_type`.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "runs")]
 pub(crate) struct Model {

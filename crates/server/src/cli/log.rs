@@ -23,7 +23,7 @@ pub(crate) struct LogArgs {
 enum LogFormat {
     /// Text for people.
     Pretty,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 

@@ -17,8 +17,8 @@ const MAX_RESPONSE: u64 = 64 << 10;
 
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
-    /// URL to request. Without a path, /readyz, which fails while the database is unavailable. By default, the server
-    /// at SLUICE_LISTEN.
+    /// URL to request. The default path is /readyz, which fails while the database is unavailable. The
+    /// default server is that at SLUICE_LISTEN.
     #[arg(long)]
     url: Option<String>,
     /// Timeout for the response, in seconds.

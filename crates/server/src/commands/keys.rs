@@ -55,7 +55,7 @@ pub(crate) struct ListArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RevokeArgs {
-    /// Name or public part of the key.
+    /// Name or id of the key, as `sluice keys list` prints them.
     key: String,
     #[command(flatten)]
     database: DatabaseArgs,

@@ -35,12 +35,12 @@ pub(crate) enum Command {
     Validate(validate::ValidateArgs),
     /// Export all workflows to a folder for version control, one file each.
     ///
-    /// Files of unchanged workflows are not rewritten. No server may be running on the database.
+    /// Files of unchanged workflows are not rewritten. Stop the server first.
     Export(export::ExportArgs),
     /// Import the workflows in a folder.
     ///
-    /// Without --yes, prints the plan and changes nothing. With it, applies the plan in one transaction. No server may be
-    /// running on the database.
+    /// Without --yes, prints the plan and changes nothing. With it, applies the plan in one transaction. Stop
+    /// the server first.
     Import(import::ImportArgs),
     /// Create, list and revoke API keys.
     ///
@@ -49,11 +49,11 @@ pub(crate) enum Command {
     Keys(keys::KeysCommand),
     /// Back up the SQLite database and the uploaded files to one archive.
     ///
-    /// The server may be running.
+    /// This also works while the server is running.
     Backup(backup::BackupArgs),
     /// Restore an archive of `sluice backup`.
     ///
-    /// No server may be running on the database.
+    /// Stop the server first.
     Restore(restore::RestoreArgs),
     /// Check that a server is ready, for example as the health check of a container.
     ///

@@ -42,7 +42,7 @@ pub(super) fn run(args: &RestoreArgs) -> Result<ExitCode> {
     database.log.init()?;
     let Some(target) = SqliteFile::from_url(&database.database_url)? else {
         print_error(
-            "PostgreSQL databases can't be restored here; use pg_restore or psql, and copy the data folder",
+            "`restore` supports only SQLite; for PostgreSQL, use pg_restore or psql and copy the data folder",
         );
         return Ok(ExitCode::from(BACKUP_UNSUPPORTED));
     };

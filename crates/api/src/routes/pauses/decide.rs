@@ -31,7 +31,7 @@ pub(crate) const MAX_USER_ID_LENGTH: u64 = 255;
 /// A decision on an open pause.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct ResumeRunRequest {
-    /// Inputs of the person. The action determines their use.
+    /// Values that the person entered, by field. `action` determines their use. Send `{}` if there are none.
     #[schema(value_type = Fields)]
     inputs: Map<String, Value>,
     /// Name of the person who decides.
@@ -61,7 +61,7 @@ impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
 ///
 /// Decides the pause of `node_id`, or the oldest open pause if `node_id` is absent, and resumes the run. Only one of
 /// several concurrent decisions takes effect. The decision is durable before the response is sent. With an API key,
-/// `user_id` must be the name of the key, unless the key may act for others.
+/// `user_id` must be the name of the key, unless the key was created with `--for-others`.
 #[utoipa::path(
     post, path = "/wf/process_pause_action/{run_id}/", tag = "pauses", operation_id = "processPauseAction",
     params(RunId),

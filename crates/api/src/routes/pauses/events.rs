@@ -93,9 +93,10 @@ impl From<PauseEvent> for PausedWorkflowEvent {
 
 /// Follow the pauses of all runs.
 ///
-/// Streams a Server-Sent Event for every pause that is opened or decided, as soon as it is durable. Starts with the
-/// next event, or after `Last-Event-ID`. `Last-Event-ID: 0` starts with the oldest event. Events are deleted together
-/// with their workflow.
+/// Streams a Server-Sent Event for every pause that is opened or decided, as soon as it is durable. Without
+/// `Last-Event-ID`, the stream has new events only. With it, the stream starts with the events after that
+/// one. `Last-Event-ID: 0` starts with the oldest stored event. Events are deleted together with their
+/// workflow.
 #[utoipa::path(
     get, path = "/wf/paused_workflows/events/", tag = "pauses", operation_id = "followPausedWorkflows",
     params(

@@ -27,7 +27,7 @@ use crate::state::AppState;
 pub(crate) struct PausedWorkflow {
     /// The run.
     run: Run,
-    /// The most recently opened pause.
+    /// The open pause. If several are open, the one that was opened last.
     current_pause: PauseHistory,
     /// The definition that the run executes, with the id and name of the workflow.
     #[schema(value_type = PinnedDefinition)]
@@ -56,7 +56,8 @@ struct PinnedDefinition {
 
 /// List paused runs.
 ///
-/// Runs with an open pause, newest first by default.
+/// Runs with an open pause, newest first by default. Their status is `RUNNING` while other nodes can still
+/// run.
 #[utoipa::path(
     get, path = "/wf/paused_workflows/", tag = "pauses", operation_id = "listPausedWorkflows",
     params(ListQuery<RunOrder>, RunFilterQuery, WorkflowSearchQuery),

@@ -75,9 +75,9 @@ struct BatchSource {
 
 /// Start a batch.
 ///
-/// Starts one run per row, at most `mini_batch_size` at the same time. Immediately returns the run of the batch. Its
-/// `batch` has the progress, and the file `output_file_id` has the outputs of the rows. A failed row does not affect
-/// other rows.
+/// Starts one run per row, at most `mini_batch_size` at the same time. Immediately returns one more run,
+/// which represents the batch. Its `batch` has the progress. downloadOutputFile with its `output_file_id`
+/// returns the outputs of the rows. A failed row does not affect other rows.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/start_batch_run/", tag = "batches", operation_id = "startBatchRun",
     params(

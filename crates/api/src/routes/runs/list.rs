@@ -28,7 +28,8 @@ pub(crate) struct RunFilterQuery {
     /// Returns runs started at or after this time. The default time zone is UTC. A date means 00:00 on that day.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     start_date: Option<DateTime<Utc>>,
-    /// Returns runs started at or before this time.
+    /// Returns runs started at or before this time. A date means 00:00 on that day: later times of the day
+    /// are excluded.
     #[param(value_type = String, example = "2026-11-30", required = false)]
     end_date: Option<DateTime<Utc>>,
     /// Returns runs with this status.
@@ -87,7 +88,7 @@ impl WorkflowSearchQuery {
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ParentQuery {
-    /// If true, excludes runs that were started by another run.
+    /// If true, excludes runs with a `parent_run_id`, such as reruns and rows of batches.
     #[param(default = true, required = false)]
     parent_only: bool,
 }

@@ -39,7 +39,8 @@ pub(crate) struct RerunRequest {
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     inputs: Option<ObjectMap>,
-    /// Version number. Default: the version in the query, or else the version of the original run.
+    /// Version number, as an alternative to `version` or `label` in the query. Default: the version of the
+    /// original run.
     #[serde(default)]
     #[schema(required = false, nullable = true, minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
@@ -48,8 +49,9 @@ pub(crate) struct RerunRequest {
 
 /// Rerun a run.
 ///
-/// Starts a new run with the inputs of this run. Its `parent_run_id` is the id of this run. With `from_node`, it reuses
-/// the outputs of nodes upstream of that node. Returns immediately, like startRun.
+/// Starts a new run with the inputs of this run. The `parent_run_id` of the new run is the id of this run.
+/// With `from_node`, the new run reuses the outputs of nodes upstream of that node. Returns immediately, like
+/// startRun.
 #[utoipa::path(
     post, path = "/run/{run_id}/rerun/", tag = "runs", operation_id = "rerunRun",
     params(

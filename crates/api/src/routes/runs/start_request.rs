@@ -25,12 +25,12 @@ pub(crate) const MAX_WAIT_SECONDS: f64 = 3_600.0;
 /// Inputs of a run.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct StartRunRequest {
-    /// {input node id: {field: value}}. The server stores a base64 data URI as a file, and replaces it by the path of
-    /// the file.
+    /// {input node id: {field: value}}. A string that is a base64 data URI, at any depth, is stored as a
+    /// file. The input then has the path of the file instead.
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     initial_inputs: Option<ObjectMap>,
-    /// Id of the run that starts this run.
+    /// Id of a parent run to store with this run. By default, listRuns excludes runs with a parent.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     parent_run_id: Option<Uuid>,
@@ -67,9 +67,10 @@ pub(crate) struct StartQuery {
     /// Type of the run, chosen by the client.
     #[param(min_length = 1, max_length = 64, default = "interactive", required = false)]
     pub(super) run_type: String,
-    /// Maximum wait for the run to end, in seconds, up to `--max-run-wait-seconds` (default 600). By default, startRun
-    /// does not wait, and other operations wait for the maximum. If the run is paused or still running, the response is
-    /// 202 with a `Location` header.
+    /// Maximum time to wait until the run ends or pauses, in seconds. The server reduces it to at most
+    /// `--max-run-wait-seconds` (600 by default). If absent, startRun does not wait, and other operations use
+    /// that maximum. If the run is then paused or still running, the response is 202 with a `Location`
+    /// header.
     #[param(minimum = 0, maximum = 3600, required = false)]
     pub(super) wait_seconds: Option<f64>,
 }

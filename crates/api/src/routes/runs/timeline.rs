@@ -32,7 +32,8 @@ pub(crate) struct TimelineEntry {
     iterations: Vec<Iteration>,
     /// Status.
     status: TaskStatus,
-    /// Time at which the node began to wait for a slot. Null for nodes without side effects.
+    /// Time at which the node was last queued to run. Null for nodes without side effects, which are never
+    /// queued.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     queued_time: Option<Timestamp>,
     /// Start time.
@@ -41,7 +42,7 @@ pub(crate) struct TimelineEntry {
     /// End time.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
-    /// Duration so far or in total, in seconds, including waits.
+    /// Time from `start_time` to `end_time` or now, in seconds. Includes waits for retries and decisions.
     #[schema(required = true, minimum = 0)]
     duration: Option<f64>,
     /// Error message.

@@ -47,9 +47,10 @@ pub(crate) struct Run {
     /// {node title: output} of every node with an output, and {node title: input} of every gate with an open pause.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     outputs: Option<Outputs>,
-    /// The tasks, one per node.
+    /// The tasks, one per node outside of loops. Empty for a batch.
     tasks: Vec<Task>,
-    /// Id of the run that started this run.
+    /// Id of the parent run: the original run of a rerun, the batch of a row, or the `parent_run_id` of the
+    /// start.
     #[schema(required = true)]
     parent_run_id: Option<Uuid>,
     /// Type of the run, chosen by the client.
@@ -64,7 +65,7 @@ pub(crate) struct Run {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     batch: Option<BatchProgress>,
-    /// Run of a batch row only: index of the row, from 0.
+    /// Row of a batch only: index of the row, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     batch_row: Option<i64>,

@@ -31,11 +31,11 @@ pub(crate) struct DrawQuery {
     /// Format of the drawing. Default: `svg`.
     #[param(value_type = DrawingFormat, required = false)]
     format: DrawingFormat,
-    /// Version: a number, a label, or `latest` or `draft` for the current state.
+    /// Version: a number, a label, or `latest` or its synonym `draft`. Default: the latest version.
     #[param(value_type = String, pattern = "^([1-9][0-9]{0,8}|[a-z][a-z0-9_-]{0,63})$", required = false)]
     version: Option<Pin>,
-    /// Id of a run of the workflow. Draws the version of the run and colors its nodes by status. Also requires the
-    /// scope `runs:read`.
+    /// Id of a run of the workflow. Draws the version of the run and colors the nodes by status. Can't be
+    /// combined with `version`. Also requires the scope `runs:read`.
     #[param(value_type = String, format = Uuid, required = false)]
     run: Option<String>,
 }

@@ -28,7 +28,8 @@ pub(crate) struct VersionQuery {
     /// Returns versions created at or after this time. The default time zone is UTC. A date means 00:00 on that day.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     created_after: Option<DateTime<Utc>>,
-    /// Returns versions created at or before this time.
+    /// Returns versions created at or before this time. A date means 00:00 on that day: later times of the
+    /// day are excluded.
     #[param(value_type = String, example = "2026-11-30", required = false)]
     created_before: Option<DateTime<Utc>>,
 }

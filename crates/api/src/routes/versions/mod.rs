@@ -39,13 +39,14 @@ pub(crate) struct WorkflowVersion {
     /// Time at which the version was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// Time at which the layout was last saved.
+    /// Time of the last save that changed only the layout (coordinates, dimensions, test inputs), or
+    /// `created_at`.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     /// Note of the change that created the version, from its header `X-Change-Note`.
     #[schema(required = true)]
     note: Option<String>,
-    /// Author. Null if unknown.
+    /// Author: the name of the API key, or the author in an imported document. Null if unknown.
     #[schema(required = true)]
     created_by: Option<String>,
 }

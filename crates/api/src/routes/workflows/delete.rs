@@ -16,7 +16,8 @@ use crate::uploads::cleanup;
 
 /// Delete a workflow.
 ///
-/// Cancels unfinished runs first. Then deletes the workflow with its versions, runs, pauses and files, all or nothing.
+/// Cancels unfinished runs first. Then deletes the workflow with its versions, runs, pauses and files. If
+/// that fails, nothing is deleted, but the runs remain canceled.
 #[utoipa::path(
     delete, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "deleteWorkflow",
     params(

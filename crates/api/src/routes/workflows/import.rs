@@ -97,11 +97,12 @@ impl From<ImportAction> for Action {
 
 /// Import workflows.
 ///
-/// Accepts a document of exportWorkflow, the body of createWorkflow, a bare definition, or a list of up to 100 of
-/// these. Imports all of them or none. `create` creates new workflows with unique names, and imports the versions and
-/// labels of documents. `update` updates the workflow with the same id, or else the one with the same name, like
-/// updateWorkflow. If neither exists, it creates the workflow, with the same id if that is a UUIDv7. The response to an
-/// invalid import lists the problems of all workflows.
+/// Accepts a document of exportWorkflow, the body of createWorkflow, a bare definition, or a list of up to
+/// 100 of these. Imports all of them or none. The response to an invalid import lists the problems of all
+/// workflows. With `mode=create`, all workflows are new and get unique names. With `mode=update`, each item
+/// replaces the workflow with its id, or else the workflow with its name. An item without such a workflow
+/// creates a new one, which keeps the id of the document if that is a UUIDv7. New workflows get the versions
+/// and labels of their document.
 #[utoipa::path(
     post, path = "/wf/import/", tag = "workflows", operation_id = "importWorkflows",
     params(ImportQuery),

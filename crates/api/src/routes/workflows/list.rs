@@ -28,13 +28,16 @@ pub(crate) struct WorkflowQuery {
     /// Returns workflows created at or after this time. The default time zone is UTC. A date means 00:00 on that day.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     created_after: Option<DateTime<Utc>>,
-    /// Returns workflows created at or before this time.
+    /// Returns workflows created at or before this time. A date means 00:00 on that day: later times of the
+    /// day are excluded.
     #[param(value_type = String, example = "2026-11-30", required = false)]
     created_before: Option<DateTime<Utc>>,
-    /// Returns workflows last saved at or after this time. Changes the default of `sort` to `-updated_at`.
+    /// Returns workflows last saved at or after this time. The default time zone is UTC. A date means 00:00
+    /// on that day. Changes the default of `sort` to `-updated_at`.
     #[param(value_type = String, example = "2026-11-23T00:00:00Z", required = false)]
     updated_after: Option<DateTime<Utc>>,
-    /// Returns workflows last saved at or before this time. Changes the default of `sort` to `-updated_at`.
+    /// Returns workflows last saved at or before this time. A date means 00:00 on that day: later times of
+    /// the day are excluded. Changes the default of `sort` to `-updated_at`.
     #[param(value_type = String, example = "2026-11-30", required = false)]
     updated_before: Option<DateTime<Utc>>,
 }

@@ -33,7 +33,8 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct SaveQuery {
-    /// Label to move to the saved version. If the label is protected, the request is rejected.
+    /// Label to move to the saved version. Created if missing. If the label is protected, the request is
+    /// rejected.
     #[param(required = false, min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$")]
     pub(crate) label: Option<String>,
 }

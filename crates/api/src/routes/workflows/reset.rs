@@ -18,7 +18,8 @@ use crate::state::AppState;
 
 /// Reset a workflow.
 ///
-/// Saves the default definition of the `spur_type`. Keeps the id, name, versions and runs.
+/// Replaces the definition with the default definition of its `spur_type`. Keeps the id, the name, all
+/// versions and the runs.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/reset/", tag = "workflows", operation_id = "resetWorkflow",
     params(

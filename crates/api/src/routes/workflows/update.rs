@@ -21,7 +21,8 @@ use crate::state::AppState;
 /// Replace a workflow.
 ///
 /// Replaces the name, the description, the definition and, if present, the tags. A change that affects execution
-/// creates a new version. A change to the layout alone does not. Existing runs keep their version.
+/// creates a new version. A change to the layout alone (coordinates, dimensions, test inputs) does not.
+/// Existing runs keep their version.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "updateWorkflow",
     params(
@@ -58,6 +59,6 @@ pub(crate) async fn workflow_update(
 
 fn definition_missing() -> Problem {
     let detail =
-        "The definition is missing. Send the complete workflow, or use PUT /wf/{workflow_id}/reset/.";
+        "The definition is missing. Add it, or save the default one with PUT /wf/{workflow_id}/reset/.";
     Problem::new(ProblemKind::DefinitionMissing, detail)
 }

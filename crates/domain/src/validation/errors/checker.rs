@@ -191,8 +191,8 @@ impl Checker<'_> {
             // The byte length is cheap and rules out most texts.
             if text.len() > MAX_NODE_NAME_LENGTH && text.chars().count() > MAX_NODE_NAME_LENGTH {
                 let message = format!(
-                    "The {field} has more than {MAX_NODE_NAME_LENGTH} characters. Shorten it; longer texts fit into \
-                     the config."
+                    "The {field} has more than {MAX_NODE_NAME_LENGTH} characters. Shorten it, or put the \
+                     text into the config."
                 );
                 let diagnostic = Diagnostic::new(Code::TextTooLong, format!("{pointer}/{field}"), message);
                 // A diagnostic must not repeat an id that is too long.

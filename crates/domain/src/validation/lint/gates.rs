@@ -27,8 +27,9 @@ pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
         let without_output = analysis.gates_without_output(&order, pass);
         for (_, gate) in pass.iter().enumerate().filter(|(bit, _)| without_output & (1 << bit) != 0) {
             let message = format!(
-                "If a person declines \"{}\", the workflow has no output and the run is canceled. To produce an output in \
-                 that case, add a CoalesceNode after the gate and link an alternative to it.",
+                "If a person declines \"{}\", the workflow has no output and the run is canceled. To produce \
+                 an output in that case, add a CoalesceNode after the gate, and link a second branch to the \
+                 CoalesceNode.",
                 view.title(*gate)
             );
             found.push(view.diagnostic(Code::GateDeclineNoOutput, *gate, "", message));

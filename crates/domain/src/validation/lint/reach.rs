@@ -2,7 +2,7 @@
 
 use super::view::LevelView;
 use crate::graph::node_type;
-use crate::validation::{Code, Diagnostic, SideEffects};
+use crate::validation::{Code, Diagnostic, ExternalEffects};
 
 pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
     let mut reached = vec![false; view.level.nodes.len()];
@@ -33,7 +33,7 @@ fn check_unused_outputs(view: &LevelView<'_>, reached: &[bool], found: &mut Vec<
     let Some(output) = view.nodes_of_type(node_type::OUTPUT).next() else { return };
     for (position, (_, node)) in view.level.nodes.iter().enumerate() {
         let is_end = [node_type::INPUT, node_type::OUTPUT].contains(&node.node_type.as_str());
-        let is_useful = view.data_flow(position).side_effects == SideEffects::Possible;
+        let is_useful = view.data_flow(position).external_effects == ExternalEffects::Possible;
         if is_end || is_useful || !reached[position] || !view.targets[position].is_empty() {
             continue;
         }

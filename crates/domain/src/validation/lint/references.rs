@@ -258,7 +258,8 @@ impl<'v> Resolver<'_, 'v> {
         let suggestion =
             by_id.map(|source| view.title(*source)).or_else(|| suggest(name, known.iter().copied()));
         let message = format!(
-            "\"{}\" refers to \"{name}\", but no node at this level has this title. Inputs of this node: {}.",
+            "\"{}\" refers to \"{name}\", but no node of the same workflow or loop body has this title. \
+             Inputs of this node: {}.",
             reference.path,
             list_names(&known)
         );

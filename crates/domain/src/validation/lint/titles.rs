@@ -13,8 +13,8 @@ pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
         let earlier = *first.entry(title).or_insert(position);
         if earlier != position {
             let message = format!(
-                "Another node has the title \"{title}\" too. A node that receives both outputs gets this one as \"{}\". \
-                 Give it a unique title.",
+                "Another node also has the title \"{title}\". A node that receives both outputs receives \
+                 that of this node under its id \"{}\". Give this node a unique title.",
                 node.id
             );
             let diagnostic = view.diagnostic(Code::TitleCollision, position, "/title", message);
@@ -29,8 +29,8 @@ pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
 
 fn unnameable(view: &LevelView<'_>, position: usize, title: &str) -> Diagnostic {
     let message = format!(
-        "Templates and Python code can't refer to a node with the title \"{title}\". Use only letters, digits and `_`, \
-         don't begin with a digit, and don't use a keyword."
+        "Templates can't refer to a node with the title \"{title}\", and Python code only with brackets. Use \
+         only letters, digits and `_`, don't begin with a digit, and don't use a keyword."
     );
     let help = suggest_identifier(title).map(|name| format!("For example: \"{name}\"."));
     view.diagnostic(Code::TitleUnnameable, position, "/title", message).with_help(help)

@@ -16,13 +16,16 @@ pub(super) struct Condition {
     #[serde(deserialize_with = "null_as_default")]
     #[schemars(with = "Option<String>")]
     pub(super) variable: String,
-    /// The comparison.
+    /// The comparison. `number_equals`, `greater_than` and `less_than` compare numbers. `is_empty` and
+    /// `is_not_empty` test the truth value as in Python and ignore `value`. The others compare texts as
+    /// returned by Python's `str()`. Default: `contains`.
     #[serde(deserialize_with = "null_as_default")]
     #[schemars(schema_with = "operator_schema")]
     pub(super) operator: Operator,
     /// The constant to compare with.
     pub(super) value: Value,
-    /// The operator that joins this condition to the previous ones.
+    /// The operator that joins this condition to the result of the previous ones. Ignored in the first
+    /// condition.
     #[serde(rename = "logicalOperator", deserialize_with = "null_as_default")]
     #[schemars(schema_with = "junction_schema")]
     pub(super) junction: Junction,

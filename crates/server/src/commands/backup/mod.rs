@@ -45,7 +45,7 @@ pub(super) fn run(args: &BackupArgs) -> Result<ExitCode> {
     let StorageArgs { data_dir, database } = &args.storage;
     database.log.init()?;
     let Some(source) = SqliteFile::from_url(&database.database_url)? else {
-        print_error("PostgreSQL databases can't be backed up here; use pg_dump, and copy the data folder");
+        print_error("`backup` supports only SQLite; for PostgreSQL, use pg_dump and copy the data folder");
         return Ok(ExitCode::from(BACKUP_UNSUPPORTED));
     };
     check_paths(args, source.path())?;

@@ -94,12 +94,13 @@ pub(super) struct ConnectionArgs {
     /// Maximum number of open event streams.
     #[arg(long, env = "SLUICE_MAX_EVENT_STREAMS", default_value_t = API_DEFAULTS.max_event_streams)]
     max_event_streams: usize,
-    /// Timeout for receiving the request headers, in seconds. It includes the idle time between two requests.
+    /// Timeout for receiving the request headers, in seconds. An idle connection is also closed after this
+    /// time.
     #[arg(long, env = "SLUICE_HEADER_TIMEOUT_SECONDS",
         default_value_t = Seconds(ConnectionLimits::DEFAULT.header_timeout))]
     header_timeout_seconds: Seconds,
-    /// Timeout for receiving the next part of a request body, in seconds. After that time, a body must also arrive at
-    /// 1 KiB per second or more.
+    /// Timeout for receiving the next part of a request body, in seconds. A body that takes longer than this
+    /// in total must arrive at 1 KiB per second or more.
     #[arg(long, env = "SLUICE_BODY_TIMEOUT_SECONDS", default_value_t = Seconds(API_DEFAULTS.body_pause))]
     body_timeout_seconds: Seconds,
     /// Timeout for a client that does not read the response, in seconds.

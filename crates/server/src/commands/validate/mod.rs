@@ -16,7 +16,8 @@ use report::Report;
 
 #[derive(Debug, Args)]
 pub(crate) struct ValidateArgs {
-    /// JSON files: workflow definitions or bodies of create requests. `-` reads standard input.
+    /// JSON files: exported workflows, bodies of create requests, or workflow definitions. `-` reads standard
+    /// input.
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Output format.
@@ -26,7 +27,7 @@ pub(crate) struct ValidateArgs {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// Text for people, beside the source.
+    /// Text for people, with excerpts of the files.
     Text,
     /// A JSON object with the diagnostics of each file.
     Json,
