@@ -1,11 +1,11 @@
 //! The database: SQLite or PostgreSQL through sea-orm. The only crate with SQL.
 //!
-//! [`Database`] stores workflows, versions, runs and the rest, and implements [`sluice_engine::RunStore`]. One writer
-//! commits all queued changes together; several connections read.
+//! [`Database`] stores workflows, versions, runs, datasets, API keys and the audit log. It implements
+//! [`sluice_engine::RunStore`]. One writer commits all queued changes together; a pool of connections reads.
 //!
 //! Modules import only modules further down in this list: `explain`; `workflows`, `runs`, `datasets`, `api_keys`,
-//! `audit_log`, `idempotency`, `sqlite_backup`, `gauges`; `database`; `writer`; `search`; `query`; `connection`; `change`;
-//! `metrics`; `outcome`; `error`; `entity`, `durable_fs`.
+//! `audit_log`, `idempotency`, `sqlite_backup`, `gauges`; `database`; `writer`; `search`; `query`; `connection`;
+//! `change`; `metrics`; `outcome`; `error`; `entity`, `durable_fs`.
 
 // Pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
 use libsqlite3_sys as _;

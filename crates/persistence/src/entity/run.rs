@@ -19,7 +19,7 @@ pub(crate) const WITH_OPEN_PAUSE: &str = "has_open_pause";
 pub(crate) const UNFINISHED_ROWS: &str =
     "batch_row IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'PAUSED')";
 
-/// The row of a run. It follows from the run's log, and exists for lists and filters.
+/// The row of a run. It is derived from the log of the run, for lists and filters.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "runs")]
 pub(crate) struct Model {
@@ -41,7 +41,7 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A run status as it is stored.
+/// The stored form of a run status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, DeriveValueType)]
 #[sea_orm(value_type = "String", column_type = "Text")]
 pub(crate) struct Status(pub(crate) RunStatus);
@@ -60,7 +60,7 @@ impl FromStr for Status {
     }
 }
 
-/// The column holds none of the statuses.
+/// A status that this release doesn't know.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown status {0:?}")]
 pub(crate) struct UnknownStatus(String);

@@ -36,7 +36,7 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The opaque part of the entity tag (RFC 9110, 8.8.3): the version number, a dash, and 32 hex digits. The
+    /// Returns the opaque part of the entity tag (RFC 9110, 8.8.3): the version number, a dash, and 32 hex digits. The
     /// definition, which may be large, is not hashed: every change of it comes with a later `updated_at`.
     #[must_use]
     pub fn etag(&self) -> String {

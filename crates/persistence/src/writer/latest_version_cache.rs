@@ -1,5 +1,5 @@
-//! A cache of the latest versions of workflows, for starts of runs. It is for SQLite only: a PostgreSQL database may be
-//! changed by other servers too.
+//! A cache of the latest versions of workflows, for starts of runs. Used only with SQLite, because other servers may
+//! change a PostgreSQL database.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,20 +9,20 @@ use uuid::Uuid;
 /// Maximum number of workflows.
 const MAX_ENTRIES: usize = 10_000;
 
-/// The cache.
+/// The ids of the latest versions, by workflow id.
 #[derive(Debug, Default)]
 pub(crate) struct LatestVersionCache(Mutex<Entries>);
 
 #[derive(Debug, Default)]
 struct Entries {
-    /// The number of invalidations. A version that was read during one may be stale.
+    /// The number of invalidations. A version that was read before or during an invalidation may be stale.
     invalidations: u64,
-    /// True while changes are written. The cache is empty then.
+    /// True while changes are written. Until then the cache stays empty.
     is_invalidating: bool,
     version_ids: HashMap<Uuid, Uuid>,
 }
 
-/// A cache miss, with the number of invalidations before it.
+/// A cache miss, with the number of invalidations at that time.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Miss(u64);
 
@@ -53,7 +53,7 @@ impl LatestVersionCache {
         entries.version_ids.clear();
     }
 
-    /// Ends an invalidation: the changes are durable or have failed, and their callers have a reply.
+    /// Ends an invalidation. To be called after the changes are durable or have failed, and their callers have a reply.
     pub(crate) fn end_invalidation(&self) {
         self.lock().is_invalidating = false;
     }
