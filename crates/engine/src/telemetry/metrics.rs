@@ -165,7 +165,7 @@ impl Metrics {
         let help = "Accepted runs, including batches and each of their rows";
         registry.register("sluice_runs_started", help, self.runs_started.clone());
         registry.register("sluice_runs_ended", "Ended runs by status", runs.clone());
-        let help = "Time from the start of a run to its end, including waits for decisions";
+        let help = "Time between the start and the end of a run, including waits for decisions";
         registry.register("sluice_run_seconds", help, run_seconds.clone());
         registry.register("sluice_nodes_ended", "Ended nodes by kind and status", nodes.clone());
         let help = "Failed attempts that are followed by another attempt, by kind";
