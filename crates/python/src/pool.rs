@@ -97,10 +97,10 @@ impl Pool {
     pub async fn shutdown(&self) {
         let shared = &self.shared;
         shared.stopping.send_replace(true);
-        let all = u32::try_from(shared.config.workers).unwrap_or(u32::MAX);
+        let all_slots = u32::try_from(shared.config.workers).unwrap_or(u32::MAX);
         // Busy and waiting runs release their slots as soon as they see the
         // flag. Fails if the pool has been shut down before.
-        if let Ok(slots) = shared.slots.acquire_many(all).await {
+        if let Ok(slots) = shared.slots.acquire_many(all_slots).await {
             shared.slots.close();
             drop(slots);
         }

@@ -119,7 +119,7 @@ impl Dispatcher {
         true
     }
 
-    /// Removes the driver of `run` even if it was woken, because there is nothing to drive.
+    /// Removes the driver of `run` even if it was woken, because the run doesn't need a driver.
     pub(crate) fn remove(&self, run: Uuid) {
         while !self.try_remove(run) {}
     }

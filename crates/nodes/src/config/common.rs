@@ -72,5 +72,5 @@ pub(crate) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result
         let float = number.as_f64().filter(|float| number.is_f64() && float.fract() == 0.0)?;
         format!("{float:.0}").parse().ok()
     });
-    whole.ok_or_else(|| D::Error::custom("not a whole number of moderate size"))
+    whole.ok_or_else(|| D::Error::custom("not a whole number of 64 bits"))
 }

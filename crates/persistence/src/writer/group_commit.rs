@@ -74,7 +74,7 @@ async fn write_jobs(
     write_each(db, alone).await
 }
 
-/// Separates the jobs that can share a transaction from the commits that conflict with other commits of the same run.
+/// Separates the jobs that can share a transaction from the commits that may conflict with others of the same run.
 fn split(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
     let mut log_ends = BTreeMap::new();
     jobs.into_iter().filter(|job| !matches!(job, Job::Stop)).partition(|job| match job {
