@@ -108,7 +108,7 @@ pub enum OpenError {
     },
 }
 
-/// The reason why a change was rejected or failed. The database is unchanged.
+/// The reason why a change was rejected or failed. A rejected change writes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The workflow or dataset doesn't exist.

@@ -17,7 +17,7 @@ pub(crate) struct LatestVersionCache(Mutex<Entries>);
 struct Entries {
     /// The number of invalidations. A version that was read before or during an invalidation may be stale.
     invalidations: u64,
-    /// True while changes are written. Until then the cache stays empty.
+    /// True while changes are written. The cache then stays empty.
     is_invalidating: bool,
     version_ids: HashMap<Uuid, Uuid>,
 }
