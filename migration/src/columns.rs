@@ -1,8 +1,8 @@
-//! Columns of the types that tables use. The name says the type. `_null` columns are nullable.
+//! Columns by type. The function names contain the type; the suffix `_null` means that the column is nullable.
 
 use sea_orm::sea_query::ColumnDef;
 
-/// A function for columns that are `NOT NULL` and, if named, one for nullable columns.
+/// Defines for each type a function for `NOT NULL` columns and, if its name is given, one for nullable columns.
 macro_rules! columns {
     ($($sql_type:ident: $required:ident $(, $nullable:ident)?;)+) => {$(
         pub(crate) fn $required(name: &'static str) -> ColumnDef {

@@ -10,10 +10,10 @@ mod steps;
 pub use migration::Migration;
 pub use steps::MIGRATIONS;
 
-/// The table of applied migrations.
+/// Name of the table of applied migrations.
 const TABLE: &str = "applied_migrations";
 
-/// Returns the names of the applied migrations in their order, or `None` if the database has no schema of Sluice.
+/// Returns the names of the applied migrations in order, or `None` if the database doesn't have the schema of Sluice.
 ///
 /// # Errors
 /// The database failed.
@@ -43,7 +43,7 @@ pub async fn pending(db: &DatabaseConnection) -> Result<Vec<&'static Migration>,
 /// Applies a migration in one transaction. `applied_at` is the time in seconds since 1970.
 ///
 /// # Errors
-/// The database failed. Nothing was changed.
+/// The database failed. The schema is unchanged.
 pub async fn apply(db: &DatabaseConnection, migration: &Migration, applied_at: i64) -> Result<(), DbErr> {
     let transaction = db.begin().await?;
     let table = Table::create()
@@ -54,7 +54,7 @@ pub async fn apply(db: &DatabaseConnection, migration: &Migration, applied_at: i
         .take();
     transaction.execute(&table).await?;
     for statement in (migration.statements)(db.get_database_backend()) {
-        // Without parameters, PostgreSQL accepts every kind of statement.
+        // PostgreSQL accepts some types of statements only without parameters.
         transaction.execute_unprepared(&statement.sql).await?;
     }
     let row = Query::insert()

@@ -2,7 +2,7 @@
 
 use sea_orm::{DbBackend, Statement};
 
-/// One step of the schema.
+/// A migration: one step of the schema.
 #[derive(Debug)]
 pub struct Migration {
     /// Name of the module that defines the step.

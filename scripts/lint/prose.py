@@ -21,7 +21,20 @@ import rules
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Groups that have to be clean.
-ENFORCED = {"benches", "docs", "domain", "fuzz", "json-schema", "migration", "server", "telemetry"}
+ENFORCED = {
+    "benches",
+    "docs",
+    "domain",
+    "engine",
+    "fuzz",
+    "json-schema",
+    "migration",
+    "nodes",
+    "persistence",
+    "python",
+    "server",
+    "telemetry",
+}
 
 DENYLIST = rules.compile_phrases(rules.DENYLIST)
 DOCUMENT_DENYLIST = rules.compile_phrases(rules.DOCUMENT_DENYLIST)

@@ -1,5 +1,5 @@
-//! Side records of a change: audit entries, and the outcome for an idempotency key. They are written in the transaction of
-//! the change.
+//! Side records of a change: audit entries, and the outcome for an idempotency key. They are written in the transaction
+//! of the change.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::clock;
 /// The origin of a change: the caller and the request.
 #[derive(Clone, Debug)]
 pub struct ChangeOrigin {
-    /// The name of the API key; none on a server without API keys.
+    /// The name of the API key, or `None` on a server without API keys.
     pub actor: Option<String>,
     /// The operation id of the OpenAPI document, or a command such as `keys create`.
     pub operation: String,
@@ -23,7 +23,7 @@ pub struct ChangeOrigin {
 }
 
 impl ChangeOrigin {
-    /// The origin of a command, which has no API key and no request.
+    /// Returns the origin of a command, which has no API key and no request.
     #[must_use]
     pub fn of_command(command: &str) -> Self {
         let request_id = clock::new_id().to_string();
@@ -42,7 +42,7 @@ pub struct IdempotencyKey {
     pub lease: Arc<dyn Any + Send + Sync>,
 }
 
-/// The type of a changed thing.
+/// The type of the subject of a change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
 #[strum(serialize_all = "lowercase")]
 pub enum Subject {
@@ -63,7 +63,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The name, as in the audit log.
+    /// Returns the name that the audit log uses.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -77,15 +77,15 @@ pub struct AuditEntry {
     pub subject: Subject,
     /// Id of the subject.
     pub subject_id: String,
-    /// State before the change, such as a definition hash, a version number or a status. None if the subject is new
+    /// State before the change, such as a definition hash, a version number or a status. `None` if the subject is new
     /// or has no state.
     pub before: Option<String>,
-    /// State after the change. None if the subject was deleted or has no state.
+    /// State after the change. `None` if the subject was deleted or has no state.
     pub after: Option<String>,
 }
 
 impl AuditEntry {
-    /// The entry of a subject without a state.
+    /// Creates an entry without states.
     pub fn new(subject: Subject, id: impl ToString) -> Self {
         Self { subject, subject_id: id.to_string(), before: None, after: None }
     }
@@ -108,7 +108,7 @@ pub enum RunOutcome {
         /// The number of events.
         log_length: u64,
     },
-    /// A new run. The caller waits for its end.
+    /// A new run whose end the caller waits for.
     Awaited {
         /// The run.
         run_id: Uuid,

@@ -8,8 +8,8 @@ use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-/// A bounded number of permits. Waiting workflows take turns; within a workflow, permits are granted first come,
-/// first served.
+/// A bounded number of permits. Waiting workflows are served round-robin; within a workflow, permits are granted first
+/// come, first served.
 #[derive(Clone)]
 pub(crate) struct FairSemaphore(Arc<Shared>);
 
@@ -23,8 +23,8 @@ struct Shared {
 struct State {
     in_use: usize,
     workflows: HashMap<Uuid, Workflow>,
-    /// Workflows with at least one waiter, in the order of their turns.
-    turns: VecDeque<Uuid>,
+    /// Workflows with at least one waiter, in round-robin order.
+    queue: VecDeque<Uuid>,
 }
 
 #[derive(Default)]
@@ -33,7 +33,7 @@ struct Workflow {
     waiters: VecDeque<oneshot::Sender<Permit>>,
 }
 
-/// The use of a semaphore at one moment.
+/// The current usage of a semaphore.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub(crate) limit: usize,
@@ -43,12 +43,12 @@ pub(crate) struct Usage {
 
 /// One slot of a [`FairSemaphore`]. Dropping the permit releases the slot.
 pub(crate) struct Permit {
-    /// None once there is nothing to release.
+    /// `None` after the slot was released.
     semaphore: Option<FairSemaphore>,
     workflow: Uuid,
 }
 
-/// A position in the queue for a permit. Dropping it leaves the queue.
+/// A permit, or a position in the queue. Dropping it releases the slot or leaves the queue.
 pub(crate) enum Acquire {
     Ready(Permit),
     Waiting(oneshot::Receiver<Permit>),
@@ -59,7 +59,7 @@ impl Acquire {
     pub(crate) async fn wait(self) -> Permit {
         match self {
             Self::Ready(permit) => permit,
-            // The sender is dropped unused only at shutdown.
+            // The sender is dropped without a permit only at shutdown.
             Self::Waiting(granted) => match granted.await {
                 Ok(permit) => permit,
                 Err(_) => std::future::pending().await,
@@ -78,7 +78,7 @@ impl FairSemaphore {
     /// Returns a permit for `workflow` if a slot is free.
     pub(crate) fn try_acquire(&self, workflow: Uuid) -> Option<Permit> {
         let mut state = self.state();
-        // Every waiter belongs to a workflow at its own limit, so this overtakes nobody.
+        // If a slot is free, every waiter belongs to a workflow at its own limit. So this doesn't overtake a waiter.
         state.has_slot_for(workflow, &self.0).then(|| self.grant(&mut state, workflow))
     }
 
@@ -92,11 +92,11 @@ impl FairSemaphore {
         }
     }
 
-    /// Returns how many permits are in use and waited for.
+    /// Returns the numbers of permits in use and of waiters.
     pub(crate) fn usage(&self) -> Usage {
         let state = self.state();
         let waiting = state
-            .turns
+            .queue
             .iter()
             .filter_map(|workflow| state.workflows.get(workflow))
             .map(|workflow| workflow.waiters.iter().filter(|waiter| !waiter.is_closed()).count())
@@ -115,9 +115,9 @@ impl FairSemaphore {
         state.free_slot(workflow);
         while let Some((next, waiter)) = state.next_waiter(&self.0) {
             let permit = self.grant(&mut state, next);
-            if let Err(mut unwanted) = waiter.send(permit) {
-                // Its drop would lock the state again.
-                unwanted.semaphore = None;
+            if let Err(mut permit) = waiter.send(permit) {
+                // Dropping the permit would lock the state again.
+                permit.semaphore = None;
                 state.free_slot(next);
             }
         }
@@ -147,25 +147,25 @@ impl State {
         let (waiter, granted) = oneshot::channel();
         let workflow = self.workflows.entry(id).or_default();
         if workflow.waiters.is_empty() {
-            self.turns.push_back(id);
+            self.queue.push_back(id);
         }
         workflow.waiters.push_back(waiter);
         granted
     }
 
-    /// Removes and returns the next waiter that may get a slot. Its workflow moves to the end of the turns.
+    /// Removes and returns the next waiter that may get a slot. Moves its workflow to the end of the queue.
     fn next_waiter(&mut self, shared: &Shared) -> Option<(Uuid, oneshot::Sender<Permit>)> {
         if self.in_use >= shared.limit {
             return None;
         }
-        let turn = self.turns.iter().position(|id| {
+        let index = self.queue.iter().position(|id| {
             self.workflows.get(id).is_some_and(|workflow| workflow.in_use < shared.limit_per_workflow)
         })?;
-        let id = self.turns.remove(turn)?;
+        let id = self.queue.remove(index)?;
         let workflow = self.workflows.get_mut(&id)?;
         let waiter = workflow.waiters.pop_front()?;
         if !workflow.waiters.is_empty() {
-            self.turns.push_back(id);
+            self.queue.push_back(id);
         }
         Some((id, waiter))
     }
@@ -201,12 +201,12 @@ mod tests {
     }
 
     #[test]
-    fn workflows_take_turns() {
+    fn serves_workflows_round_robin() {
         let [a, b] = workflows();
         let semaphore = FairSemaphore::new(1, 9);
         let first = semaphore.try_acquire(a).expect("a permit");
         assert!(semaphore.try_acquire(b).is_none());
-        // Three waiters of one workflow come before the first of another.
+        // Three waiters of one workflow are queued before the first of another.
         let mut waiters_a =
             [wait_for_permit(&semaphore, a), wait_for_permit(&semaphore, a), wait_for_permit(&semaphore, a)];
         let mut waiter_b = wait_for_permit(&semaphore, b);
@@ -214,7 +214,7 @@ mod tests {
         let second = waiters_a[0].as_mut().now_or_never().expect("the first in the queue");
         assert!(waiter_b.as_mut().now_or_never().is_none());
         drop(second);
-        let third = waiter_b.as_mut().now_or_never().expect("the other workflow's turn");
+        let third = waiter_b.as_mut().now_or_never().expect("a permit for the other workflow");
         assert!(waiters_a[1].as_mut().now_or_never().is_none());
         drop(third);
         assert!(waiters_a[1].as_mut().now_or_never().is_some());
@@ -250,6 +250,6 @@ mod tests {
         drop(waiter.as_mut().now_or_never().expect("a permit"));
         assert!(semaphore.try_acquire(a).is_some());
         let state = semaphore.state();
-        assert!(state.workflows.is_empty() && state.turns.is_empty() && state.in_use == 0, "state remains");
+        assert!(state.workflows.is_empty() && state.queue.is_empty() && state.in_use == 0, "state remains");
     }
 }

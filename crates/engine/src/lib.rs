@@ -1,7 +1,8 @@
-//! Drives runs: load and fold, decide, commit the events, then act.
+//! Drives runs. It folds the log of a run into its state, decides the next events, commits them, and then performs
+//! their actions.
 //!
-//! [`Engine`] is the façade. A `Driver` drives one run; the `Dispatcher` gives every run that needs a driver exactly
-//! one.
+//! [`Engine`] is the façade. A `Driver` drives one run. The `Dispatcher` assigns exactly one driver to each run that
+//! needs one.
 
 mod change;
 pub mod clock;

@@ -7,17 +7,18 @@ use sluice_nodes::Policies;
 /// Settings of an [`Engine`](crate::Engine).
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Time that waiting requests get once the server begins to stop.
+    /// Time for waiting requests to finish, from the moment when the server begins to stop.
     pub drain: Duration,
     /// Concurrency limits.
     pub limits: Limits,
     /// Timeouts and retries of nodes.
     pub policies: Policies,
-    /// Creates spans of runs and nodes; none without tracing.
+    /// Creates spans of runs and nodes. `None` without tracing.
     pub tracer: Option<Arc<BoxedTracer>>,
 }
 
-/// Concurrency limits. Work beyond a limit waits as `PENDING`; workflows take turns.
+/// Concurrency limits. Runs and nodes beyond a limit stay `PENDING` until a slot is free. Slots are assigned to
+/// workflows round-robin.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Nodes with side effects that execute at the same time.

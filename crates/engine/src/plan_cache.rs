@@ -12,7 +12,7 @@ use crate::store::{RunStore, StoreError};
 /// Number of cached plans.
 const CAPACITY: u64 = 1_000;
 
-/// A cache of plans by version id. Versions never change what executes, so entries never expire.
+/// A cache of plans by version id. The executable part of a version never changes, so that entries never expire.
 pub(crate) struct PlanCache {
     store: Arc<dyn RunStore>,
     kinds: NodeKinds,

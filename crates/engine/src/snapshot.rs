@@ -4,13 +4,13 @@ use sluice_domain::run::{Plan, RunState};
 
 use crate::store::RunRecord;
 
-/// A run at one moment.
+/// A run at one point of its log.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
-    /// The run's record.
+    /// The record.
     pub record: RunRecord,
-    /// The run's state: its log, folded.
+    /// The state, folded from the log.
     pub state: RunState,
-    /// The plan of the run's version.
+    /// The plan of the version that the run executes.
     pub plan: Arc<Plan>,
 }

@@ -19,9 +19,9 @@ pub struct CatalogEntry {
     pub input: Value,
     /// JSON Schema of the output of the node.
     pub output: Value,
-    /// JSON Schema of the config. Its title is the name that people see.
+    /// JSON Schema of the config. Its title is the display name of the kind.
     pub config: Value,
-    /// The mark of the kind in editors.
+    /// The badge of the kind in editors.
     pub visual_tag: VisualTag,
     /// True if the kind determines the fields of its output.
     pub has_fixed_output: bool,
@@ -36,7 +36,7 @@ pub struct CatalogEntry {
     pub category: Option<&'static str>,
 }
 
-/// The mark of a kind in editors.
+/// The badge of a kind in editors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct VisualTag {
     /// A few letters.
@@ -50,7 +50,7 @@ pub struct VisualTag {
 pub struct CatalogCategories(Vec<(&'static str, Vec<CatalogEntry>)>);
 
 impl CatalogCategories {
-    /// The categories, each with its kinds.
+    /// Returns the categories, each with its kinds.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, &[CatalogEntry])> {
         self.0.iter().map(|(category, entries)| (*category, entries.as_slice()))
     }
@@ -67,23 +67,24 @@ static CATALOG: LazyLock<CatalogCategories> = LazyLock::new(|| {
     CatalogCategories(categories.map(|category| (category.as_str(), entries(category))).collect())
 });
 
-/// The catalog. It includes planned kinds: a workflow can contain them, but the server can't run them yet.
+/// Returns the catalog. It includes planned kinds: a workflow can contain them, but the server can't run them yet.
 #[must_use]
 pub fn catalog() -> &'static CatalogCategories {
     &CATALOG
 }
 
 fn entries(category: Category) -> Vec<CatalogEntry> {
-    registry::listed(category).filter_map(|kind| Some(entry(kind, kind.listing()?))).collect()
+    registry::kinds_in(category).filter_map(|kind| Some(entry(kind, kind.listing()?))).collect()
 }
 
 fn entry(kind: Kind, listing: Listing) -> CatalogEntry {
     let name = kind.name();
-    let side = |side: &str| json!({"title": format!("{name}{side}"), "type": "object", "properties": {}});
+    let empty_schema =
+        |suffix: &str| json!({"title": format!("{name}{suffix}"), "type": "object", "properties": {}});
     CatalogEntry {
         name,
-        input: side("Input"),
-        output: side("Output"),
+        input: empty_schema("Input"),
+        output: empty_schema("Output"),
         config: config(kind, listing),
         visual_tag: VisualTag { acronym: listing.acronym, color: listing.color },
         has_fixed_output: listing.has_fixed_output,
@@ -99,7 +100,7 @@ fn config(kind: Kind, listing: Listing) -> Value {
         Kind::Planned(_) => planned_config(listing),
     };
     let mut schema = Map::from_iter([("title".to_owned(), listing.title.into())]);
-    // The title of the struct must not replace the one that people see.
+    // The title of the struct must not replace the display name.
     schema.extend(json.into_iter().filter(|(key, _)| key != "title"));
     Value::Object(schema)
 }
@@ -111,9 +112,9 @@ fn planned_config(listing: Listing) -> Map<String, Value> {
         listing.title
     );
     schema.insert("description".to_owned(), description.into());
-    let properties =
+    let has_fixed_output =
         schema.get_mut("properties").and_then(|properties| properties.get_mut("has_fixed_output"));
-    if let Some(default) = properties.and_then(|property| property.get_mut("default")) {
+    if let Some(default) = has_fixed_output.and_then(|property| property.get_mut("default")) {
         *default = listing.has_fixed_output.into();
     }
     schema

@@ -1,6 +1,6 @@
-//! The kinds of nodes: configs, behavior, data flow, and entries in the catalog.
+//! The node kinds: configs, behavior, data flow, and entries in the catalog.
 //!
-//! This crate is pure. Nodes with side effects, such as Python code, are only described here: the engine executes them.
+//! This crate is pure. It only describes nodes with side effects, such as Python code; the engine executes them.
 
 mod catalog;
 mod config;

@@ -1,4 +1,4 @@
-//! The node kinds, as plans and validation use them.
+//! The implementations of the domain's traits for all node kinds.
 
 use std::sync::Arc;
 
@@ -90,13 +90,13 @@ impl Catalog for NodeKinds {
 }
 
 fn runnable_data_flow(kind: &RunnableKind, config: &Map<String, Value>) -> DataFlow {
-    // If the config is invalid, nothing is known about the node, so that lints report nothing about it.
+    // If the config is invalid, the data flow is unknown, and lints report nothing about the node.
     let mut data_flow = kind.data_flow(config.clone()).unwrap_or_else(|| DataFlow {
         inputs: InputUse { uses_all: true, ..InputUse::default() },
         external_effects: ExternalEffects::Possible,
         ..DataFlow::default()
     });
-    // Default values aren't the author's.
+    // Don't report problems of default values, which the author didn't write.
     let config_value = Value::Object(config.clone());
     data_flow.references.retain(|reference| config_value.pointer(&reference.pointer).is_some());
     data_flow.findings.retain(|finding| config_value.pointer(&finding.pointer).is_some());

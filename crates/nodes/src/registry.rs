@@ -1,4 +1,4 @@
-//! Look-ups in the list of node kinds.
+//! The registry of node kinds.
 
 use std::sync::LazyLock;
 
@@ -10,12 +10,12 @@ use crate::kinds::runnable_kinds;
 static RUNNABLE: LazyLock<Vec<RunnableKind>> = LazyLock::new(runnable_kinds);
 
 static NODE_TYPES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
-    let listed = Category::ALL.into_iter().flat_map(listed);
-    let unlisted = PLANNED.iter().filter(|kind| kind.listing.is_none());
-    listed.map(|kind| kind.name()).chain(unlisted.map(|kind| kind.name)).collect()
+    let catalog_kinds = Category::ALL.into_iter().flat_map(kinds_in);
+    let legacy_kinds = PLANNED.iter().filter(|kind| kind.listing.is_none());
+    catalog_kinds.map(|kind| kind.name()).chain(legacy_kinds.map(|kind| kind.name)).collect()
 });
 
-/// A kind of node.
+/// A node kind.
 #[derive(Clone, Copy)]
 pub(crate) enum Kind {
     /// A kind that the server can run.
@@ -25,7 +25,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// The node type, as definitions name it.
+    /// Returns the node type in definitions.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Runnable(kind) => kind.name,
@@ -33,7 +33,7 @@ impl Kind {
         }
     }
 
-    /// The entry in the catalog.
+    /// Returns the entry in the catalog, if there is one.
     pub(crate) fn listing(self) -> Option<Listing> {
         match self {
             Self::Runnable(kind) => Some(kind.listing),
@@ -46,27 +46,27 @@ fn kinds() -> impl Iterator<Item = Kind> {
     RUNNABLE.iter().map(Kind::Runnable).chain(PLANNED.iter().map(Kind::Planned))
 }
 
-/// The kind with this name.
+/// Returns the kind with this name.
 pub(crate) fn find(node_type: &str) -> Option<Kind> {
     kinds().find(|kind| kind.name() == node_type)
 }
 
-/// The kind with this name, if the server can run it.
+/// Returns the kind with this name, if the server can run it.
 pub(crate) fn find_runnable(node_type: &str) -> Option<&'static RunnableKind> {
     RUNNABLE.iter().find(|kind| kind.name == node_type)
 }
 
-/// The kinds of a category of the catalog.
-pub(crate) fn listed(category: Category) -> impl Iterator<Item = Kind> {
+/// Returns the kinds of a category of the catalog.
+pub(crate) fn kinds_in(category: Category) -> impl Iterator<Item = Kind> {
     kinds().filter(move |kind| kind.listing().is_some_and(|listing| listing.category == category))
 }
 
-/// Every node type: those of the catalog in its order, then the others.
+/// Returns all node types: those of the catalog in its order, then legacy kinds.
 pub(crate) fn node_types() -> &'static [&'static str] {
     &NODE_TYPES
 }
 
-/// The node types that the server can run.
+/// Returns the node types that the server can run.
 pub fn runnable_node_types() -> impl Iterator<Item = &'static str> {
     RUNNABLE.iter().map(|kind| kind.name)
 }

@@ -51,14 +51,14 @@ pub struct PresentedKey<'a> {
 }
 
 impl<'a> PresentedKey<'a> {
-    /// Parses the text of a key; none if it is malformed.
+    /// Parses the text of a key. Returns `None` if it is malformed.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         let (id, secret) = text.strip_prefix(PREFIX)?.split_once('_')?;
         (is_hex(id, ID_BYTES) && is_hex(secret, SECRET_BYTES)).then_some(Self { id, secret })
     }
 
-    /// Returns true if this is the secret of `key`. Takes the same time for any wrong secret, and for an unknown key.
+    /// Returns true if this is the secret of `key`. Takes the same time for every wrong secret and for an unknown key.
     #[must_use]
     pub fn matches(&self, key: Option<&api_key::Model>) -> bool {
         let placeholder = "0".repeat(64);
@@ -93,9 +93,9 @@ impl Database {
     /// # Errors
     /// The database failed.
     pub async fn has_api_keys(&self) -> Result<bool, StoreError> {
-        let any = api_key::Entity::find().select_only().column(api_key::Column::Id).limit(1);
-        let found: Option<String> = any.into_tuple().one(self.read_pool()).await.map_err(store_error)?;
-        Ok(found.is_some())
+        let select = api_key::Entity::find().select_only().column(api_key::Column::Id).limit(1);
+        let id: Option<String> = select.into_tuple().one(self.read_pool()).await.map_err(store_error)?;
+        Ok(id.is_some())
     }
 
     /// Records the last use of a key.
@@ -125,7 +125,7 @@ impl Change for TouchKey {
     }
 }
 
-/// Administration of the keys of a database, for commands. Takes no lock, so that a server may run at the same time.
+/// Manages the keys of a database, for commands. Doesn't take the lock, so that a server may run at the same time.
 #[derive(Debug)]
 pub struct ApiKeyAdmin(DatabaseConnection);
 
@@ -133,33 +133,33 @@ impl ApiKeyAdmin {
     /// Opens a database. Migrates its schema if no server runs.
     ///
     /// # Errors
-    /// As for [`Database::open`], except for [`OpenError::Locked`]. Also fails if the running server is another release.
+    /// Those of [`Database::open`], except for [`OpenError::Locked`]. Also fails if the running server is an older release.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         match Database::migrate(options.clone()).await {
             Ok(_) | Err(OpenError::Locked { .. }) => {}
             Err(error) => return Err(error),
         }
         let target = Target::parse(&options.url)?;
-        let place = target.place();
-        let connected = match &target {
+        let location = target.location();
+        let connect_result = match &target {
             Target::Sqlite { path } => {
                 connection::sqlite(path, Usage::Write { max_bytes: options.max_bytes }, 1).await
             }
             Target::Postgres { url, .. } => connection::postgres_admin(url).await,
         };
-        let unreachable = |source| OpenError::Unreachable { place: place.clone(), source };
-        let connection = connected.map_err(unreachable)?;
-        schema::check(&connection).await.map_err(|error| error.at(&place))?;
-        if !schema::is_current(&connection).await.map_err(unreachable)? {
-            return Err(OpenError::OlderServer { place });
+        let unreachable_error = |source| OpenError::Unreachable { location: location.clone(), source };
+        let connection = connect_result.map_err(unreachable_error)?;
+        schema::check(&connection).await.map_err(|error| error.at(&location))?;
+        if !schema::is_current(&connection).await.map_err(unreachable_error)? {
+            return Err(OpenError::OlderServer { location });
         }
         Ok(Self(connection))
     }
 
-    /// Creates a key. Returns its text, which is stored nowhere, and its row.
+    /// Creates a key. Returns its text, which is not stored, and its row.
     ///
     /// # Errors
-    /// The name is invalid or taken, there is no scope, or the database failed.
+    /// The name is invalid or taken, the scopes are empty, or the database failed.
     pub async fn create(&self, new: NewApiKey) -> Result<(String, api_key::Model), KeyError> {
         let NewApiKey { name, scopes, for_others, expires_at } = new;
         if name.is_empty()
@@ -208,29 +208,29 @@ impl ApiKeyAdmin {
         Ok(api_key::Entity::find().order_by_asc(api_key::Column::CreatedAt).all(&self.0).await?)
     }
 
-    /// Revokes the key with this name or public part. A revoked key stays as it is.
+    /// Revokes the key with this name or public part. Doesn't change a key that is already revoked.
     ///
     /// # Errors
     /// The key doesn't exist, or the database failed.
     pub async fn revoke(&self, name_or_id: &str) -> Result<api_key::Model, KeyError> {
         use api_key::Column::{Id, Name, RevokedAt};
-        let is_named = Id.eq(name_or_id).or(Name.eq(name_or_id));
+        let condition = Id.eq(name_or_id).or(Name.eq(name_or_id));
         let tx = connection::begin(&self.0).await?;
         // A leaked key must be revocable even if the database is full.
-        let revoked = disk_reserve::with_reserve(&tx, async {
-            let revoked = api_key::Entity::update_many()
+        let key = disk_reserve::with_reserve(&tx, async {
+            let update = api_key::Entity::update_many()
                 .set(api_key::ActiveModel { revoked_at: Set(Some(clock::now())), ..Default::default() })
-                .filter(is_named.clone().and(RevokedAt.is_null()))
+                .filter(condition.clone().and(RevokedAt.is_null()))
                 .exec(&tx)
                 .await?;
-            let key = api_key::Entity::find().filter(is_named).one(&tx).await?;
+            let key = api_key::Entity::find().filter(condition).one(&tx).await?;
             let key = key.ok_or_else(|| KeyError::Unknown(name_or_id.to_owned()))?;
-            if revoked.rows_affected > 0 {
+            if update.rows_affected > 0 {
                 insert_audit_entry(&tx, "keys revoke", &key, Some(audit_text(&key)), None).await?;
             }
             Ok::<_, KeyError>(key)
-        });
-        let key = revoked.await?;
+        })
+        .await?;
         tx.commit().await?;
         Ok(key)
     }
@@ -270,7 +270,7 @@ async fn insert_audit_entry(
     side_records::insert(&Tx::Orm(tx), std::iter::once(&records)).await.map_err(KeyError::from)
 }
 
-/// Returns the SHA-256 of a secret, in hex. A secret has 256 random bits, so a slow hash would add nothing.
+/// Returns the SHA-256 of a secret, in hex. A slow hash is unnecessary, because a secret has 256 random bits.
 fn hash(secret: &str) -> String {
     to_hex(&Sha256::digest(secret))
 }

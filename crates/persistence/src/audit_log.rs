@@ -1,4 +1,5 @@
-//! The audit log: who changed what, and when. Entries are written in the transaction of the change.
+//! The audit log: the author, the subject and the time of every change. Entries are written in the transaction of the
+//! change.
 
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryResult, QueryTrait as _, Select,
@@ -18,20 +19,20 @@ use crate::writer::side_records::{self, SideRecords};
 /// Estimated size of an entry, in bytes.
 const ENTRY_BYTES: usize = 512;
 
-/// A filter of audit entries. All given conditions apply.
+/// A filter of audit entries. Entries have to match all fields that are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AuditFilter {
     /// The name of the API key.
     pub actor: Option<String>,
     /// The operation.
     pub operation: Option<String>,
-    /// The id of the changed thing.
+    /// The id of the subject.
     pub subject_id: Option<String>,
     /// The time of the change.
     pub time: TimeRange,
 }
 
-/// The order of a list of entries: by time. Contains the entry after which a page begins.
+/// The order of a list of entries: by time. Contains the id of the entry after which a page begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditOrder(pub Option<Uuid>);
 
@@ -65,7 +66,7 @@ impl Database {
         pagination::count(self.read_pool(), select).await
     }
 
-    /// Appends the entries of a change outside of the database.
+    /// Appends audit entries for a change outside the database.
     ///
     /// # Errors
     /// The database failed.

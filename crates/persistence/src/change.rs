@@ -6,25 +6,26 @@ use sluice_engine::{AuditEntry, ChangeOrigin};
 use crate::error::WriteError;
 use crate::outcome::Outcome;
 
-/// A change of the database. The writer applies it again if its transaction is lost.
+/// A change of the database. The writer applies it again if its transaction is rolled back.
 pub(crate) trait Change: Send + Sync + 'static {
-    /// The result.
+    /// The result of the change.
     type Output: Send + 'static;
 
-    /// True if the change frees more space than it takes: it is then applied even if the database is full.
+    /// True if the change frees more space than it uses. It is then applied even if the database is full.
     const FREES_SPACE: bool = false;
 
-    /// Applies the change. Returns [`Fault::Rejected`] only before the first write: other changes share the transaction.
+    /// Applies the change. Must not return [`Fault::Rejected`] after the first write: other changes share the
+    /// transaction.
     fn apply(&self, tx: &DatabaseTransaction) -> impl Future<Output = Result<Self::Output, Fault>> + Send;
 }
 
-/// The result of a change that requests make.
+/// The result of a change that is recorded in the audit log.
 pub(crate) trait Audited: Send + Sync + 'static {
-    /// Returns the audit entries; none if nothing has changed.
+    /// Returns the audit entries. Empty if nothing has changed.
     fn audit_entries(&self) -> Vec<AuditEntry>;
 
-    /// Returns the outcome for an idempotency key. None if the change was rejected, and for deletions, which are
-    /// idempotent without a key.
+    /// Returns the outcome to store for an idempotency key. `None` if the change was rejected, and for deletions, which
+    /// are idempotent without a key.
     fn outcome(&self) -> Option<Outcome> {
         None
     }
@@ -35,12 +36,12 @@ pub(crate) fn actor(origin: Option<&ChangeOrigin>) -> Option<String> {
     origin?.actor.clone()
 }
 
-/// A change failed within its transaction.
+/// The reason why a change failed within its transaction.
 #[derive(Debug)]
 pub(crate) enum Fault {
-    /// Rejected before the first write: the transaction continues.
+    /// The change was rejected before its first write. The transaction continues.
     Rejected(WriteError),
-    /// The database failed: the transaction is lost.
+    /// The database failed. The transaction has to be rolled back.
     Database(DbErr),
 }
 

@@ -1,4 +1,4 @@
-//! The database: opening, closing, and access to the writer and to connections for reads.
+//! The database: opens and closes it, and provides the writer and the connections for reads.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _};
@@ -35,11 +35,11 @@ struct Inner {
     /// For SQLite only.
     fast_path: Option<SqliteFastPath>,
     metrics: Metrics,
-    /// None once the database is closed.
+    /// `None` once the database is closed.
     shutdown: Mutex<Option<Shutdown>>,
 }
 
-/// Resources to release.
+/// Resources to release when the database is closed.
 struct Shutdown {
     task: JoinHandle<()>,
     write: DatabaseConnection,
@@ -57,16 +57,16 @@ impl Database {
     ///
     /// # Errors
     ///
-    /// The database can't be used. It is unchanged.
+    /// The database can't be used. A failed call doesn't change it.
     pub async fn open(options: Options) -> Result<Self, OpenError> {
         let target = Target::parse(&options.url)?;
         let opened = match &target {
             Target::Sqlite { path } => open_sqlite(path, options.max_bytes).await?,
-            Target::Postgres { url, .. } => open_postgres(url, &options, &target.place()).await?,
+            Target::Postgres { url, .. } => open_postgres(url, &options, &target.location()).await?,
         };
-        let reads = connect_for_reads(&target, options.readers)
+        let readers = connect_for_reads(&target, options.readers)
             .await
-            .map_err(|source| OpenError::Unreachable { place: target.place(), source })?;
+            .map_err(|source| OpenError::Unreachable { location: target.location(), source })?;
         let fast_path = |usage| match &target {
             Target::Sqlite { path } => Some(SqliteFastPath::new(path.clone(), usage)),
             Target::Postgres { .. } => None,
@@ -76,7 +76,7 @@ impl Database {
         let (writer, task) = Writer::spawn(opened.write.clone(), write_fast_path, metrics.writer.clone());
         let inner = Inner {
             writer,
-            read_pool: ReadPool::new(reads),
+            read_pool: ReadPool::new(readers),
             fast_path: fast_path(Usage::Read),
             metrics,
             shutdown: Mutex::new(Some(Shutdown { task, write: opened.write, lock: opened.lock })),
@@ -93,7 +93,7 @@ impl Database {
         let target = Target::parse(&options.url)?;
         let opened = match &target {
             Target::Sqlite { path } => open_sqlite(path, options.max_bytes).await?,
-            Target::Postgres { url, .. } => open_postgres(url, &options, &target.place()).await?,
+            Target::Postgres { url, .. } => open_postgres(url, &options, &target.location()).await?,
         };
         close_connection(&opened.write).await;
         Ok(opened.migrations)
@@ -113,7 +113,7 @@ impl Database {
         Ok(())
     }
 
-    /// Closes the database for all clones after the queued writes, and releases the lock.
+    /// Completes the queued writes, closes the database for all clones, and releases the lock.
     pub async fn close(self) {
         let shutdown = self.inner.shutdown.lock().take();
         let Some(Shutdown { task, write, lock }) = shutdown else { return };
@@ -124,7 +124,7 @@ impl Database {
         if let Some(fast_path) = &self.inner.fast_path {
             fast_path.close();
         }
-        // Reads end first: SQLite can't truncate its write-ahead log during a read.
+        // Close the readers first: SQLite can't truncate its write-ahead log during a read.
         close_connection(self.inner.read_pool.connection()).await;
         release(&write).await;
         close_connection(&write).await;
@@ -147,7 +147,7 @@ impl Database {
         &self.inner.writer
     }
 
-    /// Begins a transaction whose reads are all of the same moment.
+    /// Begins a transaction whose reads all see the same state of the database.
     pub(crate) async fn read_transaction(&self) -> Result<DatabaseTransaction, StoreError> {
         let mut options = TransactionOptions::default();
         match self.inner.read_pool.get_database_backend() {
@@ -158,7 +158,7 @@ impl Database {
     }
 }
 
-/// A locked and migrated database.
+/// The result of opening a database: it is locked and migrated.
 struct Opened {
     write: DatabaseConnection,
     lock: Option<FileLock>,
@@ -171,42 +171,43 @@ async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, Open
     if replacement_path(path).exists() {
         return Err(OpenError::InterruptedRestore { path: path.to_owned() });
     }
-    let place = path.display().to_string();
+    let location = path.display().to_string();
     let open_error = |source: DbErr| {
         if is_not_a_database(&source) {
             OpenError::NotADatabase { path: path.to_owned() }
         } else {
-            OpenError::Unreachable { place: place.clone(), source }
+            OpenError::Unreachable { location: location.clone(), source }
         }
     };
     if exists {
-        // Read only: the file of another program must not get a write-ahead log.
+        // Read-only: opening the file of another program must not create a write-ahead log.
         let db = connection::sqlite(path, Usage::Check, 1).await.map_err(open_error)?;
-        let checked = match check_pages(&db, path).await {
+        let check_result = match check_pages(&db, path).await {
             Ok(()) => schema::check(&db).await,
             Err(error) => Err(error),
         };
         close_connection(&db).await;
-        checked.map_err(|error| match error {
+        check_result.map_err(|error| match error {
             SchemaError::Database(source) => open_error(source),
-            error => error.at(&place),
+            error => error.at(&location),
         })?;
     }
     let write = connection::sqlite(path, Usage::Write { max_bytes }, 1).await.map_err(open_error)?;
-    if let Some(found) = schema::unsupported_sqlite(&write).await.map_err(open_error)? {
-        return Err(OpenError::SqliteTooOld { found });
+    if let Some(version) = schema::unsupported_sqlite(&write).await.map_err(open_error)? {
+        return Err(OpenError::SqliteTooOld { version });
     }
     let migrations = schema::migrate(&write).await.map_err(|source| match open_error(source) {
-        OpenError::Unreachable { place, source } => OpenError::Migration { place, source },
+        OpenError::Unreachable { location, source } => OpenError::Migration { location, source },
         other => other,
     })?;
     Ok(Opened { write, lock: Some(lock), migrations })
 }
 
-/// Maximum size of an SQLite file that is checked completely at start. Checking a larger one would take too long.
+/// Maximum size of an SQLite file whose pages are checked at start, in bytes. Checking a larger file would take too
+/// long.
 const MAX_CHECKED_BYTES: u64 = 256 << 20;
 
-/// Checks the pages of the file, without changing anything.
+/// Checks the pages of the file, unless it is large. Doesn't change the file.
 async fn check_pages(db: &DatabaseConnection, path: &Path) -> Result<(), SchemaError> {
     if std::fs::metadata(path).is_ok_and(|file| file.len() > MAX_CHECKED_BYTES) {
         return Ok(());
@@ -214,36 +215,36 @@ async fn check_pages(db: &DatabaseConnection, path: &Path) -> Result<(), SchemaE
     schema::check_pages(db).await
 }
 
-/// Returns true if there is an SQLite file, and false if it is missing or empty.
+/// Returns true if the path is an SQLite file, and false if it is missing or empty.
 fn has_sqlite_file(path: &Path) -> Result<bool, OpenError> {
     const MAGIC: &[u8; 16] = b"SQLite format 3\0";
-    let failed = |source| OpenError::File { path: path.to_owned(), source };
+    let file_error = |source| OpenError::File { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(failed(error)),
+        Err(error) => return Err(file_error(error)),
     };
-    let mut start = Vec::new();
-    file.take(MAGIC.len() as u64).read_to_end(&mut start).map_err(failed)?;
-    match start.as_slice() {
+    let mut header = Vec::new();
+    file.take(MAGIC.len() as u64).read_to_end(&mut header).map_err(file_error)?;
+    match header.as_slice() {
         [] => Ok(false),
-        start if start == MAGIC => Ok(true),
+        header if header == MAGIC => Ok(true),
         _ => Err(OpenError::NotADatabase { path: path.to_owned() }),
     }
 }
 
-async fn open_postgres(url: &str, options: &Options, place: &str) -> Result<Opened, OpenError> {
-    let unreachable = |source| OpenError::Unreachable { place: place.to_owned(), source };
+async fn open_postgres(url: &str, options: &Options, location: &str) -> Result<Opened, OpenError> {
+    let unreachable = |source| OpenError::Unreachable { location: location.to_owned(), source };
     let admin = connection::postgres_admin(url).await.map_err(unreachable)?;
     if !advisory_lock::try_owner(&admin, options.exclusive).await.map_err(unreachable)? {
-        return Err(OpenError::Locked { place: place.to_owned() });
+        return Err(OpenError::Locked { location: location.to_owned() });
     }
     advisory_lock::wait_for_schema(&admin).await.map_err(unreachable)?;
-    schema::check(&admin).await.map_err(|error| error.at(place))?;
+    schema::check(&admin).await.map_err(|error| error.at(location))?;
     let migrations = schema::migrate(&admin)
         .await
-        .map_err(|source| OpenError::Migration { place: place.to_owned(), source })?;
-    // The writer's connection takes the lock next.
+        .map_err(|source| OpenError::Migration { location: location.to_owned(), source })?;
+    // The connection of the writer takes the lock next.
     advisory_lock::release(&admin).await.map_err(unreachable)?;
     close_connection(&admin).await;
     let write = connection::postgres_writer(url, options.exclusive).await.map_err(unreachable)?;
@@ -257,13 +258,13 @@ async fn connect_for_reads(target: &Target, connections: u32) -> Result<Database
     }
 }
 
-/// Releases the lock of PostgreSQL, or truncates the write-ahead log of SQLite. A failure does no harm.
+/// Releases the lock of PostgreSQL, or truncates the write-ahead log of SQLite. A failure is only logged.
 async fn release(write: &DatabaseConnection) {
-    let released = match write.get_database_backend() {
+    let result = match write.get_database_backend() {
         DbBackend::Postgres => advisory_lock::release(write).await,
         _ => write.execute_unprepared("PRAGMA wal_checkpoint(TRUNCATE)").await.map(drop),
     };
-    if let Err(error) = released {
+    if let Err(error) = result {
         tracing::warn!(%error, "releasing the database failed");
     }
 }

@@ -1,4 +1,4 @@
-//! Datasets: uploaded rows for batches.
+//! Datasets: uploaded rows that batches use as inputs.
 
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel as _, QueryFilter, QueryOrder, QuerySelect,
@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 use crate::query::convert;
 use crate::query::pagination::PageNumber;
 
-/// The name of the table in errors.
+/// Name of the table in errors.
 const DATASETS: &str = "datasets";
 /// Rows per insert.
 const INSERT_CHUNK: usize = 1_000;
@@ -55,8 +55,8 @@ impl Database {
     /// The row is unreadable, or the database failed.
     pub async fn dataset_get(&self, id: Uuid) -> Result<Option<dataset::Model>, StoreError> {
         let select = dataset::Entity::find_by_id(id);
-        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
-        found.first().map(|row| convert::read(row, "", DATASETS)).transpose()
+        let rows = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        rows.first().map(|row| convert::read(row, "", DATASETS)).transpose()
     }
 
     /// Returns a page of datasets, newest first. Skips and logs unreadable ones.
@@ -69,8 +69,8 @@ impl Database {
             .order_by_desc(dataset::Column::Id)
             .offset(page.offset())
             .limit(page.limit());
-        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
-        Ok(convert::skip_unreadable(found.iter().map(|row| convert::read(row, "", DATASETS))))
+        let rows = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        Ok(convert::skip_unreadable(rows.iter().map(|row| convert::read(row, "", DATASETS))))
     }
 
     /// Returns the rows of a dataset, each `{field: value}` as JSON.
@@ -117,16 +117,16 @@ impl Change for CreateDataset {
             created_at: clock::now(),
         };
         dataset::Entity::insert(dataset.clone().into_active_model()).exec_without_returning(tx).await?;
-        let mut number = 0;
+        let mut next_row = 0;
         for chunk in rows.chunks(INSERT_CHUNK) {
-            let rows: Vec<dataset_row::ActiveModel> = (number..)
+            let rows: Vec<dataset_row::ActiveModel> = (next_row..)
                 .zip(chunk)
                 .map(|(row, fields)| {
                     let (dataset_id, fields) = (dataset.id, fields.clone());
                     dataset_row::Model { dataset_id, row, fields }.into_active_model()
                 })
                 .collect();
-            number += i64::try_from(rows.len()).unwrap_or(i64::MAX);
+            next_row += i64::try_from(rows.len()).unwrap_or(i64::MAX);
             dataset_row::Entity::insert_many(rows).exec_without_returning(tx).await?;
         }
         Ok(dataset)

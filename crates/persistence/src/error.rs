@@ -8,7 +8,7 @@ use sluice_engine::StoreError;
 
 use crate::entity::workflow;
 
-/// The database can't be opened. The texts are for the person who starts the server.
+/// The reason why a database can't be opened. Messages are for operators.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// The URL is invalid.
@@ -53,17 +53,17 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
-    /// The database belongs to another program.
-    #[error("{place} has the tables of another program. It was not changed. Use another database.")]
+    /// The database has tables of another program.
+    #[error("{location} has the tables of another program. It was not changed. Use another database.")]
     Foreign {
         /// The database.
-        place: String,
+        location: String,
     },
     /// Another server uses the database.
-    #[error("Another sluice owns the database {place}. Stop it, or use another database.")]
+    #[error("Another sluice owns the database {location}. Stop it, or use another database.")]
     Locked {
         /// The database.
-        place: String,
+        location: String,
     },
     /// A newer release has migrated the database.
     #[error(
@@ -76,48 +76,48 @@ pub enum OpenError {
     },
     /// The running server has an older schema.
     #[error(
-        "The server on {place} is an older release, without the tables for this command. Upgrade it first."
+        "The server on {location} is an older release, without the tables for this command. Upgrade it first."
     )]
     OlderServer {
         /// The database.
-        place: String,
+        location: String,
     },
-    /// The SQLite in this binary can lose data.
+    /// The SQLite library in this binary can lose data.
     #[error(
-        "This binary contains SQLite {found}, which can lose data. Build it with SQLite 3.51.3 or later."
+        "This binary contains SQLite {version}, which can lose data. Build it with SQLite 3.51.3 or later."
     )]
     SqliteTooOld {
-        /// The version in the binary.
-        found: String,
+        /// The version of SQLite in this binary.
+        version: String,
     },
     /// The database is unreachable.
-    #[error("Can't reach the database {place}: {source}.")]
+    #[error("Can't reach the database {location}: {source}.")]
     Unreachable {
         /// The database.
-        place: String,
+        location: String,
         /// The cause.
         source: DbErr,
     },
     /// A migration failed.
-    #[error("Can't migrate the schema of {place}: {source}.")]
+    #[error("Can't migrate the schema of {location}: {source}.")]
     Migration {
         /// The database.
-        place: String,
+        location: String,
         /// The cause.
         source: DbErr,
     },
 }
 
-/// A change was rejected or failed. Nothing has changed.
+/// The reason why a change was rejected or failed. A rejected change writes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
     /// The workflow or dataset doesn't exist.
     #[error("not found")]
     NotFound,
-    /// Another workflow has the name.
+    /// Another workflow has this name.
     #[error("another workflow has this name")]
     NameTaken,
-    /// The precondition failed. Contains the current workflow.
+    /// The precondition failed. Contains the current state of the workflow.
     #[error("the workflow has changed")]
     PreconditionFailed(Box<workflow::Model>),
     /// The workflow doesn't have this version.
@@ -132,7 +132,7 @@ pub enum WriteError {
     /// The workflow has the maximum number of labels.
     #[error("the workflow already has {MAX_LABELS} labels")]
     TooManyLabels,
-    /// The label has never named another version.
+    /// The label has never referred to another version.
     #[error("label {0:?} has no previous version")]
     NoPreviousVersion(String),
     /// The database failed.
@@ -140,7 +140,7 @@ pub enum WriteError {
     Store(#[from] StoreError),
 }
 
-/// Converts an error of the database.
+/// Classifies an error of the database.
 pub(crate) fn store_error(error: DbErr) -> StoreError {
     if is_full(&error) {
         StoreError::Full(Box::new(error))
@@ -166,14 +166,14 @@ pub(crate) fn is_constraint_violation(error: &DbErr) -> bool {
     is_unique_violation(error) || is_foreign_key_violation(error)
 }
 
-/// Returns true if an immediate retry can succeed: another process interfered.
+/// Returns true if another process interfered, so that an immediate retry can succeed.
 pub(crate) fn is_race(error: &DbErr) -> bool {
     // 40001 serialization failure, 40P01 deadlock.
     is_unique_violation(error) || code(error).is_some_and(|code| code == "40001" || code == "40P01")
 }
 
-/// Returns true if the cause is outside of the statement, so that it may succeed later. If the connection broke during a
-/// commit, the change may even be durable.
+/// Returns true if the cause is not the statement itself, so that it may succeed later. If the connection broke during
+/// a commit, the change may even be durable.
 pub(crate) fn is_unavailable(error: &DbErr) -> bool {
     match error {
         DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => true,
@@ -197,11 +197,11 @@ pub(crate) fn is_unavailable(error: &DbErr) -> bool {
 
 fn is_unavailable_code(code: &str, error: &(dyn sea_orm::sqlx::error::DatabaseError + 'static)) -> bool {
     if error.try_downcast_ref::<sea_orm::SqlxSqliteError>().is_some() {
-        // BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB: a damaged file may be replaced.
+        // BUSY, LOCKED, READONLY, IOERR, CORRUPT, FULL, CANTOPEN, NOTADB. A damaged file may be replaced by a backup.
         return matches!(sqlite_primary_code(code), 5 | 6 | 8 | 10 | 11 | 13 | 14 | 26);
     }
-    // Connection lost, resources exhausted, operator intervention or timeout, system error; lock not available, read-only
-    // replica, and damaged pages, which may be restored.
+    // The classes are: connection lost, resources exhausted, operator intervention or timeout, system error. The codes
+    // are: lock not available, read-only replica, damaged data or index, which may be restored.
     matches!(code.get(..2), Some("08" | "53" | "57" | "58"))
         || matches!(code, "55P03" | "25006" | "XX001" | "XX002")
 }
@@ -241,14 +241,14 @@ pub(crate) fn is_not_a_database(error: &DbErr) -> bool {
     code(error).is_some_and(|code| matches!(sqlite_primary_code(&code), 11 | 26))
 }
 
-/// An API key can't be created or revoked.
+/// The reason why an API key can't be created or revoked.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The name is invalid.
-    #[error("a name has 1 to {0} characters, without control characters and without spaces at its ends")]
+    #[error("the name must have 1 to {0} characters, without control characters and surrounding spaces")]
     Name(usize),
     /// The name looks like a key id.
-    #[error("a name of 16 hex digits looks like a key id; choose another name")]
+    #[error("the name looks like a key id, which has 16 hex digits; choose another name")]
     NamedAsId,
     /// Another key has or had the name.
     #[error(

@@ -10,7 +10,7 @@ use crate::runs::{self, RunFilter, RunOrder};
 use crate::workflows::versions::{self, VersionFilter, VersionOrder};
 use crate::workflows::{self, WorkflowFilter, WorkflowOrder};
 
-/// A request for a list.
+/// The query of a list.
 #[derive(Clone, Debug)]
 pub enum ListQuery {
     /// Workflows.

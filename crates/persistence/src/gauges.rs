@@ -1,4 +1,4 @@
-//! Registration of the metrics, and the gauges that are read from the database.
+//! Registers the metrics, and updates the gauges that are read from the database.
 
 use std::time::Duration;
 
@@ -14,11 +14,11 @@ use crate::entity::{pause_event, run};
 use crate::error::store_error;
 use crate::metrics::Metrics;
 
-/// Opened pauses minus decided ones. The JSON of an event begins with its type.
+/// SQL for the number of opened pauses minus decided ones. The JSON of an event begins with its type.
 const OPEN_PAUSES: &str = r#"COALESCE(SUM(CASE WHEN event LIKE '{"type":"opened"%' THEN 1 ELSE -1 END), 0)"#;
 /// Statuses of unfinished runs, and their labels.
 const STATUSES: [(&str, &str); 3] = [("PENDING", "pending"), ("RUNNING", "running"), ("PAUSED", "paused")];
-/// Timeout of the queries.
+/// Timeout for all queries together.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Database {
@@ -49,7 +49,7 @@ impl Database {
             return;
         };
         for (status, label) in STATUSES {
-            let count = runs.iter().find(|(found, _)| found == status).map_or(0, |(_, count)| *count);
+            let count = runs.iter().find(|(name, _)| name == status).map_or(0, |(_, count)| *count);
             metrics.runs.get_or_create(&[("status", label)]).set(count);
         }
         metrics.pauses.get_or_create(&[]).set(pauses);
@@ -71,7 +71,7 @@ impl Database {
     async fn open_pauses(&self) -> Result<i64, StoreError> {
         let mut paused =
             run::Entity::find().select_only().column(run::Column::Id).filter(Expr::cust(WITH_OPEN_PAUSE));
-        let open: Option<i64> = pause_event::Entity::find()
+        let count: Option<i64> = pause_event::Entity::find()
             .select_only()
             .column_as(Expr::cust(OPEN_PAUSES), "open")
             .filter(pause_event::Column::RunId.in_subquery(QuerySelect::query(&mut paused).take()))
@@ -79,6 +79,6 @@ impl Database {
             .one(self.read_pool())
             .await
             .map_err(store_error)?;
-        Ok(open.unwrap_or(0))
+        Ok(count.unwrap_or(0))
     }
 }

@@ -17,7 +17,7 @@ pub const MAX_IDEMPOTENCY_KEY_LENGTH: usize = 255;
 
 /// How long a record is kept.
 pub const IDEMPOTENCY_RETENTION: TimeDelta = TimeDelta::hours(24);
-/// Records per transaction of a purge: other writes wait for it.
+/// Records per transaction of a purge. Small, because other writes wait for it.
 const PURGE_CHUNK: u64 = 500;
 
 /// The record of an idempotency key.
@@ -27,14 +27,14 @@ pub struct IdempotencyRecord {
     pub request_hash: String,
     /// The time of the change, or of the response.
     pub created_at: DateTime<Utc>,
-    /// The result of the request.
+    /// The outcome or the response.
     pub result: RequestResult,
 }
 
 /// The result of a request with an idempotency key.
 #[derive(Clone, Debug, PartialEq)]
 pub enum RequestResult {
-    /// The outcome of the change, until the response is stored.
+    /// The outcome of the change, if the response is not stored yet.
     Outcome(Outcome),
     /// The response, in the format of the layer that stored it.
     Response(String),
@@ -52,7 +52,7 @@ impl Database {
         row.map(IdempotencyRecord::try_from).transpose()
     }
 
-    /// Stores the response to a request, in place of the outcome.
+    /// Stores the response to a request. Replaces the outcome.
     ///
     /// # Errors
     /// The database failed.
@@ -65,7 +65,7 @@ impl Database {
     /// # Errors
     /// The database failed.
     pub async fn idempotency_purge(&self) -> Result<(), WriteError> {
-        // Usually there is nothing to write, so read first.
+        // Read first: usually no record has expired, and a write would wait for the writer.
         let expired = idempotency_key::Entity::find().filter(idempotency_key::Column::CreatedAt.lt(expiry()));
         while expired.clone().one(self.read_pool()).await.map_err(store_error)?.is_some() {
             self.writer().change(PurgeRecords).await?;
@@ -136,7 +136,7 @@ impl Change for PurgeRecords {
     }
 }
 
-/// Records from before this time are expired.
+/// Returns the time before which records are expired.
 fn expiry() -> DateTime<Utc> {
     clock::now() - IDEMPOTENCY_RETENTION
 }

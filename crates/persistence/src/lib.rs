@@ -1,7 +1,7 @@
 //! The database: SQLite or PostgreSQL through sea-orm. The only crate with SQL.
 //!
-//! [`Database`] stores workflows, versions, runs and the rest, and implements [`sluice_engine::RunStore`]. One writer
-//! commits all queued changes together; several connections read.
+//! [`Database`] stores workflows, versions, runs, datasets, API keys and the audit log. It implements
+//! [`sluice_engine::RunStore`]. One writer commits all queued changes together; a pool of connections reads.
 
 // Pins the SQLite that sqlx bundles. See the workspace's `Cargo.toml`.
 use libsqlite3_sys as _;

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use crate::entity::{dataset, label, workflow};
 
-/// The result of a change. Contains everything that may change later, because a repeated request gets the response of
-/// the time of the change.
+/// The result of a change. Contains the complete rows, because a repeated request gets the original response even if
+/// the rows have changed since.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
@@ -26,9 +26,9 @@ pub enum Outcome {
 /// The result of an import for one workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ImportedWorkflow {
-    /// The effect on the workflow.
+    /// The effect of the import on the workflow.
     pub action: ImportAction,
-    /// The id; none in a plan that would create the workflow.
+    /// The id, or `None` in a plan that would create the workflow.
     pub id: Option<Uuid>,
     /// The name.
     pub name: String,
@@ -46,6 +46,6 @@ pub enum ImportAction {
     Create,
     /// The import replaces the content of a workflow.
     Update,
-    /// A workflow has the same content already.
+    /// The workflow has the same content already.
     Unchanged,
 }

@@ -23,17 +23,17 @@ pub struct SqliteFile {
     path: PathBuf,
 }
 
-/// The contents of a copy.
+/// The contents of a database.
 #[derive(Clone, Debug)]
 pub struct DatabaseContents {
-    /// The last migration of its schema.
+    /// The last applied migration.
     pub schema: String,
-    /// The ids of its workflows.
+    /// The ids of the workflows.
     pub workflows: Vec<Uuid>,
 }
 
 impl SqliteFile {
-    /// Returns the file of a URL; none for a PostgreSQL database.
+    /// Returns the file of a URL, or `None` for a PostgreSQL database.
     ///
     /// # Errors
     ///
@@ -45,17 +45,17 @@ impl SqliteFile {
         })
     }
 
-    /// The path of the file.
+    /// Returns the path of the file.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Copies the database, as of one moment, to a new file. A running server is not blocked. The copy is not yet durable.
+    /// Copies a snapshot of the database to a new file. Doesn't block a running server. The copy is not yet durable.
     ///
     /// # Errors
     ///
-    /// The database is unreadable or of another program, or the copy can't be written.
+    /// The database is unreadable or belongs to another program, or the copy can't be written.
     pub async fn copy_to(&self, to: &Path) -> Result<DatabaseContents, OpenError> {
         let name = to.to_str().ok_or_else(|| OpenError::File {
             path: to.to_owned(),
@@ -63,16 +63,16 @@ impl SqliteFile {
         })?;
         let db = connect(&self.path).await?;
         let vacuum = Statement::from_sql_and_values(DbBackend::Sqlite, "VACUUM INTO ?", [name.into()]);
-        let copied = match schema::check(&db).await {
+        let result = match schema::check(&db).await {
             Ok(()) => db.execute_raw(vacuum).await.map(drop).map_err(|error| open_error(&self.path, error)),
             Err(error) => Err(schema_error(&self.path, error)),
         };
         close_connection(&db).await;
-        copied?;
+        result?;
         check_contents(to).await
     }
 
-    /// Begins a restore. No server can start until the [`PendingRestore`] is dropped.
+    /// Begins a restore. Servers can't start until the [`PendingRestore`] is dropped.
     ///
     /// # Errors
     ///
@@ -118,13 +118,13 @@ impl PendingRestore {
     ///
     /// # Errors
     ///
-    /// The database is damaged, or not of this release.
+    /// The database is damaged, or this release doesn't know its schema.
     pub async fn check(&self) -> Result<DatabaseContents, OpenError> {
         check_contents(&with_suffix(&self.path, ".incoming")).await
     }
 
-    /// Commits the restore. From now on no server starts until [`PendingRestore::finish`], even if this process dies: then
-    /// the restore has to be repeated.
+    /// Commits the restore. Servers can't start until [`PendingRestore::finish`] returns. If this process ends before
+    /// that, the restore has to be repeated.
     ///
     /// # Errors
     ///
@@ -140,11 +140,11 @@ impl PendingRestore {
     ///
     /// # Errors
     ///
-    /// A file operation failed. No server starts until the restore is repeated.
+    /// A file operation failed. Servers can't start until the restore is repeated.
     pub fn finish(self) -> io::Result<()> {
         // SQLite would apply a write-ahead log of the old database to the new one.
-        for end in ["-wal", "-shm", "-journal", ""] {
-            remove_if_exists(&with_suffix(&self.path, end))?;
+        for suffix in ["-wal", "-shm", "-journal", ""] {
+            remove_if_exists(&with_suffix(&self.path, suffix))?;
         }
         sync_folder(parent(&self.path))?;
         std::fs::rename(replacement_path(&self.path), &self.path)?;
@@ -162,9 +162,9 @@ fn remove_if_exists(path: &Path) -> io::Result<()> {
 /// Checks every page and the schema of a database, and returns its contents.
 async fn check_contents(path: &Path) -> Result<DatabaseContents, OpenError> {
     let db = connect(path).await?;
-    let found = read_contents(&db).await;
+    let contents = read_contents(&db).await;
     close_connection(&db).await;
-    found.map_err(|error| schema_error(path, error))
+    contents.map_err(|error| schema_error(path, error))
 }
 
 async fn read_contents(db: &DatabaseConnection) -> Result<DatabaseContents, SchemaError> {
@@ -184,7 +184,7 @@ fn open_error(path: &Path, source: DbErr) -> OpenError {
     if is_not_a_database(&source) {
         OpenError::NotADatabase { path: path.to_owned() }
     } else {
-        OpenError::Unreachable { place: path.display().to_string(), source }
+        OpenError::Unreachable { location: path.display().to_string(), source }
     }
 }
 

@@ -11,16 +11,17 @@ use serde::{Deserialize, Serialize};
 /// The limits are the same for every run of a [`Pool`](crate::Pool).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// Longest time a snippet may run, not counting the time it waits for a
-    /// free worker. Default: 10 seconds.
+    /// Maximum run time of a snippet, without the time in which it waits for
+    /// a free worker. Default: 10 seconds.
     pub time: Duration,
-    /// Bytes of memory a snippet may use on top of what an idle worker uses,
-    /// its inputs and its result included. It's enforced on the address space
-    /// of the process, so take it as exact to some ten MiB. Default: 256 MiB.
+    /// Memory that a snippet may use in addition to the memory of an idle
+    /// worker, in bytes. Includes its inputs and its result. The limit applies
+    /// to the address space of the process, so it's exact to about 10 MiB.
+    /// Default: 256 MiB.
     pub memory_bytes: u64,
-    /// Depth of nested calls. Default: 1000, as in CPython.
+    /// Maximum depth of nested calls. Default: 1000, as in CPython.
     pub recursion_depth: usize,
-    /// Size in bytes of the returned value as JSON text. Default: 1 MiB.
+    /// Maximum size of the returned value as JSON text, in bytes. Default: 1 MiB.
     pub output_bytes: usize,
 }
 
@@ -38,30 +39,30 @@ impl Default for Limits {
 /// Settings of a [`Pool`](crate::Pool).
 #[derive(Debug, Clone)]
 pub struct PoolConfig {
-    /// The executable to start as a worker, as an absolute path. It must call
-    /// [`worker_main`](crate::worker_main) when it's given [`args`](Self::args).
+    /// The absolute path of the executable to start as a worker. If called with
+    /// [`args`](Self::args), it must call [`worker_main`](crate::worker_main).
     pub program: PathBuf,
-    /// Arguments of the executable, for example a hidden sub-command.
+    /// Arguments of the executable, for example a hidden subcommand.
     pub args: Vec<OsString>,
-    /// The most worker processes (at least one). Further runs wait in the order
-    /// in which they came. Default: the number of CPUs.
+    /// Maximum number of worker processes, at least one. Further runs wait,
+    /// first come, first served. Default: the number of CPUs.
     pub workers: usize,
     /// Limits of each run.
     pub limits: Limits,
-    /// Time beyond [`Limits::time`] after which the pool kills a worker that
+    /// Grace period after [`Limits::time`]. Then the pool kills a worker that
     /// hasn't replied. The interpreter stops by itself at the limit; the grace
-    /// period covers the start of the process, the conversion of the result
-    /// and the rare operation that the interpreter can't interrupt.
+    /// period covers the start of the process, the conversion of the result,
+    /// and rare operations that the interpreter can't interrupt.
     /// Default: 1 second.
     pub grace: Duration,
-    /// Runs after which a worker is replaced, which bounds the effect of leaks
-    /// and fragmented memory. Default: 1000.
+    /// Number of runs after which a worker is replaced. Limits the effect of
+    /// memory leaks and fragmentation. Default: 1000.
     pub runs_per_worker: u32,
 }
 
 impl PoolConfig {
-    /// Settings for workers started as `program args…`, everything else at its
-    /// default.
+    /// Creates settings for workers started as `program args…`, with defaults
+    /// for all other fields.
     pub fn new(program: impl Into<PathBuf>, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
         Self {
             program: program.into(),
@@ -73,14 +74,14 @@ impl PoolConfig {
         }
     }
 
-    /// Settings for workers that are this very executable, started with
+    /// Creates settings for workers that run the current executable with
     /// `args`.
     ///
     /// # Errors
-    /// If the operating system can't locate the executable.
+    /// The operating system can't locate the executable.
     pub fn current_exe(args: impl IntoIterator<Item = impl Into<OsString>>) -> std::io::Result<Self> {
-        // After an upgrade has replaced or removed the file, the link still
-        // leads to the running program; the path behind it doesn't.
+        // The link refers to the running program even after an upgrade has
+        // replaced or removed its file. The target path of the link doesn't.
         let link = PathBuf::from("/proc/self/exe");
         let program = if link.exists() { link } else { std::env::current_exe()? };
         Ok(Self::new(program, args))

@@ -1,20 +1,20 @@
 //! Runs user-supplied Python snippets (the code of a workflow's
 //! `PythonFuncNode`) in sandboxed worker processes.
 //!
-//! The interpreter is [`monty`], a Python subset written in Rust that has no
-//! access to files, the network or the operating system. It still never runs
-//! inside the server: the server's own executable is started again as a
-//! *worker* (a hidden sub-command that calls [`worker_main`]), so that a
-//! snippet which exhausts memory, overflows the stack or never returns costs
-//! one worker process and nothing else.
+//! The interpreter is [`monty`], which is written in Rust and implements a
+//! subset of Python without access to files, the network or the operating
+//! system. Nevertheless it never runs inside the server process: the executable
+//! of the server is started again as a *worker*, with a hidden subcommand that
+//! calls [`worker_main`]. A snippet that exhausts memory, overflows the stack or
+//! never returns affects only its worker process.
 //!
 //! * [`Pool`] starts the workers, sends them snippets and replaces workers
 //!   that died.
 //! * [`worker_main`] runs in the worker process.
-//! * [`PythonError`] is the reason why a snippet has no result.
+//! * [`PythonError`] is the reason why a snippet failed.
 //!
-//! `docs/python.md` describes for users which Python is supported, how inputs
-//! are read, and the limits.
+//! `docs/python.md` documents the supported subset of Python, the access to
+//! inputs, and the limits for users.
 
 #![warn(missing_docs)]
 

@@ -15,13 +15,13 @@ use crate::protocol::{self, Failure, Outcome, Request, Reuse};
 
 /// A set of worker processes that run Python snippets.
 ///
-/// Workers are started when they're first needed and are reused; one that
-/// crashed, was killed or has served its number of runs is replaced. Cloning
-/// is cheap and gives another handle to the same workers. They're killed when
-/// the last handle is dropped.
+/// Workers are started when they're needed, and are reused. A worker is
+/// replaced if it crashed, was killed or has reached the maximum number of runs.
+/// Cloning is cheap and returns another handle to the same workers. They're
+/// killed when the last handle is dropped.
 ///
-/// Must be used inside a tokio runtime with I/O and time enabled, and only in
-/// one: a worker's pipes belong to the runtime that started it.
+/// Requires a tokio runtime with I/O and time enabled. Must not be used in
+/// several runtimes: the pipes of a worker belong to the runtime that started it.
 #[derive(Debug, Clone)]
 pub struct Pool {
     shared: Arc<Shared>,
@@ -30,18 +30,18 @@ pub struct Pool {
 #[derive(Debug)]
 struct Shared {
     config: PoolConfig,
-    /// One permit per worker process that may exist; hands them out in the
-    /// order of the requests.
+    /// One permit per worker process. Permits are assigned in the order of the
+    /// requests.
     slots: Semaphore,
-    /// Workers that wait for a request. The last one used comes first: its
-    /// memory is warm, and under low load the others stay unused.
+    /// Workers that wait for a request. The most recently used one is taken
+    /// first: its memory is cached, and the others stay unused under low load.
     idle: Mutex<Vec<Worker>>,
-    /// Becomes true when the pool shuts down.
+    /// True if the pool is shutting down.
     stopping: watch::Sender<bool>,
 }
 
 impl Pool {
-    /// A pool with these settings. No process is started yet.
+    /// Creates a pool. Starts no processes.
     pub fn new(mut config: PoolConfig) -> Self {
         config.workers = config.workers.clamp(1, Semaphore::MAX_PERMITS);
         Self {
@@ -55,23 +55,22 @@ impl Pool {
     }
 
     /// Runs `code` as the body of a function `user_function(input_model)`,
-    /// where `input_model` has the content of `inputs`. Returns the function's
-    /// result, `null` if it returns nothing.
+    /// where `input_model` has the content of `inputs`. Returns the result of
+    /// the function, or `null` if it returns nothing.
     ///
-    /// Waits for a free worker first if all are busy. The time limit starts
-    /// after that.
+    /// Waits for a free worker first if all workers are busy. The time limit
+    /// doesn't include this time.
     ///
     /// Cancel-safe: if the future is dropped, the worker is killed and nothing
     /// continues in the background.
     ///
     /// # Errors
-    /// See [`PythonError`]. Whatever the error, the pool can run the next
-    /// snippet.
+    /// See [`PythonError`]. The pool can run the next snippet after any error.
     pub async fn run(&self, code: &str, inputs: &Map<String, Value>) -> Result<Value, PythonError> {
         self.run_within(code, inputs, self.shared.config.limits.time).await
     }
 
-    /// Like [`run`](Self::run), with a time limit in place of that of the pool.
+    /// Runs `code` like [`run`](Self::run), but with another time limit.
     ///
     /// # Errors
     /// See [`run`](Self::run).
@@ -84,25 +83,25 @@ impl Pool {
         let shared = &self.shared;
         let frame = shared.request(code, inputs, time)?;
         let mut stopping = shared.stopping.subscribe();
-        let _slot = shared.slots.acquire().await.map_err(|_| shut_down())?;
+        let _slot = shared.slots.acquire().await.map_err(|_| shutdown_error())?;
         tokio::select! {
             biased;
-            // An error would mean that the sender is gone; it's in `shared`.
-            _ = stopping.wait_for(|stopping| *stopping) => Err(shut_down()),
+            // Never fails, because the sender is in `shared`.
+            _ = stopping.wait_for(|stopping| *stopping) => Err(shutdown_error()),
             result = shared.run(&frame, time) => result,
         }
     }
 
-    /// Stops the pool: running snippets are killed, their callers and all
-    /// later ones get [`PythonError::Worker`]. Returns when every worker
-    /// process is gone.
+    /// Shuts the pool down: kills running snippets. Their callers and all later
+    /// callers get [`PythonError::Worker`]. Returns when all worker processes
+    /// are gone.
     pub async fn shutdown(&self) {
         let shared = &self.shared;
         shared.stopping.send_replace(true);
-        let all = u32::try_from(shared.config.workers).unwrap_or(u32::MAX);
-        // Busy and waiting runs give their slots back as soon as they see the
-        // flag. It fails if the pool has been shut down before.
-        if let Ok(slots) = shared.slots.acquire_many(all).await {
+        let all_slots = u32::try_from(shared.config.workers).unwrap_or(u32::MAX);
+        // Busy and waiting runs release their slots as soon as they see the
+        // flag. Fails if the pool has been shut down before.
+        if let Ok(slots) = shared.slots.acquire_many(all_slots).await {
             shared.slots.close();
             drop(slots);
         }
@@ -115,11 +114,10 @@ impl Pool {
 
 impl Shared {
     fn idle(&self) -> MutexGuard<'_, Vec<Worker>> {
-        // Nothing can panic halfway through a change of the list.
         self.idle.lock()
     }
 
-    /// The frame that asks a worker to run `code`.
+    /// Returns the frame of a request to run `code`.
     fn request(
         &self,
         code: &str,
@@ -134,7 +132,7 @@ impl Shared {
         let mut frame = protocol::start_frame();
         serde_json::to_writer(&mut frame, &request)
             .map_err(|error| PythonError::Worker(format!("the inputs can't be sent: {error}")))?;
-        // Rejected here because the worker would run out of memory.
+        // Reject large inputs here, because the worker would run out of memory.
         if frame.len() as u64 > self.config.limits.memory_bytes {
             return Err(PythonError::Memory(self.config.limits.memory_bytes));
         }
@@ -146,7 +144,7 @@ impl Shared {
     async fn run(&self, frame: &[u8], time: Duration) -> Result<Value, PythonError> {
         match tokio::time::timeout(time + self.config.grace, self.attempt(frame, time)).await {
             Ok(result) => result,
-            // The worker was dropped with the future, and so killed.
+            // Dropping the future has dropped and killed the worker.
             Err(_) => Err(PythonError::Timeout(time)),
         }
     }
@@ -160,17 +158,17 @@ impl Shared {
             };
             match worker.exchange(frame, max_reply).await {
                 Ok(body) => return self.finish(worker, &body, time),
-                // It died while it was idle, or at once: a process that was
-                // killed while it was idle can look alive for a moment.
-                // Running the snippet again is harmless, it has no side
-                // effects. The loop ends at the latest with a new worker.
+                // The worker died while it was idle. (A process that was just
+                // killed can seem to be alive for a moment.) The snippet can be
+                // run again, because it has no side effects. The loop ends at
+                // the latest with a new worker.
                 Err(NoReply::NotSent | NoReply::Died) if reused => {}
                 Err(NoReply::NotSent | NoReply::Died) => {
-                    return Err(worker.post_mortem(&self.config).await);
+                    return Err(worker.diagnose_exit(&self.config).await);
                 }
-                Err(NoReply::Invalid(text)) => {
+                Err(NoReply::Invalid(reason)) => {
                     worker.kill().await;
-                    return Err(PythonError::Worker(text));
+                    return Err(PythonError::Worker(reason));
                 }
             }
         }
@@ -186,19 +184,19 @@ impl Shared {
         None
     }
 
-    /// Reads a reply and puts the worker back if it's fit for another run.
+    /// Parses a reply. Returns the worker to the pool if it can be reused.
     fn finish(&self, mut worker: Worker, body: &[u8], time: Duration) -> Result<Value, PythonError> {
-        let invalid = |_| PythonError::Worker("its reply can't be read".to_owned());
+        let invalid_reply = |_| PythonError::Worker("its reply can't be read".to_owned());
         let (outcome, reuse, json) = protocol::parse_reply(body)
             .ok_or_else(|| PythonError::Worker("it sent an invalid reply".to_owned()))?;
         let result = match outcome {
-            Outcome::Returned => Ok(serde_json::from_slice(json).map_err(invalid)?),
-            Outcome::Failed => Err(serde_json::from_slice::<Failure>(json).map_err(invalid)?),
+            Outcome::Returned => Ok(serde_json::from_slice(json).map_err(invalid_reply)?),
+            Outcome::Failed => Err(serde_json::from_slice::<Failure>(json).map_err(invalid_reply)?),
         };
         worker.runs += 1;
-        // These may leave the worker with less memory for the next run.
-        let is_strained = matches!(result, Err(Failure::Memory | Failure::Request(_)));
-        if reuse == Reuse::Keep && !is_strained && worker.runs < self.config.runs_per_worker {
+        // After these failures, the worker may have less memory for the next run.
+        let may_lack_memory = matches!(result, Err(Failure::Memory | Failure::Request(_)));
+        if reuse == Reuse::Keep && !may_lack_memory && worker.runs < self.config.runs_per_worker {
             self.idle().push(worker);
         }
         result.map_err(|failure| self.error(failure, time))
@@ -220,6 +218,6 @@ impl Shared {
     }
 }
 
-fn shut_down() -> PythonError {
+fn shutdown_error() -> PythonError {
     PythonError::Worker("the pool is shut down".to_owned())
 }

@@ -1,4 +1,4 @@
-//! One worker process as the pool sees it.
+//! A worker process, from the perspective of the pool.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -12,38 +12,39 @@ use crate::config::PoolConfig;
 use crate::error::PythonError;
 use crate::protocol;
 
-/// Bytes of a dead worker's stderr that are read.
+/// Maximum number of bytes that are read from the stderr of a dead worker.
 const STDERR_BYTES: u64 = 8 * 1024;
 
 /// Timeout for a worker to exit after it has closed its pipes.
 const EXIT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// A running worker. Dropping it kills the process, which is what makes a
-/// canceled run stop at once.
+/// A running worker. Dropping it kills the process, so that a canceled run stops
+/// immediately.
 #[derive(Debug)]
 pub(crate) struct Worker {
     child: Child,
     stdin: ChildStdin,
     stdout: ChildStdout,
     stderr: ChildStderr,
-    /// Runs that the worker has answered.
+    /// Number of runs that the worker has replied to.
     pub runs: u32,
 }
 
-/// The reason why a worker sent no reply.
+/// The reason why a worker didn't send a valid reply.
 #[derive(Debug)]
 pub(crate) enum NoReply {
-    /// The request couldn't be written: the worker was dead already and the
-    /// code hasn't run.
+    /// The request couldn't be written, because the worker was already dead.
+    /// The code has not run.
     NotSent,
-    /// The worker closed its end, which means that it died.
+    /// The worker closed its output, which means that it died.
     Died,
-    /// The worker sent something else.
+    /// The reply was invalid.
     Invalid(String),
 }
 
 impl Worker {
-    /// Starts a process without the environment and the folder of the server.
+    /// Starts a process, without the environment and the working directory of
+    /// the server.
     pub(crate) fn spawn(config: &PoolConfig) -> Result<Self, PythonError> {
         let mut child = Command::new(&config.program)
             .args(&config.args)
@@ -61,12 +62,12 @@ impl Worker {
         }
     }
 
-    /// True if the process is running. It may die in the next moment.
+    /// Returns true if the process is running.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Sends a request and waits for the body of the reply, of at most
+    /// Sends a request and returns the body of the reply, which must not exceed
     /// `max_reply` bytes.
     pub(crate) async fn exchange(&mut self, frame: &[u8], max_reply: usize) -> Result<Vec<u8>, NoReply> {
         if self.stdin.write_all(frame).await.is_err() || self.stdin.flush().await.is_err() {
@@ -76,8 +77,8 @@ impl Worker {
         self.read(&mut header).await?;
         let length = usize::try_from(u32::from_be_bytes(header)).unwrap_or(usize::MAX);
         if length > max_reply {
-            let text = format!("a reply of {length} bytes, at most {max_reply} are allowed");
-            return Err(NoReply::Invalid(text));
+            let reason = format!("its reply has {length} bytes, more than the maximum of {max_reply}");
+            return Err(NoReply::Invalid(reason));
         }
         let mut body = vec![0; length];
         self.read(&mut body).await?;
@@ -92,14 +93,14 @@ impl Worker {
         }
     }
 
-    /// Determines why a worker that closed its pipes died, from its exit
-    /// status and from the message that the Rust runtime wrote to stderr.
-    pub(crate) async fn post_mortem(mut self, config: &PoolConfig) -> PythonError {
+    /// Determines why a worker died, from its exit status and from the message
+    /// of the Rust runtime on stderr.
+    pub(crate) async fn diagnose_exit(mut self, config: &PoolConfig) -> PythonError {
         let Ok(Ok(status)) = tokio::time::timeout(EXIT_TIMEOUT, self.child.wait()).await else {
             return PythonError::Crashed("it closed its output without exiting".to_owned());
         };
         let mut stderr = Vec::new();
-        // Without stderr, the diagnosis is only less precise.
+        // If stderr can't be read, the diagnosis is less precise.
         let mut pipe = self.stderr.take(STDERR_BYTES);
         let _ = tokio::time::timeout(EXIT_TIMEOUT, pipe.read_to_end(&mut stderr)).await;
         let stderr = String::from_utf8_lossy(&stderr);
@@ -119,7 +120,7 @@ impl Worker {
     }
 }
 
-/// The exit status in words, without the paths that stderr might contain.
+/// Describes an exit status. Doesn't contain stderr, which may contain paths.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(crate::worker::PANIC_CODE), _) => "internal error of the interpreter".to_owned(),

@@ -1,20 +1,20 @@
-//! The protocol between pool and worker, over the worker's stdin and stdout.
+//! The protocol between pool and worker, over stdin and stdout of the worker.
 //!
 //! Both sides send frames: the length of the body as a big-endian `u32`, then
-//! the body. A request's body is a [`Request`] as JSON. A reply's body is
-//! [`Outcome`] and [`Reuse`] as one byte each, then JSON: the returned value or
-//! a [`Failure`]. The value isn't wrapped in JSON of its own so that the worker
-//! can measure exactly the text which the limit is about.
+//! the body. The body of a request is a [`Request`] as JSON. The body of a reply
+//! is [`Outcome`] and [`Reuse`] as one byte each, then the returned value or a
+//! [`Failure`] as JSON. The value is not part of a larger JSON object, so that
+//! the worker can measure exactly the text that the limit applies to.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::config::Limits;
 
-/// Bytes that a reply may have on top of the returned value.
+/// Maximum size of a reply without the returned value, in bytes.
 pub(crate) const REPLY_OVERHEAD: usize = 64 * 1024;
 
-/// Bytes of the length in front of a body.
+/// Size of the length before a body, in bytes.
 pub(crate) const HEADER: usize = 4;
 
 /// A snippet to run.
@@ -28,7 +28,7 @@ pub(crate) struct Request<'a> {
     pub limits: std::borrow::Cow<'a, Limits>,
 }
 
-/// The reason why a run has no result, as the worker reports it.
+/// The reason why a run failed, as reported by the worker.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Failure {
@@ -36,13 +36,13 @@ pub(crate) enum Failure {
     Syntax { message: String, line: u32 },
     /// See [`PythonError::Raised`](crate::PythonError::Raised).
     Raised { kind: String, message: String, line: Option<u32> },
-    /// The interpreter's clock ran out.
+    /// The run exceeded its time limit.
     Timeout,
-    /// The interpreter rejected an allocation.
+    /// The run exceeded its memory limit.
     Memory,
-    /// Too many nested calls.
+    /// The nested calls exceeded the recursion limit.
     Recursion,
-    /// The JSON of the returned value is too long.
+    /// The JSON of the returned value exceeded the size limit.
     OutputTooLarge,
     /// See [`PythonError::NotJson`](crate::PythonError::NotJson).
     NotJson(String),
@@ -52,7 +52,7 @@ pub(crate) enum Failure {
     Request(String),
 }
 
-/// First byte of a reply: what follows the two flags.
+/// First byte of a reply: the type of the JSON after the flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The returned value.
@@ -61,7 +61,7 @@ pub(crate) enum Outcome {
     Failed,
 }
 
-/// Second byte of a reply: reuse of the worker.
+/// Second byte of a reply: whether the worker can be reused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Reuse {
     /// The worker can take another request.
@@ -70,7 +70,7 @@ pub(crate) enum Reuse {
     Replace,
 }
 
-/// A reply's flags as the two bytes in front of its JSON.
+/// Encodes the flags of a reply: the two bytes before its JSON.
 pub(crate) fn flags(outcome: Outcome, reuse: Reuse) -> [u8; 2] {
     [
         match outcome {
@@ -84,8 +84,8 @@ pub(crate) fn flags(outcome: Outcome, reuse: Reuse) -> [u8; 2] {
     ]
 }
 
-/// Takes a reply's body apart into its flags and its JSON; `None` if it isn't
-/// a reply.
+/// Splits the body of a reply into its flags and its JSON. Returns `None` if it
+/// is invalid.
 pub(crate) fn parse_reply(body: &[u8]) -> Option<(Outcome, Reuse, &[u8])> {
     let (flags, json) = body.split_at_checked(2)?;
     let outcome = match flags[0] {
@@ -101,13 +101,13 @@ pub(crate) fn parse_reply(body: &[u8]) -> Option<(Outcome, Reuse, &[u8])> {
     Some((outcome, reuse, json))
 }
 
-/// A frame with room for the length in front, which [`finish_frame`] fills in.
+/// Returns a frame that contains only space for the length, which [`finish_frame`] fills in.
 pub(crate) fn start_frame() -> Vec<u8> {
     vec![0; HEADER]
 }
 
-/// Fills in the length of a frame begun with [`start_frame`]; `None` if the
-/// body is too long for a frame.
+/// Fills in the length of a frame that was created with [`start_frame`]. Returns
+/// `None` if the body is too long for a frame.
 pub(crate) fn finish_frame(mut frame: Vec<u8>) -> Option<Vec<u8>> {
     let length = u32::try_from(frame.len() - HEADER).ok()?;
     frame[..HEADER].copy_from_slice(&length.to_be_bytes());

@@ -1,4 +1,4 @@
-//! The initial schema: every table and index of the first release.
+//! The initial schema: all tables and indexes of the first release.
 
 use sea_orm::sea_query::{
     ConditionalStatement as _, Expr, ForeignKey, ForeignKeyAction, ForeignKeyCreateStatement, Index,
@@ -116,7 +116,8 @@ fn workflow_tags() -> TableCreateStatement {
         .take()
 }
 
-/// Words are stored as bytes, so that a prefix is a range of the index in any collation.
+/// Defines the table `workflow_words`. Words are stored as bytes, so that words with a prefix are a range of the index
+/// in any collation.
 fn workflow_words() -> TableCreateStatement {
     Table::create()
         .table("workflow_words")
@@ -158,7 +159,7 @@ fn dataset_rows() -> TableCreateStatement {
         .col(big_integer("row"))
         .col(text("fields"))
         .primary_key(Index::create().col("dataset_id").col("row"))
-        .foreign_key(&mut cascade("fk_dataset_rows_dataset", "dataset_rows", "dataset_id", "datasets"))
+        .foreign_key(&mut cascading_key("fk_dataset_rows_dataset", "dataset_rows", "dataset_id", "datasets"))
         .take()
 }
 
@@ -169,7 +170,7 @@ fn runs() -> TableCreateStatement {
         .col(uuid("id").primary_key())
         .col(uuid("workflow_id"))
         .col(uuid("version_id"))
-        // Clients choose the parent, so it may be any id: no foreign key.
+        // Not a foreign key, because clients choose the parent, which may be any id.
         .col(uuid_null("parent_run_id"))
         .col(text("run_type"))
         .col(text("status").check(Expr::cust(statuses)))
@@ -177,10 +178,10 @@ fn runs() -> TableCreateStatement {
         .col(timestamp_with_time_zone_null("end_time"))
         .col(boolean("has_open_pause"))
         .col(big_integer_null("batch_row"))
-        // The dataset may be deleted: no foreign key.
+        // Not a foreign key, because the dataset may be deleted.
         .col(uuid_null("dataset_id"))
         .foreign_key(&mut child_of_workflow("fk_runs_workflow", "runs"))
-        .foreign_key(&mut cascade("fk_runs_version", "runs", "version_id", "workflow_versions"))
+        .foreign_key(&mut cascading_key("fk_runs_version", "runs", "version_id", "workflow_versions"))
         .take()
 }
 
@@ -257,7 +258,7 @@ fn audit_log() -> TableCreateStatement {
         .take()
 }
 
-/// The write probe inserts a row here and deletes it.
+/// Defines the table `probes`, in which the write probe inserts and deletes a row.
 fn probes() -> TableCreateStatement {
     Table::create().table("probes").col(big_integer("id").primary_key()).col(text("filler")).take()
 }
@@ -266,17 +267,17 @@ fn workflow_indexes() -> Vec<IndexCreateStatement> {
     vec![
         index("workflows_updated", "workflows", &["updated_at", "id"]),
         index("workflow_versions_number", "workflow_versions", &["workflow_id", "version"]).unique().take(),
-        // Contains the number: a time range becomes a set of numbers without reading the definitions.
+        // Contains the version number, so that a query for a time range doesn't read the definitions.
         index("workflow_versions_created", "workflow_versions", &["workflow_id", "created_at", "version"]),
         index("label_moves_of_label", "label_moves", &["workflow_id", "name", "id"]),
-        // For updating and deleting a workflow without a scan.
+        // To update and delete a workflow without a scan.
         index("workflow_tags_of_workflow", "workflow_tags", &["workflow_id"]),
         index("workflow_words_of_workflow", "workflow_words", &["workflow_id"]),
     ]
 }
 
-/// Lists of runs are ordered by id, so the id comes last in the indexes of their filters. A query uses a partial index
-/// only if it repeats the condition word for word.
+/// Defines the indexes of `runs`. Lists of runs are sorted by id, so the id is the last column of the indexes for their
+/// filters. A query uses a partial index only if it contains exactly the same condition.
 fn run_indexes() -> Vec<IndexCreateStatement> {
     let unfinished_row = "batch_row IS NOT NULL AND status IN ('PENDING', 'RUNNING', 'PAUSED')";
     vec![
@@ -285,21 +286,27 @@ fn run_indexes() -> Vec<IndexCreateStatement> {
         index("runs_of_status", "runs", &["status", "id"]),
         index("runs_of_type", "runs", &["run_type", "id"]),
         index("runs_of_parent", "runs", &["parent_run_id", "id"]),
-        // For deleting a version without a scan.
+        // To delete a version without a scan.
         index("runs_of_version", "runs", &["version_id"]),
-        partial("runs_driven", &["id"], "status IN ('PENDING', 'RUNNING')"),
-        partial("runs_unfinished", &["workflow_id", "id"], "status IN ('PENDING', 'RUNNING', 'PAUSED')"),
-        partial("runs_with_open_pause", &["id"], "has_open_pause"),
-        partial("runs_of_batch", &["parent_run_id", "batch_row"], "batch_row IS NOT NULL").unique().take(),
-        partial("runs_batch_status", &["parent_run_id", "status"], "batch_row IS NOT NULL"),
-        partial("runs_unfinished_rows", &["parent_run_id"], unfinished_row),
-        partial("runs_of_dataset", &["dataset_id", "id"], "dataset_id IS NOT NULL"),
+        partial_index("runs_driven", &["id"], "status IN ('PENDING', 'RUNNING')"),
+        partial_index(
+            "runs_unfinished",
+            &["workflow_id", "id"],
+            "status IN ('PENDING', 'RUNNING', 'PAUSED')",
+        ),
+        partial_index("runs_with_open_pause", &["id"], "has_open_pause"),
+        partial_index("runs_of_batch", &["parent_run_id", "batch_row"], "batch_row IS NOT NULL")
+            .unique()
+            .take(),
+        partial_index("runs_batch_status", &["parent_run_id", "status"], "batch_row IS NOT NULL"),
+        partial_index("runs_unfinished_rows", &["parent_run_id"], unfinished_row),
+        partial_index("runs_of_dataset", &["dataset_id", "id"], "dataset_id IS NOT NULL"),
     ]
 }
 
 fn other_indexes() -> Vec<IndexCreateStatement> {
     vec![
-        // For deleting a run without a scan.
+        // To delete a run without a scan.
         index("pause_events_of_run", "pause_events", &["run_id"]),
         index("idempotency_keys_by_age", "idempotency_keys", &["created_at"]),
         index("audit_log_by_subject", "audit_log", &["subject_id", "id"]),
@@ -316,21 +323,21 @@ fn index(name: &str, table: &'static str, columns: &[&'static str]) -> IndexCrea
     index
 }
 
-/// An index of the runs that meet a condition.
-fn partial(name: &str, columns: &[&'static str], condition: &'static str) -> IndexCreateStatement {
+/// Defines a partial index of the runs that match a condition.
+fn partial_index(name: &str, columns: &[&'static str], condition: &'static str) -> IndexCreateStatement {
     index(name, "runs", columns).cond_where(Expr::cust(condition)).take()
 }
 
 fn child_of_workflow(name: &str, table: &'static str) -> ForeignKeyCreateStatement {
-    cascade(name, table, "workflow_id", "workflows")
+    cascading_key(name, table, "workflow_id", "workflows")
 }
 
 fn child_of_run(name: &str, table: &'static str) -> ForeignKeyCreateStatement {
-    cascade(name, table, "run_id", "runs")
+    cascading_key(name, table, "run_id", "runs")
 }
 
-/// A foreign key whose rows are deleted with the row that they reference.
-fn cascade(
+/// Defines a foreign key. A row is deleted when the row that it references is deleted.
+fn cascading_key(
     name: &str,
     table: &'static str,
     column: &'static str,
@@ -344,9 +351,9 @@ fn cascade(
         .take()
 }
 
-/// Triggers that make the audit log append-only.
+/// Triggers that make the audit log append-only, for SQLite.
 const SQLITE_APPEND_ONLY: [&str; 3] = [
-    // A REPLACE deletes the old row without firing the trigger for deletes.
+    // `REPLACE` deletes the old row without firing the trigger for deletes.
     "CREATE TRIGGER audit_log_no_replace BEFORE INSERT ON audit_log \
      WHEN EXISTS (SELECT 1 FROM audit_log WHERE id = NEW.id OR NEW.rowid > 0 AND rowid = NEW.rowid) BEGIN \
      SELECT RAISE(ABORT, 'the audit log is append-only'); END",
@@ -356,7 +363,7 @@ const SQLITE_APPEND_ONLY: [&str; 3] = [
      SELECT RAISE(ABORT, 'the audit log is append-only'); END",
 ];
 
-/// See [`SQLITE_APPEND_ONLY`].
+/// Triggers that make the audit log append-only, for PostgreSQL.
 const POSTGRES_APPEND_ONLY: [&str; 2] = [
     "CREATE FUNCTION audit_log_append_only() RETURNS trigger LANGUAGE plpgsql AS \
      $$ BEGIN RAISE EXCEPTION 'the audit log is append-only'; END $$",

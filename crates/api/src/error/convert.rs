@@ -31,10 +31,10 @@ impl Resource {
     pub(crate) fn engine_problem(self, error: EngineError) -> Problem {
         match error {
             EngineError::NotFound => self.not_found(),
-            EngineError::Refused(refusal) => refusal_problem(&refusal),
+            EngineError::Rejected(refusal) => refusal_problem(&refusal),
             EngineError::Partial(reason) => Problem::new(ProblemKind::PartialRun, reason),
             EngineError::Rerun(reason) => Problem::new(ProblemKind::RerunRefused, reason),
-            EngineError::Beyond(length) => {
+            EngineError::BeyondEnd(length) => {
                 let detail = format!(
                     "Last-Event-ID is not an event of this run. The run has {length} events, numbered from 0."
                 );

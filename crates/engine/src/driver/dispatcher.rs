@@ -23,11 +23,11 @@ pub(crate) struct Dispatcher {
     stop: CancellationToken,
 }
 
-/// Tells the driver of a run that another task appended to the run's log.
+/// Signals the driver of a run that another task has appended to the log of the run.
 #[derive(Default)]
 pub(crate) struct Wake {
     notify: Notify,
-    /// Changed only while `drivers` is locked, so no wake is lost between a driver's last check and its end.
+    /// Changed only while `drivers` is locked, so that no wake is lost between the last check of a driver and its end.
     is_pending: Mutex<bool>,
 }
 
@@ -55,8 +55,8 @@ impl Wake {
 }
 
 impl Dispatcher {
-    /// Wakes the driver of `run`, or spawns the one that `drive` creates. If the driver panics it is removed, and
-    /// `restart` is called after a delay.
+    /// Wakes the driver of `run`, or spawns a driver that `drive` creates. If the driver panics, removes it and calls
+    /// `restart` after a delay.
     pub(crate) fn dispatch<F, D, R>(&self, run: Uuid, drive: F, restart: R)
     where
         F: FnOnce(Arc<Wake>) -> D,
@@ -89,10 +89,10 @@ impl Dispatcher {
         let dispatcher = self.clone();
         let driver = AssertUnwindSafe(driver).catch_unwind();
         self.tasks.spawn(async move {
-            // Stopping in the middle loses nothing: the log holds the position.
+            // A driver can be stopped at any point, because the log contains the state of the run.
             let result = dispatcher.stop.run_until_cancelled(driver).await;
             if let Some(Err(_)) = result {
-                tracing::error!(%run, delay = ?RESTART_DELAY, "driver panicked, it is restarted after a delay");
+                tracing::error!(%run, delay = ?RESTART_DELAY, "driver panicked, restarting after a delay");
                 dispatcher.drivers.lock().remove(&run);
                 let delay = tokio::time::sleep(RESTART_DELAY);
                 if dispatcher.stop.run_until_cancelled(delay).await.is_some() {
@@ -109,7 +109,8 @@ impl Dispatcher {
         }
     }
 
-    /// Removes the driver of `run`. Returns false, and keeps it, if it was woken meanwhile and has to look again.
+    /// Removes the driver of `run`. If it was woken meanwhile, keeps it and returns false: it has to read the log
+    /// again.
     pub(crate) fn try_remove(&self, run: Uuid) -> bool {
         let mut drivers = self.drivers.lock();
         if drivers.get(&run).is_some_and(|wake| wake.reset()) {
@@ -119,12 +120,12 @@ impl Dispatcher {
         true
     }
 
-    /// Removes the driver of `run` although it may have been woken: the run has nothing to drive.
+    /// Removes the driver of `run` even if it was woken, because the run doesn't need a driver.
     pub(crate) fn remove(&self, run: Uuid) {
         while !self.try_remove(run) {}
     }
 
-    /// Stops every driver at its next await point, and waits for all of them.
+    /// Stops all drivers at their next await points, and waits until they have stopped.
     pub(crate) async fn stop(&self) {
         self.stop.cancel();
         self.tasks.close();

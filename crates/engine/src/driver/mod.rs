@@ -19,16 +19,17 @@ use decide::decide_now;
 use dispatcher::{Dispatcher, Wake};
 use task_runner::{RunnerContext, TaskRunner};
 
-/// First and longest delay between attempts to reach an unavailable store.
+/// Minimum and maximum delay between attempts to reach an unavailable store.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
-/// Drives one run: decide, commit, act, feed the results back.
+/// Drives one run: decides inputs, commits the events and performs the actions. The results of actions are the next
+/// inputs.
 pub(crate) struct Driver {
     journal: Arc<Journal>,
     plan: Arc<Plan>,
     pub(crate) record: RunRecord,
     state: RunState,
-    /// The run's slot of the concurrency limit, once it has one.
+    /// The slot of the concurrency limit, if the run has one.
     pub(crate) permit: Option<Permit>,
     /// The reserved wake, until the driver is spawned.
     pub(crate) wake: Option<Arc<Wake>>,
@@ -36,18 +37,18 @@ pub(crate) struct Driver {
     pub(crate) rows: Vec<String>,
     /// The origin of the run, until its start is committed.
     pub(crate) origin: Option<ChangeOrigin>,
-    /// True if the caller that starts the run waits for its end.
+    /// True if the caller waits for the end of the run.
     pub(crate) is_awaited: bool,
     /// Inputs to decide next.
     inbox: VecDeque<Input>,
     tasks: TaskRunner,
 }
 
-/// Decided events, and what to do once they are committed.
+/// Decided events, and the actions to perform after their commit.
 struct Step {
     commit: Option<Commit>,
     actions: Vec<Action>,
-    /// True if [`Input::Advance`] must follow at once.
+    /// True if [`Input::Advance`] must be decided next.
     has_more: bool,
 }
 
@@ -86,21 +87,21 @@ impl Driver {
         }
     }
 
-    /// The run in its current state.
+    /// Returns the run in its current state.
     pub(crate) fn snapshot(&self) -> Snapshot {
         Snapshot { record: self.record.clone(), state: self.state.clone(), plan: Arc::clone(&self.plan) }
     }
 
-    /// The run in its last state.
+    /// Converts the driver to the run in its current state.
     pub(crate) fn into_snapshot(self) -> Snapshot {
         Snapshot { record: self.record, state: self.state, plan: self.plan }
     }
 
-    /// Starts the run with `inputs` and returns it as accepted. If the driver has a permit, the run also advances in
-    /// the same commit.
+    /// Starts the run with `inputs` and returns it in its accepted state. If the driver has a permit, the run also
+    /// advances in the same commit.
     ///
     /// # Errors
-    /// When an input is rejected or the commit fails. Nothing has happened then, but the driver is unusable.
+    /// An input was rejected or the commit failed. Nothing was written, but the driver must not be used again.
     pub(crate) async fn start(&mut self, inputs: Vec<Input>) -> Result<Snapshot, AppendError> {
         let mut step = self.decide(inputs)?;
         let accepted = self.snapshot();
@@ -116,8 +117,8 @@ impl Driver {
         Ok(accepted)
     }
 
-    /// The side records of the start. Runs have logs of their own, so their starts are audited only on a server with
-    /// API keys.
+    /// Returns the side records of the start. Writes audit entries only on servers with API keys: without them, an
+    /// entry would add nothing to the log of the run.
     fn start_records(&self, origin: ChangeOrigin) -> RunSideRecords {
         let (run_id, status) = (self.record.id, self.record.status.as_str());
         let audit = match origin.actor {
@@ -131,7 +132,7 @@ impl Driver {
         RunSideRecords { origin, audit, outcome }
     }
 
-    /// Drives the run until it ends or pauses; none if the driver had to give up.
+    /// Drives the run until it ends or pauses. Returns `None` if an error made the driver give up.
     pub(crate) async fn drive(
         mut self,
         first: Input,
@@ -174,13 +175,13 @@ impl Driver {
         }
     }
 
-    /// Returns true if nothing happens before the next operation on the run.
+    /// Returns true if the run doesn't advance without an operation on it.
     pub(crate) fn is_idle(&self) -> bool {
         self.state.status.is_terminal() || (self.tasks.is_empty() && self.state.status == RunStatus::Paused)
     }
 
-    /// Decides and commits one input, together with the inputs that are in the inbox already. Retries while other
-    /// writers append to the log or the store is unavailable.
+    /// Decides and commits one input together with all inputs in the inbox. Retries while other writers append to the
+    /// log or the store is unavailable.
     async fn handle(&mut self, input: Input) -> Result<(), EngineError> {
         loop {
             let mut inputs = vec![input.clone()];
@@ -199,16 +200,16 @@ impl Driver {
         }
     }
 
-    /// Decides all of `inputs` in turn. Nodes that get a slot start in the same commit.
+    /// Decides `inputs` in order. Nodes that get a slot start in the same commit.
     fn decide(&mut self, inputs: Vec<Input>) -> Result<Step, InputError> {
         let first = self.state.length;
         let mut step = Step { commit: None, actions: Vec::new(), has_more: false };
         let mut events: Vec<Event> = Vec::new();
         let mut inputs = VecDeque::from(inputs);
         while let Some(input) = inputs.pop_front() {
-            let Decision { events: decided, actions, has_more } =
-                decide_now(&self.plan, &mut self.state, input)?;
-            events.extend(decided);
+            let decision = decide_now(&self.plan, &mut self.state, input)?;
+            let Decision { events: new_events, actions, has_more } = decision;
+            events.extend(new_events);
             step.has_more |= has_more;
             for action in actions {
                 match action {
@@ -232,8 +233,8 @@ impl Driver {
         Ok(step)
     }
 
-    /// Commits, retrying while the store is unavailable. Returns false if another writer appended first: the state is
-    /// then reloaded, and the inputs must be decided again.
+    /// Commits events, retrying while the store is unavailable. If another writer appended first, reloads the state and
+    /// returns false: the inputs must be decided again.
     async fn commit(&mut self, commit: Commit) -> Result<bool, EngineError> {
         let mut backoff = BACKOFF.0;
         loop {
@@ -242,20 +243,20 @@ impl Driver {
                 Err(CommitError::Gone) => return Err(EngineError::NotFound),
                 Err(CommitError::Conflict) => {
                     self.reload().await?;
-                    // An earlier attempt may have been committed although its answer was lost.
-                    let is_ours = self.log_holds(&commit).await;
-                    if is_ours {
+                    // An earlier attempt may have succeeded although its reply was lost.
+                    let is_committed = self.log_contains(&commit).await;
+                    if is_committed {
                         let telemetry = &self.journal.telemetry;
                         telemetry.record(&telemetry.summarize(&commit, &self.plan, &self.state));
                     }
-                    return Ok(is_ours);
+                    return Ok(is_committed);
                 }
                 Err(CommitError::Store(cause)) => self.wait_for_store(&mut backoff, &cause).await,
             }
         }
     }
 
-    async fn log_holds(&self, commit: &Commit) -> bool {
+    async fn log_contains(&self, commit: &Commit) -> bool {
         let mut backoff = BACKOFF.0;
         loop {
             match self.journal.store.log_from(self.record.id, commit.first).await {
@@ -270,7 +271,7 @@ impl Driver {
         let mut backoff = BACKOFF.0;
         loop {
             match self.journal.store.log_from(self.record.id, 0).await {
-                // Every run has an event, so this one was deleted.
+                // Every run has at least one event. An empty log means that the run was deleted.
                 Ok(log) if log.is_empty() => return Err(EngineError::NotFound),
                 Err(error @ StoreError::Unreadable { .. }) => return Err(error.into()),
                 Ok(log) => {
@@ -309,7 +310,7 @@ impl Driver {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AppendError {
     #[error(transparent)]
-    Refused(#[from] InputError),
+    Rejected(#[from] InputError),
     #[error(transparent)]
     Commit(#[from] CommitError),
 }
@@ -317,7 +318,7 @@ pub(crate) enum AppendError {
 impl From<AppendError> for EngineError {
     fn from(error: AppendError) -> Self {
         match error {
-            AppendError::Refused(refusal) => refusal.into(),
+            AppendError::Rejected(error) => error.into(),
             AppendError::Commit(CommitError::Store(error)) => error.into(),
             AppendError::Commit(CommitError::Gone | CommitError::Conflict) => Self::NotFound,
         }

@@ -23,11 +23,11 @@ pub(crate) struct RunnerContext {
 }
 
 /// The actions in progress of one run: nodes that wait for a slot, nodes that execute, and delays before the next
-/// attempt. Dropping it stops them.
+/// attempt. Dropping the runner stops them.
 pub(crate) struct TaskRunner {
     context: RunnerContext,
     workflow: Uuid,
-    /// Canceled when the run is about to be canceled: no node starts any more.
+    /// Canceled when the run is about to be canceled. Then no more nodes start.
     canceled: CancellationToken,
     tasks: JoinSet<TaskResult>,
     /// Permits of nodes that are about to start.
@@ -49,7 +49,7 @@ impl TaskRunner {
         self.tasks.is_empty()
     }
 
-    /// Takes a permit for a node if a slot is free. Returns true if so; the node may then start.
+    /// Takes a permit for a node if a slot is free. Returns true if the node may start.
     pub(crate) fn try_acquire(&mut self, task: &TaskPath) -> bool {
         if self.canceled.is_cancelled() {
             return false;
@@ -59,19 +59,19 @@ impl TaskRunner {
         true
     }
 
-    /// Releases the permits of nodes that none of `inputs` starts.
+    /// Releases the permits of all nodes except for those that `inputs` start.
     pub(crate) fn release_permits_except(&mut self, inputs: &[Input]) {
         self.permits
             .retain(|task, _| inputs.iter().any(|input| matches!(input, Input::StartTask(t) if t == task)));
     }
 
-    /// Stops every action.
+    /// Stops all actions.
     pub(crate) fn stop(&mut self) {
         self.tasks.abort_all();
         self.permits.clear();
     }
 
-    /// Waits for the next input that an action produces; none if no action is in progress.
+    /// Waits for the next input that an action produces. Returns `None` if no action is in progress.
     pub(crate) async fn next_input(&mut self) -> Option<Input> {
         loop {
             match self.tasks.join_next().await? {
@@ -80,14 +80,14 @@ impl TaskRunner {
                     self.permits.insert(task.clone(), permit);
                     return Some(Input::StartTask(task));
                 }
-                // Stopped, because the run has ended.
+                // The task was stopped, because the run has ended.
                 Err(error) if error.is_cancelled() => {}
-                Err(error) => error!(%error, workflow = %self.workflow, "task of a run lost"),
+                Err(error) => error!(%error, workflow = %self.workflow, "task of a run failed"),
             }
         }
     }
 
-    /// Performs actions whose events are committed.
+    /// Performs actions. Their events have been committed.
     pub(crate) fn perform(&mut self, actions: Vec<Action>) {
         for action in actions {
             match action {
@@ -119,7 +119,7 @@ impl TaskRunner {
         self.tasks.spawn(async move {
             let execution = executors.execute(&node_type, &effect, &inputs);
             let result = AssertUnwindSafe(execution).catch_unwind().await.unwrap_or_else(|_| {
-                let error = "The node failed because of an internal error of the server.".to_owned();
+                let error = "The node failed because of an internal server error.".to_owned();
                 Err(Failure { kind: FailureKind::Crash, error })
             });
             drop(permit);

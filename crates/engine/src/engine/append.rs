@@ -1,4 +1,4 @@
-//! Operations that append to the log of an existing run: decide a pause, retry, cancel.
+//! Operations on existing runs: deciding a pause, retrying and canceling. They append to the log of the run.
 
 use sluice_domain::pause::PauseDecision;
 use sluice_domain::run::{Event, Input, InputError, RunState, RunStatus, pause_ids};
@@ -12,10 +12,10 @@ use crate::snapshot::Snapshot;
 use crate::store::{Commit, CommitError, RunRecord, StoredRun};
 
 impl Engine {
-    /// Decides the open pause at `node_id`, or the oldest one if none is given, and resumes the run.
+    /// Decides the open pause at `node_id`, or the oldest open pause if `node_id` is `None`, and resumes the run.
     ///
     /// # Errors
-    /// When the run or the open pause doesn't exist, or the store fails.
+    /// The run or the open pause doesn't exist, or the store failed.
     pub async fn pause_decide(
         &self,
         run_id: Uuid,
@@ -29,7 +29,7 @@ impl Engine {
     /// Resumes a failed run at the nodes that failed.
     ///
     /// # Errors
-    /// When the run doesn't exist, has not failed or is a row of a canceled batch, or the store fails.
+    /// The run doesn't exist, has not failed or is a row of a canceled batch, or the store failed.
     pub async fn run_retry(
         &self,
         run_id: Uuid,
@@ -41,7 +41,7 @@ impl Engine {
     /// Cancels a run and stops its nodes.
     ///
     /// # Errors
-    /// When the run doesn't exist or has ended, or the store fails.
+    /// The run doesn't exist or has ended, or the store failed.
     pub async fn run_cancel(
         &self,
         run_id: Uuid,
@@ -61,7 +61,7 @@ impl Engine {
         spawn_detached(async move {
             let snapshot = engine.append(run_id, &input, origin.as_ref()).await?;
             if snapshot.state.status.is_terminal() {
-                // If the run has a driver, that stops the nodes.
+                // The driver, if there is one, stops the nodes.
                 engine.0.dispatcher.wake(run_id);
             } else {
                 engine.dispatch(run_id, snapshot.record.workflow_id);
@@ -71,8 +71,8 @@ impl Engine {
         .await
     }
 
-    /// Decides an input from outside of the run's driver and appends the events to its log. Retries when another
-    /// writer appends first.
+    /// Decides an input independently of the driver of the run, and appends the events to the log. Retries if another
+    /// writer appended first.
     pub(super) async fn append(
         &self,
         run_id: Uuid,
@@ -106,11 +106,11 @@ impl Engine {
             };
             match self.0.journal.commit(commit, &snapshot.plan, &snapshot.state).await {
                 Ok(()) => return Ok(snapshot),
-                // Another writer made progress, so this loop ends.
+                // Each conflict means that another writer succeeded, so the loop terminates.
                 Err(CommitError::Conflict) => {}
                 Err(CommitError::Gone) => return Err(EngineError::NotFound),
                 Err(CommitError::Store(error)) => {
-                    // The commit may have succeeded although its answer was lost: then the run has to continue.
+                    // The commit may have succeeded although its reply was lost. Then the run has to continue.
                     self.dispatch(run_id, snapshot.record.workflow_id);
                     return Err(error.into());
                 }
@@ -118,7 +118,7 @@ impl Engine {
         }
     }
 
-    /// Rejects rows of a canceled batch.
+    /// Rejects a row of a canceled batch.
     async fn require_active_batch(&self, row: &RunRecord) -> Result<(), EngineError> {
         match row.batch() {
             Some(batch) if self.load(batch).await?.state.status == RunStatus::Canceled => {
@@ -129,7 +129,7 @@ impl Engine {
     }
 }
 
-/// The audit entries of a change: the run, and the pauses that were decided.
+/// Returns the audit entries for the run and for the pauses that were decided.
 fn audit_entries(after: &Snapshot, status_before: RunStatus, events: &[Event]) -> Vec<AuditEntry> {
     let Snapshot { record, state, .. } = after;
     let [before, after] = [status_before, record.status].map(|status| Some(status.as_str().to_owned()));
@@ -140,11 +140,11 @@ fn audit_entries(after: &Snapshot, status_before: RunStatus, events: &[Event]) -
 
 fn pause_entry(run_id: Uuid, state: &RunState, event: &Event) -> Option<AuditEntry> {
     let Event::PauseDecided { task, decision, at } = event else { return None };
-    let is_decided = |decided: &(PauseDecision, _)| decided.1 == *at;
+    let is_decided_now = |decided: &(PauseDecision, _)| decided.1 == *at;
     let index = state
         .pauses
         .iter()
-        .rposition(|pause| pause.task == *task && pause.decided.as_ref().is_some_and(is_decided))?;
+        .rposition(|pause| pause.task == *task && pause.decided.as_ref().is_some_and(is_decided_now))?;
     let id = pause_ids(run_id, &state.pauses[..=index]).pop()?;
     let after = format!("{} by {}", decision.action.as_str(), decision.user_id);
     Some(AuditEntry::new(Subject::Pause, id).with_states(Some("open".to_owned()), Some(after)))

@@ -1,5 +1,5 @@
-//! Batches: one run per row, a limited number of them at a time. Progress is read from the runs of the rows; the log of
-//! the batch itself holds only its start and its end.
+//! Batches. Each row is a run, and a limited number of rows is in progress at a time. The progress is read from the
+//! runs of the rows; the log of the batch itself contains only its start and its end.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -18,11 +18,11 @@ use crate::journal::BatchSignals;
 use crate::snapshot::Snapshot;
 use crate::store::{RunRecord, StoreError};
 
-/// Number of rows read at once.
+/// Maximum number of rows per query.
 const ROW_PAGE: u64 = 1_000;
-/// Number of rows canceled concurrently. Their commits share transactions.
+/// Number of rows that are canceled concurrently, so that their commits share transactions.
 const CONCURRENT_CANCELS: usize = 200;
-/// Delay before a failed attempt to drive a batch is repeated.
+/// Delay before the next attempt to drive a batch.
 const RETRY_DELAY: Duration = Duration::from_secs(1);
 
 /// A request to start a batch.
@@ -43,10 +43,10 @@ pub struct StartBatch {
 }
 
 impl Engine {
-    /// Starts a batch and returns it as soon as it is durable, including its rows.
+    /// Starts a batch. Returns it as soon as the batch and its rows are durable.
     ///
     /// # Errors
-    /// As [`Engine::run_start`].
+    /// Those of [`Engine::run_start`].
     pub async fn batch_start(&self, start: StartBatch) -> Result<Snapshot, EngineError> {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);
@@ -57,7 +57,7 @@ impl Engine {
             let record =
                 RunRecord { dataset_id, ..RunRecord::new(workflow_id, version_id, "batch".to_owned()) };
             let batch = Batch { rows: rows.len() as u64, mini_batch_size };
-            let mut driver = engine.driver_of_new_run(record).await?;
+            let mut driver = engine.new_run_driver(record).await?;
             driver.rows = rows;
             driver.origin = origin;
             let (snapshot, _) = engine.commit_start(driver, vec![Input::StartBatch(batch)]).await?;
@@ -90,7 +90,7 @@ impl Engine {
     async fn drive_rows(&self, run: &Snapshot, wake: &Wake) -> Result<(), EngineError> {
         let id = run.record.id;
         let Some(Batch { rows, mini_batch_size }) = run.state.batch else { return Ok(()) };
-        let BatchSignals { row_at_rest, canceled } = self.0.journal.batches().get_or_insert(id);
+        let BatchSignals { row_idle, canceled } = self.0.journal.batches().get_or_insert(id);
         self.append(id, &Input::Advance, None).await?;
         loop {
             if self.load_with_retry(id).await?.state.status.is_terminal() {
@@ -111,7 +111,7 @@ impl Engine {
             }
             if next.is_empty() {
                 tokio::select! {
-                    () = row_at_rest.notified() => {}
+                    () = row_idle.notified() => {}
                     () = wake.wait() => {}
                 }
             }
@@ -131,13 +131,13 @@ impl Engine {
             ..RunRecord::new(batch.workflow_id, batch.version_id, batch.run_type.clone())
         };
         match self.run_start(StartRun { record, inputs, origin: None }).await {
-            // The row was started already, or the batch was deleted: the next round of the loop finds out.
+            // The row was started already, or the batch was deleted. The next iteration of the loop detects it.
             Ok(_) | Err(EngineError::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
     }
 
-    /// Cancels the unfinished rows of `batch`, or of every canceled batch if none is given.
+    /// Cancels the unfinished rows of `batch`, or of all canceled batches if `batch` is `None`.
     pub(super) async fn cancel_rows(&self, batch: Option<Uuid>) -> Result<(), StoreError> {
         let mut skipped = HashSet::new();
         loop {
@@ -154,12 +154,12 @@ impl Engine {
                 .await;
             for (row, result) in results {
                 match result {
-                    // The row has ended meanwhile, or was deleted.
-                    Ok(_) | Err(EngineError::Refused(_) | EngineError::NotFound) => {}
+                    // The row has meanwhile ended or was deleted.
+                    Ok(_) | Err(EngineError::Rejected(_) | EngineError::NotFound) => {}
                     Err(EngineError::Store(error @ (StoreError::Unavailable(_) | StoreError::Full(_)))) => {
                         return Err(error);
                     }
-                    // An unreadable row must not keep the others running.
+                    // An unreadable row must not prevent the others from being canceled.
                     Err(error) => {
                         let error: &dyn std::error::Error = &error;
                         tracing::error!(run = %row, error, "row of a batch not canceled");
@@ -171,7 +171,7 @@ impl Engine {
     }
 }
 
-/// Converts a row number for the store, which numbers rows with `i64`.
+/// Converts a row number to the type that the store uses.
 fn row_number(row: u64) -> i64 {
     i64::try_from(row).unwrap_or(i64::MAX)
 }

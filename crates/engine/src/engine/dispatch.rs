@@ -1,4 +1,4 @@
-//! Giving runs their drivers.
+//! Assigns drivers to runs.
 
 use std::sync::Arc;
 
@@ -19,14 +19,14 @@ impl Engine {
         Driver::new(Arc::clone(&self.0.journal), self.0.runner_context.clone(), run)
     }
 
-    /// Spawns the driver of a run that has just started. Sends the run to `waiter` once it has ended or paused.
+    /// Spawns the driver of a run that has just started. Sends the run to `waiter` when it ends or pauses.
     pub(super) fn drive(&self, mut driver: Driver, waiter: Option<oneshot::Sender<Snapshot>>) {
         if driver.is_idle() {
             return;
         }
         let (run, workflow) = (driver.record.id, driver.record.workflow_id);
         if driver.permit.is_none() && waiter.is_none() {
-            // A run that waits for a slot need not keep its state in memory: it is loaded again.
+            // Frees the memory of a run that waits for a slot. The run is loaded again later.
             self.0.dispatcher.remove(run);
             return self.dispatch(run, workflow);
         }
@@ -40,7 +40,7 @@ impl Engine {
             }
             let driver = driver.drive(Input::Advance, wake, engine.0.dispatcher.clone()).await;
             if let (Some(driver), Some(waiter)) = (driver, waiter) {
-                // Fails when the waiter has gone.
+                // Fails if the caller has stopped waiting.
                 let _ = waiter.send(driver.into_snapshot());
             }
         };
@@ -50,7 +50,7 @@ impl Engine {
     /// Wakes the driver of a run, or spawns one that loads the run from the store.
     pub(super) fn dispatch(&self, run_id: Uuid, workflow_id: Uuid) {
         let drive = |wake: Arc<Wake>| {
-            // Joins the queue here, so that recovered runs keep their order.
+            // Join the queue before spawning the task, so that recovered runs keep their order.
             let acquire = self.0.run_slots.acquire(workflow_id);
             let engine = self.clone();
             async move { engine.resume(run_id, acquire, wake).await }
@@ -63,16 +63,16 @@ impl Engine {
         move || engine.dispatch(run_id, workflow_id)
     }
 
-    /// Loads a run and drives it from the end of its log.
+    /// Loads a run and continues it from the end of its log.
     async fn resume(&self, run_id: Uuid, acquire: Acquire, wake: Arc<Wake>) {
         let dispatcher = self.0.dispatcher.clone();
-        // The slot comes before the load, because many runs may wait.
+        // Acquire the slot before loading the run, because many runs may be waiting.
         let Some(permit) = self.acquire_run_slot(run_id, acquire, &wake).await else {
             return dispatcher.remove(run_id);
         };
         match self.load_with_retry(run_id).await {
             Ok(run) if run.state.batch.is_some() => {
-                // A batch needs no slot; its rows do.
+                // Only the rows of a batch need slots.
                 drop(permit);
                 self.drive_batch(run, &wake).await;
             }
@@ -81,7 +81,7 @@ impl Engine {
                 driver.permit = Some(permit);
                 driver.drive(Input::Recover, wake, dispatcher).await;
             }
-            // The run was deleted meanwhile, or never committed.
+            // The run was deleted meanwhile, or was never committed.
             Err(EngineError::NotFound) => dispatcher.remove(run_id),
             Err(error) => {
                 let error: &dyn std::error::Error = &error;
@@ -91,7 +91,7 @@ impl Engine {
         }
     }
 
-    /// Waits for a slot of the concurrency limit; none if the run has ended meanwhile or was deleted.
+    /// Waits for a slot of the concurrency limit. Returns `None` if the run has meanwhile ended or was deleted.
     async fn acquire_run_slot(&self, run_id: Uuid, acquire: Acquire, wake: &Wake) -> Option<Permit> {
         let mut acquire = std::pin::pin!(acquire.wait());
         loop {

@@ -35,9 +35,9 @@ use crate::telemetry::Telemetry;
 
 /// Page size for reading unfinished runs at startup.
 const RECOVERY_PAGE: u64 = 500;
-/// Number of events from which on folding a log blocks the thread noticeably.
+/// Minimum number of events in a log whose folding blocks the thread noticeably.
 const LONG_LOG: usize = 2_000;
-/// First and longest delay between attempts to load a run from an unavailable store.
+/// Minimum and maximum delay between attempts to load a run from an unavailable store.
 const LOAD_BACKOFF: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
 
 /// Starts runs, applies operations to them, and drives them. Cheap to clone.
@@ -56,7 +56,7 @@ struct Inner {
 }
 
 impl Engine {
-    /// Creates an engine over `store`. Nothing runs before [`Self::recover`] or a start.
+    /// Creates an engine that uses `store`. No run is driven before [`Self::recover`] or a start.
     #[must_use]
     pub fn new(store: Arc<dyn RunStore>, executors: Executors, options: Options) -> Self {
         let Options { drain, limits, policies, tracer } = options;
@@ -74,10 +74,10 @@ impl Engine {
         }))
     }
 
-    /// Dispatches every run that an earlier server process left unfinished, and returns their number.
+    /// Dispatches all unfinished runs of earlier server processes, and returns their number.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store failed.
     pub async fn recover(&self) -> Result<usize, StoreError> {
         let (mut count, mut after) = (0, None);
         loop {
@@ -99,7 +99,7 @@ impl Engine {
     /// Folds a log into a snapshot of its run.
     ///
     /// # Errors
-    /// When the run's version doesn't exist or is unreadable, or the store fails.
+    /// The version of the run doesn't exist or is unreadable, or the store failed.
     pub async fn snapshot(&self, record: RunRecord, log: &[Event]) -> Result<Snapshot, EngineError> {
         let plan = self.0.plans.get(record.version_id).await?;
         let state = if log.len() > LONG_LOG {
@@ -130,37 +130,37 @@ impl Engine {
         }
     }
 
-    /// Subscribes to changes of pauses: opened, decided, or gone because the run ended.
+    /// Subscribes to changes of pauses: a pause was opened or decided, or its run has ended.
     #[must_use]
     pub fn pause_changes(&self) -> watch::Receiver<u64> {
         self.0.journal.pause_changes()
     }
 
-    /// A token that is canceled when the server begins to stop.
+    /// Returns a token that is canceled when the server begins to stop.
     #[must_use]
     pub fn draining(&self) -> CancellationToken {
         self.0.draining.clone()
     }
 
-    /// Rejects new runs from now on. Requests that wait for a run get the drain time to finish.
+    /// Begins to drain: rejects new runs. Requests that wait for a run have the drain time to finish.
     pub fn drain(&self) {
         self.0.draining.cancel();
     }
 
-    /// Waits until the drain time is over.
+    /// Waits until the server has begun to stop and the drain time is over.
     async fn wait_drained(&self) {
         self.0.draining.cancelled().await;
         tokio::time::sleep(self.0.drain).await;
     }
 
-    /// Stops every driver. Unfinished runs continue at the next start of the server.
+    /// Stops all drivers. Unfinished runs continue at the next start of the server.
     pub async fn stop(&self) {
         self.drain();
         self.0.dispatcher.stop().await;
         self.0.journal.telemetry.stop();
     }
 
-    /// The tracer for spans, if tracing is on.
+    /// Returns the tracer, if tracing is enabled.
     #[must_use]
     pub fn tracer(&self) -> Option<&Arc<BoxedTracer>> {
         self.0.journal.telemetry.tracer()
@@ -171,14 +171,14 @@ impl Engine {
         self.0.journal.telemetry.register(registry);
     }
 
-    /// Updates the metrics of the concurrency limits. Call before each scrape.
+    /// Updates the metrics of the concurrency limits. To be called before each scrape.
     pub fn update_concurrency_metrics(&self) {
         self.0.journal.telemetry.update_concurrency(&self.0.run_slots, &self.0.runner_context.node_slots);
     }
 }
 
-/// Runs `operation` to its end although its caller goes away: nothing between a commit and its consequences may be
-/// dropped. The task stays in the trace of the caller.
+/// Runs `operation` to completion even if the caller is dropped: the steps after a commit must not be skipped. The task
+/// uses the trace context of the caller.
 async fn spawn_detached<T: Send + 'static>(
     operation: impl Future<Output = Result<T, EngineError>> + Send + 'static,
 ) -> Result<T, EngineError> {

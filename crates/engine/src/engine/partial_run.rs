@@ -1,4 +1,4 @@
-//! Runs of a single node, without a log.
+//! Partial runs: runs of a single node, without a log.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,19 +23,19 @@ pub struct PartialRun {
     pub version_id: Uuid,
     /// The node.
     pub node_id: String,
-    /// Runs the nodes before it too, ignoring the outputs given for them.
+    /// True to run the predecessors of the node too, ignoring the outputs given for them.
     pub rerun_predecessors: bool,
     /// {input node id: {field: value}}.
     pub inputs: Map<String, Value>,
-    /// {node id: output} of nodes that need not run.
+    /// {node id: output} of nodes that don't have to run.
     pub partial_outputs: Map<String, Value>,
 }
 
 impl Engine {
-    /// Runs one node, and the nodes before it whose outputs are not given. Returns {node id: output}.
+    /// Runs one node, and its predecessors whose outputs are not given. Returns {node id: output}.
     ///
     /// # Errors
-    /// [`EngineError::Partial`] if the node can't be run this way or takes longer than `timeout`;
+    /// [`EngineError::Partial`] if the node can't be run in this way or takes longer than `timeout`;
     /// [`EngineError::Draining`] when the server is stopping.
     pub async fn run_partial(
         &self,
@@ -82,7 +82,7 @@ async fn run_partial(
     }
 }
 
-/// The outputs of the request that apply: those of other nodes in the plan, unless predecessors run again.
+/// Returns the outputs of the request that are used: those of other nodes in the plan, unless predecessors run again.
 fn given_outputs(plan: &Plan, partial: &PartialRun) -> Map<String, Value> {
     if partial.rerun_predecessors {
         return Map::new();
@@ -95,7 +95,7 @@ fn given_outputs(plan: &Plan, partial: &PartialRun) -> Map<String, Value> {
         .collect()
 }
 
-/// A started run in which the nodes with given outputs have completed.
+/// Returns the state of a started run in which the nodes with given outputs are completed.
 fn initial_state(plan: &Plan, partial: &PartialRun, outputs: &Map<String, Value>) -> RunState {
     let at = clock::now();
     let mut state = RunState::default();

@@ -9,26 +9,26 @@ use crate::error::EngineError;
 use crate::snapshot::Snapshot;
 use crate::store::RunRecord;
 
-/// A request to start a run that reuses results of another one.
+/// A request to start a run that reuses results of another run.
 #[derive(Clone, Debug)]
 pub struct Rerun {
     /// The original run.
     pub original: Snapshot,
     /// The version to run; by default the version of the original run.
     pub version_id: Option<Uuid>,
-    /// The node to start from: results of nodes before it are reused. By default everything runs again.
+    /// The node to start from: results of its predecessors are reused. By default all nodes run again.
     pub from_node: Option<String>,
-    /// {input node id: {field: value}}, replacing inputs of the original run.
+    /// {input node id: {field: value}}. Replaces inputs of the original run.
     pub inputs: Map<String, Value>,
     /// The origin of the start.
     pub origin: Option<ChangeOrigin>,
 }
 
 impl Engine {
-    /// Starts a run that reuses results of another one, and returns it as soon as it is durable.
+    /// Starts a run that reuses results of another run. Returns it as soon as it is durable.
     ///
     /// # Errors
-    /// [`EngineError::Rerun`] if the rerun is not possible; otherwise as [`Self::run_start`].
+    /// [`EngineError::Rerun`] if the rerun is not possible, or those of [`Self::run_start`].
     pub async fn run_rerun(&self, rerun: Rerun) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         spawn_detached(async move {

@@ -1,4 +1,4 @@
-//! The event stream of a run: its log so far, then each commit.
+//! The event stream of a run: the existing events of its log, then the events of each commit.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use crate::error::EngineError;
 use crate::journal::{LogAppended, Subscription};
 use crate::store::{RunRecord, StoredRun};
 
-/// Interval at which a quiet stream reads the store, in case another process appended to the log.
+/// Interval at which a stream without events reads the store, in case another process has appended to the log.
 const POLL_INTERVAL: Duration = Duration::from_secs(15);
 
-/// The events of a run from one position on. It ends with the run.
+/// The events of a run, starting at a position of its log. The stream ends with the run.
 pub struct RunStream {
     engine: Engine,
     subscription: Subscription,
     draining: CancellationToken,
     /// The run when the stream was opened.
     pub record: RunRecord,
-    /// Events to return next; the first has the sequence number `next`.
+    /// Events to return next. The first one has the sequence number `next`.
     ready: Vec<Event>,
     next: u64,
     has_ended: bool,
@@ -38,19 +38,19 @@ pub struct EventBatch {
 }
 
 impl Engine {
-    /// Opens the event stream of a run at the event `next`.
+    /// Opens the event stream of a run at the sequence number `next`.
     ///
     /// # Errors
-    /// [`EngineError::NotFound`] if the run doesn't exist, [`EngineError::Beyond`] if its log is shorter than `next`;
-    /// otherwise when the store fails.
+    /// [`EngineError::NotFound`] if the run doesn't exist, [`EngineError::BeyondEnd`] if its log has fewer than `next`
+    /// events, or the store failed.
     pub async fn run_events(&self, run_id: Uuid, next: u64) -> Result<RunStream, EngineError> {
-        // Subscribes before reading, so that no commit in between is missed.
+        // Subscribe before reading, so that no commit in between is missed.
         let subscription = self.0.journal.subscribe(run_id);
         let StoredRun { record, mut log } =
             self.0.journal.store.run(run_id).await?.ok_or(EngineError::NotFound)?;
         let length = log.len() as u64;
         if next > length {
-            return Err(EngineError::Beyond(length));
+            return Err(EngineError::BeyondEnd(length));
         }
         Ok(RunStream {
             engine: self.clone(),
@@ -66,22 +66,22 @@ impl Engine {
 }
 
 impl RunStream {
-    /// Returns true if the run has ended and every event was returned.
+    /// Returns true if the run has ended and all events were returned.
     #[must_use]
     pub fn is_finished(&self) -> bool {
         self.has_ended && self.ready.is_empty()
     }
 
-    /// The first event of the log, which holds the inputs of the run.
+    /// Returns the first event of the log, which contains the inputs of the run.
     #[must_use]
     pub fn first_event(&self) -> Option<&Event> {
         self.first_event.as_ref()
     }
 
-    /// Waits for the next events; none when the run has ended or was deleted, or the server is stopping.
+    /// Waits for the next events. Returns `None` if the run has ended or was deleted, or the server is stopping.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The store failed.
     pub async fn next(&mut self) -> Result<Option<EventBatch>, EngineError> {
         loop {
             if !self.ready.is_empty() {
@@ -104,13 +104,14 @@ impl RunStream {
         }
     }
 
-    /// Takes over the appended events, or reads the store if some are missing. Returns false if the run was deleted.
+    /// Stores the appended events in `ready`, or reads the store if events are missing. Returns false if the run was
+    /// deleted.
     async fn receive(&mut self, appended: Option<LogAppended>) -> Result<bool, EngineError> {
         match appended {
             Some(LogAppended { first, events: Some(events) }) if first == self.next => {
                 self.ready = events.to_vec();
             }
-            // Read from the store already.
+            // These events were already read from the store.
             Some(LogAppended { first, events: Some(events) }) if first + events.len() as u64 <= self.next => {
             }
             _ => {
@@ -126,7 +127,7 @@ impl RunStream {
     }
 }
 
-/// True if a run has ended after these events. `before` says if it had ended before them.
-fn has_ended(events: &[Event], before: bool) -> bool {
-    events.iter().fold(before, |ended, event| event.ends_run() || (ended && !event.reopens_run()))
+/// Returns true if a run has ended after these events. `had_ended` is true if it had ended before them.
+fn has_ended(events: &[Event], had_ended: bool) -> bool {
+    events.iter().fold(had_ended, |ended, event| event.ends_run() || (ended && !event.reopens_run()))
 }

@@ -1,4 +1,4 @@
-//! Starting runs, and waiting for them.
+//! Starts runs, and waits for their end.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +22,7 @@ pub struct StartRun {
     pub record: RunRecord,
     /// {input node id: {field: value}}.
     pub inputs: Map<String, Value>,
-    /// The origin of the start. None if the engine itself starts the run.
+    /// The origin of the start. `None` if the engine itself starts the run.
     pub origin: Option<ChangeOrigin>,
 }
 
@@ -31,7 +31,7 @@ pub(super) struct NewRun {
     pub(super) start: StartRun,
     /// Results of another run to reuse.
     pub(super) reused: Option<Vec<ReusedOutput>>,
-    /// True if the caller waits for the end of the run.
+    /// True if the caller waits until the run ends or pauses.
     pub(super) is_awaited: bool,
 }
 
@@ -42,10 +42,10 @@ impl From<StartRun> for NewRun {
 }
 
 impl Engine {
-    /// Starts a run and returns it as soon as it is durable. It is driven in the background.
+    /// Starts a run, which is driven in the background. Returns it as soon as it is durable.
     ///
     /// # Errors
-    /// When the server is stopping, the version doesn't exist or can't be run, or the store fails.
+    /// The server is stopping, the version doesn't exist or can't be executed, or the store failed.
     pub async fn run_start(&self, start: StartRun) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         spawn_detached(async move {
@@ -59,7 +59,7 @@ impl Engine {
     /// Starts a run and waits until it ends or pauses, or `timeout` has passed.
     ///
     /// # Errors
-    /// As [`Self::run_start`].
+    /// Those of [`Self::run_start`].
     pub async fn run_wait(&self, start: StartRun, timeout: Duration) -> Result<Snapshot, EngineError> {
         let engine = self.clone();
         let (snapshot, finished) = spawn_detached(async move {
@@ -78,7 +78,7 @@ impl Engine {
         tokio::select! {
             result = finished => match result {
                 Ok(snapshot) => Ok(snapshot),
-                // The driver gave up, or another one drives the run.
+                // The driver gave up, or another driver has replaced it.
                 Err(_) => self.load(run_id).await,
             },
             () = tokio::time::sleep(timeout) => self.load(run_id).await,
@@ -89,7 +89,7 @@ impl Engine {
     /// Waits until an existing run ends or pauses, or `timeout` has passed.
     ///
     /// # Errors
-    /// When the run doesn't exist or the store fails.
+    /// The run doesn't exist, or the store failed.
     pub async fn run_await(&self, run_id: Uuid, timeout: Duration) -> Result<Snapshot, EngineError> {
         let mut stream = self.run_events(run_id, 0).await?;
         let finished = async {
@@ -109,8 +109,8 @@ impl Engine {
         self.load(run_id).await
     }
 
-    /// Commits the start of a run. Returns the run as accepted, and its driver. If the run gets a slot at once, it
-    /// advances in the same commit: a run without side effects ends with it.
+    /// Commits the start of a run. Returns the run in its accepted state, and its driver. If a slot is free, the run
+    /// advances in the same commit: a run without side effects is then complete.
     pub(super) async fn start(&self, new: NewRun) -> Result<(Snapshot, Driver), EngineError> {
         if self.0.draining.is_cancelled() {
             return Err(EngineError::Draining);
@@ -118,7 +118,7 @@ impl Engine {
         let NewRun { start, reused, is_awaited } = new;
         let StartRun { record, inputs, origin } = start;
         let workflow_id = record.workflow_id;
-        let mut driver = self.driver_of_new_run(record).await?;
+        let mut driver = self.new_run_driver(record).await?;
         (driver.origin, driver.is_awaited) = (origin, is_awaited);
         driver.permit = self.0.run_slots.try_acquire(workflow_id);
         driver.wake = Some(self.0.dispatcher.reserve(driver.record.id));
@@ -127,12 +127,12 @@ impl Engine {
         self.commit_start(driver, inputs).await
     }
 
-    pub(super) async fn driver_of_new_run(&self, record: RunRecord) -> Result<Driver, EngineError> {
+    pub(super) async fn new_run_driver(&self, record: RunRecord) -> Result<Driver, EngineError> {
         let plan = self.0.plans.get(record.version_id).await?;
         Ok(self.new_driver(Snapshot { record, state: RunState::default(), plan }))
     }
 
-    /// Commits the first inputs of a run.
+    /// Decides and commits the first inputs of a run.
     pub(super) async fn commit_start(
         &self,
         mut driver: Driver,
@@ -145,7 +145,7 @@ impl Engine {
         if was_woken {
             self.0.dispatcher.remove(run);
         }
-        // A failed store may have committed although its answer was lost: then the run has to be driven.
+        // The commit may have succeeded although its reply was lost. Then the run has to be driven.
         let may_be_committed = matches!(result, Err(AppendError::Commit(CommitError::Store(_))));
         if was_woken || may_be_committed {
             self.dispatch(run, workflow);

@@ -27,7 +27,7 @@ impl Executors {
         Self(Arc::new(executors))
     }
 
-    /// Executes a node of this type once. Dropping the future stops the work.
+    /// Executes a node of this type once. Dropping the future stops the execution.
     pub(crate) async fn execute(
         &self,
         node_type: &str,
@@ -45,8 +45,7 @@ impl Executors {
     }
 }
 
-/// A side effect that tests can count from outside: each execution appends a line to the file that the config field
-/// `test_ledger` names.
+/// A side effect that tests can count: each execution appends a line to the file in the config field `test_ledger`.
 #[cfg(feature = "failpoints")]
 mod ledger {
     use std::io::Write as _;

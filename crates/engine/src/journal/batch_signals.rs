@@ -6,12 +6,12 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-/// Signals between the driver of a batch and its rows.
+/// Signals between the driver of a batch and the drivers of its rows.
 #[derive(Clone, Default)]
 pub(crate) struct BatchSignals {
     /// Notified when a row has ended or paused.
-    pub(crate) row_at_rest: Arc<Notify>,
-    /// Canceled with the batch: no node of its rows starts any more.
+    pub(crate) row_idle: Arc<Notify>,
+    /// Canceled with the batch. Then no more nodes of its rows start.
     pub(crate) canceled: CancellationToken,
 }
 
@@ -30,7 +30,7 @@ impl BatchSignalsMap {
         self.0.lock().get(&batch).cloned()
     }
 
-    /// Removes the signals of a batch that has no driver any more.
+    /// Removes the signals of a batch that no longer has a driver.
     pub(crate) fn remove(&self, batch: Uuid) {
         self.0.lock().remove(&batch);
     }

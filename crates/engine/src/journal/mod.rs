@@ -1,4 +1,4 @@
-//! The commit path: appends events to the store, then publishes them.
+//! The commit path: appends events to logs, then publishes them.
 
 mod batch_signals;
 mod subscription;
@@ -19,15 +19,15 @@ use subscription::Subscribers;
 pub(crate) use batch_signals::BatchSignals;
 pub(crate) use subscription::{LogAppended, Subscription};
 
-/// The only writer of run logs in this process: every commit is published to subscribers.
+/// The only writer of run logs in this process, so that every commit is published to subscribers.
 pub(crate) struct Journal {
     pub(crate) store: Arc<dyn RunStore>,
     pub(crate) telemetry: Telemetry,
     subscribers: Arc<Subscribers>,
     batches: BatchSignalsMap,
-    /// Changes whenever a pause was opened or decided, or a run ended.
+    /// A counter that is incremented when a pause is opened or decided, or a run ends.
     pause_changes: watch::Sender<u64>,
-    /// True while the store's last answer was that it is unavailable.
+    /// True if the store was unavailable at the last attempt.
     store_unavailable: AtomicBool,
 }
 
@@ -43,7 +43,7 @@ impl Journal {
         }
     }
 
-    /// Appends events to the log of a run and publishes them once they are durable. `state` is the run after the
+    /// Appends events to the log of a run, and publishes them when they are durable. `state` is the state after the
     /// events.
     pub(crate) async fn commit(
         &self,
@@ -60,7 +60,7 @@ impl Journal {
         self.store.commit(commit).await?;
         self.report_store_available();
         self.telemetry.record(&summary);
-        // A row that ends or pauses makes room for the next row.
+        // When a row ends or pauses, its batch can start the next one.
         if status.is_terminal() || status == RunStatus::Paused {
             self.notify_batch(batch);
         }
@@ -78,11 +78,11 @@ impl Journal {
 
     fn notify_batch(&self, batch: Option<Uuid>) {
         if let Some(signals) = batch.and_then(|batch| self.batches.get(batch)) {
-            signals.row_at_rest.notify_one();
+            signals.row_idle.notify_one();
         }
     }
 
-    /// The signals of driven batches.
+    /// Returns the signals of driven batches.
     pub(crate) fn batches(&self) -> &BatchSignalsMap {
         &self.batches
     }
@@ -92,12 +92,12 @@ impl Journal {
         Subscribers::subscribe(&self.subscribers, run)
     }
 
-    /// Subscribes to changes of pauses over all runs, and to ends of runs.
+    /// Subscribes to changes of pauses and ends of runs, for all runs.
     pub(crate) fn pause_changes(&self) -> watch::Receiver<u64> {
         self.pause_changes.subscribe()
     }
 
-    /// Logs that the store is unavailable, once until it is available again.
+    /// Logs that the store is unavailable, but only once until it is available again.
     pub(crate) fn report_store_unavailable(&self, cause: &StoreError) {
         if !self.store_unavailable.swap(true, Ordering::Relaxed) {
             let cause: &dyn std::error::Error = cause;

@@ -7,7 +7,7 @@ use sluice_domain::run::Event;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-/// Number of commits buffered per run. A subscriber that lags behind by more reads the store again.
+/// Number of commits buffered per run. A subscriber that lags behind by more commits reads the store instead.
 const SUBSCRIBER_BUFFER: usize = 64;
 
 /// The subscribers of all runs.
@@ -24,7 +24,7 @@ struct Channel {
 pub(crate) struct LogAppended {
     /// The sequence number of the first new event.
     pub(crate) first: u64,
-    /// The new events; none if the first subscriber arrived during the commit.
+    /// The new events, or `None` if the first subscriber arrived during the commit.
     pub(crate) events: Option<Arc<[Event]>>,
 }
 
@@ -51,14 +51,14 @@ impl Subscribers {
 
     pub(super) fn publish(&self, run: Uuid, appended: LogAppended) {
         if let Some(channel) = self.0.lock().get(&run) {
-            // Fails only when every subscriber has gone.
+            // Fails only if all subscribers are gone.
             let _ = channel.sender.send(appended);
         }
     }
 }
 
 impl Subscription {
-    /// Waits for the next commit; none if commits were missed.
+    /// Waits for the next commit. Returns `None` if commits were missed.
     pub(crate) async fn recv(&mut self) -> Option<LogAppended> {
         self.receiver.recv().await.ok()
     }

@@ -1,7 +1,7 @@
-/// Errors of [`RunStore::commit`](super::RunStore::commit). Nothing was appended.
+/// Errors of [`RunStore::commit`](super::RunStore::commit). The log is unchanged, unless the store failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// Another writer appended first: reload the run, decide and commit again.
+    /// Another writer appended first. The caller has to reload the run, decide again and commit again.
     #[error("the log has grown since it was read")]
     Conflict,
     /// The run, its version or its workflow no longer exists.
@@ -15,7 +15,7 @@ pub enum CommitError {
 /// Errors of the database.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database can't be reached, or not in time. A later attempt may succeed.
+    /// The database is unreachable or doesn't respond in time. A later attempt may succeed.
     #[error("database unavailable")]
     Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The database is full. Reads still work.
@@ -29,7 +29,7 @@ pub enum StoreError {
     Unreadable {
         /// The table.
         table: &'static str,
-        /// The row's key.
+        /// The key of the row.
         id: String,
         /// The reason.
         what: String,

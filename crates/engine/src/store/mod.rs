@@ -1,4 +1,4 @@
-//! The interface to the database: the trait [`RunStore`] and the data that passes through it.
+//! The interface to the database: the trait [`RunStore`] and its types.
 
 mod error;
 mod record;
@@ -10,19 +10,19 @@ use uuid::Uuid;
 pub use error::{CommitError, StoreError};
 pub use record::{BatchCounts, Commit, RunRecord, StoredRun, UnfinishedRun};
 
-/// Storage of runs. Implemented by `persistence`.
+/// Storage of runs, implemented by the crate `persistence`.
 #[async_trait]
 pub trait RunStore: Send + Sync + 'static {
     /// Appends events to the log of a run. They are durable when this returns.
     async fn commit(&self, commit: Commit) -> Result<(), CommitError>;
 
-    /// Returns a run with its log; none if it doesn't exist.
+    /// Returns a run with its log, or `None` if it doesn't exist.
     async fn run(&self, id: Uuid) -> Result<Option<StoredRun>, StoreError>;
 
-    /// Returns the events of a run from sequence number `from` on.
+    /// Returns the events of a run, starting at sequence number `from`.
     async fn log_from(&self, id: Uuid, from: u64) -> Result<Vec<Event>, StoreError>;
 
-    /// Returns the definition of a version as JSON; none if the version doesn't exist.
+    /// Returns the definition of a version as JSON, or `None` if the version doesn't exist.
     async fn version_definition(&self, version_id: Uuid) -> Result<Option<String>, StoreError>;
 
     /// Returns the ids of runs that need a driver ([`RunStatus::DRIVEN`]) with their workflow ids, oldest first: at
@@ -34,7 +34,7 @@ pub trait RunStore: Send + Sync + 'static {
     /// Returns the unfinished runs of a workflow.
     async fn unfinished_runs(&self, workflow_id: Uuid) -> Result<Vec<UnfinishedRun>, StoreError>;
 
-    /// Returns the inputs of at most `limit` rows of a batch, as JSON, starting with row `from`.
+    /// Returns the inputs of at most `limit` rows of a batch, as JSON, starting at row `from`.
     async fn batch_rows(&self, batch: Uuid, from: i64, limit: u64) -> Result<Vec<String>, StoreError>;
 
     /// Returns the number of runs of a batch by status.

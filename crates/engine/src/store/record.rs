@@ -5,10 +5,11 @@ use uuid::Uuid;
 use crate::change::RunSideRecords;
 use crate::clock;
 
-/// A run as lists and filters need it. `status`, `start_time`, `end_time` and `has_open_pause` follow from the log.
+/// The properties of a run for lists and filters. `status`, `start_time`, `end_time` and `has_open_pause` are derived
+/// from the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunRecord {
-    /// The run's id.
+    /// The run id.
     pub id: Uuid,
     /// The workflow.
     pub workflow_id: Uuid,
@@ -18,9 +19,9 @@ pub struct RunRecord {
     pub parent_run_id: Option<Uuid>,
     /// The row of the batch `parent_run_id`, from 0.
     pub batch_row: Option<i64>,
-    /// The dataset that a batch takes its rows from.
+    /// The dataset from which the rows of a batch were taken.
     pub dataset_id: Option<Uuid>,
-    /// The kind of run according to the client: `interactive`, `batch`, …
+    /// The run type that the client chose: `interactive`, `batch`, …
     pub run_type: String,
     /// Time of acceptance.
     pub start_time: DateTime<Utc>,
@@ -33,7 +34,7 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
-    /// The record of a new run.
+    /// Returns the record of a new run.
     #[must_use]
     pub fn new(workflow_id: Uuid, version_id: Uuid, run_type: String) -> Self {
         Self {
@@ -51,7 +52,7 @@ impl RunRecord {
         }
     }
 
-    /// A copy of the record with everything that follows from `state`.
+    /// Returns a copy of the record with the properties that are derived from `state`.
     pub(crate) fn with_state(&self, state: &RunState) -> Self {
         Self {
             start_time: state.started_at.unwrap_or(self.start_time),
@@ -62,7 +63,7 @@ impl RunRecord {
         }
     }
 
-    /// The batch that the run is a row of.
+    /// Returns the batch that the run is a row of.
     pub(crate) fn batch(&self) -> Option<Uuid> {
         self.parent_run_id.filter(|_| self.batch_row.is_some())
     }
@@ -71,7 +72,7 @@ impl RunRecord {
 /// Events to append to the log of a run, with the resulting record. Applied completely or not at all.
 #[derive(Clone, Debug)]
 pub struct Commit {
-    /// The run after the events. The run is created when `first` is 0.
+    /// The record after the events. The run is created if `first` is 0.
     pub record: RunRecord,
     /// The sequence number of the first event: the length of the log when the events were decided.
     pub first: u64,
@@ -79,11 +80,11 @@ pub struct Commit {
     pub events: Vec<Event>,
     /// The rows of a new batch: the inputs of each, as JSON.
     pub rows: Vec<String>,
-    /// Side records, written in the same transaction. None if the engine itself makes the change.
+    /// Side records, written in the same transaction. `None` if the engine itself makes the change.
     pub side_records: Option<RunSideRecords>,
 }
 
-/// The row runs of a batch, counted by status. A row that has not started yet has no run.
+/// The number of rows of a batch by status. Doesn't include rows that have not started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchCounts {
     /// `PENDING`.
@@ -101,13 +102,13 @@ pub struct BatchCounts {
 }
 
 impl BatchCounts {
-    /// The number of rows that have ended.
+    /// Returns the number of rows that have ended.
     #[must_use]
     pub fn ended_count(&self) -> u64 {
         self.completed + self.failed + self.canceled
     }
 
-    /// The number of rows that have started.
+    /// Returns the number of rows that have started.
     #[must_use]
     pub fn started_count(&self) -> u64 {
         self.pending + self.running + self.paused + self.ended_count()
@@ -117,7 +118,7 @@ impl BatchCounts {
 /// A run with its complete log.
 #[derive(Clone, Debug)]
 pub struct StoredRun {
-    /// The run's record.
+    /// The record.
     pub record: RunRecord,
     /// The log.
     pub log: Vec<Event>,
@@ -126,7 +127,7 @@ pub struct StoredRun {
 /// A run that has not ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnfinishedRun {
-    /// The run's id.
+    /// The run id.
     pub id: Uuid,
     /// The row of the batch that started the run.
     pub batch_row: Option<i64>,

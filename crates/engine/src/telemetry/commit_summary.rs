@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::store::Commit;
 
-/// A commit in terms of metrics and spans.
+/// The parts of a commit that are relevant for metrics and spans.
 pub(crate) struct CommitSummary {
     pub(super) run: Uuid,
     pub(super) workflow: Uuid,
@@ -38,7 +38,7 @@ pub(super) enum Outcome {
     Completed,
     Failed,
     Canceled,
-    /// An attempt failed and another one follows.
+    /// An attempt failed and is followed by another one.
     Retried,
 }
 
@@ -57,22 +57,22 @@ impl Outcome {
 pub(super) struct NodeEnd {
     pub(super) kind: Arc<str>,
     pub(super) outcome: Outcome,
-    /// Time of the start; none for nodes that are computed in no time.
+    /// Time of the start. `None` for nodes that are computed instantly.
     pub(super) started_at: Option<DateTime<Utc>>,
     pub(super) at: DateTime<Utc>,
-    /// Only for spans.
+    /// Set only if there are spans.
     pub(super) detail: Option<NodeDetail>,
 }
 
 pub(super) struct NodeDetail {
-    /// The node, with the iterations around it.
+    /// The path of the node, including the iterations of loops.
     pub(super) path: String,
     pub(super) attempt: Option<u32>,
     pub(super) error: Option<String>,
 }
 
 impl CommitSummary {
-    /// Summarizes `commit`. `state` is the run after the commit.
+    /// Summarizes `commit`. `state` is the state after the commit.
     pub(super) fn new(commit: &Commit, plan: &Plan, state: &RunState, has_spans: bool) -> Self {
         let mut summarizer = Summarizer { plan, state, has_spans, items: Vec::new() };
         commit.events.iter().for_each(|event| summarizer.add_event(event));
@@ -133,7 +133,7 @@ impl Summarizer<'_> {
     fn add_node_end(&mut self, path: &TaskPath, outcome: Outcome, error: Option<&String>, at: DateTime<Utc>) {
         let Some(node) = find_node(self.plan, path) else { return };
         let task = match node.behavior {
-            // Computed nodes take no time of their own; their event says everything.
+            // Computed nodes take no time. The event contains everything.
             Behavior::Input(_) | Behavior::Compute(_) | Behavior::ComputeAny(_) | Behavior::Invalid(_) => {
                 None
             }
@@ -153,7 +153,7 @@ impl Summarizer<'_> {
         self.items.push(SummaryItem::NodeEnded(NodeEnd { kind, outcome, started_at, at, detail }));
     }
 
-    /// Adds the nodes that were active when the run was canceled: they have no events of their own.
+    /// Adds the nodes that were active when the run was canceled, because the log contains no events for them.
     fn add_canceled_nodes(
         &mut self,
         plan: &Plan,
@@ -161,9 +161,9 @@ impl Summarizer<'_> {
         scope: &mut Vec<LoopIteration>,
         at: DateTime<Utc>,
     ) {
-        let canceled_now =
+        let canceled_tasks =
             frame.tasks.iter().filter(|(_, task)| task.ended_at == Some(at) && task.canceled.is_some());
-        for (id, task) in canceled_now {
+        for (id, task) in canceled_tasks {
             let Some(node) = plan.index(id).and_then(|index| plan.nodes.get(index)) else { continue };
             if let (Behavior::Loop(inner), Some(last)) = (&node.behavior, task.iterations.last()) {
                 let iteration = u32::try_from(task.iterations.len() - 1).unwrap_or(u32::MAX);
@@ -178,7 +178,7 @@ impl Summarizer<'_> {
     }
 }
 
-/// The attempt that ended at `at`. Later attempts may have started in the same commit.
+/// Returns the attempt that ended at `at`. Later attempts may have started in the same commit.
 fn attempt_that_ended(attempts: &[Attempt], at: DateTime<Utc>) -> Option<&Attempt> {
     attempts.iter().rev().find(|attempt| attempt.ended_at == Some(at))
 }

@@ -10,7 +10,7 @@ use prometheus_client::registry::Registry;
 use super::commit_summary::{CommitSummary, NodeEnd, Outcome, SummaryItem};
 use crate::fair_semaphore::Usage;
 
-/// Histogram buckets from a millisecond to a day: decisions of people take long.
+/// Histogram buckets from a millisecond to a day, because waits for decisions may be long.
 const BUCKETS: [f64; 16] =
     [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 600.0, 3_600.0, 86_400.0];
 /// The `kind` label of nodes whose kind this server can't run.
@@ -19,7 +19,7 @@ const OTHER_KIND: &str = "other";
 type Labels<const N: usize> = [(&'static str, &'static str); N];
 type Histograms<const N: usize> = Family<Labels<N>, Histogram, fn() -> Histogram>;
 
-/// Metrics of runs and nodes. The handles are looked up once, not at every commit.
+/// Metrics of runs and nodes, as handles, so that commits don't have to look them up by label.
 pub(super) struct Metrics {
     runs_started: Counter,
     runs_ended: OutcomeCounters,
@@ -29,7 +29,7 @@ pub(super) struct Metrics {
     families: Families,
 }
 
-/// The registered families; the handles in [`Metrics`] belong to them.
+/// The registered families, which contain the handles in [`Metrics`].
 struct Families {
     runs: Family<Labels<1>, Counter>,
     run_seconds: Histograms<1>,
@@ -165,7 +165,7 @@ impl Metrics {
         let help = "Accepted runs, including batches and each of their rows";
         registry.register("sluice_runs_started", help, self.runs_started.clone());
         registry.register("sluice_runs_ended", "Ended runs by status", runs.clone());
-        let help = "Time from the start of a run to its end, including waits for decisions";
+        let help = "Time between the start and the end of a run, including waits for decisions";
         registry.register("sluice_run_seconds", help, run_seconds.clone());
         registry.register("sluice_nodes_ended", "Ended nodes by kind and status", nodes.clone());
         let help = "Failed attempts that are followed by another attempt, by kind";
@@ -189,7 +189,7 @@ impl OutcomeCounters {
     }
 }
 
-/// The seconds from `start` to `end`; 0 if the clock was set back in between.
+/// Returns the seconds from `start` to `end`; 0 if the clock was set back in between.
 fn seconds_between(start: DateTime<Utc>, end: DateTime<Utc>) -> f64 {
     (end - start).to_std().map_or(0.0, |time| time.as_secs_f64())
 }

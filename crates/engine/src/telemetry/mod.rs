@@ -1,5 +1,5 @@
-//! Metrics and spans of runs and nodes. Both are derived from committed events, so they match the log. One exception: a
-//! start that was committed although the answer was lost is not counted, so more runs can end than start.
+//! Metrics and spans of runs and nodes. Both are derived from committed events, so that they match the log. The only
+//! exception is a start that was committed although the reply was lost: it is not counted.
 
 mod commit_summary;
 mod metrics;
@@ -18,7 +18,7 @@ pub(crate) use commit_summary::CommitSummary;
 use metrics::Metrics;
 use spans::Spans;
 
-/// The engine's metrics, and its spans if there is a tracer.
+/// The metrics of the engine, and the spans if there is a tracer.
 pub(crate) struct Telemetry {
     metrics: Metrics,
     spans: Option<Spans>,
@@ -29,7 +29,7 @@ impl Telemetry {
         Self { metrics: Metrics::default(), spans: tracer.map(Spans::new) }
     }
 
-    /// Summarizes a commit before it is made. `state` is the run after the commit.
+    /// Summarizes a commit before it is written. `state` is the state after the commit.
     pub(crate) fn summarize(&self, commit: &Commit, plan: &Plan, state: &RunState) -> CommitSummary {
         CommitSummary::new(commit, plan, state, self.spans.is_some())
     }
@@ -56,7 +56,7 @@ impl Telemetry {
         }
     }
 
-    /// The tracer, if there is one.
+    /// Returns the tracer, if there is one.
     pub(crate) fn tracer(&self) -> Option<&Arc<BoxedTracer>> {
         self.spans.as_ref().map(Spans::tracer)
     }
@@ -66,7 +66,7 @@ impl Telemetry {
         self.metrics.register(registry);
     }
 
-    /// Copies the current use of the concurrency limits into their gauges.
+    /// Sets the gauges to the current usage of the concurrency limits.
     pub(crate) fn update_concurrency(&self, runs: &FairSemaphore, nodes: &FairSemaphore) {
         self.metrics.update_concurrency("runs", &runs.usage());
         self.metrics.update_concurrency("nodes", &nodes.usage());

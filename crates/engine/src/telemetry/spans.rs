@@ -1,6 +1,6 @@
-//! Spans of runs and nodes. A run has one span from its start to its end or its next pause. When it resumes it gets
-//! another span, in the trace of the request that resumed it, with a link to the previous one. The span of a node is
-//! created when the node has ended, with the times from the log.
+//! Spans of runs and nodes. The span of a run covers the time from its start until it ends or pauses. When the run
+//! resumes, it gets another span, in the trace of the request that resumed it, with a link to the previous span. The
+//! span of a node is created when the node has ended, with the times from the log.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,9 +15,10 @@ use uuid::Uuid;
 
 use super::commit_summary::{CommitSummary, NodeEnd, Outcome, SummaryItem};
 
-/// Number of runs with an open span. Further runs get no span.
+/// Maximum number of runs with an open span. Further runs don't get a span.
 const MAX_OPEN_SPANS: usize = 100_000;
-/// Number of paused and failed runs whose last span is remembered for links. At the limit all are dropped.
+/// Maximum number of paused and failed runs whose last span is stored for links. At the limit, all stored spans are
+/// dropped.
 const MAX_LINKABLE_SPANS: usize = 10_000;
 
 /// Creates spans.
@@ -56,8 +57,8 @@ impl Spans {
         }
     }
 
-    /// Returns the context of the run's open span, starting a span if there is none. Its parent is the batch, or the
-    /// request being served; a run that an earlier process started gets a trace of its own.
+    /// Returns the context of the open span of the run. Starts a span if there is none. Its parent is the span of the
+    /// batch, or the current span. A run that was started by an earlier process gets its own trace.
     fn run_context(&self, summary: &CommitSummary, at: DateTime<Utc>) -> Option<Context> {
         let mut runs = self.runs();
         if let Some(open) = runs.open.get(&summary.run) {

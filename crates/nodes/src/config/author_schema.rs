@@ -1,4 +1,4 @@
-//! JSON Schemas that the authors of workflows write.
+//! JSON Schemas written by the authors of workflows.
 
 use std::borrow::Cow;
 
@@ -9,16 +9,16 @@ use serde_json::Value;
 use super::common::SchemaText;
 use crate::text::value_text::quote;
 
-/// The longest schema text that is parsed, in bytes.
+/// Maximum length of a schema text, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// The most parts of a schema after every reference is replaced by its target.
+/// Maximum number of parts of a schema after all references are replaced by their targets.
 const MAX_EXPANDED: usize = 20_000;
 
-/// The deepest nesting of a schema after every reference is replaced by its target.
+/// Maximum nesting of a schema after all references are replaced by their targets.
 const MAX_DEPTH: usize = 200;
 
-/// Compiles a schema; none if it is empty.
+/// Compiles a schema. Returns `None` if it is empty.
 ///
 /// # Errors
 /// The reason why the schema can't be used.
@@ -39,7 +39,7 @@ pub(crate) fn compile(schema: &SchemaText) -> Result<Option<(Value, Validator)>,
             quote(target)
         ));
     }
-    if !expands(&schema, &schema, &mut { MAX_EXPANDED }, 0) {
+    if !is_expandable(&schema, &schema, &mut { MAX_EXPANDED }, 0) {
         return Err(
             "output_json_schema has references that are recursive, too many, or not of the form \"#/…\". \
                     Checking a value could take forever. Remove these references."
@@ -52,7 +52,8 @@ pub(crate) fn compile(schema: &SchemaText) -> Result<Option<(Value, Validator)>,
     }
 }
 
-/// The reason why `schema`, a text or an object, isn't a JSON Schema; none if it is one, or if it is empty.
+/// Returns the reason why `schema`, a text or an object, isn't a JSON Schema. Returns `None` if it is a JSON Schema or
+/// empty.
 pub(crate) fn problem(schema: &Value) -> Option<String> {
     let schema = match schema {
         Value::String(text) if text.trim().is_empty() || text.len() > MAX_BYTES => return None,
@@ -65,7 +66,7 @@ pub(crate) fn problem(schema: &Value) -> Option<String> {
     if !matches!(*schema, Value::Object(_) | Value::Bool(_)) {
         return Some("output_json_schema must be an object. Correct it or leave it empty.".to_owned());
     }
-    // There is nothing to check other dialects with.
+    // Other dialects can't be checked.
     let is_known_dialect = schema
         .get("$schema")
         .and_then(Value::as_str)
@@ -81,43 +82,48 @@ fn parse(text: &str) -> Result<Value, String> {
 }
 
 fn schema_error(error: &ValidationError<'_>) -> String {
-    // Only the compiler of the schema finds invalid patterns. It gives their location as the path in the schema.
+    // Invalid patterns are found only by the schema compiler, which reports their location as the path in the schema.
     let pointer = match error.kind() {
         ValidationErrorKind::Format { .. } => error.schema_path().as_str(),
         _ => error.instance_path().as_str(),
     };
-    let place = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
+    let location = if pointer.is_empty() { String::new() } else { format!(" at {pointer}") };
     let reason = error.masked_with("it");
-    format!("output_json_schema is not a valid JSON Schema{place}: {reason}. Correct it or leave it empty.")
+    format!(
+        "output_json_schema is not a valid JSON Schema{location}: {reason}. Correct it or leave it empty."
+    )
 }
 
-/// The first reference to a schema on another host or in a file.
+/// Returns the first reference to a schema on another host or in a file.
 fn remote_reference(schema: &Value) -> Option<&str> {
     match schema {
         Value::Object(fields) => {
-            let own = fields.get("$ref").and_then(Value::as_str).filter(|target| target.contains("://"));
-            own.or_else(|| fields.values().find_map(remote_reference))
+            let target = fields.get("$ref").and_then(Value::as_str);
+            target
+                .filter(|target| target.contains("://"))
+                .or_else(|| fields.values().find_map(remote_reference))
         }
         Value::Array(items) => items.iter().find_map(remote_reference),
         _ => None,
     }
 }
 
-/// True if `part` of `schema` has at most `budget` parts when its references are followed. Recursive references, and
-/// references that double at every step, exceed it: with them, a small input would keep the check busy forever.
-fn expands(schema: &Value, part: &Value, budget: &mut usize, depth: usize) -> bool {
-    let Some(left) = budget.checked_sub(1).filter(|_| depth < MAX_DEPTH) else { return false };
-    *budget = left;
+/// Returns true if `part` of `schema` has at most `budget` parts when its references are followed. Recursive
+/// references, and references that double at every step, exceed the budget: checking even a small input could take
+/// forever.
+fn is_expandable(schema: &Value, part: &Value, budget: &mut usize, depth: usize) -> bool {
+    let Some(remaining) = budget.checked_sub(1).filter(|_| depth < MAX_DEPTH) else { return false };
+    *budget = remaining;
     match part {
         Value::Object(fields) => fields.iter().all(|(key, field)| match (key.as_str(), field) {
             ("$ref", Value::String(target)) => {
                 let target = target.strip_prefix('#').and_then(|pointer| schema.pointer(pointer));
-                target.is_some_and(|target| expands(schema, target, budget, depth + 1))
+                target.is_some_and(|target| is_expandable(schema, target, budget, depth + 1))
             }
             ("$dynamicRef" | "$recursiveRef", _) => false,
-            (_, field) => expands(schema, field, budget, depth + 1),
+            (_, field) => is_expandable(schema, field, budget, depth + 1),
         }),
-        Value::Array(items) => items.iter().all(|item| expands(schema, item, budget, depth + 1)),
+        Value::Array(items) => items.iter().all(|item| is_expandable(schema, item, budget, depth + 1)),
         _ => true,
     }
 }

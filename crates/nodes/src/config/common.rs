@@ -8,10 +8,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Number, Value};
 use validator::Validate;
 
-/// The field with the types of the output's fields.
+/// The config field with the fields of the output and their types.
 pub(crate) const OUTPUT_SCHEMA: &str = "output_schema";
 
-/// The field with the JSON Schema of the output.
+/// The config field with the JSON Schema of the output.
 pub(crate) const OUTPUT_JSON_SCHEMA: &str = "output_json_schema";
 
 /// Fields that the config of every kind may have.
@@ -27,13 +27,13 @@ pub(crate) struct CommonConfig {
     has_fixed_output: bool,
 }
 
-/// A JSON Schema: as the text that editors send, or as the object itself.
+/// A JSON Schema as text, which editors send, or as an object.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(untagged)]
 pub(crate) enum SchemaText {
-    /// The schema as text; empty for none.
+    /// The schema as text. Empty if there is no schema.
     Text(String),
-    /// The schema itself; empty for none.
+    /// The schema itself. Empty if there is no schema.
     Object(Map<String, Value>),
 }
 
@@ -66,7 +66,7 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
-/// Deserializes a whole number, also from a float such as `3.0`.
+/// Deserializes a whole number. Accepts floats such as `3.0`.
 pub(crate) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     let number = Number::deserialize(deserializer)?;
     let whole = number.as_i64().or_else(|| {

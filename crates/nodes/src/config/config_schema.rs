@@ -10,7 +10,7 @@ use super::common::CommonConfig;
 use super::parse::Config;
 use super::schema_errors::add_problems;
 
-/// The JSON Schema of a kind's config.
+/// The JSON Schema of the config of a kind.
 #[derive(Debug)]
 pub(crate) struct ConfigSchema {
     /// The schema.
@@ -19,7 +19,7 @@ pub(crate) struct ConfigSchema {
 }
 
 impl ConfigSchema {
-    /// The schema of `C`, with the fields that every config may have.
+    /// Returns the schema of `C`, with the fields that every config may have.
     pub(crate) fn of<C: Config>() -> Self {
         let mut json = object_schema::<C>();
         let mut properties = match object_schema::<CommonConfig>().remove("properties") {
@@ -34,7 +34,7 @@ impl ConfigSchema {
         Self { json, validator }
     }
 
-    /// Every violation of the schema in a config.
+    /// Returns all violations of the schema in a config.
     pub(crate) fn problems(&self, fields: Map<String, Value>) -> Vec<ConfigProblem> {
         let config = Value::Object(fields);
         let mut problems = Vec::new();

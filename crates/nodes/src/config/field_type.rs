@@ -20,7 +20,7 @@ pub(crate) enum FieldType {
 }
 
 impl FieldType {
-    /// The type with this name. `name` is a value of an `output_schema`.
+    /// Returns the type with this name. `name` is a value of an `output_schema`.
     pub(crate) fn from_name(name: &Value) -> Self {
         match name.as_str().map(str::trim) {
             Some("string" | "str") => Self::Text,
@@ -33,7 +33,7 @@ impl FieldType {
         }
     }
 
-    /// The type in messages.
+    /// Returns the description of the type for messages.
     pub(crate) fn noun(self) -> &'static str {
         match self {
             Self::Text => "a string",
@@ -46,7 +46,7 @@ impl FieldType {
         }
     }
 
-    /// True if `value` has this type without conversion.
+    /// Returns true if `value` has this type without conversion.
     pub(crate) fn matches(self, value: &Value) -> bool {
         match self {
             Self::Text => value.is_string(),
@@ -59,7 +59,7 @@ impl FieldType {
         }
     }
 
-    /// Converts `value` to this type; none if that would lose information.
+    /// Converts `value` to this type. Returns `None` if that would lose information.
     pub(crate) fn coerce(self, value: Value) -> Option<Value> {
         match self {
             Self::Integer => to_integer(value),
@@ -92,8 +92,8 @@ fn parse_integer(text: &str) -> Option<Value> {
     let float = python::to_float(&Value::from(text))?;
     let digits = text.trim().replace('_', "");
     let whole = digits.parse::<i64>().map(Number::from).or_else(|_| digits.parse::<u64>().map(Number::from));
-    let is_plain = digits.contains('.') && !digits.contains(['e', 'E']);
-    whole.ok().map(Value::Number).or_else(|| float_to_integer(float).filter(|_| is_plain))
+    let is_decimal = digits.contains('.') && !digits.contains(['e', 'E']);
+    whole.ok().map(Value::Number).or_else(|| float_to_integer(float).filter(|_| is_decimal))
 }
 
 /// Converts `4.0` to `4`. A float beyond 64 bits stays a float.
@@ -129,10 +129,10 @@ fn to_boolean(value: &Value) -> Option<bool> {
     }
 }
 
-/// Takes the fields that `schema` declares from an object and converts each to its type. Drops other fields.
+/// Converts the fields of an object to the types that `schema` declares. Drops undeclared fields.
 ///
 /// # Errors
-/// A sentence for each field that is missing or has another type.
+/// A message for each field that is missing or can't be converted.
 pub(crate) fn conform(
     schema: &Map<String, Value>,
     mut object: Map<String, Value>,
@@ -154,18 +154,18 @@ pub(crate) fn conform(
     if problems.is_empty() { Ok(Value::Object(fields)) } else { Err(problems) }
 }
 
-/// The message for a field that is missing.
+/// Returns the message for a field that is missing.
 pub(crate) fn missing_field(name: &str, field_type: FieldType) -> String {
     format!("{} is missing. It must be {}.", quote(name), field_type.noun())
 }
 
-/// The message for a field that has another type. `got` describes its value.
+/// Returns the message for a field whose value has another type. `got` describes the value.
 pub(crate) fn wrong_type(name: &str, field_type: FieldType, got: &str) -> String {
     format!("{} must be {}, got {got}.", quote(name), field_type.noun())
 }
 
-/// Converts the fields of a CSV row, which are texts, to the types that `schema` ({name: type}) declares. A text that
-/// can't be converted stays a text, so that the node that receives it reports the problem.
+/// Converts the fields of a CSV row, which are texts, to the types that `schema` ({name: type}) declares. Keeps texts
+/// that can't be converted, so that the node that receives them reports the problem.
 #[must_use]
 pub fn parse_row(schema: &Map<String, Value>, row: Map<String, Value>) -> Map<String, Value> {
     let mut fields = Map::new();

@@ -1,4 +1,4 @@
-//! Configs: from the JSON that clients send to the struct of a kind.
+//! Configs: their schemas, checks and conversion from JSON.
 
 pub(crate) mod author_schema;
 pub(crate) mod common;

@@ -14,7 +14,7 @@ pub(crate) trait Config: DeserializeOwned + JsonSchema + Validate {}
 
 impl<T: DeserializeOwned + JsonSchema + Validate> Config for T {}
 
-/// Removes the fields that are `null`, which count as absent.
+/// Removes fields that are `null`: they are equivalent to absent fields.
 pub(crate) fn without_nulls(mut fields: Map<String, Value>) -> Map<String, Value> {
     fields.retain(|_, value| !value.is_null());
     fields
@@ -23,7 +23,7 @@ pub(crate) fn without_nulls(mut fields: Map<String, Value>) -> Map<String, Value
 /// Parses a config.
 ///
 /// # Errors
-/// The first field of the wrong type, or every field whose value is out of range.
+/// The first field of the wrong type, or all fields whose values are out of range.
 pub(crate) fn parse<C: Config>(fields: Map<String, Value>) -> Result<C, Vec<ConfigProblem>> {
     parse_struct::<CommonConfig>(fields.clone())?;
     parse_struct(fields)

@@ -10,18 +10,18 @@ use validator::Validate;
 /// Defaults and caps of the server for timeouts and retries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Policies {
-    /// The policy for fields that a config leaves out.
+    /// The policy for fields that a config omits.
     pub default: Policy,
     /// Maximum timeout of one attempt.
     pub max_timeout: Duration,
     /// Maximum number of attempts.
     pub max_attempts: u32,
-    /// Maximum wait between two attempts.
+    /// Maximum delay between two attempts.
     pub max_backoff: Duration,
 }
 
 impl Default for Policies {
-    /// One attempt of 10 s; at most 100 attempts, an hour each, and an hour between two.
+    /// By default one attempt with a timeout of 10 s. At most 100 attempts, with timeouts and delays of up to an hour.
     fn default() -> Self {
         Self {
             default: Policy {
@@ -88,8 +88,8 @@ enum RetryOn {
 }
 
 impl PolicyConfig {
-    /// The policy of the node: its config within the caps of the server.
-    pub(crate) fn within(self, server: &Policies) -> Policy {
+    /// Returns the policy of a node: its config, completed with the defaults and limited by the caps of the server.
+    pub(crate) fn into_policy(self, server: &Policies) -> Policy {
         let Self { timeout_seconds, retry } = self;
         let RetryConfig { max_attempts, backoff_seconds, backoff_factor, max_backoff_seconds, on } =
             retry.unwrap_or_default();
@@ -110,7 +110,7 @@ impl PolicyConfig {
     }
 }
 
-/// The configured time, or the default; at most `cap`.
+/// Returns the configured time or the default, but at most `cap`.
 fn seconds(configured: Option<f64>, default: Duration, cap: Duration) -> Duration {
     configured.map_or(default, |seconds| Duration::try_from_secs_f64(seconds).unwrap_or(cap)).min(cap)
 }
@@ -131,7 +131,7 @@ mod tests {
     use serde_json::json;
 
     fn policy(config: serde_json::Value) -> Policy {
-        serde_json::from_value::<PolicyConfig>(config).unwrap_or_default().within(&Policies::default())
+        serde_json::from_value::<PolicyConfig>(config).unwrap_or_default().into_policy(&Policies::default())
     }
 
     #[test]

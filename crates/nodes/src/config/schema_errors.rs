@@ -7,8 +7,8 @@ use sluice_domain::validation::{ConfigProblem, pointer_steps, suggest};
 
 use crate::text::value_text::{describe, quote};
 
-/// Appends the problems behind a violation. If the schema offers alternatives, these are the problems of the one that
-/// fits best. `root` names the whole instance in messages.
+/// Appends the problems of a violation. If the schema has alternatives, reports the problems of the first alternative
+/// with a matching type. `root` is the name of the whole instance in messages.
 pub(crate) fn add_problems(error: &ValidationError<'_>, root: &str, problems: &mut Vec<ConfigProblem>) {
     use ValidationErrorKind as Kind;
     if let Kind::AnyOf { context } | Kind::OneOfNotValid { context } = error.kind() {
@@ -39,13 +39,13 @@ fn enum_problem(error: &ValidationError<'_>, root: &str, options: &Value) -> Con
     let options: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let list = options.iter().map(|option| quote(option)).collect::<Vec<_>>().join(", ");
     let predicate = format!("must be one of {list}, got {}", describe(error.instance()));
-    // Of several options that are equally near, the first is the usual spelling, and `nearest` takes the last.
+    // The first of several equally similar options is the usual spelling, but `suggest` returns the last one.
     let nearest = error.instance().as_str().and_then(|text| suggest(text, options.into_iter().rev()));
     let hint = nearest.map(|option| format!(" Did you mean {}?", quote(option))).unwrap_or_default();
     problem(error, root, &predicate, &hint)
 }
 
-/// The constants of which one is required, if every alternative is a constant.
+/// Returns the constants, if all alternatives are constants.
 fn constants(alternatives: &[Vec<ValidationError<'_>>]) -> Option<Value> {
     let constant = |alternative: &Vec<ValidationError<'_>>| match alternative.as_slice() {
         [error] => match error.kind() {
@@ -57,7 +57,8 @@ fn constants(alternatives: &[Vec<ValidationError<'_>>]) -> Option<Value> {
     alternatives.iter().map(constant).collect::<Option<Vec<Value>>>().map(Value::from)
 }
 
-/// The value at `pointer` as the subject of a message, such as `"name"` or `Item 2 of "names"`; `root` for the whole.
+/// Returns the subject of a message about the value at `pointer`, such as `"name"` or `Item 2 of "names"`. Returns
+/// `root` for the whole instance.
 pub(crate) fn subject(pointer: &str, root: &str) -> String {
     let steps: Vec<String> = pointer_steps(pointer).collect();
     let indices = steps.iter().rev().take_while(|step| step.bytes().all(|b| b.is_ascii_digit())).count();

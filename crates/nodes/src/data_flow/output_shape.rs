@@ -7,11 +7,12 @@ use sluice_domain::validation::{Fields, OutputShape};
 
 use crate::config::common::SchemaText;
 
-/// The deepest level at which fields are read.
+/// Maximum nesting at which fields are read.
 const MAX_DEPTH: usize = 16;
 
-/// The output that `output_schema` and `output_json_schema` declare together: editors don't always update both.
-pub(crate) fn declared(output_schema: &Map<String, Value>, json_schema: &SchemaText) -> OutputShape {
+/// Returns the shape with all fields of `output_schema` and `output_json_schema`, because editors don't always update
+/// both.
+pub(crate) fn from_schemas(output_schema: &Map<String, Value>, json_schema: &SchemaText) -> OutputShape {
     let mut fields: HashMap<String, Option<Fields>> =
         output_schema.keys().map(|name| (name.clone(), None)).collect();
     let schema = match json_schema {
@@ -32,20 +33,20 @@ pub(crate) fn declared(output_schema: &Map<String, Value>, json_schema: &SchemaT
     if fields.is_empty() { OutputShape::Unknown } else { OutputShape::Fields(Fields(fields)) }
 }
 
-/// The output with the fields of an `output_schema`; unknown if it is empty.
-pub(crate) fn typed(output_schema: &Map<String, Value>) -> OutputShape {
+/// Returns the shape with the fields of an `output_schema`, or an unknown shape if it is empty.
+pub(crate) fn from_output_schema(output_schema: &Map<String, Value>) -> OutputShape {
     if output_schema.is_empty() {
         return OutputShape::Unknown;
     }
     OutputShape::Fields(Fields(output_schema.keys().map(|name| (name.clone(), None)).collect()))
 }
 
-/// The output with constant values.
-pub(crate) fn constant(values: &Map<String, Value>) -> OutputShape {
+/// Returns the shape of constant values.
+pub(crate) fn from_values(values: &Map<String, Value>) -> OutputShape {
     OutputShape::Fields(fields_of_object(values, 0))
 }
 
-/// The fields of the objects that a JSON Schema describes; none if there may be others.
+/// Returns the fields of the objects that match a JSON Schema, or `None` if there may be other fields.
 fn fields_of_schema(schema: &Value, depth: usize) -> Option<Fields> {
     let schema = schema.as_object().filter(|_| depth < MAX_DEPTH)?;
     let open_keywords =

@@ -3,13 +3,13 @@
 use indexmap::IndexMap;
 use sluice_domain::validation::{Fields, Reference, pointer_step};
 
-/// The references in the config field `field`.
+/// Returns the references in the config field `field`.
 pub(crate) fn references(field: &str, paths: &IndexMap<String, String>) -> Vec<Reference> {
     let paths = paths.iter().filter(|(_, path)| !path.is_empty());
     paths.map(|(name, path)| Reference::field(format!("/{field}/{}", pointer_step(name)), path)).collect()
 }
 
-/// The names as fields of an output; none if there are none, which stands for all inputs.
+/// Returns the names as the fields of an output, or `None` if the map is empty, which stands for all inputs.
 pub(crate) fn fields(paths: &IndexMap<String, String>) -> Option<Fields> {
     (!paths.is_empty()).then(|| Fields(paths.keys().map(|name| (name.clone(), None)).collect()))
 }

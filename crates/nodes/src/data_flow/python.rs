@@ -1,14 +1,14 @@
 //! References in Python code.
 //!
-//! The code is split into tokens, not parsed: the depth of a syntax tree, and so the stack that a parser needs, is up to
-//! the author of the code.
+//! The code is split into tokens, not parsed: the author of the code controls the depth of the syntax tree, and so the
+//! stack usage of a parser.
 
 use sluice_domain::validation::Reference;
 
-/// The longest code that is searched, in bytes.
+/// Maximum length of code that is searched, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
-/// The name of the inputs in Python code.
+/// The variable with the inputs in Python code.
 const INPUTS: &str = "input_model";
 
 /// Names in code that handles missing fields.
@@ -18,51 +18,53 @@ const HANDLERS: [&str; 4] = ["try", "del", "hasattr", "getattr"];
 enum Token<'c> {
     /// A name, a keyword or a number.
     Word(&'c str),
-    /// A string literal; its content if it has no escapes and no prefix.
+    /// A string literal, with its content unless it has escapes or a prefix.
     Text(Option<&'c str>),
     /// Any other character.
-    Sign(char),
+    Symbol(char),
 }
 
-/// References of the form `input_model.title.field`. None at all if the code may change `input_model`, or handles missing
-/// fields.
+/// Returns the references of the form `input_model.title.field`. Returns no references if the code may change
+/// `input_model`, or handles missing fields.
 pub(crate) fn references(code: &str) -> Vec<Reference> {
     let tokens = if code.len() <= MAX_BYTES { tokens(code) } else { Vec::new() };
-    let mut found = Vec::new();
-    for (at, token) in tokens.iter().enumerate() {
-        let before = |steps: usize| at.checked_sub(steps).map(|at| tokens[at]);
+    let mut references = Vec::new();
+    for (index, token) in tokens.iter().enumerate() {
+        let previous = |steps: usize| index.checked_sub(steps).map(|index| tokens[index]);
         match token {
-            Token::Word(INPUTS) if before(1) != Some(Token::Sign('.')) => {
-                let tests_membership = before(1) == Some(Token::Word("in"))
-                    && matches!(before(2), Some(Token::Text(_) | Token::Word("not")));
-                let (parts, rest) = read_path(&tokens[at + 1..]);
-                if tests_membership || parts.is_none() || assigns(rest) {
+            Token::Word(INPUTS) if previous(1) != Some(Token::Symbol('.')) => {
+                let tests_membership = previous(1) == Some(Token::Word("in"))
+                    && matches!(previous(2), Some(Token::Text(_) | Token::Word("not")));
+                let (parts, rest) = read_path(&tokens[index + 1..]);
+                if tests_membership || parts.is_none() || is_assignment(rest) {
                     return Vec::new();
                 }
                 let path = parts.filter(|parts| !parts.is_empty()).map(|parts| parts.join("."));
-                found.extend(path.map(|path| Reference::field("/code", path)));
+                references.extend(path.map(|path| Reference::field("/code", path)));
             }
             Token::Word(word) if HANDLERS.contains(word) => return Vec::new(),
             _ => {}
         }
     }
-    found
+    references
 }
 
-/// The steps of a path and the tokens after it; no steps if the tokens don't start with a path.
+/// Returns the steps of a path and the tokens after it, or `None` and all tokens if they don't start with a path.
 fn read_path<'t, 'c>(mut rest: &'t [Token<'c>]) -> (Option<Vec<&'c str>>, &'t [Token<'c>]) {
     let mut parts = Vec::new();
-    if !matches!(rest, [Token::Sign('.' | '['), ..]) {
+    if !matches!(rest, [Token::Symbol('.' | '['), ..]) {
         return (None, rest);
     }
     loop {
         match rest {
-            // A name that is called is a method.
-            [Token::Sign('.'), Token::Word(_), after @ ..] if after.first() == Some(&Token::Sign('(')) => {
+            // A name before a parenthesis is a method.
+            [Token::Symbol('.'), Token::Word(_), after @ ..]
+                if after.first() == Some(&Token::Symbol('(')) =>
+            {
                 return (Some(parts), after);
             }
-            [Token::Sign('.'), Token::Word(name), after @ ..]
-            | [Token::Sign('['), Token::Text(Some(name)), Token::Sign(']'), after @ ..] => {
+            [Token::Symbol('.'), Token::Word(name), after @ ..]
+            | [Token::Symbol('['), Token::Text(Some(name)), Token::Symbol(']'), after @ ..] => {
                 parts.push(*name);
                 rest = after;
             }
@@ -71,21 +73,21 @@ fn read_path<'t, 'c>(mut rest: &'t [Token<'c>]) -> (Option<Vec<&'c str>>, &'t [T
     }
 }
 
-/// True if the expression before `rest` is the target of an assignment.
-fn assigns(rest: &[Token<'_>]) -> bool {
-    let is_operator = |sign: &Token<'_>| matches!(sign, Token::Sign(c) if "+-*/%@&|^<>:".contains(*c));
+/// Returns true if the expression before `rest` is the target of an assignment.
+fn is_assignment(rest: &[Token<'_>]) -> bool {
+    let is_operator = |sign: &Token<'_>| matches!(sign, Token::Symbol(c) if "+-*/%@&|^<>:".contains(*c));
     match rest {
-        [Token::Sign('='), after @ ..] => after.first() != Some(&Token::Sign('=')),
-        [first, Token::Sign('='), ..] if is_operator(first) => !matches!(first, Token::Sign('<' | '>')),
-        [first, second, Token::Sign('='), ..] if first == second => is_operator(first),
+        [Token::Symbol('='), after @ ..] => after.first() != Some(&Token::Symbol('=')),
+        [first, Token::Symbol('='), ..] if is_operator(first) => !matches!(first, Token::Symbol('<' | '>')),
+        [first, second, Token::Symbol('='), ..] if first == second => is_operator(first),
         _ => false,
     }
 }
 
-/// The tokens of code, without white space and comments.
+/// Returns the tokens of code, without white space and comments.
 fn tokens(code: &str) -> Vec<Token<'_>> {
     let is_word = |c: char| c == '_' || c.is_alphanumeric();
-    let (mut found, mut rest) = (Vec::new(), code);
+    let (mut tokens, mut rest) = (Vec::new(), code);
     while let Some(first) = rest.chars().next() {
         let length = match first {
             '#' => rest.find('\n').unwrap_or(rest.len()),
@@ -95,52 +97,53 @@ fn tokens(code: &str) -> Vec<Token<'_>> {
                 let prefix =
                     code.get(..code.len() - rest.len()).and_then(|before| before.chars().next_back());
                 if prefix.is_some_and(is_word) {
-                    found.pop();
-                    found.push(Token::Text(None));
+                    tokens.pop();
+                    tokens.push(Token::Text(None));
                 } else {
-                    found.push(Token::Text(text));
+                    tokens.push(Token::Text(text));
                 }
                 length
             }
             first if is_word(first) => {
                 let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
-                found.push(Token::Word(&rest[..length]));
+                tokens.push(Token::Word(&rest[..length]));
                 length
             }
-            // Joins two lines.
+            // A backslash joins two lines.
             '\\' => first.len_utf8(),
             first => {
-                found.extend((!first.is_whitespace()).then_some(Token::Sign(first)));
+                tokens.extend((!first.is_whitespace()).then_some(Token::Symbol(first)));
                 first.len_utf8()
             }
         };
         rest = &rest[length..];
     }
-    found
+    tokens
 }
 
-/// The content of the string literal at the start of `rest`, none if it has escapes, and the length of the literal.
+/// Returns the content of the string literal at the start of `rest`, or `None` if it has escapes, and the length of the
+/// literal.
 fn read_literal(rest: &str, quote: char) -> (Option<&str>, usize) {
     let triple = String::from(quote).repeat(3);
     let end = if rest.starts_with(&triple) { triple } else { quote.into() };
-    let mut at = end.len();
+    let mut position = end.len();
     let mut is_plain = true;
-    while let Some(left) = rest.get(at..).filter(|left| !left.is_empty()) {
-        if left.starts_with(&end) {
-            return (is_plain.then(|| &rest[end.len()..at]), at + end.len());
+    while let Some(remaining) = rest.get(position..).filter(|remaining| !remaining.is_empty()) {
+        if remaining.starts_with(&end) {
+            return (is_plain.then(|| &rest[end.len()..position]), position + end.len());
         }
-        let mut letters = left.chars();
-        let first = letters.next();
-        at += first.map_or(1, char::len_utf8);
+        let mut chars = remaining.chars();
+        let first = chars.next();
+        position += first.map_or(1, char::len_utf8);
         if first == Some('\\') {
             is_plain = false;
-            at += letters.next().map_or(0, char::len_utf8);
+            position += chars.next().map_or(0, char::len_utf8);
         }
     }
     (None, rest.len())
 }
 
-/// True if the code may use all inputs: if it uses `input_model`, or the output of a node, as a whole.
+/// Returns true if the code may use all inputs, because it uses `input_model` or the output of a node as a whole.
 pub(crate) fn uses_all_inputs(code: &str) -> bool {
     code.split(INPUTS).skip(1).any(|rest| {
         let Some(rest) = rest.strip_prefix('.') else { return true };
@@ -159,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn code_names_paths() {
+    fn finds_paths_in_code() {
         for (code, expected) in [
             ("return {'a': input_model.n.a}", vec!["n.a"]),
             ("x = input_model['My node'][\"b\"][0]\ny = input_model . n \\\n .c", vec!["My node.b", "n.c"]),
@@ -174,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn literals_and_comments_name_nothing() {
+    fn ignores_literals_and_comments() {
         for code in [
             "# input_model.n.a",
             "x = 'input_model.n.a'",
@@ -192,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn code_that_handles_missing_fields_names_nothing() {
+    fn ignores_code_that_handles_missing_fields() {
         for before in [
             "input_model = other\n",
             "input_model.n.a = 3\n",
@@ -211,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_used_as_a_whole_are_recognized() {
+    fn recognizes_code_that_uses_all_inputs() {
         for code in ["return {'a': input_model.n.a}", "return {'a': input_model.n['a']}", "return {}"] {
             assert!(!uses_all_inputs(code), "{code}");
         }

@@ -1,7 +1,7 @@
 //! References in Jinja templates.
 //!
-//! Templates are split into tokens, not parsed: the depth of a syntax tree, and so the stack that a parser needs, is up to
-//! the author of the template.
+//! Templates are split into tokens, not parsed: the author of the template controls the depth of the syntax tree, and
+//! so the stack usage of a parser.
 
 use std::collections::HashSet;
 
@@ -9,35 +9,42 @@ use minijinja::machinery::{Token, tokenize};
 use serde_json::{Map, Value};
 use sluice_domain::validation::{Reference, pointer_step};
 
-/// The longest text that is searched, in bytes.
+/// Maximum length of a text that is searched, in bytes.
 const MAX_BYTES: usize = 256 * 1024;
 
 /// Filters and tests that handle missing fields.
 const HANDLERS: [&str; 4] = ["default", "d", "defined", "undefined"];
 
-/// References of the form `{{ title.field }}` in all texts of a config.
+/// Returns the references of the form `{{ title.field }}` in all texts of a config.
 pub(crate) fn references(config: &Map<String, Value>) -> Vec<Reference> {
-    let mut found = Vec::new();
+    let mut references = Vec::new();
     for (key, value) in config {
-        walk(value, &format!("/{}", pointer_step(key)), &mut found);
+        add_references(value, &format!("/{}", pointer_step(key)), &mut references);
     }
-    found
+    references
 }
 
-fn walk(value: &Value, at: &str, found: &mut Vec<Reference>) {
+/// Appends the references in all texts of `value`.
+fn add_references(value: &Value, pointer: &str, references: &mut Vec<Reference>) {
     match value {
-        Value::String(text) => found.extend(paths(text).into_iter().map(|path| Reference::field(at, path))),
+        Value::String(text) => {
+            references.extend(paths(text).into_iter().map(|path| Reference::field(pointer, path)));
+        }
         Value::Array(items) => {
-            items.iter().enumerate().for_each(|(index, item)| walk(item, &format!("{at}/{index}"), found));
+            for (index, item) in items.iter().enumerate() {
+                add_references(item, &format!("{pointer}/{index}"), references);
+            }
         }
         Value::Object(fields) => {
-            fields.iter().for_each(|(key, field)| walk(field, &format!("{at}/{}", pointer_step(key)), found));
+            for (key, field) in fields {
+                add_references(field, &format!("{pointer}/{}", pointer_step(key)), references);
+            }
         }
         _ => {}
     }
 }
 
-/// The paths that a template reads, each with at least a node and a field; none if the text isn't a template.
+/// Returns the paths that a template reads, each with at least a node and a field. Empty if the text isn't a template.
 fn paths(text: &str) -> Vec<String> {
     if text.len() > MAX_BYTES || !(text.contains("{{") || text.contains("{%")) {
         return Vec::new();
@@ -47,11 +54,11 @@ fn paths(text: &str) -> Vec<String> {
     let mut reader = Reader::default();
     let mut rest = tokens.as_slice();
     while let Some((first, after)) = rest.split_first() {
-        let end = |token: &Token<'_>| matches!(token, Token::VariableEnd | Token::BlockEnd);
+        let is_end = |token: &Token<'_>| matches!(token, Token::VariableEnd | Token::BlockEnd);
         match first {
             Token::VariableStart | Token::BlockStart => {
                 // Without a closing tag, the text isn't a template.
-                let Some(length) = after.iter().position(end) else { return Vec::new() };
+                let Some(length) = after.iter().position(is_end) else { return Vec::new() };
                 reader.read_tag(&after[..length], matches!(first, Token::BlockStart));
                 rest = &after[length..];
             }
@@ -71,37 +78,37 @@ struct Reader {
     paths: Vec<String>,
     /// Paths that may be missing.
     optional: HashSet<String>,
-    /// Variables that the template may define itself.
+    /// Variables that the template may define.
     variables: HashSet<String>,
 }
 
 impl Reader {
-    /// Reads the inside of an expression or a statement.
+    /// Reads the content of an expression or a statement.
     fn read_tag(&mut self, tokens: &[Token<'_>], is_statement: bool) {
-        // Jinja's own variables with fields.
+        // Built-in variables of Jinja that have fields.
         self.variables.extend(["loop", "self", "super", "caller"].map(str::to_owned));
         let defines_variables = matches!(
             tokens.first(),
             Some(Token::Ident("set" | "for" | "macro" | "call" | "with" | "import" | "from" | "include"))
         );
-        let mut at = 0;
-        while let Some(token) = tokens.get(at) {
+        let mut index = 0;
+        while let Some(token) = tokens.get(index) {
             let Token::Ident(name) = token else {
-                at += 1;
+                index += 1;
                 continue;
             };
-            let before = at.checked_sub(1).map(|before| &tokens[before]);
-            let (parts, length) = read_path(name, &tokens[at + 1..]);
-            at += 1 + length;
+            let previous = index.checked_sub(1).map(|previous| &tokens[previous]);
+            let (parts, length) = read_path(name, &tokens[index + 1..]);
+            index += 1 + length;
             if parts.len() == 1 && is_statement && defines_variables {
                 self.variables.insert((*name).to_owned());
             }
-            // After a dot, the name is a field of a value; after a pipe, a filter.
-            if parts.len() < 2 || matches!(before, Some(Token::Dot | Token::Pipe)) {
+            // After a dot, the name is a field of a value. After a pipe, it is a filter.
+            if parts.len() < 2 || matches!(previous, Some(Token::Dot | Token::Pipe)) {
                 continue;
             }
             let path = parts.join(".");
-            if is_optional(&tokens[at..]) {
+            if is_optional(&tokens[index..]) {
                 self.optional.insert(path);
             } else {
                 self.paths.push(path);
@@ -110,12 +117,12 @@ impl Reader {
     }
 }
 
-/// The path that starts with `name`, and the number of tokens after the name that belong to it.
+/// Returns the steps of the path that starts with `name`, and the number of its tokens after the name.
 fn read_path(name: &str, tokens: &[Token<'_>]) -> (Vec<String>, usize) {
     let (mut parts, mut length) = (vec![name.to_owned()], 0);
     loop {
         match &tokens[length..] {
-            // A name that is called is a method.
+            // A name before a parenthesis is a method.
             [Token::Dot, Token::Ident(_), Token::ParenOpen, ..] => return (parts, length + 2),
             [Token::Dot, Token::Ident(name), ..] => {
                 parts.push((*name).to_owned());
@@ -125,14 +132,14 @@ fn read_path(name: &str, tokens: &[Token<'_>]) -> (Vec<String>, usize) {
                 parts.push((*name).to_owned());
                 length += 3;
             }
-            // The result of a function isn't an output.
+            // The result of a function is not the output of a node.
             [Token::ParenOpen, ..] if length == 0 => return (Vec::new(), 0),
             _ => return (parts, length),
         }
     }
 }
 
-/// True if the template handles a missing value before `rest`: `… | default(…)`, `… is defined`.
+/// Returns true if the template handles a missing value before `rest`: `… | default(…)`, `… is defined`.
 fn is_optional(rest: &[Token<'_>]) -> bool {
     let word = match rest {
         [Token::Pipe, Token::Ident(word), ..] => word,
@@ -148,7 +155,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn expressions_and_statements_name_paths() {
+    fn finds_paths_in_expressions_and_statements() {
         for (text, expected) in [
             ("a {{ a.b }} {{c.d.e|upper}} {{- f.g -}}", vec!["a.b", "c.d.e", "f.g"]),
             ("{{ a.b.strip() }} {{ a['b'] }} {{ a }} {{ a.b[0].c }}", vec!["a.b", "a.b", "a.b"]),
@@ -164,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn literals_comments_and_numbers_name_nothing() {
+    fn ignores_literals_comments_and_numbers() {
         for text in [
             "{{ \"a.b\" }}",
             "{{ 'a.b' ~ \"c.d }} e.f\" }}",
@@ -181,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn optional_paths_are_ignored() {
+    fn ignores_optional_paths() {
         for text in [
             "{{ a.b | default('x') }}",
             "{{ a.b|d }}",
@@ -193,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn long_paths_and_deep_nesting_are_read() {
+    fn reads_long_paths_and_deep_nesting() {
         let deep = format!("{{{{ a{} }}}}", ".b".repeat(100_000));
         assert_eq!(paths(&deep).len(), 1);
         assert!(paths(&format!("{{{{ {}a.b }}}}", "(".repeat(200_000))).len() <= 1);

@@ -1,4 +1,4 @@
-//! Keys of configs that the kind doesn't know.
+//! Lint of config keys that are not in the schema of the kind.
 
 use serde_json::{Map, Value};
 use sluice_domain::validation::{Code, Finding, pointer_step, suggest};
@@ -8,20 +8,20 @@ use crate::text::value_text::quote;
 /// Keys that editors write into every config.
 const EDITOR_KEYS: [&str; 2] = ["title", "type"];
 
-/// The most findings about one config.
+/// Maximum number of findings about one config.
 const MAX_FINDINGS: usize = 100;
 
-/// The config field with a definition, which has its own validation.
+/// The config field with a definition, which is validated separately.
 const BODY: &str = "subworkflow";
 
-/// Findings about the keys of `config` that `schema` doesn't have.
+/// Returns a finding for each key of `config` that `schema` doesn't contain.
 pub(crate) fn findings(schema: &Map<String, Value>, config: &Map<String, Value>) -> Vec<Finding> {
     let mut findings = Vec::new();
     Schema { root: schema, part: schema }.check_object(config, "", &mut findings);
     findings
 }
 
-/// A part of a schema, with the root for its references.
+/// A part of a schema, with the root that its references refer to.
 #[derive(Clone, Copy)]
 struct Schema<'s> {
     root: &'s Map<String, Value>,
@@ -64,7 +64,7 @@ impl<'s> Schema<'s> {
         }
     }
 
-    /// The schema itself, the target of its `$ref`, or the alternative to `null`.
+    /// Resolves a schema: returns the target of its `$ref`, its alternative to `null`, or the schema itself.
     fn resolve(self, schema: &'s Value) -> Option<&'s Map<String, Value>> {
         let schema = schema.as_object()?;
         let schema = match schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) {

@@ -1,4 +1,4 @@
-//! `CoalesceNode`: the output of the first of several branches that has one.
+//! `CoalesceNode`: the output of one of several branches.
 
 use std::sync::Arc;
 
@@ -45,11 +45,11 @@ impl NodeKind for CoalesceNode {
 
 impl Compute for CoalesceConfig {
     fn compute(&self, inputs: &Inputs) -> Result<Value, String> {
-        let by_id = |id: &str| inputs.0.iter().find(|arrival| &*arrival.node_id == id).map(|a| &*a.value);
+        let by_id = |id: &str| inputs.0.iter().find(|input| &*input.node_id == id).map(|input| &*input.value);
         let mut preferred = self.preferences.iter().filter_map(|name| {
             inputs.get(name).or_else(|| by_id(name)).or_else(|| by_id(name.split_once('|')?.0))
         });
-        let first = preferred.next().or_else(|| inputs.0.first().map(|arrival| &*arrival.value));
+        let first = preferred.next().or_else(|| inputs.0.first().map(|input| &*input.value));
         Ok(first.cloned().unwrap_or(Value::Null))
     }
 }

@@ -1,4 +1,4 @@
-//! `ForLoopNode`: a body that runs several times.
+//! `ForLoopNode`: runs its body several times.
 
 use indexmap::IndexMap;
 use schemars::JsonSchema;
@@ -17,7 +17,7 @@ use crate::config::common;
 use crate::config::policy::Policies;
 use crate::data_flow::paths;
 
-/// The most iterations.
+/// Maximum number of iterations.
 const MAX_ITERATIONS: i64 = 1_000;
 
 /// The config field with the body.
@@ -74,8 +74,8 @@ impl NodeKind for ForLoopNode {
     fn data_flow(config: &ForLoopConfig) -> DataFlow {
         let references = paths::references("input_map", &config.input_map);
         let nodes = config.subworkflow.iter().flat_map(|body| &body.nodes);
-        let mut outputs = nodes.filter(|node| node.node_type == node_type::OUTPUT);
-        let body_output = outputs.next().and_then(output::declared_fields);
+        let mut output_nodes = nodes.filter(|node| node.node_type == node_type::OUTPUT);
+        let body_output = output_nodes.next().and_then(output::declared_fields);
         let mut data_flow = DataFlow {
             output: OutputShape::Body(body_output),
             body_input: paths::fields(&config.input_map),
@@ -91,7 +91,7 @@ impl NodeKind for ForLoopNode {
     }
 }
 
-/// The body in the form in which definitions are stored; none if it has no nodes.
+/// Normalizes a body. Returns `None` if it has no nodes.
 fn non_empty(mut body: Definition) -> Option<Definition> {
     body.normalize();
     (!body.nodes.is_empty()).then_some(body)

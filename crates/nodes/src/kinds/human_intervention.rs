@@ -1,4 +1,4 @@
-//! `HumanInterventionNode`: a gate that waits for a person.
+//! `HumanInterventionNode`: a gate that pauses the run until a user decides.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -1,4 +1,4 @@
-//! `InputNode`: the input of a workflow or of a loop's body.
+//! `InputNode`: the input of a workflow or of the body of a loop.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -55,7 +55,7 @@ impl NodeKind for InputNode {
     }
 
     fn data_flow(config: &InputConfig) -> DataFlow {
-        let mut output = output_shape::declared(&config.output_schema, &config.output_json_schema);
+        let mut output = output_shape::from_schemas(&config.output_schema, &config.output_json_schema);
         if let OutputShape::Fields(Fields(fields)) = &mut output {
             fields.entry(FILES.to_owned()).or_insert(None);
         }
@@ -80,7 +80,7 @@ struct SchemaCheck {
     fields: Vec<(String, FieldType)>,
     /// False if the JSON Schema has a `required` list.
     requires_fields: bool,
-    /// The compiled JSON Schema. An unusable one fails the node; an unfinished workflow can still be saved.
+    /// The compiled JSON Schema. An invalid schema fails the node, but doesn't prevent saving the workflow.
     schema: Result<Option<Validator>, String>,
 }
 
@@ -91,15 +91,13 @@ impl SchemaCheck {
             matches!(&schema, Ok(Some((schema, _))) if schema.get("required").is_some_and(Value::is_array));
         let fields = config.output_schema.iter();
         Self {
-            fields: fields
-                .map(|(name, name_of_type)| (name.clone(), FieldType::from_name(name_of_type)))
-                .collect(),
+            fields: fields.map(|(name, type_name)| (name.clone(), FieldType::from_name(type_name))).collect(),
             requires_fields: !has_required,
             schema: schema.map(|compiled| compiled.map(|(_, validator)| validator)),
         }
     }
 
-    /// Problems of the fields in `output_schema`, except of those in `reported`.
+    /// Returns the problems of the fields in `output_schema`, except for the fields in `reported`.
     fn field_problems(&self, input: &Map<String, Value>, reported: &HashSet<String>) -> Vec<String> {
         let mut problems = Vec::new();
         for (name, field_type) in self.fields.iter().filter(|(name, _)| !reported.contains(name)) {

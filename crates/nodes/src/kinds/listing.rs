@@ -1,24 +1,24 @@
 //! Entries of kinds in the catalog.
 
-/// A kind's entry in the catalog. Colors and acronyms are those of PySpur's editor.
+/// The entry of a kind in the catalog. Colors and acronyms are those of PySpur's editor.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Listing {
     /// The category.
     pub(crate) category: Category,
-    /// The name that people see.
+    /// The display name.
     pub(crate) title: &'static str,
-    /// A few letters for small places.
+    /// A short form of the name.
     pub(crate) acronym: &'static str,
     /// The color, as `#RRGGBB`.
     pub(crate) color: &'static str,
-    /// The external service that the kind talks to.
+    /// The external service that the kind calls.
     pub(crate) service: Option<Service>,
     /// True if the kind determines the fields of its output.
     pub(crate) has_fixed_output: bool,
 }
 
 impl Listing {
-    /// A listing without an external service.
+    /// Returns a listing without an external service.
     pub(crate) const fn new(
         category: Category,
         title: &'static str,
@@ -32,11 +32,11 @@ impl Listing {
 /// A category of the catalog.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Category {
-    /// Where data enters and leaves a workflow.
+    /// Inputs and outputs of workflows.
     InputOutput,
     /// Calls of language models.
     Ai,
-    /// Code of the author.
+    /// Code of the workflow's author.
     CodeExecution,
     /// Control flow.
     Logic,
@@ -47,7 +47,7 @@ pub(crate) enum Category {
 }
 
 impl Category {
-    /// Every category, in the order of the catalog.
+    /// All categories, in the order of the catalog.
     pub(crate) const ALL: [Self; 6] = [
         Self::InputOutput,
         Self::Ai,
@@ -57,7 +57,7 @@ impl Category {
         Self::Integrations,
     ];
 
-    /// The name.
+    /// Returns the name.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::InputOutput => "Input/Output",

@@ -1,5 +1,5 @@
-//! The kinds of nodes, one file each. A new kind is a file in this folder and two lines here: its module and its entry
-//! in `runnable_kinds`. The module of a kind with side effects is public, for its executor in the engine.
+//! The node kinds, one file each. To add a kind, add a file to this folder, and declare its module and its entry in
+//! `runnable_kinds` here. The module of a kind with side effects is public, for its executor in the engine.
 
 mod coalesce;
 mod for_loop;
@@ -17,7 +17,7 @@ pub(crate) mod planned;
 
 use self::node_kind::RunnableKind;
 
-/// The kinds that the server can run. Within a category, the catalog keeps this order.
+/// Returns the kinds that the server can run. The catalog lists the kinds of a category in this order.
 pub(crate) fn runnable_kinds() -> Vec<RunnableKind> {
     vec![
         RunnableKind::new::<input::InputNode>(),

@@ -13,7 +13,7 @@ use crate::config::policy::Policies;
 /// A kind of node that the server can run. To add one, implement this trait in a file of this folder and add the kind
 /// to `runnable_kinds` in `mod.rs`. A kind with side effects also needs an executor in the engine.
 pub(crate) trait NodeKind {
-    /// The node type, as definitions name it.
+    /// The node type in definitions.
     const NAME: &'static str;
 
     /// The entry in the catalog.
@@ -25,19 +25,19 @@ pub(crate) trait NodeKind {
     /// Removes placeholders that editors write for absent fields.
     fn remove_placeholders(_fields: &mut Map<String, Value>) {}
 
-    /// The behavior of a node. `fields` is the config as JSON.
+    /// Returns the behavior of a node. `fields` is the config as JSON.
     fn behavior(config: Self::Config, fields: Map<String, Value>, policies: &Policies) -> NodeBehavior;
 
-    /// The references of a config to other nodes, and the shape of the node's output.
+    /// Returns the references of a config to other nodes, and the shape of the output of the node.
     fn data_flow(config: &Self::Config) -> DataFlow;
 
-    /// The names of the routes by which links can leave a node; none if the kind has no routes. Also called for
+    /// Returns the names of the routes from which links can start, or `None` if the kind has no routes. Also called for
     /// invalid configs.
     fn routes(_fields: &Map<String, Value>) -> Option<Vec<String>> {
         None
     }
 
-    /// The workflow inside a config. Also called for invalid configs.
+    /// Returns the workflow inside a config. Also called for invalid configs.
     fn body(_fields: Map<String, Value>) -> Option<Definition> {
         None
     }
@@ -63,7 +63,7 @@ pub(crate) struct RunnableKind {
 }
 
 impl RunnableKind {
-    /// The kind `K`.
+    /// Creates the value for the kind `K`.
     pub(crate) fn new<K: NodeKind>() -> Self {
         Self {
             name: K::NAME,
@@ -77,10 +77,10 @@ impl RunnableKind {
         }
     }
 
-    /// The behavior of a node.
+    /// Returns the behavior of a node.
     ///
     /// # Errors
-    /// Every problem of the config.
+    /// All problems of the config.
     pub(crate) fn behavior(
         &self,
         config: Map<String, Value>,
@@ -88,22 +88,22 @@ impl RunnableKind {
     ) -> Result<NodeBehavior, Vec<ConfigProblem>> {
         let fields = self.present_fields(config);
         let behavior = (self.behavior)(fields.clone(), policies);
-        // Parsing stops at the first problem and accepts a list for an object. The schema finds every problem.
+        // Parsing stops at the first problem, and accepts a list as an object. The schema check finds all problems.
         let problems = self.schema.problems(fields);
         if problems.is_empty() { behavior } else { Err(problems) }
     }
 
-    /// The data flow of a node; none if its config is invalid.
+    /// Returns the data flow of a node, or `None` if its config is invalid.
     pub(crate) fn data_flow(&self, config: Map<String, Value>) -> Option<DataFlow> {
         (self.data_flow)(self.present_fields(config)).ok()
     }
 
-    /// See [`NodeKind::routes`].
+    /// Returns [`NodeKind::routes`] of a node.
     pub(crate) fn routes(&self, config: Map<String, Value>) -> Option<Vec<String>> {
         (self.routes)(&self.present_fields(config))
     }
 
-    /// See [`NodeKind::body`].
+    /// Returns [`NodeKind::body`] of a node.
     pub(crate) fn body(&self, config: Map<String, Value>) -> Option<Definition> {
         (self.body)(self.present_fields(config))
     }

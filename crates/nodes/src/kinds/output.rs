@@ -1,4 +1,4 @@
-//! `OutputNode`: the output of a workflow or of a loop's body.
+//! `OutputNode`: the output of a workflow or of the body of a loop.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl NodeKind for OutputNode {
     }
 }
 
-/// The fields that an output node declares.
+/// Returns the fields that an output node declares.
 pub(crate) fn declared_fields(node: &Node) -> Option<Fields> {
     let config = parse::parse::<OutputConfig>(parse::without_nulls(node.config.to_map()));
     paths::fields(&config.ok()?.output_map)

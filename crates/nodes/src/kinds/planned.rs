@@ -1,4 +1,4 @@
-//! Kinds that workflows can contain, but that the server can't run yet.
+//! Planned kinds: workflows can contain them, but the server can't run them yet.
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -13,11 +13,11 @@ use crate::data_flow::{output_shape, paths, templates};
 /// A kind that the server can't run yet. Its config isn't checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PlannedKind {
-    /// The node type, as definitions name it.
+    /// The node type in definitions.
     pub(crate) name: &'static str,
-    /// The entry in the catalog; none for kinds of older workflows, which are no longer offered.
+    /// The entry in the catalog, or `None` for legacy kinds, which exist only in older workflows.
     pub(crate) listing: Option<Listing>,
-    /// True if the only effect of the kind is to call a language model with its templates.
+    /// True if the only effect of the kind is a call of a language model with its templates.
     calls_model_only: bool,
 }
 
@@ -30,7 +30,7 @@ const REDDIT: Service = Service { name: "Reddit", logo: "/images/reddit.png" };
 const FIRECRAWL: Service = Service { name: "Firecrawl", logo: "/images/firecrawl.png" };
 const SEARCH: Service = Service { name: "Search", logo: "/images/exa.png" };
 
-/// The kinds. Within a category, the catalog keeps this order.
+/// The planned kinds. The catalog lists the kinds of a category in this order.
 pub(crate) const PLANNED: &[PlannedKind] = &[
     model("SingleLLMCallNode", "Single LLM Call", "SLCN", "#007BFF"),
     ai("AgentNode", "Agent", "AN", "#E83E8C"),
@@ -63,16 +63,16 @@ pub(crate) const PLANNED: &[PlannedKind] = &[
     integration(FIRECRAWL, "FirecrawlScrapeNode", "Firecrawl Scrape", "FSN", "#E83E8C"),
     integration(SEARCH, "ExaSearchNode", "ExaSearch", "ESN", "#FF7F50"),
     send_email("SendEmailNode", "Send Email", "SEN", "#FD7E14"),
-    unlisted_model("AdvancedLLMNode"),
-    unlisted("AnkiBasicNode"),
-    unlisted_model("BranchSolveMergeNode"),
-    unlisted_model("MCTSNode"),
-    unlisted_model("MixtureOfAgentsNode"),
-    unlisted_model("SelfConsistencyNode"),
-    unlisted_model("StringOutputLLMNode"),
-    unlisted_model("StructuredOutputNode"),
-    unlisted("SubworkflowNode"),
-    unlisted_model("TreeOfThoughtsNode"),
+    legacy_model("AdvancedLLMNode"),
+    legacy("AnkiBasicNode"),
+    legacy_model("BranchSolveMergeNode"),
+    legacy_model("MCTSNode"),
+    legacy_model("MixtureOfAgentsNode"),
+    legacy_model("SelfConsistencyNode"),
+    legacy_model("StringOutputLLMNode"),
+    legacy_model("StructuredOutputNode"),
+    legacy("SubworkflowNode"),
+    legacy_model("TreeOfThoughtsNode"),
 ];
 
 const fn ai(
@@ -120,20 +120,20 @@ const fn send_email(
     }
 }
 
-const fn unlisted(name: &'static str) -> PlannedKind {
+const fn legacy(name: &'static str) -> PlannedKind {
     PlannedKind { name, listing: None, calls_model_only: false }
 }
 
-const fn unlisted_model(name: &'static str) -> PlannedKind {
+const fn legacy_model(name: &'static str) -> PlannedKind {
     PlannedKind { name, listing: None, calls_model_only: true }
 }
 
-/// The data flow of a node that the server can't run: the output that it declares, and the references in its templates.
-/// `kind` is none for an unknown node type.
+/// Returns the data flow of a node that the server can't run: its declared output, and the references in its templates.
+/// `kind` is `None` for an unknown node type.
 pub(crate) fn data_flow(kind: Option<&PlannedKind>, config: &Map<String, Value>) -> DataFlow {
     let calls_model_only = kind.is_some_and(|kind| kind.calls_model_only);
     let mut references = templates::references(config);
-    references.extend(variables(config));
+    references.extend(variable_references(config));
     DataFlow {
         references,
         inputs: InputUse {
@@ -155,12 +155,12 @@ fn declared_output(config: &Map<String, Value>) -> OutputShape {
         Some(Value::Object(schema)) => SchemaText::Object(schema.clone()),
         _ => SchemaText::default(),
     };
-    output_shape::declared(output_schema, &json_schema)
+    output_shape::from_schemas(output_schema, &json_schema)
 }
 
-/// References in the configs of models that aren't templates: the message history, if it is enabled, and URLs of
+/// Returns the references of model configs outside of templates: the message history, if it is enabled, and the URLs of
 /// images and other files.
-fn variables(config: &Map<String, Value>) -> Vec<Reference> {
+fn variable_references(config: &Map<String, Value>) -> Vec<Reference> {
     let has_history = config.get("enable_message_history") == Some(&Value::Bool(true));
     let history = config.get("message_history_variable").and_then(Value::as_str);
     // A name without a dot may be a field of any input.

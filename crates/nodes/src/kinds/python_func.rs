@@ -1,4 +1,4 @@
-//! `PythonFuncNode`: Python code of the author. Its executor in the engine runs the code.
+//! `PythonFuncNode`: Python code of the workflow's author. Its executor in the engine runs the code.
 
 use std::sync::Arc;
 
@@ -50,7 +50,7 @@ impl Default for PythonFuncConfig {
 }
 
 impl PythonFuncConfig {
-    /// Parses the config that a [`Behavior::Effect`] carries.
+    /// Parses the config in a [`Behavior::Effect`].
     ///
     /// # Errors
     /// The problems of the config, which another version of the server may have accepted.
@@ -60,11 +60,12 @@ impl PythonFuncConfig {
         })
     }
 
-    /// Converts the value that the code returned to the output of the node: the declared fields, each of its type. As in
-    /// Pydantic's lax mode, `4.0` and `"4"` are integers, `1` and `"yes"` booleans, and so on.
+    /// Converts the returned value of the code to the output of the node, which has exactly the declared fields and
+    /// types. As in Pydantic's lax mode, `4.0` and `"4"` are converted to integers, `1` and `"yes"` to booleans, for
+    /// example.
     ///
     /// # Errors
-    /// Every field that is missing or has another type.
+    /// All fields that are missing or can't be converted.
     pub fn check_output(&self, returned: Value) -> Result<Value, String> {
         let fields = match returned {
             Value::Object(fields) => fields,
@@ -88,14 +89,14 @@ impl NodeKind for PythonFuncNode {
     type Config = PythonFuncConfig;
 
     fn behavior(config: PythonFuncConfig, fields: Map<String, Value>, policies: &Policies) -> NodeBehavior {
-        let effect = Effect { config: fields, policy: config.policy.within(policies) };
+        let effect = Effect { config: fields, policy: config.policy.into_policy(policies) };
         NodeBehavior::Complete(Behavior::Effect(Arc::new(effect)))
     }
 
     fn data_flow(config: &PythonFuncConfig) -> DataFlow {
         let mut data_flow = DataFlow {
             references: python::references(&config.code),
-            output: output_shape::typed(&config.output_schema),
+            output: output_shape::from_output_schema(&config.output_schema),
             ..DataFlow::default()
         };
         data_flow.inputs.uses_all = python::uses_all_inputs(&config.code);

@@ -1,4 +1,4 @@
-//! `StaticValueNode`: constants.
+//! `StaticValueNode`: constant values.
 
 use std::sync::Arc;
 
@@ -35,7 +35,7 @@ impl NodeKind for StaticValueNode {
     }
 
     fn data_flow(config: &StaticValueConfig) -> DataFlow {
-        DataFlow { output: output_shape::constant(&config.values), ..DataFlow::default() }
+        DataFlow { output: output_shape::from_values(&config.values), ..DataFlow::default() }
     }
 }
 

@@ -1,16 +1,16 @@
-//! Values as Python reads and prints them, which is how routers compare values.
+//! Python's conversions of values to text, numbers and booleans, which routers use to compare values.
 //!
-//! The crate `rustpython-literal` isn't a replacement: version 0.4 parses only ASCII digits and escapes characters that are newer
-//! than Unicode 10, and version 0.6 has 70 dependencies.
+//! The crate `rustpython-literal` is not a replacement: version 0.4 parses only ASCII digits and escapes characters
+//! that are newer than Unicode 10, and version 0.6 has 70 dependencies.
 
 use std::fmt::Write as _;
 
 use serde_json::{Number, Value};
 
-/// The result of Python's `str()`.
+/// Returns the result of Python's `str()`.
 ///
-/// Characters in nested texts are printed or escaped by the Unicode version of the Rust standard library, which may know
-/// characters that an older Python doesn't. `-0`, which serde_json parses as a float, becomes `-0.0`.
+/// The Unicode version of the Rust standard library determines which characters in nested texts are escaped. It may be
+/// newer than that of Python. `-0`, which serde_json parses as a float, becomes `-0.0`.
 pub(crate) fn to_text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
@@ -22,7 +22,7 @@ pub(crate) fn to_text(value: &Value) -> String {
     }
 }
 
-/// The result of Python's `float()`; none if it raises an exception.
+/// Returns the result of Python's `float()`, or `None` if it raises an exception.
 pub(crate) fn to_float(value: &Value) -> Option<f64> {
     match value {
         Value::Bool(truth) => Some(f64::from(u8::from(*truth))),
@@ -32,7 +32,7 @@ pub(crate) fn to_float(value: &Value) -> Option<f64> {
     }
 }
 
-/// The result of Python's `bool()`.
+/// Returns the result of Python's `bool()`.
 pub(crate) fn is_truthy(value: &Value) -> bool {
     match value {
         Value::Null => false,
@@ -79,7 +79,7 @@ fn repr_number(out: &mut String, number: &Number) {
     }
 }
 
-/// Writes the shortest digits that parse as `float`, with an exponent if the point would be far away.
+/// Writes the shortest digits that parse as `float`, with an exponent if the number is very large or very small.
 fn repr_float(out: &mut String, float: f64) {
     let scientific = format!("{float:e}");
     let Some((mantissa, exponent)) = scientific.split_once('e') else { return out.push_str(&scientific) };
@@ -115,8 +115,8 @@ fn repr_text(out: &mut String, text: &str) {
     out.push(quote);
 }
 
-/// True if Python prints `c` without escaping it. The standard library has the same table, but only for its own escapes.
-/// After another character it also prints combining characters, as Python does.
+/// Returns true if Python prints `c` without escaping it. `escape_debug` uses the same table, and doesn't escape
+/// combining characters after another character, as Python does.
 fn is_printable(c: char) -> bool {
     if matches!(c, ' '..='~') {
         return true;
@@ -128,14 +128,15 @@ fn is_printable(c: char) -> bool {
 fn parse_float(text: &str) -> Option<f64> {
     let digits: String = text.trim_matches(char::is_whitespace).chars().map(ascii_digit).collect();
     let unsigned = digits.strip_prefix(['+', '-']).unwrap_or(&digits);
-    let named = ["inf", "infinity", "nan"].iter().any(|name| unsigned.eq_ignore_ascii_case(name));
-    if named {
+    let is_named = ["inf", "infinity", "nan"].iter().any(|name| unsigned.eq_ignore_ascii_case(name));
+    if is_named {
         return digits.parse().ok();
     }
     let bytes = digits.as_bytes();
-    let is_digit = |at: Option<usize>| at.and_then(|at| bytes.get(at)).is_some_and(u8::is_ascii_digit);
-    let is_allowed = |(at, byte): (usize, &u8)| match byte {
-        b'_' => is_digit(at.checked_sub(1)) && is_digit(Some(at + 1)),
+    let is_digit =
+        |index: Option<usize>| index.and_then(|index| bytes.get(index)).is_some_and(u8::is_ascii_digit);
+    let is_allowed = |(index, byte): (usize, &u8)| match byte {
+        b'_' => is_digit(index.checked_sub(1)) && is_digit(Some(index + 1)),
         b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E' => true,
         _ => false,
     };
@@ -145,7 +146,7 @@ fn parse_float(text: &str) -> Option<f64> {
     digits.replace('_', "").parse().ok()
 }
 
-/// The zeros of all decimal digits outside ASCII. The other nine digits follow each zero.
+/// The zeros of all sets of decimal digits outside ASCII. Each zero is followed by the other nine digits.
 const ZEROS: [u32; 65] = [
     0x660, 0x6f0, 0x7c0, 0x966, 0x9e6, 0xa66, 0xae6, 0xb66, 0xbe6, 0xc66, 0xce6, 0xd66, 0xde6, 0xe50, 0xed0,
     0xf20, 0x1040, 0x1090, 0x17e0, 0x1810, 0x1946, 0x19d0, 0x1a80, 0x1a90, 0x1b50, 0x1bb0, 0x1c40, 0x1c50,
@@ -155,13 +156,13 @@ const ZEROS: [u32; 65] = [
     0x1e2f0, 0x1e950, 0x1fbf0,
 ];
 
-/// The ASCII digit with the same value, or `c` itself.
+/// Returns the ASCII digit with the same value, or `c` itself.
 fn ascii_digit(c: char) -> char {
     if c.is_ascii() {
         return c;
     }
-    let at = ZEROS.partition_point(|zero| *zero <= u32::from(c));
-    let number = at.checked_sub(1).and_then(|at| ZEROS.get(at)).map(|zero| u32::from(c) - zero);
+    let end = ZEROS.partition_point(|zero| *zero <= u32::from(c));
+    let number = end.checked_sub(1).and_then(|index| ZEROS.get(index)).map(|zero| u32::from(c) - zero);
     number.and_then(|number| char::from_digit(number, 10)).unwrap_or(c)
 }
 
@@ -314,7 +315,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn printed_floats_parse_to_the_same_value(number in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO) {
+        fn floats_parse_to_the_same_value(number in proptest::num::f64::NORMAL | proptest::num::f64::SUBNORMAL | proptest::num::f64::ZERO) {
             let written = to_text(&Value::from(number));
             prop_assert_eq!(written.parse::<f64>().unwrap().to_bits(), number.to_bits());
             prop_assert!(written.contains(['.', 'e']));

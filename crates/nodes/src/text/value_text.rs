@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-/// The longest text that is quoted whole, in characters.
+/// Maximum length of a text in quotes, in characters.
 const MAX_QUOTED: usize = 80;
 
-/// A value in a message: strings and numbers themselves, of others the type.
+/// Describes a value in a message. Strings, numbers and booleans are printed, lists and objects are not.
 pub(crate) fn describe(value: &Value) -> String {
     match value {
         Value::Null => "null".to_owned(),
@@ -17,7 +17,7 @@ pub(crate) fn describe(value: &Value) -> String {
     }
 }
 
-/// `text` in quotes, cut off after [`MAX_QUOTED`] characters.
+/// Returns `text` in quotes, truncated to [`MAX_QUOTED`] characters.
 pub(crate) fn quote(text: &str) -> String {
     match text.char_indices().nth(MAX_QUOTED) {
         None => format!("\"{text}\""),

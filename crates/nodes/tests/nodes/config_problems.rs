@@ -148,7 +148,7 @@ fn each_problem_has_a_pointer_and_a_message() {
 }
 
 #[test]
-fn all_problems_are_found_at_once() {
+fn reports_all_problems_at_once() {
     let pointers = |node_type: &str, config: &Value| {
         let mut pointers: Vec<String> = problems(node_type, config).into_iter().map(|p| p.0).collect();
         pointers.sort();

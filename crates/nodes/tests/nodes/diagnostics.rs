@@ -1,4 +1,4 @@
-//! Examples in the documentation have the diagnostics that the documentation says.
+//! Checks that the examples in the documentation have the documented diagnostics.
 
 use std::path::{Path, PathBuf};
 
@@ -6,7 +6,7 @@ use sluice_domain::transfer::diagnose_json;
 use sluice_domain::validation::{Code, Diagnostic, Severity};
 use sluice_nodes::NodeKinds;
 
-/// Codes whose examples would be too large for a page.
+/// Codes without a bad example, which would be too large for a page.
 const WITHOUT_EXAMPLE: [Code; 3] = [Code::TooManyNodes, Code::TooManyLinks, Code::DiagnosticsCut];
 
 fn root() -> PathBuf {
@@ -59,13 +59,13 @@ fn every_page_belongs_to_a_code_and_is_in_the_index() {
     for entry in std::fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let is_page = Code::ALL.iter().any(|code| name == format!("{}.md", code.as_str()));
-        assert!(is_page || name == "README.md", "{name} belongs to no code");
+        assert!(is_page || name == "README.md", "{name} doesn't belong to a code");
         assert!(name == "README.md" || index.contains(&format!("]({name})")), "{name} is not in the index");
     }
 }
 
-/// Code and pointer of every diagnostic of a file.
-fn in_file(path: &str) -> Vec<(Code, String)> {
+/// Returns the codes and pointers of all diagnostics of a file.
+fn file_diagnostics(path: &str) -> Vec<(Code, String)> {
     let text = std::fs::read_to_string(root().join(path)).unwrap();
     diagnose(&text).into_iter().map(|diagnostic| (diagnostic.code, diagnostic.pointer)).collect()
 }
@@ -82,6 +82,6 @@ fn the_examples_have_only_the_expected_warnings() {
         ("tests/fixtures/joke_generator.json", vec![]),
         ("tests/fixtures/slack_summary.json", vec![]),
     ] {
-        assert_eq!(in_file(path), expected, "{path}");
+        assert_eq!(file_diagnostics(path), expected, "{path}");
     }
 }

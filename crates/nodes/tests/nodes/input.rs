@@ -48,9 +48,9 @@ fn declared_types_are_enforced() {
         ("list", json!({}), "\"f\" must be a list, got an object."),
         ("dict", Value::Null, "\"f\" must be an object, got null."),
     ];
-    for (name, value, sentence) in bad {
+    for (name, value, problem) in bad {
         let config = json!({"enforce_schema": true, "output_schema": {"f": name}});
-        let expected = format!("The input doesn't match the schema of the input node: {sentence}");
+        let expected = format!("The input doesn't match the schema of the input node: {problem}");
         assert_eq!(check(&config, &json!({"f": value})), Err(expected), "{name}");
     }
 }
@@ -65,16 +65,16 @@ fn every_problem_is_reported() {
 }
 
 #[test]
-fn the_json_schema_is_enforced_and_its_required_list_decides() {
+fn the_required_list_of_the_json_schema_takes_precedence() {
     let schema =
         json!({"type": "object", "properties": {"a": {"type": "string", "minLength": 2}}, "required": ["a"]});
-    for written in [json!(schema.to_string()), schema] {
+    for schema in [json!(schema.to_string()), schema] {
         let fields = json!({"a": "string", "b": "int"});
-        let config = json!({"enforce_schema": true, "output_schema": fields, "output_json_schema": written});
+        let config = json!({"enforce_schema": true, "output_schema": fields, "output_json_schema": schema});
         assert_eq!(check(&config, &json!({"a": "ab"})), Ok(()));
-        let lacks = check(&config, &json!({"b": 1})).unwrap_err();
+        let missing = check(&config, &json!({"b": 1})).unwrap_err();
         assert_eq!(
-            lacks,
+            missing,
             "The input doesn't match the schema of the input node: The input must have the field \"a\"."
         );
         let both = check(&config, &json!({"a": 1, "b": "x"})).unwrap_err();
@@ -84,7 +84,7 @@ fn the_json_schema_is_enforced_and_its_required_list_decides() {
         );
         assert!(check(&config, &json!({"a": "a"})).unwrap_err().contains("shorter than 2"));
     }
-    // Without a list of its own, every declared field must be there.
+    // Without a `required` list, all declared fields are required.
     let config =
         json!({"enforce_schema": true, "output_schema": {"a": "string"}, "output_json_schema": "{}"});
     assert!(check(&config, &json!({})).unwrap_err().contains("\"a\" is missing"));

@@ -7,7 +7,7 @@ use super::{behavior, compute, invalid_reason, node};
 
 #[test]
 fn output_node_reads_dotted_paths() {
-    let arrivals = [("A", "a", json!({"x": {"y": [1, {"z": "deep"}]}})), ("B", "b", json!({"k": 2}))];
+    let predecessors = [("A", "a", json!({"x": {"y": [1, {"z": "deep"}]}})), ("B", "b", json!({"k": 2}))];
     let cases = [
         (json!({"output_map": {"out": "B.k", "deep": "A.x.y.1.z"}}), json!({"out": 2, "deep": "deep"})),
         (json!({"output_map": {"all": "A.x"}}), json!({"all": {"y": [1, {"z": "deep"}]}})),
@@ -19,7 +19,7 @@ fn output_node_reads_dotted_paths() {
         ),
     ];
     for (config, expected) in cases {
-        assert_eq!(compute("OutputNode", &config, &arrivals), expected, "{config}");
+        assert_eq!(compute("OutputNode", &config, &predecessors), expected, "{config}");
     }
 }
 
@@ -33,38 +33,39 @@ fn output_node_keeps_the_order_of_its_map() {
 
 #[test]
 fn static_value_ignores_inputs() {
-    let arrivals = [("A", "a", json!({"x": 1}))];
+    let predecessors = [("A", "a", json!({"x": 1}))];
     assert_eq!(
-        compute("StaticValueNode", &json!({"values": {"k": [1, null]}}), &arrivals),
+        compute("StaticValueNode", &json!({"values": {"k": [1, null]}}), &predecessors),
         json!({"k": [1, null]})
     );
-    assert_eq!(compute("StaticValueNode", &json!({}), &arrivals), json!({}));
+    assert_eq!(compute("StaticValueNode", &json!({}), &predecessors), json!({}));
 }
 
 #[test]
 fn merge_returns_all_inputs_by_label() {
-    let arrivals = [("A", "a", json!({"x": 1})), ("B", "b", json!({"y": 2}))];
-    assert_eq!(compute("MergeNode", &json!({}), &arrivals), json!({"A": {"x": 1}, "B": {"y": 2}}));
+    let predecessors = [("A", "a", json!({"x": 1})), ("B", "b", json!({"y": 2}))];
+    assert_eq!(compute("MergeNode", &json!({}), &predecessors), json!({"A": {"x": 1}, "B": {"y": 2}}));
     assert_eq!(compute("MergeNode", &json!({}), &[]), json!({}));
 }
 
 #[test]
 fn coalesce_follows_preferences_then_links() {
-    // One node's title is the id of another. Titles take precedence.
-    let arrivals = [("A", "a", json!({"v": 1})), ("B", "b", json!({"v": 2})), ("a", "c", json!({"v": 3}))];
+    // The title of one node is the id of another. Titles take precedence.
+    let predecessors =
+        [("A", "a", json!({"v": 1})), ("B", "b", json!({"v": 2})), ("a", "c", json!({"v": 3}))];
     let cases: [(&[&str], i64); 8] = [
         (&[], 1),
         (&["B"], 2),
         (&["b"], 2),
         (&["a"], 3),
-        (&["gone", "c"], 3),
-        (&["gone"], 1),
-        // `id|title`, as PySpur's editor writes it: the id decides, even if the title has changed.
-        (&["gone|B", "b|B"], 2),
+        (&["unknown", "c"], 3),
+        (&["unknown"], 1),
+        // `id|title`, as written by PySpur's editor: the id takes precedence, so that the title may have changed.
+        (&["unknown|B", "b|B"], 2),
         (&["c|old title"], 3),
     ];
     for (preferences, expected) in cases {
-        let output = compute("CoalesceNode", &json!({"preferences": preferences}), &arrivals);
+        let output = compute("CoalesceNode", &json!({"preferences": preferences}), &predecessors);
         assert_eq!(output, json!({"v": expected}), "{preferences:?}");
     }
     assert!(matches!(behavior("CoalesceNode", &json!({})), Behavior::ComputeAny(_)));
@@ -134,8 +135,8 @@ fn planned_and_unknown_kinds_fail_with_a_reason() {
 
 #[test]
 fn an_invalid_config_fails_its_node_with_the_problems() {
-    let sentence = invalid_reason("OutputNode", &json!({"output_map": ["a"]}));
-    assert!(sentence.starts_with("The config of the node is invalid: \"output_map\""), "{sentence}");
+    let reason = invalid_reason("OutputNode", &json!({"output_map": ["a"]}));
+    assert!(reason.starts_with("The config of the node is invalid: \"output_map\""), "{reason}");
     assert!(invalid_reason("ForLoopNode", &json!({"num_iterations": -1})).contains("num_iterations"));
     assert!(
         invalid_reason("ForLoopNode", &json!({"subworkflow": {"nodes": 1}})).contains("/subworkflow/nodes")

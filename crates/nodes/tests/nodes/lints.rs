@@ -1,4 +1,4 @@
-//! Lints that depend on the data flow of node kinds.
+//! Tests of lints that depend on the data flow of node kinds.
 
 use serde_json::{Value, json};
 use sluice_domain::transfer::diagnose_json;
@@ -11,7 +11,7 @@ fn diagnose(nodes: &[Value], links: &[(&str, &str)]) -> Vec<Diagnostic> {
     diagnose_json(text.as_bytes(), &NodeKinds::default())
 }
 
-/// Code and pointer of the warnings.
+/// Returns the codes and pointers of the warnings.
 fn warnings(nodes: &[Value], links: &[(&str, &str)]) -> Vec<(Code, String)> {
     let found = diagnose(nodes, links).into_iter();
     found.filter(|d| d.severity() == Severity::Warning).map(|d| (d.code, d.pointer)).collect()
@@ -25,15 +25,16 @@ fn input() -> Value {
     node("start", "InputNode", json!({"output_schema": {"text": "string"}}))
 }
 
-fn out(path: &str) -> Value {
+fn output(path: &str) -> Value {
     node("out", "OutputNode", json!({"output_map": {"x": path}}))
 }
 
-/// Reference diagnostics for a path in an output node after `nodes`, which are linked in a row.
-fn path(nodes: &[Value], path: &str) -> Vec<Code> {
+/// Returns the codes of the reference diagnostics for a path in an output node. The input node, `nodes` and the output
+/// node are linked in this order.
+fn reference_codes(nodes: &[Value], path: &str) -> Vec<Code> {
     let mut all = vec![input()];
     all.extend_from_slice(nodes);
-    all.push(out(path));
+    all.push(output(path));
     let ids: Vec<&str> = all.iter().map(|node| node["id"].as_str().unwrap()).collect();
     let links: Vec<(&str, &str)> = ids.windows(2).map(|pair| (pair[0], pair[1])).collect();
     let found = warnings(&all, &links).into_iter().map(|(code, _)| code);
@@ -41,29 +42,32 @@ fn path(nodes: &[Value], path: &str) -> Vec<Code> {
 }
 
 #[test]
-fn paths_are_followed_through_nodes_that_pass_inputs_on() {
-    use Code::{ReferenceFieldUnknown as Field, ReferenceNodeUnknown as Node, ReferenceNotUpstream as Far};
+fn follows_paths_through_nodes_that_forward_inputs() {
+    use Code::{
+        ReferenceFieldUnknown as UnknownField, ReferenceNodeUnknown as UnknownNode,
+        ReferenceNotUpstream as NotUpstream,
+    };
     let merge = || node("m", "MergeNode", json!({}));
     let gate = || node("g", "HumanInterventionNode", json!({}));
     let coalesce = || node("c", "CoalesceNode", json!({}));
     let python =
         |schema: Value| node("p", "PythonFuncNode", json!({"code": "return {}", "output_schema": schema}));
-    for (nodes, to, expected) in [
+    for (nodes, path, expected) in [
         (vec![], "start.text", vec![]),
         (vec![], "start", vec![]),
-        (vec![], "start.txt", vec![Field]),
-        (vec![], "inn.text", vec![Node]),
+        (vec![], "start.txt", vec![UnknownField]),
+        (vec![], "inn.text", vec![UnknownNode]),
         (vec![merge()], "m.start.text", vec![]),
-        (vec![merge()], "m.start.txt", vec![Field]),
-        (vec![merge()], "m.nobody", vec![Field]),
-        (vec![merge()], "start.text", vec![Far]),
+        (vec![merge()], "m.start.txt", vec![UnknownField]),
+        (vec![merge()], "m.unknown", vec![UnknownField]),
+        (vec![merge()], "start.text", vec![NotUpstream]),
         (vec![gate()], "g.start.text", vec![]),
         (vec![gate()], "g.reviewer", vec![]),
-        (vec![gate()], "g.start.txt", vec![Field]),
+        (vec![gate()], "g.start.txt", vec![UnknownField]),
         (vec![coalesce()], "c.text", vec![]),
-        (vec![coalesce()], "c.txt", vec![Field]),
+        (vec![coalesce()], "c.txt", vec![UnknownField]),
         (vec![python(json!({"a": "dict"}))], "p.a.b.c", vec![]),
-        (vec![python(json!({"a": "dict"}))], "p.b", vec![Field]),
+        (vec![python(json!({"a": "dict"}))], "p.b", vec![UnknownField]),
         (vec![python(json!({}))], "p.anything", vec![]),
         (
             vec![node("s", "StaticValueNode", json!({"values": {"a": {"b": 1}, "c.d": 2, "l": [1]}}))],
@@ -71,9 +75,9 @@ fn paths_are_followed_through_nodes_that_pass_inputs_on() {
             vec![],
         ),
         (vec![node("s", "StaticValueNode", json!({"values": {"a": {"b": 1}, "l": [1]}}))], "s.l.0", vec![]),
-        (vec![node("s", "StaticValueNode", json!({"values": {"a": {"b": 1}}}))], "s.a.c", vec![Field]),
+        (vec![node("s", "StaticValueNode", json!({"values": {"a": {"b": 1}}}))], "s.a.c", vec![UnknownField]),
     ] {
-        assert_eq!(path(&nodes, to), expected, "{to}");
+        assert_eq!(reference_codes(&nodes, path), expected, "{path}");
     }
 }
 
@@ -81,14 +85,14 @@ fn paths_are_followed_through_nodes_that_pass_inputs_on() {
 fn loops_have_the_output_of_their_body() {
     let body = json!({"nodes": [node("i", "InputNode", json!({})), node("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))],
         "links": [{"source_id": "i", "target_id": "o"}]});
-    let held = node("l", "ForLoopNode", json!({"input_map": {"v": "start.text"}, "subworkflow": body}));
-    assert_eq!(path(std::slice::from_ref(&held), "l.v"), []);
-    assert_eq!(path(&[held], "l.w"), [Code::ReferenceFieldUnknown]);
+    let loop_node = node("l", "ForLoopNode", json!({"input_map": {"v": "start.text"}, "subworkflow": body}));
+    assert_eq!(reference_codes(std::slice::from_ref(&loop_node), "l.v"), []);
+    assert_eq!(reference_codes(&[loop_node], "l.w"), [Code::ReferenceFieldUnknown]);
     let mut inner =
         vec![node("i", "InputNode", json!({})), node("o", "OutputNode", json!({"output_map": {"v": "i.v"}}))];
     inner.iter_mut().for_each(|node| node["parent_id"] = "l".into());
     let mut all =
-        vec![input(), node("l", "ForLoopNode", json!({"input_map": {"v": "start.txt"}})), out("l.w")];
+        vec![input(), node("l", "ForLoopNode", json!({"input_map": {"v": "start.txt"}})), output("l.w")];
     all.extend(inner);
     let found = warnings(&all, &[("start", "l"), ("l", "out"), ("i", "o")]);
     let pointers: Vec<&str> = found.iter().map(|(_, pointer)| pointer.as_str()).collect();
@@ -96,7 +100,7 @@ fn loops_have_the_output_of_their_body() {
 }
 
 #[test]
-fn inputs_of_bodies_have_undeclared_fields() {
+fn inputs_of_bodies_may_have_undeclared_fields() {
     let start = node("i", "InputNode", json!({"output_schema": {"v": "int"}}));
     let end = node("o", "OutputNode", json!({"output_map": {"v": "i.loop_history", "w": "i.laid_over"}}));
     let body = json!({"nodes": [start, end], "links": [{"source_id": "i", "target_id": "o"}]});
@@ -107,7 +111,7 @@ fn inputs_of_bodies_have_undeclared_fields() {
 }
 
 #[test]
-fn paths_that_branch_at_every_step_are_given_up() {
+fn ignores_paths_that_branch_at_every_step() {
     let names: Vec<(String, String)> = (0..200).map(|i| (format!("a{i}"), format!("b{i}"))).collect();
     let (mut nodes, mut links) = (vec![input()], vec![("start", "a0"), ("start", "b0")]);
     for (a, b) in &names {
@@ -117,7 +121,7 @@ fn paths_that_branch_at_every_step_are_given_up() {
         let ((a, b), (c, d)) = (&pair[0], &pair[1]);
         links.extend([(&**a, &**c), (a, d), (b, c), (b, d)]);
     }
-    nodes.push(out("a199.nothing"));
+    nodes.push(output("a199.nothing"));
     links.extend([("a199", "out"), ("b199", "out")]);
     assert_eq!(warnings(&nodes, &links), []);
 }
@@ -142,7 +146,7 @@ fn templates_can_name_any_upstream_node() {
 #[test]
 fn unlinked_nodes_have_no_reference_warnings() {
     let codes: Vec<Code> =
-        warnings(&[input(), out("nobody.x")], &[]).into_iter().map(|(code, _)| code).collect();
+        warnings(&[input(), output("unknown.x")], &[]).into_iter().map(|(code, _)| code).collect();
     assert_eq!(codes, [Code::NodeUnreachable]);
 }
 
@@ -167,7 +171,7 @@ fn inputs_that_code_or_templates_use_are_not_reported() {
 
 #[test]
 fn contradictory_conditions_are_reported() {
-    let never = |conditions: Value| {
+    let never_matches = |conditions: Value| {
         let router = node("r", "RouterNode", json!({"route_map": {"a": {"conditions": conditions}}}));
         warnings(&[input(), router], &[("start", "r")])
             .iter()
@@ -194,7 +198,7 @@ fn contradictory_conditions_are_reported() {
         (json!([c("greater_than", json!("many"), "AND")]), true),
         (json!([{"operator": "contains", "value": "x"}]), true),
     ] {
-        assert_eq!(never(conditions.clone()), expected, "{conditions}");
+        assert_eq!(never_matches(conditions.clone()), expected, "{conditions}");
     }
 }
 
@@ -208,7 +212,7 @@ fn unknown_nested_keys_are_reported() {
     assert_eq!(warnings(&[input(), planned], &[("start", "s")]), []);
 }
 
-/// The gates whose decline leaves the workflow without output.
+/// Returns the ids of the gates for which the lint reports that declining them leaves the workflow without output.
 fn gates_without_output(nodes: &[Value], links: &[(&str, &str, Option<&str>)]) -> Vec<String> {
     let links: Vec<Value> = links
         .iter()
@@ -220,33 +224,39 @@ fn gates_without_output(nodes: &[Value], links: &[(&str, &str, Option<&str>)]) -
 }
 
 #[test]
-fn a_gate_on_one_of_two_exclusive_routes_is_reported() {
-    let is = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "equals", "value": value}]});
-    let has = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "contains", "value": value}]});
+fn reports_gates_on_exclusive_routes() {
+    let equals = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "equals", "value": value}]});
+    let contains = |value: &str| json!({"conditions": [{"variable": "start.text", "operator": "contains", "value": value}]});
     let router = |a: Value, b: Value| node("r", "RouterNode", json!({"route_map": {"yes": a, "no": b}}));
     let gate = |id: &str| node(id, "HumanInterventionNode", json!({}));
     let fixed = |id: &str| node(id, "StaticValueNode", json!({"values": {"a": 1}}));
     let coalesce = || node("c", "CoalesceNode", json!({}));
     let (yes, no) = (Some("yes"), Some("no"));
-    // Two leaves, one of them after the gate.
-    let apart = [("start", "r", None), ("r", "g", yes), ("r", "s", no)];
+    // One of two leaves depends on the gate.
+    let separate = [("start", "r", None), ("r", "g", yes), ("r", "s", no)];
     let nodes = |router: Value| [input(), router, gate("g"), fixed("s")];
-    assert_eq!(gates_without_output(&nodes(router(is("a"), is("b"))), &apart), ["g"]);
-    assert!(gates_without_output(&nodes(router(has("a"), has("b"))), &apart).is_empty(), "both can be open");
-    assert!(gates_without_output(&nodes(router(is("a"), is("a"))), &apart).is_empty(), "both are open");
+    assert_eq!(gates_without_output(&nodes(router(equals("a"), equals("b"))), &separate), ["g"]);
+    assert!(
+        gates_without_output(&nodes(router(contains("a"), contains("b"))), &separate).is_empty(),
+        "both can be open"
+    );
+    assert!(
+        gates_without_output(&nodes(router(equals("a"), equals("a"))), &separate).is_empty(),
+        "both are open"
+    );
     // The branches join: with exclusive routes, the other branch has no output.
     let joined = [("start", "r", None), ("r", "g", yes), ("r", "s", no), ("g", "c", None), ("s", "c", None)];
     let nodes = |router: Value| [input(), router, gate("g"), fixed("s"), coalesce()];
-    assert_eq!(gates_without_output(&nodes(router(is("a"), is("b"))), &joined), ["g"]);
-    assert!(gates_without_output(&nodes(router(has("b"), is("b"))), &joined).is_empty());
+    assert_eq!(gates_without_output(&nodes(router(equals("a"), equals("b"))), &joined), ["g"]);
+    assert!(gates_without_output(&nodes(router(contains("b"), equals("b"))), &joined).is_empty());
     // A path bypasses the router, or one of the outputs doesn't depend on it.
-    let past =
+    let bypass =
         [("start", "r", None), ("r", "c", yes), ("start", "c", None), ("c", "g", None), ("r", "s", no)];
-    assert!(gates_without_output(&nodes(router(is("a"), is("b"))), &past).is_empty());
+    assert!(gates_without_output(&nodes(router(equals("a"), equals("b"))), &bypass).is_empty());
     let beside = [("start", "r", None), ("r", "g", yes), ("r", "c", no), ("start", "s", None)];
-    assert!(gates_without_output(&nodes(router(is("a"), is("b"))), &beside).is_empty());
+    assert!(gates_without_output(&nodes(router(equals("a"), equals("b"))), &beside).is_empty());
     // A gate on each route, and a gate before the router.
-    let each = [input(), router(is("a"), is("b")), gate("g"), gate("h")];
+    let each = [input(), router(equals("a"), equals("b")), gate("g"), gate("h")];
     assert_eq!(
         gates_without_output(&each, &[("start", "r", None), ("r", "g", yes), ("r", "h", no)]),
         ["g", "h"]
@@ -254,7 +264,7 @@ fn a_gate_on_one_of_two_exclusive_routes_is_reported() {
     let before = [("start", "g", None), ("g", "r", None), ("r", "s", yes), ("r", "h", no)];
     assert_eq!(
         gates_without_output(
-            &[input(), router(is("a"), is("b")), gate("g"), fixed("s"), fixed("h")],
+            &[input(), router(equals("a"), equals("b")), gate("g"), fixed("s"), fixed("h")],
             &before
         ),
         ["g"]
@@ -266,8 +276,8 @@ fn preferences_are_checked_against_predecessors() {
     let codes = |preferences: Value| -> Vec<(Code, String)> {
         let mut titled = node("id_a", "StaticValueNode", json!({"values": {"x": 1}}));
         titled["title"] = "a".into();
-        let far = node("far", "StaticValueNode", json!({"values": {"x": 1}}));
-        let nodes = [input(), titled, far, node("c", "CoalesceNode", json!({"preferences": preferences}))];
+        let other = node("far", "StaticValueNode", json!({"values": {"x": 1}}));
+        let nodes = [input(), titled, other, node("c", "CoalesceNode", json!({"preferences": preferences}))];
         let found = warnings(&nodes, &[("start", "id_a"), ("start", "far"), ("id_a", "c"), ("start", "c")]);
         found.into_iter().filter(|(code, _)| code.as_str().starts_with("reference")).collect()
     };
@@ -284,7 +294,7 @@ fn preferences_are_checked_against_predecessors() {
 
 #[test]
 fn paths_in_code_are_checked() {
-    let codes = |code: &str| path(&[node("p", "PythonFuncNode", json!({"code": code}))], "p.x");
+    let codes = |code: &str| reference_codes(&[node("p", "PythonFuncNode", json!({"code": code}))], "p.x");
     assert_eq!(codes("return {'x': input_model.start.text}"), []);
     assert_eq!(codes("return {'x': input_model.start.txt}"), [Code::ReferenceFieldUnknown]);
     assert_eq!(codes("return {'x': input_model['inn'].text}"), [Code::ReferenceNodeUnknown]);
@@ -294,36 +304,36 @@ fn paths_in_code_are_checked() {
 
 #[test]
 fn inputs_of_bodies_are_known_if_the_loop_declares_them() {
-    let codes = |to: &str, map: Value, given: Value, children: bool| -> Vec<Code> {
-        let (start, end) =
-            (node("i", "InputNode", json!({})), node("o", "OutputNode", json!({"output_map": given})));
+    let codes = |field: &str, input_map: Value, output_map: Value, has_children: bool| -> Vec<Code> {
+        let start = node("i", "InputNode", json!({}));
+        let end = node("o", "OutputNode", json!({"output_map": output_map}));
         let step =
-            node("s", "PythonFuncNode", json!({"code": format!("return {{'r': input_model.i.{to}}}")}));
+            node("s", "PythonFuncNode", json!({"code": format!("return {{'r': input_model.i.{field}}}")}));
         let mut inner = vec![start, step, end];
         let links = json!([{"source_id": "i", "target_id": "s"}, {"source_id": "s", "target_id": "o"}]);
-        let mut config = json!({"input_map": map, "num_iterations": 2});
+        let mut config = json!({"input_map": input_map, "num_iterations": 2});
         let mut nodes = vec![input()];
-        let mut all = vec![json!({"source_id": "start", "target_id": "l"})];
-        if children {
+        let mut all_links = vec![json!({"source_id": "start", "target_id": "l"})];
+        if has_children {
             inner.iter_mut().for_each(|node| node["parent_id"] = "l".into());
-            all.extend(links.as_array().unwrap().clone());
+            all_links.extend(links.as_array().unwrap().clone());
         } else {
             config["subworkflow"] = json!({"nodes": std::mem::take(&mut inner), "links": links});
         }
         nodes.push(node("l", "ForLoopNode", config));
         nodes.extend(inner);
-        let text = json!({"nodes": nodes, "links": all}).to_string();
+        let text = json!({"nodes": nodes, "links": all_links}).to_string();
         diagnose_json(text.as_bytes(), &NodeKinds::default()).into_iter().map(|d| d.code).collect()
     };
     let map = || json!({"v": "start.text"});
-    for children in [false, true] {
-        for to in ["v", "r", "loop_history.s"] {
-            assert_eq!(codes(to, map(), json!({"r": "s.r"}), children), [], "{to}");
+    for has_children in [false, true] {
+        for field in ["v", "r", "loop_history.s"] {
+            assert_eq!(codes(field, map(), json!({"r": "s.r"}), has_children), [], "{field}");
         }
-        assert_eq!(codes("w", map(), json!({"r": "s.r"}), children), [Code::ReferenceFieldUnknown]);
-        // Without an input map, all inputs are passed on. Without an output map, the output is unknown.
-        assert_eq!(codes("w", json!({}), json!({"r": "s.r"}), children), []);
-        assert_eq!(codes("w", map(), json!({}), children), []);
+        assert_eq!(codes("w", map(), json!({"r": "s.r"}), has_children), [Code::ReferenceFieldUnknown]);
+        // Without an input map, the body receives all inputs. Without an output map, the output is unknown.
+        assert_eq!(codes("w", json!({}), json!({"r": "s.r"}), has_children), []);
+        assert_eq!(codes("w", map(), json!({}), has_children), []);
     }
 }
 

@@ -1,4 +1,4 @@
-//! The node kinds, through the traits of `domain`.
+//! Tests of the node kinds through the traits of `domain`.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -8,8 +8,8 @@ mod diagnostics;
 mod input;
 mod kinds;
 mod lints;
+mod property_tests;
 mod python_func;
-mod robust;
 mod router;
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use sluice_domain::graph::RawObject;
 use sluice_domain::run::{Behavior, Behaviors, Inputs, NamedInput, NodeBehavior};
 use sluice_nodes::NodeKinds;
 
-/// A node. `config` is an object.
+/// Returns a node with this type and config.
 pub(crate) fn node(node_type: &str, config: &Value) -> Node {
     let config = RawObject::from_map(config.as_object().unwrap());
     Node { id: "n".to_owned(), node_type: node_type.to_owned(), config, ..Node::default() }
@@ -33,20 +33,20 @@ pub(crate) fn behavior(node_type: &str, config: &Value) -> Behavior {
     }
 }
 
-/// Inputs from (label, node id, value).
-pub(crate) fn inputs(arrivals: &[(&str, &str, Value)]) -> Inputs {
-    let arrival = |(label, id, value): &(&str, &str, Value)| NamedInput {
+/// Returns inputs from (label, node id, value).
+pub(crate) fn inputs(predecessors: &[(&str, &str, Value)]) -> Inputs {
+    let to_input = |(label, id, value): &(&str, &str, Value)| NamedInput {
         label: Arc::from(*label),
         node_id: Arc::from(*id),
         value: Arc::new(value.clone()),
     };
-    Inputs(arrivals.iter().map(arrival).collect())
+    Inputs(predecessors.iter().map(to_input).collect())
 }
 
-pub(crate) fn compute(node_type: &str, config: &Value, arrivals: &[(&str, &str, Value)]) -> Value {
+pub(crate) fn compute(node_type: &str, config: &Value, predecessors: &[(&str, &str, Value)]) -> Value {
     match behavior(node_type, config) {
         Behavior::Compute(compute) | Behavior::ComputeAny(compute) => {
-            compute.compute(&inputs(arrivals)).unwrap()
+            compute.compute(&inputs(predecessors)).unwrap()
         }
         other => panic!("not a computation: {other:?}"),
     }

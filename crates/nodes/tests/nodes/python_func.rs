@@ -45,7 +45,7 @@ fn the_policy_comes_from_the_config() {
         (5, Duration::from_millis(250))
     );
     assert_eq!(effect.policy.retry.on, [FailureKind::Timeout]);
-    for (policy, place) in [
+    for (policy, pointer) in [
         (json!({"timeout_seconds": 0}), "/policy/timeout_seconds"),
         (json!({"timeout_seconds": "3"}), "/policy/timeout_seconds"),
         (json!({"retry": {"max_attempts": 0}}), "/policy/retry/max_attempts"),
@@ -54,8 +54,8 @@ fn the_policy_comes_from_the_config() {
         (json!({"retry": {"on": ["oops"]}}), "/policy/retry/on/0"),
     ] {
         let problems = NodeKinds::default().config_problems(&node(NODE_TYPE, &json!({"policy": policy})));
-        let places: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
-        assert_eq!(places, [place], "{problems:?}");
+        let pointers: Vec<_> = problems.iter().map(|problem| problem.pointer.as_str()).collect();
+        assert_eq!(pointers, [pointer], "{problems:?}");
     }
     let wrong = json!({"policy": {"retry": {"on": ["timeuot"]}}});
     let problems = NodeKinds::default().config_problems(&node(NODE_TYPE, &wrong));
@@ -88,8 +88,8 @@ fn values_are_converted_to_declared_types() {
         ("List[str]", Value::Null, Value::Null),
     ];
     for (name, value, expected) in cases {
-        let found = check(json!({"f": name}), json!({"f": value}));
-        assert_eq!(found.map(|v| v["f"].to_string()), Ok(expected.to_string()), "{name} {value}");
+        let output = check(json!({"f": name}), json!({"f": value}));
+        assert_eq!(output.map(|v| v["f"].to_string()), Ok(expected.to_string()), "{name} {value}");
     }
 }
 
@@ -108,8 +108,8 @@ fn values_that_cannot_be_converted_are_reported() {
         ("list", json!("ab"), "\"f\" must be a list, got \"ab\"."),
         ("dict", json!([]), "\"f\" must be an object, got a list."),
     ];
-    for (name, value, sentence) in cases {
-        let expected = format!("The returned value doesn't match output_schema: {sentence}");
+    for (name, value, problem) in cases {
+        let expected = format!("The returned value doesn't match output_schema: {problem}");
         assert_eq!(check(json!({"f": name}), json!({"f": value})), Err(expected), "{name}");
     }
 }

@@ -4,22 +4,22 @@ use sluice_domain::run::Behavior;
 use sluice_domain::validation::Catalog;
 use sluice_nodes::NodeKinds;
 
-use super::robust::any_json;
+use super::property_tests::any_json;
 use super::{behavior, compute, node};
 
-/// True if a route with these conditions is open for the output `{"v": found}` of the node "A".
-fn is_open(conditions: &Value, found: &Value) -> bool {
+/// Returns true if a route with these conditions is open if the output of the node "A" is `{"v": actual}`.
+fn is_open(conditions: &Value, actual: &Value) -> bool {
     let config = json!({"route_map": {"r": {"conditions": conditions}}});
-    let output = compute("RouterNode", &config, &[("A", "a", json!({"v": found}))]);
+    let output = compute("RouterNode", &config, &[("A", "a", json!({"v": actual}))]);
     if output["r"].is_null() {
         return false;
     }
-    assert_eq!(output["r"], json!({"A": {"v": found}}));
+    assert_eq!(output["r"], json!({"A": {"v": actual}}));
     true
 }
 
-fn holds(found: &Value, operator: &str, value: &Value) -> bool {
-    is_open(&json!([{"variable": "A.v", "operator": operator, "value": value}]), found)
+fn holds(actual: &Value, operator: &str, value: &Value) -> bool {
+    is_open(&json!([{"variable": "A.v", "operator": operator, "value": value}]), actual)
 }
 
 #[test]
@@ -68,8 +68,8 @@ fn operators_compare_like_python() {
         (Value::Null, "is_empty", json!(""), true),
         (Value::Null, "is_not_empty", json!(""), false),
     ];
-    for (found, operator, value, expected) in cases {
-        assert_eq!(holds(&found, operator, &value), expected, "{found} {operator} {value}");
+    for (actual, operator, value, expected) in cases {
+        assert_eq!(holds(&actual, operator, &value), expected, "{actual} {operator} {value}");
     }
     for empty in [json!(""), json!(0), json!(0.0), json!(false), json!([]), json!({})] {
         assert!(
@@ -128,23 +128,22 @@ fn conditions_are_joined_from_left_to_right() {
 
 #[test]
 fn every_route_whose_conditions_hold_is_open() {
-    let is =
+    let contains =
         |value: &str| json!({"conditions": [{"variable": "A.v", "operator": "contains", "value": value}]});
-    let config =
-        json!({"route_map": {"z": is("a"), "no": is("q"), "b": is("b"), "any": {"conditions": null}}});
-    let arrivals = [("A", "a", json!({"v": "ab"})), ("B", "b", json!({"w": 1}))];
-    let output = compute("RouterNode", &config, &arrivals);
-    let whole = json!({"A": {"v": "ab"}, "B": {"w": 1}});
-    assert_eq!(output, json!({"z": whole, "no": null, "b": whole, "any": whole}));
+    let config = json!({"route_map": {"z": contains("a"), "no": contains("q"), "b": contains("b"), "any": {"conditions": null}}});
+    let predecessors = [("A", "a", json!({"v": "ab"})), ("B", "b", json!({"w": 1}))];
+    let output = compute("RouterNode", &config, &predecessors);
+    let all_inputs = json!({"A": {"v": "ab"}, "B": {"w": 1}});
+    assert_eq!(output, json!({"z": all_inputs, "no": null, "b": all_inputs, "any": all_inputs}));
     let keys: Vec<&String> = output.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["z", "no", "b", "any"]);
 }
 
 #[test]
 fn the_default_route_never_opens() {
-    let arrivals = [("A", "a", json!({"v": 1}))];
-    assert_eq!(compute("RouterNode", &json!({}), &arrivals), json!({"route1": null}));
-    assert_eq!(compute("RouterNode", &json!({"route_map": {}}), &arrivals), json!({}));
+    let predecessors = [("A", "a", json!({"v": 1}))];
+    assert_eq!(compute("RouterNode", &json!({}), &predecessors), json!({"route1": null}));
+    assert_eq!(compute("RouterNode", &json!({"route_map": {}}), &predecessors), json!({}));
 }
 
 #[test]
@@ -159,11 +158,11 @@ fn routes_are_listed_by_name() {
 
 proptest! {
     #[test]
-    fn any_condition_is_evaluated(found in any_json(), value in any_json(), path in "[Av.0]{0,6}") {
+    fn evaluates_any_condition(actual in any_json(), value in any_json(), path in "[Av.0]{0,6}") {
         for operator in ["contains", "equals", "number_equals", "greater_than", "less_than", "starts_with", "not_starts_with", "is_empty", "is_not_empty"] {
             let config = json!({"route_map": {"r": {"conditions": [{"variable": path, "operator": operator, "value": value}]}}});
             let Behavior::Compute(router) = behavior("RouterNode", &config) else { panic!("invalid") };
-            prop_assert!(router.compute(&super::inputs(&[("A", "a", found.clone())])).is_ok());
+            prop_assert!(router.compute(&super::inputs(&[("A", "a", actual.clone())])).is_ok());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Advisory locks of servers that share a PostgreSQL database. SQLite needs none: one process owns the file.
+//! Advisory locks of servers that share a PostgreSQL database. SQLite doesn't need them: one process owns the file.
 
 use std::time::Duration;
 
@@ -13,9 +13,10 @@ const SCHEMA: i64 = 0x0051_7569_6365_0002;
 /// Lock of changes of workflows.
 const CHANGES: i64 = 0x0051_7569_6365_0003;
 
-/// Attempts to take the owner lock, and the time in between. PostgreSQL needs a moment to notice the end of a process,
-/// and a restarted server must not be rejected.
+/// Number of attempts to take the owner lock. PostgreSQL takes some time to notice the end of a process, and a
+/// restarted server must not be rejected.
 const OWNER_ATTEMPTS: u32 = 30;
+/// Delay between two attempts.
 const OWNER_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 fn owner_sql(exclusive: bool) -> &'static str {
@@ -24,8 +25,8 @@ fn owner_sql(exclusive: bool) -> &'static str {
 
 /// Takes the owner lock for a new connection of a pool. Fails if another process holds it.
 pub(crate) async fn take_owner(connection: &mut PgConnection, exclusive: bool) -> Result<(), sqlx::Error> {
-    let is_taken: bool = sqlx::query_scalar(owner_sql(exclusive)).bind(OWNER).fetch_one(connection).await?;
-    if is_taken {
+    let acquired: bool = sqlx::query_scalar(owner_sql(exclusive)).bind(OWNER).fetch_one(connection).await?;
+    if acquired {
         return Ok(());
     }
     Err(sqlx::Error::Configuration("another sluice owns the database".into()))
@@ -53,8 +54,8 @@ pub(crate) async fn release(db: &DatabaseConnection) -> Result<(), DbErr> {
     db.execute_unprepared("SELECT pg_advisory_unlock_all()").await.map(drop)
 }
 
-/// Waits until no other server changes workflows: names and version numbers are read before they are assigned. The lock
-/// ends with the transaction. This must be the first statement of the transaction.
+/// Waits until no other server changes workflows: names and version numbers are read before they are assigned. The end
+/// of the transaction releases the lock. This must be the first statement of the transaction.
 pub(crate) async fn wait_for_changes(tx: &DatabaseTransaction) -> Result<(), DbErr> {
     if tx.get_database_backend() != DbBackend::Postgres {
         return Ok(());

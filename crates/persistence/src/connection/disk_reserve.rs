@@ -1,10 +1,10 @@
-//! A reserve of pages for deletes: a full SQLite file can still be emptied.
+//! A reserve of pages for deletes, so that rows can be deleted from a full SQLite file.
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
 
-/// Pages by which a delete may exceed the size limit: its audit entry is written before the freed pages can be used.
+/// Pages by which a delete may exceed the size limit: its audit entry is written before the freed pages can be reused.
 const RESERVE_PAGES: i64 = 256;
-/// The largest page count of SQLite.
+/// The maximum page count of SQLite.
 const MAX_PAGES: i64 = 4_294_967_294;
 
 /// Runs a change with the size limit raised by the reserve.

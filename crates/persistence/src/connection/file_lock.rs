@@ -28,7 +28,7 @@ impl FileLock {
             .map_err(file_error)?;
         match file.try_lock() {
             Ok(()) => Ok(Self { _file: file }),
-            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { place: path.display().to_string() }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { location: path.display().to_string() }),
             Err(TryLockError::Error(source)) => Err(file_error(source)),
         }
     }

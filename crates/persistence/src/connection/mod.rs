@@ -104,12 +104,12 @@ pub(crate) async fn postgres_readers(url: &str, connections: u32) -> Result<Data
 }
 
 /// Opens the only connection to PostgreSQL for writes. It takes the owner lock, and so does every connection that
-/// replaces it: a server that lost the lock to another one can't write any more.
+/// replaces it: a server that lost the lock to another server can no longer write.
 pub(crate) async fn postgres_writer(url: &str, exclusive: bool) -> Result<DatabaseConnection, DbErr> {
     let mut options = options(url, 1);
     options.statement_timeout(STATEMENT_TIMEOUT);
     options.map_sqlx_postgres_opts(|options| {
-        // The server soon notices a dead client and releases its lock.
+        // PostgreSQL notices a dead client soon and releases its lock.
         options.options([
             ("tcp_keepalives_idle", "15"),
             ("tcp_keepalives_interval", "5"),

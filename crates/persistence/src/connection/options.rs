@@ -15,7 +15,7 @@ pub struct Options {
     pub url: String,
     /// Connections for reads.
     pub readers: u32,
-    /// True if only this process may drive the runs of the database. Otherwise processes with `false` share a PostgreSQL
+    /// True if only this process may drive the runs of the database. Processes with `false` share a PostgreSQL
     /// database. An SQLite file is never shared.
     pub exclusive: bool,
     /// Size limit of an SQLite file, in bytes.
@@ -27,7 +27,7 @@ impl Options {
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         let url = url.into();
-        // A read of SQLite uses our processor, a read of PostgreSQL mostly waits.
+        // Reads of SQLite use the CPU of this process. Reads of PostgreSQL mostly wait.
         let readers = if url.starts_with("sqlite:") { 4 } else { 8 };
         Self { url, readers, exclusive: true, max_bytes: None }
     }
@@ -54,8 +54,8 @@ impl std::fmt::Debug for Options {
 pub(crate) enum Target {
     /// An SQLite file.
     Sqlite { path: PathBuf },
-    /// A PostgreSQL server. `place` is for messages: host, port and database, without the password.
-    Postgres { url: String, place: String },
+    /// A PostgreSQL database. `location` is for messages: host, port and database, without the password.
+    Postgres { url: String, location: String },
 }
 
 impl Target {
@@ -68,11 +68,11 @@ impl Target {
         }
     }
 
-    /// The database for messages, without the password.
-    pub(crate) fn place(&self) -> String {
+    /// Returns the location of the database for messages, without the password.
+    pub(crate) fn location(&self) -> String {
         match self {
             Self::Sqlite { path } => path.display().to_string(),
-            Self::Postgres { place, .. } => place.clone(),
+            Self::Postgres { location, .. } => location.clone(),
         }
     }
 }
@@ -92,7 +92,7 @@ fn sqlite(url: &str) -> Result<Target, OpenError> {
     Ok(Target::Sqlite { path })
 }
 
-/// Resolves links, so that one file has one lock.
+/// Resolves symbolic links, so that every path of a file leads to the same lock.
 fn absolute(path: &Path) -> std::io::Result<PathBuf> {
     match path.canonicalize() {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -100,7 +100,7 @@ fn absolute(path: &Path) -> std::io::Result<PathBuf> {
             let folder = parent.unwrap_or(Path::new(".")).canonicalize()?;
             Ok(folder.join(path.file_name().unwrap_or_default()))
         }
-        found => found,
+        result => result,
     }
 }
 
@@ -110,6 +110,6 @@ fn postgres(url: &str) -> Result<Target, OpenError> {
     let options = PgConnectOptions::from_str(&url)
         .map_err(|_| OpenError::Url { reason: "malformed URL".to_owned() })?;
     let database = options.get_database().unwrap_or_else(|| options.get_username());
-    let place = format!("{}:{}/{database}", options.get_host(), options.get_port());
-    Ok(Target::Postgres { url, place })
+    let location = format!("{}:{}/{database}", options.get_host(), options.get_port());
+    Ok(Target::Postgres { url, location })
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// The path of a restored database until it replaces the old one.
+/// Returns the path of a restored database until it replaces the old one.
 pub(crate) fn replacement_path(database: &Path) -> PathBuf {
     with_suffix(database, ".replacement")
 }

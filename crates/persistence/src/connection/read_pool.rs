@@ -1,4 +1,4 @@
-//! The connections that read, each read with a deadline.
+//! The pool of connections for reads, with a timeout for each statement.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -11,7 +11,7 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-/// Timeout of a read. Longer than the statement timeout of the database: it is for a database that stopped answering.
+/// Timeout of a read. Longer than the statement timeout of the database: it detects a database that stopped responding.
 const READ_TIMEOUT: Duration = Duration::from_secs(35);
 /// Timeout of a read probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -29,7 +29,7 @@ impl ReadPool {
         &self.0
     }
 
-    /// Reads a page of the database, to check that it answers.
+    /// Reads a page of the database, to check that it responds.
     pub(crate) async fn probe(&self) -> Result<(), DbErr> {
         // SELECT 1 would not read any page.
         let sql = "SELECT id FROM workflows LIMIT 1";
@@ -45,12 +45,9 @@ impl ReadPool {
     }
 }
 
-/// Runs `work` with a timeout.
-async fn with_timeout<T>(
-    deadline: Duration,
-    work: impl Future<Output = Result<T, DbErr>>,
-) -> Result<T, DbErr> {
-    timeout(deadline, work).await.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
+/// Runs `work` for at most `limit`.
+async fn with_timeout<T>(limit: Duration, work: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    timeout(limit, work).await.unwrap_or(Err(DbErr::ConnectionAcquire(ConnAcquireErr::Timeout)))
 }
 
 #[async_trait]

@@ -6,12 +6,12 @@ use sluice_migration::MIGRATIONS;
 
 use crate::error::OpenError;
 
-/// Earlier releases of SQLite can lose data when they reset a write-ahead log.
+/// The oldest supported release of SQLite. Earlier ones can lose data when they reset a write-ahead log.
 const MIN_SQLITE: [u32; 3] = [3, 51, 3];
 
 /// A schema that this release can't use.
 pub(crate) enum SchemaError {
-    /// A newer release applied this migration.
+    /// A newer release of the server applied this migration.
     Newer(String),
     /// The file has the tables of another program.
     Foreign,
@@ -22,14 +22,14 @@ pub(crate) enum SchemaError {
 }
 
 impl SchemaError {
-    /// Adds the database to the error.
-    pub(crate) fn at(self, place: &str) -> OpenError {
-        let place = place.to_owned();
+    /// Adds the location of the database to the error.
+    pub(crate) fn at(self, location: &str) -> OpenError {
+        let location = location.to_owned();
         match self {
             Self::Newer(migration) => OpenError::NewerSchema { migration },
-            Self::Foreign => OpenError::Foreign { place },
-            Self::Damaged(damage) => OpenError::Damaged { path: place.into(), damage },
-            Self::Database(source) => OpenError::Unreachable { place, source },
+            Self::Foreign => OpenError::Foreign { location },
+            Self::Damaged(damage) => OpenError::Damaged { path: location.into(), damage },
+            Self::Database(source) => OpenError::Unreachable { location, source },
         }
     }
 }
@@ -66,7 +66,8 @@ pub(crate) async fn check_pages(db: &DatabaseConnection) -> Result<(), SchemaErr
     if result == "ok" { Ok(()) } else { Err(SchemaError::Damaged(result.replace(['\n', '\r'], " "))) }
 }
 
-/// Rejects an SQLite file that has tables but no schema of ours. A PostgreSQL database may be shared with other programs.
+/// Rejects an SQLite file that has only tables of another program. A PostgreSQL database may be shared with other
+/// programs.
 async fn check_no_foreign_tables(db: &DatabaseConnection) -> Result<(), SchemaError> {
     if db.get_database_backend() != DbBackend::Sqlite {
         return Ok(());
@@ -95,13 +96,13 @@ pub(crate) async fn migrate(db: &DatabaseConnection) -> Result<Vec<String>, DbEr
     Ok(missing.iter().map(|migration| migration.name.to_owned()).collect())
 }
 
-/// Returns the version of the SQLite in this binary if it is older than [`MIN_SQLITE`].
+/// Returns the version of the SQLite library in this binary if it is older than [`MIN_SQLITE`].
 pub(crate) async fn unsupported_sqlite(db: &DatabaseConnection) -> Result<Option<String>, DbErr> {
     let statement = Statement::from_string(DbBackend::Sqlite, "SELECT sqlite_version()");
-    let found: String = match db.query_one_raw(statement).await? {
+    let version: String = match db.query_one_raw(statement).await? {
         Some(row) => row.try_get_by_index(0)?,
         None => String::new(),
     };
-    let numbers: Vec<u32> = found.split('.').map_while(|part| part.parse().ok()).collect();
-    Ok((numbers.as_slice() < MIN_SQLITE.as_slice()).then_some(found))
+    let numbers: Vec<u32> = version.split('.').map_while(|part| part.parse().ok()).collect();
+    Ok((numbers.as_slice() < MIN_SQLITE.as_slice()).then_some(version))
 }

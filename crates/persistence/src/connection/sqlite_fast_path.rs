@@ -1,6 +1,6 @@
 //! SQLite on the caller's thread, for the statements of every run. sqlx runs each statement on another thread; the
-//! hand-off costs more than the statement. sea-orm writes the SQL here too. A statement that fails here is rolled back
-//! and repeated through sea-orm, so that errors are classified in one place.
+//! hand-off costs more than the statement. sea-orm generates the SQL for the fast path too. A statement that fails here
+//! is rolled back and repeated through sea-orm, so that errors are classified in one place.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(crate) struct SqliteFastPath {
     idle: Mutex<Vec<Connection>>,
 }
 
-/// Nothing was written.
+/// A write that failed without changing the database.
 pub(crate) enum NotWritten {
     /// The caller repeats the write through sea-orm.
     FallBack,
@@ -43,16 +43,16 @@ impl SqliteFastPath {
         Self { path, usage, idle: Mutex::default() }
     }
 
-    /// Begins a transaction; none if the caller has to begin it through sea-orm.
+    /// Begins a transaction. Returns `None` if the caller has to begin it through sea-orm.
     pub(crate) fn begin(&self) -> Option<Transaction> {
-        let begun = self.take().and_then(|connection| {
+        let transaction = self.take().and_then(|connection| {
             connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             Ok(Transaction(Mutex::new(connection)))
         });
-        begun.inspect_err(|error| tracing::debug!(%error, "fast path: begin failed, falling back")).ok()
+        transaction.inspect_err(|error| tracing::debug!(%error, "fast path: begin failed, falling back")).ok()
     }
 
-    /// Commits a transaction and keeps its connection for the next one. On failure nothing was written, and the
+    /// Commits a transaction and keeps its connection for the next one. A failed commit writes nothing, and the
     /// connection is dropped because its state is unknown.
     pub(crate) fn commit(&self, tx: Transaction) -> Result<(), DbErr> {
         let connection = tx.0.into_inner();
@@ -64,20 +64,20 @@ impl SqliteFastPath {
         Ok(())
     }
 
-    /// Returns the rows of a query; none if the caller has to repeat it through sea-orm. Blocks the caller, so it is for
-    /// a few rows that are found by key.
+    /// Returns the rows of a query, or `None` if the caller has to repeat it through sea-orm. Blocks the caller, so it
+    /// is for a few rows that are found by key.
     pub(crate) fn read<T>(
         &self,
         query: &impl QueryTrait,
         read_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Option<Vec<T>> {
         let statement = query.build(DbBackend::Sqlite);
-        let found = self.take().and_then(|connection| {
-            let found = query_rows(&connection, &statement, read_row)?;
+        let rows = self.take().and_then(|connection| {
+            let rows = query_rows(&connection, &statement, read_row)?;
             self.give_back(connection);
-            Ok(found)
+            Ok(rows)
         });
-        found.inspect_err(|error| tracing::debug!(%error, "fast path: read failed, falling back")).ok()
+        rows.inspect_err(|error| tracing::debug!(%error, "fast path: read failed, falling back")).ok()
     }
 
     /// Closes the idle connections.
@@ -100,15 +100,16 @@ impl SqliteFastPath {
             Usage::Write { .. } => OpenFlags::SQLITE_OPEN_READ_WRITE,
         };
         let connection = Connection::open_with_flags(&self.path, access | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-        // Waiting happens in sea-orm, not on the caller's thread.
+        // Locks are awaited in sea-orm, not on the caller's thread.
         connection.busy_timeout(Duration::ZERO)?;
-        // Prepare a statement once, not for each value of its parameters.
+        // Query plans must not depend on the values of parameters. Otherwise statements are prepared again for new
+        // values.
         connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE);
         for (name, value) in pragmas(self.usage) {
             connection.pragma_update(None, name, value)?;
         }
-        // A mapped file is mapped again after each write, which costs more than reading a few pages.
+        // SQLite maps a file again after each write, which costs more than reading a few pages.
         connection.pragma_update(None, "mmap_size", 0)?;
         Ok(connection)
     }
@@ -135,7 +136,7 @@ impl Transaction {
     }
 }
 
-/// A transaction of sea-orm or of the fast path, for writes that use both.
+/// A transaction of sea-orm or of the fast path, for writes that can use either.
 pub(crate) enum Tx<'a> {
     Orm(&'a DatabaseTransaction),
     FastPath(&'a Transaction),
@@ -149,12 +150,12 @@ impl Tx<'_> {
         }
     }
 
-    /// Returns the first column, which contains strings.
+    /// Returns the first column of the rows, as strings.
     pub(crate) async fn read_strings(&self, query: &impl QueryTrait) -> Result<Vec<String>, DbErr> {
         match self {
             Self::Orm(tx) => {
-                let found = tx.query_all_raw(query.build(tx.get_database_backend())).await?;
-                found.iter().map(|row| row.try_get_by_index(0)).collect()
+                let rows = tx.query_all_raw(query.build(tx.get_database_backend())).await?;
+                rows.iter().map(|row| row.try_get_by_index(0)).collect()
             }
             Self::FastPath(tx) => tx.read_strings(&query.build(DbBackend::Sqlite)),
         }
@@ -170,7 +171,7 @@ fn query_rows<T>(
     connection.prepare_cached(&statement.sql)?.query_map(params_from_iter(values), read_row)?.collect()
 }
 
-/// Converts the parameters of a statement as sqlx does; none if one has a type that our statements don't use.
+/// Converts the parameters of a statement as sqlx does. Returns `None` if one has a type that our statements don't use.
 fn sqlite_values(statement: &Statement) -> Option<Vec<SqlValue>> {
     let values = statement.values.iter().flat_map(|values| values.0.iter());
     values.map(|value| sqlite_value(value.clone())).collect()
@@ -193,8 +194,8 @@ fn sqlite_value(value: Value) -> Option<SqlValue> {
     Some(value.unwrap_or(SqlValue::Null))
 }
 
-/// Reads an entity from the columns of a row, beginning with column `first`. The query selects the columns in the order of
-/// the entity.
+/// Reads an entity from the columns of a row, beginning with column `first`. The query selects the columns in the order
+/// of the entity.
 pub(crate) fn read_entity<E>(row: &Row<'_>, first: usize) -> rusqlite::Result<E::Model>
 where
     E: EntityTrait,

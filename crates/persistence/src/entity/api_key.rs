@@ -17,7 +17,7 @@ pub struct Model {
     /// The public part of the key: 16 hex digits.
     #[sea_orm(primary_key, auto_increment = false, column_type = "Text")]
     pub id: String,
-    /// The name that pauses, versions and the audit log show. No other key ever has it.
+    /// The name, as shown in pauses, versions and the audit log. It is never reused for another key.
     #[sea_orm(column_type = "Text", unique)]
     pub name: String,
     /// The SHA-256 of the secret, in hex.
@@ -40,8 +40,8 @@ pub struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// The scopes of a key, stored as names with a space in between. Reading ignores unknown names: a scope of a newer
-/// release grants nothing here.
+/// The scopes of a key, stored as names separated by spaces. Unknown names are ignored: a scope of a newer release
+/// grants nothing here.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
 #[sea_orm(value_type = "String", column_type = "Text")]
 pub struct Scopes(pub Vec<ApiScope>);

@@ -13,7 +13,7 @@ pub struct Model {
     pub id: Uuid,
     /// The time of the change.
     pub at: DateTimeUtc,
-    /// The name of the API key; none on a server without API keys.
+    /// The name of the API key, or `None` on a server without API keys.
     #[sea_orm(column_type = "Text", nullable)]
     pub actor: Option<String>,
     /// The operation id of the OpenAPI document, or the command.
@@ -22,16 +22,16 @@ pub struct Model {
     /// The request id.
     #[sea_orm(column_type = "Text")]
     pub request_id: String,
-    /// The kind of the changed thing.
+    /// The type of the subject.
     #[sea_orm(column_type = "Text")]
     pub subject: String,
-    /// The id of the changed thing.
+    /// The id of the subject.
     #[sea_orm(column_type = "Text")]
     pub subject_id: String,
-    /// The state before.
+    /// The state before the change.
     #[sea_orm(column_type = "Text", nullable)]
     pub before: Option<String>,
-    /// The state after.
+    /// The state after the change.
     #[sea_orm(column_type = "Text", nullable)]
     pub after: Option<String>,
 }

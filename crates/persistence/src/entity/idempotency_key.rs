@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use super::relation::Relation;
 
-/// An idempotency key with the request that used it, and the outcome of its change or the stored response.
+/// An idempotency key with the hash of its request, and the outcome of the change or the stored response.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "idempotency_keys")]
 pub(crate) struct Model {

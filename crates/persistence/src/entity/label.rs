@@ -18,7 +18,7 @@ pub struct Model {
     pub name: String,
     /// The number of the version.
     pub version: i32,
-    /// True if saving the workflow never moves the label.
+    /// True if a save of the workflow must not move the label.
     pub is_protected: bool,
     /// The time when the label was first set.
     pub created_at: DateTimeUtc,
@@ -36,7 +36,7 @@ impl Model {
             .with_states(before.map(Self::audit_text), after.map(Self::audit_text))
     }
 
-    /// The version and the protection, as the audit log shows them: `2`, or `2 protected`.
+    /// Formats version and protection for the audit log: `2`, or `2 protected`.
     fn audit_text(&self) -> String {
         let protected = if self.is_protected { " protected" } else { "" };
         format!("{}{protected}", self.version)

@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use super::relation::Relation;
 
-/// One entry of a label's history: it was set, moved or deleted.
+/// An entry in the history of a label, which was set, moved or deleted.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "label_moves")]
 pub struct Model {
@@ -16,9 +16,9 @@ pub struct Model {
     /// The name of the label.
     #[sea_orm(column_type = "Text")]
     pub name: String,
-    /// The version before; none if the label was new.
+    /// The version before the move, or `None` if the label was new.
     pub from_version: Option<i32>,
-    /// The version after; none if the label was deleted.
+    /// The version after the move, or `None` if the label was deleted.
     pub to_version: Option<i32>,
     /// The time of the move.
     pub moved_at: DateTimeUtc,

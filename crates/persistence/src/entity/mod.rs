@@ -1,5 +1,5 @@
-//! Tables, one file each. An entity's `Model` is the row that the rest of the crate uses. SQL conditions of partial
-//! indexes are next to their table.
+//! Tables, one file each. The `Model` of an entity is a row of the table. Conditions of partial indexes are next to
+//! their table.
 
 pub(crate) mod api_key;
 pub(crate) mod audit_entry;

@@ -7,7 +7,7 @@ use sluice_domain::run::Event;
 
 use super::relation::Relation;
 
-/// A pause of a run was opened or decided.
+/// An event of a pause: it was opened or decided.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "pause_events")]
 pub struct Model {
@@ -16,7 +16,7 @@ pub struct Model {
     pub id: i64,
     /// The run.
     pub run_id: Uuid,
-    /// The change of the pause.
+    /// The change, as JSON.
     #[sea_orm(column_type = "Text")]
     pub event: PauseChange,
 }
@@ -62,7 +62,7 @@ pub enum PauseChange {
 }
 
 impl PauseChange {
-    /// Returns the change that an event of a run of this workflow makes, if it concerns a pause.
+    /// Converts an event of a run of this workflow. Returns `None` if the event doesn't concern a pause.
     pub(crate) fn from_event(workflow_id: Uuid, event: &Event) -> Option<Self> {
         match event {
             Event::PauseOpened { task, message, at, .. } => Some(Self::Opened {

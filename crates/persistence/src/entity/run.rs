@@ -42,7 +42,7 @@ pub(crate) struct Model {
 
 impl ActiveModelBehavior for ActiveModel {}
 
-/// A run status as it is stored.
+/// The stored form of a run status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, DeriveValueType)]
 #[sea_orm(value_type = "String", column_type = "Text")]
 pub(crate) struct Status(pub(crate) RunStatus);
@@ -61,7 +61,7 @@ impl FromStr for Status {
     }
 }
 
-/// The column holds none of the statuses.
+/// A status that this release doesn't know.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown status {0:?}")]
 pub(crate) struct UnknownStatus(String);

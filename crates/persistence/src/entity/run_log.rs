@@ -4,7 +4,7 @@ use sea_orm::entity::prelude::*;
 
 use super::relation::Relation;
 
-/// The events of one commit.
+/// The events that one commit appended to the log of a run.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "run_log")]
 pub(crate) struct Model {

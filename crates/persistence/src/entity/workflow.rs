@@ -36,8 +36,8 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The opaque part of the entity tag (RFC 9110, 8.8.3): the version number, a dash, and 32 hex digits. The
-    /// definition, which may be large, is not hashed: every change of it comes with a later `updated_at`.
+    /// Returns the opaque part of the entity tag (RFC 9110, 8.8.3): the version number, a dash, and 32 hex digits. The
+    /// definition, which may be large, is not hashed: every change of it also changes `updated_at`.
     #[must_use]
     pub fn etag(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();

@@ -4,7 +4,8 @@ use sea_orm::entity::prelude::*;
 
 use super::relation::Relation;
 
-/// A normalized tag of a workflow, for filters. The workflow's row has its tags as they were sent, in their order.
+/// A normalized tag of a workflow, for filters. The row of the workflow contains the tags in their original form and
+/// order.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "workflow_tags")]
 pub(crate) struct Model {

@@ -43,7 +43,7 @@ pub struct Model {
 impl ActiveModelBehavior for ActiveModel {}
 
 impl Model {
-    /// The opaque part of the entity tag. See [`super::workflow::Model::etag`].
+    /// Returns the opaque part of the entity tag. See [`super::workflow::Model::etag`].
     #[must_use]
     pub fn etag(&self) -> String {
         let description = self.description.as_deref().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Reading rows. An error names the table and the row.
+//! Reads rows. Errors contain the table and the id of the row.
 
 use futures_util::TryStreamExt as _;
 use sea_orm::{
@@ -23,7 +23,7 @@ pub(crate) const RUN_LOG: &str = "run_log";
 /// Limit of the JSON in one page of a list, in bytes.
 const MAX_PAGE_BYTES: usize = 64 << 20;
 
-/// Runs a query without reading the rows, so that one unreadable row doesn't affect the others.
+/// Runs a query without converting its rows, so that one unreadable row doesn't affect the others.
 pub(crate) async fn find<E: EntityTrait>(
     db: &impl ConnectionTrait,
     select: Select<E>,
@@ -31,8 +31,8 @@ pub(crate) async fn find<E: EntityTrait>(
     db.query_all(select.as_query()).await
 }
 
-/// Builds a query of runs for which SQLite uses this index. Without statistics SQLite would choose an index of all runs
-/// over the partial index of the few that have not ended.
+/// Builds a query of runs that makes SQLite use this index. Without statistics, SQLite would prefer an index of all
+/// runs to the partial index of the few unfinished runs.
 pub(crate) fn build_with_index(select: &impl QueryTrait, backend: DbBackend, index: &str) -> Statement {
     let mut statement = select.build(backend);
     if backend == DbBackend::Sqlite {
@@ -42,8 +42,8 @@ pub(crate) fn build_with_index(select: &impl QueryTrait, backend: DbBackend, ind
     statement
 }
 
-/// Streams the rows of a page. Fails if they exceed [`MAX_PAGE_BYTES`], unless the page has only one row. Skips and logs
-/// unreadable rows.
+/// Streams the rows of a page. Fails if they exceed [`MAX_PAGE_BYTES`], unless the page has only one row. Skips and
+/// logs unreadable rows.
 pub(crate) async fn stream_page<T>(
     db: &impl StreamTrait,
     select: &impl QueryTrait,
@@ -51,19 +51,19 @@ pub(crate) async fn stream_page<T>(
     size: impl Fn(&T) -> usize,
 ) -> Result<Vec<T>, StoreError> {
     let mut rows = std::pin::pin!(db.stream(select.as_query()).await.map_err(store_error)?);
-    let (mut found, mut bytes) = (Vec::new(), 0);
+    let (mut page, mut bytes) = (Vec::new(), 0);
     while let Some(row) = rows.try_next().await.map_err(store_error)? {
         let Some(row) = skip_unreadable([read_row(&row)]).pop() else { continue };
         bytes += size(&row);
-        if bytes > MAX_PAGE_BYTES && !found.is_empty() {
+        if bytes > MAX_PAGE_BYTES && !page.is_empty() {
             return Err(StoreError::PageTooLarge(MAX_PAGE_BYTES));
         }
-        found.push(row);
+        page.push(row);
     }
-    Ok(found)
+    Ok(page)
 }
 
-/// Reads a row of a table. `prefix` precedes the names of its columns.
+/// Reads a row of a table, whose column names have this prefix.
 pub(crate) fn read<M: FromQueryResult>(
     row: &QueryResult,
     prefix: &str,
@@ -75,7 +75,7 @@ pub(crate) fn read<M: FromQueryResult>(
     })
 }
 
-/// Drops and logs unreadable rows: an incomplete list is better than none.
+/// Drops and logs unreadable rows: an incomplete list is better than an error.
 pub(crate) fn skip_unreadable<T>(rows: impl IntoIterator<Item = Result<T, StoreError>>) -> Vec<T> {
     let mut readable = Vec::new();
     for row in rows {
@@ -109,7 +109,8 @@ pub(crate) fn check_version(row: workflow_version::Model) -> Result<workflow_ver
     Ok(row)
 }
 
-/// Appends the events of a row to a log that begins with sequence number `start`. Rejects a gap.
+/// Appends the events of a row to a log that begins with sequence number `start`. Fails if events are missing in
+/// between.
 pub(crate) fn append_events(
     log: &mut Vec<Event>,
     start: i64,
@@ -129,7 +130,7 @@ pub(crate) fn append_events(
     Ok(())
 }
 
-/// Checks the shape of a definition, which is returned to clients without being parsed.
+/// Checks the structure of a definition, because it is returned to clients without being parsed.
 fn check_definition(json: &str, table: &'static str, id: Uuid) -> Result<(), StoreError> {
     #[derive(Deserialize)]
     struct Shape {
@@ -138,13 +139,13 @@ fn check_definition(json: &str, table: &'static str, id: Uuid) -> Result<(), Sto
         #[serde(rename = "links")]
         _links: Vec<IgnoredAny>,
     }
-    // serde would accept an array in place of an object.
-    let shape = if json.trim_start().starts_with('{') {
+    // serde would also accept an array.
+    let result = if json.trim_start().starts_with('{') {
         serde_json::from_str::<Shape>(json).map(drop).map_err(|error| error.to_string())
     } else {
         Err("not an object".to_owned())
     };
-    shape.map_err(|what| StoreError::Unreadable {
+    result.map_err(|what| StoreError::Unreadable {
         table,
         id: id.to_string(),
         what: format!("definition: {what}"),

@@ -1,4 +1,4 @@
-//! Queries: pages of lists, and the reading of rows.
+//! Pagination of lists, and conversion of rows.
 
 pub(crate) mod convert;
 pub(crate) mod pagination;

@@ -1,4 +1,4 @@
-//! Pages of lists. A cursor is the sort key of the last row of a page; the next page begins after it.
+//! Pagination of lists. A cursor is the sort key of the last row of a page; the next page begins after it.
 
 use chrono::{DateTime, Duration, TimeZone as _, Utc};
 use sea_orm::sea_query::{Expr, ExprTrait as _};
@@ -12,8 +12,8 @@ use uuid::Uuid;
 use super::convert;
 use crate::error::store_error;
 
-/// Maximum difference between the time in an id and the time in its row. Both come from one clock at nearly the same
-/// moment, but ids wait for a clock that was set back.
+/// Maximum difference between the time in an id and the time in its row. Both are read from the clock at nearly the
+/// same moment, but after the clock was set back, ids keep the later time so that they grow.
 const ID_TIME_TOLERANCE: Duration = Duration::days(1);
 
 /// A request for a page of a list.
@@ -38,7 +38,7 @@ impl<O: Default> From<PageNumber> for PageRequest<O> {
 pub struct Page<T, O> {
     /// The rows, without unreadable ones.
     pub rows: Vec<T>,
-    /// The sort key after which the next page begins; none if this page isn't full.
+    /// The sort key after which the next page begins, or `None` if this page isn't full.
     pub next: Option<O>,
 }
 
@@ -58,18 +58,18 @@ impl Default for PageNumber {
 }
 
 impl PageNumber {
-    /// The number of rows before the page, within the range of the databases.
+    /// Returns the number of rows before the page, within the range of the databases.
     pub(crate) fn offset(self) -> u64 {
         Ord::min(self.number.saturating_sub(1).saturating_mul(self.size), i64::MAX as u64)
     }
 
-    /// The maximum number of rows, within the range of the databases.
+    /// Returns the maximum number of rows, within the range of the databases.
     pub(crate) fn limit(self) -> u64 {
         Ord::min(self.size, i64::MAX as u64)
     }
 }
 
-/// A time range, both ends included.
+/// A time range. Includes both ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct TimeRange {
     /// The earliest time.
@@ -78,8 +78,8 @@ pub struct TimeRange {
     pub to: Option<DateTime<Utc>>,
 }
 
-/// Restricts a query to a page, ordered by `columns`, which are unique together. `after` is the sort key after which the
-/// page begins, with a value for each column.
+/// Restricts a query to a page, ordered by `columns`, which are unique together. `after` is the sort key after which
+/// the page begins, with a value for each column.
 pub(crate) fn paginate<E: EntityTrait, O>(
     select: Select<E>,
     request: &PageRequest<O>,
@@ -118,17 +118,17 @@ pub(crate) async fn read_page<E: EntityTrait, T, O>(
         impl Fn(&QueryResult) -> Option<O>,
     >,
 ) -> Result<Page<T, O>, StoreError> {
-    let (mut found, mut last) = (0_u64, None);
+    let (mut row_count, mut last) = (0_u64, None);
     let read_row = |row: &QueryResult| {
-        found += 1;
+        row_count += 1;
         last = (reader.sort_key)(row).or_else(|| last.take());
         (reader.read)(row)
     };
     let rows = convert::stream_page(db, select, read_row, reader.size).await?;
-    Ok(Page { rows, next: last.filter(|_| found >= page.limit()) })
+    Ok(Page { rows, next: last.filter(|_| row_count >= page.limit()) })
 }
 
-/// Turns a query into one that counts its rows.
+/// Converts a query to one that counts its rows.
 pub(crate) fn select_count<E: EntityTrait>(select: Select<E>, column: E::Column) -> Select<E> {
     select.select_only().column_as(column.count(), "count")
 }
@@ -138,8 +138,8 @@ pub(crate) async fn count<E: EntityTrait>(
     db: &impl ConnectionTrait,
     select: Select<E>,
 ) -> Result<u64, StoreError> {
-    let found: Option<i64> = select.into_tuple().one(db).await.map_err(store_error)?;
-    Ok(found.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
+    let count: Option<i64> = select.into_tuple().one(db).await.map_err(store_error)?;
+    Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default())
 }
 
 /// Filters rows by a time.
@@ -170,8 +170,8 @@ pub(crate) fn filter_created<E: EntityTrait>(
         })
 }
 
-/// Returns a bound of the ids that were created at this time. A UUID of version 7 begins with the milliseconds (RFC 9562,
-/// 5.7); `rest` fills the other bytes.
+/// Returns a bound for the ids that were created at this time. A UUIDv7 begins with the time in milliseconds (RFC 9562,
+/// section 5.7); `rest` fills the other bytes.
 fn id_bound(time: DateTime<Utc>, rest: u8) -> Uuid {
     let millis = u64::try_from(time.timestamp_millis()).unwrap_or_default().to_be_bytes();
     let mut id = [rest; 16];
@@ -181,8 +181,7 @@ fn id_bound(time: DateTime<Utc>, rest: u8) -> Uuid {
     Uuid::from_bytes(id)
 }
 
-/// Limits a time to the years that both databases compare correctly: SQLite compares times as text, for which a year
-/// needs four digits.
+/// Clamps a time to the years 1 to 9999: SQLite compares times as text, which requires years of four digits.
 pub(crate) fn clamp_time(time: DateTime<Utc>) -> DateTime<Utc> {
     let min = Utc.with_ymd_and_hms(1, 1, 1, 0, 0, 0).single().unwrap_or(time);
     let max = Utc.with_ymd_and_hms(9999, 12, 31, 0, 0, 0).single().unwrap_or(time);

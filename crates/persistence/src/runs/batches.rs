@@ -1,4 +1,4 @@
-//! Rows of batches.
+//! Queries of the rows of batches.
 
 use sea_orm::sea_query::{Alias, Expr, ExprTrait as _, Query, SelectStatement};
 use sea_orm::{ColumnTrait, ConnectionTrait as _, DbErr, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
@@ -37,7 +37,7 @@ pub(crate) async fn row_inputs(
 
 /// Counts the runs of a batch by status.
 pub(crate) async fn count_by_status(db: &Database, batch_id: Uuid) -> Result<BatchCounts, StoreError> {
-    let found: Vec<(String, i64)> = run::Entity::find()
+    let rows: Vec<(String, i64)> = run::Entity::find()
         .select_only()
         .column(run::Column::Status)
         .column_as(run::Column::Id.count(), "count")
@@ -49,7 +49,7 @@ pub(crate) async fn count_by_status(db: &Database, batch_id: Uuid) -> Result<Bat
         .await
         .map_err(store_error)?;
     let mut counts = BatchCounts::default();
-    for (status, count) in found {
+    for (status, count) in rows {
         let counter = match status.parse() {
             Ok(RunStatus::Pending) => &mut counts.pending,
             Ok(RunStatus::Running) => &mut counts.running,
@@ -64,7 +64,7 @@ pub(crate) async fn count_by_status(db: &Database, batch_id: Uuid) -> Result<Bat
     Ok(counts)
 }
 
-/// Returns the ids of at most `limit` unfinished rows: of a batch, or of all canceled batches.
+/// Returns the run ids of at most `limit` unfinished rows of a batch, or of all canceled batches.
 pub(crate) async fn unfinished_rows(
     db: &Database,
     batch_id: Option<Uuid>,
@@ -81,11 +81,11 @@ pub(crate) async fn unfinished_rows(
         .limit(limit);
     let backend = db.read_pool().get_database_backend();
     let statement = convert::build_with_index(&select, backend, "runs_unfinished_rows");
-    let found = db.read_pool().query_all_raw(statement).await.map_err(store_error)?;
-    found.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>().map_err(store_error)
+    let rows = db.read_pool().query_all_raw(statement).await.map_err(store_error)?;
+    rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, DbErr>>().map_err(store_error)
 }
 
-/// Subquery for the batch of a row, if it was canceled. It runs for each row; few rows are unfinished.
+/// Builds a subquery for the batch of a row, if it was canceled. It runs for each unfinished row, and those are few.
 fn canceled_parent() -> SelectStatement {
     let batch = Alias::new("batch");
     Query::select()

@@ -1,4 +1,4 @@
-//! Runs.
+//! Queries of runs.
 
 mod batches;
 pub(crate) mod pause_events;
@@ -23,12 +23,12 @@ use crate::query::convert;
 use crate::query::pagination::{self, Page, PageNumber, PageRequest, RowReader, TimeRange};
 use crate::search::query::{Search, tag_query};
 
-/// Condition of runs that are batches: clients may use the run type `batch` for other runs too. A subquery per run,
-/// because PostgreSQL turns `EXISTS` into a join with all rows of all batches.
+/// Condition of runs that are batches. The run type `batch` is not sufficient, because clients may choose it for other
+/// runs. A subquery per run, because PostgreSQL turns `EXISTS` into a join with all rows of all batches.
 const HAS_BATCH_ROWS: &str =
     "(SELECT batch_rows.run_id FROM batch_rows WHERE batch_rows.run_id = runs.id LIMIT 1) IS NOT NULL";
 
-/// The order of a list of runs: by start. Contains the run after which a page begins.
+/// The order of a list of runs: by start. Contains the id of the run after which a page begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RunOrder(pub Option<Uuid>);
 
@@ -43,7 +43,7 @@ pub struct RunDetail {
     pub version: workflow_version::Model,
 }
 
-/// A filter of runs. All given conditions apply.
+/// A filter of runs. Runs have to match all fields that are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RunFilter {
     /// The workflow.
@@ -56,15 +56,15 @@ pub struct RunFilter {
     pub status: Option<RunStatus>,
     /// The run type that the client chose.
     pub run_type: Option<String>,
-    /// True for runs without a parent.
+    /// True to select only runs without a parent.
     pub parent_only: bool,
-    /// True for batches.
+    /// True to select only batches.
     pub batches: bool,
     /// Rows of a batch.
     pub batch: Option<BatchRowRange>,
     /// The dataset of a batch.
     pub dataset_id: Option<Uuid>,
-    /// True for runs with an open pause, false for runs without one.
+    /// True to select runs with an open pause, false to select runs without one.
     pub has_open_pause: Option<bool>,
     /// The earliest start.
     pub start_date: Option<DateTime<Utc>>,
@@ -72,7 +72,7 @@ pub struct RunFilter {
     pub end_date: Option<DateTime<Utc>>,
 }
 
-/// The rows of a batch from one row on.
+/// The rows of a batch, starting at a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchRowRange {
     /// The run id of the batch.
@@ -94,7 +94,7 @@ impl Database {
         Ok(version.map(|version| RunDetail { record, log, version }))
     }
 
-    /// Returns a page of runs. Rows of a batch are in their order. Skips and logs unreadable runs.
+    /// Returns a page of runs. Rows of a batch are sorted by row number. Skips and logs unreadable runs.
     ///
     /// # Errors
     ///
@@ -131,7 +131,7 @@ impl Database {
         pagination::count(self.read_pool(), select_count(filter)).await
     }
 
-    /// Returns the runs of at most `limit` rows of a batch, from row `first_row` on.
+    /// Returns the runs of at most `limit` rows of a batch, starting at row `first_row`.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ async fn load_details(
         .order_by_asc(run_log::Column::RunId)
         .order_by_asc(run_log::Column::Seq);
     let read_row = |row: &QueryResult| convert::read(row, "", convert::RUN_LOG);
-    // A page of one run has no size limit.
+    // Without a size limit for a single run, so that a large one stays readable.
     let size = |row: &run_log::Model| if records.len() > 1 { row.events.len() } else { 0 };
     let log_rows = convert::stream_page(&tx, &select, read_row, size).await?;
     let mut version_ids: Vec<Uuid> = records.iter().map(|record| record.version_id).collect();
@@ -205,9 +205,9 @@ fn to_detail(
 
 /// Builds the query of a page.
 pub(crate) fn select(filter: RunFilter, request: &PageRequest<RunOrder>) -> Select<run::Entity> {
-    let is_of_batch = filter.batch.is_some();
+    let is_batch_list = filter.batch.is_some();
     let select = select_filtered(filter);
-    if is_of_batch {
+    if is_batch_list {
         let page = request.page;
         return select.order_by_asc(run::Column::BatchRow).offset(page.offset()).limit(page.limit());
     }
@@ -258,7 +258,8 @@ fn filter_workflows(mut select: Select<run::Entity>, filter: &RunFilter) -> Sele
     for query in search_queries.chain(filter.tag.as_deref().map(tag_query)) {
         let column = run::Column::WorkflowId.into_expr();
         let workflow_id = match filter.has_open_pause {
-            // An expression in place of the column, so that the planner reads the small index of runs with an open pause.
+            // An expression in place of the column, so that the planner reads the small index of runs with an open
+            // pause.
             Some(true) => Func::coalesce([column.clone(), column]).into(),
             _ => column,
         };

@@ -1,4 +1,4 @@
-//! Events of pauses, across all runs.
+//! Queries of the pause events of all runs.
 
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use sluice_engine::StoreError;
@@ -19,8 +19,8 @@ impl Database {
             .filter(pause_event::Column::Id.gt(after))
             .order_by_asc(pause_event::Column::Id)
             .limit(limit);
-        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
-        found.iter().map(|row| convert::read(row, "", "pause_events")).collect()
+        let rows = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        rows.iter().map(|row| convert::read(row, "", "pause_events")).collect()
     }
 
     /// Returns the id of the last event; 0 if there is none.

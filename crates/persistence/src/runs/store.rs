@@ -1,4 +1,4 @@
-//! The engine's [`RunStore`].
+//! Implements [`RunStore`] of the engine.
 
 use async_trait::async_trait;
 use rusqlite::Row;
@@ -36,8 +36,8 @@ impl RunStore for Database {
         if let Some(rows) = self.fast_path().and_then(|fast_path| fast_path.read(&select, read_row)) {
             return to_stored_run(rows);
         }
-        let found = self.read_pool().query_all(select.as_query()).await.map_err(store_error)?;
-        let rows = found.iter().map(|row| {
+        let rows = self.read_pool().query_all(select.as_query()).await.map_err(store_error)?;
+        let rows = rows.iter().map(|row| {
             Ok((convert::read(row, "A_", convert::RUNS)?, convert::read(row, "B_", convert::RUN_LOG)?))
         });
         to_stored_run(rows.collect::<Result<_, StoreError>>()?)
@@ -45,7 +45,8 @@ impl RunStore for Database {
 
     async fn log_from(&self, id: Uuid, from: u64) -> Result<Vec<Event>, StoreError> {
         let Ok(from) = i64::try_from(from) else { return Ok(Vec::new()) };
-        // The row of the event may begin before it. It exists, because a log begins at 0.
+        // The row that contains event `from` may begin with an earlier event. It exists, because logs begin with event
+        // 0.
         let mut event_row = run_log::Entity::find()
             .select_only()
             .column_as(run_log::Column::Seq.max(), "seq")
@@ -56,15 +57,15 @@ impl RunStore for Database {
             .filter(run_log::Column::RunId.eq(id))
             .filter(Expr::col((run_log::Entity, run_log::Column::Seq)).gte(event_row))
             .order_by_asc(run_log::Column::Seq);
-        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        let rows = convert::find(self.read_pool(), select).await.map_err(store_error)?;
         let mut log = Vec::new();
         let mut start = None;
-        for row in &found {
+        for row in &rows {
             let row: run_log::Model = convert::read(row, "", convert::RUN_LOG)?;
             convert::append_events(&mut log, *start.get_or_insert(row.seq), &row)?;
         }
-        let before = usize::try_from(from.saturating_sub(start.unwrap_or(from))).unwrap_or_default();
-        Ok(log.split_off(before.min(log.len())))
+        let skipped = usize::try_from(from.saturating_sub(start.unwrap_or(from))).unwrap_or_default();
+        Ok(log.split_off(skipped.min(log.len())))
     }
 
     async fn version_definition(&self, version_id: Uuid) -> Result<Option<String>, StoreError> {
@@ -89,8 +90,8 @@ impl RunStore for Database {
         }
         let backend = self.read_pool().get_database_backend();
         let statement = convert::build_with_index(&select, backend, "runs_driven");
-        let found = self.read_pool().query_all_raw(statement).await.map_err(store_error)?;
-        let ids = found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)));
+        let rows = self.read_pool().query_all_raw(statement).await.map_err(store_error)?;
+        let ids = rows.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)));
         ids.collect::<Result<_, DbErr>>().map_err(store_error)
     }
 
@@ -121,7 +122,7 @@ impl RunStore for Database {
     }
 }
 
-/// Selects a run with its log in one statement, so that both are of the same moment.
+/// Builds a query of a run with its log. One statement, so that both are consistent.
 fn select_run_with_log(id: Uuid) -> SelectTwo<run::Entity, run_log::Entity> {
     let log = run::Entity::belongs_to(run_log::Entity).from(run::Column::Id).to(run_log::Column::RunId);
     run::Entity::find_by_id(id)

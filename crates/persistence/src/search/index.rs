@@ -1,4 +1,5 @@
-//! The search index: tags and words of workflows, and words of versions. It is written with the rows that it describes.
+//! The search index: tags and words of workflows, and words of versions. It is updated in the transaction that changes
+//! the indexed rows.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,7 @@ use super::query::tokenize;
 use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::{version_word, workflow, workflow_tag, workflow_version, workflow_word};
 
-/// Rows per insert, within the limit of parameters per statement.
+/// Rows per insert. Limited by the maximum number of parameters per statement.
 const INSERT_CHUNK: usize = 1_000;
 
 fn workflow_words(workflow: &workflow::Model) -> Vec<workflow_word::ActiveModel> {
@@ -50,7 +51,7 @@ pub(crate) async fn insert(tx: &Tx<'_>, workflows: &[workflow::Model]) -> Result
     insert_all(tx, workflows.iter().flat_map(workflow_tags).collect()).await
 }
 
-/// Indexes a changed workflow.
+/// Updates the index entries of a changed workflow.
 pub(crate) async fn replace(
     tx: &Tx<'_>,
     before: &workflow::Model,

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::entity::{version_word, workflow_tag, workflow_word};
 
-/// Maximum number of search terms: each is a join.
+/// Maximum number of search terms. Each adds a join to the query.
 const MAX_TERMS: usize = 8;
 /// Maximum number of indexed words per workflow or version.
 const MAX_WORDS: usize = 200;
@@ -23,14 +23,14 @@ const MAX_WORD_LENGTH: usize = 64;
 pub struct Search(BTreeSet<String>);
 
 impl Search {
-    /// Parses search terms; none if the text has no word, or more than 8 different words.
+    /// Parses search terms. Returns `None` if the text contains no words, or more than 8 different ones.
     #[must_use]
     pub fn new(text: &str) -> Option<Self> {
         let terms: BTreeSet<String> = words(text).collect();
         (1..=MAX_TERMS).contains(&terms.len()).then_some(Self(terms))
     }
 
-    /// Returns, for each term, a query for the ids of matching workflows.
+    /// Returns a query for the ids of matching workflows, for each term.
     pub(crate) fn workflow_queries(&self) -> impl Iterator<Item = SelectStatement> {
         self.0.iter().map(|term| {
             Query::select()
@@ -42,7 +42,7 @@ impl Search {
         })
     }
 
-    /// Returns, for each term, a query for the numbers of matching versions of a workflow.
+    /// Returns a query for the numbers of matching versions of a workflow, for each term.
     pub(crate) fn version_queries(&self, workflow_id: Uuid) -> impl Iterator<Item = SelectStatement> {
         self.0.iter().map(move |term| {
             Query::select()
@@ -56,7 +56,8 @@ impl Search {
     }
 }
 
-/// Returns the least byte string after all that begin with a prefix. UTF-8 never contains the byte 0xFF.
+/// Returns an exclusive upper bound of the words with a prefix. The increment can't overflow, because UTF-8 never
+/// contains the byte 0xFF.
 fn prefix_end(prefix: &str) -> Vec<u8> {
     let mut end = prefix.as_bytes().to_vec();
     if let Some(last) = end.last_mut() {
@@ -74,7 +75,7 @@ pub(crate) fn tag_query(tag: &str) -> SelectStatement {
         .take()
 }
 
-/// Splits a text into folded words. A combining mark belongs to the word of its letter.
+/// Splits a text into folded words. Combining marks don't separate words.
 fn words(text: &str) -> impl Iterator<Item = String> {
     let folded = fold(text);
     let words: Vec<String> = folded
@@ -91,16 +92,16 @@ fn fold(text: &str) -> String {
     text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
-/// Returns the first different words of several texts.
+/// Returns the distinct words of several texts, at most [`MAX_WORDS`].
 pub(crate) fn tokenize<'a>(texts: impl IntoIterator<Item = &'a str>) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
+    let mut distinct = BTreeSet::new();
     for word in texts.into_iter().flat_map(words) {
-        found.insert(word);
-        if found.len() == MAX_WORDS {
+        distinct.insert(word);
+        if distinct.len() == MAX_WORDS {
             break;
         }
     }
-    found
+    distinct
 }
 
 #[cfg(test)]
@@ -118,7 +119,7 @@ mod tests {
 
     #[test]
     fn folds_equivalent_spellings_to_one_word() {
-        for (one, other) in [
+        for (text, equivalent) in [
             ("Caf\u{e9}", "CAFE\u{301}"),
             ("\u{fb01}le", "FILE"),
             ("Ｏｒｄｅｒ", "order"),
@@ -127,10 +128,10 @@ mod tests {
             ("οδός", "ΟΔΌΣ"),
             ("\u{1e9b}\u{323}", "\u{1e69}"),
         ] {
-            let (one, other): (Vec<_>, Vec<_>) = (words(one).collect(), words(other).collect());
-            assert_eq!((one.len(), &one), (1, &other));
+            let (found, expected): (Vec<_>, Vec<_>) = (words(text).collect(), words(equivalent).collect());
+            assert_eq!((found.len(), &found), (1, &expected));
         }
-        // A mark without a letter neither ends a word nor is one.
+        // A combining mark doesn't separate words, and is not a word by itself.
         assert_eq!(words("हिन्दी ภาษาที่ x\u{334}y \u{301}").count(), 3);
         assert_eq!(Search::new("E\u{301}"), Search::new("é"));
         assert_eq!(naming::normalize_tag("e\u{301}"), "é");

@@ -1,4 +1,4 @@
-//! Changes of workflows, each within a transaction of the writer.
+//! Changes of workflows. The writer applies each of them within a transaction.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::sea_query::Expr;
@@ -29,11 +29,11 @@ pub struct SaveOptions {
     pub precondition: Option<Precondition>,
     /// A note on the change, stored with the new version.
     pub note: Option<String>,
-    /// A label to set to the saved version.
+    /// A label to move to the saved version.
     pub label: Option<String>,
 }
 
-/// The fields of a workflow to change, besides its definition. Fields that are none stay as they are.
+/// The fields of a workflow to change, except for its definition. `None` keeps a field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkflowDetails {
     /// The name.
@@ -44,15 +44,15 @@ pub struct WorkflowDetails {
     pub tags: Option<Vec<String>>,
 }
 
-/// The entity tags that the current [`workflow::Model::etag`] must be one of, or the change fails.
+/// A precondition of a change: the current [`workflow::Model::etag`] must be one of these entity tags.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Precondition {
-    /// The tags.
+    /// The entity tags.
     pub etags: Vec<String>,
 }
 
 impl Precondition {
-    /// Evaluates the precondition.
+    /// Returns true if the workflow meets the precondition.
     #[must_use]
     pub fn is_met(&self, workflow: &workflow::Model) -> bool {
         let current = workflow.etag();
@@ -78,7 +78,7 @@ impl Change for Update {
     }
 }
 
-/// Replaces the definition by the default of its type.
+/// Replaces the definition by the default definition of its type.
 pub(crate) struct Reset {
     pub(crate) id: Uuid,
     pub(crate) defaults: Vec<(SpurType, ValidDefinition)>,
@@ -147,7 +147,7 @@ impl Change for Patch {
         }
         check_name(tx, self.id, &row.name).await?;
         if row == current {
-            return Ok(SavedWorkflow::unchanged(current));
+            return Ok(SavedWorkflow::without_changes(current));
         }
         row.updated_at = now_after(current.updated_at);
         update_row(tx, &current, &row).await?;
@@ -170,7 +170,7 @@ impl Change for Duplicate {
         let original = current_workflow(tx, self.id, None).await?;
         let definition = match &self.pin {
             Pin::Latest => {
-                // The workflow's definition is that of its latest version.
+                // The row of the workflow contains the definition of its latest version.
                 let latest = latest_version(tx, self.id).await?.ok_or(WriteError::NotFound)?;
                 ValidDefinition { json: original.definition, hash: latest.hash }
             }
@@ -187,7 +187,7 @@ impl Change for Duplicate {
         };
         let creation = Creation { new: &new, actor: self.actor.as_deref() };
         let row = create_all(&Tx::Orm(tx), &[creation]).await?.pop().ok_or(DbErr::RecordNotInserted)?;
-        Ok(SavedWorkflow::created(row, new.definition.hash))
+        Ok(SavedWorkflow::of_creation(row, new.definition.hash))
     }
 }
 
@@ -200,7 +200,7 @@ pub(crate) struct Delete {
 /// A deleted workflow.
 pub(crate) struct DeletedWorkflow {
     id: Uuid,
-    /// The hash of its definition.
+    /// The hash of the definition.
     hash: Option<String>,
 }
 
@@ -220,7 +220,7 @@ impl Change for Delete {
             current_workflow(tx, self.id, Some(precondition)).await?;
         }
         let latest = latest_version(tx, self.id).await?;
-        // Foreign keys cascade to versions, labels and runs.
+        // The deletion cascades to versions, labels and runs.
         let deleted = workflow::Entity::delete_by_id(self.id).exec(tx).await?;
         if deleted.rows_affected == 0 {
             return Err(WriteError::NotFound.into());
@@ -238,8 +238,8 @@ pub(crate) struct Save<'a> {
     pub(crate) actor: Option<&'a str>,
 }
 
-/// Saves new content over `current`. Creates a version if the executable part of the definition has changed. Writes nothing
-/// if nothing has changed.
+/// Replaces the content of `current`. Creates a version if the executable part of the definition has changed. Writes
+/// nothing if nothing has changed.
 pub(crate) async fn save(
     tx: &DatabaseTransaction,
     current: workflow::Model,
@@ -259,7 +259,7 @@ pub(crate) async fn save(
     };
     let mut saved = match latest {
         Some(latest) if latest.hash == new.definition.hash => {
-            row.definition = with_current_layout(tx, latest.id, &current, &new.definition).await?;
+            row.definition = with_new_layout(tx, latest.id, &current, &new.definition).await?;
             save_without_version(tx, &current, row, latest).await?
         }
         latest => save_version(tx, &current, row, latest, save).await?,
@@ -276,7 +276,7 @@ pub(crate) async fn save(
     Ok(saved)
 }
 
-/// Writes a workflow whose definition still executes like the latest version.
+/// Saves a workflow without a new version, because its definition executes like the latest version.
 async fn save_without_version(
     tx: &DatabaseTransaction,
     before: &workflow::Model,
@@ -284,7 +284,7 @@ async fn save_without_version(
     latest: LatestVersion,
 ) -> Result<SavedWorkflow, DbErr> {
     if row == *before {
-        return Ok(SavedWorkflow::unchanged(row));
+        return Ok(SavedWorkflow::without_changes(row));
     }
     row.updated_at = now_after(before.updated_at);
     row.version = latest.number;
@@ -296,7 +296,7 @@ async fn save_without_version(
     Ok(SavedWorkflow { row, changed: true, before: hash.clone(), after: hash, label: None })
 }
 
-/// Writes a workflow with a new version.
+/// Saves a workflow and a new version.
 async fn save_version(
     tx: &DatabaseTransaction,
     before: &workflow::Model,
@@ -322,7 +322,8 @@ async fn save_version(
     })
 }
 
-/// Returns the current time, but later than `before` even if the clock was set back: entity tags depend on it.
+/// Returns the current time. The result is always later than `before`, even if the clock was set back, because entity
+/// tags depend on it.
 fn now_after(before: DateTime<Utc>) -> DateTime<Utc> {
     clock::now().max(before + TimeDelta::microseconds(1))
 }
@@ -343,7 +344,7 @@ async fn update_row(
     index::replace(&Tx::Orm(tx), before, after).await
 }
 
-/// The fields of a workflow, with another definition.
+/// Returns the content of a workflow with another definition.
 fn with_definition(current: &workflow::Model, definition: ValidDefinition) -> NewWorkflow {
     NewWorkflow {
         name: current.name.clone(),
@@ -353,15 +354,16 @@ fn with_definition(current: &workflow::Model, definition: ValidDefinition) -> Ne
     }
 }
 
-/// Reads a workflow and checks the precondition. Doesn't check the stored definition: saving repairs a damaged one.
+/// Reads a workflow and checks the precondition. Doesn't check the stored definition, so that a save can replace a
+/// damaged one.
 async fn current_workflow(
     tx: &DatabaseTransaction,
     id: Uuid,
     precondition: Option<&Precondition>,
 ) -> Result<workflow::Model, Fault> {
-    let found = convert::find(tx, workflow::Entity::find_by_id(id)).await?;
-    let found = found.first().ok_or(WriteError::NotFound)?;
-    let row: workflow::Model = convert::read(found, "", convert::WORKFLOWS).map_err(WriteError::Store)?;
+    let rows = convert::find(tx, workflow::Entity::find_by_id(id)).await?;
+    let row = rows.first().ok_or(WriteError::NotFound)?;
+    let row: workflow::Model = convert::read(row, "", convert::WORKFLOWS).map_err(WriteError::Store)?;
     match precondition {
         Some(precondition) if !precondition.is_met(&row) => {
             Err(WriteError::PreconditionFailed(Box::new(row)).into())
@@ -370,7 +372,7 @@ async fn current_workflow(
     }
 }
 
-/// Rejects a name that another workflow has.
+/// Rejects a name that is taken by another workflow.
 async fn check_name(tx: &DatabaseTransaction, id: Uuid, name: &str) -> Result<(), Fault> {
     match name_owner(tx, name).await? {
         Some(owner) if owner != id => Err(WriteError::NameTaken.into()),
@@ -399,9 +401,9 @@ async fn version_definition(
     use workflow_version::Column::{Version, WorkflowId};
     let select =
         workflow_version::Entity::find().filter(WorkflowId.eq(workflow_id)).filter(Version.eq(number));
-    let found = convert::find(tx, select).await?;
-    let found = found.first().ok_or(WriteError::NoVersion(number))?;
-    let row = convert::read_version(found).map_err(WriteError::Store)?;
+    let rows = convert::find(tx, select).await?;
+    let row = rows.first().ok_or(WriteError::NoVersion(number))?;
+    let row = convert::read_version(row).map_err(WriteError::Store)?;
     Ok(ValidDefinition { json: row.definition, hash: row.definition_hash })
 }
 
@@ -414,7 +416,7 @@ struct LatestVersion {
 
 async fn latest_version(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<LatestVersion>, DbErr> {
     use workflow_version::Column::{DefinitionHash, Id, Version, WorkflowId};
-    let found: Option<(Uuid, i32, String)> = workflow_version::Entity::find()
+    let row: Option<(Uuid, i32, String)> = workflow_version::Entity::find()
         .select_only()
         .columns([Id, Version, DefinitionHash])
         .filter(WorkflowId.eq(workflow_id))
@@ -423,13 +425,13 @@ async fn latest_version(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<O
         .into_tuple()
         .one(tx)
         .await?;
-    Ok(found.map(|(id, number, hash)| LatestVersion { id, number, hash }))
+    Ok(row.map(|(id, number, hash)| LatestVersion { id, number, hash }))
 }
 
-/// Returns the stored definition of the latest version with the layout of the new one. Both execute the same, but they
-/// may write numbers differently or order keys differently, and code in a workflow can tell these apart. Clients must get
-/// the definition that runs.
-async fn with_current_layout(
+/// Returns the stored definition of the latest version, with the layout of the new definition. The two have the same
+/// hash, but the format of numbers and the order of keys may differ, and code in a workflow can observe that. Clients
+/// must get the definition that is executed.
+async fn with_new_layout(
     tx: &DatabaseTransaction,
     version_id: Uuid,
     current: &workflow::Model,
@@ -448,7 +450,7 @@ async fn with_current_layout(
         let (stored, new) = (serde_json::from_str(&stored).ok()?, serde_json::from_str(&new.json).ok()?);
         Some(versioning::with_layout_of(stored, &new).to_json())
     });
-    // A damaged stored definition is replaced.
+    // Replace a damaged stored definition.
     Ok(merged.unwrap_or_else(|| new.json.clone()))
 }
 

@@ -18,7 +18,7 @@ use crate::error::{WriteError, store_error};
 use crate::query::pagination::PageNumber;
 use crate::writer::workflow_inserts::LabelChange;
 
-/// A version for a label.
+/// A label to set to a version.
 #[derive(Clone, Debug)]
 pub struct NewLabel {
     /// The workflow.
@@ -27,7 +27,7 @@ pub struct NewLabel {
     pub name: String,
     /// The number of the version.
     pub version: i32,
-    /// True to protect the label, false to unprotect it; none keeps its protection.
+    /// True to protect the label, false to unprotect it; `None` keeps its protection.
     pub is_protected: Option<bool>,
 }
 
@@ -45,7 +45,7 @@ impl Database {
         self.writer().audited_change(change, origin).await.map(|change| change.label)
     }
 
-    /// Sets a label to the version that it named before its last move.
+    /// Sets a label to the version that it referred to before its last move.
     ///
     /// # Errors
     /// The workflow or the label doesn't exist, the label has no previous version, or the database failed.
@@ -59,7 +59,7 @@ impl Database {
         self.writer().audited_change(rollback, origin).await.map(|change| change.label)
     }
 
-    /// Deletes a label and keeps its history.
+    /// Deletes a label. Keeps the history of its moves.
     ///
     /// # Errors
     /// The workflow or the label doesn't exist, or the database failed.
@@ -73,7 +73,7 @@ impl Database {
         self.writer().audited_change(delete, origin).await.map(drop)
     }
 
-    /// Returns the labels of a workflow by name; none if the workflow doesn't exist.
+    /// Returns the labels of a workflow by name, or `None` if the workflow doesn't exist.
     ///
     /// # Errors
     /// The database failed.
@@ -81,14 +81,14 @@ impl Database {
         let select = label::Entity::find()
             .filter(label::Column::WorkflowId.eq(workflow_id))
             .order_by_asc(label::Column::Name);
-        let found = select.all(self.read_pool()).await.map_err(store_error)?;
-        if found.is_empty() && self.latest_version_id(workflow_id).await?.is_none() {
+        let labels = select.all(self.read_pool()).await.map_err(store_error)?;
+        if labels.is_empty() && self.latest_version_id(workflow_id).await?.is_none() {
             return Ok(None);
         }
-        Ok(Some(found))
+        Ok(Some(labels))
     }
 
-    /// Returns the moves of a label, newest first; none if the workflow doesn't exist or never had the label.
+    /// Returns the moves of a label, newest first, or `None` if the workflow doesn't exist or never had the label.
     ///
     /// # Errors
     /// The database failed.
@@ -99,14 +99,14 @@ impl Database {
         page: PageNumber,
     ) -> Result<Option<Vec<label_move::Model>>, StoreError> {
         let select = select_moves(workflow_id, name).offset(page.offset()).limit(page.limit());
-        let found = select.all(self.read_pool()).await.map_err(store_error)?;
-        if found.is_empty() {
+        let moves = select.all(self.read_pool()).await.map_err(store_error)?;
+        if moves.is_empty() {
             let first = select_moves(workflow_id, name).limit(1).one(self.read_pool());
             if page.offset() == 0 || first.await.map_err(store_error)?.is_none() {
                 return Ok(None);
             }
         }
-        Ok(Some(found))
+        Ok(Some(moves))
     }
 }
 
@@ -171,7 +171,7 @@ impl Change for DeleteLabel {
     }
 }
 
-/// A label before its deletion.
+/// A deleted label, in its last state.
 struct DeletedLabel(label::Model);
 
 impl Audited for DeletedLabel {
@@ -180,7 +180,7 @@ impl Audited for DeletedLabel {
     }
 }
 
-/// Returns a label.
+/// Returns the label with this name.
 pub(crate) async fn find(
     db: &impl ConnectionTrait,
     workflow_id: Uuid,
@@ -189,7 +189,7 @@ pub(crate) async fn find(
     label::Entity::find_by_id((workflow_id, name.to_owned())).one(db).await
 }
 
-/// Rejects a save that would move a protected label, or add one label too many.
+/// Rejects a save that would move a protected label, or exceed [`MAX_LABELS`].
 pub(crate) async fn check_movable(
     tx: &DatabaseTransaction,
     workflow_id: Uuid,
@@ -202,11 +202,11 @@ pub(crate) async fn check_movable(
     }
 }
 
-/// Rejects a new label beyond [`MAX_LABELS`].
+/// Rejects a new label if the workflow already has [`MAX_LABELS`].
 async fn check_label_limit(tx: &DatabaseTransaction, workflow_id: Uuid, name: &str) -> Result<(), Fault> {
     use label::Column::{Name, WorkflowId};
-    let others = label::Entity::find().filter(WorkflowId.eq(workflow_id)).filter(Name.ne(name));
-    if others.count(tx).await? >= MAX_LABELS as u64 {
+    let other_labels = label::Entity::find().filter(WorkflowId.eq(workflow_id)).filter(Name.ne(name));
+    if other_labels.count(tx).await? >= MAX_LABELS as u64 {
         return Err(WriteError::TooManyLabels.into());
     }
     Ok(())
@@ -217,15 +217,15 @@ pub(crate) struct LabelTarget<'a> {
     pub(crate) workflow_id: Uuid,
     pub(crate) name: &'a str,
     pub(crate) version: i32,
-    /// None keeps the protection.
+    /// `None` keeps the protection.
     pub(crate) is_protected: Option<bool>,
 }
 
-/// Sets a label, and records the move if its version has changed.
+/// Sets a label, and records a move if its version has changed.
 pub(crate) async fn set_label(
     tx: &DatabaseTransaction,
     target: LabelTarget<'_>,
-    by: Option<&str>,
+    actor: Option<&str>,
 ) -> Result<LabelChange, DbErr> {
     let LabelTarget { workflow_id, name, version, is_protected } = target;
     let before = find(tx, workflow_id, name).await?;
@@ -245,25 +245,25 @@ pub(crate) async fn set_label(
     {
         return Ok(LabelChange { label: before.clone(), before: Some(before.clone()) });
     }
-    let replace = OnConflict::columns([label::Column::WorkflowId, label::Column::Name])
+    let upsert = OnConflict::columns([label::Column::WorkflowId, label::Column::Name])
         .update_columns([label::Column::Version, label::Column::IsProtected, label::Column::UpdatedAt])
         .to_owned();
-    let insert = label::Entity::insert(label.clone().into_active_model()).on_conflict(replace);
+    let insert = label::Entity::insert(label.clone().into_active_model()).on_conflict(upsert);
     insert.exec_without_returning(tx).await?;
     let from_version = before.as_ref().map(|before| before.version);
     if from_version != Some(version) {
-        let label_move = label_move::Model { from_version, ..new_move(&label, by) };
+        let label_move = label_move::Model { from_version, ..new_move(&label, actor) };
         label_move::Entity::insert(label_move.into_active_model()).exec_without_returning(tx).await?;
     }
     Ok(LabelChange { label, before })
 }
 
-/// Sets the labels of a new workflow, in two statements.
+/// Inserts the labels of a new workflow and their first moves, in two statements.
 pub(crate) async fn insert(
     tx: &Tx<'_>,
     workflow_id: Uuid,
     labels: &[IncomingLabel],
-    by: Option<&str>,
+    actor: Option<&str>,
 ) -> Result<Vec<label::Model>, DbErr> {
     if labels.is_empty() {
         return Ok(Vec::new());
@@ -280,15 +280,15 @@ pub(crate) async fn insert(
             updated_at: now,
         })
         .collect();
-    let moves = rows.iter().map(|label| new_move(label, by).into_active_model());
+    let moves = rows.iter().map(|label| new_move(label, actor).into_active_model());
     tx.execute(&label::Entity::insert_many(rows.iter().map(|label| label.clone().into_active_model())))
         .await?;
     tx.execute(&label_move::Entity::insert_many(moves)).await?;
     Ok(rows)
 }
 
-/// Returns the move of a new label to its version.
-fn new_move(label: &label::Model, by: Option<&str>) -> label_move::Model {
+/// Returns the move that records the creation of a label.
+fn new_move(label: &label::Model, actor: Option<&str>) -> label_move::Model {
     label_move::Model {
         id: clock::new_id(),
         workflow_id: label.workflow_id,
@@ -296,7 +296,7 @@ fn new_move(label: &label::Model, by: Option<&str>) -> label_move::Model {
         from_version: None,
         to_version: Some(label.version),
         moved_at: clock::now(),
-        moved_by: by.map(str::to_owned),
+        moved_by: actor.map(str::to_owned),
     }
 }
 
@@ -309,7 +309,7 @@ async fn existing_label(
     Ok(find(tx, workflow_id, name).await?.ok_or_else(|| WriteError::NoLabel(name.to_owned()))?)
 }
 
-/// Returns the number of the latest version; none if the workflow doesn't exist.
+/// Returns the number of the latest version, or `None` if the workflow doesn't exist.
 async fn latest_version_number(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<i32>, DbErr> {
     use workflow_version::Column::{Version, WorkflowId};
     workflow_version::Entity::find()

@@ -1,4 +1,4 @@
-//! Workflows.
+//! Workflows: queries, and changes that are sent to the writer.
 
 pub(crate) mod changes;
 mod export;
@@ -28,13 +28,13 @@ use crate::writer::workflow_inserts::{NewWorkflow, ValidDefinition};
 use changes::{Delete, Duplicate, Patch, Reset, Restore, SaveOptions, Update, WorkflowDetails};
 use versions::Pin;
 
-/// Ids per query, within the limit of parameters per statement.
+/// Ids per query. Limited by the maximum number of parameters per statement.
 const ID_CHUNK: usize = 1_000;
 
 /// The order of a list of workflows, and the sort key after which a page begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WorkflowOrder {
-    /// By creation: ids grow with time.
+    /// By the time of creation, which the ids contain.
     Created(Option<Uuid>),
     /// By name, in the collation of the database.
     Name(Option<String>),
@@ -48,7 +48,7 @@ impl Default for WorkflowOrder {
     }
 }
 
-/// A filter of workflows. All given conditions apply.
+/// A filter of workflows. Workflows have to match all fields that are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct WorkflowFilter {
     /// Search terms for name and description.
@@ -79,13 +79,13 @@ impl Database {
         })
     }
 
-    /// Replaces name, description and definition. Creates a version if the executable part of the definition has changed.
-    /// Writes nothing if nothing has changed.
+    /// Replaces name, description and definition. Creates a version if the executable part of the definition has
+    /// changed. Writes nothing if nothing has changed.
     ///
     /// # Errors
     ///
-    /// The workflow doesn't exist, the precondition failed, the label is protected, another workflow has the name, or the
-    /// database failed.
+    /// The workflow doesn't exist, the precondition failed, the label is protected, another workflow has the name, or
+    /// the database failed.
     pub async fn workflow_update(
         &self,
         id: Uuid,
@@ -97,7 +97,7 @@ impl Database {
         self.writer().audited_change(Update { id, new, options, actor }, origin).await.map(|saved| saved.row)
     }
 
-    /// Changes name, description or tags. Creates no version.
+    /// Changes name, description or tags. Doesn't create a version.
     ///
     /// # Errors
     ///
@@ -112,7 +112,8 @@ impl Database {
         self.writer().audited_change(Patch { id, patch, options }, origin).await.map(|saved| saved.row)
     }
 
-    /// Replaces the definition by the one of `defaults` for its type. Creates a version if the executable part has changed.
+    /// Replaces the definition by the one of `defaults` for its type. Creates a version if the executable part has
+    /// changed.
     ///
     /// # Errors
     ///
@@ -184,11 +185,11 @@ impl Database {
     pub async fn workflow_get(&self, id: Uuid) -> Result<Option<workflow::Model>, StoreError> {
         let select = workflow::Entity::find_by_id(id);
         let read_row = |row: &Row<'_>| sqlite_fast_path::read_entity::<workflow::Entity>(row, 0);
-        if let Some(found) = self.fast_path().and_then(|fast_path| fast_path.read(&select, read_row)) {
-            return found.into_iter().next().map(convert::check_workflow).transpose();
+        if let Some(rows) = self.fast_path().and_then(|fast_path| fast_path.read(&select, read_row)) {
+            return rows.into_iter().next().map(convert::check_workflow).transpose();
         }
-        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
-        found.first().map(convert::read_workflow).transpose()
+        let rows = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        rows.first().map(convert::read_workflow).transpose()
     }
 
     /// Returns a page of workflows. Skips and logs unreadable ones.
@@ -221,7 +222,7 @@ impl Database {
         pagination::count(self.read_pool(), select_count(filter)).await
     }
 
-    /// Returns those of the ids that are workflows.
+    /// Returns the ids that belong to existing workflows.
     ///
     /// # Errors
     ///
@@ -229,7 +230,7 @@ impl Database {
     pub async fn existing_workflows(&self, ids: &[Uuid]) -> Result<HashSet<Uuid>, StoreError> {
         let mut existing = HashSet::new();
         for chunk in ids.chunks(ID_CHUNK) {
-            let found: Vec<Uuid> = workflow::Entity::find()
+            let rows: Vec<Uuid> = workflow::Entity::find()
                 .select_only()
                 .column(workflow::Column::Id)
                 .filter(workflow::Column::Id.is_in(chunk.iter().copied()))
@@ -237,7 +238,7 @@ impl Database {
                 .all(self.read_pool())
                 .await
                 .map_err(store_error)?;
-            existing.extend(found);
+            existing.extend(rows);
         }
         Ok(existing)
     }
@@ -264,7 +265,7 @@ pub(crate) fn select(
     }
 }
 
-/// Returns the sort key of a row.
+/// Returns the sort key of a row, unless its columns are unreadable.
 fn sort_key(row: &QueryResult, order: &WorkflowOrder) -> Option<WorkflowOrder> {
     let id = || row.try_get("", "id").ok();
     Some(match order {

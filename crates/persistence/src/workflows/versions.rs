@@ -1,4 +1,4 @@
-//! Versions of workflows.
+//! Queries of the versions of workflows.
 
 use rusqlite::Row;
 use sea_orm::{
@@ -26,11 +26,11 @@ pub enum Pin {
     Label(String),
 }
 
-/// The order of a list of versions: by number. Contains the number after which a page begins.
+/// The order of a list of versions: by number. Contains the version number after which a page begins.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VersionOrder(pub Option<i32>);
 
-/// A filter of versions of a workflow. All given conditions apply.
+/// A filter of versions of a workflow. Versions have to match all fields that are set.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VersionFilter {
     /// The workflow.
@@ -48,7 +48,7 @@ impl From<Uuid> for VersionFilter {
 }
 
 impl Database {
-    /// Returns a page of versions; none if the workflow doesn't exist. Skips and logs unreadable ones.
+    /// Returns a page of versions, or `None` if the workflow doesn't exist. Skips and logs unreadable ones.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl Database {
         pagination::count(self.read_pool(), select_count(&filter.into())).await
     }
 
-    /// Returns the id of the latest version; none if the workflow doesn't exist.
+    /// Returns the id of the latest version, or `None` if the workflow doesn't exist.
     ///
     /// # Errors
     ///
@@ -103,7 +103,7 @@ impl Database {
         select.into_tuple().one(self.read_pool()).await.map_err(store_error)
     }
 
-    /// Returns the latest version; none if the workflow doesn't exist.
+    /// Returns the latest version, or `None` if the workflow doesn't exist.
     ///
     /// # Errors
     ///
@@ -128,7 +128,7 @@ impl Database {
         self.read_version(workflow_version::Entity::find_by_id(id)).await
     }
 
-    /// Returns a pinned version; none if the workflow, the version or the label doesn't exist.
+    /// Returns a pinned version, or `None` if the workflow, the version or the label doesn't exist.
     ///
     /// # Errors
     ///
@@ -144,11 +144,11 @@ impl Database {
             Pin::Latest => return self.latest_version(workflow_id).await,
             Pin::Number(number) => versions.filter(Version.eq(*number)),
             Pin::Label(name) => {
-                let labeled = label::Entity::find_by_id((workflow_id, name.clone()))
+                let label_version = label::Entity::find_by_id((workflow_id, name.clone()))
                     .select_only()
                     .column(label::Column::Version)
                     .into_query();
-                versions.filter(Version.in_subquery(labeled))
+                versions.filter(Version.in_subquery(label_version))
             }
         };
         self.read_version(select).await
@@ -159,11 +159,11 @@ impl Database {
         select: Select<workflow_version::Entity>,
     ) -> Result<Option<workflow_version::Model>, StoreError> {
         let read_row = |row: &Row<'_>| sqlite_fast_path::read_entity::<workflow_version::Entity>(row, 0);
-        if let Some(found) = self.fast_path().and_then(|fast_path| fast_path.read(&select, read_row)) {
-            return found.into_iter().next().map(convert::check_version).transpose();
+        if let Some(rows) = self.fast_path().and_then(|fast_path| fast_path.read(&select, read_row)) {
+            return rows.into_iter().next().map(convert::check_version).transpose();
         }
-        let found = convert::find(self.read_pool(), select).await.map_err(store_error)?;
-        found.first().map(convert::read_version).transpose()
+        let rows = convert::find(self.read_pool(), select).await.map_err(store_error)?;
+        rows.first().map(convert::read_version).transpose()
     }
 }
 
@@ -190,7 +190,7 @@ fn select_filtered(filter: &VersionFilter) -> Select<workflow_version::Entity> {
         select = select.filter(Version.in_subquery(query));
     }
     if *created != TimeRange::default() {
-        // A subquery that an index answers without reading the definitions, which may be large.
+        // The subquery reads only an index, and not the definitions, which may be large.
         let in_range =
             pagination::filter_time(of_workflow, CreatedAt, *created).select_only().column(Version);
         select = select.filter(Version.in_subquery(in_range.into_query()));

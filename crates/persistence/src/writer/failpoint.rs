@@ -1,9 +1,9 @@
-//! Injected failures, for tests of crashes and outages around a commit.
+//! Failpoints: injected failures for tests of crashes and outages during a commit.
 
 use sea_orm::DbErr;
 
-/// Does nothing, except as the variable `FAILPOINTS` says in a test build: `return(fail)` fails like an unavailable
-/// database, `return(abort)` ends the process.
+/// Executes the action that the environment variable `FAILPOINTS` configures for `point`, if any: `return(fail)` fails
+/// like an unavailable database, `return(abort)` aborts the process.
 #[cfg(feature = "failpoints")]
 pub(super) fn reach(point: &str) -> Result<(), DbErr> {
     fail::fail_point!(point, |action| match action.as_deref() {

@@ -1,4 +1,4 @@
-//! Writes a batch of jobs: in one transaction if possible, otherwise each job in its own.
+//! Group commit: writes a batch of jobs in one transaction if possible, otherwise each job in its own transaction.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::error::{is_constraint_violation, is_race, is_unavailable, store_error
 
 /// Timeout of a transaction.
 const TRANSACTION_TIMEOUT: Duration = Duration::from_secs(30);
-/// Attempts to apply a change with which another process interferes.
+/// Maximum number of attempts to apply a change if another process interferes.
 const MAX_ATTEMPTS: usize = 3;
 
 /// Writes all jobs and replies to their callers. Returns the error if the database is unavailable.
@@ -25,7 +25,8 @@ pub(super) async fn write(
     fast_path: Option<&SqliteFastPath>,
     jobs: impl Iterator<Item = Job>,
 ) -> Option<DbErr> {
-    // Deletes go first: in one transaction with the others they would fail if the database is full.
+    // Deletes are written first and separately: in one transaction with the others they would fail if the database is
+    // full.
     let (freeing, others): (Vec<Job>, Vec<Job>) = jobs.partition(Job::frees_space);
     if !freeing.is_empty()
         && let Some(error) = write_jobs(db, None, freeing).await
@@ -42,16 +43,16 @@ async fn write_jobs(
     jobs: Vec<Job>,
 ) -> Option<DbErr> {
     let (mut together, alone) = split(jobs);
-    let on_fast_path = match fast_path {
+    let fast_path_result = match fast_path {
         Some(fast_path) => write_on_fast_path(fast_path, &mut together).await,
         None => Err(NotWritten::FallBack),
     };
-    let written = match on_fast_path {
+    let result = match fast_path_result {
         Ok(()) => Ok(()),
         Err(NotWritten::Failed(error)) => Err(error),
         Err(NotWritten::FallBack) => with_transaction_timeout(db, write_together(db, &mut together)).await,
     };
-    let unavailable = match written {
+    let unavailable = match result {
         Ok(()) => {
             together.into_iter().for_each(reply);
             None
@@ -73,16 +74,16 @@ async fn write_jobs(
     write_each(db, alone).await
 }
 
-/// Separates the jobs that can share a transaction from commits to logs that other commits extend too.
+/// Separates the jobs that can share a transaction from the commits that may conflict with others of the same run.
 fn split(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
     let mut log_ends = BTreeMap::new();
     jobs.into_iter().filter(|job| !matches!(job, Job::Stop)).partition(|job| match job {
-        Job::Commit(commit) => commit.follows(&mut log_ends),
+        Job::Commit(commit) => commit.extends_log(&mut log_ends),
         Job::InsertWorkflow(_) | Job::Change(_) | Job::Stop => true,
     })
 }
 
-/// Writes a batch that consists of commits of runs and new workflows.
+/// Writes a batch on the fast path, if it consists of commits of runs and new workflows.
 async fn write_on_fast_path(fast_path: &SqliteFastPath, jobs: &mut [Job]) -> Result<(), NotWritten> {
     fn fall_back(error: DbErr) -> NotWritten {
         tracing::debug!(%error, "fast path: write failed, falling back");
@@ -109,7 +110,7 @@ async fn write_together(db: &DatabaseConnection, jobs: &mut [Job]) -> Result<(),
     }
 }
 
-/// Commits a transaction with commits of runs.
+/// Commits a transaction. Tests inject failures before and after.
 async fn commit(tx: DatabaseTransaction) -> Result<(), DbErr> {
     if let Err(injected) = failpoint::reach("append_before") {
         return Err(roll_back(tx, injected).await);
@@ -165,19 +166,19 @@ async fn write_each(db: &DatabaseConnection, jobs: Vec<Job>) -> Option<DbErr> {
 
 /// Writes one commit and replies. Returns the error if the database is unavailable.
 async fn write_commit(db: &DatabaseConnection, commit: RunCommit) -> Option<DbErr> {
-    let mut written = Ok(());
+    let mut result = Ok(());
     for _ in 0..MAX_ATTEMPTS {
-        written = try_commit(db, &commit).await;
-        // Races for a key have become conflicts already.
-        if !matches!(&written, Err(CommitFault::Database(error)) if is_race(error)) {
+        result = try_commit(db, &commit).await;
+        // Violations of unique keys are conflicts, which are not retried.
+        if !matches!(&result, Err(CommitFault::Database(error)) if is_race(error)) {
             break;
         }
     }
-    let unavailable = match &written {
+    let unavailable = match &result {
         Err(CommitFault::Database(error)) if is_unavailable(error) => Some(error.clone()),
         _ => None,
     };
-    commit.reply(written.map_err(Into::into));
+    commit.reply(result.map_err(Into::into));
     unavailable
 }
 
@@ -193,13 +194,13 @@ async fn try_commit(db: &DatabaseConnection, commit: &RunCommit) -> Result<(), C
             Err(CommitFault::Database(error)) => Err(CommitFault::Database(roll_back(tx, error).await)),
         }
     };
-    let written = timeout(TRANSACTION_TIMEOUT, write)
+    let result = timeout(TRANSACTION_TIMEOUT, write)
         .await
-        .unwrap_or_else(|_| Err(CommitFault::Database(transaction_timed_out())));
-    if matches!(written, Err(CommitFault::Database(_))) {
+        .unwrap_or_else(|_| Err(CommitFault::Database(timeout_error())));
+    if matches!(result, Err(CommitFault::Database(_))) {
         replace_sqlite_connection(db).await;
     }
-    written
+    result
 }
 
 /// Applies one change and replies. Returns the error if the database is unavailable.
@@ -223,51 +224,52 @@ async fn write_change(db: &DatabaseConnection, mut change: Box<dyn QueuedChange>
 
 async fn try_change(db: &DatabaseConnection, change: &mut dyn QueuedChange) -> Result<(), DbErr> {
     let tx = begin(db).await?;
-    let applied = async {
+    let apply = async {
         advisory_lock::wait_for_changes(&tx).await?;
         change.apply(&tx).await
     };
-    match applied.await {
+    match apply.await {
         Ok(()) => tx.commit().await,
         Err(error) => Err(roll_back(tx, error).await),
     }
 }
 
-/// Rolls back and returns the error that caused it.
-async fn roll_back(tx: DatabaseTransaction, error: DbErr) -> DbErr {
-    if let Err(second) = tx.rollback().await {
-        tracing::debug!(error = %second, "rollback failed");
+/// Rolls back a transaction. Returns `cause`, the error that made it necessary.
+async fn roll_back(tx: DatabaseTransaction, cause: DbErr) -> DbErr {
+    if let Err(error) = tx.rollback().await {
+        tracing::debug!(%error, "rollback failed");
     }
-    error
+    cause
 }
 
 async fn with_transaction_timeout(
     db: &DatabaseConnection,
     write: impl Future<Output = Result<(), DbErr>>,
 ) -> Result<(), DbErr> {
-    let written = timeout(TRANSACTION_TIMEOUT, write).await.unwrap_or_else(|_| Err(transaction_timed_out()));
-    if written.as_ref().is_err_and(|error| !is_constraint_violation(error)) {
+    let result = timeout(TRANSACTION_TIMEOUT, write).await.unwrap_or_else(|_| Err(timeout_error()));
+    if result.as_ref().is_err_and(|error| !is_constraint_violation(error)) {
         replace_sqlite_connection(db).await;
     }
-    written
+    result
 }
 
-/// Replaces the connection to an SQLite file. When SQLite fails within a transaction, for example because the disk is
-/// full, it ends the transaction. sqlx doesn't notice, and would never commit the later ones.
+/// Replaces the connection to an SQLite file. If SQLite fails within a transaction, for example because the disk is
+/// full, it ends the transaction. sqlx doesn't notice that, and would never commit later transactions of the
+/// connection.
 async fn replace_sqlite_connection(db: &DatabaseConnection) {
     if db.get_database_backend() != DbBackend::Sqlite {
         return;
     }
-    let closed = match db.get_sqlite_connection_pool().acquire().await {
+    let result = match db.get_sqlite_connection_pool().acquire().await {
         Ok(connection) => connection.close().await,
         Err(error) => Err(error),
     };
-    if let Err(error) = closed {
+    if let Err(error) = result {
         tracing::warn!(%error, "replacing the writer's connection failed");
     }
 }
 
-fn transaction_timed_out() -> DbErr {
+fn timeout_error() -> DbErr {
     DbErr::ConnectionAcquire(sea_orm::ConnAcquireErr::Timeout)
 }
 

@@ -10,7 +10,7 @@ pub(super) enum Job {
     Commit(Box<RunCommit>),
     /// Creates a workflow.
     InsertWorkflow(Box<WorkflowInsert>),
-    /// Applies any other change.
+    /// Applies another change.
     Change(Box<dyn QueuedChange>),
     /// Stops the writer.
     Stop,

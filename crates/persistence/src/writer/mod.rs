@@ -1,5 +1,6 @@
-//! The writer: one thread that writes everything. It commits all queued changes in one transaction, then replies to their
-//! callers. Batches form from the queue, not from a timer: an idle server adds no delay.
+//! The writer: a single thread that executes all writes. It commits all queued changes in one transaction, then replies
+//! to their callers. A batch consists of the jobs that queued up during the previous one, without a timer, so that an
+//! idle server adds no delay.
 
 mod failpoint;
 mod group_commit;
@@ -31,11 +32,12 @@ use queued_change::{AuditedChange, PendingChange};
 use run_commits::{MAX_BATCH, RunCommit};
 use workflow_inserts::{NewWorkflow, WorkflowInsert};
 
-/// Capacity of the queue.
+/// Capacity of the queue, in jobs.
 const QUEUE_CAPACITY: usize = 4 * MAX_BATCH;
 /// Timeout for a free slot in the queue.
 const ENQUEUE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout for the reply. Longer than two transactions: the one that is running and the caller's own.
+/// Timeout for the reply. Longer than two transaction timeouts: the one of the running transaction, and that of the
+/// next, which contains the caller's job.
 const REPLY_TIMEOUT: Duration = Duration::from_secs(65);
 
 /// The sender of the writer's queue.
@@ -46,7 +48,7 @@ pub(crate) struct Writer {
 }
 
 impl Writer {
-    /// Starts the writer, which uses the only connection of `db`, and the fast path for commits of runs and new workflows.
+    /// Starts the writer. It uses the only connection of `db`, and the fast path for commits of runs and new workflows.
     pub(crate) fn spawn(
         db: DatabaseConnection,
         fast_path: Option<SqliteFastPath>,
@@ -54,7 +56,7 @@ impl Writer {
     ) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE_CAPACITY);
         let has_failed = Arc::new(AtomicBool::new(false));
-        // On its own thread, because a commit may block.
+        // On a separate thread, because a commit on the fast path blocks.
         let runtime = Handle::current();
         let write = write_batches(db, fast_path, jobs, Arc::clone(&has_failed), metrics);
         let task = tokio::task::spawn_blocking(move || runtime.block_on(write));
@@ -66,7 +68,7 @@ impl Writer {
         self.has_failed.load(Ordering::Relaxed)
     }
 
-    /// The number of queued jobs.
+    /// Returns the number of queued jobs.
     pub(crate) fn queue_length(&self) -> usize {
         QUEUE_CAPACITY - self.queue.capacity()
     }
@@ -74,7 +76,7 @@ impl Writer {
     /// Appends events to the log of a run.
     pub(crate) async fn commit(&self, commit: Commit) -> Result<(), CommitError> {
         let (reply, response) = oneshot::channel();
-        // Serializes on the caller's thread.
+        // `RunCommit::new` serializes the events on the caller's thread.
         self.send(Job::Commit(Box::new(RunCommit::new(commit, reply)?))).await?;
         self.receive(response).await?
     }
@@ -109,26 +111,26 @@ impl Writer {
         self.change(AuditedChange { change, origin }).await
     }
 
-    /// Stops the writer after the queued jobs. Later jobs are rejected.
+    /// Stops the writer after it has processed the queued jobs. Later jobs are rejected.
     pub(crate) async fn stop(&self) {
-        // An error means that the writer has ended already.
+        // Fails only if the writer has ended already.
         let _ = self.queue.send(Job::Stop).await;
     }
 
     /// Fails if the writer has ended.
     pub(crate) fn check_alive(&self) -> Result<(), StoreError> {
-        if self.queue.is_closed() { Err(closed()) } else { Ok(()) }
+        if self.queue.is_closed() { Err(closed_error()) } else { Ok(()) }
     }
 
     async fn send(&self, job: Job) -> Result<(), StoreError> {
-        let sent = self.queue.send_timeout(job, ENQUEUE_TIMEOUT).await;
-        sent.map_err(|error| StoreError::Unavailable(error.to_string().into()))
+        let result = self.queue.send_timeout(job, ENQUEUE_TIMEOUT).await;
+        result.map_err(|error| StoreError::Unavailable(error.to_string().into()))
     }
 
-    /// Waits for the reply. A disk that hangs blocks the writer, but not its callers.
+    /// Waits for the reply, for a limited time: a disk that hangs blocks the writer, but must not block its callers.
     async fn receive<T>(&self, response: oneshot::Receiver<T>) -> Result<T, StoreError> {
         match timeout(REPLY_TIMEOUT, response).await {
-            Ok(response) => response.map_err(|_| closed()),
+            Ok(response) => response.map_err(|_| closed_error()),
             Err(elapsed) => {
                 self.has_failed.store(true, Ordering::Relaxed);
                 Err(StoreError::Unavailable(Box::new(elapsed)))
@@ -137,7 +139,7 @@ impl Writer {
     }
 }
 
-fn closed() -> StoreError {
+fn closed_error() -> StoreError {
     StoreError::Unavailable("the database is closed".into())
 }
 
@@ -149,7 +151,7 @@ async fn write_batches(
     metrics: WriterMetrics,
 ) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
-    // Waits for one job, then takes all queued ones. Returns 0 when the queue is closed and empty.
+    // `recv_many` waits for a job, then takes all queued ones. It returns 0 when the queue is closed and empty.
     while jobs.recv_many(&mut batch, MAX_BATCH).await > 0 {
         if batch.iter().any(|job| matches!(job, Job::Stop)) {
             jobs.close();

@@ -11,7 +11,7 @@ use crate::connection::disk_reserve;
 use crate::connection::sqlite_fast_path::Tx;
 use crate::error::WriteError;
 
-/// A change with its origin.
+/// A change with its origin. Applying it also writes the side records.
 pub(super) struct AuditedChange<C> {
     pub(super) change: C,
     pub(super) origin: Option<ChangeOrigin>,
@@ -33,18 +33,18 @@ where
     }
 }
 
-/// A change of any type, with its caller.
+/// A change of any type, with the channel of its caller.
 pub(super) trait QueuedChange: Send {
-    /// See [`Change::FREES_SPACE`].
+    /// Returns [`Change::FREES_SPACE`].
     fn frees_space(&self) -> bool;
 
     /// Applies the change and stores its result.
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>>;
 
-    /// Replies with the result: the transaction is durable.
+    /// Replies with the result. To be called after the transaction is durable.
     fn reply(self: Box<Self>);
 
-    /// Replies with an error: nothing has changed.
+    /// Replies with the error of the transaction.
     fn reply_error(self: Box<Self>, error: StoreError);
 }
 
@@ -69,9 +69,9 @@ impl<C: Change> QueuedChange for PendingChange<C> {
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
         Box::pin(async move {
             let change = self.change.apply(tx);
-            let applied =
+            let result =
                 if C::FREES_SPACE { disk_reserve::with_reserve(tx, change).await } else { change.await };
-            self.result = Some(match applied {
+            self.result = Some(match result {
                 Ok(output) => Ok(output),
                 Err(Fault::Rejected(error)) => Err(error),
                 Err(Fault::Database(error)) => return Err(error),

@@ -1,4 +1,4 @@
-//! Commits of runs: a batch of them in one statement per table.
+//! Commits of runs. A batch of them needs one statement per table.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ use crate::error::{is_foreign_key_violation, is_unique_violation, store_error};
 
 /// Maximum number of jobs per transaction.
 pub(super) const MAX_BATCH: usize = 256;
-/// Rows of a batch per insert.
+/// Rows of `batch_rows` per insert.
 const BATCH_ROW_CHUNK: usize = 1_000;
 /// SQLite's limit of parameters per statement. PostgreSQL has a higher one.
 const MAX_PARAMETERS: usize = 32_766;
@@ -48,7 +48,7 @@ impl RunCommit {
     ) -> Result<Self, CommitError> {
         let Commit { record, first, events, rows, side_records } = commit;
         if events.is_empty() {
-            // Its row would have the key of the next commit.
+            // The row would have the same key as that of the next commit.
             return Err(StoreError::Failed("a commit without events".into()).into());
         }
         let too_long = |_| StoreError::Failed("the log of the run is too long".into());
@@ -67,15 +67,15 @@ impl RunCommit {
         })
     }
 
-    /// Returns true if the commit can share a transaction with earlier ones, and updates `log_ends`, the log length of each
-    /// run after them. Otherwise the commit will conflict, or follows one that can't share the transaction.
-    pub(super) fn follows(&self, log_ends: &mut BTreeMap<Uuid, i64>) -> bool {
+    /// Returns true if the commit extends the log of its run after the earlier commits of the transaction, and so can
+    /// share the transaction. `log_ends` contains the length of each log after those commits, and is updated.
+    pub(super) fn extends_log(&self, log_ends: &mut BTreeMap<Uuid, i64>) -> bool {
         let end = log_ends.entry(self.run.id).or_insert(self.first);
-        let follows = *end == self.first;
-        if follows {
+        let extends = *end == self.first;
+        if extends {
             *end = self.first.saturating_add(self.count);
         }
-        follows
+        extends
     }
 
     pub(super) fn reply(self, result: Result<(), CommitError>) {
@@ -86,17 +86,17 @@ impl RunCommit {
     }
 }
 
-/// Writes commits, in their order.
+/// Writes commits in order.
 pub(super) async fn insert(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), DbErr> {
     if commits.is_empty() {
         return Ok(());
     }
-    // The last row of a run wins. Sorted, so that two servers lock rows in the same order.
+    // Keeps the last row of each run. Sorted, so that all servers lock rows in the same order.
     let runs: BTreeMap<Uuid, &run::Model> =
         commits.iter().map(|commit| (commit.run.id, &commit.run)).collect();
-    let update = [run::Column::Status, run::Column::EndTime, run::Column::HasOpenPause];
+    let updated_columns = [run::Column::Status, run::Column::EndTime, run::Column::HasOpenPause];
     let runs = run::Entity::insert_many(runs.into_values().map(|run| run.clone().into_active_model()))
-        .on_conflict(OnConflict::column(run::Column::Id).update_columns(update).to_owned());
+        .on_conflict(OnConflict::column(run::Column::Id).update_columns(updated_columns).to_owned());
     tx.execute(&runs).await?;
     let log_rows = commits.iter().map(|commit| {
         let row = run_log::Model { run_id: commit.run.id, seq: commit.first, events: commit.events.clone() };
@@ -111,13 +111,13 @@ pub(super) async fn insert(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), Db
 }
 
 async fn insert_batch_rows(tx: &Tx<'_>, run_id: Uuid, inputs: &[String]) -> Result<(), DbErr> {
-    let mut row = 0;
+    let mut next_row = 0;
     for chunk in inputs.chunks(BATCH_ROW_CHUNK) {
-        let rows: Vec<batch_row::ActiveModel> = (row..)
+        let rows: Vec<batch_row::ActiveModel> = (next_row..)
             .zip(chunk)
             .map(|(row, inputs)| batch_row::Model { run_id, row, inputs: inputs.clone() }.into_active_model())
             .collect();
-        row += BATCH_ROW_CHUNK as i64;
+        next_row += BATCH_ROW_CHUNK as i64;
         tx.execute(&batch_row::Entity::insert_many(rows)).await?;
     }
     Ok(())
@@ -139,7 +139,7 @@ async fn insert_pause_events(tx: &Tx<'_>, commits: &[&RunCommit]) -> Result<(), 
     Ok(())
 }
 
-/// Writes one commit and determines why it failed.
+/// Writes one commit. If it fails, determines whether the commit was rejected or the database failed.
 pub(super) async fn insert_alone(tx: &DatabaseTransaction, commit: &RunCommit) -> Result<(), CommitFault> {
     if commit.first > 0 {
         // The primary key alone would allow a gap in the log.
@@ -162,9 +162,9 @@ pub(super) async fn insert_alone(tx: &DatabaseTransaction, commit: &RunCommit) -
     })
 }
 
-/// A commit was not written.
+/// The reason why a commit was not written.
 pub(super) enum CommitFault {
-    /// The log or the workflow has changed.
+    /// Another commit has extended the log, or the run or its workflow was deleted.
     Rejected(CommitError),
     /// The database failed.
     Database(DbErr),
@@ -185,7 +185,7 @@ impl From<CommitFault> for CommitError {
     }
 }
 
-/// Returns the number of events in the log of a run; none if there is no log.
+/// Returns the number of events in the log of a run, or `None` if there is no log.
 async fn log_length(tx: &DatabaseTransaction, run_id: Uuid) -> Result<Option<i64>, DbErr> {
     let last: Option<(i64, String)> = run_log::Entity::find()
         .select_only()

@@ -9,7 +9,7 @@ use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::{audit_entry, idempotency_key};
 use crate::outcome::Outcome;
 
-/// Rows per insert, within the limit of parameters per statement.
+/// Rows per insert. Limited by the maximum number of parameters per statement.
 const INSERT_CHUNK: usize = 1_000;
 
 /// Side records of a change.
@@ -20,12 +20,12 @@ pub(crate) struct SideRecords {
 }
 
 impl SideRecords {
-    /// The audit entries of a change that is not repeatable.
+    /// Creates records without an outcome.
     pub(crate) fn audit_only(origin: ChangeOrigin, audit: Vec<AuditEntry>) -> Self {
         Self { origin, audit, outcome: None }
     }
 
-    /// The side records of a result.
+    /// Creates the side records of a result.
     pub(crate) fn of_result(origin: &ChangeOrigin, result: &impl Audited) -> Self {
         let outcome = origin.idempotency_key.as_ref().and_then(|_| result.outcome());
         Self { origin: origin.clone(), audit: result.audit_entries(), outcome }
@@ -67,13 +67,13 @@ pub(crate) async fn insert<'a>(
     Ok(())
 }
 
-/// Writes the record of an idempotency key, in place of an earlier one: that is expired, or has the outcome of the same
-/// request.
+/// Writes the record of an idempotency key. Replaces an earlier one, which is expired, or contains the outcome of the
+/// same request.
 pub(crate) async fn insert_idempotency_key(tx: &Tx<'_>, row: idempotency_key::Model) -> Result<(), DbErr> {
     use idempotency_key::Column::{CreatedAt, Key, Outcome, RequestHash, Response};
-    let replace =
+    let upsert =
         OnConflict::column(Key).update_columns([RequestHash, Outcome, Response, CreatedAt]).to_owned();
-    tx.execute(&idempotency_key::Entity::insert(row.into_active_model()).on_conflict(replace)).await
+    tx.execute(&idempotency_key::Entity::insert(row.into_active_model()).on_conflict(upsert)).await
 }
 
 fn to_row(origin: &ChangeOrigin, entry: &AuditEntry) -> audit_entry::Model {

@@ -1,4 +1,4 @@
-//! New workflows: a batch of them in one statement per table.
+//! Inserts of new workflows. A batch of them needs one statement per table.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ use crate::search::index;
 /// A definition that passed validation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ValidDefinition {
-    /// The definition as JSON, as it is returned to clients.
+    /// The definition as JSON, in the form that is returned to clients.
     pub json: String,
     /// The [`sluice_domain::versioning::definition_hash`].
     pub hash: String,
@@ -38,7 +38,7 @@ pub struct NewWorkflow {
     pub description: Option<String>,
     /// The definition.
     pub definition: ValidDefinition,
-    /// The tags; none keeps the current ones.
+    /// The tags; `None` keeps the current ones.
     pub tags: Option<Vec<String>>,
 }
 
@@ -47,7 +47,7 @@ pub struct NewWorkflow {
 pub struct LabelChange {
     /// The label after the change.
     pub label: label::Model,
-    /// The label before the change; none if it is new.
+    /// The label before the change, or `None` if it is new.
     pub before: Option<label::Model>,
 }
 
@@ -58,22 +58,22 @@ pub struct SavedWorkflow {
     pub row: workflow::Model,
     /// False if the workflow is unchanged.
     pub changed: bool,
-    /// The hash before; none if the workflow is new.
+    /// The hash before the save, or `None` if the workflow is new.
     pub before: Option<String>,
-    /// The hash after; none if the workflow is unchanged.
+    /// The hash after the save, or `None` if the workflow is unchanged.
     pub after: Option<String>,
     /// The label that was set to the saved version.
     pub label: Option<LabelChange>,
 }
 
 impl SavedWorkflow {
-    /// The result of a save without changes.
-    pub(crate) fn unchanged(row: workflow::Model) -> Self {
+    /// Returns the result of a save without changes.
+    pub(crate) fn without_changes(row: workflow::Model) -> Self {
         Self { row, changed: false, before: None, after: None, label: None }
     }
 
-    /// The result of a creation.
-    pub(crate) fn created(row: workflow::Model, hash: String) -> Self {
+    /// Returns the result of a creation.
+    pub(crate) fn of_creation(row: workflow::Model, hash: String) -> Self {
         Self { row, changed: true, before: None, after: Some(hash), label: None }
     }
 }
@@ -81,9 +81,9 @@ impl SavedWorkflow {
 impl Audited for SavedWorkflow {
     fn audit_entries(&self) -> Vec<AuditEntry> {
         let Self { row, changed, before, after, label } = self;
-        let saved = AuditEntry::new(Subject::Workflow, row.id).with_states(before.clone(), after.clone());
-        let labels = label.iter().flat_map(LabelChange::audit_entries);
-        changed.then_some(saved).into_iter().chain(labels).collect()
+        let entry = AuditEntry::new(Subject::Workflow, row.id).with_states(before.clone(), after.clone());
+        let label_entries = label.iter().flat_map(LabelChange::audit_entries);
+        changed.then_some(entry).into_iter().chain(label_entries).collect()
     }
 
     fn outcome(&self) -> Option<Outcome> {
@@ -152,16 +152,16 @@ impl QueuedChange for WorkflowInsert {
     }
 }
 
-/// Writes new workflows, in their order.
+/// Writes new workflows in order.
 pub(super) async fn insert(tx: &Tx<'_>, mut inserts: Vec<&mut WorkflowInsert>) -> Result<(), DbErr> {
     if inserts.is_empty() {
         return Ok(());
     }
-    let new: Vec<Creation<'_>> = inserts.iter().map(|insert| insert.creation()).collect();
-    let created = create_all(tx, &new).await?;
+    let creations: Vec<Creation<'_>> = inserts.iter().map(|insert| insert.creation()).collect();
+    let rows = create_all(tx, &creations).await?;
     let mut records = Vec::new();
-    for (insert, row) in inserts.iter_mut().zip(created) {
-        let saved = SavedWorkflow::created(row, insert.new.definition.hash.clone());
+    for (insert, row) in inserts.iter_mut().zip(rows) {
+        let saved = SavedWorkflow::of_creation(row, insert.new.definition.hash.clone());
         records.extend(insert.origin.as_ref().map(|origin| SideRecords::of_result(origin, &saved)));
         insert.created = Some(saved.row);
     }
@@ -176,12 +176,16 @@ pub(crate) struct Creation<'a> {
 }
 
 /// Creates workflows, each with its version 1. Appends a number to a name that is taken.
-pub(crate) async fn create_all(tx: &Tx<'_>, all: &[Creation<'_>]) -> Result<Vec<workflow::Model>, DbErr> {
+pub(crate) async fn create_all(
+    tx: &Tx<'_>,
+    creations: &[Creation<'_>],
+) -> Result<Vec<workflow::Model>, DbErr> {
     let now = clock::now();
     let mut taken =
-        taken_names(tx, all.iter().map(|creation| naming::numbered_name(&creation.new.name, 1))).await?;
+        taken_names(tx, creations.iter().map(|creation| naming::numbered_name(&creation.new.name, 1)))
+            .await?;
     let (mut workflows, mut versions) = (Vec::new(), Vec::new());
-    for Creation { new, actor } in all {
+    for Creation { new, actor } in creations {
         let mut name = naming::numbered_name(&new.name, 1);
         if taken.contains(&name) {
             name = free_name(tx, &new.name, &taken).await?;
@@ -207,7 +211,7 @@ pub(crate) async fn create_all(tx: &Tx<'_>, all: &[Creation<'_>]) -> Result<Vec<
     Ok(workflows)
 }
 
-/// Returns the row of a workflow's latest version, without a note.
+/// Returns the row of the latest version of a workflow, without a note.
 pub(crate) fn new_version(
     workflow: &workflow::Model,
     definition: &ValidDefinition,
@@ -229,12 +233,12 @@ pub(crate) fn new_version(
     }
 }
 
-/// Formats tags as they are stored.
+/// Converts tags to their stored form.
 pub(crate) fn tags_json(tags: &[String]) -> String {
     serde_json::to_string(tags).unwrap_or_else(|_| "[]".to_owned())
 }
 
-/// Returns those of the names that other workflows have.
+/// Returns the names that are taken by workflows.
 pub(crate) async fn taken_names(
     tx: &Tx<'_>,
     names: impl IntoIterator<Item = String>,
@@ -246,8 +250,8 @@ pub(crate) async fn taken_names(
     Ok(tx.read_strings(&select).await?.into_iter().collect())
 }
 
-/// Returns the first free name with a number, which is also not in `reserved`. Doubles the number until a name is free,
-/// then searches between that number and the last taken one: the thousandth copy takes twenty queries.
+/// Returns a free name with a number that is not in `reserved`. Doubles the number until a name is free, then bisects
+/// between that number and the last taken one: the thousandth copy takes twenty queries.
 pub(crate) async fn free_name(tx: &Tx<'_>, name: &str, reserved: &HashSet<String>) -> Result<String, DbErr> {
     let is_free = async |number| -> Result<bool, DbErr> {
         let candidate = naming::numbered_name(name, number);

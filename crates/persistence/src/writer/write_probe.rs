@@ -1,4 +1,4 @@
-//! A health check that writes.
+//! The write probe: a health check that writes to the database.
 
 use std::time::Duration;
 
@@ -11,12 +11,12 @@ use crate::change::{Change, Fault};
 use crate::entity::probe;
 use crate::error::WriteError;
 
-/// Timeout of a probe.
+/// Timeout of the probe.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
-/// Size of the row: several pages, which a full database doesn't have.
+/// Size of the row, in bytes. It occupies several pages, which a full database doesn't have.
 const PROBE_BYTES: usize = 64 << 10;
 
-/// Inserts a row and deletes it.
+/// A change that inserts a row and deletes it.
 struct WriteProbe;
 
 impl Change for WriteProbe {
@@ -35,7 +35,7 @@ pub(crate) async fn check(writer: &Writer) -> Result<(), StoreError> {
     match timeout(PROBE_TIMEOUT, writer.change(WriteProbe)).await {
         Ok(Ok(())) => Ok(()),
         Ok(Err(WriteError::Store(error))) => Err(error),
-        // The probe rejects nothing.
+        // The probe is never rejected.
         Ok(Err(error)) => Err(StoreError::Failed(Box::new(error))),
         Err(_) => Err(StoreError::Unavailable("timeout of the write probe".into())),
     }

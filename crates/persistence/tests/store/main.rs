@@ -1,8 +1,8 @@
-//! The store from outside, everything on SQLite and on PostgreSQL.
+//! Tests of the public interface. Most of them run on SQLite and on PostgreSQL.
 //!
-//! `SLUICE_TEST_POSTGRES_URL` names a PostgreSQL in which databases can be created.
+//! `SLUICE_TEST_POSTGRES_URL` is the URL of a PostgreSQL server on which databases can be created.
 
-#![expect(clippy::unwrap_used, reason = "in a test, a panic is the answer")]
+#![expect(clippy::unwrap_used, reason = "a panic fails the test")]
 
 mod lists;
 mod opening;

@@ -6,9 +6,9 @@ use sea_orm::ConnectionTrait as _;
 use sluice_engine::{RunStore as _, StoreError};
 use sluice_persistence::{Database, OpenError, Options, SaveOptions, WorkflowFilter, WriteError};
 
-use crate::support::{ALL, Place, new, on_both_stores, start};
+use crate::support::{ALL, TestDatabase, new_workflow, on_both_databases, start_commit};
 
-on_both_stores!(
+on_both_databases!(
     reopens_with_all_data,
     restarts_immediately,
     rejects_a_second_server,
@@ -17,127 +17,128 @@ on_both_stores!(
     rejects_everything_after_close,
 );
 
-async fn reopens_with_all_data(place: &Place) {
-    let db = place.open().await;
-    let made = db.workflow_create(new("W", "h"), None).await.unwrap();
-    let run = start(&db, &made).await;
+async fn reopens_with_all_data(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("W", "h"), None).await.unwrap();
+    let run = start_commit(&db, &workflow).await;
     db.commit(run.clone()).await.unwrap();
-    let versions = db.version_list(made.id, ALL).await.unwrap();
+    let versions = db.version_list(workflow.id, ALL).await.unwrap();
     db.close().await;
-    let db = place.open().await;
+    let db = database.open().await;
     db.check_health().await.unwrap();
-    assert_eq!(db.workflow_get(made.id).await.unwrap().unwrap(), made);
-    assert_eq!(db.version_list(made.id, ALL).await.unwrap(), versions);
+    assert_eq!(db.workflow_get(workflow.id).await.unwrap().unwrap(), workflow);
+    assert_eq!(db.version_list(workflow.id, ALL).await.unwrap(), versions);
     assert_eq!(db.run(run.record.id).await.unwrap().unwrap().record, run.record);
     db.close().await;
 }
 
-async fn restarts_immediately(place: &Place) {
+async fn restarts_immediately(database: &TestDatabase) {
     for _ in 0..10 {
-        place.open().await.close().await;
+        database.open().await.close().await;
     }
-    // Also if the previous server ended without closing.
+    // Also if the previous server ended without closing the database.
     for _ in 0..3 {
-        drop(place.open().await);
+        drop(database.open().await);
     }
-    place.open().await.close().await;
+    database.open().await.close().await;
 }
 
-async fn rejects_a_second_server(place: &Place) {
-    let db = place.open().await;
-    for refused in
-        [Database::open(place.options()).await.map(drop), Database::migrate(place.options()).await.map(drop)]
-    {
-        let error = refused.unwrap_err();
+async fn rejects_a_second_server(database: &TestDatabase) {
+    let db = database.open().await;
+    for result in [
+        Database::open(database.options()).await.map(drop),
+        Database::migrate(database.options()).await.map(drop),
+    ] {
+        let error = result.unwrap_err();
         assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
         assert!(error.to_string().starts_with("Another sluice owns the database"), "{error}");
     }
-    db.workflow_create(new("W", "h"), None).await.unwrap();
+    db.workflow_create(new_workflow("W", "h"), None).await.unwrap();
     db.close().await;
-    place.open().await.close().await;
+    database.open().await.close().await;
 }
 
-async fn rejects_a_newer_schema(place: &Place) {
-    place.open().await.close().await;
-    let raw = place.raw().await;
+async fn rejects_a_newer_schema(database: &TestDatabase) {
+    database.open().await.close().await;
+    let raw = database.raw().await;
     let sql = "INSERT INTO applied_migrations (version, applied_at) VALUES ('m29990101_000001_future', 1)";
     raw.execute_unprepared(sql).await.unwrap();
-    let error = Database::open(place.options()).await.unwrap_err();
+    let error = Database::open(database.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::NewerSchema { .. }), "{error:?}");
-    let says = "The database was migrated by a newer sluice (migration m29990101_000001_future). Upgrade sluice, \
+    let message = "The database was migrated by a newer sluice (migration m29990101_000001_future). Upgrade sluice, \
                 or use another database.";
-    assert_eq!(error.to_string(), says);
+    assert_eq!(error.to_string(), message);
     raw.execute_unprepared("DELETE FROM applied_migrations WHERE version LIKE 'm2999%'").await.unwrap();
-    place.open().await.close().await;
+    database.open().await.close().await;
 }
 
-async fn migrate_returns_the_applied_migrations(place: &Place) {
-    let migrations = Database::migrate(place.options()).await.unwrap();
+async fn migrate_returns_the_applied_migrations(database: &TestDatabase) {
+    let migrations = Database::migrate(database.options()).await.unwrap();
     assert_eq!(migrations, ["m20261128_000001_initial_schema"]);
-    assert!(Database::migrate(place.options()).await.unwrap().is_empty());
-    place.open().await.close().await;
+    assert!(Database::migrate(database.options()).await.unwrap().is_empty());
+    database.open().await.close().await;
 }
 
-async fn rejects_everything_after_close(place: &Place) {
-    let db = place.open().await;
+async fn rejects_everything_after_close(database: &TestDatabase) {
+    let db = database.open().await;
     let other = db.clone();
-    // Queued writes are finished.
+    // Queued writes are completed.
     let creates = (0..20).map(|n| {
         let db = db.clone();
-        tokio::spawn(async move { db.workflow_create(new(&format!("W{n}"), "h"), None).await })
+        tokio::spawn(async move { db.workflow_create(new_workflow(&format!("W{n}"), "h"), None).await })
     });
     let creates: Vec<_> = creates.collect();
     tokio::task::yield_now().await;
     db.close().await;
-    let mut made = 0;
+    let mut created = 0;
     for create in creates {
         match create.await.unwrap() {
-            Ok(_) => made += 1,
+            Ok(_) => created += 1,
             Err(StoreError::Unavailable(_)) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
-    assert_eq!(place.count("workflows").await, made);
+    assert_eq!(database.count("workflows").await, created);
     assert!(matches!(other.check_health().await, Err(StoreError::Unavailable(_))));
     assert!(matches!(
         other.workflow_list(WorkflowFilter::default(), ALL).await,
         Err(StoreError::Unavailable(_))
     ));
-    let refused = other.workflow_delete(sluice_engine::clock::new_id(), SaveOptions::default(), None).await;
-    assert!(matches!(refused, Err(WriteError::Store(StoreError::Unavailable(_)))));
+    let result = other.workflow_delete(sluice_engine::clock::new_id(), SaveOptions::default(), None).await;
+    assert!(matches!(result, Err(WriteError::Store(StoreError::Unavailable(_)))));
     other.close().await;
 }
 
 #[tokio::test]
 async fn rejects_files_that_are_not_databases() {
-    let place = Place::sqlite();
-    let file = place.folder.as_ref().unwrap().path().join("sluice.db");
+    let database = TestDatabase::sqlite();
+    let file = database.folder.as_ref().unwrap().path().join("sluice.db");
     let mut damaged = b"SQLite format 3\0".to_vec();
     damaged.extend([7; 5000]);
     for content in [b"a text file".to_vec(), vec![b'x'; 10_000], damaged] {
         fs::write(&file, &content).unwrap();
-        let error = Database::open(place.options()).await.unwrap_err();
+        let error = Database::open(database.options()).await.unwrap_err();
         assert!(matches!(error, OpenError::NotADatabase { .. }), "{error:?}");
         assert!(error.to_string().contains("sluice.db"), "{error}");
         assert_eq!(fs::read(&file).unwrap(), content);
     }
     fs::remove_file(&file).unwrap();
     fs::write(&file, "").unwrap();
-    place.open().await.close().await;
+    database.open().await.close().await;
 }
 
 #[tokio::test]
 async fn rejects_databases_of_other_programs() {
-    let place = Place::sqlite();
-    let file = place.folder.as_ref().unwrap().path().join("sluice.db");
+    let database = TestDatabase::sqlite();
+    let file = database.folder.as_ref().unwrap().path().join("sluice.db");
     fs::write(&file, "").unwrap();
-    let raw = place.raw().await;
+    let raw = database.raw().await;
     // Several frameworks use this table.
     raw.execute_unprepared("CREATE TABLE schema_migrations (version TEXT PRIMARY KEY)").await.unwrap();
     raw.execute_unprepared("INSERT INTO schema_migrations VALUES ('20260101000000')").await.unwrap();
     raw.close().await.unwrap();
     let content = fs::read(&file).unwrap();
-    let error = Database::open(place.options()).await.unwrap_err();
+    let error = Database::open(database.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::Foreign { .. }), "{error:?}");
     assert_eq!(fs::read(&file).unwrap(), content);
 }
@@ -148,8 +149,8 @@ async fn rejects_invalid_urls() {
         let error = Database::open(Options::new(url)).await.unwrap_err();
         assert!(matches!(error, OpenError::Url { .. }), "{url}: {error:?}");
     }
-    let place = Place::sqlite();
-    let missing = place.folder.as_ref().unwrap().path().join("no/such/folder/sluice.db");
+    let database = TestDatabase::sqlite();
+    let missing = database.folder.as_ref().unwrap().path().join("no/such/folder/sluice.db");
     let error = Database::open(Options::new(format!("sqlite://{}", missing.display()))).await.unwrap_err();
     assert!(matches!(error, OpenError::File { .. }), "{error:?}");
     let error = Database::open(Options::new("postgres://me:secret@127.0.0.1:1/x")).await.unwrap_err();
@@ -160,9 +161,9 @@ async fn rejects_invalid_urls() {
 
 #[tokio::test]
 async fn links_share_the_lock_of_the_file() {
-    let place = Place::sqlite();
-    let db = place.open().await;
-    let folder = place.folder.as_ref().unwrap().path();
+    let database = TestDatabase::sqlite();
+    let db = database.open().await;
+    let folder = database.folder.as_ref().unwrap().path();
     std::os::unix::fs::symlink(folder.join("sluice.db"), folder.join("link.db")).unwrap();
     let url = format!("sqlite://{}", folder.join("link.db").display());
     let error = Database::open(Options::new(url)).await.unwrap_err();
@@ -172,55 +173,57 @@ async fn links_share_the_lock_of_the_file() {
 
 #[tokio::test]
 async fn close_truncates_the_write_ahead_log() {
-    let place = Place::sqlite();
-    let db = place.open().await;
-    db.workflow_create(new("W", "h"), None).await.unwrap();
+    let database = TestDatabase::sqlite();
+    let db = database.open().await;
+    db.workflow_create(new_workflow("W", "h"), None).await.unwrap();
     db.close().await;
-    let wal = place.folder.as_ref().unwrap().path().join("sluice.db-wal");
+    let wal = database.folder.as_ref().unwrap().path().join("sluice.db-wal");
     assert!(fs::metadata(wal).map_or(0, |wal| wal.len()) == 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn replaces_broken_connections() {
-    let place = Place::postgres().await;
-    let db = place.open().await;
-    db.workflow_create(new("before", "h"), None).await.unwrap();
-    let raw = place.raw().await;
+    let database = TestDatabase::postgres().await;
+    let db = database.open().await;
+    db.workflow_create(new_workflow("before", "h"), None).await.unwrap();
+    let raw = database.raw().await;
     let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                WHERE datname = current_database() AND pid <> pg_backend_pid()";
     raw.execute_unprepared(sql).await.unwrap();
-    let mut answers = Vec::new();
+    let mut results = Vec::new();
     for n in 0..3 {
-        answers.push(db.workflow_create(new(&format!("after {n}"), "h"), None).await);
+        results.push(db.workflow_create(new_workflow(&format!("after {n}"), "h"), None).await);
     }
-    for answer in &answers {
-        assert!(matches!(answer, Ok(_) | Err(StoreError::Unavailable(_))), "{answer:?}");
+    for result in &results {
+        assert!(matches!(result, Ok(_) | Err(StoreError::Unavailable(_))), "{result:?}");
     }
-    assert!(answers[2].is_ok());
-    // The new connection has taken the lock.
-    let error = Database::open(place.options()).await.unwrap_err();
+    assert!(results[2].is_ok());
+    // The new connection holds the lock.
+    let error = Database::open(database.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
     db.close().await;
-    place.remove().await;
+    database.remove().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn shared_servers_exclude_an_exclusive_one() {
-    let place = Place::postgres().await;
-    let shared = || Options { exclusive: false, ..place.options() };
+    let database = TestDatabase::postgres().await;
+    let shared = || Options { exclusive: false, ..database.options() };
     let (one, two) = tokio::join!(Database::open(shared()), Database::open(shared()));
     let (one, two) = (one.unwrap(), two.unwrap());
-    let error = Database::open(place.options()).await.unwrap_err();
+    let error = Database::open(database.options()).await.unwrap_err();
     assert!(matches!(error, OpenError::Locked { .. }), "{error:?}");
-    // Both write: names and version numbers stay unique.
-    let id = one.workflow_create(new("W", "h"), None).await.unwrap().id;
+    // Names and version numbers are unique although both servers write.
+    let id = one.workflow_create(new_workflow("W", "h"), None).await.unwrap().id;
     let creates = (0..64).map(|n| {
         let db = if n % 2 == 0 { &one } else { &two };
-        async move { db.workflow_create(new("W", "h"), None).await }
+        async move { db.workflow_create(new_workflow("W", "h"), None).await }
     });
     let saves = (0..32).map(|n| {
         let db = if n % 2 == 0 { &one } else { &two };
-        async move { db.workflow_update(id, new("W", &format!("h{n}")), SaveOptions::default(), None).await }
+        async move {
+            db.workflow_update(id, new_workflow("W", &format!("h{n}")), SaveOptions::default(), None).await
+        }
     });
     let (created, saved) =
         tokio::join!(futures_util::future::join_all(creates), futures_util::future::join_all(saves));
@@ -231,5 +234,5 @@ async fn shared_servers_exclude_an_exclusive_one() {
     assert_eq!(numbers, (1..=33).rev().collect::<Vec<_>>());
     one.close().await;
     two.close().await;
-    place.remove().await;
+    database.remove().await;
 }

@@ -1,5 +1,5 @@
-//! Query plans of lists on large tables: every combination of filters, in every order, with and without a cursor, and
-//! counted.
+//! Query plans of lists on large tables. Covers all combinations of filters, in every order, with and without a cursor,
+//! and the queries that count the rows.
 
 use std::fmt::Write as _;
 
@@ -13,37 +13,37 @@ use sluice_persistence::{
 };
 use uuid::Uuid;
 
-use crate::support::{Place, on_both_stores};
+use crate::support::{TestDatabase, on_both_databases};
 
-on_both_stores!(lists_never_scan_tables);
+on_both_databases!(lists_never_scan_tables);
 
 const WORKFLOWS: usize = 10_000;
 const RUNS: usize = 50_000;
-/// The most rows that are sorted for a page: a twentieth of the runs.
-const SORTED: u64 = 1_000;
+/// Maximum number of rows that a query may sort for a page: 2% of the runs.
+const MAX_SORTED_ROWS: u64 = 1_000;
 
 /// Age of the oldest row, in days.
 const DAYS: i64 = 1_000;
 
-/// The id and the time of one of `all`, made one after the other.
-fn id_and_time(number: usize, all: usize) -> (Uuid, DateTime<Utc>) {
-    let share = i64::try_from(number * 1_000_000 / all).unwrap();
+/// Returns the id and the time of creation of row `number` of `total` rows, which are spread evenly over [`DAYS`].
+fn id_and_time(number: usize, total: usize) -> (Uuid, DateTime<Utc>) {
+    let millionths = i64::try_from(number * 1_000_000 / total).unwrap();
     let time = clock::now() - Duration::days(DAYS)
-        + Duration::days(DAYS) / 1_000_000 * i32::try_from(share).unwrap();
+        + Duration::days(DAYS) / 1_000_000 * i32::try_from(millionths).unwrap();
     let mut rest = [0; 10];
     rest[2..].copy_from_slice(&(number as u64).to_be_bytes());
     let millis = u64::try_from(time.timestamp_millis()).unwrap();
     (uuid::Builder::from_unix_timestamp_millis(millis, &rest).into_uuid(), time)
 }
 
-/// Every choice of some of the things.
-fn choices<T: Copy>(things: &[T]) -> Vec<Vec<T>> {
-    (0_usize..1 << things.len())
-        .map(|bits| (0..things.len()).filter(|n| bits >> n & 1 == 1).map(|n| things[n]).collect())
+/// Returns all subsets.
+fn subsets<T: Copy>(items: &[T]) -> Vec<Vec<T>> {
+    (0_usize..1 << items.len())
+        .map(|bits| (0..items.len()).filter(|n| bits >> n & 1 == 1).map(|n| items[n]).collect())
         .collect()
 }
 
-/// A list as it is asked for: what of, with which filters, how.
+/// A query with the names of its filters.
 #[derive(Clone)]
 struct Case {
     name: String,
@@ -51,7 +51,7 @@ struct Case {
     query: ListQuery,
 }
 
-fn between() -> TimeRange {
+fn time_range() -> TimeRange {
     let now = clock::now();
     TimeRange { from: Some(now - Duration::days(DAYS / 50)), to: Some(now - Duration::days(DAYS / 100)) }
 }
@@ -70,20 +70,20 @@ fn workflow_cases(id: Uuid) -> Vec<Case> {
         WorkflowOrder::Updated(None),
         WorkflowOrder::Updated(Some((clock::now(), id))),
     ];
-    for filters in choices(&["q", "tag", "created", "updated"]) {
+    for filters in subsets(&["q", "tag", "created", "updated"]) {
         let has = |name| filters.contains(&name);
         let filter = WorkflowFilter {
             search: search().filter(|_| has("q")),
             tag: has("tag").then(|| "t7".to_owned()),
-            created: if has("created") { between() } else { TimeRange::default() },
-            updated: if has("updated") { between() } else { TimeRange::default() },
+            created: if has("created") { time_range() } else { TimeRange::default() },
+            updated: if has("updated") { time_range() } else { TimeRange::default() },
         };
         for (order, ascending) in orders.iter().flat_map(|order| [(order, true), (order, false)]) {
-            let part = PageRequest { order: order.clone(), ascending, ..PageRequest::default() };
+            let page = PageRequest { order: order.clone(), ascending, ..PageRequest::default() };
             cases.push(Case {
                 name: format!("workflows {filters:?} {order:?} {ascending}"),
                 filters: filters.clone(),
-                query: ListQuery::Workflows(filter.clone(), part),
+                query: ListQuery::Workflows(filter.clone(), page),
             });
         }
     }
@@ -92,9 +92,9 @@ fn workflow_cases(id: Uuid) -> Vec<Case> {
 
 fn run_cases(id: Uuid) -> Vec<Case> {
     let mut cases = Vec::new();
-    for filters in choices(&["workflow", "q", "tag", "status", "type", "start", "no parent", "paused"]) {
+    for filters in subsets(&["workflow", "q", "tag", "status", "type", "start", "no parent", "paused"]) {
         let has = |name| filters.contains(&name);
-        let start = if has("start") { between() } else { TimeRange::default() };
+        let start = if has("start") { time_range() } else { TimeRange::default() };
         let filter = RunFilter {
             workflow_id: has("workflow").then_some(id),
             search: search().filter(|_| has("q")),
@@ -107,7 +107,7 @@ fn run_cases(id: Uuid) -> Vec<Case> {
             has_open_pause: has("paused").then_some(true),
             ..RunFilter::default()
         };
-        // As they are asked for: the runs of one workflow aren't looked for by what all of them have.
+        // Skips combinations that are not useful: the runs of one workflow have the same words and tags, for example.
         if has("workflow") && ["q", "tag", "no parent", "paused"].into_iter().any(has)
             || has("paused") && has("no parent")
         {
@@ -131,9 +131,9 @@ fn run_cases(id: Uuid) -> Vec<Case> {
 
 fn other_cases(id: Uuid) -> Vec<Case> {
     let mut cases = Vec::new();
-    for filters in choices(&["q", "created"]) {
+    for filters in subsets(&["q", "created"]) {
         let has = |name| filters.contains(&name);
-        let created = if has("created") { between() } else { TimeRange::default() };
+        let created = if has("created") { time_range() } else { TimeRange::default() };
         let filter = VersionFilter { workflow_id: id, search: search().filter(|_| has("q")), created };
         for (order, ascending) in [VersionOrder(None), VersionOrder(Some(7))]
             .into_iter()
@@ -163,10 +163,10 @@ fn other_cases(id: Uuid) -> Vec<Case> {
     cases
 }
 
-/// Rows to be put in, written as the store writes them.
-struct Filling {
+/// Rows to insert, as SQL literals in the formats that the server uses.
+struct TestData {
     is_postgres: bool,
-    /// By their table and its columns, in the order in which they can be put in.
+    /// The rows of each table, in the order of insertion. The name of a table is followed by its columns.
     tables: [(&'static str, Vec<String>); 7],
 }
 
@@ -178,7 +178,7 @@ const VERSION_WORD: usize = 4;
 const RUN: usize = 5;
 const BATCH_ROW: usize = 6;
 
-impl Filling {
+impl TestData {
     fn new(is_postgres: bool) -> Self {
         let tables = [
             "workflows (id, name, definition, created_at, updated_at, tags, version)",
@@ -205,30 +205,30 @@ impl Filling {
         if self.is_postgres { format!("'\\x{hex}'") } else { format!("X'{hex}'") }
     }
 
-    /// Gives its id and that of its first version.
+    /// Adds a workflow with two versions. Returns its id and the id of its first version.
     fn add_workflow(&mut self, n: usize) -> (Uuid, Uuid) {
-        let (id, when) = id_and_time(n, WORKFLOWS);
-        let (own, when, long) = (self.uuid(id), shown(when), " ".repeat(500));
-        self.add(WORKFLOW, format!("{own}, 'W{n}', '{{{long}}}', {when}, {when}, '[]', 1"));
-        self.add(TAG, format!("'t{}', {own}", n % 200));
+        let (id, time) = id_and_time(n, WORKFLOWS);
+        let (workflow, time, padding) = (self.uuid(id), time_literal(time), " ".repeat(500));
+        self.add(WORKFLOW, format!("{workflow}, 'W{n}', '{{{padding}}}', {time}, {time}, '[]', 1"));
+        self.add(TAG, format!("'t{}', {workflow}", n % 200));
         for k in 0..4 {
             let word = self.bytes(&format!("w{}", (n * 7 + k * 131) % 997));
-            self.add(WORD, format!("{word}, {own}"));
+            self.add(WORD, format!("{word}, {workflow}"));
         }
         let versions = [clock::new_id(), clock::new_id()];
         for (number, version) in versions.into_iter().enumerate() {
             let (version, word) = (self.uuid(version), self.bytes(&format!("w{}", n % 97)));
-            self.add(VERSION, format!("{version}, {own}, {number}, 'W', '{{}}', 'h', {when}, {when}"));
-            self.add(VERSION_WORD, format!("{own}, {word}, {number}"));
+            self.add(VERSION, format!("{version}, {workflow}, {number}, 'W', '{{}}', 'h', {time}, {time}"));
+            self.add(VERSION_WORD, format!("{workflow}, {word}, {number}"));
         }
         (id, versions[0])
     }
 
     fn add_run(&mut self, n: usize, (workflow, version): (Uuid, Uuid)) {
-        let (id, when) = id_and_time(n, RUNS);
-        let (id, workflow, version, when) =
-            (self.uuid(id), self.uuid(workflow), self.uuid(version), shown(when));
-        // What is looked for is rare.
+        let (id, time) = id_and_time(n, RUNS);
+        let (id, workflow, version, time) =
+            (self.uuid(id), self.uuid(workflow), self.uuid(version), time_literal(time));
+        // The values in the filters are rare.
         let is_paused = n.is_multiple_of(999);
         let status = match n % 100 {
             _ if is_paused => "PAUSED",
@@ -245,24 +245,24 @@ impl Filling {
         }
         let parent = if n.is_multiple_of(10) { &version } else { "NULL" };
         let row =
-            format!("{id}, {workflow}, {version}, {parent}, '{run_type}', '{status}', {when}, {is_paused}");
+            format!("{id}, {workflow}, {version}, {parent}, '{run_type}', '{status}', {time}, {is_paused}");
         self.add(RUN, row);
     }
 }
 
-fn shown(time: DateTime<Utc>) -> String {
+fn time_literal(time: DateTime<Utc>) -> String {
     format!("'{}'", time.to_rfc3339_opts(SecondsFormat::AutoSi, false))
 }
 
-/// Puts workflows and runs in, behind the back of the store.
-async fn fill(place: &Place) {
-    let db = place.raw().await;
-    let mut filling = Filling::new(db.get_database_backend() == DbBackend::Postgres);
-    let workflows: Vec<_> = (0..WORKFLOWS).map(|n| filling.add_workflow(n)).collect();
+/// Inserts workflows and runs with SQL statements.
+async fn fill(database: &TestDatabase) {
+    let db = database.raw().await;
+    let mut data = TestData::new(db.get_database_backend() == DbBackend::Postgres);
+    let workflows: Vec<_> = (0..WORKFLOWS).map(|n| data.add_workflow(n)).collect();
     for n in 0..RUNS {
-        filling.add_run(n, workflows[n * 31 % WORKFLOWS]);
+        data.add_run(n, workflows[n * 31 % WORKFLOWS]);
     }
-    for (table, rows) in filling.tables {
+    for (table, rows) in data.tables {
         for rows in rows.chunks(500) {
             let rows: Vec<String> = rows.iter().map(|row| format!("({row})")).collect();
             db.execute_unprepared(&format!("INSERT INTO {table} VALUES {}", rows.join(", "))).await.unwrap();
@@ -271,14 +271,14 @@ async fn fill(place: &Place) {
     db.close().await.unwrap();
 }
 
-/// True if a step of a plan scans a whole table or index.
-fn looks_at_all(step: &str) -> bool {
-    // That index has only the runs that wait.
+/// Returns true if a step of a plan scans a whole table or index.
+fn is_full_scan(step: &str) -> bool {
+    // The index `runs_with_open_pause` contains few runs, so that it may be scanned.
     (step.contains("SCAN ") || step.contains("Seq Scan")) && !step.contains("runs_with_open_pause")
 }
 
-/// Number of rows that a step sorts, if the plan states it.
-fn sorted(step: &str) -> Option<u64> {
+/// Returns the number of rows that a step sorts, if the plan states it.
+fn sorted_rows(step: &str) -> Option<u64> {
     if step.contains("TEMP B-TREE FOR ") {
         return Some(0);
     }
@@ -286,10 +286,11 @@ fn sorted(step: &str) -> Option<u64> {
     rows.split(' ').next()?.parse().ok()
 }
 
-/// True for a filter on a rare value whose index has another order than the list. The few matches are then sorted.
-fn is_found_out_of_order(case: &Case) -> bool {
-    let by = |name: &&str| match &case.query {
-        ListQuery::Workflows(_, part) => match part.order {
+/// Returns true if the list has a filter on a rare value whose index has another order than the list. The few matches
+/// may then be sorted.
+fn needs_sort(case: &Case) -> bool {
+    let has_other_order = |name: &&str| match &case.query {
+        ListQuery::Workflows(_, page) => match page.order {
             WorkflowOrder::Created(_) => *name != "created",
             WorkflowOrder::Updated(_) => *name != "updated",
             WorkflowOrder::Name(_) => true,
@@ -297,58 +298,59 @@ fn is_found_out_of_order(case: &Case) -> bool {
         ListQuery::Runs(..) => ["q", "tag"].contains(name),
         ListQuery::Versions(..) => *name != "workflow",
     };
-    case.filters.iter().any(by)
+    case.filters.iter().any(has_other_order)
 }
 
-/// True if the plan of a page scans or sorts too much.
-fn page_is_bad(case: &Case, plan: &[String], is_postgres: bool) -> bool {
-    let looks = plan.iter().any(|step| looks_at_all(step));
-    let sorts: Vec<u64> = plan.iter().filter_map(|step| sorted(step)).collect();
-    // PostgreSQL says how many rows it is about to sort, and with figures so near to the truth sorts a few of any kind.
+/// Returns true if the plan of a page scans or sorts too much.
+fn is_bad_page_plan(case: &Case, plan: &[String], is_postgres: bool) -> bool {
+    let scans = plan.iter().any(|step| is_full_scan(step));
+    let sorts: Vec<u64> = plan.iter().filter_map(|step| sorted_rows(step)).collect();
+    // The plans of PostgreSQL contain an estimate of the sorted rows. With accurate statistics it chooses to sort a few
+    // rows.
     let may_sort = match is_postgres {
-        true => !case.filters.is_empty() && sorts.iter().all(|rows| *rows <= SORTED),
-        false => is_found_out_of_order(case),
+        true => !case.filters.is_empty() && sorts.iter().all(|rows| *rows <= MAX_SORTED_ROWS),
+        false => needs_sort(case),
     };
-    // Without a filter an index goes through all rows in their order, until the page is full.
-    let may_look =
+    // Without a filter, the index of the order is scanned until the page is full.
+    let may_scan =
         case.filters.is_empty() && sorts.is_empty() && plan.iter().all(|step| !step.contains("Seq Scan"));
-    looks && !may_look || !sorts.is_empty() && !may_sort
+    scans && !may_scan || !sorts.is_empty() && !may_sort
 }
 
-/// True if the plan of a count scans too much.
-fn count_is_bad(case: &Case, plan: &[String]) -> bool {
-    // What most rows fit is counted by looking at all of them.
-    let is_most = case.filters.iter().all(|filter| *filter == "no parent");
-    let looks = plan.iter().any(|step| looks_at_all(step));
-    looks && !is_most
+/// Returns true if the plan of a count scans too much.
+fn is_bad_count_plan(case: &Case, plan: &[String]) -> bool {
+    // A filter that most rows match requires a scan.
+    let matches_most_rows = case.filters.iter().all(|filter| *filter == "no parent");
+    let scans = plan.iter().any(|step| is_full_scan(step));
+    scans && !matches_most_rows
 }
 
-async fn check(place: &Place) {
-    let db = place.open().await;
+async fn check(database: &TestDatabase) {
+    let db = database.open().await;
     let id = clock::new_id();
-    let mut bad = String::new();
+    let mut failures = String::new();
     for case in [workflow_cases(id), run_cases(id), other_cases(id)].concat() {
         let plan = db.explain_page(&case.query).await.unwrap();
-        if page_is_bad(&case, &plan, place.folder.is_none()) {
-            writeln!(bad, "{}\n{}", case.name, plan.join("\n")).unwrap();
+        if is_bad_page_plan(&case, &plan, database.folder.is_none()) {
+            writeln!(failures, "{}\n{}", case.name, plan.join("\n")).unwrap();
         }
         let plan = db.explain_count(&case.query).await.unwrap();
-        if count_is_bad(&case, &plan) {
-            writeln!(bad, "counting {}\n{}", case.name, plan.join("\n")).unwrap();
+        if is_bad_count_plan(&case, &plan) {
+            writeln!(failures, "counting {}\n{}", case.name, plan.join("\n")).unwrap();
         }
     }
     db.close().await;
-    assert!(bad.is_empty(), "{bad}");
+    assert!(failures.is_empty(), "{failures}");
 }
 
-async fn lists_never_scan_tables(place: &Place) {
-    place.open().await.close().await;
-    fill(place).await;
-    if place.folder.is_none() {
-        // SQLite never has statistics. PostgreSQL collects them by itself, but later.
-        let db = place.raw().await;
+async fn lists_never_scan_tables(database: &TestDatabase) {
+    database.open().await.close().await;
+    fill(database).await;
+    if database.folder.is_none() {
+        // The server never collects statistics of SQLite. PostgreSQL collects them automatically, but later.
+        let db = database.raw().await;
         db.execute_unprepared("ANALYZE").await.unwrap();
         db.close().await.unwrap();
     }
-    check(place).await;
+    check(database).await;
 }

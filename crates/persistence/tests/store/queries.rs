@@ -7,9 +7,9 @@ use sluice_engine::{Commit, RunStore as _, clock};
 use sluice_persistence::{Database, PageNumber, RunFilter, SaveOptions};
 use uuid::Uuid;
 
-use crate::support::{ALL, Place, new, on_both_stores, start};
+use crate::support::{ALL, TestDatabase, new_workflow, on_both_databases, start_commit};
 
-on_both_stores!(
+on_both_databases!(
     filters_runs,
     run_get_returns_record_log_and_version,
     skips_unreadable_runs,
@@ -17,16 +17,16 @@ on_both_stores!(
     lists_unfinished_runs_of_a_workflow,
 );
 
-/// Commits a run that is changed before.
-async fn put(db: &Database, mut commit: Commit, change: impl FnOnce(&mut Commit)) -> Uuid {
-    change(&mut commit);
+/// Modifies a commit, commits it, and returns the id of the run.
+async fn put(db: &Database, mut commit: Commit, modify: impl FnOnce(&mut Commit)) -> Uuid {
+    modify(&mut commit);
     let id = commit.record.id;
     db.commit(commit).await.unwrap();
     id
 }
 
-/// A run that is accepted at a time has it in its id too.
-fn accept_at(commit: &mut Commit, time: DateTime<Utc>) {
+/// Sets the start time of a run, and the time in its id.
+fn set_start_time(commit: &mut Commit, time: DateTime<Utc>) {
     let millis = u64::try_from(time.timestamp_millis()).unwrap();
     commit.record.start_time = time;
     commit.record.id = uuid::Builder::from_unix_timestamp_millis(millis, &[7; 10]).into_uuid();
@@ -36,20 +36,20 @@ async fn ids(db: &Database, filter: RunFilter) -> Vec<Uuid> {
     db.run_list(filter, ALL).await.unwrap().rows.into_iter().map(|run| run.record.id).collect()
 }
 
-async fn filters_runs(place: &Place) {
-    let db = place.open().await;
-    let one = db.workflow_create(new("One", "h"), None).await.unwrap();
-    let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
+async fn filters_runs(database: &TestDatabase) {
+    let db = database.open().await;
+    let one = db.workflow_create(new_workflow("One", "h"), None).await.unwrap();
+    let two = db.workflow_create(new_workflow("Two", "h"), None).await.unwrap();
     let noon = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
-    let plain = put(&db, start(&db, &one).await, |c| accept_at(c, noon)).await;
-    let half = noon + Duration::milliseconds(500);
-    let child = put(&db, start(&db, &one).await, |c| {
-        accept_at(c, half);
+    let plain = put(&db, start_commit(&db, &one).await, |c| set_start_time(c, noon)).await;
+    let later = noon + Duration::milliseconds(500);
+    let child = put(&db, start_commit(&db, &one).await, |c| {
+        set_start_time(c, later);
         c.record.parent_run_id = Some(plain);
     });
     let child = child.await;
-    let batch = put(&db, start(&db, &two).await, |c| c.record.run_type = "batch".to_owned()).await;
-    let paused = put(&db, start(&db, &two).await, |c| {
+    let batch = put(&db, start_commit(&db, &two).await, |c| c.record.run_type = "batch".to_owned()).await;
+    let paused = put(&db, start_commit(&db, &two).await, |c| {
         c.record.status = RunStatus::Paused;
         c.record.has_open_pause = true;
     });
@@ -67,7 +67,7 @@ async fn filters_runs(place: &Place) {
     assert_eq!(ids(&db, RunFilter { has_open_pause: Some(false), ..any() }).await, [batch, child, plain]);
     let (start_date, end_date) = (Some(noon), Some(noon));
     assert_eq!(ids(&db, RunFilter { start_date, end_date, ..any() }).await, [plain]);
-    let (start_date, end_date) = (Some(noon + Duration::microseconds(1)), Some(half));
+    let (start_date, end_date) = (Some(noon + Duration::microseconds(1)), Some(later));
     assert_eq!(ids(&db, RunFilter { start_date, end_date, ..any() }).await, [child]);
     let end_date = Some(chrono::DateTime::<Utc>::MAX_UTC);
     let start_date = Some(chrono::DateTime::<Utc>::MIN_UTC);
@@ -77,12 +77,12 @@ async fn filters_runs(place: &Place) {
     db.close().await;
 }
 
-async fn run_get_returns_record_log_and_version(place: &Place) {
-    let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h1"), None).await.unwrap();
-    let first = start(&db, &workflow).await;
+async fn run_get_returns_record_log_and_version(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("W", "h1"), None).await.unwrap();
+    let first = start_commit(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
-    db.workflow_update(workflow.id, new("W", "h2"), SaveOptions::default(), None).await.unwrap();
+    db.workflow_update(workflow.id, new_workflow("W", "h2"), SaveOptions::default(), None).await.unwrap();
     let detail = db.run_get(first.record.id).await.unwrap().unwrap();
     assert_eq!((&detail.record, &detail.log), (&first.record, &first.events));
     assert_eq!((detail.version.version, detail.version.definition_hash.as_str()), (1, "h1"));
@@ -91,24 +91,24 @@ async fn run_get_returns_record_log_and_version(place: &Place) {
     db.close().await;
 }
 
-async fn skips_unreadable_runs(place: &Place) {
-    let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
-    let good = put(&db, start(&db, &workflow).await, |_| {}).await;
-    put(&db, start(&db, &workflow).await, |c| c.record.run_type = "bad".to_owned()).await;
+async fn skips_unreadable_runs(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("W", "h"), None).await.unwrap();
+    let good = put(&db, start_commit(&db, &workflow).await, |_| {}).await;
+    put(&db, start_commit(&db, &workflow).await, |c| c.record.run_type = "bad".to_owned()).await;
     let sql = "UPDATE run_log SET events = 'x' WHERE run_id IN (SELECT id FROM runs WHERE run_type = 'bad')";
-    place.raw().await.execute_unprepared(sql).await.unwrap();
+    database.raw().await.execute_unprepared(sql).await.unwrap();
     assert_eq!(ids(&db, RunFilter::default()).await, [good]);
     db.close().await;
 }
 
-async fn pages_driven_runs(place: &Place) {
-    let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
+async fn pages_driven_runs(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("W", "h"), None).await.unwrap();
     let mut driven = Vec::new();
     for n in 0..12 {
         let status = [RunStatus::Pending, RunStatus::Running, RunStatus::Paused, RunStatus::Failed][n % 4];
-        let id = put(&db, start(&db, &workflow).await, |c| c.record.status = status).await;
+        let id = put(&db, start_commit(&db, &workflow).await, |c| c.record.status = status).await;
         if n % 4 < 2 {
             driven.push((id, workflow.id));
         }
@@ -126,17 +126,17 @@ async fn pages_driven_runs(place: &Place) {
     db.close().await;
 }
 
-async fn lists_unfinished_runs_of_a_workflow(place: &Place) {
-    let db = place.open().await;
-    let one = db.workflow_create(new("One", "h"), None).await.unwrap();
-    let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
+async fn lists_unfinished_runs_of_a_workflow(database: &TestDatabase) {
+    let db = database.open().await;
+    let one = db.workflow_create(new_workflow("One", "h"), None).await.unwrap();
+    let two = db.workflow_create(new_workflow("Two", "h"), None).await.unwrap();
     let mut unfinished = Vec::new();
     for status in [RunStatus::Paused, RunStatus::Running, RunStatus::Completed, RunStatus::Canceled] {
-        let id = put(&db, start(&db, &one).await, |c| c.record.status = status).await;
+        let id = put(&db, start_commit(&db, &one).await, |c| c.record.status = status).await;
         if !status.is_terminal() {
             unfinished.push(id);
         }
-        put(&db, start(&db, &two).await, |_| {}).await;
+        put(&db, start_commit(&db, &two).await, |_| {}).await;
     }
     let runs = db.unfinished_runs(one.id).await.unwrap();
     assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), unfinished);

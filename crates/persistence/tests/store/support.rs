@@ -1,4 +1,4 @@
-//! Databases for one test each, and things to put in them.
+//! Databases for single tests, workflows and commits to write to them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -10,37 +10,37 @@ use sluice_persistence::{Database, NewWorkflow, Options, PageNumber, ValidDefini
 use tempfile::TempDir;
 use uuid::Uuid;
 
-/// Makes of each named function a test on SQLite and one on PostgreSQL.
-macro_rules! on_both_stores {
+/// Defines two tests for each function: one on SQLite and one on PostgreSQL.
+macro_rules! on_both_databases {
     ($($name:ident),* $(,)?) => {
         mod sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                super::$name(&crate::support::Place::sqlite()).await;
+                super::$name(&crate::support::TestDatabase::sqlite()).await;
             })*
         }
         mod postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $name() {
-                let place = crate::support::Place::postgres().await;
-                super::$name(&place).await;
-                place.remove().await;
+                let database = crate::support::TestDatabase::postgres().await;
+                super::$name(&database).await;
+                database.remove().await;
             })*
         }
     };
 }
-pub(crate) use on_both_stores;
+pub(crate) use on_both_databases;
 
-/// A fresh place for a database.
-pub(crate) struct Place {
+/// The URL of a new database.
+pub(crate) struct TestDatabase {
     pub(crate) url: String,
-    /// The folder of an SQLite file; removed with this.
+    /// The folder of an SQLite file, removed when this value is dropped.
     pub(crate) folder: Option<TempDir>,
     /// The name of a PostgreSQL database.
     name: Option<String>,
 }
 
-impl Place {
+impl TestDatabase {
     pub(crate) fn sqlite() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}", folder.path().join("sluice.db").display());
@@ -78,12 +78,12 @@ impl Place {
         Database::open(self.options()).await.unwrap()
     }
 
-    /// A connection behind the back of the store.
+    /// Connects directly to the database, to manipulate its rows.
     pub(crate) async fn raw(&self) -> DatabaseConnection {
         sea_orm::Database::connect(&self.url).await.unwrap()
     }
 
-    /// Number of rows of a table.
+    /// Returns the number of rows of a table.
     pub(crate) async fn count(&self, table: &str) -> i64 {
         let db = self.raw().await;
         let sql = format!("SELECT COUNT(*) FROM {table}");
@@ -92,35 +92,36 @@ impl Place {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "tests are told where PostgreSQL is by the environment")]
+#[expect(clippy::disallowed_methods, reason = "the URL of PostgreSQL is an environment variable")]
 fn maintenance_url() -> String {
     std::env::var("SLUICE_TEST_POSTGRES_URL").expect(
-        "set SLUICE_TEST_POSTGRES_URL to a PostgreSQL in which databases can be created, for example \
+        "set SLUICE_TEST_POSTGRES_URL to the URL of a PostgreSQL server on which databases can be created, for example \
          postgres://postgres@localhost:5432/postgres",
     )
 }
 
-/// A definition, told apart by `hash`; `x` is layout.
-pub(crate) fn accepted(hash: &str, x: u32) -> ValidDefinition {
+/// Returns a definition with a hash. `x` changes only its layout.
+pub(crate) fn definition(hash: &str, x: u32) -> ValidDefinition {
     ValidDefinition {
         json: format!(r#"{{"nodes":[{{"id":"{hash}","coordinates":{{"x":{x},"y":0}}}}],"links":[]}}"#),
         hash: hash.to_owned(),
     }
 }
 
-pub(crate) fn new(name: &str, hash: &str) -> NewWorkflow {
-    let description = Some(format!("what {name} is for"));
-    NewWorkflow { name: name.to_owned(), description, definition: accepted(hash, 0), tags: None }
+pub(crate) fn new_workflow(name: &str, hash: &str) -> NewWorkflow {
+    let description = Some(format!("The workflow {name}"));
+    NewWorkflow { name: name.to_owned(), description, definition: definition(hash, 0), tags: None }
 }
 
 pub(crate) const ALL: PageNumber = PageNumber { number: 1, size: 1000 };
 
-/// Starts a run of a workflow: the commit that creates it.
-pub(crate) async fn start(db: &Database, workflow: &WorkflowRow) -> Commit {
-    started(workflow.id, db.latest_version_id(workflow.id).await.unwrap().unwrap())
+/// Returns the commit that starts a run of a workflow.
+pub(crate) async fn start_commit(db: &Database, workflow: &WorkflowRow) -> Commit {
+    start_commit_for(workflow.id, db.latest_version_id(workflow.id).await.unwrap().unwrap())
 }
 
-pub(crate) fn started(workflow_id: Uuid, version_id: Uuid) -> Commit {
+/// Returns the commit that starts a run of a version.
+pub(crate) fn start_commit_for(workflow_id: Uuid, version_id: Uuid) -> Commit {
     let record = RunRecord::new(workflow_id, version_id, "interactive".to_owned());
     let at = record.start_time;
     Commit {
@@ -132,8 +133,8 @@ pub(crate) fn started(workflow_id: Uuid, version_id: Uuid) -> Commit {
     }
 }
 
-/// The commit that ends a run whose log has `first` events.
-pub(crate) fn completed(record: &RunRecord, first: u64) -> Commit {
+/// Returns the commit that completes a run whose log has `first` events.
+pub(crate) fn completion_commit(record: &RunRecord, first: u64) -> Commit {
     let at = clock::now();
     let record = RunRecord { status: RunStatus::Completed, end_time: Some(at), ..record.clone() };
     let events = vec![Event::RunResumed { at }, Event::RunCompleted { at }];

@@ -1,45 +1,47 @@
-//! Throughput of the writer. `cargo test --release -p sluice-persistence -- --ignored --nocapture`
+//! Throughput of the writer. Run with `cargo test --release -p sluice-persistence -- --ignored --nocapture`.
 
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use sluice_engine::RunStore as _;
 
-use crate::support::{Place, completed, new, on_both_stores, start, started};
+use crate::support::{
+    TestDatabase, completion_commit, new_workflow, on_both_databases, start_commit, start_commit_for,
+};
 
-on_both_stores!(measures_a_few_commits);
+on_both_databases!(measures_commits);
 
-/// Keeps the measuring itself from breaking.
-async fn measures_a_few_commits(place: &Place) {
-    assert!(measure(place, 4, Duration::from_millis(200)).await > 0.0);
+/// Checks that the measurement works.
+async fn measures_commits(database: &TestDatabase) {
+    assert!(measure(database, 4, Duration::from_millis(200)).await > 0.0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "measures; run it alone, in a release build"]
-#[expect(clippy::print_stderr, reason = "the figures are for whoever asked for them")]
+#[ignore = "a measurement, to be run alone in a release build"]
+#[expect(clippy::print_stderr, reason = "the measurement is printed")]
 async fn commits_per_second() {
     for callers in [1, 8, 32, 64, 256] {
-        let sqlite = measure(&Place::sqlite(), callers, Duration::from_secs(3)).await;
-        let place = Place::postgres().await;
-        let postgres = measure(&place, callers, Duration::from_secs(3)).await;
-        place.remove().await;
+        let sqlite = measure(&TestDatabase::sqlite(), callers, Duration::from_secs(3)).await;
+        let database = TestDatabase::postgres().await;
+        let postgres = measure(&database, callers, Duration::from_secs(3)).await;
+        database.remove().await;
         eprintln!("{callers} callers: {sqlite:.0}/s on SQLite, {postgres:.0}/s on PostgreSQL");
     }
 }
 
-/// Durable commits a second: each caller starts runs and ends them, one after the other.
-async fn measure(place: &Place, callers: usize, time: Duration) -> f64 {
-    let db = place.open().await;
-    let workflow = db.workflow_create(new("W", "h"), None).await.unwrap();
-    let version = start(&db, &workflow).await.record.version_id;
-    let began = Instant::now();
+/// Measures durable commits per second. Each caller starts and completes runs sequentially.
+async fn measure(database: &TestDatabase, callers: usize, duration: Duration) -> f64 {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("W", "h"), None).await.unwrap();
+    let version = start_commit(&db, &workflow).await.record.version_id;
+    let started = Instant::now();
     let tasks = (0..callers).map(|_| {
         let db = db.clone();
         tokio::spawn(async move {
             let mut commits = 0_u32;
-            while began.elapsed() < time {
-                let first = started(workflow.id, version);
-                let second = completed(&first.record, 1);
+            while started.elapsed() < duration {
+                let first = start_commit_for(workflow.id, version);
+                let second = completion_commit(&first.record, 1);
                 db.commit(first).await.unwrap();
                 db.commit(second).await.unwrap();
                 commits += 2;
@@ -48,7 +50,7 @@ async fn measure(place: &Place, callers: usize, time: Duration) -> f64 {
         })
     });
     let commits: u32 = join_all(tasks).await.into_iter().map(|task| task.unwrap()).sum();
-    let rate = f64::from(commits) / began.elapsed().as_secs_f64();
+    let rate = f64::from(commits) / started.elapsed().as_secs_f64();
     db.close().await;
     rate
 }

@@ -8,9 +8,11 @@ use sluice_domain::SpurType;
 use sluice_engine::{CommitError, RunStore as _, StoreError, clock};
 use sluice_persistence::{Database, PageNumber, Pin, SaveOptions, WorkflowFilter, WorkflowRow, WriteError};
 
-use crate::support::{ALL, Place, accepted, completed, new, on_both_stores, start};
+use crate::support::{
+    ALL, TestDatabase, completion_commit, definition, new_workflow, on_both_databases, start_commit,
+};
 
-on_both_stores!(
+on_both_databases!(
     creates_version_1,
     numbers_duplicate_names,
     concurrent_updates_number_versions_without_gaps,
@@ -32,74 +34,75 @@ async fn all(db: &Database) -> Vec<WorkflowRow> {
     db.workflow_list(any(), ALL).await.unwrap().rows
 }
 
-async fn creates_version_1(place: &Place) {
-    let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
-    assert_eq!(made.name, "Orders");
-    assert_eq!(made.created_at, made.updated_at);
-    assert_eq!(db.workflow_get(made.id).await.unwrap().unwrap(), made);
-    let versions = db.version_list(made.id, ALL).await.unwrap().unwrap().rows;
+async fn creates_version_1(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("Orders", "h1"), None).await.unwrap();
+    assert_eq!(workflow.name, "Orders");
+    assert_eq!(workflow.created_at, workflow.updated_at);
+    assert_eq!(db.workflow_get(workflow.id).await.unwrap().unwrap(), workflow);
+    let versions = db.version_list(workflow.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].version, versions[0].name.as_str()), (1, "Orders"));
-    assert_eq!(versions[0].definition, made.definition);
+    assert_eq!(versions[0].definition, workflow.definition);
     assert_eq!(versions[0].definition_hash, "h1");
-    assert_eq!(db.latest_version_id(made.id).await.unwrap(), Some(versions[0].id));
+    assert_eq!(db.latest_version_id(workflow.id).await.unwrap(), Some(versions[0].id));
     assert_eq!(db.version_get(versions[0].id).await.unwrap().unwrap(), versions[0]);
-    assert_eq!(db.version_definition(versions[0].id).await.unwrap().unwrap(), made.definition);
-    let nobody = clock::new_id();
-    assert!(db.workflow_get(nobody).await.unwrap().is_none());
-    assert!(db.version_list(nobody, ALL).await.unwrap().is_none());
-    assert!(db.version_get(nobody).await.unwrap().is_none());
-    assert!(db.latest_version_id(nobody).await.unwrap().is_none());
+    assert_eq!(db.version_definition(versions[0].id).await.unwrap().unwrap(), workflow.definition);
+    let unknown_id = clock::new_id();
+    assert!(db.workflow_get(unknown_id).await.unwrap().is_none());
+    assert!(db.version_list(unknown_id, ALL).await.unwrap().is_none());
+    assert!(db.version_get(unknown_id).await.unwrap().is_none());
+    assert!(db.latest_version_id(unknown_id).await.unwrap().is_none());
     db.close().await;
 }
 
-async fn numbers_duplicate_names(place: &Place) {
-    let db = place.open().await;
-    let made = join_all((0..64).map(|_| db.workflow_create(new("Orders", "h"), None))).await;
-    let names: HashSet<String> = made.into_iter().map(|made| made.unwrap().name).collect();
+async fn numbers_duplicate_names(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflows = join_all((0..64).map(|_| db.workflow_create(new_workflow("Orders", "h"), None))).await;
+    let names: HashSet<String> = workflows.into_iter().map(|workflow| workflow.unwrap().name).collect();
     assert_eq!(names.len(), 64);
     assert!(names.contains("Orders") && names.contains("Orders (2)") && names.contains("Orders (64)"));
-    assert_eq!(place.count("workflow_versions").await, 64);
+    assert_eq!(database.count("workflow_versions").await, 64);
     db.close().await;
 }
 
-async fn concurrent_updates_number_versions_without_gaps(place: &Place) {
-    let db = place.open().await;
-    let id = db.workflow_create(new("Orders", "h"), None).await.unwrap().id;
-    let saves = (0..64)
-        .map(|n| db.workflow_update(id, new("Orders", &format!("h{n}")), SaveOptions::default(), None));
+async fn concurrent_updates_number_versions_without_gaps(database: &TestDatabase) {
+    let db = database.open().await;
+    let id = db.workflow_create(new_workflow("Orders", "h"), None).await.unwrap().id;
+    let saves = (0..64).map(|n| {
+        db.workflow_update(id, new_workflow("Orders", &format!("h{n}")), SaveOptions::default(), None)
+    });
     assert!(join_all(saves).await.iter().all(Result::is_ok));
     let versions = db.version_list(id, ALL).await.unwrap().unwrap().rows;
     let numbers: Vec<i32> = versions.iter().map(|version| version.version).collect();
     assert_eq!(numbers, (1..=65).rev().collect::<Vec<_>>());
-    // The workflow and its latest version are of one save.
+    // The workflow and its latest version result from the same save.
     assert_eq!(db.workflow_get(id).await.unwrap().unwrap().definition, versions[0].definition);
     db.close().await;
 }
 
-async fn equal_hash_creates_no_version(place: &Place) {
-    let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
-    let mut moved = new("Renamed", "h1");
-    moved.definition = accepted("h1", 99);
-    let saved = db.workflow_update(made.id, moved, SaveOptions::default(), None).await.unwrap();
-    assert_eq!((saved.name.as_str(), saved.created_at), ("Renamed", made.created_at));
-    assert!(saved.updated_at > made.updated_at);
-    assert_eq!(db.workflow_get(made.id).await.unwrap().unwrap(), saved);
-    let versions = db.version_list(made.id, ALL).await.unwrap().unwrap().rows;
+async fn equal_hash_creates_no_version(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("Orders", "h1"), None).await.unwrap();
+    let mut moved = new_workflow("Renamed", "h1");
+    moved.definition = definition("h1", 99);
+    let saved = db.workflow_update(workflow.id, moved, SaveOptions::default(), None).await.unwrap();
+    assert_eq!((saved.name.as_str(), saved.created_at), ("Renamed", workflow.created_at));
+    assert!(saved.updated_at > workflow.updated_at);
+    assert_eq!(db.workflow_get(workflow.id).await.unwrap().unwrap(), saved);
+    let versions = db.version_list(workflow.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!(versions[0].definition, saved.definition);
     assert_eq!(versions[0].name, "Orders");
-    assert_eq!((versions[0].created_at, versions[0].updated_at), (made.created_at, saved.updated_at));
+    assert_eq!((versions[0].created_at, versions[0].updated_at), (workflow.created_at, saved.updated_at));
     db.close().await;
 }
 
-async fn reverting_creates_a_version(place: &Place) {
-    let db = place.open().await;
-    let id = db.workflow_create(new("Orders", "h1"), None).await.unwrap().id;
+async fn reverting_creates_a_version(database: &TestDatabase) {
+    let db = database.open().await;
+    let id = db.workflow_create(new_workflow("Orders", "h1"), None).await.unwrap().id;
     for hash in ["h2", "h1"] {
-        db.workflow_update(id, new("Orders", hash), SaveOptions::default(), None).await.unwrap();
+        db.workflow_update(id, new_workflow("Orders", hash), SaveOptions::default(), None).await.unwrap();
     }
     let versions = db.version_list(id, ALL).await.unwrap().unwrap().rows;
     let seen: Vec<_> = versions.iter().map(|v| (v.version, v.definition_hash.as_str())).collect();
@@ -107,112 +110,126 @@ async fn reverting_creates_a_version(place: &Place) {
     db.close().await;
 }
 
-async fn rejects_taken_names(place: &Place) {
-    let db = place.open().await;
-    let one = db.workflow_create(new("One", "h"), None).await.unwrap();
-    let two = db.workflow_create(new("Two", "h"), None).await.unwrap();
+async fn rejects_taken_names(database: &TestDatabase) {
+    let db = database.open().await;
+    let one = db.workflow_create(new_workflow("One", "h"), None).await.unwrap();
+    let two = db.workflow_create(new_workflow("Two", "h"), None).await.unwrap();
     assert!(matches!(
-        db.workflow_update(two.id, new("One", "h"), SaveOptions::default(), None).await,
+        db.workflow_update(two.id, new_workflow("One", "h"), SaveOptions::default(), None).await,
         Err(WriteError::NameTaken)
     ));
     assert_eq!(db.workflow_get(two.id).await.unwrap().unwrap(), two);
-    assert!(db.workflow_update(one.id, new("One", "h"), SaveOptions::default(), None).await.is_ok());
-    let nobody = clock::new_id();
+    assert!(db.workflow_update(one.id, new_workflow("One", "h"), SaveOptions::default(), None).await.is_ok());
+    let unknown_id = clock::new_id();
     assert!(matches!(
-        db.workflow_update(nobody, new("X", "h"), SaveOptions::default(), None).await,
+        db.workflow_update(unknown_id, new_workflow("X", "h"), SaveOptions::default(), None).await,
         Err(WriteError::NotFound)
     ));
     assert!(matches!(
-        db.workflow_reset(nobody, vec![(SpurType::Workflow, accepted("h", 0))], SaveOptions::default(), None)
-            .await,
+        db.workflow_reset(
+            unknown_id,
+            vec![(SpurType::Workflow, definition("h", 0))],
+            SaveOptions::default(),
+            None
+        )
+        .await,
         Err(WriteError::NotFound)
     ));
-    assert!(matches!(db.workflow_duplicate(nobody, Pin::Latest, None).await, Err(WriteError::NotFound)));
+    assert!(matches!(db.workflow_duplicate(unknown_id, Pin::Latest, None).await, Err(WriteError::NotFound)));
     assert!(matches!(
-        db.workflow_delete(nobody, SaveOptions::default(), None).await,
+        db.workflow_delete(unknown_id, SaveOptions::default(), None).await,
         Err(WriteError::NotFound)
     ));
-    // Refusals among successes, in one batch: nobody is taken along.
+    // Rejected changes don't affect other changes of the same batch.
     let saves = (0..64).map(|n| {
         let name = if n % 2 == 0 { "One".to_owned() } else { format!("Two {n}") };
-        db.workflow_update(two.id, new(&name, &format!("h{n}")), SaveOptions::default(), None)
+        db.workflow_update(two.id, new_workflow(&name, &format!("h{n}")), SaveOptions::default(), None)
     });
-    let (done, refused): (Vec<_>, Vec<_>) = join_all(saves).await.into_iter().partition(Result::is_ok);
-    assert_eq!((done.len(), refused.len()), (32, 32));
+    let (saved, rejected): (Vec<_>, Vec<_>) = join_all(saves).await.into_iter().partition(Result::is_ok);
+    assert_eq!((saved.len(), rejected.len()), (32, 32));
     db.close().await;
 }
 
-async fn copies_are_independent(place: &Place) {
-    let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
-    db.workflow_update(made.id, new("Orders", "h2"), SaveOptions::default(), None).await.unwrap();
-    db.commit(start(&db, &made).await).await.unwrap();
-    let copy = db.workflow_duplicate(made.id, Pin::Latest, None).await.unwrap();
-    let again = db.workflow_duplicate(made.id, Pin::Latest, None).await.unwrap();
+async fn copies_are_independent(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("Orders", "h1"), None).await.unwrap();
+    db.workflow_update(workflow.id, new_workflow("Orders", "h2"), SaveOptions::default(), None)
+        .await
+        .unwrap();
+    db.commit(start_commit(&db, &workflow).await).await.unwrap();
+    let copy = db.workflow_duplicate(workflow.id, Pin::Latest, None).await.unwrap();
+    let again = db.workflow_duplicate(workflow.id, Pin::Latest, None).await.unwrap();
     assert_eq!((copy.name.as_str(), again.name.as_str()), ("Orders (Copy)", "Orders (Copy) (2)"));
-    assert_eq!(copy.description, made.description);
-    assert_eq!(copy.definition, accepted("h2", 0).json);
+    assert_eq!(copy.description, workflow.description);
+    assert_eq!(copy.definition, definition("h2", 0).json);
     let versions = db.version_list(copy.id, ALL).await.unwrap().unwrap().rows;
     assert_eq!(versions.len(), 1);
     assert_eq!((versions[0].version, versions[0].definition_hash.as_str()), (1, "h2"));
     assert!(db.unfinished_runs(copy.id).await.unwrap().is_empty());
-    db.workflow_delete(made.id, SaveOptions::default(), None).await.unwrap();
+    db.workflow_delete(workflow.id, SaveOptions::default(), None).await.unwrap();
     assert_eq!(db.workflow_get(copy.id).await.unwrap().unwrap(), copy);
     db.close().await;
 }
 
-async fn delete_removes_versions_and_runs(place: &Place) {
-    let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
-    let first = start(&db, &made).await;
+async fn delete_removes_versions_and_runs(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("Orders", "h1"), None).await.unwrap();
+    let first = start_commit(&db, &workflow).await;
     db.commit(first.clone()).await.unwrap();
-    db.workflow_update(made.id, new("Orders", "h2"), SaveOptions::default(), None).await.unwrap();
-    db.commit(start(&db, &made).await).await.unwrap();
+    db.workflow_update(workflow.id, new_workflow("Orders", "h2"), SaveOptions::default(), None)
+        .await
+        .unwrap();
+    db.commit(start_commit(&db, &workflow).await).await.unwrap();
     for (table, rows) in [("workflows", 1), ("workflow_versions", 2), ("runs", 2), ("run_log", 2)] {
-        assert_eq!(place.count(table).await, rows, "{table}");
+        assert_eq!(database.count(table).await, rows, "{table}");
     }
-    db.workflow_delete(made.id, SaveOptions::default(), None).await.unwrap();
+    db.workflow_delete(workflow.id, SaveOptions::default(), None).await.unwrap();
     for table in ["workflows", "workflow_versions", "runs", "run_log"] {
-        assert_eq!(place.count(table).await, 0, "{table}");
+        assert_eq!(database.count(table).await, 0, "{table}");
     }
     assert!(db.run(first.record.id).await.unwrap().is_none());
-    let late = db.commit(completed(&first.record, 1)).await;
+    let late = db.commit(completion_commit(&first.record, 1)).await;
     assert!(matches!(late, Err(CommitError::Gone)), "{late:?}");
     let new_one = db.commit(first).await;
     assert!(matches!(new_one, Err(CommitError::Gone)), "{new_one:?}");
-    assert_eq!(place.count("runs").await, 0);
+    assert_eq!(database.count("runs").await, 0);
     db.close().await;
 }
 
-async fn reset_keeps_name_and_description(place: &Place) {
-    let db = place.open().await;
-    let made = db.workflow_create(new("Orders", "h1"), None).await.unwrap();
+async fn reset_keeps_name_and_description(database: &TestDatabase) {
+    let db = database.open().await;
+    let workflow = db.workflow_create(new_workflow("Orders", "h1"), None).await.unwrap();
     let reset = db
-        .workflow_reset(made.id, vec![(SpurType::Workflow, accepted("h0", 0))], SaveOptions::default(), None)
+        .workflow_reset(
+            workflow.id,
+            vec![(SpurType::Workflow, definition("h0", 0))],
+            SaveOptions::default(),
+            None,
+        )
         .await
         .unwrap();
-    assert_eq!((&reset.name, &reset.description), (&made.name, &made.description));
-    assert_eq!(reset.definition, accepted("h0", 0).json);
-    assert_eq!(db.version_list(made.id, ALL).await.unwrap().unwrap().rows.len(), 2);
+    assert_eq!((&reset.name, &reset.description), (&workflow.name, &workflow.description));
+    assert_eq!(reset.definition, definition("h0", 0).json);
+    assert_eq!(db.version_list(workflow.id, ALL).await.unwrap().unwrap().rows.len(), 2);
     db.close().await;
 }
 
-async fn skips_unreadable_workflows(place: &Place) {
-    let db = place.open().await;
-    let good = db.workflow_create(new("Good", "h"), None).await.unwrap();
-    let raw = place.raw().await;
+async fn skips_unreadable_workflows(database: &TestDatabase) {
+    let db = database.open().await;
+    let good = db.workflow_create(new_workflow("Good", "h"), None).await.unwrap();
+    let raw = database.raw().await;
     let mut bad = Vec::new();
     for (n, json) in ["", "[]", "[[],[]]", "{\"nodes\":[]}", "{\"nodes\":{},\"links\":[]}"].iter().enumerate()
     {
-        let made = db.workflow_create(new(&format!("Bad {n}"), "h"), None).await.unwrap();
+        let workflow = db.workflow_create(new_workflow(&format!("Bad {n}"), "h"), None).await.unwrap();
         let sql = format!("UPDATE workflows SET definition = '{json}' WHERE name = 'Bad {n}'");
         raw.execute_unprepared(&sql).await.unwrap();
-        bad.push(made.id);
+        bad.push(workflow.id);
     }
-    if place.folder.is_some() {
-        // Only SQLite keeps these.
-        db.workflow_create(new("Bad time", "h"), None).await.unwrap();
-        db.workflow_create(new("Bad id", "h"), None).await.unwrap();
+    if database.folder.is_some() {
+        // Only SQLite accepts these values.
+        db.workflow_create(new_workflow("Bad time", "h"), None).await.unwrap();
+        db.workflow_create(new_workflow("Bad id", "h"), None).await.unwrap();
         let sql = "UPDATE workflows SET created_at = 'yesterday' WHERE name = 'Bad time';
                    PRAGMA foreign_keys = OFF; UPDATE workflows SET id = 'x' WHERE name = 'Bad id'";
         raw.execute_unprepared(sql).await.unwrap();
@@ -220,17 +237,17 @@ async fn skips_unreadable_workflows(place: &Place) {
     assert_eq!(all(&db).await, std::slice::from_ref(&good));
     let error = db.workflow_get(bad[0]).await.unwrap_err();
     assert!(matches!(error, StoreError::Unreadable { table: "workflows", .. }), "{error:?}");
-    // SaveOptions repairs it.
-    db.workflow_update(bad[0], new("Repaired", "h2"), SaveOptions::default(), None).await.unwrap();
+    // A save replaces the damaged definition.
+    db.workflow_update(bad[0], new_workflow("Repaired", "h2"), SaveOptions::default(), None).await.unwrap();
     assert_eq!(all(&db).await.len(), 2);
     db.close().await;
 }
 
-async fn pages_workflows_and_finds_existing_ids(place: &Place) {
-    let db = place.open().await;
+async fn pages_workflows_and_finds_existing_ids(database: &TestDatabase) {
+    let db = database.open().await;
     let mut ids = Vec::new();
     for n in 0..5 {
-        ids.push(db.workflow_create(new(&format!("W{n}"), "h"), None).await.unwrap().id);
+        ids.push(db.workflow_create(new_workflow(&format!("W{n}"), "h"), None).await.unwrap().id);
     }
     let mut seen = Vec::new();
     for number in 1..=4 {
@@ -240,8 +257,8 @@ async fn pages_workflows_and_finds_existing_ids(place: &Place) {
     assert_eq!(seen, ids.iter().rev().copied().collect::<Vec<_>>());
     let page = PageNumber { number: u64::MAX, size: u64::MAX };
     assert!(db.workflow_list(any(), page).await.unwrap().rows.is_empty());
-    let asked = [ids[1], clock::new_id(), ids[3]];
-    assert_eq!(db.existing_workflows(&asked).await.unwrap(), HashSet::from([ids[1], ids[3]]));
+    let queried = [ids[1], clock::new_id(), ids[3]];
+    assert_eq!(db.existing_workflows(&queried).await.unwrap(), HashSet::from([ids[1], ids[3]]));
     assert!(db.existing_workflows(&[]).await.unwrap().is_empty());
     db.close().await;
 }

@@ -1,4 +1,4 @@
-//! Conversions between JSON and the interpreter's values.
+//! Conversions between JSON and the values of the interpreter.
 
 use monty_types::{DictPairs, MontyObject};
 use num_bigint::BigInt;
@@ -7,10 +7,10 @@ use serde_json::{Map, Number, Value};
 
 use crate::protocol::Failure;
 
-/// Deepest nesting of a returned value. serde_json reads back 128 levels.
+/// Maximum nesting of a returned value. serde_json parses at most 128 levels.
 const MAX_DEPTH: usize = 100;
 
-/// A JSON value as Python has it: objects are dicts, arrays lists.
+/// Converts a JSON value to a Python value: objects to dicts, arrays to lists.
 pub(super) fn to_python(value: Value) -> MontyObject {
     match value {
         Value::Null => MontyObject::None,
@@ -22,7 +22,7 @@ pub(super) fn to_python(value: Value) -> MontyObject {
     }
 }
 
-/// A JSON object as a dict.
+/// Converts a JSON object to a dict.
 pub(super) fn object_to_python(fields: Map<String, Value>) -> MontyObject {
     let pairs: DictPairs =
         fields.into_iter().map(|(name, value)| (MontyObject::String(name), to_python(value))).collect();
@@ -35,15 +35,15 @@ fn number_to_python(number: &Number) -> MontyObject {
     } else if let Some(int) = number.as_u64() {
         MontyObject::BigInt(BigInt::from(int))
     } else {
-        // Only `None` with a feature of serde_json that keeps numbers as text.
+        // `None` only if serde_json is built to store numbers as text.
         MontyObject::Float(number.as_f64().unwrap_or(f64::NAN))
     }
 }
 
-/// A returned value as JSON.
+/// Converts a returned value to JSON.
 ///
 /// # Errors
-/// [`Failure::NotJson`] with the reason and the place in the value.
+/// [`Failure::NotJson`] with the reason and the location in the value.
 pub(super) fn to_json(value: MontyObject) -> Result<Value, Failure> {
     let mut path = Vec::new();
     convert(value, &mut path).map_err(|reason| {
@@ -54,7 +54,7 @@ pub(super) fn to_json(value: MontyObject) -> Result<Value, Failure> {
     })
 }
 
-/// Converts a value. After an error, `path` leads to the part that caused it.
+/// Converts a value. After an error, `path` is the path of the part that caused it.
 fn convert(value: MontyObject, path: &mut Vec<String>) -> Result<Value, String> {
     if path.len() >= MAX_DEPTH {
         path.clear();
@@ -78,7 +78,7 @@ fn convert(value: MontyObject, path: &mut Vec<String>) -> Result<Value, String> 
         MontyObject::ClassInstance(instance) if instance.class_type.is_dataclass => {
             Value::Object(object(instance.attrs, path)?)
         }
-        // Their repr is CPython's; JSON gets the result of `isoformat()`.
+        // Not the repr, but the result of `isoformat()`.
         MontyObject::Date(_) | MontyObject::DateTime(_) | MontyObject::Time(_) => {
             Value::String(iso_format(&value))
         }
@@ -109,7 +109,7 @@ fn object(pairs: DictPairs, path: &mut Vec<String>) -> Result<Map<String, Value>
     Ok(fields)
 }
 
-/// A dict's key as text, as `json.dumps` writes it.
+/// Converts the key of a dict to text, like `json.dumps`.
 fn key_text(key: MontyObject) -> Result<String, String> {
     Ok(match key {
         MontyObject::String(text) => text,
@@ -119,8 +119,8 @@ fn key_text(key: MontyObject) -> Result<String, String> {
         MontyObject::Int(_) | MontyObject::BigInt(_) | MontyObject::Float(_) => key.py_repr(),
         MontyObject::Date(_) | MontyObject::DateTime(_) => iso_format(&key),
         other => {
-            let kind = other.type_name();
-            return Err(format!("a key must be text or a number, not {kind}"));
+            let type_name = other.type_name();
+            return Err(format!("a key must be text or a number, not {type_name}"));
         }
     })
 }
@@ -129,10 +129,10 @@ fn big_int(int: &BigInt) -> Result<Number, String> {
     int.to_i64()
         .map(Number::from)
         .or_else(|| int.to_u64().map(Number::from))
-        .ok_or_else(|| "the integer doesn't fit into 64 bits; return it as text with str()".to_owned())
+        .ok_or_else(|| "the integer has more than 64 bits; return it as text with str()".to_owned())
 }
 
-/// The reason why a value can't be converted, with a remedy if there is one.
+/// Returns the reason why a value can't be converted, with a remedy if there is one.
 fn conversion_error(value: &MontyObject) -> String {
     let hint = match value {
         MontyObject::Cycle(..) => return "it contains itself".to_owned(),
@@ -144,7 +144,7 @@ fn conversion_error(value: &MontyObject) -> String {
     format!("values of type {} aren't JSON{hint}", value.type_name())
 }
 
-/// ISO 8601 text of a date, time or both, as Python's `isoformat()` has it.
+/// Formats a date, a time or both like Python's `isoformat()`.
 fn iso_format(value: &MontyObject) -> String {
     match value {
         MontyObject::Date(d) => format!("{:04}-{:02}-{:02}", d.year, d.month, d.day),
@@ -153,17 +153,17 @@ fn iso_format(value: &MontyObject) -> String {
             d.year,
             d.month,
             d.day,
-            clock(d.hour, d.minute, d.second, d.microsecond),
+            time_text(d.hour, d.minute, d.second, d.microsecond),
             offset(d.offset_seconds)
         ),
         MontyObject::Time(t) => {
-            format!("{}{}", clock(t.hour, t.minute, t.second, t.microsecond), offset(t.offset_seconds))
+            format!("{}{}", time_text(t.hour, t.minute, t.second, t.microsecond), offset(t.offset_seconds))
         }
         other => other.py_repr(),
     }
 }
 
-fn clock(hour: u8, minute: u8, second: u8, microsecond: u32) -> String {
+fn time_text(hour: u8, minute: u8, second: u8, microsecond: u32) -> String {
     let fraction = match microsecond {
         0 => String::new(),
         micros => format!(".{micros:06}"),
@@ -171,16 +171,16 @@ fn clock(hour: u8, minute: u8, second: u8, microsecond: u32) -> String {
     format!("{hour:02}:{minute:02}:{second:02}{fraction}")
 }
 
-/// A UTC offset in seconds as `+hh:mm`, with seconds where there are some.
+/// Formats a UTC offset in seconds as `+hh:mm`, or `+hh:mm:ss` if it has seconds.
 fn offset(seconds: Option<i32>) -> String {
     let Some(seconds) = seconds else {
         return String::new();
     };
     let sign = if seconds < 0 { '-' } else { '+' };
-    let size = seconds.unsigned_abs();
-    let rest = match size % 60 {
+    let total = seconds.unsigned_abs();
+    let seconds = match total % 60 {
         0 => String::new(),
-        rest => format!(":{rest:02}"),
+        seconds => format!(":{seconds:02}"),
     };
-    format!("{sign}{:02}:{:02}{rest}", size / 3600, size / 60 % 60)
+    format!("{sign}{:02}:{:02}{seconds}", total / 3600, total / 60 % 60)
 }

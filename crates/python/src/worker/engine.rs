@@ -15,17 +15,17 @@ use super::{convert, errors};
 use crate::config::Limits;
 use crate::protocol::Failure;
 
-/// The error when code accesses the operating system.
+/// The message of the exception that is raised when code accesses the operating system.
 const NO_ACCESS: &str = "PythonFuncNode has no access to files, network or the operating system";
 
-/// File name of the program in tracebacks, which are never shown.
+/// File name of the program in tracebacks, which are not part of error messages.
 const FILE: &str = "PythonFuncNode";
 
 /// Runs a snippet and returns its result.
 ///
 /// # Errors
-/// Every [`Failure`]. If the operating system rejects an allocation, the
-/// process ends.
+/// Any [`Failure`]. If the operating system rejects an allocation, the process
+/// aborts.
 pub(super) fn run(code: &str, inputs: Map<String, Value>, limits: &Limits) -> Result<Value, Failure> {
     let program = Program::new(code)?;
     let runner = MontyRun::new(
@@ -37,19 +37,24 @@ pub(super) fn run(code: &str, inputs: Map<String, Value>, limits: &Limits) -> Re
     .map_err(|error| errors::from_compiler(&error, &program))?;
     let input = convert::object_to_python(inputs);
     let value =
-        run_to_end(runner, input, limits).map_err(|error| errors::from_exception(&error, &program))?;
+        run_to_completion(runner, input, limits).map_err(|error| errors::from_exception(&error, &program))?;
     convert::to_json(value)
 }
 
-/// Runs the interpreter to the end and handles its calls.
-fn run_to_end(runner: MontyRun, input: MontyObject, limits: &Limits) -> Result<MontyObject, MontyException> {
-    let budget = ResourceLimits::default()
+/// Runs the interpreter to completion and handles its calls.
+fn run_to_completion(
+    runner: MontyRun,
+    input: MontyObject,
+    limits: &Limits,
+) -> Result<MontyObject, MontyException> {
+    let resource_limits = ResourceLimits::default()
         .max_duration(limits.time)
-        // Without the interpreter's own allocator this stops single large
-        // allocations only; the operating system's limit does the rest.
+        // Rejects only single large allocations, because the interpreter's own
+        // allocator is not used. The limit of the operating system applies to
+        // all allocations together.
         .max_memory(usize::try_from(limits.memory_bytes).unwrap_or(usize::MAX))
         .max_recursion_depth(limits.recursion_depth);
-    let tracker = ResourceTracker::new(budget);
+    let tracker = ResourceTracker::new(resource_limits);
     let mut progress = runner.start(vec![input], tracker, PrintWriter::Disabled)?;
     loop {
         progress = match progress {
@@ -58,12 +63,12 @@ fn run_to_end(runner: MontyRun, input: MontyObject, limits: &Limits) -> Result<M
             RunProgress::NameLookup(lookup) => {
                 lookup.resume(NameLookupResult::Undefined, PrintWriter::Disabled)?
             }
-            // The call of a name that isn't defined.
+            // A call of an undefined name.
             RunProgress::FunctionCall(call) => {
-                let unknown = ExtFunctionResult::NotFound(call.function_name.clone());
-                call.resume(unknown, PrintWriter::Disabled)?
+                let not_found = ExtFunctionResult::NotFound(call.function_name.clone());
+                call.resume(not_found, PrintWriter::Disabled)?
             }
-            // There are no host functions that a future could wait for.
+            // Futures can't be resolved, because there are no host functions.
             RunProgress::ResolveFutures(futures) => {
                 return futures
                     .abort(no_access(), PrintWriter::Disabled)?
@@ -88,12 +93,12 @@ fn no_access() -> MontyException {
     MontyException::new(ExcType::PermissionError, Some(NO_ACCESS.to_owned()))
 }
 
-/// The time, shifted by `offset` seconds; `None` if the clock is way off.
-#[expect(clippy::disallowed_methods, reason = "the clock of the snippet, in a process of its own")]
+/// Returns the current time plus `offset` seconds, or `None` if it is out of range.
+#[expect(clippy::disallowed_methods, reason = "the clock of the snippet, in a separate process")]
 fn clock(offset: i32) -> Option<DateTime<chrono::Utc>> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
-    let seconds = i64::try_from(since.as_secs()).ok()?.checked_add(offset.into())?;
-    DateTime::from_timestamp(seconds, since.subsec_nanos())
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    let seconds = i64::try_from(since_epoch.as_secs()).ok()?.checked_add(offset.into())?;
+    DateTime::from_timestamp(seconds, since_epoch.subsec_nanos())
 }
 
 fn today() -> Option<MontyObject> {

@@ -1,18 +1,18 @@
-//! Converts the interpreter's exceptions to failures with the snippet's lines.
+//! Converts exceptions of the interpreter to failures with line numbers of the snippet.
 
 use monty_types::{ExcType, MontyException};
 
 use super::program::Program;
 use crate::protocol::Failure;
 
-/// Longest message that's passed on, in bytes.
+/// Maximum length of a message, in bytes.
 const MAX_MESSAGE: usize = 4096;
 
-/// The start of the interpreter's message about a missing feature.
+/// Prefix of the interpreter's messages about missing features.
 const MISSING_SYNTAX: &str = "The monty syntax parser does not yet support ";
 
-/// Built-in names of Python that the interpreter doesn't have. The message
-/// about them differs from that about a misspelled name.
+/// Built-in functions of Python that the interpreter lacks. For these names,
+/// the error is not about an undefined name, but about a missing feature.
 const MISSING_BUILTINS: &[&str] = &[
     "aiter",
     "anext",
@@ -41,23 +41,23 @@ const MISSING_BUILTINS: &[&str] = &[
     "__import__",
 ];
 
-/// The failure for an exception of the compiler.
+/// Converts an exception of the compiler.
 pub(super) fn from_compiler(error: &MontyException, program: &Program) -> Failure {
     let message = message(error);
     let line = error.traceback().last().map_or(1, |frame| program.nearest_user_line(frame.start.line));
     match error.exc_type() {
         ExcType::NotImplementedError => {
-            let what = message.strip_prefix(MISSING_SYNTAX).unwrap_or(&message);
-            unsupported(what, Some(line))
+            let feature = message.strip_prefix(MISSING_SYNTAX).unwrap_or(&message);
+            unsupported_feature(feature, Some(line))
         }
         ExcType::SyntaxError => Failure::Syntax { message, line },
         kind => Failure::Raised { kind: kind.to_string(), message, line: Some(line) },
     }
 }
 
-/// The failure for an exception that the program didn't catch.
+/// Converts an exception that the program didn't catch.
 pub(super) fn from_exception(error: &MontyException, program: &Program) -> Failure {
-    // The innermost frame that's the snippet's, not the wrapper's.
+    // The line of the innermost frame in the snippet. The wrapper's frames are skipped.
     let line = error.traceback().iter().rev().find_map(|frame| program.user_line(frame.start.line));
     let message = message(error);
     match error.exc_type() {
@@ -65,13 +65,13 @@ pub(super) fn from_exception(error: &MontyException, program: &Program) -> Failu
         ExcType::RecursionError => Failure::Recursion,
         ExcType::TimeoutError if message.starts_with("time limit exceeded: ") => Failure::Timeout,
         kind => match missing_feature(kind, &message) {
-            Some(what) => unsupported(&what, line),
+            Some(feature) => unsupported_feature(&feature, line),
             None => Failure::Raised { kind: kind.to_string(), message, line },
         },
     }
 }
 
-/// The feature that the interpreter lacks, if that caused the exception.
+/// Returns the feature that the interpreter lacks, if this caused the exception.
 fn missing_feature(kind: ExcType, message: &str) -> Option<String> {
     match kind {
         ExcType::ModuleNotFoundError => {
@@ -87,7 +87,7 @@ fn missing_feature(kind: ExcType, message: &str) -> Option<String> {
             let name = message.strip_prefix("'module' object has no attribute ")?;
             Some(format!("the name {name} of this module"))
         }
-        // In Python a string on the left of `%` never lacks the operator.
+        // In Python, strings always support the operator `%`.
         ExcType::TypeError => message
             .starts_with("unsupported operand type(s) for %: 'str' and ")
             .then(|| "formatting with '%'; use an f-string or format()".to_owned()),
@@ -100,12 +100,12 @@ fn missing_feature(kind: ExcType, message: &str) -> Option<String> {
     }
 }
 
-fn unsupported(what: &str, line: Option<u32>) -> Failure {
+fn unsupported_feature(feature: &str, line: Option<u32>) -> Failure {
     let line = line.map_or_else(String::new, |line| format!(" (line {line})"));
-    Failure::Unsupported(format!("not in the supported subset of Python: {what}{line}"))
+    Failure::Unsupported(format!("not in the supported subset of Python: {feature}{line}"))
 }
 
-/// The exception's message, cut to a length that fits a log.
+/// Returns the message of an exception, truncated to [`MAX_MESSAGE`].
 fn message(error: &MontyException) -> String {
     let mut message = error.message().unwrap_or_default().to_owned();
     if message.len() > MAX_MESSAGE {

@@ -1,5 +1,5 @@
-//! The worker process: reads requests from stdin, runs them one after the
-//! other and writes the replies to stdout, until stdin is closed.
+//! The worker process: reads requests from stdin, runs them sequentially, and
+//! writes the replies to stdout, until stdin is closed.
 
 mod convert;
 mod engine;
@@ -17,26 +17,26 @@ use serde_json::Value;
 
 use crate::protocol::{self, Failure, Outcome, Request, Reuse};
 
-/// Exit code after a panic, which is a bug in the interpreter or in here.
+/// Exit code after a panic, which is a bug in the interpreter or in this crate.
 pub(crate) const PANIC_CODE: i32 = 70;
 
 /// Exit code after an error on stdin or stdout.
 const PIPE_CODE: u8 = 74;
 
-/// Stack of the thread that runs the code, in bytes. The interpreter recurses
-/// natively for nested data and for calls from within built-in functions; this
-/// is room for the deepest recursion that it allows, unoptimized builds
-/// included. Pages that aren't touched cost nothing.
+/// Stack size of the thread that runs the code, in bytes. The interpreter
+/// recurses natively for nested data and for calls from built-in functions. The
+/// stack is large enough for the deepest recursion that it allows, even in
+/// unoptimized builds. Unused pages don't occupy memory.
 const STACK: usize = 256 * 1024 * 1024;
 
-/// The worker's side of a [`Pool`](crate::Pool): serves requests on stdin and
-/// stdout until stdin is closed. The hidden sub-command of the server's binary
-/// calls this and returns the exit code.
+/// Runs the worker of a [`Pool`](crate::Pool): serves requests on stdin and
+/// stdout until stdin is closed. The hidden subcommand of the server calls this
+/// function and returns its exit code.
 ///
 /// First drops the privileges that a worker doesn't need: inherited file
-/// descriptors, core dumps, writing files, starting processes. Call it before
-/// anything else that opens files or starts threads, a tokio runtime in
-/// particular, and print nothing.
+/// descriptors, core dumps, writing files, and starting processes. Must be
+/// called before files are opened and threads are started, such as those of a
+/// tokio runtime. The caller must not write to stdout.
 pub fn worker_main() -> ExitCode {
     install_panic_hook();
     sandbox::enter();
@@ -47,10 +47,10 @@ pub fn worker_main() -> ExitCode {
         return ExitCode::from(PIPE_CODE);
     }
     sandbox::forbid_processes();
-    // This thread only reads, so that the process notices at once when the
-    // server has exited, even in the middle of an endless loop.
-    // (The kernel's parent-death signal isn't used: it's bound to the thread
-    // that started the worker, not to the process.)
+    // This thread only reads, so that the process notices immediately when the
+    // server has exited, even while the code runs an endless loop. (The kernel's
+    // parent-death signal is not used, because it is bound to the thread that
+    // started the worker, not to its process.)
     let mut stdin = io::stdin().lock();
     loop {
         match read_frame(&mut stdin) {
@@ -65,16 +65,16 @@ pub fn worker_main() -> ExitCode {
     }
 }
 
-/// Ends the process on a panic in any thread, however the binary was built.
+/// Exits the process on a panic in any thread, whether or not panics abort.
 fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
-        // The server may not read it any more.
+        // Fails if the server no longer reads stderr.
         let _ = writeln!(io::stderr(), "{info}");
         std::process::exit(PANIC_CODE);
     }));
 }
 
-/// The body of the next frame; `None` at the end of the stream.
+/// Reads a frame. Returns its body, or `None` at the end of the stream.
 fn read_frame(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     let mut header = [0; protocol::HEADER];
     if stream.read(&mut header[..1])? == 0 {
@@ -86,7 +86,7 @@ fn read_frame(stream: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(body))
 }
 
-/// The interpreter thread.
+/// Runs the interpreter thread: serves the requests in the queue.
 fn serve(queue: &Receiver<Vec<u8>>) {
     let mut memory = sandbox::Memory::default();
     while let Ok(body) = queue.recv() {
@@ -98,7 +98,7 @@ fn serve(queue: &Receiver<Vec<u8>>) {
     }
 }
 
-/// Runs one request; the result is the JSON text of the returned value.
+/// Runs one request. Returns the JSON text of the returned value.
 fn handle_request(body: Vec<u8>, memory: &mut sandbox::Memory) -> Result<Vec<u8>, Failure> {
     let request: Request<'_> = serde_json::from_slice(&body)
         .map_err(|error| Failure::Request(format!("the inputs can't be read: {error}")))?;
@@ -111,15 +111,15 @@ fn handle_request(body: Vec<u8>, memory: &mut sandbox::Memory) -> Result<Vec<u8>
     encode(&value, limits.output_bytes)
 }
 
-/// The value as JSON, if that has at most `limit` bytes.
+/// Serializes a value to JSON of at most `limit` bytes.
 fn encode(value: &Value, limit: usize) -> Result<Vec<u8>, Failure> {
     let mut json = Capped { bytes: Vec::new(), limit };
-    // A tree of values has no other reason to fail than the cap.
+    // Serializing a value fails only if the limit is exceeded.
     serde_json::to_writer(&mut json, value).map_err(|_| Failure::OutputTooLarge)?;
     Ok(json.bytes)
 }
 
-/// Collects bytes and fails once there would be more than `limit`.
+/// A writer that collects at most `limit` bytes, and then fails.
 struct Capped {
     bytes: Vec<u8>,
     limit: usize,

@@ -1,20 +1,20 @@
-//! Turns a snippet into a program for the interpreter.
+//! Converts a snippet to a program for the interpreter.
 
 use ruff_python_parser::parse_module;
 
 use super::rewrite;
 use crate::protocol::Failure;
 
-/// Name of the program's only input: the value of `input_model`.
+/// Name of the only input of the program: the value of `input_model`.
 pub(super) const INPUT: &str = "_sluice_input";
 
-/// Lines of the program in front of the snippet's first line.
+/// Number of lines of the program before the snippet.
 const LINES_BEFORE: u32 = 1;
 
 /// Functions that rewritten attribute accesses call, and replacements of
-/// built-in functions that access attributes. An object's fields come before
-/// the methods of `dict`, so that a field named `items` can be read. Its
-/// methods can still be called, because a call isn't rewritten.
+/// built-in functions that access attributes. The fields of an object take
+/// precedence over the methods of `dict`, so that a field named `items` can be
+/// read. The methods can still be called, because calls are not rewritten.
 const PRELUDE: &str = r#"
 def _sluice_attribute(value, name):
     if isinstance(value, dict):
@@ -37,7 +37,7 @@ def _sluice_hasattr(value, name):
 
 "#;
 
-/// A program, and the mapping from its lines to the snippet's.
+/// A program, and the mapping from its lines to those of the snippet.
 #[derive(Debug)]
 pub(super) struct Program {
     /// The source text.
@@ -48,36 +48,36 @@ pub(super) struct Program {
 /// The mapping from the lines of a program to those of the snippet.
 #[derive(Debug, Clone, Copy)]
 struct Lines {
-    /// Number of the snippet's lines.
+    /// Number of lines of the snippet.
     count: u32,
 }
 
 impl Lines {
-    /// The line of the snippet for a line of the program, if it's one.
+    /// Returns the line of the snippet for a line of the program, or `None` if it is a line of the wrapper.
     fn exact(self, line: u32) -> Option<u32> {
         let line = line.checked_sub(LINES_BEFORE)?;
         (1..=self.count).contains(&line).then_some(line)
     }
 
-    /// The nearest line of the snippet. The parser reports an unfinished snippet
-    /// after its last line.
+    /// Returns the nearest line of the snippet. The parser reports the line after the last one for an unfinished
+    /// snippet.
     fn nearest(self, line: u32) -> u32 {
         line.saturating_sub(LINES_BEFORE).clamp(1, self.count)
     }
 }
 
 impl Program {
-    /// Wraps a snippet as `def user_function(input_model):` and a call of it.
+    /// Converts a snippet to a function `user_function(input_model)` and a call of it.
     ///
     /// # Errors
-    /// [`Failure::Syntax`] if the snippet isn't Python.
+    /// [`Failure::Syntax`] if the snippet is not valid Python.
     pub(super) fn new(code: &str) -> Result<Self, Failure> {
         let code = code.replace("\r\n", "\n").replace('\r', "\n");
         let code = code.trim_start_matches('\u{feff}');
         let (function, lines) = wrap(code);
         let parsed = parse_module(&function).map_err(|error| {
             let before = &function[..usize::from(error.location.start()).min(function.len())];
-            Failure::Syntax { message: error.error.to_string(), line: lines.nearest(line_of(before)) }
+            Failure::Syntax { message: error.error.to_string(), line: lines.nearest(line_after(before)) }
         })?;
         let mut source = rewrite::attributes(&function, &parsed);
         source.push_str(PRELUDE);
@@ -85,19 +85,18 @@ impl Program {
         Ok(Self { source, lines })
     }
 
-    /// The line of the snippet for a line of the program; `None` if it's a
-    /// line of the wrapper.
+    /// Returns the line of the snippet for a line of the program, or `None` if it is a line of the wrapper.
     pub(super) fn user_line(&self, line: u32) -> Option<u32> {
         self.lines.exact(line)
     }
 
-    /// The line of the snippet that's nearest to a line of the program.
+    /// Returns the line of the snippet that is nearest to a line of the program.
     pub(super) fn nearest_user_line(&self, line: u32) -> u32 {
         self.lines.nearest(line)
     }
 }
 
-/// The snippet as a function, with every line indented.
+/// Converts a snippet to a function, by indenting its lines.
 fn wrap(code: &str) -> (String, Lines) {
     let mut function = String::with_capacity(code.len() * 5 / 4 + 64);
     function.push_str("def user_function(input_model):\n");
@@ -110,15 +109,16 @@ fn wrap(code: &str) -> (String, Lines) {
         function.push('\n');
         count += 1;
     }
-    // A body of nothing but comments would be a syntax error. A snippet may be indented as a whole.
+    // The return statement is necessary because a body that contains only comments is a syntax error. It has the same
+    // indentation as the snippet.
     let first = code.split('\n').find(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
     let indent = first.map_or("", |line| &line[..line.len() - line.trim_start().len()]);
     function.push_str(&format!("    {indent}return None\n"));
     (function, Lines { count })
 }
 
-/// The line, from 1, on which the text after `before` starts.
-fn line_of(before: &str) -> u32 {
+/// Returns the number of the line after the text `before`, starting at 1.
+fn line_after(before: &str) -> u32 {
     let breaks = before.bytes().filter(|byte| *byte == b'\n').count();
     u32::try_from(breaks).map_or(u32::MAX, |breaks| breaks.saturating_add(1))
 }
@@ -135,28 +135,28 @@ mod tests {
     }
 
     #[test]
-    fn syntax_errors_have_the_snippets_line() {
+    fn syntax_errors_have_the_line_of_the_snippet() {
         assert_eq!(syntax_line("x = = 1"), 1);
         assert_eq!(syntax_line("a = 1\nb = 2\nreturn )"), 3);
         assert_eq!(syntax_line("a = 1\r\nb = 2\r\nreturn )"), 3);
     }
 
     #[test]
-    fn unfinished_code_is_reported_inside_the_snippet() {
+    fn reports_unfinished_code_in_a_line_of_the_snippet() {
         assert!(syntax_line("a = 1\nx = (1,\n") <= 3);
         assert!(syntax_line("x = '''abc") == 1);
         assert_eq!(syntax_line("if x:"), 1);
     }
 
     #[test]
-    fn blank_and_comment_only_code_is_a_function() {
+    fn accepts_code_without_statements() {
         for code in ["", "\n\n", "  ", "# nothing"] {
             assert!(Program::new(code).is_ok(), "{code:?}");
         }
     }
 
     #[test]
-    fn lines_of_the_wrapper_are_not_the_snippets() {
+    fn lines_of_the_wrapper_are_not_lines_of_the_snippet() {
         let program = Program::new("a\nb").unwrap();
         assert_eq!(program.user_line(1), None);
         assert_eq!(program.user_line(2), Some(1));

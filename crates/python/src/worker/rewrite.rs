@@ -1,16 +1,17 @@
-//! Lets `a.b` read the field `b` of a JSON object.
+//! Rewrites attribute accesses, so that `a.b` reads the field `b` of a JSON
+//! object.
 //!
-//! JSON objects are plain Python dicts in the interpreter. So `[...]`, `in`,
-//! `len`, `.get`, `.items` and the rest work as everybody expects, and a dict is
-//! easily converted back to JSON. The one thing that a dict lacks is attribute
-//! access, and no class of the interpreter can have both that and `[...]` (it
-//! supports neither `__getattr__` nor `__getitem__`). So the attribute accesses
-//! of the snippet are replaced by calls of a helper function: `a.b` becomes
+//! JSON objects are Python dicts in the interpreter. So `[...]`, `in`, `len`,
+//! `.get`, `.items` and so on work as usual, and a dict is easily converted to
+//! JSON. But dicts lack attribute access, and classes of the interpreter can't
+//! have both attribute access and `[...]`, because it supports neither
+//! `__getattr__` nor `__getitem__`. So the attribute accesses of the snippet are
+//! replaced by calls of a helper function: `a.b` becomes
 //! `_sluice_attribute(a,'b')`.
 //!
 //! Method calls, assignments to attributes, decorators, annotations and
-//! attributes of imported modules stay as they are. Every edit keeps all line
-//! breaks, so lines in error messages are the snippet's.
+//! attributes of imported modules are not rewritten. Edits keep all line breaks,
+//! so that line numbers in error messages are those of the snippet.
 
 use std::collections::HashSet;
 
@@ -26,7 +27,7 @@ use ruff_text_size::{Ranged, TextRange, TextSize};
 /// Built-in functions, and the helper functions that replace them.
 const REPLACEMENTS: [(&str, &str); 2] = [("getattr", "_sluice_getattr"), ("hasattr", "_sluice_hasattr")];
 
-/// The source with its attribute accesses rewritten.
+/// Returns the source with its attribute accesses rewritten.
 pub(super) fn attributes(source: &str, parsed: &Parsed<ModModule>) -> String {
     let mut modules = Modules::default();
     modules.visit_body(&parsed.syntax().body);
@@ -36,9 +37,9 @@ pub(super) fn attributes(source: &str, parsed: &Parsed<ModModule>) -> String {
     apply(source, rewriter.edits)
 }
 
-/// Replaces the ranges by the texts. Ranges don't overlap. Where several start at
-/// the same place, as in `a.b.c`, the insertions are equal, so their order doesn't
-/// matter.
+/// Replaces the ranges by the texts. Ranges don't overlap. If several start at
+/// the same position, as in `a.b.c`, their insertions are equal, so that their
+/// order doesn't matter.
 fn apply(source: &str, mut edits: Vec<(TextRange, String)>) -> String {
     edits.sort_by_key(|(range, _)| (range.start(), range.end()));
     let mut result = String::with_capacity(source.len() * 2);
@@ -70,7 +71,7 @@ impl<'a> Visitor<'a> for Modules<'a> {
     }
 
     fn visit_expr(&mut self, _: &'a Expr) {
-        // Expressions import nothing.
+        // Expressions don't contain imports.
     }
 }
 
@@ -106,7 +107,7 @@ impl<'a> Visitor<'a> for Rewriter<'a> {
     }
 
     fn visit_annotation(&mut self, _: &'a Expr) {
-        // Never evaluated.
+        // Annotations are not evaluated.
     }
 
     fn visit_interpolated_string_element(&mut self, element: &'a InterpolatedStringElement) {
@@ -122,50 +123,50 @@ impl<'a> Visitor<'a> for Rewriter<'a> {
 }
 
 impl Rewriter<'_> {
-    /// Makes `a.b={a.b!r}` of an f-string's `{a.b=}`, which would otherwise
-    /// show the rewritten expression.
+    /// Replaces `{a.b=}` in an f-string by `a.b={a.b!r}`, because it would
+    /// otherwise print the rewritten expression.
     fn expand_debug_text(&mut self, element: &InterpolatedElement) {
         let Some(debug) = &element.debug_text else {
             return;
         };
-        let shown = TextRange::new(
+        let debug_range = TextRange::new(
             element.start() + TextSize::of('{'),
             element.expression.end() + TextSize::of(debug.trailing()),
         );
-        let text = &self.source[shown];
-        // Escaping these would depend on the quotes of the string, and they are
-        // rare.
+        let text = &self.source[debug_range];
+        // These characters are rare, and would have to be escaped depending on
+        // the quotes of the string.
         if text.contains(['\'', '"', '\\', '\n']) {
             return;
         }
         let literal = text.replace('{', "{{").replace('}', "}}");
-        let repr = element.conversion == ConversionFlag::None && element.format_spec.is_none();
-        let mut rest = debug.trailing().replace('=', "");
-        rest.push_str(if repr { "!r" } else { "" });
+        let needs_repr = element.conversion == ConversionFlag::None && element.format_spec.is_none();
+        let mut suffix = debug.trailing().replace('=', "");
+        suffix.push_str(if needs_repr { "!r" } else { "" });
         self.edits.push((TextRange::empty(element.start()), literal));
-        self.edits.push((TextRange::new(element.expression.end(), shown.end()), rest));
+        self.edits.push((TextRange::new(element.expression.end(), debug_range.end()), suffix));
     }
 
-    /// Adds the edits for one attribute access: the start of a call, a comma for
-    /// the dot and a string for the name. Everything between these, such as line
-    /// breaks and comments, stays unchanged.
+    /// Adds the edits for one attribute access: inserts the start of a call, and
+    /// replaces the dot by a comma and the name by a string. Line breaks and
+    /// comments in between don't change.
     fn rewrite(&mut self, attribute: &ExprAttribute) {
-        let of_module = matches!(&*attribute.value, Expr::Name(name)
+        let is_of_module = matches!(&*attribute.value, Expr::Name(name)
             if self.modules.contains(name.id.as_str()));
-        if attribute.ctx != ExprContext::Load || of_module {
+        if attribute.ctx != ExprContext::Load || is_of_module {
             return;
         }
         let between = TextRange::new(attribute.value.end(), attribute.attr.start());
         let dot = self.tokens.in_range(between).iter().rev().find(|token| token.kind() == TokenKind::Dot);
-        // The parser wouldn't have made an attribute of it without a dot.
+        // Never `None`, because an attribute access contains a dot.
         let Some(dot) = dot else { return };
         let start = attribute.start();
-        // `return(a).b` is allowed, `return_sluice_attribute(…)` isn't the same.
-        let glued = self.source[..usize::from(start)]
+        // `return(a).b` must not become `return_sluice_attribute(…)`.
+        let follows_word = self.source[..usize::from(start)]
             .chars()
             .next_back()
             .is_some_and(|c| c.is_alphanumeric() || c == '_');
-        let space = if glued { " " } else { "" };
+        let space = if follows_word { " " } else { "" };
         self.edits.push((TextRange::empty(start), format!("{space}_sluice_attribute(")));
         self.edits.push((dot.range(), ",".to_owned()));
         self.edits.push((attribute.attr.range, format!("'{}')", attribute.attr.id)));
@@ -176,24 +177,24 @@ impl Rewriter<'_> {
 mod tests {
     use ruff_python_parser::parse_module;
 
-    fn rewritten(source: &str) -> String {
+    fn rewrite(source: &str) -> String {
         super::attributes(source, &parse_module(source).unwrap())
             .replace("_sluice_attribute", "@")
             .replace("_sluice_", "$")
     }
 
     #[test]
-    fn reads_become_calls() {
-        assert_eq!(rewritten("a.b"), "@(a,'b')");
-        assert_eq!(rewritten("a.b.c"), "@(@(a,'b'),'c')");
-        assert_eq!(rewritten("a[0].b + (c).d"), "@(a[0],'b') + @((c),'d')");
-        assert_eq!(rewritten("x = 1if(a).b else 2"), "x = 1if @((a),'b') else 2");
-        assert_eq!(rewritten("f(a.b, k=c.d)"), "f(@(a,'b'), k=@(c,'d'))");
-        assert_eq!(rewritten("a.größe"), "@(a,'größe')");
+    fn rewrites_reads_to_calls() {
+        assert_eq!(rewrite("a.b"), "@(a,'b')");
+        assert_eq!(rewrite("a.b.c"), "@(@(a,'b'),'c')");
+        assert_eq!(rewrite("a[0].b + (c).d"), "@(a[0],'b') + @((c),'d')");
+        assert_eq!(rewrite("x = 1if(a).b else 2"), "x = 1if @((a),'b') else 2");
+        assert_eq!(rewrite("f(a.b, k=c.d)"), "f(@(a,'b'), k=@(c,'d'))");
+        assert_eq!(rewrite("a.größe"), "@(a,'größe')");
     }
 
     #[test]
-    fn methods_targets_decorators_and_modules_stay() {
+    fn keeps_methods_targets_decorators_and_modules() {
         for source in [
             "a.get('b')",
             "a.b = 1",
@@ -203,28 +204,28 @@ mod tests {
             "import math\nmath.pi",
             "import os.path as p\np.sep",
         ] {
-            assert_eq!(rewritten(source), source);
+            assert_eq!(rewrite(source), source);
         }
-        assert_eq!(rewritten("a.b.get('c').d"), "@(@(a,'b').get('c'),'d')");
-        assert_eq!(rewritten("a.b.c = d.e"), "@(a,'b').c = @(d,'e')");
+        assert_eq!(rewrite("a.b.get('c').d"), "@(@(a,'b').get('c'),'d')");
+        assert_eq!(rewrite("a.b.c = d.e"), "@(a,'b').c = @(d,'e')");
     }
 
     #[test]
-    fn line_breaks_and_comments_stay() {
-        assert_eq!(rewritten("x = (a # one.\n  . # two.\n  b)"), "x = (@(a # one.\n  , # two.\n  'b'))");
-        assert_eq!(rewritten("x = a \\\n  .b"), "x = @(a \\\n  ,'b')");
+    fn keeps_line_breaks_and_comments() {
+        assert_eq!(rewrite("x = (a # one.\n  . # two.\n  b)"), "x = (@(a # one.\n  , # two.\n  'b'))");
+        assert_eq!(rewrite("x = a \\\n  .b"), "x = @(a \\\n  ,'b')");
     }
 
     #[test]
-    fn f_strings_are_rewritten_inside() {
-        assert_eq!(rewritten("f'{a.b} {c.d:>{e.f}} a.b'"), "f'{@(a,'b')} {@(c,'d'):>{@(e,'f')}} a.b'");
-        assert_eq!(rewritten("'{a.b}'"), "'{a.b}'");
-        assert_eq!(rewritten("f'{a.b=}'"), "f'a.b={@(a,'b')!r}'");
-        assert_eq!(rewritten("f'{(a.b) = :>5}'"), "f'(a.b) = {(@(a,'b'))  :>5}'");
+    fn rewrites_expressions_in_f_strings() {
+        assert_eq!(rewrite("f'{a.b} {c.d:>{e.f}} a.b'"), "f'{@(a,'b')} {@(c,'d'):>{@(e,'f')}} a.b'");
+        assert_eq!(rewrite("'{a.b}'"), "'{a.b}'");
+        assert_eq!(rewrite("f'{a.b=}'"), "f'a.b={@(a,'b')!r}'");
+        assert_eq!(rewrite("f'{(a.b) = :>5}'"), "f'(a.b) = {(@(a,'b'))  :>5}'");
     }
 
     #[test]
-    fn attribute_functions_get_their_replacements() {
-        assert_eq!(rewritten("getattr(a, 'b') or hasattr(a, 'b')"), "$getattr(a, 'b') or $hasattr(a, 'b')");
+    fn replaces_attribute_functions() {
+        assert_eq!(rewrite("getattr(a, 'b') or hasattr(a, 'b')"), "$getattr(a, 'b') or $hasattr(a, 'b')");
     }
 }

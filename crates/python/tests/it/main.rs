@@ -1,4 +1,4 @@
-//! Snippets in real worker processes.
+//! Tests that run snippets in worker processes.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod language;

@@ -1,7 +1,7 @@
-//! Snippets that misbehave, and their worker processes.
+//! Limits of snippets, and the life cycle of worker processes.
 //!
-//! The tests count the child processes of the test process, so they run one
-//! after the other.
+//! The tests count the child processes of the test process, so they run
+//! sequentially.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, MutexGuard};
 
 static EXCLUSIVE: Mutex<()> = Mutex::const_new(());
 
-/// Waits for the other tests and their workers to end.
+/// Waits until other tests and their workers have ended.
 async fn exclusive() -> MutexGuard<'static, ()> {
     let guard = EXCLUSIVE.lock().await;
     until("no workers are left", || children().is_empty()).await;
@@ -21,7 +21,7 @@ async fn exclusive() -> MutexGuard<'static, ()> {
 
 const ENDLESS_LOOP: &str = "while True: pass";
 
-/// Starts an endless loop and waits until its worker runs it.
+/// Starts an endless loop and waits until its worker is running it.
 async fn start_endless_loop(pool: &Pool) -> (tokio::task::JoinHandle<Result<Value, PythonError>>, u32) {
     let known = children();
     let task = tokio::spawn({
@@ -29,7 +29,7 @@ async fn start_endless_loop(pool: &Pool) -> (tokio::task::JoinHandle<Result<Valu
         async move { pool.run(ENDLESS_LOOP, &Map::new()).await }
     });
     let mut pid = None;
-    until("a worker burns CPU time", || {
+    until("a worker uses CPU time", || {
         pid = children().into_iter().find(|pid| !known.contains(pid));
         pid.is_some_and(|pid| cpu_ticks(pid) > 5)
     })
@@ -91,7 +91,7 @@ async fn exceeding_the_memory_limit_ends_only_its_run() {
         assert_eq!(run(&pool, code).await, expected, "{code}");
         assert_eq!(run(&pool, "return 1").await, Ok(json!(1)));
     }
-    // The limit is per run, not for all runs of a worker together.
+    // The limit applies to each run, not to all runs of a worker together.
     for _ in 0..8 {
         assert_eq!(run(&pool, "return len('x' * 40000000)").await, Ok(json!(40_000_000)));
     }
@@ -146,8 +146,8 @@ async fn the_operating_system_is_inaccessible() {
         "import ctypes",
     ] {
         let error = run(&pool, code).await.unwrap_err();
-        let known = matches!(error, PythonError::Raised { .. } | PythonError::Unsupported(_));
-        assert!(known, "{code}: {error:?}");
+        let is_expected = matches!(error, PythonError::Raised { .. } | PythonError::Unsupported(_));
+        assert!(is_expected, "{code}: {error:?}");
     }
 }
 
@@ -169,7 +169,7 @@ async fn a_worker_inherits_no_environment_or_files() {
 }
 
 #[tokio::test]
-async fn too_large_results_are_rejected() {
+async fn rejects_results_that_are_too_large() {
     let _guard = exclusive().await;
     let mut config = config(1);
     config.limits.output_bytes = 100;
@@ -227,7 +227,7 @@ async fn dropping_the_pool_kills_idle_workers() {
     until("the worker is gone", || is_gone(workers[0])).await;
 }
 
-/// The pipe is closed when the server dies.
+// Stdin is closed when the server dies.
 #[tokio::test]
 async fn a_busy_worker_exits_when_its_stdin_is_closed() {
     use std::io::Write;
@@ -284,14 +284,14 @@ async fn a_worker_is_replaced_after_its_number_of_runs() {
 }
 
 #[tokio::test]
-async fn a_shut_down_pool_rejects_runs() {
+async fn a_pool_rejects_runs_after_shutdown() {
     let _guard = exclusive().await;
     let pool = pool(2);
     let (task, _) = start_endless_loop(&pool).await;
     pool.shutdown().await;
-    let stopped = Err(PythonError::Worker("the pool is shut down".to_owned()));
-    assert_eq!(task.await.unwrap(), stopped);
-    assert_eq!(run(&pool, "return 1").await, stopped);
+    let expected = Err(PythonError::Worker("the pool is shut down".to_owned()));
+    assert_eq!(task.await.unwrap(), expected);
+    assert_eq!(run(&pool, "return 1").await, expected);
     pool.shutdown().await;
     until("no worker is left", || children().is_empty()).await;
 }

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 use serde_json::{Map, Value};
 use sluice_python::{Pool, PoolConfig, PythonError};
 
-/// Timeout for something that must happen, on a slow machine.
+/// Timeout for expected events, long enough for a slow machine.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) fn config(workers: usize) -> PoolConfig {
     let no_args: [&str; 0] = [];
     let mut config = PoolConfig::new(env!("CARGO_BIN_EXE_sluice-python-test-worker"), no_args);
     config.workers = workers;
-    // A slow machine must not fail a test.
+    // Tests must not fail on a slow machine.
     config.limits.time = TIMEOUT;
     config
 }
@@ -28,22 +28,24 @@ pub(crate) fn object(json: Value) -> Map<String, Value> {
     }
 }
 
-/// Runs without inputs.
+/// Runs a snippet without inputs.
 pub(crate) async fn run(pool: &Pool, code: &str) -> Result<Value, PythonError> {
     pool.run(code, &Map::new()).await
 }
 
-/// Process ids of this process' children whose parent is this very process.
+/// Returns the process ids of the running child processes of this process.
 pub(crate) fn children() -> Vec<u32> {
-    let me = std::process::id().to_string();
+    let own_pid = std::process::id().to_string();
     std::fs::read_dir("/proc")
         .unwrap()
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| stat(*pid).is_some_and(|(state, parent)| parent == me && state != "Z" && state != "X"))
+        .filter(|pid| {
+            stat(*pid).is_some_and(|(state, parent)| parent == own_pid && state != "Z" && state != "X")
+        })
         .collect()
 }
 
-/// State and parent of a process; `None` if there is none.
+/// Returns state and parent of a process, or `None` if it doesn't exist.
 fn stat(pid: u32) -> Option<(String, String)> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name in parentheses may contain anything.
@@ -51,12 +53,12 @@ fn stat(pid: u32) -> Option<(String, String)> {
     Some((fields.next()?.to_owned(), fields.next()?.to_owned()))
 }
 
-/// True if the process is gone, or a zombie.
+/// Returns true if the process doesn't exist or is a zombie.
 pub(crate) fn is_gone(pid: u32) -> bool {
     stat(pid).is_none_or(|(state, _)| state == "Z" || state == "X")
 }
 
-/// CPU time of a process in clock ticks.
+/// Returns the CPU time of a process, in clock ticks.
 pub(crate) fn cpu_ticks(pid: u32) -> u64 {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return 0;

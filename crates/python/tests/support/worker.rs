@@ -1,11 +1,11 @@
-//! A worker process for the integration tests. With an argument, a faulty one.
+//! A worker process for the integration tests. An argument makes it faulty.
 
 use std::io::Read;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
     match std::env::args().nth(1).as_deref() {
-        // Reads its requests and never answers.
+        // Reads requests, but never replies.
         Some("hang") => match std::io::stdin().read_to_end(&mut Vec::new()) {
             Ok(_) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,

@@ -50,7 +50,7 @@ pub(crate) async fn workflow_delete(
         match state.engine.run_cancel(run, origin).await {
             // A run that ended or vanished meanwhile needs no canceling. Where the store has no room for that, the run
             // goes with the workflow as it is.
-            Ok(_) | Err(EngineError::NotFound | EngineError::Refused(_)) => {}
+            Ok(_) | Err(EngineError::NotFound | EngineError::Rejected(_)) => {}
             Err(EngineError::Store(StoreError::Full(_))) => {}
             Err(error) => return Err(Resource::Run.engine_problem(error)),
         }

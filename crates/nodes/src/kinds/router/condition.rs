@@ -31,8 +31,8 @@ pub(super) struct Condition {
     pub(super) junction: Junction,
 }
 
-/// A comparison: of the texts that Python's `str()` returns, or of the numbers that its `float()` returns. It doesn't
-/// hold if a number is needed and a value isn't one.
+/// A comparison of the results of Python's `str()` or, for numbers, `float()`. A comparison of numbers doesn't hold if
+/// one of the values is not a number.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Operator {
@@ -61,7 +61,7 @@ impl Operator {
         Self::IsNotEmpty,
     ];
 
-    /// True if the operator compares numbers.
+    /// Returns true if the operator compares numbers.
     pub(super) fn is_numeric(self) -> bool {
         matches!(self, Self::NumberEquals | Self::GreaterThan | Self::LessThan)
     }
@@ -87,7 +87,7 @@ fn junction_schema(_: &mut SchemaGenerator) -> Schema {
 }
 
 impl Condition {
-    /// True if the condition holds for `inputs`.
+    /// Returns true if the condition holds for `inputs`.
     pub(super) fn holds(&self, inputs: &Value) -> bool {
         if self.variable.is_empty() {
             return false;

@@ -1,4 +1,4 @@
-//! Lints of routes: conditions that never hold, and routes that duplicate or exclude each other.
+//! Lints of routes: conditions that never hold, duplicate routes, and routes that exclude each other.
 
 use std::collections::HashMap;
 
@@ -10,18 +10,18 @@ use super::route::Route;
 use crate::text::python::{to_float, to_text};
 use crate::text::value_text::quote;
 
-/// The most conditions of a route that is checked.
+/// Maximum number of conditions of a route that is checked.
 const MAX_CONDITIONS: usize = 16;
 
-/// The most routes that are compared with each other.
+/// Maximum number of routes that are compared with each other.
 const MAX_ROUTES: usize = 32;
 
-/// RFC 6901 pointer to the conditions of a route.
+/// Returns the RFC 6901 pointer to the conditions of a route.
 pub(super) fn conditions_pointer(route: &str) -> String {
     format!("/route_map/{}/conditions", pointer_step(route))
 }
 
-/// Routes that never open, and routes with the conditions of an earlier one.
+/// Returns findings about routes that never open, and routes with the same conditions as an earlier route.
 pub(super) fn findings(routes: &IndexMap<String, Route>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut earlier: HashMap<String, &str> = HashMap::new();
@@ -49,7 +49,7 @@ pub(super) fn findings(routes: &IndexMap<String, Route>) -> Vec<Finding> {
     findings
 }
 
-/// Pairs of routes that are never open together.
+/// Returns the pairs of routes that are never open at the same time.
 pub(super) fn exclusive_routes(routes: &IndexMap<String, Route>) -> Vec<(String, String)> {
     let routes = routes.iter().filter(|(_, route)| (1..=MAX_CONDITIONS).contains(&route.conditions.len()));
     let routes: Vec<_> =
@@ -68,15 +68,15 @@ pub(super) fn exclusive_routes(routes: &IndexMap<String, Route>) -> Vec<(String,
     pairs
 }
 
-/// True if `conditions` and `others` can't all hold.
+/// Returns true if `conditions` and `others` can't all hold.
 fn exclude(conditions: &[&Condition], others: &[&Condition]) -> bool {
     conditions.iter().any(|one| others.iter().any(|other| contradiction(one, other).is_some()))
 }
 
-/// Conditions that have to hold together, or the reason why they never do.
+/// Conditions that all have to hold, or the reason why they can't.
 type Conjunction<'c> = Result<Vec<&'c Condition>, String>;
 
-/// The reason why no input fulfills the conditions.
+/// Returns the reason why the conditions never hold, if they don't.
 fn contradiction_in(conditions: &[Condition]) -> Option<String> {
     if conditions.is_empty() || conditions.len() > MAX_CONDITIONS {
         return None;
@@ -84,8 +84,8 @@ fn contradiction_in(conditions: &[Condition]) -> Option<String> {
     alternatives(conditions).into_iter().map(Result::err).collect::<Option<Vec<String>>>()?.into_iter().next()
 }
 
-/// The disjunctive normal form of conditions. They are read from left to right: each OR adds an alternative, each AND
-/// narrows all alternatives before it.
+/// Returns the disjunctive normal form of conditions, which are evaluated from left to right: each OR adds an
+/// alternative, each AND narrows all previous alternatives.
 fn alternatives(conditions: &[Condition]) -> Vec<Conjunction<'_>> {
     let mut alternatives: Vec<Conjunction<'_>> = Vec::new();
     for (index, condition) in conditions.iter().enumerate() {
@@ -112,7 +112,7 @@ fn narrow<'c>(conjunction: Conjunction<'c>, condition: &'c Condition) -> Conjunc
     }
 }
 
-/// The reason why a condition never holds by itself.
+/// Returns the reason why a single condition never holds, if it doesn't.
 fn contradiction_alone(condition: &Condition) -> Option<String> {
     if condition.variable.is_empty() {
         return Some("a condition without a variable never holds".to_owned());
@@ -122,10 +122,11 @@ fn contradiction_alone(condition: &Condition) -> Option<String> {
         .then(|| format!("{} is compared with a value that is not a number", quote(&condition.variable)))
 }
 
-/// The reason why two conditions never hold together.
+/// Returns the reason why two conditions contradict each other, if they do.
 fn contradiction(one: &Condition, other: &Condition) -> Option<String> {
-    let never = one.variable == other.variable && (contradicts(one, other) || contradicts(other, one));
-    never.then(|| format!("no value of {} meets both of its conditions", quote(&one.variable)))
+    let is_contradiction =
+        one.variable == other.variable && (contradicts(one, other) || contradicts(other, one));
+    is_contradiction.then(|| format!("no value of {} meets both of its conditions", quote(&one.variable)))
 }
 
 fn contradicts(one: &Condition, other: &Condition) -> bool {

@@ -32,7 +32,7 @@ pub(crate) struct RouterConfig {
     route_map: IndexMap<String, Route>,
 }
 
-/// One route with one empty condition, which never holds: the form in which editors create a router.
+/// One route with one empty condition, which never holds. Editors create routers in this form.
 impl Default for RouterConfig {
     fn default() -> Self {
         let route = Route { conditions: vec![Condition::default()] };

@@ -18,7 +18,7 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// True if the conditions hold for `inputs`.
+    /// Returns true if the conditions hold for `inputs`.
     pub(super) fn is_open(&self, inputs: &Value) -> bool {
         let Some((first, others)) = self.conditions.split_first() else { return true };
         others.iter().fold(first.holds(inputs), |result, condition| match condition.junction {

@@ -7,7 +7,7 @@ use sluice_nodes::kinds::python_func::PythonFuncConfig;
 
 use super::{inputs, node};
 
-/// JSON of all shapes, whose keys are often those of configs.
+/// Generates arbitrary JSON, in which many keys are those of configs.
 pub(crate) fn any_json() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -41,7 +41,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn any_config_and_input_are_handled(config in any_config(), input in any_json()) {
+    fn handles_any_config_and_input(config in any_config(), input in any_json()) {
         for name in NodeKinds::default().names() {
             let node = node(name, &config);
             let problems = NodeKinds::default().config_problems(&node);
@@ -49,7 +49,7 @@ proptest! {
             match NodeKinds::default().behavior(&node) {
                 NodeBehavior::Complete(Behavior::Invalid(reason)) => prop_assert!(!reason.is_empty()),
                 NodeBehavior::Complete(behavior) => {
-                    // A config that runs must be valid.
+                    // A config with a behavior must be valid.
                     prop_assert!(problems.is_empty());
                     run(&behavior, &input);
                 }
