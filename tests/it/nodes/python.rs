@@ -71,7 +71,7 @@ async fn errors_name_the_exception_and_the_line(app: App) {
         ("raise ValueError('bad \u{1F389} news')", "bad \u{1F389} news"),
         ("return {'out': 1 // 0}", "ZeroDivisionError"),
         ("return {'out': missing_name}", "missing_name"),
-        ("return {'out': input_model.nobody.x}", "nobody"),
+        ("return {'out': input_model.missing_node.x}", "missing_node"),
         ("return {'out': ", "SyntaxError"),
         ("def f(n):\n    return f(n + 1)\nreturn {'out': f(0)}", "RecursionError"),
         ("import socket\nreturn {'out': 1}", "socket"),
@@ -139,7 +139,7 @@ async fn memory_limit_fails_only_its_node(app: App) {
         assert_eq!(task(&run, "p")["status"], "FAILED");
     }
     let large = run_code(&app, "return {'out': 'x' * 50000000}", json!({"out": "string"})).await;
-    assert_eq!(large["status"], "FAILED", "an output has a limit");
+    assert_eq!(large["status"], "FAILED", "the size of an output is limited");
     let after = run_code(&app, "return {'out': 3}", json!({"out": "int"})).await;
     assert_eq!(after["outputs"]["p"], json!({"out": 3}));
 }

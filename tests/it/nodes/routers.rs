@@ -19,7 +19,7 @@ on_both_databases!(
     variables_are_named_by_titles,
 );
 
-/// (value, operator, value of the condition, result)
+/// Returns test cases: (value, operator, value of the condition, result).
 fn cases() -> Vec<(Value, &'static str, Value, bool)> {
     let long = json!([1, "a", null, true, {"b": 1.5}]);
     let mut cases = Vec::new();
@@ -101,18 +101,18 @@ async fn every_operator_compares(app: App) {
     let wrong: Vec<_> =
         cases.iter().zip(&names).filter(|(case, name)| taken[name.as_str()].is_null() == case.3).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(taken.as_object().expect("the routes").len(), cases.len() + 4, "a key a route");
+    assert_eq!(taken.as_object().expect("the routes").len(), cases.len() + 4, "one key per route");
     assert!(!taken["missing is empty"].is_null() && !taken["no conditions"].is_null());
     assert!(taken["missing is not full"].is_null() && taken["missing has no text"].is_null());
 }
 
 async fn conditions_are_evaluated_left_to_right(app: App) {
     let test = |holds: bool, operator: Option<&str>| {
-        let mut one = condition("input_node.x", "equals", json!(if holds { "hi" } else { "no" }));
+        let mut tested = condition("input_node.x", "equals", json!(if holds { "hi" } else { "no" }));
         if let Some(operator) = operator {
-            one["logicalOperator"] = json!(operator);
+            tested["logicalOperator"] = json!(operator);
         }
-        one
+        tested
     };
     let (and, or) = (Some("AND"), Some("OR"));
     let routes = [
@@ -123,7 +123,7 @@ async fn conditions_are_evaluated_left_to_right(app: App) {
         ("f or f", vec![test(false, None), test(false, or)]),
         ("t or t and f", vec![test(true, None), test(true, or), test(false, and)]),
         ("f and t or t", vec![test(false, None), test(true, and), test(true, or)]),
-        ("the first operator says nothing", vec![test(false, or), test(true, and)]),
+        ("the first operator is ignored", vec![test(false, or), test(true, and)]),
     ];
     let run = app.create_and_run(&after_input("logic", router(&routes)), &run_body("hi")).await;
     let taken: Vec<&str> = routes.iter().map(|r| r.0).filter(|r| !run["outputs"]["r"][r].is_null()).collect();
@@ -140,8 +140,8 @@ fn yes_no(name: &str) -> Value {
         vec![
             input(),
             routes,
-            fixed("s_yes", json!({"k": "yes"})),
-            fixed("s_no", json!({"k": "no"})),
+            static_node("s_yes", json!({"k": "yes"})),
+            static_node("s_no", json!({"k": "no"})),
             coalesce("c", &["s_yes", "s_no"]),
             output(json!({"out": "c.k"})),
         ],
@@ -171,7 +171,7 @@ async fn route_passes_the_input_and_null_stops(app: App) {
     let run = app.run(&id, &run_body("hi")).await;
     assert_eq!(run["status"], "COMPLETED");
     assert_eq!(task(&run, "s_no")["status"], "CANCELED");
-    assert_eq!(task(&run, "s_no")["error"], Value::Null, "a branch not taken is no failure");
+    assert_eq!(task(&run, "s_no")["error"], Value::Null, "a branch that is not taken does not fail");
     assert_eq!(task(&run, "s_yes")["inputs"], json!({"r": {"input_node": {"x": "hi"}}}));
 }
 
@@ -186,9 +186,9 @@ async fn several_routes_can_match(app: App) {
         vec![
             input(),
             routes,
-            fixed("a", json!({"k": 1})),
-            fixed("b", json!({"k": 2})),
-            fixed("c", json!({"k": 3})),
+            static_node("a", json!({"k": 1})),
+            static_node("b", json!({"k": 2})),
+            static_node("c", json!({"k": 3})),
         ],
         vec![link("input_node", "r"), route("r", "a", "h"), route("r", "b", "i"), route("r", "c", "z")],
     );
@@ -222,9 +222,9 @@ async fn coalesce_takes_preferences_then_link_order(app: App) {
             &format!("coalesce {n}"),
             vec![
                 input(),
-                fixed("c", json!({"k": "c"})),
-                fixed("b", json!({"k": "b"})),
-                fixed("a", json!({"k": "a"})),
+                static_node("c", json!({"k": "c"})),
+                static_node("b", json!({"k": "b"})),
+                static_node("a", json!({"k": "a"})),
                 coalesce("first", preferences),
             ],
             vec![
@@ -252,7 +252,12 @@ async fn coalesce_without_a_value_is_canceled(app: App) {
 async fn merge_takes_the_available_inputs(app: App) {
     let body = workflow(
         "merge",
-        vec![input(), titled(fixed("a", json!({"k": 1})), "Left"), fixed("b", json!({"k": 2})), merge("m")],
+        vec![
+            input(),
+            with_title(static_node("a", json!({"k": 1})), "Left"),
+            static_node("b", json!({"k": 2})),
+            merge("m"),
+        ],
         vec![link("input_node", "a"), link("input_node", "b"), link("a", "m"), link("b", "m")],
     );
     let run = app.create_and_run(&body, &run_body("hi")).await;
@@ -261,7 +266,7 @@ async fn merge_takes_the_available_inputs(app: App) {
     let mut half = yes_no("half");
     half["definition"]["nodes"][4] = merge("c");
     let run = app.create_and_run(&half, &run_body("hi")).await;
-    assert_eq!(task(&run, "c")["status"], "CANCELED", "a null arrives at the merge: {run:#}");
+    assert_eq!(task(&run, "c")["status"], "CANCELED", "an input of the merge is null: {run:#}");
 }
 
 async fn null_passes_through_several_nodes(app: App) {
@@ -271,9 +276,9 @@ async fn null_passes_through_several_nodes(app: App) {
         vec![
             input(),
             never,
-            fixed("a", json!({"k": 1})),
+            static_node("a", json!({"k": 1})),
             merge("b"),
-            fixed("other", json!({"k": "other"})),
+            static_node("other", json!({"k": "other"})),
             coalesce("c", &["b"]),
             output(json!({"out": "c.k"})),
         ],
@@ -300,12 +305,12 @@ async fn variables_are_named_by_titles(app: App) {
     let body = workflow(
         "titles",
         vec![
-            titled(input(), "Question"),
-            titled(routes, "Fork"),
-            titled(fixed("a", json!({"k": "taken"})), "Branch A"),
-            titled(fixed("b", json!({"k": "spare"})), "Branch B"),
-            titled(coalesce("c", &["Branch B"]), "Join"),
-            titled(output(json!({"out": "Join.k", "x": "Fork.Question.x"})), "End"),
+            with_title(input(), "Question"),
+            with_title(routes, "Fork"),
+            with_title(static_node("a", json!({"k": "taken"})), "Branch A"),
+            with_title(static_node("b", json!({"k": "spare"})), "Branch B"),
+            with_title(coalesce("c", &["Branch B"]), "Join"),
+            with_title(output(json!({"out": "Join.k", "x": "Fork.Question.x"})), "End"),
         ],
         vec![
             link("input_node", "r"),

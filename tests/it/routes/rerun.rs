@@ -18,7 +18,7 @@ on_both_databases!(
     retried_run_survives_a_crash,
 );
 
-/// input → a → b → output, with Python at a and b.
+/// Returns the workflow input → a → b → output, in which a and b are Python nodes.
 fn two_steps(b: &str) -> Value {
     workflow(
         "two steps",
@@ -114,11 +114,11 @@ async fn rejects_invalid_reruns(app: App) {
     app.post(&format!("{unknown}/rerun/")).json(&json!({})).await.problem(404);
     app.post(&format!("{unknown}/retry/")).json(&json!({})).await.problem(404);
     let runs = app.get(&format!("/wf/{}/runs/", first["workflow_id"].as_str().expect("a text"))).await.ok();
-    assert_eq!(runs.as_array().expect("a list").len(), 1, "a rejected rerun starts nothing");
+    assert_eq!(runs.as_array().expect("a list").len(), 1, "a rejected rerun does not start a run");
 }
 
 async fn rerun_pauses_again_at_a_declined_gate(app: App) {
-    let run = app.start_to_pause(&gated("gated")).await;
+    let run = app.start_to_pause(&gated_workflow("gated")).await;
     app.pause_decide(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
     app.run_until(&run, "CANCELED").await;
     let again = app.post(&format!("/run/{run}/rerun/")).json(&json!({"from_node": "output_node"})).await.ok();
@@ -127,7 +127,7 @@ async fn rerun_pauses_again_at_a_declined_gate(app: App) {
     app.run_until(&id_of(&again), "COMPLETED").await;
 }
 
-/// input → a, input → b → output; b fails when its code runs within 50 ms.
+/// Returns the workflow input → a, input → b → output. Node b fails at its timeout of 50 ms.
 fn half_failing() -> Value {
     let code = "n = 0\nwhile True:\n    n = n + 1\nreturn {'out': n}";
     let mut stuck = python("b", code);
@@ -152,7 +152,7 @@ async fn retry_resumes_at_the_failed_node(app: App) {
     assert_eq!(retried["end_time"], Value::Null);
     assert_eq!(task(&retried, "output_node")["status"], "PENDING");
     let again = app.run_until(&run, "FAILED").await;
-    assert_eq!(task(&again, "a"), task(&failed, "a"), "what was good has not run again");
+    assert_eq!(task(&again, "a"), task(&failed, "a"), "completed nodes do not run again");
     let numbers: Vec<_> = task(&again, "b")["attempts"]
         .as_array()
         .expect("a list")
@@ -187,7 +187,7 @@ async fn only_failed_runs_can_be_retried(app: App) {
     let run = app.create_and_run(&plain("plain"), &run_body("x")).await;
     let problem = app.post(&format!("/run/{}/retry/", id_of(&run))).json(&json!({})).await.problem(400);
     assert!(problem["detail"].as_str().expect("a text").contains("COMPLETED"), "{problem:#}");
-    let paused = app.start_to_pause(&gated("gated")).await;
+    let paused = app.start_to_pause(&gated_workflow("gated")).await;
     app.post(&format!("/run/{paused}/retry/")).json(&json!({})).await.problem(400);
     app.run_until(&paused, "PAUSED").await;
 }

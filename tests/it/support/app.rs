@@ -41,7 +41,7 @@ impl App {
         app
     }
 
-    /// Arguments that start a server on this database.
+    /// Returns the arguments that start a server on this database.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let data_dir = self.data_dir().display().to_string();
         ["serve", "--listen", "127.0.0.1:0", "--database-url", &self.database.url, "--data-dir", &data_dir]
@@ -75,7 +75,7 @@ impl App {
         self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// True when the server has ended by itself.
+    /// Returns true if the server has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.process.as_mut().is_none_or(Process::has_ended)
     }
@@ -125,7 +125,7 @@ impl App {
         .await;
     }
 
-    /// Processor time of the server without its Python workers.
+    /// Returns the processor time of the server without its Python workers.
     pub(crate) fn cpu_time(&self) -> Duration {
         self.process.as_ref().expect("a running server").cpu_time()
     }
@@ -204,12 +204,12 @@ impl App {
         self.get(&format!("/run/{run}/status/")).await.ok()
     }
 
-    /// Waits until the run has this status; another final status fails the test.
+    /// Waits until the run has this status. Another final status fails the test.
     pub(crate) async fn run_until(&self, run: &str, status: &str) -> Value {
         eventually(&format!("run {run} to be {status}"), async || {
             let now = self.read_run(run).await;
             let final_status = ["COMPLETED", "FAILED", "CANCELED"].iter().any(|s| now["status"] == *s);
-            assert!(!final_status || now["status"] == status, "wanted {status}: {now:#}");
+            assert!(!final_status || now["status"] == status, "expected {status}: {now:#}");
             (now["status"] == status).then_some(now)
         })
         .await
@@ -232,7 +232,7 @@ impl App {
     }
 }
 
-/// Makes two tests of each function, `name::sqlite` and `name::postgres`, each with a server of its own:
+/// Defines two tests for each function, `name::sqlite` and `name::postgres`, each with a server of its own:
 /// `on_both_databases!(name, …)`. The compiler reports a function that is not listed as dead code.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => {$(

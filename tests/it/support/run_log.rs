@@ -1,4 +1,4 @@
-//! The event log of a run, and what must hold for every log.
+//! The event log of a run, and checks of the properties of every log.
 
 use std::collections::HashMap;
 
