@@ -10,8 +10,8 @@ use utoipa::openapi::{ContentBuilder, HeaderBuilder, Ref, RefOr, Response, Respo
 use crate::error::examples;
 use crate::error::{MEDIA_TYPE, ProblemKind, is_retryable};
 
-/// A problem under its status and its kind: what has one status is [brought together](by_status) later, as a map of
-/// responses has room for one of each key.
+/// Returns the response of a problem. Its key has the status and the kind, since a map has one value per key.
+/// [`merge_by_status`] merges the responses of a status later.
 fn problem(kind: ProblemKind, description: &str) -> (String, RefOr<Response>) {
     let example = ExampleBuilder::new().summary(kind.title()).value(Some(examples::problem(kind))).build();
     let content = ContentBuilder::new()
@@ -27,33 +27,33 @@ fn problem(kind: ProblemKind, description: &str) -> (String, RefOr<Response>) {
     (format!("{} {} {description}", kind.status().as_u16(), kind.slug()), response.build().into())
 }
 
-/// The answers of a call, those of one status in one: with what each is, and an example of each kind of problem.
+/// Merges the responses of each status into one, with all descriptions and an example of each problem kind.
 pub(crate) fn merge_by_status(responses: &mut Responses) {
-    let mut together = BTreeMap::new();
+    let mut merged = BTreeMap::new();
     for (key, response) in std::mem::take(&mut responses.responses) {
         let status = key.split(' ').next().unwrap_or_default().to_owned();
-        match together.entry(status) {
-            Entry::Vacant(free) => drop(free.insert(response)),
-            Entry::Occupied(mut known) => {
-                if let (RefOr::T(known), RefOr::T(other)) = (known.get_mut(), response) {
-                    join(known, other);
+        match merged.entry(status) {
+            Entry::Vacant(entry) => drop(entry.insert(response)),
+            Entry::Occupied(mut entry) => {
+                if let (RefOr::T(first), RefOr::T(other)) = (entry.get_mut(), response) {
+                    merge(first, other);
                 }
             }
         }
     }
-    responses.responses = together;
+    responses.responses = merged;
 }
 
-fn join(known: &mut Response, other: Response) {
-    if !known.description.contains(&other.description) {
-        known.description.push(' ');
-        known.description.push_str(&other.description);
+fn merge(first: &mut Response, other: Response) {
+    if !first.description.contains(&other.description) {
+        first.description.push(' ');
+        first.description.push_str(&other.description);
     }
-    known.headers.extend(other.headers);
+    first.headers.extend(other.headers);
     for (media_type, content) in other.content {
-        match (known.content.get_mut(&media_type), content) {
-            (Some(RefOr::T(known)), RefOr::T(content)) => known.examples.extend(content.examples),
-            (_, content) => drop(known.content.insert(media_type, content)),
+        match (first.content.get_mut(&media_type), content) {
+            (Some(RefOr::T(first)), RefOr::T(content)) => first.examples.extend(content.examples),
+            (_, content) => drop(first.content.insert(media_type, content)),
         }
     }
 }
