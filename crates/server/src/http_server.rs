@@ -18,7 +18,7 @@ use tokio_io_timeout::TimeoutWriter;
 
 use crate::error::Result;
 
-/// Maximum number of connections that the kernel queues until they are accepted. The kernel may reduce it.
+/// Maximum number of connections that the kernel queues until they are accepted. The kernel may lower this limit.
 const BACKLOG: u32 = 4_096;
 
 /// Limits of the connections of one server.
@@ -50,7 +50,8 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// Returns an HTTP/1 server. HTTP/2 is left out: without TLS clients don't use it, and it would need limits of its own.
+/// Returns an HTTP/1 server. HTTP/2 is not supported: clients don't use it without TLS, and it would need separate
+/// limits.
 pub(crate) fn server(
     listener: TcpListener,
     handle: Handle<SocketAddr>,

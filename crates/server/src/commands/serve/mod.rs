@@ -48,7 +48,7 @@ async fn serve(args: ServeArgs) -> Result<()> {
         Arc::new(database.clone()),
         Executors::new(python.clone()),
         sluice_engine::Options {
-            // The other half is for sending the responses of requests that wait for a run.
+            // The other half of the time remains to send the responses to requests that wait for a run.
             drain: drain / 2,
             limits: args.execution.limits(),
             policies: args.execution.policies(),
@@ -95,17 +95,17 @@ async fn delete_expired_idempotency_records(database: Database) {
 /// Shuts down gracefully after the first SIGTERM or Ctrl-C, and at once after the second. Interrupted runs continue at the
 /// next start.
 async fn shut_down_on_signal(handle: Handle<SocketAddr>, engine: Engine, drain: Duration) {
-    signal().await;
+    wait_for_signal().await;
     systemd::notify_stopping();
     info!(timeout = ?drain, "shutting down");
     engine.drain();
     handle.graceful_shutdown(Some(drain));
-    signal().await;
+    wait_for_signal().await;
     std::process::exit(1);
 }
 
 /// Waits for SIGTERM or Ctrl-C.
-async fn signal() {
+async fn wait_for_signal() {
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => drop(signal.recv().await),
