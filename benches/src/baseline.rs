@@ -48,7 +48,7 @@ struct Baseline {
     readers: DatabaseConnection,
     writer: DatabaseConnection,
     store: Database,
-    /// The run that is copied.
+    /// The run that is copied by each request.
     run: Option<StoredRun>,
     count: AtomicU64,
 }
@@ -80,8 +80,8 @@ pub(crate) async fn serve(file: &Path) -> Result<(), Failure> {
         count: AtomicU64::new(0),
     };
     let router = Router::new()
-        .route("/get/{id}", get(read))
-        .route("/post", post(insert))
+        .route("/get/{id}", get(read_workflow))
+        .route("/post", post(insert_workflow))
         .route("/run", post(write_run))
         .with_state(Arc::new(baseline));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -103,13 +103,13 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbEr
     sea_orm::Database::connect(options).await
 }
 
-async fn read(
+async fn read_workflow(
     State(baseline): Shared,
     UrlPath(id): UrlPath<Uuid>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
-    let found = workflow::Entity::find_by_id(id).one(&baseline.readers).await.map_err(internal_error)?;
+    let model = workflow::Entity::find_by_id(id).one(&baseline.readers).await.map_err(internal_error)?;
     let workflow::Model { id, name, description, definition, created_at, updated_at } =
-        found.ok_or_else(|| internal_error("no such workflow"))?;
+        model.ok_or_else(|| internal_error("no such workflow"))?;
     // The definition as text is the cheapest format that a client can parse.
     Ok(Json(json!({
         "id": id, "name": name, "description": description, "definition": definition,
@@ -117,7 +117,7 @@ async fn read(
     })))
 }
 
-async fn insert(State(baseline): Shared, body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
+async fn insert_workflow(State(baseline): Shared, body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
     let definition = serde_json::from_slice::<&RawValue>(&body).map_err(internal_error)?;
     let number = baseline.count.fetch_add(1, Ordering::Relaxed);
     let (id, at) = (sluice_engine::clock::new_id(), sluice_engine::clock::now());
