@@ -14,7 +14,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().expect("the repository")
 }
 
-/// Folder that `make sdks` installs into.
+/// Returns the folder into which `make sdks` installs the tools.
 fn tools() -> PathBuf {
     root().join(".tools/sdks")
 }

@@ -59,7 +59,7 @@ struct Confirmed {
     run_limit: Cell<usize>,
 }
 
-/// A Python node that appends a line to the ledger whenever it runs.
+/// Returns a Python node that appends a line to the ledger whenever it runs.
 fn ledger_node(id: &str, ledger: &Path) -> Value {
     let mut node = slow(id);
     node["config"]["test_ledger"] = json!(ledger);
@@ -104,7 +104,7 @@ fn shapes(ledger: &Path) -> Vec<Value> {
     ]
 }
 
-/// A client that starts runs and decides pauses until the kills are over.
+/// Runs a client that starts runs and decides pauses until the kills are over.
 async fn client(
     base: &RefCell<String>,
     http: &Client,

@@ -16,7 +16,7 @@ use crate::support::postgres_cluster::{Cluster, Proxy};
 use crate::support::process;
 use crate::support::sse::Stream;
 
-/// A chain of three nodes that take some tenths of a second each.
+/// Returns a chain of three nodes that take some tenths of a second each.
 fn slow_chain(name: &str) -> Value {
     let nodes = ["a", "b", "c"].map(slow).into_iter().chain([input()]).collect();
     workflow(name, nodes, chain(&["input_node", "a", "b", "c"]))

@@ -92,7 +92,7 @@ struct Confirmed {
     files: RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
-/// A client that starts short, long and pausing runs, and uploads files.
+/// Runs a client that starts short, long and pausing runs, and uploads files.
 async fn client(
     app: &App,
     client_number: usize,

@@ -222,7 +222,7 @@ async fn unsampled_trace_is_not_exported() {
     assert!(!collector.spans().iter().any(|sent| of_trace(&sent.span)));
 }
 
-/// Also without a collector.
+/// This includes servers without a collector.
 #[tokio::test]
 async fn every_response_has_a_traceparent() {
     let app = App::start(Backend::Sqlite).await;
