@@ -21,7 +21,9 @@ import rules
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 # Groups that have to be clean.
-ENFORCED = {"benches", "docs", "domain", "fuzz", "json-schema", "migration", "server", "telemetry"}
+ENFORCED = {
+    "api", "benches", "docs", "domain", "fuzz", "json-schema", "migration", "openapi", "server", "telemetry", "tests"
+}
 
 DENYLIST = rules.compile_phrases(rules.DENYLIST)
 DOCUMENT_DENYLIST = rules.compile_phrases(rules.DOCUMENT_DENYLIST)
@@ -99,7 +101,8 @@ def phrases(path, line, text, denylist):
 
 
 def spelling(path, text):
-    lowercase = text.lower()
+    """Yields the British spellings in a text."""
+    lowercase = blank(rules.API_NAMES, text).lower()
     for pattern, american in SPELLING:
         for match in pattern.finditer(lowercase):
             begin, end = match.span()
@@ -110,7 +113,7 @@ def check_rust(path, source):
     """Returns the findings in a Rust file, its doc comments, and those that open with a clause."""
     found, docs, openers = list(spelling(path, source)), 0, []
     for kind, line, text in rust_texts(source):
-        found += phrases(path, line, text, DENYLIST)
+        found += phrases(path, line, blank(rules.LITERALS, text), DENYLIST)
         if kind == "doc":
             docs += 1
             opener = rules.OPENERS.match(text.lstrip())
@@ -197,8 +200,7 @@ class Report:
         elif group == "openapi":
             self.found[group] += check_openapi(path, text)
         else:
-            # In Python, "is None" is not prose.
-            text = text.replace("None", "") if path.endswith(".py") else text
+            text = blank(rules.LITERALS, text) if path.endswith(".py") else text
             self.found[group] += [*spelling(path, text), *phrases(path, 1, text, DENYLIST)]
 
     def share(self, group):
