@@ -80,15 +80,15 @@ async fn every_body_has_a_schema_and_an_example() {
     let document = document().await;
     for (name, operation) in operations(&document) {
         for (status, response) in operation["responses"].as_object().expect("responses") {
-            let at = format!("{name} {status}");
+            let location = format!("{name} {status}");
             assert!(
                 response["description"].as_str().is_some_and(|d| !d.is_empty()),
-                "{at} has no description"
+                "{location} has no description"
             );
             for (kind, content) in response["content"].as_object().into_iter().flatten() {
                 let is_problem = status.starts_with('4') || status.starts_with('5');
-                assert!(!is_problem || kind == "application/problem+json", "{at}: {kind}");
-                check_content(&document, &at, kind, content);
+                assert!(!is_problem || kind == "application/problem+json", "{location}: {kind}");
+                check_content(&document, &location, kind, content);
             }
         }
         for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
@@ -102,11 +102,14 @@ async fn every_body_has_a_schema_and_an_example() {
     }
 }
 
-fn check_content(document: &Value, at: &str, kind: &str, content: &Value) {
-    assert!(content["schema"].is_object(), "{at}: {kind} has no schema");
+fn check_content(document: &Value, location: &str, kind: &str, content: &Value) {
+    assert!(content["schema"].is_object(), "{location}: {kind} has no schema");
     if kind.contains("json") {
         let has_own = ["example", "examples"].iter().any(|member| !content[member].is_null());
-        assert!(has_own || schema_has_example(document, &content["schema"]), "{at}: {kind} has no example");
+        assert!(
+            has_own || schema_has_example(document, &content["schema"]),
+            "{location}: {kind} has no example"
+        );
     }
 }
 

@@ -59,7 +59,7 @@ async fn form_of_example(app: &App, document: &Value, content: &Value) -> Form {
 
 async fn every_request_example_is_accepted(app: App) {
     let document = app.get("/openapi.json").await.ok();
-    let mut sent = Vec::new();
+    let mut sent_names = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
             let bodies = operation["requestBody"]["content"].as_object();
@@ -81,12 +81,12 @@ async fn every_request_example_is_accepted(app: App) {
                     response.status,
                     response.text
                 );
-                sent.push(name.to_owned());
+                sent_names.push(name.to_owned());
             }
         }
     }
     for name in ["createWorkflow", "startRun", "processPauseAction", "patchWorkflow", "uploadTestFiles"] {
-        assert!(sent.iter().any(|sent| sent == name), "{name} is missing in {sent:?}");
+        assert!(sent_names.iter().any(|sent| sent == name), "{name} is missing in {sent_names:?}");
     }
 }
 

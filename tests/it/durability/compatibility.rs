@@ -130,7 +130,7 @@ async fn ended_runs(app: &App) -> Vec<String> {
     let retrying = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0.01}});
     let mut failing_twice = failing("p");
     failing_twice["config"]["policy"] = retrying;
-    let looped = workflow(
+    let loop_workflow = workflow(
         "loop",
         vec![
             input(),
@@ -141,7 +141,7 @@ async fn ended_runs(app: &App) -> Vec<String> {
         ],
         [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat(),
     );
-    let routed = workflow(
+    let router_workflow = workflow(
         "routed",
         vec![
             input(),
@@ -151,7 +151,8 @@ async fn ended_runs(app: &App) -> Vec<String> {
         ],
         vec![link("input_node", "r"), route("r", "a", "a"), link("a", "c")],
     );
-    for definition in [plain("plain"), looped, routed, after_input("failing", failing_twice)] {
+    for definition in [plain("plain"), loop_workflow, router_workflow, after_input("failing", failing_twice)]
+    {
         runs.push(id_of(&app.create_and_run(&definition, &run_body("x")).await));
     }
     let first = runs[0].clone();

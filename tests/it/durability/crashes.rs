@@ -72,12 +72,12 @@ fn shapes(ledger: &Path) -> Vec<Value> {
     let fan_nodes =
         wide.iter().map(|id| static_node(id, json!({"k": "v"}))).chain([input(), merge("m")]).collect();
     let conditions = vec![condition("input_node.x", "contains", json!("run"))];
-    let routed = vec![
+    let router_nodes = vec![
         input(),
         router(&[("yes", conditions), ("no", Vec::new())]),
         static_node("a", json!({"k": "v"})),
     ];
-    let looped = vec![
+    let loop_nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 3})),
         inside(node("loop_input", "InputNode", json!({})), "loop"),
@@ -91,8 +91,8 @@ fn shapes(ledger: &Path) -> Vec<Value> {
     vec![
         plain("chain"),
         workflow("fan", fan_nodes, fan_links),
-        workflow("router", routed, vec![link("input_node", "r"), route("r", "a", "yes")]),
-        workflow("loop", looped, loop_links),
+        workflow("router", router_nodes, vec![link("input_node", "r"), route("r", "a", "yes")]),
+        workflow("loop", loop_nodes, loop_links),
         gated_workflow("gate"),
         after_input("failing", retried),
         workflow(

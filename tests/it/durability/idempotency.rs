@@ -68,8 +68,8 @@ async fn check(mut app: App, prepare: impl AsyncFn(&App) -> Change) {
     assert_eq!(comparable_parts(&repeated), comparable_parts(&expected));
     assert_eq!(counts(&app).await, counts(&undisturbed).await);
 
-    let again = change.request(&app).await;
-    assert_eq!((again.status, again.text), (repeated.status, repeated.text));
+    let second_response = change.request(&app).await;
+    assert_eq!((second_response.status, second_response.text), (repeated.status, repeated.text));
 }
 
 /// Sends the request to a server that crashes before its response, and restarts the server.

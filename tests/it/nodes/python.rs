@@ -49,8 +49,8 @@ async fn outputs_have_every_json_type(app: App) {
     let code = "return {'i': -3, 'f': 1.5, 's': 'ü\u{1F389}\\n', 'b': True, 'l': [1, None, ['x']], 'd': {'k': {'l': []}}}";
     let types = json!({"i": "int", "f": "float", "s": "string", "b": "bool", "l": "list", "d": "dict"});
     let run = run_code(&app, code, types).await;
-    let wanted = json!({"i": -3, "f": 1.5, "s": "ü\u{1F389}\n", "b": true, "l": [1, null, ["x"]], "d": {"k": {"l": []}}});
-    assert_eq!(run["outputs"]["p"], wanted, "{run:#}");
+    let expected = json!({"i": -3, "f": 1.5, "s": "ü\u{1F389}\n", "b": true, "l": [1, null, ["x"]], "d": {"k": {"l": []}}});
+    assert_eq!(run["outputs"]["p"], expected, "{run:#}");
 }
 
 async fn common_python_runs(app: App) {
@@ -67,7 +67,7 @@ async fn common_python_runs(app: App) {
 }
 
 async fn errors_name_the_exception_and_the_line(app: App) {
-    for (code, wanted) in [
+    for (code, expected) in [
         ("raise ValueError('bad \u{1F389} news')", "bad \u{1F389} news"),
         ("return {'out': 1 // 0}", "ZeroDivisionError"),
         ("return {'out': missing_name}", "missing_name"),
@@ -77,7 +77,7 @@ async fn errors_name_the_exception_and_the_line(app: App) {
         ("import socket\nreturn {'out': 1}", "socket"),
     ] {
         let error = error_of(&app, code).await;
-        assert!(error.contains(wanted), "{code}: {error}");
+        assert!(error.contains(expected), "{code}: {error}");
     }
 }
 

@@ -23,7 +23,8 @@ on_both_databases!(
 fn cases() -> Vec<(Value, &'static str, Value, bool)> {
     let long = json!([1, "a", null, true, {"b": 1.5}]);
     let mut cases = Vec::new();
-    let mut add = |value: Value, operator, wanted: Value, holds| cases.push((value, operator, wanted, holds));
+    let mut add =
+        |value: Value, operator, expected: Value, holds| cases.push((value, operator, expected, holds));
     // As text, in the form of Python's `str`.
     add(json!("hello"), "contains", json!("ell"), true);
     add(json!("hello"), "contains", json!("Ell"), false);
@@ -84,11 +85,11 @@ async fn every_operator_compares(app: App) {
     let mut x = Map::new();
     let mut routes = Vec::new();
     let names: Vec<String> = (0..cases.len()).map(|n| format!("case {n}")).collect();
-    for (n, (value, operator, wanted, _)) in cases.iter().enumerate() {
+    for (n, (value, operator, expected, _)) in cases.iter().enumerate() {
         x.insert(format!("v{n}"), value.clone());
         routes.push((
             names[n].as_str(),
-            vec![condition(&format!("input_node.x.v{n}"), operator, wanted.clone())],
+            vec![condition(&format!("input_node.x.v{n}"), operator, expected.clone())],
         ));
     }
     routes.push(("missing is empty", vec![condition("input_node.x.nothing.at.all", "is_empty", json!(""))]));
@@ -97,13 +98,16 @@ async fn every_operator_compares(app: App) {
     routes.push(("no conditions", vec![]));
 
     let run = app.create_and_run(&after_input("operators", router(&routes)), &run_body(x)).await;
-    let taken = &run["outputs"]["r"];
-    let wrong: Vec<_> =
-        cases.iter().zip(&names).filter(|(case, name)| taken[name.as_str()].is_null() == case.3).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(taken.as_object().expect("the routes").len(), cases.len() + 4, "one key per route");
-    assert!(!taken["missing is empty"].is_null() && !taken["no conditions"].is_null());
-    assert!(taken["missing is not full"].is_null() && taken["missing has no text"].is_null());
+    let open_routes = &run["outputs"]["r"];
+    let mismatches: Vec<_> = cases
+        .iter()
+        .zip(&names)
+        .filter(|(case, name)| open_routes[name.as_str()].is_null() == case.3)
+        .collect();
+    assert!(mismatches.is_empty(), "{mismatches:#?}");
+    assert_eq!(open_routes.as_object().expect("the routes").len(), cases.len() + 4, "one key per route");
+    assert!(!open_routes["missing is empty"].is_null() && !open_routes["no conditions"].is_null());
+    assert!(open_routes["missing is not full"].is_null() && open_routes["missing has no text"].is_null());
 }
 
 async fn conditions_are_evaluated_left_to_right(app: App) {
@@ -126,8 +130,9 @@ async fn conditions_are_evaluated_left_to_right(app: App) {
         ("the first operator is ignored", vec![test(false, or), test(true, and)]),
     ];
     let run = app.create_and_run(&after_input("logic", router(&routes)), &run_body("hi")).await;
-    let taken: Vec<&str> = routes.iter().map(|r| r.0).filter(|r| !run["outputs"]["r"][r].is_null()).collect();
-    assert_eq!(taken, ["t and t", "f or t", "f and t or t"]);
+    let open_routes: Vec<&str> =
+        routes.iter().map(|r| r.0).filter(|r| !run["outputs"]["r"][r].is_null()).collect();
+    assert_eq!(open_routes, ["t and t", "f or t", "f and t or t"]);
 }
 
 fn yes_no(name: &str) -> Value {
@@ -160,11 +165,11 @@ async fn route_passes_the_input_and_null_stops(app: App) {
     let id = app.create(&yes_no("routes")).await;
     let path = format!("/wf/{id}/run/");
     let outputs = app.post(&path).json(&run_body("bye")).await.ok();
-    let wanted = json!({
+    let expected = json!({
         "input_node": {"x": "bye"}, "r": {"yes": null, "no": {"input_node": {"x": "bye"}}},
         "s_no": {"k": "no"}, "c": {"k": "no"}, "output_node": {"out": "no"}
     });
-    assert_eq!(outputs, wanted);
+    assert_eq!(outputs, expected);
     let outputs = app.post(&path).json(&run_body("zzz")).await.ok();
     assert_eq!(outputs, json!({"input_node": {"x": "zzz"}, "r": {"yes": null, "no": null}}));
 
@@ -215,7 +220,7 @@ async fn node_below_two_routes_runs_once(app: App) {
 }
 
 async fn coalesce_takes_preferences_then_link_order(app: App) {
-    for (n, (preferences, wanted)) in
+    for (n, (preferences, expected)) in
         [(&["b", "a"][..], "b"), (&["nobody", "c"][..], "c"), (&[][..], "a")].into_iter().enumerate()
     {
         let body = workflow(
@@ -237,7 +242,7 @@ async fn coalesce_takes_preferences_then_link_order(app: App) {
             ],
         );
         let run = app.create_and_run(&body, &run_body("hi")).await;
-        assert_eq!(run["outputs"]["first"], json!({"k": wanted}), "{preferences:?}");
+        assert_eq!(run["outputs"]["first"], json!({"k": expected}), "{preferences:?}");
     }
 }
 
@@ -263,9 +268,9 @@ async fn merge_takes_the_available_inputs(app: App) {
     let run = app.create_and_run(&body, &run_body("hi")).await;
     assert_eq!(run["outputs"]["m"], json!({"Left": {"k": 1}, "b": {"k": 2}}));
 
-    let mut half = yes_no("half");
-    half["definition"]["nodes"][4] = merge("c");
-    let run = app.create_and_run(&half, &run_body("hi")).await;
+    let mut yes_no_workflow = yes_no("half");
+    yes_no_workflow["definition"]["nodes"][4] = merge("c");
+    let run = app.create_and_run(&yes_no_workflow, &run_body("hi")).await;
     assert_eq!(task(&run, "c")["status"], "CANCELED", "an input of the merge is null: {run:#}");
 }
 

@@ -369,29 +369,33 @@ async fn restore_overwrites_only_with_force() {
 
     // Even with --force, a backup doesn't replace the files of the server.
     let database = storage.database();
-    let kept = std::fs::read(&database).expect("the database");
+    let before = std::fs::read(&database).expect("the database");
     for end in ["", "-wal", ".lock"] {
-        let mut own = database.clone().into_os_string();
-        own.push(end);
-        assert_rejected(storage.run("backup", Path::new(&own), &["--force"]), 1, "belongs to the server");
+        let mut server_file = database.clone().into_os_string();
+        server_file.push(end);
+        assert_rejected(
+            storage.run("backup", Path::new(&server_file), &["--force"]),
+            1,
+            "belongs to the server",
+        );
     }
     let link = folder.path().join("link.db");
     std::os::unix::fs::symlink(&database, &link).expect("a link");
     assert_rejected(storage.run("backup", &link, &["--force"]), 1, "belongs to the server");
     std::fs::remove_file(&link).expect("the link");
-    assert!(std::fs::read(&database).expect("the database") == kept);
+    assert!(std::fs::read(&database).expect("the database") == before);
     let elsewhere = Storage { url: storage.url.clone(), data: folder.path().join("none") };
     assert_rejected(elsewhere.run("backup", &folder.path().join("b.tar"), &[]), 1, "--data-dir");
 
     // A target with a database, and one with files only.
-    let kept = storage.contents();
+    let before = storage.contents();
     assert_rejected(storage.run("restore", &file, &[]), 1, "a database already exists at");
     let files_only = Storage {
         url: format!("sqlite://{}", folder.path().join("new.db").display()),
         data: storage.data.clone(),
     };
     assert_rejected(files_only.run("restore", &file, &[]), 1, "already contains files");
-    assert!(storage.contents() == kept);
+    assert!(storage.contents() == before);
 
     // A target with a running server, even with --force, and after the server has ended.
     let mut app = App::start_on(restore_to_new_database(&file).await, &[]).await;
@@ -418,13 +422,13 @@ async fn rejects_a_damaged_backup() {
     let (source, sample) = create_sample("w", 2).await;
     let (folder, file) = backup_file();
     assert_success(Storage::of(&source).run("backup", &file, &[]));
-    let whole = std::fs::read(&file).expect("the backup");
-    let bad = folder.path().join("bad.tar");
+    let backup = std::fs::read(&file).expect("the backup");
+    let invalid_file = folder.path().join("bad.tar");
     let database = Database::new(Backend::Sqlite).await;
     let storage = Storage::of(&database);
     let restore_bytes = |bytes: &[u8]| {
-        std::fs::write(&bad, bytes).expect("a file");
-        let output = storage.run("restore", &bad, &[]);
+        std::fs::write(&invalid_file, bytes).expect("a file");
+        let output = storage.run("restore", &invalid_file, &[]);
         assert!(!output.stderr.contains("panicked"), "{output:?}");
         if output.code == Some(1) {
             assert!(output.stderr.contains("nothing was changed"), "{output:?}");
@@ -433,15 +437,15 @@ async fn rejects_a_damaged_backup() {
         output
     };
     // Truncated before the end of its last entry. Two empty blocks and padding follow it.
-    let end = whole.iter().rposition(|byte| *byte != 0).expect("the checksums");
+    let end = backup.iter().rposition(|byte| *byte != 0).expect("the checksums");
     for step in 0..24 {
-        assert_rejected(restore_bytes(&whole[..end * step / 24]), 1, "");
+        assert_rejected(restore_bytes(&backup[..end * step / 24]), 1, "");
     }
-    assert_rejected(restore_bytes(&whole[..end]), 1, "");
+    assert_rejected(restore_bytes(&backup[..end]), 1, "");
     // One bit flipped. Some bits of a tar archive have no meaning.
     let mut rejections = 0;
     for step in 0..48 {
-        let mut bytes = whole.clone();
+        let mut bytes = backup.clone();
         bytes[end * step / 48] ^= 4;
         if restore_bytes(&bytes).code == Some(1) {
             rejections += 1;
@@ -456,14 +460,14 @@ async fn rejects_a_damaged_backup() {
     assert_rejected(restore_bytes(b"this is not an archive"), 1, "is not a backup of sluice");
     assert_rejected(restore_bytes(&[]), 1, "");
     std::fs::write(folder.path().join("evil"), "evil").expect("a file");
-    std::fs::write(&bad, &whole).expect("a file");
+    std::fs::write(&invalid_file, &backup).expect("a file");
     let appended = Command::new("tar")
         .args(["--append", "--file", "bad.tar", "--transform", "s,^,files/test_files/../../../../,", "evil"])
         .current_dir(folder.path())
         .output()
         .expect("tar runs");
     assert!(appended.status.success(), "{appended:?}");
-    assert_rejected(storage.run("restore", &bad, &[]), 1, "is not a backup of sluice");
+    assert_rejected(storage.run("restore", &invalid_file, &[]), 1, "is not a backup of sluice");
     assert!(storage.contents().is_empty());
     assert_success(storage.run("restore", &file, &[]));
     sample.check_in(database).await;
@@ -505,16 +509,16 @@ async fn rejects_a_backup_of_a_newer_release() {
     let pack = "cat names | xargs -d '\n' sha256sum > SHA256SUMS
         tar -cf again.tar manifest.json database.sqlite $(grep ^files/ names) SHA256SUMS";
     sh(pack);
-    let again = folder.path().join("again.tar");
-    let database = restore_to_new_database(&again).await;
+    let repacked = folder.path().join("again.tar");
+    let database = restore_to_new_database(&repacked).await;
     let unpacked = format!("sqlite://{}", folder.path().join("database.sqlite").display());
     let insert_migration =
         "INSERT INTO applied_migrations (version, applied_at) VALUES ('m99999999_000001_later', 0)";
     Database::at(Backend::Sqlite, unpacked).execute(insert_migration).await;
     sh(pack);
-    let new = Database::new(Backend::Sqlite).await;
-    assert_rejected(Storage::of(&new).run("restore", &again, &[]), 1, "which is newer");
-    let target = Storage::of(&new);
+    let newer_database = Database::new(Backend::Sqlite).await;
+    assert_rejected(Storage::of(&newer_database).run("restore", &repacked, &[]), 1, "which is newer");
+    let target = Storage::of(&newer_database);
     let remaining = files_below(target.database().parent().expect("a folder"));
     assert_eq!(remaining, ["sluice.db.lock"], "the restore leaves no other file");
     source.execute(insert_migration).await;

@@ -101,11 +101,11 @@ async fn requests_runs_and_nodes_are_counted(app: App) {
     let retried = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
     let mut node = failing("p");
     node["config"]["policy"] = retried;
-    let twice = app.create(&after_input("twice", node)).await;
+    let retried_workflow = app.create(&after_input("twice", node)).await;
     let body = run_body(1);
     join_all((0..3).map(|_| app.run(&good, &body))).await;
     assert_eq!(app.run(&bad, &run_body(1)).await["status"], "FAILED");
-    assert_eq!(app.run(&twice, &run_body(1)).await["status"], "FAILED");
+    assert_eq!(app.run(&retried_workflow, &run_body(1)).await["status"], "FAILED");
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
     let run = app.start_run(&stuck, &run_body(1)).await;
     app.run_until(&run, "RUNNING").await;
@@ -275,8 +275,8 @@ fn series(page: &str, family: &str) -> Vec<(f64, Vec<f64>)> {
     };
     let buckets = lines_of("bucket");
     let of_series = |count: &&str| -> Vec<f64> {
-        let own = buckets.iter().filter(|bucket| labels(bucket) == labels(count));
-        own.map(|bucket| number(bucket)).collect()
+        let series_buckets = buckets.iter().filter(|bucket| labels(bucket) == labels(count));
+        series_buckets.map(|bucket| number(bucket)).collect()
     };
     lines_of("count").iter().map(|count| (number(count), of_series(count))).collect()
 }

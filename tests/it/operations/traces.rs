@@ -53,9 +53,9 @@ fn is_run(run: &str) -> impl Fn(&Span) -> bool {
 async fn run_is_a_tree_of_spans(app: App) {
     let headers = [("OTEL_EXPORTER_OTLP_HEADERS", "x-token=secret")];
     let (app, collector) = with_collector(app, &headers).await;
-    let mut twice = failing("p");
-    twice["config"]["policy"] = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
-    let workflow = app.create(&after_input("traced", twice)).await;
+    let mut retried_node = failing("p");
+    retried_node["config"]["policy"] = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
+    let workflow = app.create(&after_input("traced", retried_node)).await;
     let path = format!("/wf/{workflow}/start_run/");
     // A request with an idempotency key runs in another task, in the same trace.
     let headers = [("traceparent", PARENT), ("idempotency-key", "once")];

@@ -225,7 +225,7 @@ async fn key_is_accepted_in_two_headers_only(app: App) {
     let (head, tail) = key.split_at(key.len() - 1);
     let last = if tail == "0" { "1" } else { "0" };
     let (id, _) = key.trim_start_matches("sluice_").split_once('_').expect("two parts");
-    let wrong = [
+    let invalid_keys = [
         String::new(),
         "x".to_owned(),
         format!("{head}{last}"),
@@ -237,8 +237,8 @@ async fn key_is_accepted_in_two_headers_only(app: App) {
         format!("{key},{key}"),
         "'; DROP TABLE api_keys; --".to_owned(),
     ];
-    for wrong in wrong {
-        let problem = app.get("/wf/").header("x-api-key", &wrong).await.problem(401);
+    for invalid in invalid_keys {
+        let problem = app.get("/wf/").header("x-api-key", &invalid).await.problem(401);
         let text = problem.to_string();
         assert!(!text.contains(&key[8..]) && !text.contains("DROP"), "{text}");
     }
@@ -350,14 +350,14 @@ async fn key_decides_pauses_only_for_its_own_user(app: App) {
         app.run_until(&run, "PAUSED").await;
         runs.push(run);
     }
-    let own = create_key(&app.database, "grace", "approvals:write", &[]).await;
+    let own_key = create_key(&app.database, "grace", "approvals:write", &[]).await;
     let desk = create_key(&app.database, "desk", "approvals:write", &["--for-others"]).await;
     wait_until_keys_are_required(&app).await;
     let path = |run: &str| format!("/wf/process_pause_action/{run}/");
     let decision = |user: &str| json!({"action": "APPROVE", "user_id": user, "inputs": {}});
-    let problem = app.post(&path(&runs[0])).api_key(&own).json(&decision("ada")).await.problem(403);
+    let problem = app.post(&path(&runs[0])).api_key(&own_key).json(&decision("ada")).await.problem(403);
     assert_eq!(problem["type"], "/problems/not-yourself");
-    app.post(&path(&runs[0])).api_key(&own).json(&decision("grace")).await.ok();
+    app.post(&path(&runs[0])).api_key(&own_key).json(&decision("grace")).await.ok();
     app.post(&path(&runs[1])).api_key(&desk).json(&decision("ada")).await.ok();
 }
 
@@ -380,8 +380,8 @@ async fn versions_and_label_moves_have_the_name_of_the_key(app: App) {
     let moves = call(Method::GET, &format!("/wf/{copy}/labels/production/history/"), None).await;
     assert_eq!(moves[0]["moved_by"], "ci", "{moves}");
     let import = call(Method::POST, "/wf/import/", Some(&plain("imported"))).await;
-    let new = import["results"][0]["id"].as_str().expect("an id").to_owned();
-    let versions = call(Method::GET, &format!("/wf/{new}/versions/"), None).await;
+    let imported_id = import["results"][0]["id"].as_str().expect("an id").to_owned();
+    let versions = call(Method::GET, &format!("/wf/{imported_id}/versions/"), None).await;
     assert_eq!(versions[0]["created_by"], "ci", "{versions}");
 }
 
@@ -415,8 +415,8 @@ async fn keys_are_required_once_one_exists(mut app: App) {
     app.get("/wf/").header("origin", "https://evil.example").await.problem(403);
     app.get("/wf/").header("host", "evil.example").await.problem(403);
     app.get("/wf/").header("host", "localhost:1").await.ok();
-    let own = app.base().to_owned();
-    app.get("/wf/").header("origin", &own).await.ok();
+    let own_origin = app.base().to_owned();
+    app.get("/wf/").header("origin", &own_origin).await.ok();
     let key = create_key(&app.database, "ci", "workflows:read", &[]).await;
     wait_until_keys_are_required(&app).await;
     app.crash_and_restart().await;
@@ -520,7 +520,7 @@ async fn cors_allows_configured_origins(mut app: App) {
 }
 
 async fn idempotency_keys_are_separate_for_each_api_key(app: App) {
-    let (one, two) = (
+    let (first_key, second_key) = (
         create_key(&app.database, "one", "workflows:write", &[]).await,
         create_key(&app.database, "two", "workflows:write", &[]).await,
     );
@@ -529,9 +529,9 @@ async fn idempotency_keys_are_separate_for_each_api_key(app: App) {
         let headers = [("x-api-key", key.to_owned()), ("idempotency-key", "same".to_owned())];
         id_of(&app.post("/wf/").headers(&headers).json(&gated_workflow("twice")).await.ok())
     };
-    let first = create(&one).await;
-    assert_eq!(create(&one).await, first);
-    assert_ne!(create(&two).await, first, "a response stored for another key");
+    let first = create(&first_key).await;
+    assert_eq!(create(&first_key).await, first);
+    assert_ne!(create(&second_key).await, first, "a response stored for another key");
 }
 
 #[tokio::test]

@@ -176,10 +176,10 @@ async fn unchanged_workflow_has_no_entry(app: App) {
     for _ in 0..2 {
         app.post("/wf/").idempotency_key("k").json(&plain("two")).await.ok();
     }
-    let found = entries(&app, None, "").await;
-    let calls: Vec<&Value> = found.iter().map(|entry| &entry["operation"]).collect();
-    assert_eq!(calls, ["createWorkflow", "createWorkflow"], "{found:#?}");
-    assert!(found.iter().all(|entry| entry["actor"].is_null()));
+    let audit_entries = entries(&app, None, "").await;
+    let calls: Vec<&Value> = audit_entries.iter().map(|entry| &entry["operation"]).collect();
+    assert_eq!(calls, ["createWorkflow", "createWorkflow"], "{audit_entries:#?}");
+    assert!(audit_entries.iter().all(|entry| entry["actor"].is_null()));
 }
 
 /// An update, a restore or an import can move a label too.
@@ -231,9 +231,9 @@ async fn every_label_move_has_an_entry(app: App) {
     let document = app.get(&format!("{path}export/?versions=true")).await.ok();
     let imported = app.post("/wf/import/").json(&document).await.ok();
     let copy = imported["results"][0]["id"].as_str().expect("an id").to_owned();
-    let found = entries(&app, None, &format!("?subject_id={copy}/live")).await;
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_json!(found[0], {"operation": "importWorkflows", "after": "2 protected"});
+    let audit_entries = entries(&app, None, &format!("?subject_id={copy}/live")).await;
+    assert_eq!(audit_entries.len(), 1, "{audit_entries:?}");
+    assert_json!(audit_entries[0], {"operation": "importWorkflows", "after": "2 protected"});
 }
 
 async fn entries_are_filtered_by_key_operation_subject_and_time(app: App) {
@@ -280,14 +280,14 @@ async fn entries_cannot_be_changed_or_deleted(app: App) {
         let result = AssertUnwindSafe(app.database.execute(sql)).catch_unwind().await;
         assert!(result.is_err(), "{sql}");
     }
-    let found = entries(&app, None, "").await;
-    assert!(found.len() == 1 && found[0]["actor"].is_null(), "{found:?}");
+    let audit_entries = entries(&app, None, "").await;
+    assert!(audit_entries.len() == 1 && audit_entries[0]["actor"].is_null(), "{audit_entries:?}");
 }
 
 async fn entry_survives_a_crash(mut app: App) {
     let id = app.create(&plain("one")).await;
     app.crash_and_restart().await;
-    let found = entries(&app, None, "").await;
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0]["subject_id"], json!(id));
+    let audit_entries = entries(&app, None, "").await;
+    assert_eq!(audit_entries.len(), 1);
+    assert_eq!(audit_entries[0]["subject_id"], json!(id));
 }

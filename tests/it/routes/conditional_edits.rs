@@ -67,12 +67,12 @@ async fn stale_etag_returns_412_with_the_difference(app: App) {
     let (id, old) = (id_of(&created.json()), etag(&created));
     let path = format!("/wf/{id}/");
     let saved = app.put(&path).if_match(&old).json(&workflow_with(2)).await;
-    let new = etag(&saved);
+    let new_tag = etag(&saved);
     assert_eq!(saved.ok()["version"], 2);
     let rejected = app.put(&path).if_match(&old).json(&workflow_with(3)).await;
-    assert_eq!(etag(&rejected), new);
+    assert_eq!(etag(&rejected), new_tag);
     let problem = rejected.problem(412);
-    assert_json!(problem, {"current_etag": new, "current_version": 2});
+    assert_json!(problem, {"current_etag": new_tag, "current_version": 2});
     let change = &problem["diff"]["nodes"]["changed"][0];
     assert_eq!(change["node_id"], "f");
     assert_eq!(change["changes"], json!([{"pointer": "/config/values/out", "before": 1, "after": 2}]));
@@ -84,8 +84,8 @@ async fn stale_etag_returns_412_with_the_difference(app: App) {
         app.request(method, &path).if_match(&old).await.problem(412);
     }
     app.patch(&path).if_match(&old).merge_patch(&json!({"name": "other"})).await.problem(412);
-    app.patch(&path).if_match(&new).merge_patch(&json!({"name": "renamed"})).await.ok();
-    let renamed = app.put(&path).if_match(&new).json(&workflow_with(3)).await.problem(412);
+    app.patch(&path).if_match(&new_tag).merge_patch(&json!({"name": "renamed"})).await.ok();
+    let renamed = app.put(&path).if_match(&new_tag).json(&workflow_with(3)).await.problem(412);
     assert_eq!(renamed["diff"]["nodes"]["changed"], json!([]));
     assert!(renamed["detail"].as_str().is_some_and(|text| text.contains("in its name")), "{renamed}");
     assert_eq!(app.get(&path).await.ok()["version"], 2, "nothing was changed");
@@ -160,8 +160,8 @@ async fn patch_changes_only_given_fields(app: App) {
         "an empty patch changes nothing"
     );
     app.put(&path).json(&workflow_with(2)).await.ok();
-    let taken = app.create(&plain("taken")).await;
-    app.patch(&format!("/wf/{taken}/")).merge_patch(&json!({"name": "giving"})).await.problem(409);
+    let other_workflow = app.create(&plain("taken")).await;
+    app.patch(&format!("/wf/{other_workflow}/")).merge_patch(&json!({"name": "giving"})).await.problem(409);
     for (body, pointer) in [
         (json!({"name": null}), "/name"),
         (json!({"name": ""}), "/name"),
@@ -318,10 +318,11 @@ async fn one_of_several_concurrent_changes_wins(app: App) {
             (Method::DELETE, path.clone(), Value::Null),
         ];
         let all = changes.iter().chain(&changes[..4]);
-        let sent = all.map(|(method, path, body)| {
+        let requests = all.map(|(method, path, body)| {
             app.request(method.clone(), path).headers(&condition).json(body).send()
         });
-        let mut statuses: Vec<u16> = join_all(sent).await.iter().map(|response| response.status).collect();
+        let mut statuses: Vec<u16> =
+            join_all(requests).await.iter().map(|response| response.status).collect();
         statuses.sort_unstable();
         assert!([200, 204].contains(&statuses[0]), "{statuses:?}");
         // 404 when the workflow was deleted.

@@ -38,9 +38,9 @@ async fn approval_example_waits_for_approval(app: App) {
         json!({"inputs": {"reviewer": "Grace"}, "user_id": "grace", "action": "APPROVE", "comments": "fine"});
     app.pause_decide(&run, &approval).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
-    let sent =
+    let expected =
         json!({"customer": "Ada", "amount": 120, "text": "We refund your order.", "reviewer": "Grace"});
-    assert_eq!(done["outputs"]["output_node"], sent);
+    assert_eq!(done["outputs"]["output_node"], expected);
 }
 
 async fn router_example_selects_the_queue(app: App) {
@@ -89,7 +89,7 @@ async fn readme_commands_work(app: App) {
     assert!(stdout.contains("\"pause_message\": \"Please check this refund.\""), "{stdout}");
     let outputs = stdout.rsplit_once("]\n").expect("the list, then the outputs").1;
     let outputs: Value = serde_json::from_str(outputs).expect("the outputs in JSON");
-    let sent =
+    let expected =
         json!({"customer": "Ada", "amount": 120, "text": "We refund your order.", "reviewer": "Grace"});
-    assert_eq!(outputs["output_node"], sent);
+    assert_eq!(outputs["output_node"], expected);
 }

@@ -104,10 +104,10 @@ async fn repeated_decision_takes_effect_once(app: App) {
 
 /// Sends a request again and returns the stored response.
 async fn post_again(app: &App, path: &str, body: &Value, key: &str) -> Response {
-    let again = post_with_key(app, path, body, key).await;
-    assert_eq!(again.status, 200);
-    assert_eq!(again.headers["idempotency-replayed"].as_bytes(), &b"true"[..]);
-    again
+    let repeated = post_with_key(app, path, body, key).await;
+    assert_eq!(repeated.status, 200);
+    assert_eq!(repeated.headers["idempotency-replayed"].as_bytes(), &b"true"[..]);
+    repeated
 }
 
 async fn rejects_a_key_with_another_request(app: App) {
@@ -210,9 +210,9 @@ async fn form_is_identified_by_its_content(app: App) {
     };
     let upload = async |form, key| app.post("/wf/upload_test_files/").idempotency_key(key).form(form).await;
     let first = upload(files("one", "a.txt"), "files").await;
-    let again = upload(files("one", "a.txt"), "files").await;
-    assert_eq!(again.headers["idempotency-replayed"], "true");
-    assert_eq!(first.ok(), again.ok());
+    let repeated = upload(files("one", "a.txt"), "files").await;
+    assert_eq!(repeated.headers["idempotency-replayed"], "true");
+    assert_eq!(first.ok(), repeated.ok());
     for other in [files("two", "a.txt"), files("one", "b.txt"), files("one", "a.txt").text("more", "x")] {
         let problem = upload(other, "files").await.problem(422);
         assert_eq!(problem["type"], "/problems/key-reused");
@@ -271,8 +271,8 @@ async fn stored_response_outlives_later_changes(app: App) {
     app.run_until(&id_of(&started.json()), "COMPLETED").await;
     app.put(&path).json(&gated_workflow("changed")).await.ok();
     for _ in 0..2 {
-        let again = post_again(&app, "/wf/", &plain("plain"), "create").await;
-        assert_eq!((&again.text, &again.headers["etag"]), (&created.text, &created.headers["etag"]));
+        let repeated = post_again(&app, "/wf/", &plain("plain"), "create").await;
+        assert_eq!((&repeated.text, &repeated.headers["etag"]), (&created.text, &created.headers["etag"]));
         assert_eq!(post_again(&app, &start, &run_body("hi"), "start").await.text, started.text);
         // The second time, the workflow is deleted.
         app.delete(&path).await;

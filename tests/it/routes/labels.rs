@@ -57,8 +57,8 @@ async fn label_is_set_moved_and_deleted(app: App) {
     assert_eq!(names, ["a-b_9", "production"]);
     assert_eq!(app.delete(&format!("/wf/{id}/labels/production/")).await.status, 204);
     app.delete(&format!("/wf/{id}/labels/production/")).await.problem(404);
-    let (one, three, none) = (json!(1), json!(3), Value::Null);
-    let all = [(three.clone(), none.clone()), (one.clone(), three), (none, one)];
+    let (version_1, version_3, none) = (json!(1), json!(3), Value::Null);
+    let all = [(version_3.clone(), none.clone()), (version_1.clone(), version_3), (none, version_1)];
     assert_eq!(moves(&app, &id, "production").await, all);
     for page in [1, 7] {
         app.get(&format!("/wf/{id}/labels/never/history/?page={page}")).await.problem(404);

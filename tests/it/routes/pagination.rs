@@ -75,11 +75,11 @@ async fn cursors_visit_each_workflow_once_during_changes(app: App) {
     let mut state = 1;
     let mut number = 0;
     for sort in ["-created_at", "created_at", "name", "-name", "updated_at", "-updated_at"] {
-        let mut old = HashSet::new();
+        let mut existing_ids = HashSet::new();
         for _ in 0..9 {
             let name = format!("{} {number}", ["walnut", "Ähre", "\"oak\"", "elm"][random(&mut state, 4)]);
             number += 1;
-            old.insert(app.create(&json!({"name": name})).await);
+            existing_ids.insert(app.create(&json!({"name": name})).await);
         }
         let size = 1 + random(&mut state, 4);
         let (mut deleted, mut changes_left) = (HashSet::new(), 12);
@@ -98,7 +98,7 @@ async fn cursors_visit_each_workflow_once_during_changes(app: App) {
             }
         })
         .await;
-        assert_visited_once(&ids(&Value::Array(visited)), &old, sort);
+        assert_visited_once(&ids(&Value::Array(visited)), &existing_ids, sort);
     }
 }
 
@@ -110,19 +110,19 @@ async fn cursors_visit_each_run_once_while_others_start(app: App) {
         (format!("/wf/{workflow}/runs/"), "page_size=3&status=COMPLETED"),
         (format!("/wf/{workflow}/runs/"), "page_size=1&sort=start_time"),
     ] {
-        let mut old = HashSet::new();
+        let mut existing_ids = HashSet::new();
         for _ in 0..4 {
-            old.insert(id_of(&app.run(&workflow, &run_body("x")).await));
+            existing_ids.insert(id_of(&app.run(&workflow, &run_body("x")).await));
         }
-        let mut left = 4;
+        let mut remaining = 4;
         let visited = follow_pages(&app, &path, query, async |_| {
-            if left > 0 {
-                left -= 1;
+            if remaining > 0 {
+                remaining -= 1;
                 app.run(&workflow, &run_body("x")).await;
             }
         })
         .await;
-        assert_visited_once(&ids(&Value::Array(visited)), &old, query);
+        assert_visited_once(&ids(&Value::Array(visited)), &existing_ids, query);
     }
 }
 
@@ -241,8 +241,8 @@ async fn runs_are_filtered_by_type_status_and_workflow(app: App) {
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query}");
         assert_eq!(total, Some(expected.len().to_string()), "{query}");
     }
-    let own = format!("/wf/{plain}/runs/");
-    assert_eq!(ids(&app.get(&format!("{own}?run_type=nightly")).await.ok()), [nightly]);
+    let runs_path = format!("/wf/{plain}/runs/");
+    assert_eq!(ids(&app.get(&format!("{runs_path}?run_type=nightly")).await.ok()), [nightly]);
     for (query, expected) in
         [("q=today", 1), ("tag=shop&count=true", 1), ("q=bill", 0), ("start_date=2100-01-01", 0)]
     {
@@ -252,14 +252,14 @@ async fn runs_are_filtered_by_type_status_and_workflow(app: App) {
 }
 
 async fn versions_are_filtered_by_words_and_times(app: App) {
-    let named = |n: i32, description: &str| {
+    let gated_version = |n: i32, description: &str| {
         let mut workflow = after_input("versions", static_node("f", json!({"n": n})));
         workflow["description"] = json!(description);
         workflow
     };
-    let id = app.create(&named(0, "the first")).await;
-    app.put(&format!("/wf/{id}/")).json(&named(1, "the gate")).await.ok();
-    app.put(&format!("/wf/{id}/")).json(&named(2, "the gate again")).await.ok();
+    let id = app.create(&gated_version(0, "the first")).await;
+    app.put(&format!("/wf/{id}/")).json(&gated_version(1, "the gate")).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&gated_version(2, "the gate again")).await.ok();
     let path = format!("/wf/{id}/versions/");
     let all = app.get(&path).await.ok();
     let second = all[1]["created_at"].as_str().expect("a time").to_owned();

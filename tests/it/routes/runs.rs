@@ -202,9 +202,9 @@ async fn enforced_schema_rejects_invalid_inputs(app: App) {
     strict["config"]["output_schema"] = json!({"x": "int"});
     let id = app.create(&workflow("strict", vec![strict.clone()], vec![])).await;
     assert_eq!(app.run(&id, &run_body(3)).await["status"], "COMPLETED");
-    for wrong in [run_body("three"), json!({"initial_inputs": {"input_node": {}}}), json!({})] {
-        let run = app.run(&id, &wrong).await;
-        assert_eq!(run["status"], "FAILED", "{wrong}");
+    for invalid_body in [run_body("three"), json!({"initial_inputs": {"input_node": {}}}), json!({})] {
+        let run = app.run(&id, &invalid_body).await;
+        assert_eq!(run["status"], "FAILED", "{invalid_body}");
         let error = task(&run, "input_node")["error"].as_str().expect("an error");
         assert!(error.contains('x'), "the error names the field: {error}");
     }
@@ -353,20 +353,20 @@ async fn runs_are_listed_and_filtered(app: App) {
     runs.reverse();
     let failed = app.run(&other, &run_body("hi")).await;
 
-    let own = format!("/wf/{id}/runs/");
-    assert_eq!(ids(&app.get(&own).await.ok()), runs);
-    assert_eq!(ids(&app.get(&format!("{own}?page=2&page_size=2")).await.ok()), runs[2..]);
-    assert_eq!(ids(&app.get(&format!("{own}?status=COMPLETED")).await.ok()), runs);
-    assert_eq!(app.get(&format!("{own}?status=FAILED")).await.ok(), json!([]));
+    let runs_path = format!("/wf/{id}/runs/");
+    assert_eq!(ids(&app.get(&runs_path).await.ok()), runs);
+    assert_eq!(ids(&app.get(&format!("{runs_path}?page=2&page_size=2")).await.ok()), runs[2..]);
+    assert_eq!(ids(&app.get(&format!("{runs_path}?status=COMPLETED")).await.ok()), runs);
+    assert_eq!(app.get(&format!("{runs_path}?status=FAILED")).await.ok(), json!([]));
     assert_eq!(ids(&app.get(&format!("/wf/{other}/runs/?status=FAILED")).await.ok()), [id_of(&failed)]);
-    app.get(&format!("{own}?status=SLEEPING")).await.problem(422);
+    app.get(&format!("{runs_path}?status=SLEEPING")).await.problem(422);
 
     let middle = app.read_run(&runs[1]).await["start_time"].as_str().expect("a time").to_owned();
-    assert_eq!(ids(&app.get(&format!("{own}?start_date={middle}")).await.ok()), runs[..2]);
-    assert_eq!(ids(&app.get(&format!("{own}?end_date={middle}")).await.ok()), runs[1..]);
-    assert_eq!(app.get(&format!("{own}?start_date=2100-01-01T00:00:00Z")).await.ok(), json!([]));
-    assert_eq!(app.get(&format!("{own}?end_date=2001-01-01T00:00:00Z")).await.ok(), json!([]));
-    app.get(&format!("{own}?start_date=yesterday")).await.problem(422);
+    assert_eq!(ids(&app.get(&format!("{runs_path}?start_date={middle}")).await.ok()), runs[..2]);
+    assert_eq!(ids(&app.get(&format!("{runs_path}?end_date={middle}")).await.ok()), runs[1..]);
+    assert_eq!(app.get(&format!("{runs_path}?start_date=2100-01-01T00:00:00Z")).await.ok(), json!([]));
+    assert_eq!(app.get(&format!("{runs_path}?end_date=2001-01-01T00:00:00Z")).await.ok(), json!([]));
+    app.get(&format!("{runs_path}?start_date=yesterday")).await.problem(422);
 
     let all = ids(&app.get("/run/").await.ok());
     assert_eq!(all.len(), 4);

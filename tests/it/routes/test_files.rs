@@ -143,14 +143,15 @@ async fn rejects_a_form_without_required_fields(app: App) {
     ] {
         assert_eq!(app.upload(form).await.pointers(), [missing]);
     }
-    let named = |node_id: String| Form::new().text("workflow_id", id.clone()).text("node_id", node_id);
-    let long = named("ü".repeat(1_001)).part("files", file());
+    let form_for_node =
+        |node_id: String| Form::new().text("workflow_id", id.clone()).text("node_id", node_id);
+    let long = form_for_node("ü".repeat(1_001)).part("files", file());
     assert_eq!(app.upload(long).await.pointers(), ["/node_id"]);
     assert!(
         !files_below(&app.data_dir()).iter().any(|f| f.contains(&id)),
         "a rejected upload stores nothing"
     );
-    app.upload(named("ü".repeat(1_000)).part("files", file())).await.ok();
+    app.upload(form_for_node("ü".repeat(1_000)).part("files", file())).await.ok();
 }
 
 async fn upload_to_an_unknown_workflow_stores_nothing(app: App) {

@@ -116,7 +116,7 @@ async fn every_diagnostic_has_a_code_and_a_pointer(app: App) {
     for (body, expected) in cases() {
         assert_eq!(problems(app.post("/wf/").json(&body).await), [expected], "{body:#}");
     }
-    for (wrong, pointer) in [
+    for (invalid, pointer) in [
         (node("n", "PythonFuncNode", json!({"code": 3})), "/code"),
         (node("n", "StaticValueNode", json!({"values": "text"})), "/values"),
         (node("n", "RouterNode", json!({"route_map": []})), "/route_map"),
@@ -128,16 +128,19 @@ async fn every_diagnostic_has_a_code_and_a_pointer(app: App) {
             "/block_only_dependent_nodes",
         ),
     ] {
-        let found = problems(app.post("/wf/").json(&after_input("w", wrong.clone())).await);
+        let diagnostics = problems(app.post("/wf/").json(&after_input("w", invalid.clone())).await);
         let expected = format!("/definition/nodes/1/config{pointer}");
-        let diagnostic = found.iter().find(|row| row.0.starts_with(&expected));
-        let diagnostic = diagnostic.unwrap_or_else(|| panic!("{wrong}: {found:?}"));
+        let diagnostic = diagnostics.iter().find(|row| row.0.starts_with(&expected));
+        let diagnostic = diagnostic.unwrap_or_else(|| panic!("{invalid}: {diagnostics:?}"));
         assert_eq!(diagnostic.1.as_str(), "config_invalid");
         assert_eq!(diagnostic.2.as_deref(), Some("n"));
     }
     let operator = router(&[("yes", vec![condition("input_node.x", "sounds_like", json!("x"))])]);
-    let found = problems(app.post("/wf/").json(&after_input("w", operator)).await);
-    assert!(found[0].0.starts_with("/definition/nodes/1/config/route_map/yes/conditions/0"), "{found:?}");
+    let diagnostics = problems(app.post("/wf/").json(&after_input("w", operator)).await);
+    assert!(
+        diagnostics[0].0.starts_with("/definition/nodes/1/config/route_map/yes/conditions/0"),
+        "{diagnostics:?}"
+    );
 }
 
 async fn all_problems_are_reported_together(app: App) {
@@ -188,22 +191,25 @@ async fn cycle_shows_its_path(app: App) {
 }
 
 async fn unknown_type_suggests_the_nearest(app: App) {
-    for (wrong, right) in
+    for (invalid, suggestion) in
         [("OutputNod", "OutputNode"), ("routernode", "RouterNode"), ("PythonFunctionNode", "PythonFuncNode")]
     {
-        let body = after_input("w", node("n", wrong, json!({})));
+        let body = after_input("w", node("n", invalid, json!({})));
         let problem = app.post("/wf/").json(&body).await.problem(422);
         let detail = problem["errors"][0]["detail"].as_str().expect("a sentence");
-        assert!(detail.contains(&format!("\"{right}\"")), "{wrong}: {detail}");
+        assert!(detail.contains(&format!("\"{suggestion}\"")), "{invalid}: {detail}");
     }
 }
 
 async fn loop_bodies_are_validated(app: App) {
     let inner = definition(vec![input(), static_node("s", json!({}))], vec![link("s", "gone")]);
     let loop_node = node("loop", "ForLoopNode", json!({"num_iterations": 1, "subworkflow": inner}));
-    let found = problems(app.post("/wf/").json(&after_input("w", loop_node)).await);
+    let diagnostics = problems(app.post("/wf/").json(&after_input("w", loop_node)).await);
     let expected = "/definition/nodes/1/config/subworkflow/links/0/target_id";
-    assert!(found.iter().any(|row| row.0 == expected && row.1 == "link_target_unknown"), "{found:?}");
+    assert!(
+        diagnostics.iter().any(|row| row.0 == expected && row.1 == "link_target_unknown"),
+        "{diagnostics:?}"
+    );
 
     let children = vec![
         input(),
@@ -211,9 +217,9 @@ async fn loop_bodies_are_validated(app: App) {
         inside(node("i1", "InputNode", json!({})), "loop"),
         inside(node("i2", "InputNode", json!({})), "loop"),
     ];
-    let found =
+    let diagnostics =
         problems(app.post("/wf/").json(&workflow("w", children, vec![link("input_node", "loop")])).await);
-    assert!(found.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{found:?}");
+    assert!(diagnostics.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{diagnostics:?}");
 }
 
 async fn invalid_definition_is_not_saved(app: App) {
@@ -301,11 +307,11 @@ async fn validation_reports_everything_and_saves_nothing(app: App) {
     assert!(validate(&app, &plain("good")).await.0);
     // Codes and pointers equal those of a save, also for a bare definition.
     for (body, (pointer, code, _)) in cases() {
-        let (valid, found) = validate(&app, &body).await;
-        assert!(!valid && found.contains(&row(&code, "error", &pointer)), "{found:?}");
-        let (valid, found) = validate(&app, &body["definition"]).await;
+        let (valid, diagnostics) = validate(&app, &body).await;
+        assert!(!valid && diagnostics.contains(&row(&code, "error", &pointer)), "{diagnostics:?}");
+        let (valid, diagnostics) = validate(&app, &body["definition"]).await;
         let pointer = pointer.trim_start_matches("/definition");
-        assert!(!valid && found.contains(&row(&code, "error", pointer)), "{found:?}");
+        assert!(!valid && diagnostics.contains(&row(&code, "error", pointer)), "{diagnostics:?}");
     }
     let leaf = workflow(
         "w",
@@ -314,8 +320,8 @@ async fn validation_reports_everything_and_saves_nothing(app: App) {
     );
     let response = app.post("/wf/validate/").json(&leaf).await.ok();
     assert_eq!(response["valid"], true);
-    let found = response["diagnostics"].as_array().expect("diagnostics");
-    let field = found.iter().find(|d| d["code"] == "reference_field_unknown").expect("a warning");
+    let diagnostics = response["diagnostics"].as_array().expect("diagnostics");
+    let field = diagnostics.iter().find(|d| d["code"] == "reference_field_unknown").expect("a warning");
     assert_eq!(field["pointer"], "/definition/nodes/2/config/output_map/x");
     assert_json!(field, {"severity": "warning", "node_id": "output_node"});
     assert!(field["help"].as_str().is_some_and(|help| help.contains("\"letter\"")), "{field}");
@@ -402,23 +408,23 @@ fn requests() -> Vec<Value> {
 
 async fn only_valid_definitions_can_be_saved(app: App) {
     for body in requests() {
-        let (valid, found) = validate(&app, &body).await;
+        let (valid, diagnostics) = validate(&app, &body).await;
         let saved = app.post("/wf/").json(&body).await;
-        let context = format!("{:.300}: {found:?}, {:.300}", body.to_string(), saved.text);
+        let context = format!("{:.300}: {diagnostics:?}, {:.300}", body.to_string(), saved.text);
         assert_eq!(valid, saved.status == 200, "{context}");
         if valid {
             continue;
         }
         // Both have the same pointers. Outside of the definition, the codes of a save are more specific.
         let mut reported: Vec<String> =
-            found.iter().filter(|d| d.1 == "error").map(|d| d.2.clone()).collect();
+            diagnostics.iter().filter(|d| d.1 == "error").map(|d| d.2.clone()).collect();
         let problem = saved.problem(422);
         let rejected = problem["errors"].as_array().expect("errors");
         for error in rejected {
             let (pointer, code) = (error["pointer"].as_str().expect("a pointer"), &error["code"]);
             assert!(reported.iter().any(|reported| reported == pointer), "{pointer}: {context}");
             if problem["type"].as_str().is_some_and(|kind| kind.ends_with("definition")) {
-                assert!(found.iter().any(|d| d.2 == pointer && d.0 == *code), "{code}: {context}");
+                assert!(diagnostics.iter().any(|d| d.2 == pointer && d.0 == *code), "{code}: {context}");
             }
         }
         reported.dedup();
@@ -438,17 +444,17 @@ async fn validation_accepts_any_json(app: App) {
         (json!({"nodes": [{"id": 1}], "links": []}), vec!["/nodes/0/id", "/nodes/0/node_type"]),
         (json!({"name": 3, "definition": {"nodes": {}, "links": []}}), vec!["/name", "/definition/nodes"]),
     ] {
-        let (valid, found) = validate(&app, &body).await;
+        let (valid, diagnostics) = validate(&app, &body).await;
         assert!(!valid, "{body}");
-        assert!(found.iter().all(|(code, severity, _)| code == "shape_invalid" && severity == "error"));
-        let mut found: Vec<&str> = found.iter().map(|(.., pointer)| pointer.as_str()).collect();
+        assert!(diagnostics.iter().all(|(code, severity, _)| code == "shape_invalid" && severity == "error"));
+        let mut actual: Vec<&str> = diagnostics.iter().map(|(.., pointer)| pointer.as_str()).collect();
         let mut pointers = pointers;
-        found.sort_unstable();
+        actual.sort_unstable();
         pointers.sort_unstable();
-        assert_eq!(found, pointers, "{body}");
+        assert_eq!(actual, pointers, "{body}");
     }
-    let twice = r#"{"nodes": [], "nodes": [], "links": []}"#.to_owned();
-    let response = app.post("/wf/validate/").body("application/json", twice).await.ok();
+    let duplicate_key = r#"{"nodes": [], "nodes": [], "links": []}"#.to_owned();
+    let response = app.post("/wf/validate/").body("application/json", duplicate_key).await.ok();
     assert_eq!(response["diagnostics"][0]["code"], "json_refused");
     assert_eq!(validate(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
 }
@@ -465,9 +471,9 @@ async fn validation_reports_invalid_json_and_rejects_large_bodies(app: App) {
         ("\u{feff}{}", "json_syntax"),
         (&deep, "json_too_deep"),
     ] {
-        let found = post(broken.to_owned()).await.ok();
-        assert_eq!(found["valid"], false, "{found}");
-        assert_eq!(found["diagnostics"][0]["code"], json!(code), "{found}");
+        let report = post(broken.to_owned()).await.ok();
+        assert_eq!(report["valid"], false, "{report}");
+        assert_eq!(report["diagnostics"][0]["code"], json!(code), "{report}");
     }
     post("[".repeat(10 << 20)).await.problem(413);
     app.post("/wf/validate/").body("text/plain", "{}".to_owned()).await.problem(415);
@@ -481,9 +487,9 @@ async fn title_that_is_a_keyword_is_reported(app: App) {
         let mut node = static_node("f", json!({"out": 1}));
         node["title"] = json!(title);
         let body = workflow("w", vec![input(), node], chain(&["input_node", "f"]));
-        let (valid, found) = validate(&app, &body).await;
-        let reported = found.iter().any(|(code, _, _)| code == "title_unnameable");
-        assert!(valid, "{title}: {found:?}");
-        assert_eq!(reported, !is_valid, "{title}: {found:?}");
+        let (valid, diagnostics) = validate(&app, &body).await;
+        let reported = diagnostics.iter().any(|(code, _, _)| code == "title_unnameable");
+        assert!(valid, "{title}: {diagnostics:?}");
+        assert_eq!(reported, !is_valid, "{title}: {diagnostics:?}");
     }
 }

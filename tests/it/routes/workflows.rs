@@ -141,8 +141,8 @@ async fn list_is_paged_newest_first(app: App) {
 
 async fn rejects_pages_out_of_range(app: App) {
     let id = app.create(&plain("w")).await;
-    let own = [format!("/wf/{id}/versions/"), format!("/wf/{id}/runs/")];
-    let lists = own.iter().map(String::as_str).chain(["/wf/", "/run/", "/wf/paused_workflows/"]);
+    let nested_lists = [format!("/wf/{id}/versions/"), format!("/wf/{id}/runs/")];
+    let lists = nested_lists.iter().map(String::as_str).chain(["/wf/", "/run/", "/wf/paused_workflows/"]);
     for list in lists {
         for query in ["page=0", "page=-1", "page=abc", "page_size=0", "page_size=101", "page_size="] {
             app.get(&format!("{list}?{query}")).await.problem(422);
@@ -155,15 +155,15 @@ async fn rejects_pages_out_of_range(app: App) {
 }
 
 async fn list_skips_an_unreadable_row(mut app: App) {
-    let good = app.create(&plain("good")).await;
-    let bad = app.create(&plain("bad")).await;
+    let readable = app.create(&plain("good")).await;
+    let unreadable = app.create(&plain("bad")).await;
     app.terminate().await;
     let changed =
         app.database.execute("UPDATE workflows SET definition = '{broken' WHERE name LIKE 'bad%'").await;
     assert_eq!(changed, 1, "one row is changed");
     app.boot().await;
-    assert_eq!(ids(&app.get("/wf/").await.ok()), [good]);
-    eventually("a line in the log", async || app.log().contains(&bad).then_some(())).await;
+    assert_eq!(ids(&app.get("/wf/").await.ok()), [readable]);
+    eventually("a line in the log", async || app.log().contains(&unreadable).then_some(())).await;
 }
 
 async fn reset_changes_only_the_definition(app: App) {
@@ -307,12 +307,12 @@ async fn old_model_names_and_router_links_are_rewritten(app: App) {
     }
 
     let routes = router(&[("yes", vec![]), ("no", vec![])]);
-    let mut named = route("r", "b", "no");
-    named["target_handle"] = json!("no");
+    let mut no_route = route("r", "b", "no");
+    no_route["target_handle"] = json!("no");
     let body = workflow(
         "routed",
         vec![input(), routes, static_node("a", json!({})), static_node("b", json!({}))],
-        vec![link("input_node", "r"), route("r", "a", "yes"), named],
+        vec![link("input_node", "r"), route("r", "a", "yes"), no_route],
     );
     let created = app.post("/wf/").json(&body).await.ok();
     let handles: Vec<&Value> = created["definition"]["links"]

@@ -202,8 +202,8 @@ fn simplify_optional_body(operation: &mut Operation) {
     for content in body.content.values_mut() {
         let RefOr::T(content) = content else { continue };
         if let Some(RefOr::T(Schema::OneOf(alternatives))) = &content.schema {
-            let named = alternatives.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
-            content.schema = named.or_else(|| content.schema.clone());
+            let named_schema = alternatives.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+            content.schema = named_schema.or_else(|| content.schema.clone());
         }
     }
 }

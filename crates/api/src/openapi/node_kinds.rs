@@ -110,9 +110,9 @@ fn loop_body(schemas: &Map<String, Value>) -> Value {
 fn allow_null(field: &mut Value) {
     let Some(fields) = field.as_object_mut() else { return };
     if fields.contains_key("$ref") {
-        let mut named = std::mem::take(fields);
-        named.shift_remove("default");
-        fields.insert("oneOf".to_owned(), json!([named, {"type": "null"}]));
+        let mut schema_without_default = std::mem::take(fields);
+        schema_without_default.shift_remove("default");
+        fields.insert("oneOf".to_owned(), json!([schema_without_default, {"type": "null"}]));
         return;
     }
     match fields.get_mut("type") {

@@ -216,7 +216,7 @@ impl<'v> Resolver<'_, 'v> {
     fn body_input(&mut self, position: usize) -> &Option<Fields> {
         let view = self.view;
         self.body_input.get_or_insert_with(|| {
-            let mut all = view.loop_input?.clone();
+            let mut fields_of_input = view.loop_input?.clone();
             let output = view.nodes_of_type(node_type::OUTPUT).next()?;
             let OutputShape::Fields(passed_on) = &view.data_flow(output).output else { return None };
             let declared = match &view.data_flow(position).output {
@@ -224,9 +224,9 @@ impl<'v> Resolver<'_, 'v> {
                 _ => None,
             };
             let more = declared.into_iter().chain([passed_on]).flat_map(|fields| fields.0.keys());
-            all.0.extend(more.map(|name| (name.clone(), None)));
-            all.0.insert(LOOP_HISTORY.to_owned(), None);
-            Some(all)
+            fields_of_input.0.extend(more.map(|name| (name.clone(), None)));
+            fields_of_input.0.insert(LOOP_HISTORY.to_owned(), None);
+            Some(fields_of_input)
         })
     }
 
