@@ -24,7 +24,7 @@ fn workflow(name: &str, nodes: Vec<Value>, links: Vec<Value>) -> Value {
 
 /// Returns a workflow of twelve nodes without side effects: a router, two layers of values, a merge, a coalesce and an
 /// output.
-pub(crate) fn twelve() -> Value {
+pub(crate) fn twelve_nodes() -> Value {
     let condition = json!({"variable": "input.x", "operator": "equals", "value": "hi"});
     let mut nodes = vec![
         input(),

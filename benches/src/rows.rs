@@ -80,7 +80,7 @@ impl Throughput {
 }
 
 fn get(args: &Args) -> Result<Row, Failure> {
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let baseline = site.baseline()?;
     let subject_request = request("GET", &format!("/wf/{}/", site.workflow), "");
     let baseline_request = request("GET", &format!("/get/{}", site.workflow), "");
@@ -93,9 +93,9 @@ fn get(args: &Args) -> Result<Row, Failure> {
 }
 
 fn post(args: &Args) -> Result<Row, Failure> {
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let baseline = site.baseline()?;
-    let mut body = definitions::twelve();
+    let mut body = definitions::twelve_nodes();
     // The name is unique for each request. The baseline also inserts unique names, but does not check them.
     body["name"] = UNIQUE.into();
     let subject_request = request("POST", "/wf/", &body.to_string());
@@ -109,7 +109,7 @@ fn post(args: &Args) -> Result<Row, Failure> {
 }
 
 fn run(args: &Args) -> Result<Row, Failure> {
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let subject_request = site.run_request();
     site.server.connect()?.send(&subject_request)?;
     let baseline = site.baseline()?;
@@ -125,7 +125,7 @@ fn run(args: &Args) -> Result<Row, Failure> {
 /// Measures the latency from the request to start a run to the event that ends it, for one client.
 fn follow(args: &Args) -> Result<Row, Failure> {
     const RUNS: usize = 300;
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let start = request("POST", &format!("/wf/{}/start_run/", site.workflow), &definitions::inputs());
     let file = Sqlite::open(site.folder.path().join("baseline.db"))?;
     file.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (x TEXT)")?;
@@ -155,7 +155,8 @@ fn follow(args: &Args) -> Result<Row, Failure> {
 /// Measures the time per node in a wide run and in a small run.
 fn fan(args: &Args) -> Result<Row, Failure> {
     const RUNS: usize = 1_000;
-    let (wide, small) = (Site::start(args, &definitions::fan())?, Site::start(args, &definitions::twelve())?);
+    let (wide, small) =
+        (Site::start(args, &definitions::fan())?, Site::start(args, &definitions::twelve_nodes())?);
     let cost = |site: &Site, nodes: f64| -> Result<f64, Failure> {
         Ok(1.0 / (load(site.server.address, args.round(), &site.run_request())? * nodes))
     };

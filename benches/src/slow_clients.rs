@@ -19,7 +19,7 @@ const SLOW_CLIENTS: usize = 1_000;
 
 /// Measures the 99th percentile of the latency of reading a workflow, with and without slow clients.
 pub(crate) fn slow_clients(args: &Args) -> Result<Row, Failure> {
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let path = format!("/wf/{}/", site.workflow);
     let (address, get) = (site.server.address, request("GET", &path, ""));
     let p99 = || -> Result<f64, Failure> {

@@ -56,7 +56,7 @@ macro_rules! tables {
 
 tables! {
     /// Routes without uploads. Swagger UI lists the operations of a tag in this order.
-    calls {
+    authorized_calls {
         Some(WorkflowsWrite) => workflows::create / workflow_create,
         Some(WorkflowsRead) => workflows::list / workflow_list,
         Some(WorkflowsRead) => validation / workflow_validate,
@@ -171,7 +171,7 @@ pub fn document_text(version: OpenApiVersion) -> String {
 
 /// Returns the router of the API.
 pub fn app(state: AppState) -> Router {
-    let routes = calls()
+    let routes = authorized_calls()
         .merge(uploads().layer(DefaultBodyLimit::disable()))
         .route("/openapi.json", get(document_get).layer(Extension(Arc::new(Documents::new(document_text)))))
         .with_state(state.clone())

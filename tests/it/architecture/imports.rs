@@ -96,7 +96,7 @@ impl Imports {
     }
 
     /// Returns the imports of files that are higher in the order.
-    pub(crate) fn upward(&self, order: &Order, exceptions: &[(&str, &str)]) -> Vec<Violation> {
+    pub(crate) fn upward_violations(&self, order: &Order, exceptions: &[(&str, &str)]) -> Vec<Violation> {
         // The root is above everything.
         let level = |file: &Path| {
             if file == self.root {

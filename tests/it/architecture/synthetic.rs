@@ -18,9 +18,9 @@ fn cycles(files: &[(&str, &str)]) -> Vec<String> {
     imports(files).cycles(&[]).iter().map(ToString::to_string).collect()
 }
 
-fn upward(document: &str, files: &[(&str, &str)]) -> Vec<String> {
+fn upward_violations(document: &str, files: &[(&str, &str)]) -> Vec<String> {
     let order = order(document, "demo").expect("an order");
-    imports(files).upward(&order, &[]).iter().map(ToString::to_string).collect()
+    imports(files).upward_violations(&order, &[]).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn follows_path_attributes_and_modules_in_one_file() {
         ("other.rs", "use crate::a::inner::A; pub struct B(A);"),
     ];
     assert_eq!(cycles(&files), Vec::<String>::new());
-    assert_eq!(upward("demo: a > other", &files), ["other.rs → lib.rs (A)"]);
+    assert_eq!(upward_violations("demo: a > other", &files), ["other.rs → lib.rs (A)"]);
 }
 
 #[test]
@@ -130,15 +130,21 @@ fn rejects_an_import_that_goes_upward() {
         ("state.rs", "pub struct State(crate::routes::runs::Page);"),
         ("error.rs", "pub struct Error;"),
     ];
-    assert_eq!(upward("demo: routes > state > error", &files), ["state.rs → routes/runs.rs (Page)"]);
-    assert_eq!(upward("demo: state > routes > error", &files), ["routes/mod.rs → state.rs (State)"]);
-    assert_eq!(upward("demo: routes, state > error", &files), Vec::<String>::new());
+    assert_eq!(
+        upward_violations("demo: routes > state > error", &files),
+        ["state.rs → routes/runs.rs (Page)"]
+    );
+    assert_eq!(
+        upward_violations("demo: state > routes > error", &files),
+        ["routes/mod.rs → state.rs (State)"]
+    );
+    assert_eq!(upward_violations("demo: routes, state > error", &files), Vec::<String>::new());
 }
 
 #[test]
 fn rejects_an_import_of_the_root() {
     let files = [("lib.rs", "mod a; pub struct Root;"), ("a.rs", "use crate::Root;")];
-    assert_eq!(upward("demo: a > nothing", &files), ["a.rs → lib.rs (Root)"]);
+    assert_eq!(upward_violations("demo: a > nothing", &files), ["a.rs → lib.rs (Root)"]);
 }
 
 #[test]
@@ -150,7 +156,7 @@ fn accepts_listed_exceptions() {
     ];
     assert_eq!(imports(&files).cycles(&[("b.rs", "a.rs")]), []);
     let order = order("demo: a > b", "demo").expect("an order");
-    assert_eq!(imports(&files).upward(&order, &[("b.rs", "a.rs")]), []);
+    assert_eq!(imports(&files).upward_violations(&order, &[("b.rs", "a.rs")]), []);
 }
 
 #[test]

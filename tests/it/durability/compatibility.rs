@@ -135,9 +135,9 @@ async fn ended_runs(app: &App) -> Vec<String> {
         vec![
             input(),
             node("loop", "ForLoopNode", json!({"num_iterations": 2})),
-            inside(node("loop_input", "InputNode", json!({})), "loop"),
-            inside(python("step", "return {'out': 1}"), "loop"),
-            inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+            with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+            with_parent(python("step", "return {'out': 1}"), "loop"),
+            with_parent(output_named("loop_output", json!({"n": "step.out"})), "loop"),
         ],
         [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat(),
     );

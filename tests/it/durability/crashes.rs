@@ -80,9 +80,9 @@ fn shapes(ledger: &Path) -> Vec<Value> {
     let loop_nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 3})),
-        inside(node("loop_input", "InputNode", json!({})), "loop"),
-        inside(python("step", "return {'out': 1}"), "loop"),
-        inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+        with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+        with_parent(python("step", "return {'out': 1}"), "loop"),
+        with_parent(output_named("loop_output", json!({"n": "step.out"})), "loop"),
     ];
     let loop_links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat();
     let retry = json!({"retry": {"max_attempts": 3, "backoff_seconds": 0.05}});
@@ -173,7 +173,7 @@ async fn kill_under_load(backend: Backend) {
             confirmed.run_limit.set(confirmed.run_limit.get() + RUNS_PER_KILL);
             tokio::time::sleep(Duration::from_millis(50 + dice.roll(400))).await;
             app.kill9().await;
-            app.boot().await;
+            app.start_server().await;
             base.replace(app.base().to_owned());
         }
         is_over.set(true);

@@ -23,7 +23,7 @@ const FAILURES: [&str; 4] = [
 /// Status and outputs of an ended run.
 type End = (Value, Value);
 
-fn end_of(run: &Value) -> End {
+fn final_state(run: &Value) -> End {
     (run["status"].clone(), run["outputs"].clone())
 }
 
@@ -33,7 +33,7 @@ async fn finish(app: &mut App, workflow: &str, inputs: &Value) -> Value {
     loop {
         if app.has_ended() {
             app.set_env("FAILPOINTS", None);
-            app.revive().await;
+            app.restart_after_exit().await;
         }
         if run.is_none() {
             run = find_or_start(app, workflow, inputs).await;
@@ -91,9 +91,9 @@ async fn check_every_commit(backend: Backend, definition: Value, inputs: Value) 
                 // The last commit is readable before the process ends.
                 eventually("the server to end", async || app.has_ended().then_some(())).await;
                 app.set_env("FAILPOINTS", None);
-                app.revive().await;
+                app.restart_after_exit().await;
             }
-            assert_eq!(end_of(&run), end_of(&expected), "{failpoints}: {run:#}");
+            assert_eq!(final_state(&run), final_state(&expected), "{failpoints}: {run:#}");
             let id = id_of(&run);
             run_log::check(&id, &run_log::of_ended(&app, &id).await);
             let crashed = app.env("FAILPOINTS").is_none();
@@ -145,10 +145,10 @@ fn loop_with_gate_definition() -> Value {
     let nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 2})),
-        inside(node("loop_input", "InputNode", json!({})), "loop"),
-        inside(python("step", "return {'out': 1}"), "loop"),
-        inside(gate("gate"), "loop"),
-        inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+        with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+        with_parent(python("step", "return {'out': 1}"), "loop"),
+        with_parent(gate("gate"), "loop"),
+        with_parent(output_named("loop_output", json!({"n": "step.out"})), "loop"),
     ];
     let links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "gate", "loop_output"])];
     definition(nodes, links.concat())

@@ -78,7 +78,7 @@ async fn crash(app: &mut App, change: &Change) {
     let response = change.request(app).try_send().await;
     assert!(response.is_none(), "was the server built with the feature failpoints? {response:?}");
     app.set_env("FAILPOINTS", None);
-    app.revive().await;
+    app.restart_after_exit().await;
 }
 
 /// Returns the parts of a response that must be equal on both servers.
@@ -286,7 +286,7 @@ async fn start_has_one_audit_entry_after_a_crash(mut app: App) {
         assert!(start(&app).try_send().await.is_none(), "the server crashes before its response");
     }
     app.set_env("FAILPOINTS", None);
-    app.revive().await;
+    app.restart_after_exit().await;
     let run = id_of(&start(&app).await.ok());
     let entries = app.get("/audit/?operation=startRun").api_key(&key).await.ok();
     let entries = entries.as_array().expect("a list");

@@ -58,7 +58,7 @@ async fn check_recovery(app: &App, runs: &[String]) {
     eventually("/readyz to succeed", async || (app.get("/readyz").await.status == 200).then_some(())).await;
     for run in runs {
         app.run_until(run, "COMPLETED").await;
-        let log = Stream::open(app, &format!("/run/{run}/events/"), None).await.rest().await;
+        let log = Stream::open(app, &format!("/run/{run}/events/"), None).await.read_to_end().await;
         assert!((0..).zip(&log).all(|(number, event)| event.id == number), "{log:#?}");
     }
     app.post("/wf/").json(&plain("afterwards")).await.ok();
@@ -275,7 +275,7 @@ async fn rejects_a_corrupt_database_and_leaves_it_unchanged() {
 #[tokio::test]
 async fn corruption_of_a_running_server_is_reported_as_unavailable() {
     let (mut app, path) = database_with_runs().await;
-    app.boot().await;
+    app.start_server().await;
     let length = fs::read(&path).expect("the file").len();
     overwrite(&path, 8_192..length, 0xa5);
     let mut rejected = 0;

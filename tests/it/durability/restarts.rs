@@ -154,14 +154,14 @@ async fn second_server_on_a_database_does_not_start(app: App) {
 async fn sigterm_drains_open_requests(mut app: App) {
     let run = app.start_to_pause(&gated_workflow("g")).await;
     app.terminate().await;
-    app.boot().await;
+    app.start_server().await;
     app.approve(&run).await;
     app.run_until(&run, "COMPLETED").await;
     // The server also shuts down while a run is running.
     let busy = app.create(&after_input("busy", slow("p"))).await;
     let busy = app.start_run(&busy, &run_body("hi")).await;
     app.terminate().await;
-    app.boot().await;
+    app.start_server().await;
     app.run_until(&busy, "COMPLETED").await;
 }
 
@@ -201,7 +201,7 @@ async fn sigterm_under_load_loses_no_run(mut app: App) {
     };
     tokio::join!(join_all((0..8).map(client)), stop);
     println!("{} accepted, {} rejected", accepted.borrow().len(), rejected.get());
-    app.boot().await;
+    app.start_server().await;
     for run in accepted.into_inner() {
         eventually(&format!("{run} to complete or to pause"), async || {
             let status = app.read_run(&run).await["status"].clone();
@@ -232,6 +232,6 @@ async fn rejects_a_newer_schema(mut app: App) {
         assert!(!text.contains("panicked"), "{command}: {text}");
     }
     app.database.execute(&format!("DELETE FROM applied_migrations WHERE version = '{newer}'")).await;
-    app.boot().await;
+    app.start_server().await;
     assert_eq!(app.get("/wf/").await.ok()[0]["name"], "w", "nothing was lost");
 }

@@ -77,7 +77,7 @@ async fn children_of_a_loop_are_its_body(app: App) {
     config["config"].as_object_mut().expect("a config").remove("subworkflow");
     let mut body = with_loop("children", config);
     let nodes = body["definition"]["nodes"].as_array_mut().expect("nodes");
-    nodes.extend(body_nodes().into_iter().map(|node| inside(node, "loop")));
+    nodes.extend(body_nodes().into_iter().map(|node| with_parent(node, "loop")));
     body["definition"]["links"].as_array_mut().expect("links").extend(body_links());
     let run = app.create_and_run(&body, &run_body(0)).await;
     assert_counted_to_three(&run);

@@ -270,7 +270,7 @@ async fn backup_works_after_a_crash() {
     assert_eq!(names(folder.path()), [".sluice-backup-live", "backup.tar"]);
     let restored = App::start_on(restore_to_new_database(&file).await, &[]).await;
     restored.run_until(&run, "PAUSED").await;
-    app.boot().await;
+    app.start_server().await;
     app.run_until(&run, "PAUSED").await;
 }
 
@@ -407,7 +407,7 @@ async fn restore_overwrites_only_with_force() {
     app.kill9().await;
     assert_success(busy.run("restore", &file, &["--force"]));
     assert!(!app.data_dir().join(path).exists(), "files of the replaced data are deleted");
-    app.boot().await;
+    app.start_server().await;
     app.get(&format!("/run/{extra}/")).await.problem(404);
     app.run_until(&sample.run, "PAUSED").await;
 

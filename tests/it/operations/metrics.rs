@@ -30,7 +30,7 @@ async fn with_metrics(mut app: App, settings: &[(&str, &str)]) -> App {
     for (name, value) in settings {
         app.set_env(name, Some(value));
     }
-    app.boot().await;
+    app.start_server().await;
     app
 }
 

@@ -28,7 +28,7 @@ async fn with_collector(mut app: App, settings: &[(&str, &str)]) -> (App, Collec
     for (name, value) in settings {
         app.set_env(name, Some(value));
     }
-    app.boot().await;
+    app.start_server().await;
     (app, collector)
 }
 
@@ -156,7 +156,7 @@ async fn recovered_run_starts_a_new_trace() {
     app.terminate().await;
     let first = collector.span("of the first process", is_run(&run)).await;
     assert_eq!(attribute(&first, "sluice.run.status"), "interrupted");
-    app.boot().await;
+    app.start_server().await;
     app.run_until(&run, "RUNNING").await;
     app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!(null)).await.ok();
     let is_of_run = is_run(&run);

@@ -30,13 +30,13 @@ on_both_databases!(
 );
 
 /// Returns the workflow input → p, which outputs x with an exclamation mark.
-fn shouting() -> Value {
+fn uppercase_workflow() -> Value {
     let code = "return {'out': input_model.input_node.x + '!'}";
     after_input("shouting", python_with_outputs("p", code, json!({"out": "string"})))
 }
 
 /// Returns the workflow input → p, which divides 6 by n.
-fn dividing() -> Value {
+fn division_workflow() -> Value {
     let number = node("input_node", "InputNode", json!({"output_schema": {"n": "int"}}));
     let divide = python("p", "return {'out': 6 // input_model.input_node.n}");
     workflow("dividing", vec![number, divide], chain(&["input_node", "p"]))
@@ -83,7 +83,7 @@ fn summary(lines: &[Value]) -> Vec<(i64, &str, &Value)> {
 }
 
 async fn batch_runs_every_row(app: App) {
-    let workflow = app.create(&shouting()).await;
+    let workflow = app.create(&uppercase_workflow()).await;
     let body = json!({"rows": [{"x": "a"}, {"input_node": {"x": "b"}}, {"x": "c"}], "mini_batch_size": 2});
     let batch = start(&app, &workflow, &body).await.ok();
     assert_json!(batch, {"status": "PENDING", "run_type": "batch"});
@@ -119,7 +119,7 @@ async fn batch_runs_every_row(app: App) {
 }
 
 async fn rows_come_from_a_file(app: App) {
-    let workflow = app.create(&dividing()).await;
+    let workflow = app.create(&division_workflow()).await;
     for (name, text) in [
         ("t.csv", "n\n1\n2\n3\n"),
         ("t.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n"),
@@ -136,7 +136,7 @@ async fn rows_come_from_a_file(app: App) {
 }
 
 async fn rows_come_from_a_dataset(app: App) {
-    let workflow = app.create(&dividing()).await;
+    let workflow = app.create(&division_workflow()).await;
     let form = file("numbers.csv", "n\n2\n3\n").text("description", "two numbers");
     let dataset = app.post("/ds/?name=numbers").form(form).await.ok();
     let id = id_of(&dataset);
@@ -166,7 +166,7 @@ async fn rows_come_from_a_dataset(app: App) {
 }
 
 async fn failing_row_does_not_affect_other_rows(app: App) {
-    let workflow = app.create(&dividing()).await;
+    let workflow = app.create(&division_workflow()).await;
     let rows = json!({"rows": [{"n": 1}, {"n": 0}, {"n": "none"}, {"n": 3}]});
     let batch = start(&app, &workflow, &rows).await.ok();
     let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
@@ -333,7 +333,7 @@ async fn row_of_a_canceled_batch_is_not_retried(app: App) {
 }
 
 async fn rejects_invalid_batches(app: App) {
-    let workflow = app.create(&shouting()).await;
+    let workflow = app.create(&uppercase_workflow()).await;
     let missing = "019a0000-0000-7000-8000-000000000000";
     for (body, pointers) in [
         (json!({}), vec![""]),
@@ -403,7 +403,7 @@ async fn dataset_names_and_descriptions_are_limited(app: App) {
 }
 
 async fn every_form_route_rejects_a_malformed_form(app: App) {
-    let workflow = app.create(&shouting()).await;
+    let workflow = app.create(&uppercase_workflow()).await;
     let batch = format!("/wf/{workflow}/start_batch_run/");
     for path in ["/ds/?name=n", &batch, "/wf/upload_test_files/"] {
         for (kind, body) in [

@@ -256,7 +256,7 @@ async fn canceled_batch_stores_its_response(mut app: App) {
         "the client got no response"
     );
     app.set_env("FAILPOINTS", None);
-    app.revive().await;
+    app.restart_after_exit().await;
     let response = post_again(&app, &path, &json!({}), "k").await.json();
     assert_json!(response, {"id": batch, "status": "CANCELED"});
     assert_eq!(response["batch"]["total"], 2);

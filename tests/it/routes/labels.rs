@@ -33,10 +33,10 @@ async fn set_label(app: &App, id: &str, label: &str, version: i64) -> Value {
     app.put(&format!("/wf/{id}/labels/{label}/")).json(&json!({"version": version})).await.ok()
 }
 
-async fn moves(app: &App, id: &str, label: &str) -> Vec<(Value, Value)> {
+async fn label_moves(app: &App, id: &str, label: &str) -> Vec<(Value, Value)> {
     let list = app.get(&format!("/wf/{id}/labels/{label}/history/")).await.ok();
-    let moves = list.as_array().expect("a list").iter();
-    moves.map(|step| (step["from_version"].clone(), step["to_version"].clone())).collect()
+    let label_moves = list.as_array().expect("a list").iter();
+    label_moves.map(|step| (step["from_version"].clone(), step["to_version"].clone())).collect()
 }
 
 async fn label_is_set_moved_and_deleted(app: App) {
@@ -59,7 +59,7 @@ async fn label_is_set_moved_and_deleted(app: App) {
     app.delete(&format!("/wf/{id}/labels/production/")).await.problem(404);
     let (version_1, version_3, none) = (json!(1), json!(3), Value::Null);
     let all = [(version_3.clone(), none.clone()), (version_1.clone(), version_3), (none, version_1)];
-    assert_eq!(moves(&app, &id, "production").await, all);
+    assert_eq!(label_moves(&app, &id, "production").await, all);
     for page in [1, 7] {
         app.get(&format!("/wf/{id}/labels/never/history/?page={page}")).await.problem(404);
     }
@@ -74,7 +74,7 @@ async fn rollback_restores_the_previous_version(app: App) {
     set_label(&app, &id, "production", 3).await;
     assert_eq!(app.post(&rollback).await.ok()["version"], 1);
     assert_eq!(app.post(&rollback).await.ok()["version"], 3);
-    assert_eq!(moves(&app, &id, "production").await.len(), 4);
+    assert_eq!(label_moves(&app, &id, "production").await.len(), 4);
 }
 
 async fn every_start_accepts_a_version_or_a_label(app: App) {
@@ -114,10 +114,10 @@ async fn every_start_accepts_a_version_or_a_label(app: App) {
 async fn saving_moves_a_label_unless_protected(app: App) {
     let id = three_versions(&app).await;
     app.put(&format!("/wf/{id}/?label=staging")).json(&workflow_with(4)).await.ok();
-    assert_eq!(moves(&app, &id, "staging").await, [(Value::Null, json!(4))]);
+    assert_eq!(label_moves(&app, &id, "staging").await, [(Value::Null, json!(4))]);
     // Saving an unchanged workflow adds no version and does not move the label.
     app.put(&format!("/wf/{id}/?label=staging")).json(&workflow_with(4)).await.ok();
-    assert_eq!(moves(&app, &id, "staging").await.len(), 1);
+    assert_eq!(label_moves(&app, &id, "staging").await.len(), 1);
     let protect = json!({"version": 2, "protected": true});
     app.put(&format!("/wf/{id}/labels/production/")).json(&protect).await.ok();
     app.put(&format!("/wf/{id}/?label=production")).json(&workflow_with(5)).await.problem(409);

@@ -56,17 +56,17 @@ async fn partial_run_times_out(mut app: App) {
 }
 
 /// Returns a workflow of nested loops that pass on all their inputs.
-fn loops() -> Value {
+fn nested_loops() -> Value {
     let iterations = |times| json!({"num_iterations": times});
-    let bare = |id, kind| node(id, kind, json!({}));
+    let plain_node = |id, kind| node(id, kind, json!({}));
     let nodes = vec![
         input(),
         node("outer", "ForLoopNode", iterations(1_000)),
-        inside(bare("outer_in", "InputNode"), "outer"),
-        inside(node("inner", "ForLoopNode", iterations(1_000)), "outer"),
-        inside(bare("outer_out", "OutputNode"), "outer"),
-        inside(bare("inner_in", "InputNode"), "inner"),
-        inside(bare("inner_out", "OutputNode"), "inner"),
+        with_parent(plain_node("outer_in", "InputNode"), "outer"),
+        with_parent(node("inner", "ForLoopNode", iterations(1_000)), "outer"),
+        with_parent(plain_node("outer_out", "OutputNode"), "outer"),
+        with_parent(plain_node("inner_in", "InputNode"), "inner"),
+        with_parent(plain_node("inner_out", "OutputNode"), "inner"),
     ];
     let links = [
         chain(&["input_node", "outer"]),
@@ -79,7 +79,7 @@ fn loops() -> Value {
 #[tokio::test]
 async fn loops_of_tiny_values_are_limited() {
     let app = App::start(Backend::Sqlite).await;
-    let run = app.create_and_run(&loops(), &json!({})).await;
+    let run = app.create_and_run(&nested_loops(), &json!({})).await;
     assert_eq!(run["status"], "FAILED", "{}", run["message"]);
     let error = task(&app.read_run(&id_of(&run)).await, "outer")["error"].clone();
     assert!(error.as_str().is_some_and(|error| error.contains("inner")), "{error}");

@@ -129,7 +129,7 @@ async fn rerun_pauses_again_at_a_declined_gate(app: App) {
 }
 
 /// Returns the workflow input → a, input → b → output. Node b fails at its timeout of 50 ms.
-fn half_failing() -> Value {
+fn partially_failing_workflow() -> Value {
     let code = "n = 0\nwhile True:\n    n = n + 1\nreturn {'out': n}";
     let mut stuck = python("b", code);
     stuck["config"]["policy"] = json!({"timeout_seconds": 0.05});
@@ -145,7 +145,7 @@ async fn retry(app: &App, run: &str) -> Value {
 }
 
 async fn retry_resumes_at_the_failed_node(app: App) {
-    let failed = app.create_and_run(&half_failing(), &run_body("x")).await;
+    let failed = app.create_and_run(&partially_failing_workflow(), &run_body("x")).await;
     assert_eq!(failed["status"], "FAILED", "{failed:#}");
     let run = id_of(&failed);
     let retried = retry(&app, &run).await;
@@ -169,9 +169,9 @@ async fn retry_resumes_a_loop_in_its_iteration(app: App) {
     let nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 4})),
-        inside(node("loop_input", "InputNode", json!({})), "loop"),
-        inside(python_with_outputs("step", code, json!({"n": "int"})), "loop"),
-        inside(output_named("loop_output", json!({"n": "step.n"})), "loop"),
+        with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+        with_parent(python_with_outputs("step", code, json!({"n": "int"})), "loop"),
+        with_parent(output_named("loop_output", json!({"n": "step.n"})), "loop"),
     ];
     let links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat();
     let failed = app.create_and_run(&workflow("looped", nodes, links), &run_body("x")).await;
@@ -194,7 +194,7 @@ async fn only_failed_runs_can_be_retried(app: App) {
 }
 
 async fn retried_run_survives_a_crash(mut app: App) {
-    let failed = app.create_and_run(&half_failing(), &run_body("x")).await;
+    let failed = app.create_and_run(&partially_failing_workflow(), &run_body("x")).await;
     retry(&app, &id_of(&failed)).await;
     app.crash_and_restart().await;
     let retried = app.run_until(&id_of(&failed), "FAILED").await;

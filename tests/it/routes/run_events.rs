@@ -42,7 +42,7 @@ fn check_numbers(messages: &[Message], first: u64) {
 
 async fn stream_has_every_event_of_the_log(app: App) {
     let run = app.create_and_run(&after_input("w", python("p", "return {'out': 7}")), &run_body("hi")).await;
-    let all = Stream::open(&app, &path(&id_of(&run)), None).await.rest().await;
+    let all = Stream::open(&app, &path(&id_of(&run)), None).await.read_to_end().await;
     check_numbers(&all, 0);
     let expected =
         ["run_started", "task_completed", "task_queued", "task_started", "task_completed", "run_completed"];
@@ -59,10 +59,10 @@ async fn stream_has_every_event_of_the_log(app: App) {
 
 async fn stream_resumes_after_any_event(app: App) {
     let run = id_of(&app.create_and_run(&plain("w"), &run_body("hi")).await);
-    let all = Stream::open(&app, &path(&run), None).await.rest().await;
+    let all = Stream::open(&app, &path(&run), None).await.read_to_end().await;
     let end = all.len() - 1;
     for last in 0..end {
-        let rest = Stream::open(&app, &path(&run), Some(last as u64)).await.rest().await;
+        let rest = Stream::open(&app, &path(&run), Some(last as u64)).await.read_to_end().await;
         assert_eq!(rest, all[last + 1..], "after {last}");
     }
     // With a 204, clients do not reconnect.
@@ -77,7 +77,7 @@ async fn stream_stays_open_during_a_pause(app: App) {
     let opened = all.iter().find(|message| message.event == "pause_opened").expect("a pause");
     assert_json!(opened.data, {"node_id": "gate", "message": "please look"});
     app.approve(&run).await;
-    all.extend(stream.rest().await);
+    all.extend(stream.read_to_end().await);
     check_numbers(&all, 0);
     let decided = all.iter().find(|message| message.event == "pause_decided").expect("a decision");
     assert_json!(decided.data, {"action": "APPROVE", "user_id": "ada"});
@@ -94,12 +94,16 @@ async fn stream_resumes_after_a_crash(mut app: App) {
     while let Some(message) = stream.next().await {
         all.push(message);
     }
-    app.boot().await;
+    app.start_server().await;
     let last = all.last().map(|message| message.id);
-    all.extend(Stream::open(&app, &path(&run), last).await.rest().await);
+    all.extend(Stream::open(&app, &path(&run), last).await.read_to_end().await);
     check_numbers(&all, 0);
     assert_eq!(all.last().expect("an end").event, "run_completed");
-    assert_eq!(Stream::open(&app, &path(&run), None).await.rest().await, all, "the events equal the log");
+    assert_eq!(
+        Stream::open(&app, &path(&run), None).await.read_to_end().await,
+        all,
+        "the events equal the log"
+    );
 }
 
 async fn many_clients_follow_one_run(app: App) {
@@ -107,7 +111,8 @@ async fn many_clients_follow_one_run(app: App) {
     let workflow = app.create(&workflow("w", nodes, chain(&["input_node", "a", "b", "c"]))).await;
     let run = app.start_run(&workflow, &run_body("hi")).await;
     let streams =
-        join_all((0..40).map(|_| async { Stream::open(&app, &path(&run), None).await.rest().await })).await;
+        join_all((0..40).map(|_| async { Stream::open(&app, &path(&run), None).await.read_to_end().await }))
+            .await;
     for stream in &streams {
         check_numbers(stream, 0);
         assert_eq!(stream, &streams[0]);
@@ -117,10 +122,11 @@ async fn many_clients_follow_one_run(app: App) {
 
 async fn retried_run_can_be_followed_again(app: App) {
     let run = id_of(&app.create_and_run(&after_input("w", failing("p")), &run_body("hi")).await);
-    let first = Stream::open(&app, &path(&run), None).await.rest().await;
+    let first = Stream::open(&app, &path(&run), None).await.read_to_end().await;
     assert_eq!(first.last().expect("an end").event, "run_failed");
     app.post(&format!("/run/{run}/retry/")).json(&json!({})).await.ok();
-    let second = Stream::open(&app, &path(&run), first.last().map(|message| message.id)).await.rest().await;
+    let second =
+        Stream::open(&app, &path(&run), first.last().map(|message| message.id)).await.read_to_end().await;
     check_numbers(&second, first.len() as u64);
     assert_eq!(types(&second), ["run_retried", "task_queued", "task_started", "task_failed", "run_failed"]);
 }
@@ -131,18 +137,18 @@ async fn stream_ends_when_its_run_is_canceled(app: App) {
     let mut stream = Stream::open(&app, &path(&run), None).await;
     stream.until("task_started").await;
     app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.ok();
-    assert_eq!(types(&stream.rest().await), ["run_canceled"]);
+    assert_eq!(types(&stream.read_to_end().await), ["run_canceled"]);
     // Deleting the workflow cancels its runs, which ends their streams.
     let run = app.start_run(&workflow, &run_body("hi")).await;
     let mut stream = Stream::open(&app, &path(&run), None).await;
     stream.until("task_started").await;
     app.delete(&format!("/wf/{workflow}/")).await.expect(204);
-    assert_eq!(types(&stream.rest().await), ["run_canceled"]);
+    assert_eq!(types(&stream.read_to_end().await), ["run_canceled"]);
 }
 
 async fn rejects_invalid_stream_requests(app: App) {
     let run = id_of(&app.create_and_run(&plain("w"), &run_body("hi")).await);
-    let length = Stream::open(&app, &path(&run), None).await.rest().await.len();
+    let length = Stream::open(&app, &path(&run), None).await.read_to_end().await.len();
     let beyond = app.get(&path(&run)).header("last-event-id", length.to_string()).await;
     beyond.problem(400);
     for bad in ["x", "-1", "1.5", "99999999999999999999"] {
@@ -228,7 +234,7 @@ async fn streams_are_limited_and_end_at_shutdown() {
     })
     .await;
     app.terminate().await;
-    assert_eq!(first.rest().await, []);
+    assert_eq!(first.read_to_end().await, []);
 }
 
 fn waiting_path(workflow: &str, call: &str, seconds: &str) -> String {
@@ -283,9 +289,9 @@ async fn timeline_has_times_of_runs_and_nodes() {
     let nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 2})),
-        inside(node("loop_input", "InputNode", json!({})), "loop"),
-        inside(python("step", "return {'out': 1}"), "loop"),
-        inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+        with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+        with_parent(python("step", "return {'out': 1}"), "loop"),
+        with_parent(output_named("loop_output", json!({"n": "step.out"})), "loop"),
         gate("gate"),
         with_title(static_node("last", json!({"k": "v"})), "The last"),
     ];

@@ -111,9 +111,9 @@ async fn unsafe_file_names_are_replaced(app: App) {
     }
     assert!(stored_count >= 12, "most names can be made safe, but only {stored_count} files were stored");
     let all = files_below(&app.data_dir());
-    let inside = all.iter().filter(|f| f.starts_with(&format!("test_files/{id}/"))).count();
+    let with_parent = all.iter().filter(|f| f.starts_with(&format!("test_files/{id}/"))).count();
     assert_eq!(
-        inside, stored_count,
+        with_parent, stored_count,
         "each file is stored under its own name in the folder of the workflow: {all:?}"
     );
 }

@@ -82,7 +82,7 @@ fn cases() -> Vec<(Value, Problem)> {
             problem("/links/1/target_id", "link_target_unknown", "missing"),
         ),
         (
-            workflow("w", vec![input(), inside(a(), "missing")], vec![]),
+            workflow("w", vec![input(), with_parent(a(), "missing")], vec![]),
             problem("/nodes/1/parent_id", "parent_unknown", "a"),
         ),
         (
@@ -149,7 +149,7 @@ async fn all_problems_are_reported_together(app: App) {
         vec![
             node("a", "StaticValueNode", json!({"values": {}})),
             node("a", "StaticVallueNode", json!({"values": {}})),
-            inside(static_node("b", json!({})), "ghost"),
+            with_parent(static_node("b", json!({})), "ghost"),
         ],
         vec![link("a", "nowhere"), link("b", "b")],
     );
@@ -214,8 +214,8 @@ async fn loop_bodies_are_validated(app: App) {
     let children = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 1})),
-        inside(node("i1", "InputNode", json!({})), "loop"),
-        inside(node("i2", "InputNode", json!({})), "loop"),
+        with_parent(node("i1", "InputNode", json!({})), "loop"),
+        with_parent(node("i2", "InputNode", json!({})), "loop"),
     ];
     let diagnostics =
         problems(app.post("/wf/").json(&workflow("w", children, vec![link("input_node", "loop")])).await);

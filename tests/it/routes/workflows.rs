@@ -161,7 +161,7 @@ async fn list_skips_an_unreadable_row(mut app: App) {
     let changed =
         app.database.execute("UPDATE workflows SET definition = '{broken' WHERE name LIKE 'bad%'").await;
     assert_eq!(changed, 1, "one row is changed");
-    app.boot().await;
+    app.start_server().await;
     assert_eq!(ids(&app.get("/wf/").await.ok()), [readable]);
     eventually("a line in the log", async || app.log().contains(&unreadable).then_some(())).await;
 }

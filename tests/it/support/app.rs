@@ -37,7 +37,7 @@ impl App {
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let http = Client::builder().timeout(DEADLINE).no_proxy().build().expect("an HTTP client");
         let mut app = Self { process: None, database, env, http };
-        app.boot().await;
+        app.start_server().await;
         app
     }
 
@@ -50,7 +50,7 @@ impl App {
     }
 
     /// Starts the server on the same database, and waits until it is ready.
-    pub(crate) async fn boot(&mut self) {
+    pub(crate) async fn start_server(&mut self) {
         assert!(self.process.is_none(), "the server still runs");
         self.process = Some(Process::start(&self.arguments(), &self.env));
         eventually("/readyz", async || (self.get("/readyz").await.status == 200).then_some(())).await;
@@ -68,7 +68,7 @@ impl App {
         for (name, value) in env {
             self.set_env(name, Some(value));
         }
-        self.boot().await;
+        self.start_server().await;
     }
 
     pub(crate) fn env(&self, name: &str) -> Option<&str> {
@@ -81,10 +81,10 @@ impl App {
     }
 
     /// Restarts a server that has ended by itself.
-    pub(crate) async fn revive(&mut self) {
+    pub(crate) async fn restart_after_exit(&mut self) {
         self.process = None;
         self.database.wait_until_released().await;
-        self.boot().await;
+        self.start_server().await;
     }
 
     pub(crate) async fn kill9(&mut self) {
@@ -107,7 +107,7 @@ impl App {
 
     pub(crate) async fn crash_and_restart(&mut self) {
         self.kill9().await;
-        self.boot().await;
+        self.start_server().await;
     }
 
     pub(crate) fn log(&self) -> String {

@@ -13,7 +13,7 @@ pub(crate) fn with_title(mut node: Value, title: &str) -> Value {
 }
 
 /// Returns the node as a child of a loop.
-pub(crate) fn inside(mut node: Value, parent: &str) -> Value {
+pub(crate) fn with_parent(mut node: Value, parent: &str) -> Value {
     node["parent_id"] = json!(parent);
     node
 }

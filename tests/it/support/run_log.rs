@@ -7,7 +7,7 @@ use crate::support::sse::{Message, Stream};
 
 /// Returns the log of an ended run.
 pub(crate) async fn of_ended(app: &App, run: &str) -> Vec<Message> {
-    Stream::open(app, &format!("/run/{run}/events/"), None).await.rest().await
+    Stream::open(app, &format!("/run/{run}/events/"), None).await.read_to_end().await
 }
 
 /// Returns the log of a paused run.

@@ -56,7 +56,7 @@ impl Stream {
     }
 
     /// Reads to the end of the stream.
-    pub(crate) async fn rest(mut self) -> Vec<Message> {
+    pub(crate) async fn read_to_end(mut self) -> Vec<Message> {
         let mut all = Vec::new();
         while let Some(message) = self.next().await {
             all.push(message);

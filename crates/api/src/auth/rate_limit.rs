@@ -24,10 +24,10 @@ type Limiter = RateLimiter<String, HashMapStateStore<String>, DefaultClock, Stat
 pub(crate) struct RateLimit(Option<Limiter>);
 
 impl RateLimit {
-    /// Returns a limit of `calls` per second. 0 means no limit.
-    pub(crate) fn per_second(calls: u32) -> Self {
-        Self(NonZeroU32::new(calls).map(|calls| {
-            let limiter = RateLimiter::hashmap(Quota::per_second(calls));
+    /// Returns a limit of `authorized_calls` per second. 0 means no limit.
+    pub(crate) fn per_second(authorized_calls: u32) -> Self {
+        Self(NonZeroU32::new(authorized_calls).map(|authorized_calls| {
+            let limiter = RateLimiter::hashmap(Quota::per_second(authorized_calls));
             limiter.with_middleware::<StateInformationMiddleware>()
         }))
     }
