@@ -22,10 +22,10 @@ pub(crate) const GROUPS: [&str; 12] = [
     "lists",
 ];
 
-/// Any failure of a measurement. It ends the program.
+/// Any failure of a measurement. It terminates the program.
 pub(crate) type Failure = Box<dyn Error + Send + Sync>;
 
-/// Measures Sluice beside baselines.
+/// Measures Sluice and compares it with baselines.
 #[derive(Debug, Parser)]
 pub(crate) struct Args {
     /// SQLite file to serve baselines on. The benchmark starts such servers itself.
@@ -49,7 +49,7 @@ pub(crate) struct Args {
 }
 
 impl Args {
-    /// Duration of a round of load.
+    /// Returns the duration of a round of load.
     pub(crate) fn round(&self) -> Duration {
         Duration::from_secs_f64(self.seconds)
     }

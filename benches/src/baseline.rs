@@ -51,7 +51,7 @@ struct Baseline {
     readers: DatabaseConnection,
     writer: DatabaseConnection,
     store: Database,
-    /// The run that is copied.
+    /// The run that is copied by each request.
     run: Option<StoredRun>,
     count: AtomicU64,
 }
@@ -83,8 +83,8 @@ pub(crate) async fn serve(file: &Path) -> Result<(), Failure> {
         count: AtomicU64::new(0),
     };
     let router = Router::new()
-        .route("/get/{id}", get(read))
-        .route("/post", post(insert))
+        .route("/get/{id}", get(read_workflow))
+        .route("/post", post(insert_workflow))
         .route("/run", post(write_run))
         .with_state(Arc::new(baseline));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
@@ -106,7 +106,7 @@ async fn connect(url: &str, connections: u32) -> Result<DatabaseConnection, DbEr
     sea_orm::Database::connect(options).await
 }
 
-async fn read(
+async fn read_workflow(
     State(baseline): Shared,
     UrlPath(id): UrlPath<Uuid>,
 ) -> Result<Json<Value>, (StatusCode, String)> {
@@ -120,7 +120,7 @@ async fn read(
     })))
 }
 
-async fn insert(State(baseline): Shared, body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
+async fn insert_workflow(State(baseline): Shared, body: Bytes) -> Result<Json<Uuid>, (StatusCode, String)> {
     let definition = serde_json::from_slice::<&RawValue>(&body).map_err(internal_error)?;
     let number = baseline.count.fetch_add(1, Ordering::Relaxed);
     let (id, at) = (sluice_engine::clock::new_id(), sluice_engine::clock::now());

@@ -8,7 +8,8 @@ use crate::definitions;
 use crate::site::Site;
 use crate::table::{Row, Threshold, median};
 
-/// Latency from the request to cancel a run to the end of the process of its node, the maximum of all runs.
+/// Measures the latency from the request to cancel a run to the end of its node's process. The figure is the maximum of
+/// all runs.
 pub(crate) fn cancel(args: &Args) -> Result<Row, Failure> {
     const RUNS: usize = 30;
     let site = Site::start(args, &definitions::busy())?;
@@ -20,10 +21,10 @@ pub(crate) fn cancel(args: &Args) -> Result<Row, Failure> {
         let id = run["id"].as_str().ok_or("no id")?;
         let events = request("GET", &format!("/run/{id}/events/"), "");
         site.server.connect()?.follow(&events, b"event: task_started")?;
-        let worker = busiest(site.server.pid())?;
+        let worker = wait_for_busy_child(site.server.pid())?;
         let begin = Instant::now();
         connection.json("POST", &format!("/wf/cancel_workflow/{id}/"), "")?;
-        while !is_dead(worker) {
+        while !has_exited(worker) {
             std::thread::sleep(Duration::from_micros(200));
         }
         times.push(begin.elapsed().as_secs_f64());
@@ -44,12 +45,12 @@ fn stat(process: &str) -> Option<Vec<String>> {
     Some(text.rsplit_once(')')?.1.split_whitespace().map(str::to_owned).collect())
 }
 
-fn is_dead(process: u32) -> bool {
+fn has_exited(process: u32) -> bool {
     stat(&process.to_string()).is_none_or(|fields| fields[0] == "Z")
 }
 
-/// Waits for a child of `parent` with a running thread.
-fn busiest(parent: u32) -> Result<u32, Failure> {
+/// Waits for a child of `parent` with a running thread, and returns its process id.
+fn wait_for_busy_child(parent: u32) -> Result<u32, Failure> {
     let deadline = Instant::now() + Duration::from_secs(10);
     while Instant::now() < deadline {
         for process in numeric_entries("/proc")? {
@@ -66,7 +67,7 @@ fn busiest(parent: u32) -> Result<u32, Failure> {
     Err("no node started to run".into())
 }
 
-/// Lists the entries of a folder that are numbers.
+/// Returns the names in a folder that are numbers.
 fn numeric_entries(folder: &str) -> Result<Vec<String>, Failure> {
     let names = std::fs::read_dir(folder)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
     Ok(names.filter(|name| name.parse::<u32>().is_ok()).collect())

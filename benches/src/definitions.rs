@@ -22,8 +22,9 @@ fn workflow(name: &str, nodes: Vec<Value>, links: Vec<Value>) -> Value {
     json!({"name": name, "description": "measured", "definition": {"nodes": nodes, "links": links}})
 }
 
-/// Twelve nodes without side effects: a router, two layers of values, a merge, a coalesce and an output.
-pub(crate) fn twelve() -> Value {
+/// Returns a workflow of twelve nodes without side effects: a router, two layers of values, a merge, a coalesce and an
+/// output.
+pub(crate) fn twelve_nodes() -> Value {
     let condition = json!({"variable": "input.x", "operator": "equals", "value": "hi"});
     let mut nodes = vec![
         input(),
@@ -46,7 +47,7 @@ pub(crate) fn twelve() -> Value {
     workflow("twelve nodes", nodes, links)
 }
 
-/// Two hundred parallel nodes between an input and a merge.
+/// Returns a workflow of two hundred parallel nodes between an input and a merge.
 pub(crate) fn fan() -> Value {
     let ids: Vec<String> = (0..200).map(|number| format!("n{number}")).collect();
     let mut nodes = vec![input(), node("m", "MergeNode", json!({}))];
@@ -55,19 +56,19 @@ pub(crate) fn fan() -> Value {
     workflow("a fan", nodes, links)
 }
 
-/// An input and a gate.
+/// Returns a workflow of an input and a gate.
 pub(crate) fn gate() -> Value {
     let gate = node("gate", "HumanInterventionNode", json!({"message": "please look"}));
     workflow("a gate", vec![input(), gate], vec![link("input", "gate")])
 }
 
-/// A Python node with an endless loop.
+/// Returns a workflow with a Python node that runs an endless loop.
 pub(crate) fn busy() -> Value {
     let config = json!({"code": "while True:\n    pass", "output_schema": {"out": "int"}});
     workflow("busy", vec![input(), node("p", "PythonFuncNode", config)], vec![link("input", "p")])
 }
 
-/// A DAG of `size` nodes in layers of ten, each linked to three of the next layer.
+/// Returns an acyclic workflow of `size` nodes in layers of ten, each linked to three nodes of the next layer.
 pub(crate) fn layers(size: usize) -> Value {
     let id = |number: usize| format!("n{number}");
     let nodes =

@@ -11,8 +11,8 @@ use crate::table::{Row, Threshold, format_time, median};
 /// Number of requests with each key, alternating between the keys.
 const REQUESTS: usize = 5_000;
 
-/// The slowest rejection beside the fastest: of an unknown key, of one whose secret is wrong from the start, and of one
-/// whose secret is wrong in the last digit.
+/// Measures the median latency of rejecting an unknown key, a key whose secret differs in the first digit, and a key
+/// whose secret differs in the last digit. Compares the slowest with the fastest.
 pub(crate) fn key_rejection(args: &Args) -> Result<Row, Failure> {
     let folder = tempfile::tempdir()?;
     let server = Server::sluice(&args.sluice, folder.path())?;

@@ -1,4 +1,4 @@
-//! `make bench`: a table of figures, each beside a baseline that is measured in the same run.
+//! `make bench`: a table of figures, each with a baseline that is measured in the same run.
 #![expect(clippy::print_stdout, reason = "the table is the output of this program")]
 
 mod args;

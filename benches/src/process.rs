@@ -71,7 +71,7 @@ impl Server {
         self.child.id()
     }
 
-    /// Resident memory, in bytes.
+    /// Returns the resident memory, in bytes.
     pub(crate) fn resident(&self) -> Result<f64, Failure> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("no VmRSS")?;
@@ -79,7 +79,7 @@ impl Server {
     }
 }
 
-/// The database file of a server in `folder`.
+/// Returns the database file of a server in `folder`.
 pub(crate) fn database(folder: &Path) -> std::path::PathBuf {
     folder.join("sluice.db")
 }

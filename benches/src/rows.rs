@@ -80,52 +80,52 @@ impl Throughput {
 }
 
 fn get(args: &Args) -> Result<Row, Failure> {
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let baseline = site.baseline()?;
-    let subject = request("GET", &format!("/wf/{}/", site.workflow), "");
-    let bare = request("GET", &format!("/get/{}", site.workflow), "");
+    let subject_request = request("GET", &format!("/wf/{}/", site.workflow), "");
+    let baseline_request = request("GET", &format!("/get/{}", site.workflow), "");
     let throughput = Throughput::measure(
         args.round(),
-        &Target { server: site.server.address, request: &subject },
-        &Target { server: baseline.server.address, request: &bare },
+        &Target { server: site.server.address, request: &subject_request },
+        &Target { server: baseline.server.address, request: &baseline_request },
     )?;
     Ok(throughput.row("GET /wf/{id}/, 12 nodes", "requests/s", 0.8))
 }
 
 fn post(args: &Args) -> Result<Row, Failure> {
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let baseline = site.baseline()?;
-    let mut body = definitions::twelve();
+    let mut body = definitions::twelve_nodes();
     // The name is unique for each request. The baseline also inserts unique names, but does not check them.
     body["name"] = UNIQUE.into();
-    let subject = request("POST", "/wf/", &body.to_string());
-    let bare = request("POST", "/post", &body["definition"].to_string());
+    let subject_request = request("POST", "/wf/", &body.to_string());
+    let baseline_request = request("POST", "/post", &body["definition"].to_string());
     let throughput = Throughput::measure(
         args.round(),
-        &Target { server: site.server.address, request: &subject },
-        &Target { server: baseline.server.address, request: &bare },
+        &Target { server: site.server.address, request: &subject_request },
+        &Target { server: baseline.server.address, request: &baseline_request },
     )?;
     Ok(throughput.row("POST /wf/, 12 nodes", "requests/s", 2.0))
 }
 
 fn run(args: &Args) -> Result<Row, Failure> {
-    let site = Site::start(args, &definitions::twelve())?;
-    let subject = site.run_request();
-    site.server.connect()?.send(&subject)?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
+    let subject_request = site.run_request();
+    site.server.connect()?.send(&subject_request)?;
     let baseline = site.baseline()?;
-    let bare = request("POST", "/run", &definitions::inputs());
+    let baseline_request = request("POST", "/run", &definitions::inputs());
     let throughput = Throughput::measure(
         args.round(),
-        &Target { server: site.server.address, request: &subject },
-        &Target { server: baseline.server.address, request: &bare },
+        &Target { server: site.server.address, request: &subject_request },
+        &Target { server: baseline.server.address, request: &baseline_request },
     )?;
     Ok(throughput.row("POST /wf/{id}/run/, 12 nodes", "runs/s", 0.6))
 }
 
-/// Latency from the start of a run to the event of its end, for one client.
+/// Measures the latency from the request to start a run to the event that ends it, for one client.
 fn follow(args: &Args) -> Result<Row, Failure> {
     const RUNS: usize = 300;
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let start = request("POST", &format!("/wf/{}/start_run/", site.workflow), &definitions::inputs());
     let file = Sqlite::open(site.folder.path().join("baseline.db"))?;
     file.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE t (x TEXT)")?;
@@ -152,25 +152,26 @@ fn follow(args: &Args) -> Result<Row, Failure> {
     })
 }
 
-/// Cost of a node in a wide run, beside its cost in a small one.
+/// Measures the time per node in a wide run and in a small run.
 fn fan(args: &Args) -> Result<Row, Failure> {
     const RUNS: usize = 1_000;
-    let (wide, small) = (Site::start(args, &definitions::fan())?, Site::start(args, &definitions::twelve())?);
+    let (wide, small) =
+        (Site::start(args, &definitions::fan())?, Site::start(args, &definitions::twelve_nodes())?);
     let cost = |site: &Site, nodes: f64| -> Result<f64, Failure> {
         Ok(1.0 / (load(site.server.address, args.round(), &site.run_request())? * nodes))
     };
-    let (mut wides, mut smalls, mut runs) = (Vec::new(), Vec::new(), 0.0);
+    let (mut wide_times, mut small_times, mut runs) = (Vec::new(), Vec::new(), 0.0);
     cost(&small, 12.0)?;
-    while runs < RUNS as f64 || wides.len() < ROUNDS {
-        wides.push(cost(&wide, 202.0)?);
-        smalls.push(cost(&small, 12.0)?);
-        runs += args.seconds / (wides[wides.len() - 1] * 202.0);
+    while runs < RUNS as f64 || wide_times.len() < ROUNDS {
+        wide_times.push(cost(&wide, 202.0)?);
+        small_times.push(cost(&small, 12.0)?);
+        runs += args.seconds / (wide_times[wide_times.len() - 1] * 202.0);
     }
-    let ratio = median(wides.iter().zip(&smalls).map(|(wide, small)| wide / small).collect());
+    let ratio = median(wide_times.iter().zip(&small_times).map(|(wide, small)| wide / small).collect());
     Ok(Row {
         work: format!("{runs:.0} runs of a 200-wide fan-out, time per node"),
-        figure: format_time(median(wides)),
-        baseline: format!("{} in the 12-node run", format_time(median(smalls))),
+        figure: format_time(median(wide_times)),
+        baseline: format!("{} in the 12-node run", format_time(median(small_times))),
         ratio,
         threshold: Threshold::AtMost(1.0),
     })
@@ -184,8 +185,8 @@ fn plan() -> Result<Row, Failure> {
             let begin = Instant::now();
             let definition: Definition = serde_json::from_str(&text)?;
             let kinds = NodeKinds::default();
-            if let Some(wrong) = validate(&definition, &kinds).first() {
-                return Err(format!("{wrong:?}").into());
+            if let Some(error_diagnostic) = validate(&definition, &kinds).first() {
+                return Err(format!("{error_diagnostic:?}").into());
             }
             let plan = Plan::build(&definition, &kinds).map_err(|error| error.to_string())?;
             times.push(begin.elapsed().as_secs_f64());
@@ -203,7 +204,7 @@ fn plan() -> Result<Row, Failure> {
     })
 }
 
-/// The first page of each list, with few and with many rows.
+/// Measures the latency of the first page of each list, with few and with many rows.
 fn lists(args: &Args) -> Result<Vec<Row>, Failure> {
     const FEW: u64 = 1_000;
     let mut site = Site::start_paused(args)?;
@@ -224,7 +225,7 @@ fn lists(args: &Args) -> Result<Vec<Row>, Failure> {
     Ok(rows.collect())
 }
 
-/// Memory of a server with many paused runs.
+/// Measures the memory of a server with many paused runs.
 fn paused_runs(args: &Args) -> Result<Row, Failure> {
     let mut site = Site::start_paused(args)?;
     site.restart_with(args, 1)?;

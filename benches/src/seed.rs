@@ -19,35 +19,35 @@ pub(crate) fn seed(file: &Path, rows: u64) -> Result<(), Failure> {
     let (workflows, runs) = (missing("workflows")?, missing("runs")?);
     {
         let sql = "SELECT max(id) FROM workflows WHERE name NOT LIKE 'copy %'";
-        let original: Vec<u8> = tx.query_row(sql, [], |row| row.get(0))?;
-        let mut copy = tx.prepare(
+        let original_workflow: Vec<u8> = tx.query_row(sql, [], |row| row.get(0))?;
+        let mut copy_workflow = tx.prepare(
             "INSERT INTO workflows (id, name, description, definition, created_at, updated_at, has_words) \
              SELECT ?1, 'copy ' || hex(?1), description, definition, created_at, updated_at, TRUE \
              FROM workflows WHERE id = ?2",
         )?;
-        // Without them the next start would make them, as it does after an upgrade.
-        let mut words = tx.prepare(
+        // The server would index the words of the copies at its next start, as it does after an upgrade.
+        let mut copy_words = tx.prepare(
             "INSERT INTO workflow_words (workflow_id, word, is_of_name) \
              SELECT ?1, word, is_of_name FROM workflow_words WHERE workflow_id = ?2",
         )?;
         for _ in 0..workflows {
             let id = new_id();
-            copy.execute(params![id, original])?;
-            words.execute(params![id, original])?;
+            copy_workflow.execute(params![id, original_workflow])?;
+            copy_words.execute(params![id, original_workflow])?;
         }
-        let first: Vec<u8> = tx.query_row("SELECT min(id) FROM runs", [], |row| row.get(0))?;
-        let mut run = tx.prepare(
+        let original_run: Vec<u8> = tx.query_row("SELECT min(id) FROM runs", [], |row| row.get(0))?;
+        let mut copy_run = tx.prepare(
             "INSERT INTO runs (id, workflow_id, version_id, run_type, status, start_time, has_open_pause) \
              SELECT ?1, workflow_id, version_id, run_type, status, start_time, has_open_pause \
              FROM runs WHERE id = ?2",
         )?;
-        let mut log = tx.prepare(
+        let mut copy_log = tx.prepare(
             "INSERT INTO run_log (run_id, seq, events) SELECT ?1, seq, events FROM run_log WHERE run_id = ?2",
         )?;
         for _ in 0..runs {
             let id = new_id();
-            run.execute(params![id, first])?;
-            log.execute(params![id, first])?;
+            copy_run.execute(params![id, original_run])?;
+            copy_log.execute(params![id, original_run])?;
         }
     }
     tx.commit()?;

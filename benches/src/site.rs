@@ -1,4 +1,4 @@
-//! A server with its folder.
+//! Servers with a temporary folder and a workflow.
 
 use rusqlite::Connection as Sqlite;
 use tempfile::TempDir;
@@ -8,7 +8,7 @@ use crate::client::request;
 use crate::process::{Server, database};
 use crate::{definitions, seed};
 
-/// A server on a folder of its own, with one workflow.
+/// A server with its own folder and one workflow.
 pub(crate) struct Site {
     pub(crate) server: Server,
     pub(crate) workflow: String,
@@ -18,7 +18,7 @@ pub(crate) struct Site {
 /// A baseline server on a copy of a database.
 pub(crate) struct BaselineSite {
     pub(crate) server: Server,
-    /// Held until the server has ended.
+    /// Removed when the server has ended.
     _folder: TempDir,
 }
 
@@ -27,8 +27,8 @@ impl Site {
     pub(crate) fn start(args: &Args, definition: &serde_json::Value) -> Result<Self, Failure> {
         let folder = tempfile::tempdir()?;
         let server = Server::sluice(&args.sluice, folder.path())?;
-        let saved = server.connect()?.json("POST", "/wf/", &definition.to_string())?;
-        let workflow = saved["id"].as_str().ok_or("no id")?.to_owned();
+        let created = server.connect()?.json("POST", "/wf/", &definition.to_string())?;
+        let workflow = created["id"].as_str().ok_or("no id")?.to_owned();
         Ok(Self { server, workflow, folder })
     }
 
@@ -37,12 +37,12 @@ impl Site {
         let site = Self::start(args, &definitions::gate())?;
         let path = format!("/wf/{}/start_run/?wait_seconds=10", site.workflow);
         let start = request("POST", &path, &definitions::inputs());
-        // The response is 202, which `send` would take for a failure.
+        // `send` would reject the response because its status is 202.
         site.server.connect()?.follow(&start, b"\"PAUSED\"")?;
         Ok(site)
     }
 
-    /// The request that runs the workflow and waits for its end.
+    /// Returns the request that runs the workflow and waits for its end.
     pub(crate) fn run_request(&self) -> Vec<u8> {
         request("POST", &format!("/wf/{}/run/", self.workflow), &definitions::inputs())
     }

@@ -13,12 +13,13 @@ use crate::table::{Row, Threshold, format_time};
 
 /// Number of measured requests, each without and with slow clients.
 const REQUESTS: usize = 20_000;
-/// Number of slow clients. A quarter each sends nothing, half of the headers, half of a body, or does not read responses.
+/// Number of slow clients. One quarter sends nothing, one sends half of the headers, one sends half of a body, and one
+/// does not read responses.
 const SLOW_CLIENTS: usize = 1_000;
 
-/// The 99th percentile of the latency of reading a workflow, with and without slow clients.
+/// Measures the 99th percentile of the latency of reading a workflow, with and without slow clients.
 pub(crate) fn slow_clients(args: &Args) -> Result<Row, Failure> {
-    let site = Site::start(args, &definitions::twelve())?;
+    let site = Site::start(args, &definitions::twelve_nodes())?;
     let path = format!("/wf/{}/", site.workflow);
     let (address, get) = (site.server.address, request("GET", &path, ""));
     let p99 = || -> Result<f64, Failure> {
@@ -27,21 +28,21 @@ pub(crate) fn slow_clients(args: &Args) -> Result<Row, Failure> {
         Ok(times[times.len() * 99 / 100])
     };
     p99()?;
-    let quiet = p99()?;
+    let without_slow_clients = p99()?;
     let is_done = AtomicBool::new(false);
-    let busy = std::thread::scope(|scope| {
+    let with_slow_clients = std::thread::scope(|scope| {
         scope.spawn(|| open_slow_connections(address, &path, &is_done));
-        // Time for all clients to connect.
+        // Gives all clients time to connect.
         std::thread::sleep(Duration::from_secs(1));
-        let busy = p99();
+        let with_slow_clients = p99();
         is_done.store(true, Ordering::Relaxed);
-        busy
+        with_slow_clients
     })?;
     Ok(Row {
         work: format!("p99 of GET /wf/{{id}}/ beside {SLOW_CLIENTS} slow and silent clients"),
-        figure: format_time(busy),
-        baseline: format!("{} without them", format_time(quiet)),
-        ratio: busy / quiet,
+        figure: format_time(with_slow_clients),
+        baseline: format!("{} without them", format_time(without_slow_clients)),
+        ratio: with_slow_clients / without_slow_clients,
         threshold: Threshold::AtMost(2.0),
     })
 }
@@ -52,9 +53,9 @@ fn open_slow_connections(address: SocketAddr, path: &str, is_done: &AtomicBool) 
         String::from_utf8_lossy(&request("POST", "/wf/", &"{".repeat(999))).replace(&"{".repeat(998), "");
     let unread = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").repeat(100);
     let requests = ["", "GET / HTTP/1.1\r\nhost: localhost\r\n", &half_body, &unread];
-    let mut open: Vec<Option<TcpStream>> = (0..SLOW_CLIENTS).map(|_| None).collect();
+    let mut connections: Vec<Option<TcpStream>> = (0..SLOW_CLIENTS).map(|_| None).collect();
     while !is_done.load(Ordering::Relaxed) {
-        for (number, connection) in open.iter_mut().enumerate() {
+        for (number, connection) in connections.iter_mut().enumerate() {
             let request = requests[number % requests.len()].as_bytes();
             if connection.as_ref().is_none_or(is_closed) {
                 let stream = TcpStream::connect(address).ok();

@@ -9,7 +9,7 @@ pub(crate) enum Threshold {
     AtMost(f64),
 }
 
-/// A figure beside its baseline.
+/// A figure and its baseline.
 #[derive(Clone, Debug)]
 pub(crate) struct Row {
     pub(crate) work: String,
@@ -37,7 +37,7 @@ impl Display for Row {
     }
 }
 
-/// Returns the middle value, or NaN if there are none.
+/// Returns the median, or NaN without values.
 pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)

@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Checks the prose of the project: comments, messages, documents, the OpenAPI document and names of functions.
 
-    prose.py                   fails on findings in the groups that are enforced
-    prose.py --all             fails on findings in any group
-    prose.py --all api nodes   fails on findings in these groups
-    prose.py --counts          prints the number of findings by group
+    prose.py             fails on findings
+    prose.py api nodes   fails on findings in these groups
+    prose.py --counts    prints the number of findings by group
 
 A group is a crate, or another part of the repository, see `group_of`. The word lists are in rules.py.
 """
@@ -19,22 +18,6 @@ import sys
 import rules
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-# Groups that have to be clean.
-ENFORCED = {
-    "benches",
-    "docs",
-    "domain",
-    "engine",
-    "fuzz",
-    "json-schema",
-    "migration",
-    "nodes",
-    "persistence",
-    "python",
-    "server",
-    "telemetry",
-}
 
 DENYLIST = rules.compile_phrases(rules.DENYLIST)
 DOCUMENT_DENYLIST = rules.compile_phrases(rules.DOCUMENT_DENYLIST)
@@ -112,7 +95,8 @@ def phrases(path, line, text, denylist):
 
 
 def spelling(path, text):
-    lowercase = text.lower()
+    """Yields the British spellings in a text."""
+    lowercase = blank(rules.API_NAMES, text).lower()
     for pattern, american in SPELLING:
         for match in pattern.finditer(lowercase):
             begin, end = match.span()
@@ -123,7 +107,7 @@ def check_rust(path, source):
     """Returns the findings in a Rust file, its doc comments, and those that open with a clause."""
     found, docs, openers = list(spelling(path, source)), 0, []
     for kind, line, text in rust_texts(source):
-        found += phrases(path, line, text, DENYLIST)
+        found += phrases(path, line, blank(rules.LITERALS, text), DENYLIST)
         if kind == "doc":
             docs += 1
             opener = rules.OPENERS.match(text.lstrip())
@@ -210,8 +194,7 @@ class Report:
         elif group == "openapi":
             self.found[group] += check_openapi(path, text)
         else:
-            # In Python, "is None" is not prose.
-            text = text.replace("None", "") if path.endswith(".py") else text
+            text = blank(rules.LITERALS, text) if path.endswith(".py") else text
             self.found[group] += [*spelling(path, text), *phrases(path, 1, text, DENYLIST)]
 
     def share(self, group):
@@ -247,7 +230,6 @@ def files(root):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--all", action="store_true", help="fail on findings in any group, or in those named")
     parser.add_argument("--counts", action="store_true", help="print the number of findings by group")
     parser.add_argument("--root", type=pathlib.Path, default=ROOT, help="another checkout to check")
     parser.add_argument("groups", nargs="*", help="groups to check")
@@ -259,10 +241,7 @@ def main():
     if args.counts:
         print(report.counts())
         return 0
-    groups = sorted(set(args.groups) or report.found if args.all else ENFORCED)
-    # The share of openers is enforced in every group.
-    openers = [finding for group in report.found if group not in groups for finding in report.opener_failures(group)]
-    failures = [finding for group in groups for finding in report.failures(group)] + openers
+    failures = [finding for group in sorted(args.groups or report.found) for finding in report.failures(group)]
     for path, line, text, preferred in failures:
         print(f"{path}:{line}: {text!r}: use {preferred}")
     density = clauses(report.documents)

@@ -80,6 +80,12 @@ SPELLING = {
     "synchronis(?!m)": "synchroniz", "travell": "travel", "utilis": "utiliz", "whilst": "while",
 }
 
+# Names of the API that don't follow the spelling: a tag.
+API_NAMES = re.compile(r'"catalogue"')
+
+# The literal of Python and Rust, which is not the word "none".
+LITERALS = re.compile(r"\bNone\b")
+
 # First words of doc comments that announce a clause in place of a noun or a verb.
 OPENERS = re.compile(r"(What|Whether|How|Who|Whoever|Which|That)\b")
 MAX_OPENERS = 0.01

@@ -36,6 +36,14 @@ class Rust(unittest.TestCase):
         self.assertEqual(findings("crates/api/src/a.rs", code), [])
         self.assertEqual(findings("crates/api/src/a.rs", "// There is no longer a run, and no key is none.\n"), [(1, "is none")])
 
+    def test_distinguishes_the_literal_none_from_the_word(self):
+        self.assertEqual(findings("crates/api/src/a.rs", 'let a = "if x is None: pass";\n'), [])
+        self.assertEqual(findings("scripts/a.py", "if a is None:\n    pass  # The key is none.\n"), [(2, "is none")])
+
+    def test_allows_the_tag_of_the_api(self):
+        self.assertEqual(findings("crates/api/src/a.rs", 'tag = "catalogue"\n'), [])
+        self.assertEqual(findings("crates/api/src/a.rs", '// The catalogue.\nlet a = "the catalogue";\n'), [(1, "catalogue"), (2, "catalogue")])
+
     def test_rejects_british_spelling_in_names_too(self):
         self.assertEqual(findings("crates/api/src/a.rs", "enum Behaviour {}\n"), [(1, "Behaviour")])
         self.assertEqual(findings("crates/api/src/a.rs", "// It was cancelled.\n"), [(1, "cancell")])

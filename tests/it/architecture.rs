@@ -1,5 +1,5 @@
 //! Checks the source against ARCHITECTURE.md: dependencies between crates, imports within a crate, paths that the
-//! documents name, reasons for the libraries, and the invariants that show in the source.
+//! documents name, reasons for the libraries, and the invariants that a search of the source can check.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod imports;
@@ -72,8 +72,8 @@ fn crates() -> Vec<(String, PathBuf)> {
 
 /// Returns the exceptions of a crate: (importing file, imported file).
 fn exceptions(krate: &str) -> Vec<(&'static str, &'static str)> {
-    let own = EXCEPTIONS.iter().filter(|(of, ..)| *of == krate);
-    own.map(|(_, from, to, _)| (*from, *to)).collect()
+    let exceptions = EXCEPTIONS.iter().filter(|(name, ..)| *name == krate);
+    exceptions.map(|(_, from, to, _)| (*from, *to)).collect()
 }
 
 fn lines(violations: &[Violation]) -> String {
@@ -139,46 +139,46 @@ fn crates_depend_on_each_other_as_documented() {
     );
     for (package, allowed) in allowed {
         for dependency in dependencies[*package].iter().filter(|name| name.starts_with("sluice")) {
-            assert!(allowed.contains(&dependency.as_str()), "{package} may not know {dependency}");
+            assert!(allowed.contains(&dependency.as_str()), "{package} may not depend on {dependency}");
         }
     }
 }
 
 #[test]
 fn no_crate_has_a_cycle_of_modules() {
-    let mut found = String::new();
+    let mut failures = String::new();
     for (krate, root) in crates() {
         let cycles = Imports::of(&root).cycles(&exceptions(&krate));
         if !cycles.is_empty() {
-            found += &format!("{} imports of {krate} are in cycles:{}\n", cycles.len(), lines(&cycles));
+            failures += &format!("{} imports of {krate} are in cycles:{}\n", cycles.len(), lines(&cycles));
         }
     }
-    assert!(found.is_empty(), "{found}");
+    assert!(failures.is_empty(), "{failures}");
 }
 
 #[test]
 fn imports_follow_the_order_in_the_architecture() {
     let architecture = architecture();
-    let mut found = String::new();
+    let mut failures = String::new();
     for (krate, root) in crates() {
         let imports = Imports::of(&root);
         if !imports.needs_order() {
             continue;
         }
         let Some(order) = order(&architecture, &krate) else {
-            found += &format!("ARCHITECTURE.md has no order for the modules of {krate}\n");
+            failures += &format!("ARCHITECTURE.md has no order for the modules of {krate}\n");
             continue;
         };
-        let misplaced = imports.misplaced(&order);
-        if !misplaced.is_empty() {
-            found += &format!("ARCHITECTURE.md and {krate} differ in {misplaced:?}\n");
+        let mismatches = imports.order_mismatches(&order);
+        if !mismatches.is_empty() {
+            failures += &format!("ARCHITECTURE.md and {krate} differ in {mismatches:?}\n");
         }
-        let upward = imports.upward(&order, &exceptions(&krate));
-        if !upward.is_empty() {
-            found += &format!("imports that go upward in {krate}:{}\n", lines(&upward));
+        let upward_violations = imports.upward_violations(&order, &exceptions(&krate));
+        if !upward_violations.is_empty() {
+            failures += &format!("imports that go upward in {krate}:{}\n", lines(&upward_violations));
         }
     }
-    assert!(found.is_empty(), "{found}");
+    assert!(failures.is_empty(), "{failures}");
 }
 
 #[test]
@@ -206,12 +206,12 @@ fn libraries_are_used_only_by_their_crate() {
     ];
     for (package, dependencies) in dependencies() {
         for (library, owners) in owners {
-            let known = dependencies.contains(*library);
-            assert!(!known || owners.contains(&package.as_str()), "{package} may not know {library}");
+            let is_used = dependencies.contains(*library);
+            assert!(!is_used || owners.contains(&package.as_str()), "{package} may not depend on {library}");
         }
         if ["sluice-domain", "sluice-nodes"].contains(&package.as_str()) {
-            for outside in ["tokio", "reqwest", "tracing", "async-trait"] {
-                assert!(!dependencies.contains(outside), "{package} is pure: it may not know {outside}");
+            for impure in ["tokio", "reqwest", "tracing", "async-trait"] {
+                assert!(!dependencies.contains(impure), "{package} is pure: it may not depend on {impure}");
             }
         }
     }
@@ -241,14 +241,18 @@ fn every_library_has_a_reason() {
 fn paths_in_documents_exist() {
     for document in ["ARCHITECTURE.md", "CONTRIBUTING.md", "README.md"] {
         let text = std::fs::read_to_string(root().join(document)).unwrap();
-        let named = text.split('`').skip(1).step_by(2);
-        let tops =
+        let code_spans = text.split('`').skip(1).step_by(2);
+        let prefixes =
             ["crates/", "tests/", "docs/", "openapi/", "migration", "examples", "scripts/", "clippy.toml"];
-        let paths: Vec<&str> = named.filter(|name| tops.iter().any(|top| name.starts_with(top))).collect();
+        let paths: Vec<&str> =
+            code_spans.filter(|name| prefixes.iter().any(|prefix| name.starts_with(prefix))).collect();
         for path in &paths {
             assert!(root().join(path).exists(), "{document} names {path}, which doesn't exist");
         }
-        assert!(document == "README.md" || paths.len() > 2, "{document} names no paths: is this test blind?");
+        assert!(
+            document == "README.md" || paths.len() > 2,
+            "{document} names at most 2 paths: check this test"
+        );
     }
 }
 

@@ -11,7 +11,7 @@ static CPU_PERMITS: LazyLock<Semaphore> =
 
 /// Runs CPU-bound work on another thread, at most one per processor at a time. A panic resumes in the caller.
 pub(crate) async fn cpu_bound<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    // Never closed, so there is always a permit in the end.
+    // The semaphore is never closed, so `acquire` always returns a permit.
     let permit = CPU_PERMITS.acquire().await.ok();
     blocking_io(move || {
         // Held until the work ends, even if the caller is dropped.
@@ -23,13 +23,13 @@ pub(crate) async fn cpu_bound<T: Send + 'static>(work: impl FnOnce() -> T + Send
 
 /// Runs blocking I/O on another thread. A panic resumes in the caller.
 pub(crate) async fn blocking_io<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    let result = tokio::task::spawn_blocking(work).await;
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-/// Runs `work` to its end even if the caller is dropped, in the trace context of the caller. A panic resumes in the
+/// Runs `work` to completion even if the caller is dropped, in the trace context of the caller. A panic resumes in the
 /// caller.
 pub(crate) async fn spawn_detached<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
-    let done = tokio::spawn(work.with_current_context()).await;
-    done.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    let result = tokio::spawn(work.with_current_context()).await;
+    result.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }

@@ -1,12 +1,12 @@
 //! The HTTP interface and its OpenAPI document.
 //!
-//! This is the only crate that knows HTTP: paths, status codes, headers, multipart. A handler extracts,
-//! calls the database or the engine, and converts; workflow and run logic lives in other crates.
+//! This is the only crate that depends on HTTP: paths, status codes, headers, multipart. A handler extracts, calls the
+//! database or the engine, and converts; workflow and run logic lives in other crates.
 //!
-//! - [`app`] is the whole interface as one router, ready to be served;
-//! - [`document`] is its OpenAPI document;
-//! - [`metrics_app`] serves the metrics, for an address of its own;
-//! - [`sweep_files`] removes, at start, the files that an earlier process left behind.
+//! - [`app`] returns the router of the API;
+//! - [`document`] returns its OpenAPI document;
+//! - [`metrics_app`] returns the router of the metrics, for a separate address;
+//! - [`sweep_files`] removes files that an earlier process left behind.
 
 mod auth;
 mod blocking;

@@ -52,8 +52,8 @@ impl Default for HttpMetrics {
 impl HttpMetrics {
     /// Looks up the handles of these operations.
     pub(crate) fn for_operations<'a>(&self, operations: impl Iterator<Item = &'a str>) -> OperationMetrics {
-        let all = operations.map(|id| (id.to_owned(), self.handles(id))).collect();
-        OperationMetrics { operations: Arc::new(all), other: self.handles(OTHER) }
+        let handles = operations.map(|id| (id.to_owned(), self.handles(id))).collect();
+        OperationMetrics { operations: Arc::new(handles), other: self.handles(OTHER) }
     }
 
     fn handles(&self, id: &str) -> Handles {
@@ -74,10 +74,9 @@ impl HttpMetrics {
 impl OperationMetrics {
     /// Records a request.
     pub(crate) fn record(&self, operation: Option<&str>, status: StatusCode, elapsed: Duration) {
-        let known = operation.and_then(|id| self.operations.get(id));
-        let of = known.unwrap_or(&self.other);
-        of.seconds.observe(elapsed.as_secs_f64());
-        if let Some(class) = of.classes.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
+        let handles = operation.and_then(|id| self.operations.get(id)).unwrap_or(&self.other);
+        handles.seconds.observe(elapsed.as_secs_f64());
+        if let Some(class) = handles.classes.get(usize::from(status.as_u16() / 100).wrapping_sub(1)) {
             class.inc();
         }
     }

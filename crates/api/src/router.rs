@@ -1,4 +1,4 @@
-//! The table of contents: every path that is served.
+//! The router: every path with its handler and scope.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ use crate::routes::{
 };
 use crate::state::AppState;
 
-/// Tables of calls: what a key needs to make them, and where their handlers are. A table says how its calls are served;
-/// what the document says of them is apart, since a server that nobody asks for its document never makes it.
+/// Defines tables of operations, each with its scope and handler. Each table becomes a router. The OpenAPI descriptions
+/// are separate, so that a server builds the document only on request.
 macro_rules! tables {
     ($(
         $(#[$meta:meta])*
@@ -35,28 +35,28 @@ macro_rules! tables {
         /// OpenAPI descriptions of all handlers.
         #[derive(OpenApi)]
         #[openapi(paths($($($($module::)+ $handler),+),+))]
-        pub(crate) struct Described;
+        pub(crate) struct Descriptions;
 
         $(
             $(#[$meta])*
             fn $table() -> Router<AppState> {
                 Router::new()$(.route(
-                    &Served::<$($module::)+[<__path_ $handler>]>::path(),
-                    on(Served::<$($module::)+[<__path_ $handler>]>::methods(), $($module::)+ $handler),
+                    &Route::<$($module::)+[<__path_ $handler>]>::path(),
+                    on(Route::<$($module::)+[<__path_ $handler>]>::methods(), $($module::)+ $handler),
                 ))+
             }
         )+
 
-        /// Every call.
+        /// Returns all operations.
         pub(crate) fn operations() -> Operations {
-            [$($(Served::<$($module::)+[<__path_ $handler>]>::operation($scope)),+),+].into_iter().collect()
+            [$($(Route::<$($module::)+[<__path_ $handler>]>::operation($scope)),+),+].into_iter().collect()
         }
     }};
 }
 
 tables! {
-    /// In the order in which Swagger UI shows the calls of a tag: first what a person needs first.
-    calls {
+    /// Routes without uploads. Swagger UI lists the operations of a tag in this order.
+    authorized_calls {
         Some(WorkflowsWrite) => workflows::create / workflow_create,
         Some(WorkflowsRead) => workflows::list / workflow_list,
         Some(WorkflowsRead) => validation / workflow_validate,
@@ -117,9 +117,9 @@ tables! {
 }
 
 /// Path, method and OpenAPI operation of a handler.
-struct Served<P>(PhantomData<P>);
+struct Route<P>(PhantomData<P>);
 
-impl<P: Path> Served<P> {
+impl<P: Path> Route<P> {
     fn path() -> String {
         P::path()
     }
@@ -141,12 +141,12 @@ impl<P: Path> Served<P> {
     }
 }
 
-/// The document as pages to read and to try out: what it needs is in the binary, and what it asks is this server.
+/// Returns Swagger UI, whose files are part of the binary. It sends requests only to this server.
 fn swagger_ui() -> SwaggerUi {
     let config = Config::from("/openapi.json")
-        // The document is this one: there is no need of a bar to choose another.
+        // There is only one document, so the bar to select another is not needed.
         .use_base_layout()
-        // Or a server that isn't local has its document checked by a site of Swagger's.
+        // By default, a server that is not local has its document validated by swagger.io.
         .validator_url("none")
         .default_model_expand_depth(2)
         .default_models_expand_depth(0)
@@ -155,23 +155,23 @@ fn swagger_ui() -> SwaggerUi {
     SwaggerUi::new("/docs").config(config)
 }
 
-/// The OpenAPI document.
+/// Returns the OpenAPI document.
 #[must_use]
 pub fn document(version: OpenApiVersion) -> Value {
-    let mut described = Described::openapi();
-    described.components.get_or_insert_default().schemas.extend(pagination::sort_schemas());
-    build::build(described, &operations(), version)
+    let mut descriptions = Descriptions::openapi();
+    descriptions.components.get_or_insert_default().schemas.extend(pagination::sort_schemas());
+    build::build(descriptions, &operations(), version)
 }
 
-/// The OpenAPI document as text, as it is served.
+/// Returns the OpenAPI document as text.
 #[must_use]
 pub fn document_text(version: OpenApiVersion) -> String {
     serde_json::to_string_pretty(&document(version)).unwrap_or_default()
 }
 
-/// The whole interface, ready to be served.
+/// Returns the router of the API.
 pub fn app(state: AppState) -> Router {
-    let routes = calls()
+    let routes = authorized_calls()
         .merge(uploads().layer(DefaultBodyLimit::disable()))
         .route("/openapi.json", get(document_get).layer(Extension(Arc::new(Documents::new(document_text)))))
         .with_state(state.clone())

@@ -1,4 +1,4 @@
-//! The settings of a server that the HTTP interface depends on.
+//! The settings of the HTTP API.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,53 +6,53 @@ use std::time::Duration;
 use sluice_domain::graph::MAX_NODES;
 use sluice_nodes::NodeKinds;
 
-/// Where imports go, which have a limit of their own.
-const IMPORT: &str = "/wf/import/";
+/// Path of imports, which have a separate body limit.
+const IMPORT_PATH: &str = "/wf/import/";
 
 /// The limits and folders of a server.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Where uploaded files are kept.
+    /// Folder for uploaded files.
     pub data_dir: PathBuf,
-    /// The largest JSON body that is taken.
+    /// Maximum size of a JSON body, in bytes.
     pub max_body_bytes: usize,
-    /// The largest import that is taken, and the largest document that is exported.
+    /// Maximum size of an import and of an exported document, in bytes.
     pub max_import_bytes: usize,
-    /// The largest file that is taken.
+    /// Maximum size of an uploaded file, in bytes.
     pub max_upload_bytes: u64,
-    /// The most files that one upload may hold.
+    /// Maximum number of files per upload.
     pub max_upload_files: usize,
     /// Maximum wait for a run. The run continues afterwards.
     pub run_wait: Duration,
-    /// The most rows of a dataset or a batch.
+    /// Maximum number of rows of a dataset or batch.
     pub max_batch_rows: usize,
-    /// The most nodes of a definition, those of its subworkflows counted apart.
+    /// Maximum number of nodes of a definition. The nodes of subworkflows are counted separately.
     pub max_definition_nodes: usize,
-    /// The most items of a page.
+    /// Maximum number of items per page.
     pub max_page_size: u64,
-    /// Timeout for the next part of a request body.
+    /// Timeout for the next chunk of a request body.
     pub body_pause: Duration,
-    /// The most event streams that are open at the same time.
+    /// Maximum number of open event streams.
     pub max_event_streams: usize,
     /// Admission of clients.
     pub admission: Admission,
     /// Rate limit per API key, in requests per second. 0 means no limit.
     pub max_calls_per_second: u32,
-    /// The web sites that browsers may call from, as `https://app.example`.
+    /// Allowed CORS origins, such as `https://app.example`.
     pub cors_origins: Vec<String>,
 }
 
 /// Admission of clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Admission {
-    /// Clients with an API key. While no key exists, clients on the same machine.
+    /// Accepts clients with an API key. While no key exists, accepts clients on the same machine.
     Keys,
-    /// Everyone, whatever keys there are.
+    /// Accepts all clients, with or without a key.
     Everyone,
 }
 
 impl Settings {
-    /// The default limits, with files in `data_dir`.
+    /// Returns the default settings, with files in `data_dir`.
     #[must_use]
     pub fn new(data_dir: impl Into<PathBuf>) -> Self {
         Self {
@@ -73,18 +73,18 @@ impl Settings {
         }
     }
 
-    /// The kinds of nodes, for validation.
+    /// Returns the node kinds for validation.
     pub(crate) fn kinds(&self) -> NodeKinds {
         NodeKinds { max_nodes: self.max_definition_nodes, ..NodeKinds::default() }
     }
 
-    /// Default page size.
+    /// Returns the default page size.
     pub(crate) fn default_page_size(&self) -> u64 {
         self.max_page_size.min(10)
     }
 
-    /// The largest JSON body that is taken on a path.
+    /// Returns the maximum size of a JSON body on a path.
     pub(crate) fn max_body_on(&self, path: &str) -> usize {
-        if path == IMPORT { self.max_import_bytes } else { self.max_body_bytes }
+        if path == IMPORT_PATH { self.max_import_bytes } else { self.max_body_bytes }
     }
 }

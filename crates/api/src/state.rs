@@ -26,7 +26,7 @@ impl Deref for AppState {
     }
 }
 
-/// The parts of the state, one of each per server.
+/// The parts of the application state.
 pub struct Shared {
     /// The database of workflows and runs.
     pub db: Database,
@@ -44,7 +44,7 @@ pub struct Shared {
 }
 
 impl AppState {
-    /// The state of a server.
+    /// Creates the state of a server.
     #[must_use]
     pub fn new(db: Database, engine: Engine, settings: Settings) -> Self {
         let streams = Arc::new(Semaphore::new(settings.max_event_streams.min(Semaphore::MAX_PERMITS)));

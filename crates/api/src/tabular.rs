@@ -10,7 +10,7 @@ use crate::error::{Problem, ProblemItem, ProblemKind};
 /// Maximum number of listed problems of a file.
 const MAX_LISTED_ERRORS: usize = 20;
 
-/// The longest name of a field of a CSV file, in characters.
+/// Maximum length of a field name in a CSV file, in characters.
 const MAX_NAME: usize = 255;
 
 /// Maximum memory of the rows of a CSV file, in bytes, including the overhead per field.
@@ -61,12 +61,12 @@ fn invalid_body(errors: Vec<ProblemItem>) -> Problem {
     Problem::invalid(ProblemKind::InvalidBody, errors)
 }
 
-fn line_error(line: impl std::fmt::Display, what: impl std::fmt::Display) -> ProblemItem {
-    ProblemItem::new("/file", "row", format!("Line {line}: {what}."))
+fn line_error(line: impl std::fmt::Display, message: impl std::fmt::Display) -> ProblemItem {
+    ProblemItem::new("/file", "row", format!("Line {line}: {message}."))
 }
 
-/// Stands behind the last row of a CSV file while it is read: a quote that is never closed swallows it.
-const END: &str = "\u{1}end";
+/// Appended to a CSV file while it is read. If it is not read as a row, a quote in the file is not closed.
+const END_MARK: &str = "\u{1}end";
 
 fn csv(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -80,12 +80,12 @@ fn csv(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
     if let Some(problem) = header_error(&names) {
         return Err(invalid_body(vec![problem]));
     }
-    let end = format!("\n{END}{}\n", ",".repeat(names.len().saturating_sub(1)));
+    let end = format!("\n{END_MARK}{}\n", ",".repeat(names.len().saturating_sub(1)));
     let mut reader = builder.from_reader(bytes.chain(end.as_bytes()));
-    // Each row has the names for itself.
+    // Each row stores its own copy of the field names.
     let name_bytes = names.as_slice().len() + names.len() * FIELD_BYTES;
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
-    let (mut taken, mut line, mut is_complete) = (0, 1, false);
+    let (mut size, mut line, mut is_complete) = (0, 1, false);
     for record in reader.records() {
         if rows.len() > max_rows || problems.len() >= MAX_LISTED_ERRORS {
             break;
@@ -97,16 +97,16 @@ fn csv(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
                 continue;
             }
         };
-        is_complete = record.get(0) == Some(END);
+        is_complete = record.get(0) == Some(END_MARK);
         if is_complete {
             break;
         }
         line = record.position().map_or(line, csv::Position::line);
-        taken += name_bytes + record.as_slice().len();
-        if taken > MAX_TABLE_BYTES {
-            let what =
+        size += name_bytes + record.as_slice().len();
+        if size > MAX_TABLE_BYTES {
+            let message =
                 format!("the rows up to here exceed {MAX_TABLE_BYTES} bytes; send fewer rows or fields");
-            problems.push(line_error(line, what));
+            problems.push(line_error(line, message));
             break;
         }
         if record.iter().any(|value| value.contains('\0')) {
@@ -124,20 +124,20 @@ fn csv(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {
 
 fn record_error(error: &csv::Error) -> ProblemItem {
     let line = error.position().map_or(1, csv::Position::line);
-    let what = match error.kind() {
+    let message = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("it has {len} fields, but the first line has {expected_len}")
         }
         csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
         _ => "it is not CSV".to_owned(),
     };
-    line_error(line, what)
+    line_error(line, message)
 }
 
 fn header_error(names: &csv::StringRecord) -> Option<ProblemItem> {
     let mut seen = std::collections::HashSet::new();
     names.iter().find_map(|name| {
-        let what = if name.is_empty() {
+        let message = if name.is_empty() {
             "a field has no name".to_owned()
         } else if name.chars().count() > MAX_NAME {
             format!("the name of a field has more than {MAX_NAME} characters")
@@ -146,7 +146,7 @@ fn header_error(names: &csv::StringRecord) -> Option<ProblemItem> {
         } else {
             return None;
         };
-        Some(line_error(1, what))
+        Some(line_error(1, message))
     })
 }
 
@@ -175,9 +175,9 @@ fn json(bytes: &[u8]) -> Result<Table, Problem> {
     let read = json_limits::check_json(bytes)
         .and_then(|()| serde_json::from_slice::<Vec<Map<String, Value>>>(bytes));
     let rows = read.map_err(|error| {
-        // What is JSON, and something else, the parser tells in words of its own.
-        let why = if error.is_data() { String::new() } else { format!(" Parser error: {error}.") };
-        let detail = format!("The file must be a JSON array of objects.{why}");
+        // For JSON of another type, the message of the parser names types of Rust.
+        let reason = if error.is_data() { String::new() } else { format!(" Parser error: {error}.") };
+        let detail = format!("The file must be a JSON array of objects.{reason}");
         invalid_body(vec![ProblemItem::new("/file", "json", detail)])
     })?;
     Ok(Table { rows, is_text: false })
@@ -196,19 +196,19 @@ mod tests {
 
     #[test]
     fn all_formats_yield_the_same_rows() {
-        let wanted = json!([{"a": "1", "b": "x, y"}, {"a": "2", "b": ""}]);
+        let expected = json!([{"a": "1", "b": "x, y"}, {"a": "2", "b": ""}]);
         for (name, text) in [
             ("t.csv", "\u{feff}a, b\n1,\"x, y\"\r\n2,\n"),
             ("t.JSONL", "{\"a\":\"1\",\"b\":\"x, y\"}\n\n{\"a\":\"2\",\"b\":\"\"}"),
             ("t.json", "[{\"a\":\"1\",\"b\":\"x, y\"},{\"a\":\"2\",\"b\":\"\"}]"),
         ] {
-            assert_eq!(rows(name, text), Ok(wanted.clone()), "{name}");
+            assert_eq!(rows(name, text), Ok(expected.clone()), "{name}");
         }
     }
 
     #[test]
     fn errors_name_the_line() {
-        for (name, text, wanted) in [
+        for (name, text, expected) in [
             ("t.csv", "a,b\n1\n", "Line 2: it has 1 fields, but the first line has 2."),
             ("t.csv", "a,a\n1,2\n", "Line 1: the field \"a\" occurs twice."),
             ("t.csv", "a,\n1,2\n", "Line 1: a field has no name."),
@@ -222,8 +222,8 @@ mod tests {
             ("t.txt", "a\n", "must end with"),
             ("t.csv", "a\n1\n2\n3\n4\n", "more than 3 rows"),
         ] {
-            let said = rows(name, text).unwrap_err();
-            assert!(said.contains(wanted), "{name} {text:?}: {said}");
+            let error = rows(name, text).unwrap_err();
+            assert!(error.contains(expected), "{name} {text:?}: {error}");
         }
     }
 }

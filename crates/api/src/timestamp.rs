@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, SecondsFormat, Utc};
 use serde::{Serialize, Serializer};
 
-/// A time as clients see it: RFC 3339, UTC with `Z`, to the microsecond.
+/// A time in responses: RFC 3339, UTC with `Z`, with microseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Timestamp(pub(crate) DateTime<Utc>);
 
@@ -13,7 +13,7 @@ impl Serialize for Timestamp {
     }
 }
 
-/// A time as clients may write it: RFC 3339; without an offset it is UTC; a date alone is its midnight.
+/// Parses a time of a request (RFC 3339). The default offset is UTC. A date means 00:00 on that day.
 pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
     // An unescaped `+` of an offset arrives as a space.
     let text = text.trim().replacen(' ', if text.contains(['T', 't']) { "+" } else { "T" }, 1);
@@ -31,13 +31,13 @@ pub(crate) fn parse(text: &str) -> Option<DateTime<Utc>> {
 mod tests {
     use super::*;
 
-    fn shown(text: &str) -> Option<String> {
+    fn format_parsed(text: &str) -> Option<String> {
         let time = Timestamp(parse(text)?);
         Some(serde_json::to_string(&time).unwrap().replace('"', ""))
     }
 
     #[test]
-    fn times_are_read_in_every_form() {
+    fn parses_times_in_all_forms() {
         let same = Some("2026-11-23T21:35:02.500000Z".to_owned());
         for text in [
             "2026-11-23T21:35:02.5Z",
@@ -46,14 +46,14 @@ mod tests {
             "2026-11-23T22:35:02.5+01:00",
             "2026-11-23T22:35:02.5 01:00",
         ] {
-            assert_eq!(shown(text), same, "{text}");
+            assert_eq!(format_parsed(text), same, "{text}");
         }
-        assert_eq!(shown("2026-11-23").as_deref(), Some("2026-11-23T00:00:00.000000Z"));
-        assert_eq!(shown("2026-11-23T21:35:02").as_deref(), Some("2026-11-23T21:35:02.000000Z"));
+        assert_eq!(format_parsed("2026-11-23").as_deref(), Some("2026-11-23T00:00:00.000000Z"));
+        assert_eq!(format_parsed("2026-11-23T21:35:02").as_deref(), Some("2026-11-23T21:35:02.000000Z"));
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn rejects_invalid_times() {
         for text in ["", "abc", "2026-13-01", "2026-11-23T25:00:00", "1700000000", "yesterday", "2026-11-23T"]
         {
             assert!(parse(text).is_none(), "{text}");

@@ -46,13 +46,13 @@ impl ApiScope {
     /// Every scope, in documentation order.
     pub const ALL: &[Self] = Self::VARIANTS;
 
-    /// The name in commands, the database and the OpenAPI document.
+    /// Returns the name in commands, the database and the OpenAPI document.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
     }
 
-    /// True if a key with this scope alone may make a call that requires `required`. Write scopes don't include
+    /// Returns true if a key with this scope alone may make a call that requires `required`. Write scopes don't include
     /// read scopes: only [`ApiScope::Admin`] grants other scopes.
     #[must_use]
     pub fn grants(self, required: Self) -> bool {
@@ -60,7 +60,7 @@ impl ApiScope {
     }
 }
 
-/// The error for a name that no scope has.
+/// Error: no scope has this name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown scope {name:?}; use one of: {}", scope_names())]
 pub struct UnknownApiScope {
@@ -84,12 +84,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_scope_grants_itself_and_admin_grants_all() {
-        for one in ApiScope::ALL {
+    fn scopes_grant_themselves_and_admin_grants_all() {
+        for scope in ApiScope::ALL {
             for other in ApiScope::ALL {
-                assert_eq!(one.grants(*other), one == other || *one == ApiScope::Admin, "{one} {other}");
+                assert_eq!(
+                    scope.grants(*other),
+                    scope == other || *scope == ApiScope::Admin,
+                    "{scope} {other}"
+                );
             }
-            assert_eq!(one.as_str().parse(), Ok(*one));
+            assert_eq!(scope.as_str().parse(), Ok(*scope));
         }
     }
 

@@ -29,14 +29,14 @@ pub const MAX_DEFINITION_VALUES: usize = 4 * MAX_VALUES;
 /// # Errors
 /// The first violation, with line and column.
 pub fn check_json(text: &[u8]) -> Result<(), serde_json::Error> {
-    let left = Cell::new(MAX_VALUES);
+    let remaining = Cell::new(MAX_VALUES);
     check(
         text,
         LimitChecker {
             depth: 0,
             max_depth: MAX_DEPTH,
             max_values: MAX_VALUES,
-            left: &left,
+            remaining: &remaining,
             part: Part::Inner,
         },
     )
@@ -52,7 +52,7 @@ pub fn check_documents(text: &[u8]) -> Result<(), serde_json::Error> {
     let (max_depth, max_values) = (MAX_DOCUMENT_DEPTH, MAX_DEFINITION_VALUES);
     check(
         text,
-        LimitChecker { depth: 0, max_depth, max_values, left: &Cell::new(max_values), part: Part::Body },
+        LimitChecker { depth: 0, max_depth, max_values, remaining: &Cell::new(max_values), part: Part::Body },
     )
 }
 
@@ -71,7 +71,7 @@ pub enum Violation {
     Other,
 }
 
-/// The violation that an error of [`check_json`] reports; none if the text is not JSON.
+/// Returns the violation that an error of [`check_json`] reports, or `None` if the text is not JSON.
 #[must_use]
 pub fn violation(error: &serde_json::Error) -> Option<Violation> {
     if !error.is_data() {
@@ -89,8 +89,8 @@ struct LimitChecker<'g> {
     depth: usize,
     max_depth: usize,
     max_values: usize,
-    /// The number of values that may still come.
-    left: &'g Cell<usize>,
+    /// The number of values still allowed.
+    remaining: &'g Cell<usize>,
     /// The part of the document being checked.
     part: Part,
 }
@@ -111,8 +111,8 @@ enum Part {
 }
 
 impl Part {
-    /// The part that items of an array are.
-    fn item(self) -> Self {
+    /// Returns the part that an item of an array in this part is.
+    fn of_item(self) -> Self {
         match self {
             Self::Body => Self::Workflow,
             Self::History => Self::Version,
@@ -120,13 +120,13 @@ impl Part {
         }
     }
 
-    /// The part that a member of an object is.
-    fn member(self, key: &str) -> Self {
+    /// Returns the part that a member of an object in this part is.
+    fn of_member(self, key: &str) -> Self {
         let is_workflow = matches!(self, Self::Body | Self::Workflow);
         if is_workflow && key == "versions" { Self::History } else { Self::Inner }
     }
 
-    /// True if the member of an object is a definition.
+    /// Returns true if a member of an object in this part is a definition.
     fn is_definition(self, key: &str) -> bool {
         matches!(self, Self::Body | Self::Workflow | Self::Version) && key == "definition"
     }
@@ -146,10 +146,10 @@ impl<'de> DeserializeSeed<'de> for LimitChecker<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        let left = self.left.get().checked_sub(1);
-        let left =
-            left.ok_or_else(|| D::Error::custom(format_args!("more than {} values", self.max_values)))?;
-        self.left.set(left);
+        let remaining = self.remaining.get().checked_sub(1);
+        let remaining = remaining
+            .ok_or_else(|| D::Error::custom(format_args!("more than {} values", self.max_values)))?;
+        self.remaining.set(remaining);
         deserializer.deserialize_any(self)
     }
 }
@@ -186,11 +186,14 @@ impl<'de> Visitor<'de> for LimitChecker<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        let inner = Self { part: self.part.item(), ..self.descend()? };
+        let inner = Self { part: self.part.of_item(), ..self.descend()? };
         loop {
-            let own = Cell::new(self.max_values);
-            let item =
-                if inner.part == Part::Workflow { LimitChecker { left: &own, ..inner } } else { inner };
+            let own_limit = Cell::new(self.max_values);
+            let item = if inner.part == Part::Workflow {
+                LimitChecker { remaining: &own_limit, ..inner }
+            } else {
+                inner
+            };
             if items.next_element_seed(item)?.is_none() {
                 return Ok(());
             }
@@ -204,9 +207,9 @@ impl<'de> Visitor<'de> for LimitChecker<'_> {
             if seen.contains(&key) {
                 return Err(de::Error::custom(format_args!("duplicate key {key:?} in an object")));
             }
-            let own = Cell::new(self.max_values);
-            let left = if self.part.is_definition(&key) { &own } else { inner.left };
-            fields.next_value_seed(LimitChecker { left, part: self.part.member(&key), ..inner })?;
+            let own_limit = Cell::new(self.max_values);
+            let remaining = if self.part.is_definition(&key) { &own_limit } else { inner.remaining };
+            fields.next_value_seed(LimitChecker { remaining, part: self.part.of_member(&key), ..inner })?;
             seen.insert(key);
         }
         Ok(())
@@ -225,7 +228,7 @@ impl<'de> Deserialize<'de> for Key<'de> {
         if key.contains('\0') {
             return Err(de::Error::custom("a key must not contain U+0000"));
         }
-        // serde_json itself gives meaning to keys of this form.
+        // serde_json itself interprets keys of this form.
         if key.starts_with("$serde_json::private::") {
             return Err(de::Error::custom("this key is reserved"));
         }

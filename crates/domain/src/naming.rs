@@ -62,8 +62,8 @@ pub static TAGS_RULE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// The `n`-th candidate for the name of a workflow: the name itself, then the name with a number. A long name is
-/// truncated to make room for the number.
+/// Returns the `n`-th candidate for the name of a workflow: the name itself, then the name with a number. A long name
+/// is truncated to make room for the number.
 #[must_use]
 pub fn numbered_name(name: &str, n: u32) -> String {
     if n <= 1 {
@@ -72,13 +72,13 @@ pub fn numbered_name(name: &str, n: u32) -> String {
     with_suffix(name, &format!(" ({n})"))
 }
 
-/// The name for a copy of the workflow `name`.
+/// Returns the name for a copy of the workflow `name`.
 #[must_use]
 pub fn copy_name(name: &str) -> String {
     with_suffix(name, " (Copy)")
 }
 
-/// True if `text` follows [`LABEL_RULE`].
+/// Returns true if `text` follows [`LABEL_RULE`].
 #[must_use]
 pub fn is_valid_label(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_lowercase())
@@ -87,13 +87,13 @@ pub fn is_valid_label(text: &str) -> bool {
         && !RESERVED_LABELS.contains(&text)
 }
 
-/// The form in which tags are compared and stored for search: Unicode NFC.
+/// Returns the form in which tags are compared and stored for search: Unicode NFC.
 #[must_use]
 pub fn normalize_tag(text: &str) -> String {
     text.nfc().collect()
 }
 
-/// True if `tags` follow [`TAGS_RULE`].
+/// Returns true if `tags` follow [`TAGS_RULE`].
 #[must_use]
 pub fn are_valid_tags(tags: &[String]) -> bool {
     let mut seen = HashSet::new();

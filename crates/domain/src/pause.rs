@@ -21,7 +21,7 @@ pub enum PauseAction {
 }
 
 impl PauseAction {
-    /// The name in the API and the log.
+    /// Returns the name in the API and the log.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -48,7 +48,7 @@ pub struct PauseDecision {
 }
 
 impl PauseDecision {
-    /// The output of a gate with the input `paused`; none if it was declined.
+    /// Returns the output of a gate with the input `paused`, or `None` if it was declined.
     #[must_use]
     pub fn output(&self, paused: &Value) -> Option<Value> {
         match self.action {

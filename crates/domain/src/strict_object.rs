@@ -47,14 +47,14 @@ pub(crate) use strict_object;
 mod tests {
     use crate::Definition;
 
-    fn read(json: &str) -> Result<Definition, String> {
+    fn parse(json: &str) -> Result<Definition, String> {
         serde_json::from_str(json).map_err(|error| error.to_string())
     }
 
     #[test]
     fn rejects_arrays_in_place_of_objects() {
         let node = r#"{"id":"a","node_type":"X"}"#;
-        read(&format!(r#"{{"nodes":[{node}],"links":[{{"source_id":"a","target_id":"a"}}]}}"#)).unwrap();
+        parse(&format!(r#"{{"nodes":[{node}],"links":[{{"source_id":"a","target_id":"a"}}]}}"#)).unwrap();
         for bad in [
             r#"[[],[]]"#.to_owned(),
             r#"{"nodes":[["a","t",null,"X"]],"links":[]}"#.to_owned(),
@@ -63,7 +63,7 @@ mod tests {
             r#"{"nodes":[{"id":"a","node_type":"X","dimensions":[1,2]}],"links":[]}"#.to_owned(),
             r#"{"nodes":[{"id":"a","node_type":"X","subworkflow":[[],[]]}],"links":[]}"#.to_owned(),
         ] {
-            let error = read(&bad).unwrap_err();
+            let error = parse(&bad).unwrap_err();
             assert!(error.contains("invalid type: sequence"), "{bad}: {error}");
         }
     }

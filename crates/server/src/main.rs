@@ -14,7 +14,7 @@ use clap::{CommandFactory as _, Parser};
 use commands::Command;
 use commands::serve::ServeArgs;
 
-/// Half the cost of the system allocator for many small allocations, such as JSON and plans.
+/// The allocator. It takes half the time of the system allocator for many small allocations, such as JSON and plans.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

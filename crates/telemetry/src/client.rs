@@ -12,7 +12,7 @@ use tokio::runtime::Handle;
 /// Timeout for a request. `OTEL_EXPORTER_OTLP_TIMEOUT` can only lower it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A client that the exporter's thread calls from outside of the runtime. Requests are sent from inside of it.
+/// A client for the thread of the exporter, which runs outside of the runtime. Requests are sent inside the runtime.
 pub(crate) struct CollectorClient {
     runtime: Handle,
     hyper: HyperClient,

@@ -102,7 +102,7 @@ impl TraceExporter {
         // A thread instead of a blocking task, because the runtime would wait for the task at exit.
         std::thread::spawn(move || {
             let result = self.0.shutdown_with_timeout(timeout);
-            // After the timeout the receiver is gone.
+            // After the timeout, the receiver no longer exists.
             let _ = sender.send(result);
         });
         match tokio::time::timeout(timeout, receiver).await {
@@ -115,12 +115,12 @@ impl TraceExporter {
     }
 }
 
-/// The resource of the environment, with the default service name if it has none.
+/// Returns the resource from the environment, with the default service name if none is set.
 fn resource() -> Resource {
     let resource = Resource::builder();
     let detected = SdkProvidedResourceDetector.detect();
-    let is_named = detected.iter().any(|(_, name)| !name.as_str().starts_with("unknown_service"));
-    if is_named { resource.build() } else { resource.with_service_name(SERVICE_NAME).build() }
+    let has_name = detected.iter().any(|(_, name)| !name.as_str().starts_with("unknown_service"));
+    if has_name { resource.build() } else { resource.with_service_name(SERVICE_NAME).build() }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The imports between the files of a crate, and the two rules that they follow: no cycles, and nothing upward.
+//! Imports between the files of a crate, and the two rules for them: no cycles, and no import of a higher level.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use super::module_tree::{ModuleTree, Target};
 use super::references::Segments;
 
-/// The files of a crate, and what each file uses of the others.
+/// The files of a crate, and the names that each file uses from the others.
 pub(crate) struct Imports {
-    /// (importing file, defining file): the paths.
+    /// Names by (importing file, defining file).
     edges: BTreeMap<(PathBuf, PathBuf), BTreeSet<String>>,
     files: BTreeSet<PathBuf>,
     root: PathBuf,
@@ -59,7 +59,7 @@ impl Imports {
             }
             for glob in module.globs.iter().filter(|glob| !glob.is_reexport) {
                 match tree.resolve(id, &glob.path) {
-                    // A trait that comes with a glob is used without its name.
+                    // A trait that a glob imports is used without its name.
                     Some(Target::Module(target)) if !tree.modules[target].items.is_empty() => {
                         add(target, &glob.path);
                     }
@@ -96,7 +96,7 @@ impl Imports {
     }
 
     /// Returns the imports of files that are higher in the order.
-    pub(crate) fn upward(&self, order: &Order, exceptions: &[(&str, &str)]) -> Vec<Violation> {
+    pub(crate) fn upward_violations(&self, order: &Order, exceptions: &[(&str, &str)]) -> Vec<Violation> {
         // The root is above everything.
         let level = |file: &Path| {
             if file == self.root {
@@ -112,16 +112,16 @@ impl Imports {
         edges.map(|edge| self.violation(edge)).collect()
     }
 
-    /// True when a top-level file or folder imports another one.
+    /// Returns true if a top-level file or folder imports another one.
     pub(crate) fn needs_order(&self) -> bool {
         self.edges.keys().any(|(from, to)| *from != self.root && *to != self.root && top(from) != top(to))
     }
 
-    /// Returns the names that are in the order or in the crate, and not in both.
-    pub(crate) fn misplaced(&self, order: &Order) -> Vec<String> {
-        let drawn: BTreeSet<String> = order.iter().flatten().cloned().collect();
+    /// Returns the names that are only in the order or only in the crate.
+    pub(crate) fn order_mismatches(&self, order: &Order) -> Vec<String> {
+        let listed: BTreeSet<String> = order.iter().flatten().cloned().collect();
         let present = self.files.iter().filter(|file| **file != self.root).map(|file| top(file)).collect();
-        drawn.symmetric_difference(&present).cloned().collect()
+        listed.symmetric_difference(&present).cloned().collect()
     }
 
     fn violation(&self, edge: &(PathBuf, PathBuf)) -> Violation {
@@ -131,10 +131,10 @@ impl Imports {
 }
 
 fn is_exception(exceptions: &[(&str, &str)], from: &Path, to: &Path) -> bool {
-    exceptions.iter().any(|(one, other)| from == Path::new(one) && to == Path::new(other))
+    exceptions.iter().any(|(importer, imported)| from == Path::new(importer) && to == Path::new(imported))
 }
 
-/// The first part of a path: `routes` for `routes/runs/start.rs`, `state` for `state.rs`.
+/// Returns the first part of a path: `routes` for `routes/runs/start.rs`, `state` for `state.rs`.
 fn top(file: &Path) -> String {
     let first = file.components().next().map(|part| part.as_os_str().to_string_lossy().into_owned());
     first.unwrap_or_default().trim_end_matches(".rs").to_owned()

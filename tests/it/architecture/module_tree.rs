@@ -1,4 +1,4 @@
-//! The modules of one crate, read from its sources, and the names that each of them defines and imports.
+//! The modules of a crate, and the names that each of them defines and imports.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use super::references::{self, Segments};
 pub(crate) struct Import {
     pub(crate) name: String,
     pub(crate) path: Segments,
-    /// A re-export passes a name on. It is not a use of it.
+    /// A re-export does not count as a use of the name.
     pub(crate) is_reexport: bool,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Module {
     pub(crate) references: BTreeSet<Segments>,
 }
 
-/// Where a path leads: to a module, or to an item of a module.
+/// Target of a path: a module, or an item of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     Module(usize),
@@ -120,19 +120,19 @@ impl ModuleTree {
         if let Some((_, items)) = &module.content {
             return self.add_module(items, file.to_owned(), folder.join(&name), Some(parent), read);
         }
-        let beside = folder.join(format!("{name}.rs"));
-        let below = folder.join(&name).join("mod.rs");
+        let named_file = folder.join(format!("{name}.rs"));
+        let mod_file = folder.join(&name).join("mod.rs");
         let child = if let Some(path) = references::path_attribute(module) {
             file.parent().unwrap_or(Path::new("")).join(path)
-        } else if read(&beside).is_some() {
-            beside
+        } else if read(&named_file).is_some() {
+            named_file
         } else {
-            below
+            mod_file
         };
         self.add_file(child, folder.join(&name), Some(parent), read)
     }
 
-    /// Resolves a path that stands in the module `from`. None for paths of other crates.
+    /// Resolves a path that the module `from` contains. Returns `None` for paths of other crates.
     pub(crate) fn resolve(&self, from: usize, path: &[String]) -> Option<Target> {
         self.resolve_unless_seen(from, path, &mut BTreeSet::new())
     }
@@ -155,20 +155,20 @@ impl ModuleTree {
             target = match segment.as_str() {
                 "self" => target,
                 "super" => Target::Module(self.modules[module].parent?),
-                // A name that a macro makes belongs to the module that calls the macro.
+                // A name that a macro defines belongs to the module that calls the macro.
                 name => self.look_up(module, name, seen).unwrap_or(Target::Item(module)),
             };
         }
         Some(target)
     }
 
-    /// Finds a name in a module: its children, its items, and what it imports.
+    /// Finds a name in a module: among its children, its items and its imports.
     fn look_up(&self, module: usize, name: &str, seen: &mut BTreeSet<(usize, String)>) -> Option<Target> {
-        let within = &self.modules[module];
-        if let Some(child) = within.children.get(name) {
+        let scope = &self.modules[module];
+        if let Some(child) = scope.children.get(name) {
             return Some(Target::Module(*child));
         }
-        if within.items.contains(name) {
+        if scope.items.contains(name) {
             return Some(Target::Item(module));
         }
         if module == 0
@@ -179,10 +179,10 @@ impl ModuleTree {
         if !seen.insert((module, name.to_owned())) {
             return None;
         }
-        if let Some(import) = within.imports.iter().find(|import| import.name == name) {
+        if let Some(import) = scope.imports.iter().find(|import| import.name == name) {
             return self.resolve_unless_seen(module, &import.path, seen);
         }
-        within.globs.iter().find_map(|glob| match self.resolve_unless_seen(module, &glob.path, seen)? {
+        scope.globs.iter().find_map(|glob| match self.resolve_unless_seen(module, &glob.path, seen)? {
             Target::Module(imported) if imported != module => self.look_up(imported, name, seen),
             _ => None,
         })
@@ -190,7 +190,7 @@ impl ModuleTree {
 }
 
 impl Module {
-    /// Adds what a `use` item imports. `prefix` is the path down to `tree`.
+    /// Adds the imports of a `use` item. `prefix` is the path above `tree`.
     fn add_imports(&mut self, tree: &UseTree, prefix: &mut Segments, is_reexport: bool) {
         match tree {
             UseTree::Path(path) => {

@@ -9,7 +9,7 @@ use syn::{Attribute, Expr, Item, ItemMod, Lit, Meta, UseTree};
 /// A path in the source, such as `crate::store::RunStore`.
 pub(crate) type Segments = Vec<String>;
 
-/// Returns the name that an item defines in its module; imports, modules and macros are not among them.
+/// Returns the name that an item defines in its module. Skips imports, modules and macros.
 pub(crate) fn name_of(item: &Item) -> Option<String> {
     let name = match item {
         Item::Const(item) => &item.ident,
@@ -26,7 +26,7 @@ pub(crate) fn name_of(item: &Item) -> Option<String> {
     Some(name.to_string())
 }
 
-/// True for items that only test builds have.
+/// Returns true for items that only test builds have.
 pub(crate) fn is_test_only(item: &Item) -> bool {
     attributes(item).iter().any(|attribute| {
         let Meta::List(list) = &attribute.meta else { return attribute.path().is_ident("test") };
@@ -48,7 +48,7 @@ pub(crate) fn path_attribute(module: &ItemMod) -> Option<String> {
     Some(text.value())
 }
 
-/// Returns every path in an item. Imports and child modules are left to the module tree.
+/// Returns every path in an item. Skips imports and child modules, which the module tree handles.
 pub(crate) fn collect(item: &Item) -> BTreeSet<Segments> {
     let mut paths = Paths::default();
     if !matches!(item, Item::Mod(_) | Item::Use(_)) {
@@ -83,12 +83,12 @@ impl<'ast> Visit<'ast> for Paths {
         visit::visit_path(self, path);
     }
 
-    /// An import in a function.
+    /// Adds an import within a function.
     fn visit_use_tree(&mut self, tree: &'ast UseTree) {
         self.add_use(tree, &mut Vec::new());
     }
 
-    /// Macros and attributes hold tokens, in which paths are found by their form.
+    /// Adds the paths among the tokens of a macro.
     fn visit_macro(&mut self, call: &'ast syn::Macro) {
         self.add_tokens(call.tokens.clone());
         visit::visit_macro(self, call);
@@ -126,7 +126,7 @@ impl Paths {
 
     fn add_tokens(&mut self, tokens: TokenStream) {
         let mut path = Segments::new();
-        // The colons since the last word: two of them join words to a path.
+        // Number of colons since the last word. Two colons join words to a path.
         let mut colons = 0;
         for token in tokens {
             match token {
@@ -150,7 +150,8 @@ impl Paths {
         self.add_path(path);
     }
 
-    /// Among tokens, a single word in lowercase is more often a field or a variable than an item.
+    /// Adds a path found among tokens. A single lowercase word is skipped: it is more often a field or a variable than
+    /// an item.
     fn add_path(&mut self, path: Segments) {
         let is_type = path.first().is_some_and(|word| word.starts_with(char::is_uppercase));
         if path.len() > 1 || is_type {

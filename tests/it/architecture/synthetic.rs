@@ -1,15 +1,15 @@
-//! The rules of imports, tried on small crates.
+//! Tests of the import rules on small synthetic crates.
 
 use std::path::Path;
 
 use super::imports::{Imports, order};
 use super::module_tree::ModuleTree;
 
-/// A crate of these files: (path, text).
+/// Returns the imports of a crate with these files: (path, text).
 fn imports(files: &[(&str, &str)]) -> Imports {
     let read = |file: &Path| {
-        let found = files.iter().find(|(path, _)| file == Path::new(path));
-        found.map(|(_, text)| (*text).to_owned())
+        let entry = files.iter().find(|(path, _)| file == Path::new(path));
+        entry.map(|(_, text)| (*text).to_owned())
     };
     Imports::new(&ModuleTree::new(Path::new("lib.rs"), &read))
 }
@@ -18,9 +18,9 @@ fn cycles(files: &[(&str, &str)]) -> Vec<String> {
     imports(files).cycles(&[]).iter().map(ToString::to_string).collect()
 }
 
-fn upward(document: &str, files: &[(&str, &str)]) -> Vec<String> {
+fn upward_violations(document: &str, files: &[(&str, &str)]) -> Vec<String> {
     let order = order(document, "demo").expect("an order");
-    imports(files).upward(&order, &[]).iter().map(ToString::to_string).collect()
+    imports(files).upward_violations(&order, &[]).iter().map(ToString::to_string).collect()
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn rejects_a_cycle_of_three_through_paths_in_bodies_and_macros() {
 }
 
 #[test]
-fn finds_a_cycle_behind_reexports() {
+fn finds_a_cycle_through_reexports() {
     let files = [
         ("lib.rs", "mod store; mod user; pub use store::Store;"),
         ("store/mod.rs", "mod file; pub use self::file::*;"),
@@ -79,7 +79,7 @@ fn counts_a_reexport_as_an_import_only_when_the_module_uses_the_name() {
 }
 
 #[test]
-fn counts_what_a_macro_makes_as_an_item_of_its_module() {
+fn counts_names_defined_by_a_macro_as_items_of_its_module() {
     let files = [
         ("lib.rs", "mod kinds; mod list;"),
         ("kinds.rs", "make_kinds! { First } pub fn all() { crate::list::all() }"),
@@ -118,7 +118,7 @@ fn follows_path_attributes_and_modules_in_one_file() {
         ("other.rs", "use crate::a::inner::A; pub struct B(A);"),
     ];
     assert_eq!(cycles(&files), Vec::<String>::new());
-    assert_eq!(upward("demo: a > other", &files), ["other.rs → lib.rs (A)"]);
+    assert_eq!(upward_violations("demo: a > other", &files), ["other.rs → lib.rs (A)"]);
 }
 
 #[test]
@@ -130,19 +130,25 @@ fn rejects_an_import_that_goes_upward() {
         ("state.rs", "pub struct State(crate::routes::runs::Page);"),
         ("error.rs", "pub struct Error;"),
     ];
-    assert_eq!(upward("demo: routes > state > error", &files), ["state.rs → routes/runs.rs (Page)"]);
-    assert_eq!(upward("demo: state > routes > error", &files), ["routes/mod.rs → state.rs (State)"]);
-    assert_eq!(upward("demo: routes, state > error", &files), Vec::<String>::new());
+    assert_eq!(
+        upward_violations("demo: routes > state > error", &files),
+        ["state.rs → routes/runs.rs (Page)"]
+    );
+    assert_eq!(
+        upward_violations("demo: state > routes > error", &files),
+        ["routes/mod.rs → state.rs (State)"]
+    );
+    assert_eq!(upward_violations("demo: routes, state > error", &files), Vec::<String>::new());
 }
 
 #[test]
 fn rejects_an_import_of_the_root() {
     let files = [("lib.rs", "mod a; pub struct Root;"), ("a.rs", "use crate::Root;")];
-    assert_eq!(upward("demo: a > nothing", &files), ["a.rs → lib.rs (Root)"]);
+    assert_eq!(upward_violations("demo: a > nothing", &files), ["a.rs → lib.rs (Root)"]);
 }
 
 #[test]
-fn leaves_listed_exceptions_alone() {
+fn accepts_listed_exceptions() {
     let files = [
         ("lib.rs", "mod a; mod b;"),
         ("a.rs", "use crate::b::B; pub struct A(B);"),
@@ -150,15 +156,15 @@ fn leaves_listed_exceptions_alone() {
     ];
     assert_eq!(imports(&files).cycles(&[("b.rs", "a.rs")]), []);
     let order = order("demo: a > b", "demo").expect("an order");
-    assert_eq!(imports(&files).upward(&order, &[("b.rs", "a.rs")]), []);
+    assert_eq!(imports(&files).upward_violations(&order, &[("b.rs", "a.rs")]), []);
 }
 
 #[test]
 fn reads_the_order_of_a_crate_from_a_document() {
     let document = "Text.\n\n```text\nother: x > y\ndemo: `routes/` > extract.rs, auth\n      > error\n```\n";
-    let found = order(document, "demo").expect("an order");
+    let parsed = order(document, "demo").expect("an order");
     let names: Vec<Vec<&str>> =
-        found.iter().map(|level| level.iter().map(String::as_str).collect()).collect();
+        parsed.iter().map(|level| level.iter().map(String::as_str).collect()).collect();
     assert_eq!(names, [vec!["routes"], vec!["auth", "extract"], vec!["error"]]);
     assert!(order(document, "none").is_none());
     let files = [
@@ -167,5 +173,5 @@ fn reads_the_order_of_a_crate_from_a_document() {
         ("extra.rs", ""),
         ("error.rs", ""),
     ];
-    assert_eq!(imports(&files).misplaced(&found), ["auth", "extra", "extract"]);
+    assert_eq!(imports(&files).order_mismatches(&parsed), ["auth", "extra", "extract"]);
 }

@@ -14,20 +14,18 @@ async fn document() -> Value {
     App::start(Backend::Sqlite).await.get("/openapi.json").await.ok()
 }
 
-/// (method and path, operation id)
+/// Returns the operations: (method and path, operation).
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = document["paths"].as_object().expect("paths");
-    let of =
-        |item: &'static str, path: &str, entry: &'_ Value| entry.get(item).map(|_| format!("{item} {path}"));
-    let mut all = Vec::new();
+    let mut operations = Vec::new();
     for (path, entry) in paths {
         for method in METHODS {
-            if let Some(name) = of(method, path, entry) {
-                all.push((name, &entry[method]));
+            if let Some(operation) = entry.get(method) {
+                operations.push((format!("{method} {path}"), operation));
             }
         }
     }
-    all
+    operations
 }
 
 #[tokio::test]
@@ -62,14 +60,14 @@ async fn every_operation_has_a_description() {
         let lower_camel =
             id.starts_with(|c: char| c.is_ascii_lowercase()) && id.chars().all(|c| c.is_ascii_alphanumeric());
         assert!(lower_camel, "{name}: {id}");
-        assert!(ids.insert(id.to_owned()), "{id} twice");
+        assert!(ids.insert(id.to_owned()), "{id} is not unique");
         for member in ["summary", "description"] {
             assert!(operation[member].as_str().is_some_and(|s| !s.is_empty()), "{name} has no {member}");
         }
-        let own = operation["tags"].as_array().unwrap_or_else(|| panic!("{name} has no tag"));
+        let used = operation["tags"].as_array().unwrap_or_else(|| panic!("{name} has no tag"));
         assert!(
-            !own.is_empty() && own.iter().all(|t| tags.contains(t.as_str().expect("a tag"))),
-            "{name}: {own:?}"
+            !used.is_empty() && used.iter().all(|t| tags.contains(t.as_str().expect("a tag"))),
+            "{name}: {used:?}"
         );
     }
     for id in ["createWorkflow", "startRun"] {
@@ -82,33 +80,36 @@ async fn every_body_has_a_schema_and_an_example() {
     let document = document().await;
     for (name, operation) in operations(&document) {
         for (status, response) in operation["responses"].as_object().expect("responses") {
-            let at = format!("{name} {status}");
+            let location = format!("{name} {status}");
             assert!(
                 response["description"].as_str().is_some_and(|d| !d.is_empty()),
-                "{at} has no description"
+                "{location} has no description"
             );
             for (kind, content) in response["content"].as_object().into_iter().flatten() {
                 let is_problem = status.starts_with('4') || status.starts_with('5');
-                assert!(!is_problem || kind == "application/problem+json", "{at}: {kind}");
-                described(&document, &at, kind, content);
+                assert!(!is_problem || kind == "application/problem+json", "{location}: {kind}");
+                check_content(&document, &location, kind, content);
             }
         }
         for (kind, content) in operation["requestBody"]["content"].as_object().into_iter().flatten() {
-            described(&document, &name, kind, content);
+            check_content(&document, &name, kind, content);
         }
         let problems =
             operation["responses"].as_object().expect("responses").keys().filter(|s| s.starts_with('4'));
-        let takes_nothing =
+        let cannot_fail =
             ["/healthz", "/readyz", "/node/supported_types/"].iter().any(|path| name.ends_with(path));
-        assert!(problems.count() > 0 || takes_nothing, "{name} promises never to refuse anything");
+        assert!(problems.count() > 0 || cannot_fail, "{name} has no 4xx response");
     }
 }
 
-fn described(document: &Value, at: &str, kind: &str, content: &Value) {
-    assert!(content["schema"].is_object(), "{at}: {kind} has no schema");
+fn check_content(document: &Value, location: &str, kind: &str, content: &Value) {
+    assert!(content["schema"].is_object(), "{location}: {kind} has no schema");
     if kind.contains("json") {
-        let own = ["example", "examples"].iter().any(|member| !content[member].is_null());
-        assert!(own || schema_has_example(document, &content["schema"]), "{at}: {kind} has no example");
+        let has_own = ["example", "examples"].iter().any(|member| !content[member].is_null());
+        assert!(
+            has_own || schema_has_example(document, &content["schema"]),
+            "{location}: {kind} has no example"
+        );
     }
 }
 
@@ -123,8 +124,8 @@ async fn every_reference_resolves() {
         match value {
             Value::Object(members) => {
                 if let Some(Value::String(target)) = members.get("$ref") {
-                    let found = document.pointer(target.trim_start_matches('#'));
-                    assert!(target.starts_with('#') && found.is_some(), "{target}");
+                    let resolved = document.pointer(target.trim_start_matches('#'));
+                    assert!(target.starts_with('#') && resolved.is_some(), "{target}");
                 }
                 members.values().for_each(|v| walk(document, v));
             }
@@ -188,7 +189,7 @@ async fn docs_page_loads_nothing_from_other_hosts() {
         .collect();
     assert!(references.len() > 2, "{}", page.text);
     for file in references {
-        assert!(!file.contains("//"), "{file} is not ours");
+        assert!(!file.contains("//"), "{file} is on another host");
         let path = if file.starts_with('/') {
             file.to_owned()
         } else {
@@ -196,5 +197,5 @@ async fn docs_page_loads_nothing_from_other_hosts() {
         };
         assert_eq!(app.get(&path).await.status, 200, "{path}");
     }
-    assert_eq!(app.get("/docs").await.status, 200, "also without the slash");
+    assert_eq!(app.get("/docs").await.status, 200, "without the trailing slash");
 }

@@ -9,8 +9,8 @@ use crate::support::json::{id_of, ids};
 
 on_both_databases!(every_request_example_is_accepted);
 
-/// Resources that the examples refer to.
-async fn scene(app: &App, document: &Value, path: &str) -> String {
+/// Deletes all workflows, creates the resources that `path` names, and returns the path with their ids.
+async fn prepare_path(app: &App, document: &Value, path: &str) -> String {
     for id in ids(&app.get("/wf/").await.ok()) {
         app.delete(&format!("/wf/{id}/")).await.expect(204);
     }
@@ -27,11 +27,11 @@ async fn scene(app: &App, document: &Value, path: &str) -> String {
             path = path.replace("{run_id}", &run);
         }
     }
-    assert!(!path.contains('{'), "{path}: nothing is made for this");
+    assert!(!path.contains('{'), "{path}: this test creates no resource for the parameter");
     path
 }
 
-/// The form of an example, with the id of an existing workflow.
+/// Returns the form of an example, with the id of an existing workflow.
 async fn form_of_example(app: &App, document: &Value, content: &Value) -> Form {
     let schema = content["schema"]["$ref"].as_str().expect("a named form").trim_start_matches('#');
     let is_file = |name: &str| {
@@ -59,12 +59,12 @@ async fn form_of_example(app: &App, document: &Value, content: &Value) -> Form {
 
 async fn every_request_example_is_accepted(app: App) {
     let document = app.get("/openapi.json").await.ok();
-    let mut sent = Vec::new();
+    let mut sent_names = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, operation) in item.as_object().expect("operations") {
             let bodies = operation["requestBody"]["content"].as_object();
             for (kind, content) in bodies.into_iter().flatten() {
-                let path = scene(&app, &document, path).await;
+                let path = prepare_path(&app, &document, path).await;
                 let name = operation["operationId"].as_str().expect("an operationId");
                 let response = if kind.contains("json") {
                     let method = Method::from_bytes(method.to_uppercase().as_bytes()).expect("a method");
@@ -81,12 +81,12 @@ async fn every_request_example_is_accepted(app: App) {
                     response.status,
                     response.text
                 );
-                sent.push(name.to_owned());
+                sent_names.push(name.to_owned());
             }
         }
     }
     for name in ["createWorkflow", "startRun", "processPauseAction", "patchWorkflow", "uploadTestFiles"] {
-        assert!(sent.iter().any(|sent| sent == name), "{name} is missing in {sent:?}");
+        assert!(sent_names.iter().any(|sent| sent == name), "{name} is missing in {sent_names:?}");
     }
 }
 
@@ -112,7 +112,7 @@ async fn document_is_served_as_openapi_3_1_and_3_0() {
     );
 }
 
-/// Serde would read an array as the fields of a struct, in their order.
+/// Serde would deserialize an array as the fields of a struct, in their order.
 #[tokio::test]
 async fn rejects_arrays_for_objects_in_configs() {
     let app = App::start(crate::support::database::Backend::Sqlite).await;

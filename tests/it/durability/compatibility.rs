@@ -13,14 +13,14 @@ use crate::support::json::id_of;
 use crate::support::run_log;
 use crate::support::sse::Message;
 
-const ENDED: [&str; 3] = ["COMPLETED", "FAILED", "CANCELED"];
+const END_STATUSES: [&str; 3] = ["COMPLETED", "FAILED", "CANCELED"];
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/recorded")
 }
 
 fn has_ended(run: &Value) -> bool {
-    ENDED.iter().any(|status| run["status"] == *status)
+    END_STATUSES.iter().any(|status| run["status"] == *status)
 }
 
 fn events(log: Vec<Message>) -> Value {
@@ -28,27 +28,27 @@ fn events(log: Vec<Message>) -> Value {
 }
 
 /// Removes the field that depends on the clock.
-fn timeless(mut run: Value) -> Value {
+fn without_duration(mut run: Value) -> Value {
     run.as_object_mut().expect("a run").remove("duration");
     run
 }
 
-/// Checks that the present response has everything that the recorded one had.
-fn assert_holds(now: &Value, then: &Value, place: &str) {
-    match (now, then) {
-        (Value::Object(now), Value::Object(then)) => {
-            for (key, then) in then {
-                let now = now.get(key).unwrap_or_else(|| panic!("{place}/{key} is gone"));
-                assert_holds(now, then, &format!("{place}/{key}"));
+/// Checks that the current response has everything that the recorded response has.
+fn assert_contains(current: &Value, recorded: &Value, pointer: &str) {
+    match (current, recorded) {
+        (Value::Object(current), Value::Object(recorded)) => {
+            for (key, recorded) in recorded {
+                let current = current.get(key).unwrap_or_else(|| panic!("{pointer}/{key} is missing"));
+                assert_contains(current, recorded, &format!("{pointer}/{key}"));
             }
         }
-        (Value::Array(now), Value::Array(then)) => {
-            assert_eq!(now.len(), then.len(), "{place}");
-            for (index, (now, then)) in now.iter().zip(then).enumerate() {
-                assert_holds(now, then, &format!("{place}/{index}"));
+        (Value::Array(current), Value::Array(recorded)) => {
+            assert_eq!(current.len(), recorded.len(), "{pointer}");
+            for (index, (current, recorded)) in current.iter().zip(recorded).enumerate() {
+                assert_contains(current, recorded, &format!("{pointer}/{index}"));
             }
         }
-        _ => assert_eq!(now, then, "{place}"),
+        _ => assert_eq!(current, recorded, "{pointer}"),
     }
 }
 
@@ -59,13 +59,13 @@ async fn recorded_databases_resume() {
         let release = release.expect("a folder").path();
         let read = |name: &str| std::fs::read_to_string(release.join(name)).expect(name);
         let database = Database::new(Backend::Sqlite).await;
-        std::fs::File::create(file(&database)).expect("an empty file");
+        std::fs::File::create(database_file(&database)).expect("an empty file");
         database.execute(&read("store.sql")).await;
         let app = App::start_on(database, &[]).await;
-        let recorded: Vec<Value> = serde_json::from_str(&read("runs.json")).expect("JSON");
-        assert!(!recorded.is_empty());
-        for then in &recorded {
-            goes_on(&app, &then["run"], &then["events"], &release.display().to_string()).await;
+        let records: Vec<Value> = serde_json::from_str(&read("runs.json")).expect("JSON");
+        assert!(!records.is_empty());
+        for recorded in &records {
+            check_run(&app, &recorded["run"], &recorded["events"], &release.display().to_string()).await;
         }
         releases += 1;
     }
@@ -73,41 +73,41 @@ async fn recorded_databases_resume() {
 }
 
 /// Checks that an ended run is unchanged, and that another run completes.
-async fn goes_on(app: &App, then: &Value, log: &Value, release: &str) {
-    let id = id_of(then);
-    let place = format!("{release}: {id}");
-    if has_ended(then) {
-        assert_holds(&timeless(app.read_run(&id).await), then, &place);
-        assert_holds(&events(run_log::of_ended(app, &id).await), log, &place);
+async fn check_run(app: &App, recorded: &Value, log: &Value, release: &str) {
+    let id = id_of(recorded);
+    let pointer = format!("{release}: {id}");
+    if has_ended(recorded) {
+        assert_contains(&without_duration(app.read_run(&id).await), recorded, &pointer);
+        assert_contains(&events(run_log::of_ended(app, &id).await), log, &pointer);
         return;
     }
-    if then["status"] == "PAUSED" {
-        assert_holds(&timeless(app.read_run(&id).await), then, &place);
+    if recorded["status"] == "PAUSED" {
+        assert_contains(&without_duration(app.read_run(&id).await), recorded, &pointer);
         app.approve(&id).await;
     }
     app.run_until(&id, "COMPLETED").await;
-    let now = events(run_log::of_ended(app, &id).await);
-    let (now, log) = (now.as_array().expect("a log"), log.as_array().expect("a log"));
-    assert_holds(&json!(now[..log.len()]), &json!(log), &place);
+    let current = events(run_log::of_ended(app, &id).await);
+    let (current, log) = (current.as_array().expect("a log"), log.as_array().expect("a log"));
+    assert_contains(&json!(current[..log.len()]), &json!(log), &pointer);
 }
 
-fn file(database: &Database) -> PathBuf {
+fn database_file(database: &Database) -> PathBuf {
     database.url.strip_prefix("sqlite://").expect("a file").into()
 }
 
-/// Records this version, once for each release.
+/// Records this release. Run it once per release.
 #[tokio::test]
 #[ignore = "writes tests/fixtures/recorded"]
 async fn record() {
     let mut app = App::start(Backend::Sqlite).await;
     let mut runs = ended_runs(&app).await;
-    runs.push(app.start_to_pause(&gated("open")).await);
-    let slow_one = app.create(&after_input("interrupted", slow("p"))).await;
-    let interrupted = app.start_run(&slow_one, &run_body("x")).await;
+    runs.push(app.start_to_pause(&gated_workflow("open")).await);
+    let slow_workflow = app.create(&after_input("interrupted", slow("p"))).await;
+    let interrupted = app.start_run(&slow_workflow, &run_body("x")).await;
     app.run_until(&interrupted, "RUNNING").await;
     let mut recorded = Vec::new();
     for id in runs {
-        let run = timeless(app.read_run(&id).await);
+        let run = without_duration(app.read_run(&id).await);
         let log = if has_ended(&run) {
             run_log::of_ended(&app, &id).await
         } else {
@@ -124,24 +124,24 @@ async fn record() {
     std::fs::write(release.join("store.sql"), dump(&app.database.url).await).expect("store.sql");
 }
 
-/// Ended runs of every shape.
+/// Starts runs of every shape, and returns the ended ones.
 async fn ended_runs(app: &App) -> Vec<String> {
     let mut runs = Vec::new();
     let retrying = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0.01}});
     let mut failing_twice = failing("p");
     failing_twice["config"]["policy"] = retrying;
-    let looped = workflow(
+    let loop_workflow = workflow(
         "loop",
         vec![
             input(),
             node("loop", "ForLoopNode", json!({"num_iterations": 2})),
-            inside(node("loop_input", "InputNode", json!({})), "loop"),
-            inside(python("step", "return {'out': 1}"), "loop"),
-            inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+            with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+            with_parent(python("step", "return {'out': 1}"), "loop"),
+            with_parent(output_named("loop_output", json!({"n": "step.out"})), "loop"),
         ],
         [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat(),
     );
-    let routed = workflow(
+    let router_workflow = workflow(
         "routed",
         vec![
             input(),
@@ -151,14 +151,15 @@ async fn ended_runs(app: &App) -> Vec<String> {
         ],
         vec![link("input_node", "r"), route("r", "a", "a"), link("a", "c")],
     );
-    for definition in [plain("plain"), looped, routed, after_input("failing", failing_twice)] {
+    for definition in [plain("plain"), loop_workflow, router_workflow, after_input("failing", failing_twice)]
+    {
         runs.push(id_of(&app.create_and_run(&definition, &run_body("x")).await));
     }
     let first = runs[0].clone();
-    let again = app.post(&format!("/run/{first}/rerun/")).json(&json!({"from_node": "b"})).await.ok();
-    runs.push(id_of(&app.run_until(&id_of(&again), "COMPLETED").await));
+    let rerun = app.post(&format!("/run/{first}/rerun/")).json(&json!({"from_node": "b"})).await.ok();
+    runs.push(id_of(&app.run_until(&id_of(&rerun), "COMPLETED").await));
     for (action, status) in [("APPROVE", "COMPLETED"), ("OVERRIDE", "COMPLETED"), ("DECLINE", "CANCELED")] {
-        let run = app.start_to_pause(&gated(action)).await;
+        let run = app.start_to_pause(&gated_workflow(action)).await;
         app.pause_decide(&run, &json!({"inputs": {"k": 1}, "user_id": "ada", "action": action})).await.ok();
         runs.push(id_of(&app.run_until(&run, status).await));
     }

@@ -58,7 +58,7 @@ async fn runs_above_the_limit_wait_and_can_be_canceled() {
 #[tokio::test]
 async fn paused_run_holds_no_slot() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_MAX_CONCURRENT_RUNS", "1")]).await;
-    let gated = app.create(&gated("gated")).await;
+    let gated = app.create(&gated_workflow("gated")).await;
     let mut paused = Vec::new();
     for _ in 0..3 {
         paused.push(app.run(&gated, &run_body("hi")).await["id"].as_str().expect("a text").to_owned());

@@ -1,10 +1,13 @@
 //! Repeated kills under load: clients start runs of every shape and decide pauses while the server is killed
-//! repeatedly. The suite has the short form, `make test-crash` the long one.
+//! repeatedly. The test suite runs a short version, `make test-crash` a long one.
 //!
 //! `SLUICE_CRASH_KILLS` is the number of kills. `SLUICE_CRASH_SEED` repeats a run as far as scheduling allows;
 //! the seed is printed.
 
-#![expect(clippy::print_stdout, reason = "the seed and the figures of a storm are what its reader wants")]
+#![expect(
+    clippy::print_stdout,
+    reason = "the seed is needed to repeat a failure, and the counts show the load"
+)]
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashMap};
@@ -22,11 +25,11 @@ use crate::support::json::id_of;
 use crate::support::polling::eventually;
 use crate::support::run_log;
 
-/// Number of kills in the short form.
+/// Number of kills in the short version.
 const KILLS: u64 = 6;
 const CLIENTS: usize = 6;
 /// Runs accepted between two kills. Limited so that the last runs end in time.
-const RUNS_A_KILL: usize = 4;
+const RUNS_PER_KILL: usize = 4;
 
 /// Random numbers from a seed: SplitMix64 (Steele, Lea and Flood, 2014).
 struct Dice(Cell<u64>);
@@ -41,23 +44,23 @@ impl Dice {
     }
 }
 
-fn number(name: &str) -> Option<u64> {
+fn env_number(name: &str) -> Option<u64> {
     std::env::var_os(name)?.into_string().ok()?.parse().ok()
 }
 
 /// Everything that the server has confirmed to clients.
 #[derive(Default)]
-struct Promises {
+struct Confirmed {
     /// Label of each accepted run, by run id.
     runs: RefCell<BTreeMap<String, String>>,
     /// User whose decision was confirmed, by run id.
     decided: RefCell<HashMap<String, String>>,
-    /// Number of runs that may be accepted.
-    room: Cell<usize>,
+    /// Maximum number of runs to start.
+    run_limit: Cell<usize>,
 }
 
-/// A Python node that appends a line to the ledger whenever it runs.
-fn traced(id: &str, ledger: &Path) -> Value {
+/// Returns a Python node that appends a line to the ledger whenever it runs.
+fn ledger_node(id: &str, ledger: &Path) -> Value {
     let mut node = slow(id);
     node["config"]["test_ledger"] = json!(ledger);
     node
@@ -66,45 +69,53 @@ fn traced(id: &str, ledger: &Path) -> Value {
 fn shapes(ledger: &Path) -> Vec<Value> {
     let wide: Vec<String> = (0..20).map(|n| format!("f{n}")).collect();
     let fan_links = wide.iter().flat_map(|id| [link("input_node", id), link(id, "m")]).collect();
-    let fan_nodes = wide.iter().map(|id| fixed(id, json!({"k": "v"}))).chain([input(), merge("m")]).collect();
+    let fan_nodes =
+        wide.iter().map(|id| static_node(id, json!({"k": "v"}))).chain([input(), merge("m")]).collect();
     let conditions = vec![condition("input_node.x", "contains", json!("run"))];
-    let routed =
-        vec![input(), router(&[("yes", conditions), ("no", Vec::new())]), fixed("a", json!({"k": "v"}))];
-    let looped = vec![
+    let router_nodes = vec![
+        input(),
+        router(&[("yes", conditions), ("no", Vec::new())]),
+        static_node("a", json!({"k": "v"})),
+    ];
+    let loop_nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 3})),
-        inside(node("loop_input", "InputNode", json!({})), "loop"),
-        inside(python("step", "return {'out': 1}"), "loop"),
-        inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+        with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+        with_parent(python("step", "return {'out': 1}"), "loop"),
+        with_parent(output_named("loop_output", json!({"n": "step.out"})), "loop"),
     ];
     let loop_links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat();
     let retry = json!({"retry": {"max_attempts": 3, "backoff_seconds": 0.05}});
-    let mut stubborn = failing("p");
-    stubborn["config"]["policy"] = retry;
+    let mut retried = failing("p");
+    retried["config"]["policy"] = retry;
     vec![
         plain("chain"),
         workflow("fan", fan_nodes, fan_links),
-        workflow("router", routed, vec![link("input_node", "r"), route("r", "a", "yes")]),
-        workflow("loop", looped, loop_links),
-        gated("gate"),
-        after_input("failing", stubborn),
-        workflow("slow", vec![input(), traced("s1", ledger), slow("s2")], chain(&["input_node", "s1", "s2"])),
-        after_input("traced", traced("s1", ledger)),
+        workflow("router", router_nodes, vec![link("input_node", "r"), route("r", "a", "yes")]),
+        workflow("loop", loop_nodes, loop_links),
+        gated_workflow("gate"),
+        after_input("failing", retried),
+        workflow(
+            "slow",
+            vec![input(), ledger_node("s1", ledger), slow("s2")],
+            chain(&["input_node", "s1", "s2"]),
+        ),
+        after_input("traced", ledger_node("s1", ledger)),
     ]
 }
 
-/// A client that starts runs and decides pauses until the kills are over.
+/// Runs a client that starts runs and decides pauses until the kills are over.
 async fn client(
     base: &RefCell<String>,
     http: &Client,
     workflows: &[String],
-    promises: &Promises,
+    confirmed: &Confirmed,
     dice: &Dice,
-    over: &Cell<bool>,
-    me: usize,
+    is_over: &Cell<bool>,
+    client_number: usize,
 ) {
     let mut count = 0;
-    while !over.get() {
+    while !is_over.get() {
         count += 1;
         tokio::time::sleep(Duration::from_millis(10 + dice.roll(60))).await;
         let url = base.borrow().clone();
@@ -116,33 +127,33 @@ async fn client(
             [200, 202].contains(&status).then_some(json)
         };
         if dice.roll(3) == 0 {
-            let open = promises
+            let open = confirmed
                 .runs
                 .borrow()
                 .keys()
-                .nth(dice.roll(1 + promises.runs.borrow().len() as u64) as usize)
+                .nth(dice.roll(1 + confirmed.runs.borrow().len() as u64) as usize)
                 .cloned();
             let Some(run) = open else { continue };
-            let user = format!("client {me}, {count}");
+            let user = format!("client {client_number}, {count}");
             let action = ["APPROVE", "OVERRIDE", "DECLINE"][dice.roll(3) as usize];
             let decision = json!({"inputs": {"k": "v"}, "user_id": user, "action": action});
             if call(format!("/wf/process_pause_action/{run}/"), decision).await.is_some() {
-                let before = promises.decided.borrow_mut().insert(run.clone(), user);
+                let before = confirmed.decided.borrow_mut().insert(run.clone(), user);
                 assert_eq!(before, None, "{run}: its only pause was decided twice");
             }
-        } else if promises.runs.borrow().len() < promises.room.get() {
-            let label = format!("run {me} {count}");
+        } else if confirmed.runs.borrow().len() < confirmed.run_limit.get() {
+            let label = format!("run {client_number} {count}");
             let workflow = &workflows[dice.roll(workflows.len() as u64) as usize];
             if let Some(run) = call(format!("/wf/{workflow}/start_run/"), run_body(label.as_str())).await {
-                promises.runs.borrow_mut().insert(id_of(&run), label);
+                confirmed.runs.borrow_mut().insert(id_of(&run), label);
             }
         }
     }
 }
 
-async fn storm(backend: Backend) {
-    let kills = number("SLUICE_CRASH_KILLS").unwrap_or(KILLS);
-    let seed = number("SLUICE_CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()));
+async fn kill_under_load(backend: Backend) {
+    let kills = env_number("SLUICE_CRASH_KILLS").unwrap_or(KILLS);
+    let seed = env_number("SLUICE_CRASH_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     println!("{backend:?}: {kills} kills, SLUICE_CRASH_SEED={seed}");
     let dice = Dice(Cell::new(seed));
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -153,24 +164,26 @@ async fn storm(backend: Backend) {
         workflows.push(app.create(&shape).await);
     }
     let http = Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().expect("a client");
-    let (base, over, promises) = (RefCell::new(app.base().to_owned()), Cell::new(false), Promises::default());
-    let clients = (0..CLIENTS).map(|me| client(&base, &http, &workflows, &promises, &dice, &over, me));
+    let (base, is_over, confirmed) =
+        (RefCell::new(app.base().to_owned()), Cell::new(false), Confirmed::default());
+    let clients = (0..CLIENTS)
+        .map(|client_number| client(&base, &http, &workflows, &confirmed, &dice, &is_over, client_number));
     let killer = async {
         for _ in 0..kills {
-            promises.room.set(promises.room.get() + RUNS_A_KILL);
+            confirmed.run_limit.set(confirmed.run_limit.get() + RUNS_PER_KILL);
             tokio::time::sleep(Duration::from_millis(50 + dice.roll(400))).await;
             app.kill9().await;
-            app.boot().await;
+            app.start_server().await;
             base.replace(app.base().to_owned());
         }
-        over.set(true);
+        is_over.set(true);
     };
     tokio::join!(join_all(clients), killer);
-    let (runs, decided) = (promises.runs.into_inner(), promises.decided.into_inner());
+    let (runs, decided) = (confirmed.runs.into_inner(), confirmed.decided.into_inner());
     check(&app, &runs, &decided, &ledger, kills).await;
 }
 
-/// Checks everything that was confirmed.
+/// Checks that the server kept everything that it confirmed.
 async fn check(
     app: &App,
     runs: &BTreeMap<String, String>,
@@ -178,12 +191,12 @@ async fn check(
     ledger: &Path,
     kills: u64,
 ) {
-    println!("{} runs were accepted, {} decisions taken", runs.len(), decided.len());
-    assert!(!runs.is_empty(), "no run was accepted: this shows nothing");
+    println!("{} runs and {} decisions were accepted", runs.len(), decided.len());
+    assert!(!runs.is_empty(), "no run was accepted: the test has no load");
     // Labels of the runs whose Python node completed.
-    let mut traced = Vec::new();
+    let mut completed = Vec::new();
     for (run, label) in runs {
-        let run_now = eventually(&format!("{label} to come to rest"), async || {
+        let run_now = eventually(&format!("{label} to end or to pause"), async || {
             let now = app.read_run(run).await;
             (now["status"] != "PENDING" && now["status"] != "RUNNING").then_some(now)
         })
@@ -199,7 +212,7 @@ async fn check(
         }
         let tasks = run_now["tasks"].as_array().expect("tasks");
         if tasks.iter().any(|task| task["node_id"] == "s1" && task["status"] == "COMPLETED") {
-            traced.push(label);
+            completed.push(label);
         }
     }
     let mut executed: HashMap<&str, usize> = HashMap::new();
@@ -211,23 +224,26 @@ async fn check(
         *executed.entry(label.map_or("", String::as_str)).or_default() += 1;
     }
     let mut excess = 0;
-    for label in traced {
+    for label in completed {
         let times = executed.get(label.as_str()).copied().unwrap_or(0);
-        assert!(times >= 1, "{label} ended without having run");
+        assert!(times >= 1, "{label}: its Python node completed without having run");
         excess += times - 1;
     }
     if kills >= 100 {
-        assert!(!decided.is_empty() && !executed.is_empty(), "no decision or no trace: this shows nothing");
+        assert!(
+            !decided.is_empty() && !executed.is_empty(),
+            "no decision or no execution: the test has no load"
+        );
     }
-    println!("{excess} nodes ran more often than once");
+    println!("{excess} extra executions of nodes");
 }
 
 #[tokio::test]
 async fn sqlite() {
-    storm(Backend::Sqlite).await;
+    kill_under_load(Backend::Sqlite).await;
 }
 
 #[tokio::test]
 async fn postgres() {
-    storm(Backend::Postgres).await;
+    kill_under_load(Backend::Postgres).await;
 }

@@ -1,5 +1,5 @@
-//! Failpoints at every commit of runs of every shape: the commit fails, its response is lost, or the server
-//! crashes before or after it. The run ends as it does without a failure.
+//! Failpoints at every commit of runs of every shape: the commit fails, its response is lost, or the server crashes
+//! before or after it. The run must end as it does without a failure.
 //!
 //! Needs a server with the feature `failpoints`, as `make test` builds it.
 
@@ -13,7 +13,7 @@ use crate::support::polling::eventually;
 use crate::support::run_log;
 
 /// Failures at a commit.
-const DISTURBANCES: [&str; 4] = [
+const FAILURES: [&str; 4] = [
     "append_before=@return(fail)",
     "append_before=@return(abort)",
     "append_after=@return(fail)",
@@ -23,17 +23,17 @@ const DISTURBANCES: [&str; 4] = [
 /// Status and outputs of an ended run.
 type End = (Value, Value);
 
-fn end_of(run: &Value) -> End {
+fn final_state(run: &Value) -> End {
     (run["status"].clone(), run["outputs"].clone())
 }
 
-/// Drives a run to its end: restarts the server when it has crashed, and approves pauses.
+/// Drives a run to completion: restarts the server when it has crashed, and approves pauses.
 async fn finish(app: &mut App, workflow: &str, inputs: &Value) -> Value {
     let mut run = None;
     loop {
         if app.has_ended() {
             app.set_env("FAILPOINTS", None);
-            app.revive().await;
+            app.restart_after_exit().await;
         }
         if run.is_none() {
             run = find_or_start(app, workflow, inputs).await;
@@ -46,7 +46,7 @@ async fn finish(app: &mut App, workflow: &str, inputs: &Value) -> Value {
     }
 }
 
-/// Starts the run, unless an earlier request without a response did.
+/// Returns the run that an earlier request without a response started, or starts one.
 async fn find_or_start(app: &App, workflow: &str, inputs: &Value) -> Option<String> {
     let runs = app.get(&format!("/wf/{workflow}/runs/")).try_send().await?;
     if let Some(run) = runs.json().as_array().and_then(|runs| runs.first()) {
@@ -57,14 +57,14 @@ async fn find_or_start(app: &App, workflow: &str, inputs: &Value) -> Option<Stri
     (started.status == 200).then(|| id_of(&started.json()))
 }
 
-/// Reads the run, and approves its pause.
+/// Reads the run, and approves it if it is paused.
 async fn step(app: &App, run: &str) -> Option<Value> {
     let now = app.get(&format!("/run/{run}/")).try_send().await?.json();
     if now["status"] == "PAUSED" {
         let decision = json!({"inputs": {"by": "ada"}, "user_id": "ada", "action": "APPROVE"});
         let path = format!("/wf/process_pause_action/{run}/");
         let decided = app.post(&path).json(&decision).try_send().await?;
-        // 400: an earlier request without a response took effect.
+        // 400: an earlier request, whose response was lost, took effect.
         assert!([200, 400, 503].contains(&decided.status), "{decided:?}");
     } else {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
@@ -73,42 +73,42 @@ async fn step(app: &App, run: &str) -> Option<Value> {
 }
 
 /// Tries every failure at every commit of the run.
-async fn disturb(backend: Backend, definition: Value, inputs: Value) {
+async fn check_every_commit(backend: Backend, definition: Value, inputs: Value) {
     let mut app = App::start(backend).await;
     let body = |name: &str| json!({"name": name, "definition": definition});
-    let calm = app.create(&body("calm")).await;
-    let wanted = finish(&mut app, &calm, &inputs).await;
-    let commits = app.database.count_commits(&id_of(&wanted)).await;
+    let undisturbed = app.create(&body("calm")).await;
+    let expected = finish(&mut app, &undisturbed, &inputs).await;
+    let commits = app.database.count_commits(&id_of(&expected)).await;
     assert!(commits > 0);
-    for disturbance in DISTURBANCES {
+    for failure in FAILURES {
         for commit in 0..commits {
-            let workflow = app.create(&body(&format!("{disturbance} {commit}"))).await;
+            let workflow = app.create(&body(&format!("{failure} {commit}"))).await;
             let times = format!("{commit}*off->1*return");
-            let failpoints = disturbance.replace("@return", &times).replace("=0*off->", "=");
+            let failpoints = failure.replace("@return", &times).replace("=0*off->", "=");
             app.restart_with(&[("FAILPOINTS", &failpoints)]).await;
             let run = finish(&mut app, &workflow, &inputs).await;
-            if disturbance.contains("abort") && app.env("FAILPOINTS").is_some() {
+            if failure.contains("abort") && app.env("FAILPOINTS").is_some() {
                 // The last commit is readable before the process ends.
                 eventually("the server to end", async || app.has_ended().then_some(())).await;
                 app.set_env("FAILPOINTS", None);
-                app.revive().await;
+                app.restart_after_exit().await;
             }
-            assert_eq!(end_of(&run), end_of(&wanted), "{failpoints}: {run:#}");
+            assert_eq!(final_state(&run), final_state(&expected), "{failpoints}: {run:#}");
             let id = id_of(&run);
             run_log::check(&id, &run_log::of_ended(&app, &id).await);
             let crashed = app.env("FAILPOINTS").is_none();
             assert_eq!(
                 crashed,
-                disturbance.contains("abort"),
+                failure.contains("abort"),
                 "{failpoints} did nothing: was the server built with the feature failpoints, as `make test` does?"
             );
             if !crashed {
-                let said = app.log();
+                let log = app.log();
                 assert!(
-                    said.contains("503")
-                        || said.contains("database unavailable")
-                        || said.contains("database not writable"),
-                    "{failpoints} did nothing: {said}"
+                    log.contains("503")
+                        || log.contains("database unavailable")
+                        || log.contains("database not writable"),
+                    "{failpoints} did nothing: {log}"
                 );
             }
         }
@@ -126,11 +126,11 @@ fn any_inputs() -> Value {
     json!({"initial_inputs": {"input_node": {"customer": "Ada", "amount": 120, "x": "hi", "n": 3, "number": 3}}})
 }
 
-macro_rules! disturbed {
+macro_rules! failure_tests {
     ($($name:ident($backend:ident): $definition:expr;)+) => {$(
         #[tokio::test]
         async fn $name() {
-            disturb(Backend::$backend, $definition, any_inputs()).await;
+            check_every_commit(Backend::$backend, $definition, any_inputs()).await;
         }
     )+};
 }
@@ -141,30 +141,30 @@ fn fan() -> Value {
     definition(nodes.into_iter().chain([input(), merge("m")]).collect(), links)
 }
 
-fn looped() -> Value {
+fn loop_with_gate_definition() -> Value {
     let nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 2})),
-        inside(node("loop_input", "InputNode", json!({})), "loop"),
-        inside(python("step", "return {'out': 1}"), "loop"),
-        inside(gate("gate"), "loop"),
-        inside(output_named("loop_output", json!({"n": "step.out"})), "loop"),
+        with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+        with_parent(python("step", "return {'out': 1}"), "loop"),
+        with_parent(gate("gate"), "loop"),
+        with_parent(output_named("loop_output", json!({"n": "step.out"})), "loop"),
     ];
     let links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "gate", "loop_output"])];
     definition(nodes, links.concat())
 }
 
-disturbed! {
+failure_tests! {
     approval_example(Sqlite): example("approval");
     router_example(Sqlite): example("router");
     loop_example(Sqlite): example("loop");
     chain_of_constants(Sqlite): plain("")["definition"].clone();
     fan_of_python_nodes(Sqlite): fan();
-    loop_with_a_gate(Sqlite): looped();
+    loop_with_a_gate(Sqlite): loop_with_gate_definition();
     approval_example_on_postgres(Postgres): example("approval");
     router_example_on_postgres(Postgres): example("router");
     loop_example_on_postgres(Postgres): example("loop");
-    gate_on_postgres(Postgres): gated("")["definition"].clone();
+    gate_on_postgres(Postgres): gated_workflow("")["definition"].clone();
     failing_node_on_postgres(Postgres): after_input("", failing("p"))["definition"].clone();
     fan_on_postgres(Postgres): fan();
 }

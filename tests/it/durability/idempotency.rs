@@ -32,7 +32,7 @@ on_both_databases!(
     unavailable_database_does_not_lose_the_outcome,
 );
 
-/// The failpoint of a crash after the next commit.
+/// Failpoint that crashes the server after the next commit.
 const CRASH: [(&str, &str); 1] = [("FAILPOINTS", "append_after=1*return(abort)")];
 
 /// A request that changes something.
@@ -57,19 +57,19 @@ impl Change {
 /// Makes the same change on two servers, of which one crashes after the commit. Checks that the repeated request gets the
 /// response of the server that did not crash, and that the change was made once.
 async fn check(mut app: App, prepare: impl AsyncFn(&App) -> Change) {
-    let calm = App::start(app.database.backend).await;
-    let wanted = prepare(&calm).await.request(&calm).await;
-    assert!(wanted.status < 300, "{wanted:?}");
+    let undisturbed = App::start(app.database.backend).await;
+    let expected = prepare(&undisturbed).await.request(&undisturbed).await;
+    assert!(expected.status < 300, "{expected:?}");
 
     let change = prepare(&app).await;
     crash(&mut app, &change).await;
     let repeated = change.request(&app).await;
     assert_eq!(repeated.headers["idempotency-replayed"], "true");
-    assert_eq!(form_of(&repeated), form_of(&wanted));
-    assert_eq!(counts(&app).await, counts(&calm).await);
+    assert_eq!(comparable_parts(&repeated), comparable_parts(&expected));
+    assert_eq!(counts(&app).await, counts(&undisturbed).await);
 
-    let again = change.request(&app).await;
-    assert_eq!((again.status, again.text), (repeated.status, repeated.text));
+    let second_response = change.request(&app).await;
+    assert_eq!((second_response.status, second_response.text), (repeated.status, repeated.text));
 }
 
 /// Sends the request to a server that crashes before its response, and restarts the server.
@@ -78,11 +78,11 @@ async fn crash(app: &mut App, change: &Change) {
     let response = change.request(app).try_send().await;
     assert!(response.is_none(), "was the server built with the feature failpoints? {response:?}");
     app.set_env("FAILPOINTS", None);
-    app.revive().await;
+    app.restart_after_exit().await;
 }
 
-/// The parts of a response that must be equal on both servers.
-fn form_of(response: &Response) -> Value {
+/// Returns the parts of a response that must be equal on both servers.
+fn comparable_parts(response: &Response) -> Value {
     let header = |name: &str| response.headers.get(name).map(|value| value.to_str().expect("text"));
     let version = header("etag").and_then(|etag| etag.split_once('-')).map(|(version, _)| version);
     json!({
@@ -115,7 +115,7 @@ fn is_time(text: &str) -> bool {
     text.starts_with("20") && text.contains('T') && text.ends_with('Z')
 }
 
-/// The numbers of everything that a change can add.
+/// Counts the resources that a change can add.
 async fn counts(app: &App) -> Vec<(String, usize)> {
     let mut paths = ["/wf/", "/run/?parent_only=true", "/ds/", "/audit/"].map(str::to_owned).to_vec();
     for workflow in app.get("/wf/").await.ok().as_array().expect("a list") {
@@ -146,19 +146,19 @@ async fn copied_workflow_is_returned_after_a_crash(app: App) {
 async fn restored_workflow_is_returned_after_a_crash(app: App) {
     check(app, async |app| {
         let id = app.create(&plain("one")).await;
-        app.put(&format!("/wf/{id}/")).json(&gated("one")).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&gated_workflow("one")).await.ok();
         Change::Json(format!("/wf/{id}/versions/1/restore/"), json!({}))
     })
     .await;
 }
 
-/// With a new, an updated and an unchanged workflow. The response has a difference and warnings.
+/// Imports a new, an updated and an unchanged workflow. The response has a difference and warnings.
 async fn imported_workflows_are_returned_after_a_crash(app: App) {
     check(app, async |app| {
         app.create(&plain("updated")).await;
-        let unchanged = app.create(&gated("unchanged")).await;
+        let unchanged = app.create(&gated_workflow("unchanged")).await;
         let unchanged = app.get(&format!("/wf/{unchanged}/export/")).await.ok();
-        let mut unconnected = gated("updated");
+        let mut unconnected = gated_workflow("updated");
         unconnected["definition"]["links"] = json!([]);
         let workflows = json!([unconnected, unchanged, plain("new")]);
         Change::Json("/wf/import/?mode=update".to_owned(), workflows)
@@ -169,7 +169,7 @@ async fn imported_workflows_are_returned_after_a_crash(app: App) {
 async fn rolled_back_label_is_returned_after_a_crash(app: App) {
     check(app, async |app| {
         let id = app.create(&plain("one")).await;
-        app.put(&format!("/wf/{id}/")).json(&gated("one")).await.ok();
+        app.put(&format!("/wf/{id}/")).json(&gated_workflow("one")).await.ok();
         for version in [1, 2] {
             app.put(&format!("/wf/{id}/labels/live/")).json(&json!({"version": version})).await.ok();
         }
@@ -193,7 +193,7 @@ async fn started_run_is_returned_after_a_crash(app: App) {
 
 async fn awaited_run_is_returned_after_a_crash(app: App) {
     check(app, async |app| {
-        let id = app.create(&gated("one")).await;
+        let id = app.create(&gated_workflow("one")).await;
         Change::Json(format!("/wf/{id}/runv2/"), run_body("hi"))
     })
     .await;
@@ -225,7 +225,7 @@ async fn retried_run_is_returned_after_a_crash(app: App) {
 
 async fn canceled_run_is_returned_after_a_crash(app: App) {
     check(app, async |app| {
-        let run = app.start_to_pause(&gated("one")).await;
+        let run = app.start_to_pause(&gated_workflow("one")).await;
         Change::Json(format!("/wf/cancel_workflow/{run}/"), json!({}))
     })
     .await;
@@ -233,7 +233,7 @@ async fn canceled_run_is_returned_after_a_crash(app: App) {
 
 async fn decided_run_is_returned_after_a_crash(app: App) {
     check(app, async |app| {
-        let run = app.start_to_pause(&gated("one")).await;
+        let run = app.start_to_pause(&gated_workflow("one")).await;
         let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
         Change::Json(format!("/wf/process_pause_action/{run}/"), decision)
     })
@@ -255,11 +255,11 @@ async fn later_changes_do_not_affect_the_response(mut app: App) {
     let id = id_of(&app.get("/wf/").await.ok()[0]);
     let path = format!("/wf/{id}/");
     let before = app.get(&path).await;
-    app.put(&path).json(&gated("renamed")).await.ok();
+    app.put(&path).json(&gated_workflow("renamed")).await.ok();
     let repeated = change.request(&app).await;
     assert_eq!(repeated.headers["etag"], before.headers["etag"]);
     assert_eq!(repeated.json(), before.json());
-    // The response has replaced the outcome.
+    // The stored response has replaced the stored outcome.
     app.delete(&path).await.expect(204);
     assert_eq!(change.request(&app).await.text, repeated.text);
 }
@@ -278,7 +278,7 @@ async fn deleted_run_is_not_started_again(mut app: App) {
 async fn start_has_one_audit_entry_after_a_crash(mut app: App) {
     let key = create_key(&app.database, "ci", "admin", &[]).await;
     wait_until_keys_are_required(&app).await;
-    let workflow = id_of(&app.post("/wf/").api_key(&key).json(&gated("one")).await.ok());
+    let workflow = id_of(&app.post("/wf/").api_key(&key).json(&gated_workflow("one")).await.ok());
     let path = format!("/wf/{workflow}/start_run/");
     let start = |app: &App| app.post(&path).api_key(&key).idempotency_key("k").json(&run_body("hi"));
     app.restart_with(&CRASH).await;
@@ -286,7 +286,7 @@ async fn start_has_one_audit_entry_after_a_crash(mut app: App) {
         assert!(start(&app).try_send().await.is_none(), "the server crashes before its response");
     }
     app.set_env("FAILPOINTS", None);
-    app.revive().await;
+    app.restart_after_exit().await;
     let run = id_of(&start(&app).await.ok());
     let entries = app.get("/audit/?operation=startRun").api_key(&key).await.ok();
     let entries = entries.as_array().expect("a list");

@@ -1,9 +1,6 @@
 //! Recovery after crashes, shutdown, and the lock on a database.
 
-#![expect(
-    clippy::print_stdout,
-    reason = "how many requests met the end of a server is what its reader wants"
-)]
+#![expect(clippy::print_stdout, reason = "the numbers of accepted and rejected requests show the load")]
 
 use std::cell::{Cell, RefCell};
 
@@ -33,7 +30,7 @@ on_both_databases!(
 );
 
 async fn pause_survives_a_crash(mut app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     let (before, history) = (app.read_run(&run).await, format!("/wf/pause_history/{run}/"));
     let pauses = app.get(&history).await.ok();
     app.crash_and_restart().await;
@@ -63,7 +60,7 @@ async fn run_resumes_after_its_last_completed_node(mut app: App) {
         completed(&now, "p1").then_some(now)
     })
     .await;
-    assert_eq!(before["status"], "RUNNING", "the kill comes too late to show anything: {before:#}");
+    assert_eq!(before["status"], "RUNNING", "the run ended before the kill: {before:#}");
     app.crash_and_restart().await;
     let done = app.run_until(&run, "COMPLETED").await;
     for node in ["p0", "p1"] {
@@ -74,7 +71,7 @@ async fn run_resumes_after_its_last_completed_node(mut app: App) {
 
 async fn decision_survives_a_crash_after_its_response(mut app: App) {
     for (name, action, status) in [("a", "APPROVE", "COMPLETED"), ("d", "DECLINE", "CANCELED")] {
-        let run = app.start_to_pause(&gated(name)).await;
+        let run = app.start_to_pause(&gated_workflow(name)).await;
         let body = json!({"inputs": {"note": "kept"}, "user_id": "ada", "action": action});
         app.pause_decide(&run, &body).await.ok();
         app.crash_and_restart().await;
@@ -110,18 +107,18 @@ async fn finished_run_does_not_run_again(mut app: App) {
 }
 
 async fn saved_workflow_survives_a_crash(mut app: App) {
-    let made = app.post("/wf/").json(&gated("kept")).await.ok();
+    let created = app.post("/wf/").json(&gated_workflow("kept")).await.ok();
     app.crash_and_restart().await;
-    let path = format!("/wf/{}/", made["id"].as_str().expect("an id"));
-    assert_eq!(app.get(&path).await.ok(), made);
+    let path = format!("/wf/{}/", created["id"].as_str().expect("an id"));
+    assert_eq!(app.get(&path).await.ok(), created);
     app.delete(&path).await.expect(204);
     app.crash_and_restart().await;
     app.get(&path).await.problem(404);
 }
 
-/// Kills a server with many runs, several times. Every run ends as it should.
+/// Kills a server with many runs several times. Every run completes.
 async fn run_survives_repeated_crashes(mut app: App) {
-    let mut body = gated("many");
+    let mut body = gated_workflow("many");
     body["definition"]["nodes"][1] = python("before", "return {'out': 1}");
     body["definition"]["nodes"][4]["config"]["output_map"] = json!({"out": "after.k"});
     let id = app.create(&body).await;
@@ -155,23 +152,23 @@ async fn second_server_on_a_database_does_not_start(app: App) {
 }
 
 async fn sigterm_drains_open_requests(mut app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     app.terminate().await;
-    app.boot().await;
+    app.start_server().await;
     app.approve(&run).await;
     app.run_until(&run, "COMPLETED").await;
-    // Even with an endless run.
+    // The server also shuts down while a run is running.
     let busy = app.create(&after_input("busy", slow("p"))).await;
     let busy = app.start_run(&busy, &run_body("hi")).await;
     app.terminate().await;
-    app.boot().await;
+    app.start_server().await;
     app.run_until(&busy, "COMPLETED").await;
 }
 
 /// Clients that send requests during shutdown get a response or a rejected connection, and every confirmed run
 /// is stored.
 async fn sigterm_under_load_loses_no_run(mut app: App) {
-    let shapes = [plain("plain"), gated("gated"), after_input("slow", slow("p"))];
+    let shapes = [plain("plain"), gated_workflow("gated"), after_input("slow", slow("p"))];
     let mut workflows = Vec::new();
     for shape in &shapes {
         workflows.push(app.create(shape).await);
@@ -187,7 +184,7 @@ async fn sigterm_under_load_loses_no_run(mut app: App) {
                 Err(error) => return assert!(error.is_connect() || error.is_request(), "{error:?}"),
             };
             let status = response.status().as_u16();
-            let body: Value = response.json().await.expect("a whole response");
+            let body: Value = response.json().await.expect("a complete response");
             match status {
                 200 => accepted.borrow_mut().push(id_of(&body)),
                 503 => return rejected.set(rejected.get() + 1),
@@ -204,11 +201,11 @@ async fn sigterm_under_load_loses_no_run(mut app: App) {
     };
     tokio::join!(join_all((0..8).map(client)), stop);
     println!("{} accepted, {} rejected", accepted.borrow().len(), rejected.get());
-    app.boot().await;
+    app.start_server().await;
     for run in accepted.into_inner() {
-        eventually(&format!("{run} to come to rest"), async || {
+        eventually(&format!("{run} to complete or to pause"), async || {
             let status = app.read_run(&run).await["status"].clone();
-            ["COMPLETED", "PAUSED"].iter().any(|rest| status == *rest).then_some(())
+            ["COMPLETED", "PAUSED"].iter().any(|end| status == *end).then_some(())
         })
         .await;
     }
@@ -235,6 +232,6 @@ async fn rejects_a_newer_schema(mut app: App) {
         assert!(!text.contains("panicked"), "{command}: {text}");
     }
     app.database.execute(&format!("DELETE FROM applied_migrations WHERE version = '{newer}'")).await;
-    app.boot().await;
+    app.start_server().await;
     assert_eq!(app.get("/wf/").await.ok()[0]["name"], "w", "nothing was lost");
 }

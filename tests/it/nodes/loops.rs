@@ -13,13 +13,13 @@ on_both_databases!(
     children_of_a_loop_are_its_body,
     loop_body_reads_the_history,
     loop_without_a_map_passes_all_inputs,
-    loops_nest,
+    nested_loops_run,
     failure_in_the_body_fails_the_loop,
     gate_in_the_body_pauses_each_iteration,
     loop_survives_a_crash_at_its_gate,
 );
 
-/// start → step → end: adds one, and sums the outputs of earlier iterations.
+/// Returns the nodes `start` → `step` → `end`. `step` adds one, and sums the outputs of earlier iterations.
 fn body_nodes() -> Vec<Value> {
     let code = "before = input_model.start.loop_history.get('step', [])\n\
                 count = input_model.start.count + 1\n\
@@ -35,21 +35,21 @@ fn body_links() -> Vec<Value> {
     chain(&["start", "step", "end"])
 }
 
-fn looping(times: u32, body: Value) -> Value {
+fn loop_node(times: u32, body: Value) -> Value {
     let config =
         json!({"num_iterations": times, "input_map": {"count": "input_node.x"}, "subworkflow": body});
     node("loop", "ForLoopNode", config)
 }
 
-fn with_loop(name: &str, looping: Value) -> Value {
+fn with_loop(name: &str, loop_node: Value) -> Value {
     workflow(
         name,
-        vec![input(), looping, output(json!({"count": "loop.count"}))],
+        vec![input(), loop_node, output(json!({"count": "loop.count"}))],
         chain(&["input_node", "loop", "output_node"]),
     )
 }
 
-fn counted(run: &Value) {
+fn assert_counted_to_three(run: &Value) {
     assert_eq!(run["status"], "COMPLETED", "{run:#}");
     assert_eq!(run["outputs"]["loop"], json!({"count": 3, "total": 6}));
     assert_eq!(run["outputs"]["output_node"], json!({"count": 3}));
@@ -66,21 +66,21 @@ fn counted(run: &Value) {
 }
 
 async fn loop_passes_values_between_iterations(app: App) {
-    let body = with_loop("config", looping(3, definition(body_nodes(), body_links())));
+    let body = with_loop("config", loop_node(3, definition(body_nodes(), body_links())));
     let run = app.create_and_run(&body, &run_body(0)).await;
-    counted(&run);
+    assert_counted_to_three(&run);
     assert!(!task(&run, "loop")["subworkflow"].is_null(), "the task shows the body that ran");
 }
 
 async fn children_of_a_loop_are_its_body(app: App) {
-    let mut config = looping(3, Value::Null);
+    let mut config = loop_node(3, Value::Null);
     config["config"].as_object_mut().expect("a config").remove("subworkflow");
     let mut body = with_loop("children", config);
     let nodes = body["definition"]["nodes"].as_array_mut().expect("nodes");
-    nodes.extend(body_nodes().into_iter().map(|node| inside(node, "loop")));
+    nodes.extend(body_nodes().into_iter().map(|node| with_parent(node, "loop")));
     body["definition"]["links"].as_array_mut().expect("links").extend(body_links());
     let run = app.create_and_run(&body, &run_body(0)).await;
-    counted(&run);
+    assert_counted_to_three(&run);
 }
 
 async fn loop_body_reads_the_history(app: App) {
@@ -89,12 +89,12 @@ async fn loop_body_reads_the_history(app: App) {
         python("seen", "return {'out': len(input_model.start.loop_history.get('seen', []))}"),
         output_named("end", json!({"count": "seen.out"})),
     ];
-    let body = with_loop("history", looping(4, definition(nodes, chain(&["start", "seen", "end"]))));
+    let body = with_loop("history", loop_node(4, definition(nodes, chain(&["start", "seen", "end"]))));
     let run = app.create_and_run(&body, &run_body(0)).await;
     assert_eq!(run["outputs"]["loop"], json!({"count": 3}));
     let history = &task(&run, "loop")["subworkflow_output"];
     assert_eq!(history["seen"], json!([{"out": 0}, {"out": 1}, {"out": 2}, {"out": 3}]));
-    assert_eq!(history["start"][3], json!({"count": 2}), "the history does not hold itself: {history}");
+    assert_eq!(history["start"][3], json!({"count": 2}), "the history does not contain itself: {history}");
 }
 
 async fn loop_without_a_map_passes_all_inputs(app: App) {
@@ -108,9 +108,8 @@ async fn loop_without_a_map_passes_all_inputs(app: App) {
     assert_eq!(run["outputs"]["loop"], json!({"count": "hi"}), "one iteration by default");
 }
 
-async fn loops_nest(app: App) {
-    let inner = looping(3, definition(body_nodes(), body_links()));
-    let mut inner = inner;
+async fn nested_loops_run(app: App) {
+    let mut inner = loop_node(3, definition(body_nodes(), body_links()));
     inner["id"] = json!("inner");
     inner["title"] = json!("inner");
     inner["config"]["input_map"] = json!({"count": "outer_start.count"});
@@ -120,7 +119,7 @@ async fn loops_nest(app: App) {
         output_named("outer_end", json!({"count": "inner.count"})),
     ];
     let body =
-        with_loop("nested", looping(2, definition(nodes, chain(&["outer_start", "inner", "outer_end"]))));
+        with_loop("nested", loop_node(2, definition(nodes, chain(&["outer_start", "inner", "outer_end"]))));
     let run = app.create_and_run(&body, &run_body(0)).await;
     assert_eq!(run["outputs"]["output_node"], json!({"count": 6}), "{run:#}");
     let inner = &task(&run, "loop")["subworkflow_output"]["inner"];
@@ -134,7 +133,7 @@ async fn failure_in_the_body_fails_the_loop(app: App) {
         "if input_model.start.count == 1:\n    raise ValueError('not again')\nreturn {'count': 1, 'total': 1}",
         json!({"count": "int", "total": "int"}),
     );
-    let body = with_loop("fails", looping(3, definition(nodes, body_links())));
+    let body = with_loop("fails", loop_node(3, definition(nodes, body_links())));
     let run = app.create_and_run(&body, &run_body(0)).await;
     assert_eq!(run["status"], "FAILED");
     let failed = task(&run, "loop");
@@ -149,33 +148,33 @@ fn gated_loop(name: &str) -> Value {
         gate("gate"),
         output_named("end", json!({"count": "gate.next"})),
     ];
-    with_loop(name, looping(2, definition(nodes, chain(&["start", "gate", "end"]))))
+    with_loop(name, loop_node(2, definition(nodes, chain(&["start", "gate", "end"]))))
 }
 
-async fn pauses(app: &App, run: &str, wanted: usize) -> Value {
-    eventually(&format!("pause {wanted} of {run}"), async || {
-        let all = app.get(&format!("/wf/pause_history/{run}/")).await.ok();
-        let list = all.as_array().expect("a list");
-        (list.len() == wanted && list[0]["resume_action"].is_null()).then_some(all)
+async fn wait_for_pauses(app: &App, run: &str, count: usize) -> Value {
+    eventually(&format!("pause {count} of {run}"), async || {
+        let history = app.get(&format!("/wf/pause_history/{run}/")).await.ok();
+        let list = history.as_array().expect("a list");
+        (list.len() == count && list[0]["resume_action"].is_null()).then_some(history)
     })
     .await
 }
 
-fn next(n: u32) -> Value {
+fn approval(n: u32) -> Value {
     json!({"inputs": {"next": n}, "user_id": "ada", "action": "APPROVE"})
 }
 
 async fn gate_in_the_body_pauses_each_iteration(app: App) {
     let run = app.start_to_pause(&gated_loop("gate")).await;
-    let first = pauses(&app, &run, 1).await;
+    let first = wait_for_pauses(&app, &run, 1).await;
     assert_eq!(first[0]["pause_message"], "please look");
     let paused = app.read_run(&run).await;
     assert_eq!(task(&paused, "output_node")["status"], "PENDING");
-    app.pause_decide(&run, &next(7)).await.ok();
-    let second = pauses(&app, &run, 2).await;
+    app.pause_decide(&run, &approval(7)).await.ok();
+    let second = wait_for_pauses(&app, &run, 2).await;
     assert_eq!(second[0]["input_data"]["start"]["count"], 7, "{second}");
     app.run_until(&run, "PAUSED").await;
-    app.pause_decide(&run, &next(8)).await.ok();
+    app.pause_decide(&run, &approval(8)).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"], json!({"count": 8}));
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
@@ -183,12 +182,12 @@ async fn gate_in_the_body_pauses_each_iteration(app: App) {
 
 async fn loop_survives_a_crash_at_its_gate(mut app: App) {
     let run = app.start_to_pause(&gated_loop("crash")).await;
-    app.pause_decide(&run, &next(7)).await.ok();
-    pauses(&app, &run, 2).await;
+    app.pause_decide(&run, &approval(7)).await.ok();
+    wait_for_pauses(&app, &run, 2).await;
     app.crash_and_restart().await;
-    let waiting = pauses(&app, &run, 2).await;
+    let waiting = wait_for_pauses(&app, &run, 2).await;
     assert_eq!(waiting[1]["resume_action"], "APPROVE", "{waiting}");
-    app.pause_decide(&run, &next(8)).await.ok();
+    app.pause_decide(&run, &approval(8)).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(task(&done, "loop")["subworkflow_output"]["end"], json!([{"count": 7}, {"count": 8}]));
 }
@@ -198,7 +197,7 @@ async fn long_loop_leaves_the_server_responsive_and_can_be_canceled(app: App) {
     let innermost = definition(
         vec![
             node("i", "InputNode", json!({})),
-            fixed("s", json!({"k": 1})),
+            static_node("s", json!({"k": 1})),
             output_named("o", json!({"k": "s.k"})),
         ],
         chain(&["i", "s", "o"]),
@@ -221,6 +220,6 @@ async fn long_loop_leaves_the_server_responsive_and_can_be_canceled(app: App) {
     app.create_and_run(&plain("beside"), &run_body("hi")).await;
     for run in &runs {
         let canceled = app.post(&format!("/wf/cancel_workflow/{run}/")).await.ok();
-        assert_eq!(canceled["status"], "CANCELED", "it ended before it could be canceled");
+        assert_eq!(canceled["status"], "CANCELED", "the run ended before it could be canceled");
     }
 }

@@ -24,8 +24,8 @@ fn with_policy(mut node: Value, policy: Value) -> Value {
     node
 }
 
-fn time(value: &Value) -> DateTime<Utc> {
-    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("no time: {value}"))
+fn parse_time(value: &Value) -> DateTime<Utc> {
+    value.as_str().and_then(|text| text.parse().ok()).unwrap_or_else(|| panic!("not a time: {value}"))
 }
 
 fn attempts(task: &Value) -> Vec<(u64, &str, Option<&str>)> {
@@ -51,9 +51,9 @@ async fn failing_node_is_retried_up_to_its_policy(app: App) {
     let failed = |number| (number, "FAILED", Some("error"));
     assert_eq!(attempts(task), [failed(1), failed(2), failed(3)]);
     let all = task["attempts"].as_array().expect("a list");
-    for (earlier, later, least) in [(&all[0], &all[1], 50), (&all[1], &all[2], 100)] {
-        let waited = time(&later["start_time"]) - time(&earlier["end_time"]);
-        assert!(waited >= TimeDelta::milliseconds(least), "{waited} before the next attempt: {task:#}");
+    for (earlier, later, minimum_ms) in [(&all[0], &all[1], 50), (&all[1], &all[2], 100)] {
+        let waited = parse_time(&later["start_time"]) - parse_time(&earlier["end_time"]);
+        assert!(waited >= TimeDelta::milliseconds(minimum_ms), "{waited} before the next attempt: {task:#}");
         assert!(earlier["error"].as_str().expect("a text").contains("ZeroDivisionError"), "{task:#}");
     }
     assert_eq!(task["start_time"], all[0]["start_time"]);
@@ -67,7 +67,7 @@ async fn node_is_stopped_at_its_timeout(app: App) {
     let task = task(&run, "p");
     assert_eq!(attempts(task), [(1, "FAILED", Some("timeout"))]);
     assert!(task["error"].as_str().expect("a text").contains("300ms"), "{task:#}");
-    let took = time(&task["end_time"]) - time(&task["start_time"]);
+    let took = parse_time(&task["end_time"]) - parse_time(&task["start_time"]);
     assert!(took >= TimeDelta::milliseconds(300), "stopped after {took}");
 }
 
@@ -85,7 +85,10 @@ async fn node_is_retried_after_its_worker_died(app: App) {
     let run = app.start_run(&workflow, &run_body("hi")).await;
     eventually("a worker to die while the node runs", async || {
         let task = task(&app.read_run(&run).await, "p").clone();
-        assert_ne!(task["status"], "COMPLETED", "it ended before it could be killed: {task:#}");
+        assert_ne!(
+            task["status"], "COMPLETED",
+            "the node completed before its worker could be killed: {task:#}"
+        );
         (task["status"] == "RUNNING" && app.kill_workers() > 0).then_some(())
     })
     .await;
@@ -107,7 +110,7 @@ async fn backoff_survives_a_crash(mut app: App) {
     let run = app.run_until(&run, "FAILED").await;
     let task = task(&run, "p");
     assert_eq!(attempts(task), [(1, "FAILED", Some("error")), (2, "FAILED", Some("error"))]);
-    assert!(time(&task["attempts"][1]["start_time"]) >= time(&due), "{task:#}, due at {due}");
+    assert!(parse_time(&task["attempts"][1]["start_time"]) >= parse_time(&due), "{task:#}, due at {due}");
 }
 
 async fn canceled_run_is_not_retried(app: App) {
@@ -120,21 +123,21 @@ async fn canceled_run_is_not_retried(app: App) {
     })
     .await;
     let canceled = app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!({})).await.ok();
-    let tried = attempts(task(&canceled, "p")).len();
+    let attempts_before = attempts(task(&canceled, "p")).len();
     // Another attempt takes longer than the backoff would.
     let slow = app.create_and_run(&after_input("slow", slow("p")), &run_body("hi")).await;
     assert_eq!(slow["status"], "COMPLETED", "{slow:#}");
     let now = app.read_run(&run).await;
     assert_eq!(now["status"], "CANCELED", "{now:#}");
-    assert_eq!(attempts(task(&now, "p")).len(), tried);
+    assert_eq!(attempts(task(&now, "p")).len(), attempts_before);
     assert!(task(&now, "p")["retry_time"].is_null(), "{now:#}");
 }
 
 async fn rejects_an_invalid_policy_with_its_pointer(app: App) {
     let node = with_policy(failing("p"), json!({"timeout_seconds": -1, "retry": {"on": ["never"]}}));
     let pointers = app.post("/wf/").json(&after_input("w", node)).await.pointers();
-    let place = "/definition/nodes/1/config/policy";
-    assert_eq!(pointers, [format!("{place}/timeout_seconds"), format!("{place}/retry/on/0")]);
+    let pointer = "/definition/nodes/1/config/policy";
+    assert_eq!(pointers, [format!("{pointer}/timeout_seconds"), format!("{pointer}/retry/on/0")]);
 }
 
 #[tokio::test]

@@ -49,8 +49,8 @@ async fn outputs_have_every_json_type(app: App) {
     let code = "return {'i': -3, 'f': 1.5, 's': 'ü\u{1F389}\\n', 'b': True, 'l': [1, None, ['x']], 'd': {'k': {'l': []}}}";
     let types = json!({"i": "int", "f": "float", "s": "string", "b": "bool", "l": "list", "d": "dict"});
     let run = run_code(&app, code, types).await;
-    let wanted = json!({"i": -3, "f": 1.5, "s": "ü\u{1F389}\n", "b": true, "l": [1, null, ["x"]], "d": {"k": {"l": []}}});
-    assert_eq!(run["outputs"]["p"], wanted, "{run:#}");
+    let expected = json!({"i": -3, "f": 1.5, "s": "ü\u{1F389}\n", "b": true, "l": [1, null, ["x"]], "d": {"k": {"l": []}}});
+    assert_eq!(run["outputs"]["p"], expected, "{run:#}");
 }
 
 async fn common_python_runs(app: App) {
@@ -67,17 +67,17 @@ async fn common_python_runs(app: App) {
 }
 
 async fn errors_name_the_exception_and_the_line(app: App) {
-    for (code, wanted) in [
+    for (code, expected) in [
         ("raise ValueError('bad \u{1F389} news')", "bad \u{1F389} news"),
         ("return {'out': 1 // 0}", "ZeroDivisionError"),
         ("return {'out': missing_name}", "missing_name"),
-        ("return {'out': input_model.nobody.x}", "nobody"),
+        ("return {'out': input_model.missing_node.x}", "missing_node"),
         ("return {'out': ", "SyntaxError"),
         ("def f(n):\n    return f(n + 1)\nreturn {'out': f(0)}", "RecursionError"),
         ("import socket\nreturn {'out': 1}", "socket"),
     ] {
         let error = error_of(&app, code).await;
-        assert!(error.contains(wanted), "{code}: {error}");
+        assert!(error.contains(expected), "{code}: {error}");
     }
 }
 
@@ -139,7 +139,7 @@ async fn memory_limit_fails_only_its_node(app: App) {
         assert_eq!(task(&run, "p")["status"], "FAILED");
     }
     let large = run_code(&app, "return {'out': 'x' * 50000000}", json!({"out": "string"})).await;
-    assert_eq!(large["status"], "FAILED", "an output has a limit");
+    assert_eq!(large["status"], "FAILED", "the size of an output is limited");
     let after = run_code(&app, "return {'out': 3}", json!({"out": "int"})).await;
     assert_eq!(after["outputs"]["p"], json!({"out": 3}));
 }

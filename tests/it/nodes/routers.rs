@@ -19,11 +19,12 @@ on_both_databases!(
     variables_are_named_by_titles,
 );
 
-/// (value, operator, value of the condition, result)
+/// Returns test cases: (value, operator, value of the condition, result).
 fn cases() -> Vec<(Value, &'static str, Value, bool)> {
     let long = json!([1, "a", null, true, {"b": 1.5}]);
     let mut cases = Vec::new();
-    let mut add = |value: Value, operator, wanted: Value, holds| cases.push((value, operator, wanted, holds));
+    let mut add =
+        |value: Value, operator, expected: Value, holds| cases.push((value, operator, expected, holds));
     // As text, in the form of Python's `str`.
     add(json!("hello"), "contains", json!("ell"), true);
     add(json!("hello"), "contains", json!("Ell"), false);
@@ -84,11 +85,11 @@ async fn every_operator_compares(app: App) {
     let mut x = Map::new();
     let mut routes = Vec::new();
     let names: Vec<String> = (0..cases.len()).map(|n| format!("case {n}")).collect();
-    for (n, (value, operator, wanted, _)) in cases.iter().enumerate() {
+    for (n, (value, operator, expected, _)) in cases.iter().enumerate() {
         x.insert(format!("v{n}"), value.clone());
         routes.push((
             names[n].as_str(),
-            vec![condition(&format!("input_node.x.v{n}"), operator, wanted.clone())],
+            vec![condition(&format!("input_node.x.v{n}"), operator, expected.clone())],
         ));
     }
     routes.push(("missing is empty", vec![condition("input_node.x.nothing.at.all", "is_empty", json!(""))]));
@@ -97,22 +98,25 @@ async fn every_operator_compares(app: App) {
     routes.push(("no conditions", vec![]));
 
     let run = app.create_and_run(&after_input("operators", router(&routes)), &run_body(x)).await;
-    let taken = &run["outputs"]["r"];
-    let wrong: Vec<_> =
-        cases.iter().zip(&names).filter(|(case, name)| taken[name.as_str()].is_null() == case.3).collect();
-    assert!(wrong.is_empty(), "{wrong:#?}");
-    assert_eq!(taken.as_object().expect("the routes").len(), cases.len() + 4, "a key a route");
-    assert!(!taken["missing is empty"].is_null() && !taken["no conditions"].is_null());
-    assert!(taken["missing is not full"].is_null() && taken["missing has no text"].is_null());
+    let open_routes = &run["outputs"]["r"];
+    let mismatches: Vec<_> = cases
+        .iter()
+        .zip(&names)
+        .filter(|(case, name)| open_routes[name.as_str()].is_null() == case.3)
+        .collect();
+    assert!(mismatches.is_empty(), "{mismatches:#?}");
+    assert_eq!(open_routes.as_object().expect("the routes").len(), cases.len() + 4, "one key per route");
+    assert!(!open_routes["missing is empty"].is_null() && !open_routes["no conditions"].is_null());
+    assert!(open_routes["missing is not full"].is_null() && open_routes["missing has no text"].is_null());
 }
 
 async fn conditions_are_evaluated_left_to_right(app: App) {
     let test = |holds: bool, operator: Option<&str>| {
-        let mut one = condition("input_node.x", "equals", json!(if holds { "hi" } else { "no" }));
+        let mut tested = condition("input_node.x", "equals", json!(if holds { "hi" } else { "no" }));
         if let Some(operator) = operator {
-            one["logicalOperator"] = json!(operator);
+            tested["logicalOperator"] = json!(operator);
         }
-        one
+        tested
     };
     let (and, or) = (Some("AND"), Some("OR"));
     let routes = [
@@ -123,11 +127,12 @@ async fn conditions_are_evaluated_left_to_right(app: App) {
         ("f or f", vec![test(false, None), test(false, or)]),
         ("t or t and f", vec![test(true, None), test(true, or), test(false, and)]),
         ("f and t or t", vec![test(false, None), test(true, and), test(true, or)]),
-        ("the first operator says nothing", vec![test(false, or), test(true, and)]),
+        ("the first operator is ignored", vec![test(false, or), test(true, and)]),
     ];
     let run = app.create_and_run(&after_input("logic", router(&routes)), &run_body("hi")).await;
-    let taken: Vec<&str> = routes.iter().map(|r| r.0).filter(|r| !run["outputs"]["r"][r].is_null()).collect();
-    assert_eq!(taken, ["t and t", "f or t", "f and t or t"]);
+    let open_routes: Vec<&str> =
+        routes.iter().map(|r| r.0).filter(|r| !run["outputs"]["r"][r].is_null()).collect();
+    assert_eq!(open_routes, ["t and t", "f or t", "f and t or t"]);
 }
 
 fn yes_no(name: &str) -> Value {
@@ -140,8 +145,8 @@ fn yes_no(name: &str) -> Value {
         vec![
             input(),
             routes,
-            fixed("s_yes", json!({"k": "yes"})),
-            fixed("s_no", json!({"k": "no"})),
+            static_node("s_yes", json!({"k": "yes"})),
+            static_node("s_no", json!({"k": "no"})),
             coalesce("c", &["s_yes", "s_no"]),
             output(json!({"out": "c.k"})),
         ],
@@ -160,18 +165,18 @@ async fn route_passes_the_input_and_null_stops(app: App) {
     let id = app.create(&yes_no("routes")).await;
     let path = format!("/wf/{id}/run/");
     let outputs = app.post(&path).json(&run_body("bye")).await.ok();
-    let wanted = json!({
+    let expected = json!({
         "input_node": {"x": "bye"}, "r": {"yes": null, "no": {"input_node": {"x": "bye"}}},
         "s_no": {"k": "no"}, "c": {"k": "no"}, "output_node": {"out": "no"}
     });
-    assert_eq!(outputs, wanted);
+    assert_eq!(outputs, expected);
     let outputs = app.post(&path).json(&run_body("zzz")).await.ok();
     assert_eq!(outputs, json!({"input_node": {"x": "zzz"}, "r": {"yes": null, "no": null}}));
 
     let run = app.run(&id, &run_body("hi")).await;
     assert_eq!(run["status"], "COMPLETED");
     assert_eq!(task(&run, "s_no")["status"], "CANCELED");
-    assert_eq!(task(&run, "s_no")["error"], Value::Null, "a branch not taken is no failure");
+    assert_eq!(task(&run, "s_no")["error"], Value::Null, "a branch that is not taken does not fail");
     assert_eq!(task(&run, "s_yes")["inputs"], json!({"r": {"input_node": {"x": "hi"}}}));
 }
 
@@ -186,9 +191,9 @@ async fn several_routes_can_match(app: App) {
         vec![
             input(),
             routes,
-            fixed("a", json!({"k": 1})),
-            fixed("b", json!({"k": 2})),
-            fixed("c", json!({"k": 3})),
+            static_node("a", json!({"k": 1})),
+            static_node("b", json!({"k": 2})),
+            static_node("c", json!({"k": 3})),
         ],
         vec![link("input_node", "r"), route("r", "a", "h"), route("r", "b", "i"), route("r", "c", "z")],
     );
@@ -215,16 +220,16 @@ async fn node_below_two_routes_runs_once(app: App) {
 }
 
 async fn coalesce_takes_preferences_then_link_order(app: App) {
-    for (n, (preferences, wanted)) in
+    for (n, (preferences, expected)) in
         [(&["b", "a"][..], "b"), (&["nobody", "c"][..], "c"), (&[][..], "a")].into_iter().enumerate()
     {
         let body = workflow(
             &format!("coalesce {n}"),
             vec![
                 input(),
-                fixed("c", json!({"k": "c"})),
-                fixed("b", json!({"k": "b"})),
-                fixed("a", json!({"k": "a"})),
+                static_node("c", json!({"k": "c"})),
+                static_node("b", json!({"k": "b"})),
+                static_node("a", json!({"k": "a"})),
                 coalesce("first", preferences),
             ],
             vec![
@@ -237,7 +242,7 @@ async fn coalesce_takes_preferences_then_link_order(app: App) {
             ],
         );
         let run = app.create_and_run(&body, &run_body("hi")).await;
-        assert_eq!(run["outputs"]["first"], json!({"k": wanted}), "{preferences:?}");
+        assert_eq!(run["outputs"]["first"], json!({"k": expected}), "{preferences:?}");
     }
 }
 
@@ -252,16 +257,21 @@ async fn coalesce_without_a_value_is_canceled(app: App) {
 async fn merge_takes_the_available_inputs(app: App) {
     let body = workflow(
         "merge",
-        vec![input(), titled(fixed("a", json!({"k": 1})), "Left"), fixed("b", json!({"k": 2})), merge("m")],
+        vec![
+            input(),
+            with_title(static_node("a", json!({"k": 1})), "Left"),
+            static_node("b", json!({"k": 2})),
+            merge("m"),
+        ],
         vec![link("input_node", "a"), link("input_node", "b"), link("a", "m"), link("b", "m")],
     );
     let run = app.create_and_run(&body, &run_body("hi")).await;
     assert_eq!(run["outputs"]["m"], json!({"Left": {"k": 1}, "b": {"k": 2}}));
 
-    let mut half = yes_no("half");
-    half["definition"]["nodes"][4] = merge("c");
-    let run = app.create_and_run(&half, &run_body("hi")).await;
-    assert_eq!(task(&run, "c")["status"], "CANCELED", "a null arrives at the merge: {run:#}");
+    let mut yes_no_workflow = yes_no("half");
+    yes_no_workflow["definition"]["nodes"][4] = merge("c");
+    let run = app.create_and_run(&yes_no_workflow, &run_body("hi")).await;
+    assert_eq!(task(&run, "c")["status"], "CANCELED", "an input of the merge is null: {run:#}");
 }
 
 async fn null_passes_through_several_nodes(app: App) {
@@ -271,9 +281,9 @@ async fn null_passes_through_several_nodes(app: App) {
         vec![
             input(),
             never,
-            fixed("a", json!({"k": 1})),
+            static_node("a", json!({"k": 1})),
             merge("b"),
-            fixed("other", json!({"k": "other"})),
+            static_node("other", json!({"k": "other"})),
             coalesce("c", &["b"]),
             output(json!({"out": "c.k"})),
         ],
@@ -300,12 +310,12 @@ async fn variables_are_named_by_titles(app: App) {
     let body = workflow(
         "titles",
         vec![
-            titled(input(), "Question"),
-            titled(routes, "Fork"),
-            titled(fixed("a", json!({"k": "taken"})), "Branch A"),
-            titled(fixed("b", json!({"k": "spare"})), "Branch B"),
-            titled(coalesce("c", &["Branch B"]), "Join"),
-            titled(output(json!({"out": "Join.k", "x": "Fork.Question.x"})), "End"),
+            with_title(input(), "Question"),
+            with_title(routes, "Fork"),
+            with_title(static_node("a", json!({"k": "taken"})), "Branch A"),
+            with_title(static_node("b", json!({"k": "spare"})), "Branch B"),
+            with_title(coalesce("c", &["Branch B"]), "Join"),
+            with_title(output(json!({"out": "Join.k", "x": "Fork.Question.x"})), "End"),
         ],
         vec![
             link("input_node", "r"),

@@ -1,4 +1,4 @@
-//! `sluice backup` and `sluice restore`: beside a running server, and killed at every step.
+//! `sluice backup` and `sluice restore`: with a running server, and killed at every step.
 //!
 //! Needs a binary with the feature `failpoints`, as `make test` builds it.
 
@@ -21,12 +21,12 @@ use crate::support::polling::eventually;
 use crate::support::process::{self, CommandOutput};
 
 /// The database and data folder of a server, as arguments of a command.
-struct Place {
+struct Storage {
     url: String,
     data: PathBuf,
 }
 
-impl Place {
+impl Storage {
     fn of(database: &Database) -> Self {
         Self { url: database.url.clone(), data: database.data_dir() }
     }
@@ -48,29 +48,30 @@ impl Place {
     /// Contents of the files that a restore changes, without its unpacked files and the lock.
     fn contents(&self) -> BTreeMap<String, Vec<u8>> {
         let folder = self.database().parent().expect("a folder").to_owned();
-        let mut found = BTreeMap::new();
+        let mut contents = BTreeMap::new();
         for name in files_below(&folder) {
-            let is_noise = [".incoming", ".lock", "-shm", "-wal"].iter().any(|end| name.ends_with(end));
-            if !is_noise && !name.contains("/.restoring/") {
-                found.insert(name.clone(), std::fs::read(folder.join(name)).expect("a file"));
+            let is_ignored = [".incoming", ".lock", "-shm", "-wal"].iter().any(|end| name.ends_with(end));
+            if !is_ignored && !name.contains("/.restoring/") {
+                contents.insert(name.clone(), std::fs::read(folder.join(name)).expect("a file"));
             }
         }
-        found
+        contents
     }
 }
 
-fn done(ended: CommandOutput) -> String {
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    ended.stdout
+fn assert_success(output: CommandOutput) -> String {
+    assert_eq!(output.code, Some(0), "{output:?}");
+    output.stdout
 }
 
 /// Checks that a command failed with this message.
-fn rejected(ended: CommandOutput, code: i32, part: &str) {
-    assert_eq!(ended.code, Some(code), "{ended:?}");
-    assert!(ended.stderr.contains(part) && !ended.stderr.contains("panicked"), "no {part:?}: {ended:?}");
+fn assert_rejected(output: CommandOutput, code: i32, part: &str) {
+    assert_eq!(output.code, Some(code), "{output:?}");
+    assert!(output.stderr.contains(part) && !output.stderr.contains("panicked"), "no {part:?}: {output:?}");
 }
 
-fn folder() -> (TempDir, PathBuf) {
+/// Returns a temporary folder, and the path of a backup in it.
+fn backup_file() -> (TempDir, PathBuf) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("backup.tar");
     (folder, file)
@@ -83,26 +84,32 @@ async fn upload(app: &App, workflow: &str, name: String, bytes: Vec<u8>) -> Opti
     stored["input_node"][0].as_str().map(str::to_owned)
 }
 
-/// Responses that clients got.
+/// Changes that the server confirmed to clients.
 #[derive(Default)]
-struct Answered {
+struct Confirmed {
     runs: RefCell<Vec<String>>,
     /// Contents of uploaded files, by path.
     files: RefCell<BTreeMap<String, Vec<u8>>>,
 }
 
-/// A client that starts short, long and pausing runs, and uploads files.
-async fn client(app: &App, me: usize, workflows: &[String], answered: &Answered, over: &Cell<bool>) {
+/// Runs a client that starts short, long and pausing runs, and uploads files.
+async fn client(
+    app: &App,
+    client_number: usize,
+    workflows: &[String],
+    confirmed: &Confirmed,
+    is_over: &Cell<bool>,
+) {
     for n in 0.. {
-        if over.get() {
+        if is_over.get() {
             return;
         }
-        let workflow = &workflows[(me + n) % workflows.len()];
+        let workflow = &workflows[(client_number + n) % workflows.len()];
         let run = app.start_run(workflow, &run_body("hi")).await;
-        answered.runs.borrow_mut().push(run);
-        let bytes = format!("{me} {n} ").repeat(1 + 700 * (n % 3)).into_bytes();
-        let path = upload(app, workflow, format!("{me} {n}.txt"), bytes.clone()).await;
-        answered.files.borrow_mut().insert(path.expect("a path"), bytes);
+        confirmed.runs.borrow_mut().push(run);
+        let bytes = format!("{client_number} {n} ").repeat(1 + 700 * (n % 3)).into_bytes();
+        let path = upload(app, workflow, format!("{client_number} {n}.txt"), bytes.clone()).await;
+        confirmed.files.borrow_mut().insert(path.expect("a path"), bytes);
     }
 }
 
@@ -111,32 +118,34 @@ async fn restore_has_everything_confirmed_before_the_backup() {
     let app = App::start(Backend::Sqlite).await;
     let waiting = workflow("slow", vec![input(), slow("s1"), slow("s2")], chain(&["input_node", "s1", "s2"]));
     let mut workflows = Vec::new();
-    for body in [plain("plain"), gated("gated"), waiting] {
+    for body in [plain("plain"), gated_workflow("gated"), waiting] {
         workflows.push(app.create(&body).await);
     }
-    let (answered, over, count) = (Answered::default(), Cell::new(false), Cell::new((0, 0)));
-    let (_folder, file) = folder();
-    let place = Place::of(&app.database);
-    let clients = join_all((0..4).map(|me| client(&app, me, &workflows, &answered, &over)));
+    let (confirmed, is_over, count) = (Confirmed::default(), Cell::new(false), Cell::new((0, 0)));
+    let (_folder, file) = backup_file();
+    let storage = Storage::of(&app.database);
+    let clients =
+        join_all((0..4).map(|client_number| client(&app, client_number, &workflows, &confirmed, &is_over)));
     let backup = async {
-        let total = || answered.runs.borrow().len();
+        let total = || confirmed.runs.borrow().len();
         eventually("some load", async || (total() >= 40).then_some(())).await;
-        let before = (answered.runs.borrow().clone(), answered.files.borrow().clone());
-        let arguments = place.arguments("backup", &file, &[]);
-        let ended =
-            tokio::task::spawn_blocking(move || process::run(&arguments, &[])).await.expect("it ends");
+        let before = (confirmed.runs.borrow().clone(), confirmed.files.borrow().clone());
+        let arguments = storage.arguments("backup", &file, &[]);
+        let output = tokio::task::spawn_blocking(move || process::run(&arguments, &[]))
+            .await
+            .expect("the backup ends");
         count.set((before.0.len(), total()));
-        over.set(true);
-        (before, done(ended))
+        is_over.set(true);
+        (before, assert_success(output))
     };
     let (((runs, files), reported), _) = tokio::join!(backup, clients);
     assert!(reported.contains("3 workflows, "), "{reported}");
     let (before, after) = count.get();
-    assert!(after > before, "the server took nothing while it was backed up: {before}, {after}");
+    assert!(after > before, "no run was accepted during the backup: {before}, {after}");
     assert_eq!(app.get("/readyz").await.status, 200);
 
     let database = Database::new(Backend::Sqlite).await;
-    let reported = done(Place::of(&database).run("restore", &file, &[]));
+    let reported = assert_success(Storage::of(&database).run("restore", &file, &[]));
     assert!(reported.contains("Restored the backup of 2"), "{reported}");
     let restored = App::start_on(database, &[]).await;
     for (path, bytes) in files {
@@ -156,8 +165,8 @@ async fn restore_has_everything_confirmed_before_the_backup() {
     }
 }
 
-/// A paused run and a file that a restore must bring back.
-struct Treasure {
+/// A paused run and an uploaded file, which a restore must bring back.
+struct Sample {
     run: String,
     path: String,
     size: usize,
@@ -165,9 +174,9 @@ struct Treasure {
 
 /// Creates a database with a paused run and a file. `rows` more workflows make it larger, so that a restore can be
 /// killed in the middle.
-async fn ended(name: &str, rows: usize) -> (Database, Treasure) {
+async fn create_sample(name: &str, rows: usize) -> (Database, Sample) {
     let app = App::start(Backend::Sqlite).await;
-    let run = app.start_to_pause(&gated(name)).await;
+    let run = app.start_to_pause(&gated_workflow(name)).await;
     let workflow = app.read_run(&run).await["workflow_id"].as_str().expect("an id").to_owned();
     let size = 300_000 + name.len();
     let path = upload(&app, &workflow, format!("{name}.bin"), vec![7; size]).await.expect("a path");
@@ -176,12 +185,12 @@ async fn ended(name: &str, rows: usize) -> (Database, Treasure) {
         body["description"] = json!("long ".repeat(10_000));
         app.create(&body).await;
     }
-    (app.end().await, Treasure { run, path, size })
+    (app.end().await, Sample { run, path, size })
 }
 
-impl Treasure {
+impl Sample {
     /// Checks that the paused run resumes on `database`, and that the file exists.
-    async fn is_at(&self, database: Database) -> Database {
+    async fn check_in(&self, database: Database) -> Database {
         let app = App::start_on(database, &[]).await;
         let file = std::fs::read(app.data_dir().join(&self.path)).expect("the file");
         assert!(file.len() == self.size && file.iter().all(|byte| *byte == 7));
@@ -202,53 +211,53 @@ fn names(folder: &Path) -> Vec<String> {
 
 #[tokio::test]
 async fn killed_backup_leaves_no_file() {
-    let (source, treasure) = ended("w", 40).await;
-    let place = Place::of(&source);
-    let (folder, file) = folder();
+    let (source, sample) = create_sample("w", 40).await;
+    let storage = Storage::of(&source);
+    let (folder, file) = backup_file();
     for point in ["backup_copied", "backup_written"] {
         let failpoints = format!("{point}=return");
-        let ended = process::run(&place.arguments("backup", &file, &[]), &[("FAILPOINTS", &failpoints)]);
-        assert_eq!(ended.code, None, "it was to die: {ended:?}");
+        let output = process::run(&storage.arguments("backup", &file, &[]), &[("FAILPOINTS", &failpoints)]);
+        assert_eq!(output.code, None, "the failpoint did not end the process: {output:?}");
         assert!(!file.exists(), "{point}");
     }
     // An earlier backup is kept.
-    done(place.run("backup", &file, &[]));
-    assert_eq!(names(folder.path()), ["backup.tar"], "what the dead ones left is gone");
+    assert_success(storage.run("backup", &file, &[]));
+    assert_eq!(names(folder.path()), ["backup.tar"], "leftovers of the killed backups are removed");
     let before = std::fs::read(&file).expect("the backup");
     let env = [("FAILPOINTS", "backup_written=return")];
-    assert_eq!(process::run(&place.arguments("backup", &file, &["--force"]), &env).code, None);
+    assert_eq!(process::run(&storage.arguments("backup", &file, &["--force"]), &env).code, None);
     assert!(std::fs::read(&file).expect("the backup") == before);
 
-    // SIGKILL at times from the beginning to the end.
-    let arguments = place.arguments("backup", &file, &[]);
+    // SIGKILL at increasing times after the start.
+    let arguments = storage.arguments("backup", &file, &[]);
     let mut killed = 0;
     for moment in 0.. {
         std::fs::remove_file(&file).ok();
-        let ended = process::run_for(&arguments, Duration::from_millis(8 * moment));
+        let has_ended = process::run_for(&arguments, Duration::from_millis(8 * moment));
         if file.exists() {
             let to = Database::new(Backend::Sqlite).await;
-            done(Place::of(&to).run("restore", &file, &[]));
+            assert_success(Storage::of(&to).run("restore", &file, &[]));
         }
-        if ended {
+        if has_ended {
             break;
         }
         killed += 1;
     }
-    assert!(killed > 1, "it was never cut off");
+    assert!(killed > 1, "no process was killed");
     assert!(file.exists());
     assert_eq!(names(folder.path()), ["backup.tar"]);
-    treasure.is_at(server_at(&file).await).await;
+    sample.check_in(restore_to_new_database(&file).await).await;
 }
 
 #[tokio::test]
 async fn backup_works_after_a_crash() {
     let mut app = App::start(Backend::Sqlite).await;
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     app.kill9().await;
-    let place = Place::of(&app.database);
-    let wal = std::fs::metadata(place.database().with_extension("db-wal")).expect("a log");
-    assert!(wal.len() > 0, "what it did stands in the log alone");
-    let (folder, file) = folder();
+    let storage = Storage::of(&app.database);
+    let wal = std::fs::metadata(storage.database().with_extension("db-wal")).expect("a write-ahead log");
+    assert!(wal.len() > 0, "the changes must still be in the write-ahead log");
+    let (folder, file) = backup_file();
     // The folder of a backup in progress, and one of a killed backup.
     let (live, dead) = (folder.path().join(".sluice-backup-live"), folder.path().join(".sluice-backup-dead"));
     for unfinished in [&live, &dead] {
@@ -257,62 +266,62 @@ async fn backup_works_after_a_crash() {
     }
     let lock = std::fs::File::open(&live).expect("a folder");
     lock.try_lock().expect("the lock");
-    done(place.run("backup", &file, &[]));
+    assert_success(storage.run("backup", &file, &[]));
     assert_eq!(names(folder.path()), [".sluice-backup-live", "backup.tar"]);
-    let restored = App::start_on(server_at(&file).await, &[]).await;
+    let restored = App::start_on(restore_to_new_database(&file).await, &[]).await;
     restored.run_until(&run, "PAUSED").await;
-    app.boot().await;
+    app.start_server().await;
     app.run_until(&run, "PAUSED").await;
 }
 
 /// Restores a backup into a new database.
-async fn server_at(file: &Path) -> Database {
+async fn restore_to_new_database(file: &Path) -> Database {
     let database = Database::new(Backend::Sqlite).await;
-    done(Place::of(&database).run("restore", file, &[]));
+    assert_success(Storage::of(&database).run("restore", file, &[]));
     database
 }
 
-/// Starts a server that must not start, and returns its message.
-fn refuses_to_start(place: &Place) {
-    let data = place.data.display().to_string();
-    let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", &place.url, "--data-dir", &data];
-    rejected(process::run(&arguments, &[]), 1, "Run sluice restore again");
+/// Checks that a server rejects an incomplete restore at startup.
+fn assert_does_not_start(storage: &Storage) {
+    let data = storage.data.display().to_string();
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--database-url", &storage.url, "--data-dir", &data];
+    assert_rejected(process::run(&arguments, &[]), 1, "Run sluice restore again");
 }
 
 #[tokio::test]
 async fn restore_that_crashes_can_be_repeated() {
-    let (source, treasure) = ended("new", 3).await;
-    let (_folder, file) = folder();
-    done(Place::of(&source).run("backup", &file, &[]));
+    let (source, sample) = create_sample("new", 3).await;
+    let (_folder, file) = backup_file();
+    assert_success(Storage::of(&source).run("backup", &file, &[]));
     for point in ["restore_unpacked", "restore_committed", "restore_files"] {
-        for is_taken in [false, true] {
-            let (mut database, old) = if is_taken {
-                let (database, old) = ended("old", 0).await;
+        for has_old_data in [false, true] {
+            let (mut database, old) = if has_old_data {
+                let (database, old) = create_sample("old", 0).await;
                 (database, Some(old))
             } else {
                 (Database::new(Backend::Sqlite).await, None)
             };
-            let place = Place::of(&database);
-            let before = place.contents();
-            let force: &[&str] = if is_taken { &["--force"] } else { &[] };
+            let storage = Storage::of(&database);
+            let before = storage.contents();
+            let force: &[&str] = if has_old_data { &["--force"] } else { &[] };
             let failpoints = format!("{point}=return");
-            let ended =
-                process::run(&place.arguments("restore", &file, force), &[("FAILPOINTS", &failpoints)]);
-            assert_eq!(ended.code, None, "it was to die: {ended:?}");
+            let output =
+                process::run(&storage.arguments("restore", &file, force), &[("FAILPOINTS", &failpoints)]);
+            assert_eq!(output.code, None, "the failpoint did not end the process: {output:?}");
             if point == "restore_unpacked" {
-                assert!(place.contents() == before, "{point}: something was changed");
+                assert!(storage.contents() == before, "{point}: something was changed");
                 if let Some(old) = &old {
-                    database = old.is_at(database).await;
+                    database = old.check_in(database).await;
                 }
-                done(place.run("restore", &file, force));
+                assert_success(storage.run("restore", &file, force));
             } else {
-                refuses_to_start(&place);
-                done(place.run("restore", &file, &[]));
+                assert_does_not_start(&storage);
+                assert_success(storage.run("restore", &file, &[]));
             }
-            database = treasure.is_at(database).await;
-            assert!(names(&place.data).iter().all(|name| name != ".restoring"));
+            database = sample.check_in(database).await;
+            assert!(names(&storage.data).iter().all(|name| name != ".restoring"));
             if let Some(old) = &old {
-                assert!(!place.data.join(&old.path).exists(), "a file of what was replaced");
+                assert!(!storage.data.join(&old.path).exists(), "a file of the replaced data");
             }
             drop(database);
         }
@@ -321,156 +330,159 @@ async fn restore_that_crashes_can_be_repeated() {
 
 #[tokio::test]
 async fn killed_restore_is_all_or_nothing() {
-    let (source, treasure) = ended("w", 20).await;
-    let (_folder, file) = folder();
-    done(Place::of(&source).run("backup", &file, &[]));
+    let (source, sample) = create_sample("w", 20).await;
+    let (_folder, file) = backup_file();
+    assert_success(Storage::of(&source).run("backup", &file, &[]));
     let (mut killed, mut database) = (0, Database::new(Backend::Sqlite).await);
     for moment in 0.. {
-        let place = Place::of(&database);
-        let ended =
-            process::run_for(&place.arguments("restore", &file, &[]), Duration::from_millis(8 * moment));
-        if place.contents().is_empty() {
+        let storage = Storage::of(&database);
+        let has_ended =
+            process::run_for(&storage.arguments("restore", &file, &[]), Duration::from_millis(8 * moment));
+        if storage.contents().is_empty() {
             // Unchanged.
-        } else if place.database().with_extension("db.replacement").exists() {
-            refuses_to_start(&place);
+        } else if storage.database().with_extension("db.replacement").exists() {
+            assert_does_not_start(&storage);
         } else {
-            let _whole = treasure.is_at(database).await;
-            rejected(place.run("restore", &file, &[]), 1, "--force");
+            let _database = sample.check_in(database).await;
+            assert_rejected(storage.run("restore", &file, &[]), 1, "--force");
             database = Database::new(Backend::Sqlite).await;
         }
-        if ended {
+        if has_ended {
             break;
         }
         killed += 1;
     }
     drop(database);
-    assert!(killed > 1, "it was never cut off");
+    assert!(killed > 1, "no process was killed");
 }
 
 #[tokio::test]
 async fn restore_overwrites_only_with_force() {
-    let (source, treasure) = ended("w", 0).await;
-    let place = Place::of(&source);
-    let (folder, file) = folder();
-    done(place.run("backup", &file, &[]));
+    let (source, sample) = create_sample("w", 0).await;
+    let storage = Storage::of(&source);
+    let (folder, file) = backup_file();
+    assert_success(storage.run("backup", &file, &[]));
     let before = std::fs::read(&file).expect("the backup");
-    rejected(place.run("backup", &file, &[]), 1, "already exists");
+    assert_rejected(storage.run("backup", &file, &[]), 1, "already exists");
     assert!(std::fs::read(&file).expect("the backup") == before);
-    done(place.run("backup", &file, &["--force"]));
+    assert_success(storage.run("backup", &file, &["--force"]));
 
     // Even with --force, a backup doesn't replace the files of the server.
-    let database = place.database();
-    let kept = std::fs::read(&database).expect("the database");
+    let database = storage.database();
+    let before = std::fs::read(&database).expect("the database");
     for end in ["", "-wal", ".lock"] {
-        let mut own = database.clone().into_os_string();
-        own.push(end);
-        rejected(place.run("backup", Path::new(&own), &["--force"]), 1, "belongs to the server");
+        let mut server_file = database.clone().into_os_string();
+        server_file.push(end);
+        assert_rejected(
+            storage.run("backup", Path::new(&server_file), &["--force"]),
+            1,
+            "belongs to the server",
+        );
     }
     let link = folder.path().join("link.db");
     std::os::unix::fs::symlink(&database, &link).expect("a link");
-    rejected(place.run("backup", &link, &["--force"]), 1, "belongs to the server");
+    assert_rejected(storage.run("backup", &link, &["--force"]), 1, "belongs to the server");
     std::fs::remove_file(&link).expect("the link");
-    assert!(std::fs::read(&database).expect("the database") == kept);
-    let elsewhere = Place { url: place.url.clone(), data: folder.path().join("none") };
-    rejected(elsewhere.run("backup", &folder.path().join("b.tar"), &[]), 1, "--data-dir");
+    assert!(std::fs::read(&database).expect("the database") == before);
+    let elsewhere = Storage { url: storage.url.clone(), data: folder.path().join("none") };
+    assert_rejected(elsewhere.run("backup", &folder.path().join("b.tar"), &[]), 1, "--data-dir");
 
     // A target with a database, and one with files only.
-    let kept = place.contents();
-    rejected(place.run("restore", &file, &[]), 1, "a database already exists at");
-    let files_only = Place {
+    let before = storage.contents();
+    assert_rejected(storage.run("restore", &file, &[]), 1, "a database already exists at");
+    let files_only = Storage {
         url: format!("sqlite://{}", folder.path().join("new.db").display()),
-        data: place.data.clone(),
+        data: storage.data.clone(),
     };
-    rejected(files_only.run("restore", &file, &[]), 1, "already contains files");
-    assert!(place.contents() == kept);
+    assert_rejected(files_only.run("restore", &file, &[]), 1, "already contains files");
+    assert!(storage.contents() == before);
 
     // A target with a running server, even with --force, and after the server has ended.
-    let mut app = App::start_on(server_at(&file).await, &[]).await;
-    let busy = Place::of(&app.database);
-    rejected(busy.run("restore", &file, &["--force"]), 1, "Another sluice owns the database");
-    let extra = app.start_to_pause(&gated("extra")).await;
+    let mut app = App::start_on(restore_to_new_database(&file).await, &[]).await;
+    let busy = Storage::of(&app.database);
+    assert_rejected(busy.run("restore", &file, &["--force"]), 1, "Another sluice owns the database");
+    let extra = app.start_to_pause(&gated_workflow("extra")).await;
     let workflow = app.read_run(&extra).await["workflow_id"].as_str().expect("an id").to_owned();
     let path = upload(&app, &workflow, "extra.txt".to_owned(), vec![1]).await.expect("a path");
     app.kill9().await;
-    done(busy.run("restore", &file, &["--force"]));
-    assert!(!app.data_dir().join(path).exists(), "files of what was replaced are gone");
-    app.boot().await;
+    assert_success(busy.run("restore", &file, &["--force"]));
+    assert!(!app.data_dir().join(path).exists(), "files of the replaced data are deleted");
+    app.start_server().await;
     app.get(&format!("/run/{extra}/")).await.problem(404);
-    app.run_until(&treasure.run, "PAUSED").await;
+    app.run_until(&sample.run, "PAUSED").await;
 
     let missing =
-        Place { url: format!("sqlite://{}", folder.path().join("no.db").display()), data: place.data };
-    rejected(missing.run("backup", &folder.path().join("x.tar"), &[]), 1, "no database file at");
+        Storage { url: format!("sqlite://{}", folder.path().join("no.db").display()), data: storage.data };
+    assert_rejected(missing.run("backup", &folder.path().join("x.tar"), &[]), 1, "no database file at");
     assert_eq!(names(folder.path()), ["backup.tar", "new.db.lock"]);
 }
 
 #[tokio::test]
 async fn rejects_a_damaged_backup() {
-    let (source, treasure) = ended("w", 2).await;
-    let (folder, file) = folder();
-    done(Place::of(&source).run("backup", &file, &[]));
-    let whole = std::fs::read(&file).expect("the backup");
-    let bad = folder.path().join("bad.tar");
+    let (source, sample) = create_sample("w", 2).await;
+    let (folder, file) = backup_file();
+    assert_success(Storage::of(&source).run("backup", &file, &[]));
+    let backup = std::fs::read(&file).expect("the backup");
+    let invalid_file = folder.path().join("bad.tar");
     let database = Database::new(Backend::Sqlite).await;
-    let place = Place::of(&database);
-    let try_it = |bytes: &[u8]| {
-        std::fs::write(&bad, bytes).expect("a file");
-        let ended = place.run("restore", &bad, &[]);
-        assert!(!ended.stderr.contains("panicked"), "{ended:?}");
-        if ended.code == Some(1) {
-            assert!(ended.stderr.contains("nothing was changed"), "{ended:?}");
-            assert!(place.contents().is_empty(), "{ended:?}");
+    let storage = Storage::of(&database);
+    let restore_bytes = |bytes: &[u8]| {
+        std::fs::write(&invalid_file, bytes).expect("a file");
+        let output = storage.run("restore", &invalid_file, &[]);
+        assert!(!output.stderr.contains("panicked"), "{output:?}");
+        if output.code == Some(1) {
+            assert!(output.stderr.contains("nothing was changed"), "{output:?}");
+            assert!(storage.contents().is_empty(), "{output:?}");
         }
-        ended
+        output
     };
     // Truncated before the end of its last entry. Two empty blocks and padding follow it.
-    let end = whole.iter().rposition(|byte| *byte != 0).expect("the checksums");
+    let end = backup.iter().rposition(|byte| *byte != 0).expect("the checksums");
     for step in 0..24 {
-        rejected(try_it(&whole[..end * step / 24]), 1, "");
+        assert_rejected(restore_bytes(&backup[..end * step / 24]), 1, "");
     }
-    rejected(try_it(&whole[..end]), 1, "");
+    assert_rejected(restore_bytes(&backup[..end]), 1, "");
     // One bit flipped. Some bits of a tar archive have no meaning.
-    let mut refusals = 0;
+    let mut rejections = 0;
     for step in 0..48 {
-        let mut bytes = whole.clone();
+        let mut bytes = backup.clone();
         bytes[end * step / 48] ^= 4;
-        if try_it(&bytes).code == Some(1) {
-            refusals += 1;
+        if restore_bytes(&bytes).code == Some(1) {
+            rejections += 1;
         } else {
-            done(place.run("restore", &file, &["--force"]));
-            std::fs::remove_file(place.database()).expect("the database");
-            std::fs::remove_dir_all(&place.data).expect("the data folder");
+            assert_success(storage.run("restore", &file, &["--force"]));
+            std::fs::remove_file(storage.database()).expect("the database");
+            std::fs::remove_dir_all(&storage.data).expect("the data folder");
         }
     }
-    assert!(refusals > 40, "{refusals} of 48 damages were seen");
-    // Another file, and a file too many.
-    rejected(try_it(b"this is no archive"), 1, "is not a backup of sluice");
-    rejected(try_it(&[]), 1, "");
+    assert!(rejections > 40, "{rejections} of 48 damaged backups were rejected");
+    // A file that is not an archive, an empty file, and an archive with an extra file.
+    assert_rejected(restore_bytes(b"this is not an archive"), 1, "is not a backup of sluice");
+    assert_rejected(restore_bytes(&[]), 1, "");
     std::fs::write(folder.path().join("evil"), "evil").expect("a file");
-    std::fs::write(&bad, &whole).expect("a file");
+    std::fs::write(&invalid_file, &backup).expect("a file");
     let appended = Command::new("tar")
         .args(["--append", "--file", "bad.tar", "--transform", "s,^,files/test_files/../../../../,", "evil"])
         .current_dir(folder.path())
         .output()
         .expect("tar runs");
     assert!(appended.status.success(), "{appended:?}");
-    rejected(place.run("restore", &bad, &[]), 1, "is not a backup of sluice");
-    assert!(place.contents().is_empty());
-    done(place.run("restore", &file, &[]));
-    treasure.is_at(database).await;
+    assert_rejected(storage.run("restore", &invalid_file, &[]), 1, "is not a backup of sluice");
+    assert!(storage.contents().is_empty());
+    assert_success(storage.run("restore", &file, &[]));
+    sample.check_in(database).await;
 }
 
 #[tokio::test]
 async fn backup_is_readable_with_common_tools() {
-    let (source, treasure) = ended("w", 1).await;
-    let (folder, file) = folder();
-    done(Place::of(&source).run("backup", &file, &[]));
+    let (source, sample) = create_sample("w", 1).await;
+    let (folder, file) = backup_file();
+    assert_success(Storage::of(&source).run("backup", &file, &[]));
     let shell = "umask 022; tar -xf backup.tar && sha256sum --strict -c SHA256SUMS && stat -c %a backup.tar";
-    let ran = Command::new("sh").args(["-c", shell]).current_dir(folder.path()).output().expect("a shell");
-    let text = String::from_utf8_lossy(&ran.stdout).into_owned();
-    assert!(ran.status.success(), "{ran:?}");
-    for part in
-        ["manifest.json: OK", "database.sqlite: OK", &format!("files/{}: OK", treasure.path), "\n600\n"]
+    let output = Command::new("sh").args(["-c", shell]).current_dir(folder.path()).output().expect("a shell");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{output:?}");
+    for part in ["manifest.json: OK", "database.sqlite: OK", &format!("files/{}: OK", sample.path), "\n600\n"]
     {
         assert!(text.contains(part), "no {part} in {text}");
     }
@@ -483,45 +495,46 @@ async fn backup_is_readable_with_common_tools() {
 
 #[tokio::test]
 async fn rejects_a_backup_of_a_newer_release() {
-    let (source, treasure) = ended("w", 0).await;
-    let place = Place::of(&source);
-    let (folder, file) = folder();
-    done(place.run("backup", &file, &[]));
+    let (source, sample) = create_sample("w", 0).await;
+    let storage = Storage::of(&source);
+    let (folder, file) = backup_file();
+    assert_success(storage.run("backup", &file, &[]));
     let sh = |shell: &str| {
-        let ran =
+        let output =
             Command::new("sh").args(["-ec", shell]).current_dir(folder.path()).output().expect("a shell");
-        assert!(ran.status.success(), "{ran:?}");
+        assert!(output.status.success(), "{output:?}");
     };
     // Repacked by other tools: once unchanged, once with an unknown migration.
     sh("tar -xf backup.tar; cut -c 67- SHA256SUMS > names");
     let pack = "cat names | xargs -d '\n' sha256sum > SHA256SUMS
         tar -cf again.tar manifest.json database.sqlite $(grep ^files/ names) SHA256SUMS";
     sh(pack);
-    let again = folder.path().join("again.tar");
-    let database = server_at(&again).await;
+    let repacked = folder.path().join("again.tar");
+    let database = restore_to_new_database(&repacked).await;
     let unpacked = format!("sqlite://{}", folder.path().join("database.sqlite").display());
-    let step = "INSERT INTO applied_migrations (version, applied_at) VALUES ('m99999999_000001_later', 0)";
-    Database::at(Backend::Sqlite, unpacked).execute(step).await;
+    let insert_migration =
+        "INSERT INTO applied_migrations (version, applied_at) VALUES ('m99999999_000001_later', 0)";
+    Database::at(Backend::Sqlite, unpacked).execute(insert_migration).await;
     sh(pack);
-    let new = Database::new(Backend::Sqlite).await;
-    rejected(Place::of(&new).run("restore", &again, &[]), 1, "which is newer");
-    let target = Place::of(&new);
-    let left = files_below(target.database().parent().expect("a folder"));
-    assert_eq!(left, ["sluice.db.lock"], "nothing else is left");
-    source.execute(step).await;
-    rejected(place.run("backup", &folder.path().join("x.tar"), &[]), 1, "newer sluice");
-    treasure.is_at(database).await;
+    let newer_database = Database::new(Backend::Sqlite).await;
+    assert_rejected(Storage::of(&newer_database).run("restore", &repacked, &[]), 1, "which is newer");
+    let target = Storage::of(&newer_database);
+    let remaining = files_below(target.database().parent().expect("a folder"));
+    assert_eq!(remaining, ["sluice.db.lock"], "the restore leaves no other file");
+    source.execute(insert_migration).await;
+    assert_rejected(storage.run("backup", &folder.path().join("x.tar"), &[]), 1, "newer sluice");
+    sample.check_in(database).await;
 }
 
 #[tokio::test]
 async fn backup_rejects_postgres_databases() {
-    let (folder, file) = folder();
+    let (folder, file) = backup_file();
     let url = "postgres://user:secret@127.0.0.1:1/x".to_owned();
-    let place = Place { url, data: folder.path().to_owned() };
+    let storage = Storage { url, data: folder.path().to_owned() };
     for (command, tool) in [("backup", "pg_dump"), ("restore", "pg_restore")] {
-        let ended = place.run(command, &file, &[]);
-        assert!(!ended.text().contains("secret"));
-        rejected(ended, 2, tool);
+        let output = storage.run(command, &file, &[]);
+        assert!(!output.text().contains("secret"));
+        assert_rejected(output, 2, tool);
     }
     assert!(names(folder.path()).is_empty());
 }

@@ -12,20 +12,20 @@ use crate::support::process::{self, CommandOutput};
 
 on_both_databases!(database_is_migrated_at_start);
 
-fn succeeds(ended: CommandOutput) -> String {
-    assert_eq!(ended.code, Some(0), "{ended:?}");
-    ended.stdout
+fn assert_success(output: CommandOutput) -> String {
+    assert_eq!(output.code, Some(0), "{output:?}");
+    output.stdout
 }
 
 #[test]
 fn version_is_shown() {
-    let text = succeeds(process::run(&["--version"], &[]));
+    let text = assert_success(process::run(&["--version"], &[]));
     assert!(text.starts_with("sluice ") && text.contains('.'), "{text}");
 }
 
 #[test]
 fn help_shows_flags_variables_and_defaults() {
-    let text = succeeds(process::run(&["serve", "--help"], &[]));
+    let text = assert_success(process::run(&["serve", "--help"], &[]));
     for (flag, variable, default) in [
         ("--listen", "SLUICE_LISTEN", "127.0.0.1:8080"),
         ("--database-url", "SLUICE_DATABASE_URL", "sqlite://sluice.db"),
@@ -37,7 +37,7 @@ fn help_shows_flags_variables_and_defaults() {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
     }
-    let commands = succeeds(process::run(&["--help"], &[]));
+    let commands = assert_success(process::run(&["--help"], &[]));
     for command in ["serve", "validate", "migrate", "openapi"] {
         assert!(commands.contains(command), "{command} is missing in {commands}");
     }
@@ -46,20 +46,20 @@ fn help_shows_flags_variables_and_defaults() {
 #[test]
 fn rejects_unknown_arguments() {
     for arguments in [&["--nope"][..], &["nope"], &["serve", "--listen", "nowhere"], &["validate"]] {
-        let ended = process::run(arguments, &[]);
+        let output = process::run(arguments, &[]);
         assert!(
-            ended.code.is_some_and(|code| code != 0) && !ended.stderr.is_empty(),
-            "{arguments:?}: {ended:?}"
+            output.code.is_some_and(|code| code != 0) && !output.stderr.is_empty(),
+            "{arguments:?}: {output:?}"
         );
-        assert!(!ended.stderr.contains("panicked"), "{arguments:?}: {}", ended.stderr);
+        assert!(!output.stderr.contains("panicked"), "{arguments:?}: {}", output.stderr);
     }
 }
 
 #[test]
-fn database_that_cannot_be_opened_is_named() {
+fn rejects_a_database_that_cannot_be_opened() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let not_a_database = folder.path().join("text.db");
-    std::fs::write(&not_a_database, "this is no database, and must stay as it is. ".repeat(100))
+    std::fs::write(&not_a_database, "This is not a database, and must not change.  ".repeat(100))
         .expect("a file");
     let before = std::fs::read(&not_a_database).expect("the file");
     for url in [
@@ -69,37 +69,37 @@ fn database_that_cannot_be_opened_is_named() {
         "nonsense".to_owned(),
     ] {
         let data = folder.path().join("data").display().to_string();
-        let ended = process::run(
+        let output = process::run(
             &["serve", "--listen", "127.0.0.1:0", "--database-url", &url, "--data-dir", &data],
             &[],
         );
-        assert!(ended.code.is_some_and(|code| code != 0), "{url}: {ended:?}");
-        assert!(!ended.text().trim().is_empty() && !ended.text().contains("panicked"), "{url}: {ended:?}");
+        assert!(output.code.is_some_and(|code| code != 0), "{url}: {output:?}");
+        assert!(!output.text().trim().is_empty() && !output.text().contains("panicked"), "{url}: {output:?}");
     }
     assert_eq!(std::fs::read(&not_a_database).expect("the file"), before);
 }
 
-async fn migrated(backend: Backend) {
+async fn check_migrate(backend: Backend) {
     let database = Database::new(backend).await;
     for _ in 0..2 {
-        succeeds(process::run(&["migrate", "--database-url", &database.url], &[]));
+        assert_success(process::run(&["migrate", "--database-url", &database.url], &[]));
     }
     // The environment variable works like the flag.
-    succeeds(process::run(&["migrate"], &[("SLUICE_DATABASE_URL", &database.url)]));
+    assert_success(process::run(&["migrate"], &[("SLUICE_DATABASE_URL", &database.url)]));
     database.execute("SELECT id FROM workflows").await;
 }
 
 mod migrate_creates_the_tables {
-    use super::{Backend, migrated};
+    use super::{Backend, check_migrate};
 
     #[tokio::test]
     async fn sqlite() {
-        migrated(Backend::Sqlite).await;
+        check_migrate(Backend::Sqlite).await;
     }
 
     #[tokio::test]
     async fn postgres() {
-        migrated(Backend::Postgres).await;
+        check_migrate(Backend::Postgres).await;
     }
 }
 
@@ -129,18 +129,18 @@ fn validate_lists_diagnostics() {
     );
     let broken = file("broken.json", "{".to_owned());
 
-    succeeds(validate(&[&good]));
-    succeeds(validate(&[&good, &definition_only]));
-    let ended = validate(&[&good, &bad]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    let text = ended.text();
+    assert_success(validate(&[&good]));
+    assert_success(validate(&[&good, &definition_only]));
+    let output = validate(&[&good, &bad]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    let text = output.text();
     for part in ["bad.json", "/nodes/1/node_type", "node_type_unknown", "NoSuchThing"] {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
     for path in [&broken, &folder.path().join("missing.json")] {
-        let ended = validate(&[path]);
-        assert!(ended.code.is_some_and(|code| code != 0), "{ended:?}");
-        assert!(ended.text().contains(".json") && !ended.text().contains("panicked"), "{ended:?}");
+        let output = validate(&[path]);
+        assert!(output.code.is_some_and(|code| code != 0), "{output:?}");
+        assert!(output.text().contains(".json") && !output.text().contains("panicked"), "{output:?}");
     }
 }
 
@@ -163,7 +163,7 @@ const WARNED: &str = r#"{
 fn validate_shows_diagnostics_in_the_source() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let warned = file(folder.path(), "warned.json", WARNED);
-    let text = succeeds(validate(&[&warned]));
+    let text = assert_success(validate(&[&warned]));
     for part in [
         "warning[config_key_unknown]",
         "warned.json:4:60",
@@ -175,22 +175,22 @@ fn validate_shows_diagnostics_in_the_source() {
         assert!(text.contains(part), "{part} is missing in {text}");
     }
     let deep = file(folder.path(), "deep.json", &"[".repeat(100));
-    let ended = validate(&[&deep]);
+    let output = validate(&[&deep]);
     for part in ["error[json_too_deep]", "column 65", "deep.json:1:65"] {
-        assert!(ended.stdout.contains(part), "{part} is missing in {ended:?}");
+        assert!(output.stdout.contains(part), "{part} is missing in {output:?}");
     }
     let broken = file(folder.path(), "broken.json", "{\n  \"nodes\": [],\n  \"links\": [],\n}");
-    let ended = validate(&[&broken]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let output = validate(&[&broken]);
+    assert_eq!(output.code, Some(1), "{output:?}");
     for part in ["error[json_syntax]", "broken.json:4:1", "^"] {
-        assert!(ended.text().contains(part), "{part} is missing in {}", ended.text());
+        assert!(output.text().contains(part), "{part} is missing in {}", output.text());
     }
     // A line of a megabyte is shortened.
     let nodes: Vec<_> = (0..20_000).map(|i| json!({"id": format!("n{i}"), "node_type": "Nope"})).collect();
     let long = json!({"nodes": nodes, "links": []}).to_string();
-    let ended = validate(&[&file(folder.path(), "long.json", &long)]);
-    assert_eq!(ended.code, Some(1));
-    assert!(ended.stdout.len() < 1 << 20, "{} bytes", ended.stdout.len());
+    let output = validate(&[&file(folder.path(), "long.json", &long)]);
+    assert_eq!(output.code, Some(1));
+    assert!(output.stdout.len() < 1 << 20, "{} bytes", output.stdout.len());
 }
 
 #[test]
@@ -200,25 +200,25 @@ fn positions_match_those_of_editors() {
     let text =
         WARNED.replace('ä', "👍宽").replace("{\"valeus\": {}}", "{\"valeus\": \"on\"}").replace('\n', "\r\n");
     let warned = file(folder.path(), "warned.json", &text);
-    let drawn = succeeds(validate(&[&warned]));
+    let rendered = assert_success(validate(&[&warned]));
     for part in ["--> ", "warned.json:4:61", "\"👍宽\"", "{\"valeus\": \"on\"}", " ^^^^^^^^\n"] {
-        assert!(drawn.contains(part), "{part} is missing in {drawn}");
+        assert!(rendered.contains(part), "{part} is missing in {rendered}");
     }
-    assert!(!drawn.contains(['\r', '␍']), "{drawn}");
+    assert!(!rendered.contains(['\r', '␍']), "{rendered}");
     let run = |format: &str| -> serde_json::Value {
-        let ended = process::run(&["validate", "--format", format, &warned.display().to_string()], &[]);
-        serde_json::from_str(&ended.stdout).expect("JSON")
+        let output = process::run(&["validate", "--format", format, &warned.display().to_string()], &[]);
+        serde_json::from_str(&output.stdout).expect("JSON")
     };
-    let found = run("json")["files"][0]["diagnostics"][0].clone();
-    assert_json!(found, {"line": 4, "column": 61});
+    let diagnostic = run("json")["files"][0]["diagnostics"][0].clone();
+    assert_json!(diagnostic, {"line": 4, "column": 61});
     let run = run("sarif")["runs"][0].clone();
     assert_eq!(run["columnKind"], "utf16CodeUnits");
     let region = &run["results"][0]["locations"][0]["physicalLocation"]["region"];
     assert_eq!(*region, json!({"startLine": 4, "startColumn": 62, "endLine": 4, "endColumn": 70}));
-    // Syntax errors count positions in the same way.
+    // Positions of syntax errors are counted in the same way.
     let broken = file(folder.path(), "broken.json", "{\r\n\"👍宽\": nope}\r\n");
-    let drawn = validate(&[&broken]).text();
-    assert!(drawn.contains("broken.json:2:8") && drawn.contains("(line 2, column 8)"), "{drawn}");
+    let rendered = validate(&[&broken]).text();
+    assert!(rendered.contains("broken.json:2:8") && rendered.contains("(line 2, column 8)"), "{rendered}");
 }
 
 #[test]
@@ -227,15 +227,15 @@ fn validate_prints_json_and_sarif() {
     let warned = file(folder.path(), "warned.json", WARNED);
     let missing = folder.path().join("missing.json");
     let run = |format: &str, path: &Path| {
-        let ended = process::run(&["validate", "--format", format, &path.display().to_string()], &[]);
-        let parsed: serde_json::Value = serde_json::from_str(&ended.stdout).expect("JSON");
-        (ended.code, parsed)
+        let output = process::run(&["validate", "--format", format, &path.display().to_string()], &[]);
+        let parsed: serde_json::Value = serde_json::from_str(&output.stdout).expect("JSON");
+        (output.code, parsed)
     };
     let (code, report) = run("json", &warned);
     assert_eq!(code, Some(0));
     assert_eq!(report["valid"], true);
-    let found = &report["files"][0]["diagnostics"][0];
-    assert_json!(found, {"code": "config_key_unknown", "line": 4, "column": 60});
+    let diagnostic = &report["files"][0]["diagnostics"][0];
+    assert_json!(diagnostic, {"code": "config_key_unknown", "line": 4, "column": 60});
     let (code, report) = run("json", &missing);
     assert_eq!(code, Some(1));
     assert_eq!(report["valid"], false);
@@ -262,19 +262,19 @@ fn examples_are_valid() {
         std::fs::read_dir(folder).expect("the examples").map(|f| f.expect("a file").path()).collect();
     assert!(files.len() >= 3, "{files:?}");
     let paths: Vec<&Path> = files.iter().map(AsRef::as_ref).collect();
-    succeeds(validate(&paths));
+    assert_success(validate(&paths));
 }
 
-/// `tracing` would read it as a target, and log nothing.
+/// `tracing` would parse an unknown level as a target, and log nothing.
 #[test]
 fn rejects_an_unknown_log_level() {
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}", folder.path().join("sluice.db").display());
-    for (words, fits) in
+    for (level, is_valid) in
         [("warning", false), ("info,abc", false), ("warn,", true), ("sluice_api=debug,off", true)]
     {
-        let ended = process::run(&["migrate", "--database-url", &url, "--log", words], &[]);
-        assert_eq!(ended.code == Some(0), fits, "{words}: {ended:?}");
-        assert!(fits || ended.stderr.contains("invalid level"), "{words}: {ended:?}");
+        let output = process::run(&["migrate", "--database-url", &url, "--log", level], &[]);
+        assert_eq!(output.code == Some(0), is_valid, "{level}: {output:?}");
+        assert!(is_valid || output.stderr.contains("invalid level"), "{level}: {output:?}");
     }
 }

@@ -9,14 +9,14 @@ use crate::support::process::{self, CommandOutput};
 on_both_databases!(healthy_server_passes);
 
 fn health(arguments: &[&str], env: &[(&str, &str)]) -> CommandOutput {
-    let ended = process::run(&[&["health"], arguments].concat(), env);
-    assert!(!ended.text().contains("panicked"), "{ended:?}");
-    ended
+    let output = process::run(&[&["health"], arguments].concat(), env);
+    assert!(!output.text().contains("panicked"), "{output:?}");
+    output
 }
 
-fn sick(ended: &CommandOutput, part: &str) {
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains(part), "no {part:?}: {ended:?}");
+fn assert_unhealthy(output: &CommandOutput, part: &str) {
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains(part), "no {part:?}: {output:?}");
 }
 
 async fn healthy_server_passes(mut app: App) {
@@ -27,16 +27,16 @@ async fn healthy_server_passes(mut app: App) {
     for listen in [format!("127.0.0.1:{port}"), format!("0.0.0.0:{port}")] {
         assert_eq!(health(&[], &[("SLUICE_LISTEN", &listen)]).code, Some(0), "{listen}");
     }
-    sick(&health(&["--url", &format!("{base}/nothing")], &[]), "responded with status 404");
-    let named = health(&["--url", &base.replace("http://", "http://ada:hunter2@")], &[]);
-    sick(&named, "without a user name");
-    assert!(!named.text().contains("hunter2"), "{named:?}");
+    assert_unhealthy(&health(&["--url", &format!("{base}/nothing")], &[]), "responded with status 404");
+    let with_user = health(&["--url", &base.replace("http://", "http://ada:hunter2@")], &[]);
+    assert_unhealthy(&with_user, "without a user name");
+    assert!(!with_user.text().contains("hunter2"), "{with_user:?}");
     app.terminate().await;
-    sick(&health(&["--url", &base], &[]), "can't connect to");
+    assert_unhealthy(&health(&["--url", &base], &[]), "can't connect to");
 }
 
-/// A server that sends this to its first client.
-fn answering(answer: &'static str) -> String {
+/// Starts a server that sends `response` to its first client, and returns its URL.
+fn server_that_sends(response: &'static str) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}", listener.local_addr().expect("its address"));
     std::thread::spawn(move || {
@@ -44,19 +44,22 @@ fn answering(answer: &'static str) -> String {
         let mut request = [0; 1024];
         let read = stream.read(&mut request).expect("a request");
         assert!(request[..read].starts_with(b"GET /readyz HTTP/1.1\r\n"), "{request:?}");
-        stream.write_all(answer.as_bytes()).expect("an answer");
+        stream.write_all(response.as_bytes()).expect("a client that reads");
     });
     url
 }
 
 #[test]
 fn unhealthy_servers_fail_with_a_reason() {
-    let away = answering("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
-    sick(&health(&["--url", &away], &[]), "responded with status 503");
-    sick(&health(&["--url", &answering("SSH-2.0-OpenSSH 200\r\n")], &[]), "is not HTTP");
+    let unavailable = server_that_sends("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n");
+    assert_unhealthy(&health(&["--url", &unavailable], &[]), "responded with status 503");
+    assert_unhealthy(&health(&["--url", &server_that_sends("SSH-2.0-OpenSSH 200\r\n")], &[]), "is not HTTP");
     // A server that accepts the connection and sends nothing.
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = format!("http://{}", listener.local_addr().expect("its address"));
-    sick(&health(&["--url", &silent, "--timeout-seconds", "0.2"], &[]), "no response within 0.2 s");
-    sick(&health(&["--url", "https://localhost"], &[]), "http://");
+    assert_unhealthy(
+        &health(&["--url", &silent, "--timeout-seconds", "0.2"], &[]),
+        "no response within 0.2 s",
+    );
+    assert_unhealthy(&health(&["--url", "https://localhost"], &[]), "http://");
 }

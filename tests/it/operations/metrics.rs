@@ -24,19 +24,19 @@ on_both_databases!(
 );
 
 /// Restarts the server with an address for metrics.
-async fn counting(mut app: App, settings: &[(&str, &str)]) -> App {
+async fn with_metrics(mut app: App, settings: &[(&str, &str)]) -> App {
     app.terminate().await;
     app.set_env("SLUICE_METRICS_LISTEN", Some("127.0.0.1:0"));
     for (name, value) in settings {
         app.set_env(name, Some(value));
     }
-    app.boot().await;
+    app.start_server().await;
     app
 }
 
 fn address(app: &App) -> String {
     let log = app.log();
-    let from = log.find("metrics at http://").expect("the address of the numbers") + "metrics at ".len();
+    let from = log.find("metrics at http://").expect("the address of the metrics") + "metrics at ".len();
     log[from..].split_whitespace().next().expect("an address").to_owned()
 }
 
@@ -48,28 +48,28 @@ async fn text(app: &App) -> String {
     response.text().await.expect("a page")
 }
 
-struct Numbers(Vec<Sample>);
+struct Metrics(Vec<Sample>);
 
-async fn scrape(app: &App) -> Numbers {
+async fn scrape(app: &App) -> Metrics {
     let lines = text(app).await.lines().map(|line| Ok(line.to_owned())).collect::<Vec<_>>();
-    Numbers(Scrape::parse(lines.into_iter()).expect("a page in the format of Prometheus").samples)
+    Metrics(Scrape::parse(lines.into_iter()).expect("a page in the format of Prometheus").samples)
 }
 
-impl Numbers {
+impl Metrics {
     fn find(&self, name: &str, labels: &[(&str, &str)]) -> Option<&Sample> {
-        let fits = |sample: &&Sample| {
+        let matches = |sample: &&Sample| {
             sample.metric == name
                 && sample.labels.len() == labels.len()
                 && labels.iter().all(|(label, value)| sample.labels.get(label) == Some(value))
         };
-        self.0.iter().find(fits)
+        self.0.iter().find(matches)
     }
 
     fn get(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         let sample = self.find(name, labels).unwrap_or_else(|| panic!("no {name} {labels:?}"));
         match &sample.value {
             Number::Counter(number) | Number::Gauge(number) | Number::Untyped(number) => *number,
-            Number::Histogram(_) | Number::Summary(_) => panic!("{name} is no number"),
+            Number::Histogram(_) | Number::Summary(_) => panic!("{name} is not a number"),
         }
     }
 
@@ -81,7 +81,7 @@ impl Numbers {
         self.get("sluice_nodes_ended_total", &[("kind", kind), ("status", status)])
     }
 
-    fn ended(&self, status: &str) -> f64 {
+    fn runs_ended(&self, status: &str) -> f64 {
         self.get("sluice_runs_ended_total", &[("status", status)])
     }
 
@@ -91,7 +91,7 @@ impl Numbers {
 }
 
 async fn requests_runs_and_nodes_are_counted(app: App) {
-    let app = counting(app, &[]).await;
+    let app = with_metrics(app, &[]).await;
     let before = scrape(&app).await;
     assert_eq!(before.get("sluice_runs_started_total", &[]), 0.0);
     assert_eq!(before.get("sluice_database_up", &[]), 1.0);
@@ -101,15 +101,15 @@ async fn requests_runs_and_nodes_are_counted(app: App) {
     let retried = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
     let mut node = failing("p");
     node["config"]["policy"] = retried;
-    let twice = app.create(&after_input("twice", node)).await;
+    let retried_workflow = app.create(&after_input("twice", node)).await;
     let body = run_body(1);
     join_all((0..3).map(|_| app.run(&good, &body))).await;
     assert_eq!(app.run(&bad, &run_body(1)).await["status"], "FAILED");
-    assert_eq!(app.run(&twice, &run_body(1)).await["status"], "FAILED");
+    assert_eq!(app.run(&retried_workflow, &run_body(1)).await["status"], "FAILED");
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
     let run = app.start_run(&stuck, &run_body(1)).await;
     app.run_until(&run, "RUNNING").await;
-    eventually("a node to be at work", async || {
+    eventually("a node to run", async || {
         (scrape(&app).await.get("sluice_concurrency_in_use", &[("of", "nodes")]) == 1.0).then_some(())
     })
     .await;
@@ -120,13 +120,13 @@ async fn requests_runs_and_nodes_are_counted(app: App) {
 
     let after = eventually("the canceled run to be counted", async || {
         let now = scrape(&app).await;
-        (now.ended("canceled") == 1.0 && now.get("sluice_concurrency_in_use", &[("of", "nodes")]) == 0.0)
+        (now.runs_ended("canceled") == 1.0 && now.get("sluice_concurrency_in_use", &[("of", "nodes")]) == 0.0)
             .then_some(now)
     })
     .await;
     assert_eq!(after.get("sluice_runs_started_total", &[]), 6.0);
-    assert_eq!(after.ended("completed"), 3.0);
-    assert_eq!(after.ended("failed"), 2.0);
+    assert_eq!(after.runs_ended("completed"), 3.0);
+    assert_eq!(after.runs_ended("failed"), 2.0);
     assert_eq!(after.runs("running") + after.runs("pending") + after.runs("paused"), 0.0);
     let python = ["completed", "failed", "canceled"].map(|status| after.nodes("PythonFuncNode", status));
     assert_eq!(python, [3.0, 2.0, 1.0]);
@@ -140,7 +140,7 @@ async fn requests_runs_and_nodes_are_counted(app: App) {
     assert_eq!(attempts, 7.0);
 }
 
-/// Number of observations of a histogram.
+/// Returns the number of observations of a histogram.
 fn histogram(page: &str, name: &str, label: &str) -> f64 {
     let line = page.lines().find(|line| line.starts_with(&format!("{name}_count{{{label}}}")));
     let count = line.and_then(|line| line.rsplit_once(' ')).map(|(_, count)| count.parse());
@@ -148,28 +148,28 @@ fn histogram(page: &str, name: &str, label: &str) -> f64 {
 }
 
 async fn gauges_of_pauses_survive_a_restart(app: App) {
-    let mut app = counting(app, &[]).await;
-    let two = app.start_to_pause(&two_gates("two")).await;
-    app.start_to_pause(&gated("one")).await;
+    let mut app = with_metrics(app, &[]).await;
+    let two_pauses = app.start_to_pause(&two_gates("two")).await;
+    app.start_to_pause(&gated_workflow("one")).await;
     for _ in 0..2 {
         let now = scrape(&app).await;
         assert_eq!(now.get("sluice_pauses_open", &[]), 3.0);
         assert_eq!(now.runs("paused"), 2.0);
         app.crash_and_restart().await;
     }
-    app.approve(&two).await;
+    app.approve(&two_pauses).await;
     let now = scrape(&app).await;
     assert_eq!(now.get("sluice_pauses_open", &[]), 2.0);
-    app.post(&format!("/wf/cancel_workflow/{two}/")).json(&Value::Null).await.ok();
+    app.post(&format!("/wf/cancel_workflow/{two_pauses}/")).json(&Value::Null).await.ok();
     let now = scrape(&app).await;
     assert_eq!(now.get("sluice_pauses_open", &[]), 1.0);
     assert_eq!(now.runs("paused"), 1.0);
-    assert_eq!(now.ended("canceled"), 1.0);
+    assert_eq!(now.runs_ended("canceled"), 1.0);
 }
 
 async fn waiting_nodes_are_counted(app: App) {
     let app =
-        counting(app, &[("SLUICE_MAX_CONCURRENT_NODES", "1"), ("SLUICE_MAX_CONCURRENT_RUNS", "2")]).await;
+        with_metrics(app, &[("SLUICE_MAX_CONCURRENT_NODES", "1"), ("SLUICE_MAX_CONCURRENT_RUNS", "2")]).await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
     let mut runs = Vec::new();
     for _ in 0..5 {
@@ -186,18 +186,18 @@ async fn waiting_nodes_are_counted(app: App) {
     for run in &runs {
         app.post(&format!("/wf/cancel_workflow/{run}/")).json(&Value::Null).await.ok();
     }
-    eventually("nothing to wait", async || {
+    eventually("no run and no node to wait", async || {
         let now = scrape(&app).await;
-        let left = ["in_use", "waiting"].map(|what| {
+        let remaining = ["in_use", "waiting"].map(|what| {
             ["runs", "nodes"].map(|of| now.get(&format!("sluice_concurrency_{what}"), &[("of", of)]))
         });
-        (left == [[0.0; 2]; 2]).then_some(())
+        (remaining == [[0.0; 2]; 2]).then_some(())
     })
     .await;
 }
 
 async fn batch_and_its_rows_are_counted(app: App) {
-    let app = counting(app, &[]).await;
+    let app = with_metrics(app, &[]).await;
     let workflow = app.create(&plain("rows")).await;
     let rows: Vec<Value> = (0..20).map(|row| json!({"x": row})).collect();
     let body = json!({"rows": rows, "mini_batch_size": 5});
@@ -205,36 +205,39 @@ async fn batch_and_its_rows_are_counted(app: App) {
     app.run_until(&crate::support::json::id_of(&batch), "COMPLETED").await;
     let now = scrape(&app).await;
     assert_eq!(now.get("sluice_runs_started_total", &[]), 21.0);
-    assert_eq!(now.ended("completed"), 21.0);
+    assert_eq!(now.runs_ended("completed"), 21.0);
 }
 
-/// Exactly one commit fails.
+/// The failpoint fails exactly one commit.
 async fn unwritable_database_shows_in_the_metrics(app: App) {
-    let app = counting(app, &[("FAILPOINTS", "append_after=1*return(fail)")]).await;
-    app.post("/wf/").json(&plain("away")).await.problem(503);
-    app.create(&plain("back")).await;
+    let app = with_metrics(app, &[("FAILPOINTS", "append_after=1*return(fail)")]).await;
+    app.post("/wf/").json(&plain("rejected")).await.problem(503);
+    app.create(&plain("accepted")).await;
     let now = scrape(&app).await;
     assert_eq!(now.get("sluice_commit_failures_total", &[]), 1.0);
     assert_eq!(now.requests("createWorkflow", "5xx"), 1.0);
     assert_eq!(now.requests("createWorkflow", "2xx"), 1.0);
-    assert_eq!(now.get("sluice_database_up", &[]), 1.0, "it can be read");
+    assert_eq!(now.get("sluice_database_up", &[]), 1.0, "the database can be read");
 }
 
 /// Every family has a description, counters end in `_total`, buckets are cumulative, and labels have no ids.
 #[tokio::test]
 async fn page_follows_the_prometheus_format() {
-    let app = counting(App::start(Backend::Sqlite).await, &[]).await;
+    let app = with_metrics(App::start(Backend::Sqlite).await, &[]).await;
     app.create_and_run(&after_input("any", python("p", "return {'out': 1}")), &run_body(1)).await;
     let page = text(&app).await;
-    let mut described = BTreeSet::new();
+    let mut families_with_help = BTreeSet::new();
     let mut kinds = BTreeMap::new();
     for line in page.lines() {
         if let Some(help) = line.strip_prefix("# HELP ") {
-            let (name, what) = help.split_once(' ').expect("a text");
-            assert!(described.insert(name) && what.len() > 8 && name.starts_with("sluice_"), "{line}");
+            let (name, description) = help.split_once(' ').expect("a text");
+            assert!(
+                families_with_help.insert(name) && description.len() > 8 && name.starts_with("sluice_"),
+                "{line}"
+            );
         } else if let Some(kind) = line.strip_prefix("# TYPE ") {
             let (name, kind) = kind.split_once(' ').expect("a kind");
-            assert!(described.contains(name) && kinds.insert(name, kind).is_none(), "{line}");
+            assert!(families_with_help.contains(name) && kinds.insert(name, kind).is_none(), "{line}");
             assert_eq!(kind == "counter", name.ends_with("_total"), "{line}");
         } else {
             let name = line.split(['{', ' ']).next().expect("a name");
@@ -247,14 +250,15 @@ async fn page_follows_the_prometheus_format() {
     }
     assert!(kinds.len() > 15, "{kinds:?}");
     let of_histograms = kinds.iter().filter(|(_, kind)| **kind == "histogram");
-    let all: Vec<_> = of_histograms.flat_map(|(family, _)| series(&page, family)).collect();
-    assert!(all.len() > 50 && all.iter().any(|(count, _)| *count > 0.0), "{}", all.len());
-    for (count, buckets) in all {
+    let histograms: Vec<_> = of_histograms.flat_map(|(family, _)| series(&page, family)).collect();
+    assert!(histograms.len() > 50, "{}", histograms.len());
+    assert!(histograms.iter().any(|(count, _)| *count > 0.0));
+    for (count, buckets) in histograms {
         assert!(buckets.is_sorted() && buckets.last() == Some(&count), "{count}: {buckets:?}");
     }
 }
 
-/// Series of a histogram: count and buckets.
+/// Returns the count and the buckets of each series of a histogram.
 fn series(page: &str, family: &str) -> Vec<(f64, Vec<f64>)> {
     let number =
         |line: &str| -> f64 { line.rsplit_once(' ').expect("a number").1.parse().expect("a number") };
@@ -265,40 +269,47 @@ fn series(page: &str, family: &str) -> Vec<(f64, Vec<f64>)> {
             .map(str::to_owned)
             .collect()
     };
-    let of = |end: &str| -> Vec<&str> {
+    let lines_of = |end: &str| -> Vec<&str> {
         let name = format!("{family}_{end}");
         page.lines().filter(|line| line.split(['{', ' ']).next() == Some(&name)).collect()
     };
-    let buckets = of("bucket");
+    let buckets = lines_of("bucket");
     let of_series = |count: &&str| -> Vec<f64> {
-        let same = buckets.iter().filter(|bucket| labels(bucket) == labels(count));
-        same.map(|bucket| number(bucket)).collect()
+        let series_buckets = buckets.iter().filter(|bucket| labels(bucket) == labels(count));
+        series_buckets.map(|bucket| number(bucket)).collect()
     };
-    of("count").iter().map(|count| (number(count), of_series(count))).collect()
+    lines_of("count").iter().map(|count| (number(count), of_series(count))).collect()
 }
 
 #[tokio::test]
 async fn metrics_have_their_own_address() {
     let app = App::start(Backend::Sqlite).await;
     app.get("/metrics").await.problem(404);
-    assert!(!app.log().contains("metrics at"), "nothing is served unasked");
-    let app = counting(app, &[]).await;
+    assert!(!app.log().contains("metrics at"), "metrics are served only if configured");
+    let app = with_metrics(app, &[]).await;
     app.get("/metrics").await.problem(404);
     let other = address(&app).replace("/metrics", "/wf/");
     let client = Client::builder().no_proxy().build().expect("an HTTP client");
-    assert_eq!(client.get(other).send().await.expect("a response").status(), 404, "no other page is there");
-    let taken = address(&app);
-    let taken = taken.trim_start_matches("http://").trim_end_matches("/metrics");
+    assert_eq!(
+        client.get(other).send().await.expect("a response").status(),
+        404,
+        "the address serves only metrics"
+    );
+    let used_address = address(&app);
+    let used_address = used_address.trim_start_matches("http://").trim_end_matches("/metrics");
     let folder = tempfile::tempdir().expect("a folder");
     let url = format!("sqlite://{}/x.db", folder.path().display());
     let data = folder.path().join("data").display().to_string();
-    let args = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", taken, "--database-url", &url];
-    let ended = process::run(&args, &[("SLUICE_DATA_DIR", data.as_str())]);
-    assert!(ended.code == Some(1) && ended.stderr.contains("choose another --metrics-listen"), "{ended:?}");
+    let args = ["serve", "--listen", "127.0.0.1:0", "--metrics-listen", used_address, "--database-url", &url];
+    let output = process::run(&args, &[("SLUICE_DATA_DIR", data.as_str())]);
+    assert!(
+        output.code == Some(1) && output.stderr.contains("choose another --metrics-listen"),
+        "{output:?}"
+    );
 }
 
-/// Names of metrics in a text.
-fn named(text: &str) -> BTreeSet<String> {
+/// Returns the names of metrics in a text.
+fn metric_names(text: &str) -> BTreeSet<String> {
     let words = text.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_'));
     words.filter(|word| word.starts_with("sluice_")).map(str::to_owned).collect()
 }
@@ -313,20 +324,21 @@ async fn dashboard_and_alerts_use_existing_metrics() {
     let expressions: Vec<&str> =
         targets.map(|target| target["expr"].as_str().expect("an expression")).collect();
     let alerts = read("deploy/prometheus/alerts.yml");
-    let asked = [("the dashboard", named(&expressions.join("\n"))), ("the alerts", named(&alerts))];
+    let users =
+        [("the dashboard", metric_names(&expressions.join("\n"))), ("the alerts", metric_names(&alerts))];
 
-    let app = counting(App::start(Backend::Sqlite).await, &[]).await;
+    let app = with_metrics(App::start(Backend::Sqlite).await, &[]).await;
     let page = text(&app).await;
-    let there: BTreeSet<String> = named(&page);
-    for (who, names) in asked {
-        assert!(names.len() > 4, "{who} asks for nothing: is this test blind?");
-        let missing: Vec<_> = names.difference(&there).collect();
-        assert!(missing.is_empty(), "{who}: there is no {missing:?}");
+    let exported: BTreeSet<String> = metric_names(&page);
+    for (user, names) in users {
+        assert!(names.len() > 4, "{user} uses at most 4 metrics: check this test");
+        let missing: Vec<_> = names.difference(&exported).collect();
+        assert!(missing.is_empty(), "{user}: there is no {missing:?}");
     }
     let families = page.lines().filter_map(|line| line.strip_prefix("# TYPE "));
     let families: BTreeSet<_> = families.filter_map(|line| line.split(' ').next()).collect();
     let documented = read("docs/operations.md");
     for family in families {
-        assert!(documented.contains(&format!("`{family}")), "docs/operations.md doesn't tell of {family}");
+        assert!(documented.contains(&format!("`{family}")), "docs/operations.md does not describe {family}");
     }
 }

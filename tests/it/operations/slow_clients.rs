@@ -1,4 +1,5 @@
-//! Slow, silent and misbehaving clients: the server closes them at a limit, and other clients don't notice.
+//! Slow, silent and misbehaving clients: the server closes their connections at a limit, and other clients are not
+//! affected.
 
 use std::time::{Duration, Instant};
 
@@ -16,15 +17,14 @@ use crate::support::polling::eventually;
 use crate::support::process::DEADLINE;
 use crate::support::sse::Stream;
 
-/// Short timeouts.
-const SHORT: [(&str, &str); 3] = [
+const SHORT_TIMEOUTS: [(&str, &str); 3] = [
     ("SLUICE_HEADER_TIMEOUT_SECONDS", "0.5"),
     ("SLUICE_BODY_TIMEOUT_SECONDS", "0.5"),
     ("SLUICE_WRITE_TIMEOUT_SECONDS", "0.5"),
 ];
 
 async fn app() -> App {
-    App::start_with(Backend::Sqlite, &SHORT).await
+    App::start_with(Backend::Sqlite, &SHORT_TIMEOUTS).await
 }
 
 async fn connect(app: &App) -> TcpStream {
@@ -34,17 +34,17 @@ async fn connect(app: &App) -> TcpStream {
 
 /// Reads until the server closes the connection.
 async fn until_closed(stream: &mut TcpStream) -> String {
-    let mut said = Vec::new();
-    match timeout(DEADLINE, stream.read_to_end(&mut said)).await {
+    let mut response = Vec::new();
+    match timeout(DEADLINE, stream.read_to_end(&mut response)).await {
         // A reset closes the connection too.
-        Ok(_) => String::from_utf8_lossy(&said).into_owned(),
-        Err(_) => panic!("still open after {DEADLINE:?}, said {:?}", String::from_utf8_lossy(&said)),
+        Ok(_) => String::from_utf8_lossy(&response).into_owned(),
+        Err(_) => panic!("still open after {DEADLINE:?}, received {:?}", String::from_utf8_lossy(&response)),
     }
 }
 
 async fn send(app: &App, text: &str) -> TcpStream {
     let mut stream = connect(app).await;
-    stream.write_all(text.as_bytes()).await.expect("the server takes it");
+    stream.write_all(text.as_bytes()).await.expect("the server reads");
     stream
 }
 
@@ -55,7 +55,7 @@ fn post(path: &str, kind: &str, length: usize, begin: &str) -> String {
 }
 
 #[tokio::test]
-async fn connections_without_a_whole_head_are_closed() {
+async fn connections_with_incomplete_headers_are_closed() {
     let app = app().await;
     for begin in
         ["", "G", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\n", "GET /wf/ HTTP/1.1\r\nhost: localhost\r\nx-a: "]
@@ -63,12 +63,12 @@ async fn connections_without_a_whole_head_are_closed() {
         let mut stream = send(&app, begin).await;
         until_closed(&mut stream).await;
     }
-    // Between two requests as well.
+    // An idle connection after a request is closed too.
     let mut idle = send(&app, "GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await;
     assert!(until_closed(&mut idle).await.starts_with("HTTP/1.1 200"));
 }
 
-/// The reader of the log pipe has gone.
+/// The reader of the log pipe has closed it.
 #[tokio::test]
 async fn closed_log_pipe_does_not_stop_the_server() {
     let mut app = app().await;
@@ -85,11 +85,11 @@ async fn unknown_methods_are_not_logged() {
     let mut stream =
         send(&app, "SECRET_KEY /wf/ HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n").await;
     assert!(until_closed(&mut stream).await.starts_with("HTTP/1.1 405"));
-    eventually("its line", async || app.log().contains("method=_OTHER").then_some(())).await;
+    eventually("its log line", async || app.log().contains("method=_OTHER").then_some(())).await;
     assert!(!app.log().contains("SECRET_KEY"));
 }
 
-/// The connection can be reused after a rejected body, or the response says that it can't.
+/// After a rejected body, the connection can be reused, or the response has `Connection: close`.
 #[tokio::test]
 async fn connection_survives_a_rejected_body() {
     let app = app().await;
@@ -100,20 +100,20 @@ async fn connection_survives_a_rejected_body() {
     let body = "{\"a\":1}";
     for piece in [body, next] {
         tokio::task::yield_now().await;
-        stream.write_all(piece.as_bytes()).await.expect("the server takes it");
+        stream.write_all(piece.as_bytes()).await.expect("the server reads");
     }
-    let said = until_closed(&mut stream).await;
-    assert_eq!(said.matches("HTTP/1.1 404").count(), 1, "{said}");
-    assert_eq!(said.matches("HTTP/1.1 200").count(), 1, "{said}");
+    let response = until_closed(&mut stream).await;
+    assert_eq!(response.matches("HTTP/1.1 404").count(), 1, "{response}");
+    assert_eq!(response.matches("HTTP/1.1 200").count(), 1, "{response}");
     // A body that never arrives.
     let mut stream = send(&app, &rejected(1_000_000)).await;
-    let said = until_closed(&mut stream).await;
-    assert!(said.contains("connection: close"), "{said}");
+    let response = until_closed(&mut stream).await;
+    assert!(response.contains("connection: close"), "{response}");
 }
 
-/// A file is stored and has an audit entry, or neither. No partial file is left.
+/// Each file is stored with an audit entry, or not at all. No partial file remains.
 #[tokio::test]
-async fn upload_of_a_disconnected_client_is_whole() {
+async fn upload_of_a_disconnected_client_is_complete_or_absent() {
     let app = app().await;
     let id = app.create(&plain("w")).await;
     let field = |name: &str, value: &str| {
@@ -126,18 +126,18 @@ async fn upload_of_a_disconnected_client_is_whole() {
         drop(send(&app, &request).await);
     }
     // One upload that completes.
-    until_kept(&app, &id).await;
+    upload(&app, &id).await;
     let stored =
         |folder: &str| files_below(&app.data_dir()).iter().filter(|file| file.starts_with(folder)).count();
     eventually("the uploads to end", async || {
-        let written = app.get("/audit/?operation=uploadTestFiles&page_size=1&count=true").await;
-        let written = written.headers["x-total-count"].to_str().expect("a number").parse().ok();
-        (stored("tmp/") == 0 && written == Some(stored("test_files/"))).then_some(())
+        let entries = app.get("/audit/?operation=uploadTestFiles&page_size=1&count=true").await;
+        let entries = entries.headers["x-total-count"].to_str().expect("a number").parse().ok();
+        (stored("tmp/") == 0 && entries == Some(stored("test_files/"))).then_some(())
     })
     .await;
 }
 
-async fn until_kept(app: &App, id: &str) {
+async fn upload(app: &App, id: &str) {
     let part = reqwest::multipart::Part::bytes(&b"abc"[..]).file_name("a.txt");
     let form = reqwest::multipart::Form::new().text("workflow_id", id.to_owned()).text("node_id", "n");
     app.upload(form.part("files", part)).await.ok();
@@ -157,9 +157,9 @@ async fn stalled_body_gets_408_and_is_closed() {
             .to_owned(),
     ] {
         let mut stream = send(&app, &request).await;
-        let said = until_closed(&mut stream).await;
-        assert!(said.starts_with("HTTP/1.1 408"), "{request}: {said}");
-        assert!(said.contains("application/problem+json") && said.contains("request-timeout"), "{said}");
+        let response = until_closed(&mut stream).await;
+        assert!(response.starts_with("HTTP/1.1 408"), "{request}: {response}");
+        assert!(response.contains("application/problem+json") && response.contains("request-timeout"), "{response}");
     }
     // Unknown paths don't read the body, and their connections are closed too.
     let mut stream = send(&app, &post("/nope/", "application/json", 1_000, "{")).await;
@@ -177,25 +177,25 @@ async fn slow_body_is_rejected() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    let mut said = Vec::new();
+    let mut response = Vec::new();
     tokio::select! {
-        read = timeout(DEADLINE, reads.read_to_end(&mut said)) => drop(read.expect("it is given up")),
+        read = timeout(DEADLINE, reads.read_to_end(&mut response)) => drop(read.expect("the server closes the connection")),
         () = drip => {}
     }
-    let said = String::from_utf8_lossy(&said).into_owned();
-    assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
+    let response = String::from_utf8_lossy(&response).into_owned();
+    assert!(response.is_empty() || response.starts_with("HTTP/1.1 408"), "{response}");
 }
 
 #[tokio::test]
 async fn connection_that_reads_nothing_is_closed() {
-    let mut settings = SHORT.to_vec();
+    let mut settings = SHORT_TIMEOUTS.to_vec();
     settings.push(("SLUICE_MAX_CONNECTIONS", "1"));
     // One connection slot, which the client of the test releases after each request.
     let app = App::start_with(Backend::Sqlite, &settings).await;
-    let big = app.create(&after_input("big", fixed("f", json!({"text": "x".repeat(4 << 20)})))).await;
+    let big = app.create(&after_input("big", static_node("f", json!({"text": "x".repeat(4 << 20)})))).await;
     let get = format!("GET /wf/{big}/ HTTP/1.1\r\nhost: localhost\r\n\r\n");
     // Several responses, larger than the buffers of the socket.
-    let deaf = eventually("a connection that is served", async || {
+    let idle_reader = eventually("a free connection slot", async || {
         let mut stream = send(&app, &get.repeat(8)).await;
         let mut first = [0; 1];
         timeout(Duration::from_secs(5), stream.read_exact(&mut first)).await.ok()?.ok()?;
@@ -204,30 +204,29 @@ async fn connection_that_reads_nothing_is_closed() {
     .await;
     // The slot is free once the server has closed the other connection.
     assert_eq!(app.get("/healthz").await.status, 200);
-    drop(deaf);
+    drop(idle_reader);
 }
 
 #[tokio::test]
 async fn thousand_silent_connections_leave_the_server_responsive() {
     let app = app().await;
     let workflow = app.create(&plain("plain")).await;
-    let silent = join_all((0..1_000).map(|_| connect(&app))).await;
+    let mut silent = join_all((0..1_000).map(|_| connect(&app))).await;
     let body = run_body("hi");
-    let served = join_all((0..20).map(|_| app.run(&workflow, &body)));
-    assert!(served.await.iter().all(|run| run["status"] == "COMPLETED"));
-    let mut closed = silent;
-    join_all(closed.iter_mut().map(until_closed)).await;
+    let completed_runs = join_all((0..20).map(|_| app.run(&workflow, &body)));
+    assert!(completed_runs.await.iter().all(|run| run["status"] == "COMPLETED"));
+    join_all(silent.iter_mut().map(until_closed)).await;
 }
 
 #[tokio::test]
 async fn waiting_client_is_not_disconnected() {
     let app = app().await;
     let stuck = app.create(&after_input("stuck", never_ending("p"))).await;
-    let began = Instant::now();
+    let start = Instant::now();
     let response = app.post(&format!("/wf/{stuck}/run/?wait_seconds=2")).json(&run_body("hi")).await;
     assert_eq!(response.status, 202, "{}", response.text);
-    assert!(began.elapsed() >= Duration::from_secs(2));
-    let run = app.start_to_pause(&gated("gated")).await;
+    assert!(start.elapsed() >= Duration::from_secs(2));
+    let run = app.start_to_pause(&gated_workflow("gated")).await;
     let mut stream = Stream::open(&app, &format!("/run/{run}/events/"), None).await;
     stream.until("run_paused").await;
     // Longer than any of the timeouts.

@@ -7,7 +7,7 @@ use crate::support::app::App;
 use crate::support::database::Backend;
 use crate::support::process::DEADLINE;
 
-fn next(socket: &UnixDatagram) -> String {
+fn next_message(socket: &UnixDatagram) -> String {
     let mut message = [0; 256];
     let length = socket.recv(&mut message).expect("a message to systemd");
     String::from_utf8_lossy(&message[..length]).trim().to_owned()
@@ -22,10 +22,10 @@ async fn systemd_is_notified_of_start_and_stop() {
     let name = path.display().to_string();
     let mut app =
         App::start_with(Backend::Sqlite, &[("NOTIFY_SOCKET", &name), ("WATCHDOG_USEC", "200000")]).await;
-    assert_eq!(next(&socket), "READY=1");
+    assert_eq!(next_message(&socket), "READY=1");
     let start = std::time::Instant::now();
     for _ in 0..5 {
-        assert_eq!(next(&socket), "WATCHDOG=1");
+        assert_eq!(next_message(&socket), "WATCHDOG=1");
     }
     assert!(start.elapsed() >= Duration::from_millis(200), "the watchdog is notified at intervals");
     app.terminate().await;

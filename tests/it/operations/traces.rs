@@ -1,5 +1,5 @@
-//! Traces: a request continues its caller's trace and returns its own span. With a collector, a request, its run and
-//! its nodes are spans in one tree.
+//! Traces: a request continues the trace of its caller, and the response has the id of its span. With a collector, a
+//! request, its run and its nodes are spans in one tree.
 
 use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
@@ -19,7 +19,7 @@ const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 const PARENT: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
 /// Restarts the server with a collector.
-async fn traced(mut app: App, settings: &[(&str, &str)]) -> (App, Collector) {
+async fn with_collector(mut app: App, settings: &[(&str, &str)]) -> (App, Collector) {
     let collector = Collector::start().await;
     app.terminate().await;
     app.set_env("OTEL_EXPORTER_OTLP_ENDPOINT", Some(&collector.base));
@@ -28,7 +28,7 @@ async fn traced(mut app: App, settings: &[(&str, &str)]) -> (App, Collector) {
     for (name, value) in settings {
         app.set_env(name, Some(value));
     }
-    app.boot().await;
+    app.start_server().await;
     (app, collector)
 }
 
@@ -36,8 +36,8 @@ fn hex(id: &[u8]) -> String {
     id.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Trace id and span id of a response.
-fn answered(response: &crate::support::client::Response) -> (String, String) {
+/// Returns the trace id and the span id of a response.
+fn trace_and_span(response: &crate::support::client::Response) -> (String, String) {
     let parent = response.headers["traceparent"].to_str().expect("a text");
     let parts: Vec<&str> = parent.split('-').collect();
     assert_eq!(parts.len(), 4, "{parent}");
@@ -52,15 +52,15 @@ fn is_run(run: &str) -> impl Fn(&Span) -> bool {
 
 async fn run_is_a_tree_of_spans(app: App) {
     let headers = [("OTEL_EXPORTER_OTLP_HEADERS", "x-token=secret")];
-    let (app, collector) = traced(app, &headers).await;
-    let mut twice = failing("p");
-    twice["config"]["policy"] = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
-    let workflow = app.create(&after_input("traced", twice)).await;
+    let (app, collector) = with_collector(app, &headers).await;
+    let mut retried_node = failing("p");
+    retried_node["config"]["policy"] = json!({"retry": {"max_attempts": 2, "backoff_seconds": 0}});
+    let workflow = app.create(&after_input("traced", retried_node)).await;
     let path = format!("/wf/{workflow}/start_run/");
     // A request with an idempotency key runs in another task, in the same trace.
     let headers = [("traceparent", PARENT), ("idempotency-key", "once")];
     let response = app.post(&path).headers(&headers).json(&run_body(1)).await;
-    let (trace, server) = answered(&response);
+    let (trace, server) = trace_and_span(&response);
     assert_eq!(trace, TRACE);
     let run_id = id_of(&response.ok());
 
@@ -101,21 +101,22 @@ async fn run_is_a_tree_of_spans(app: App) {
 
     assert!(collector.spans().iter().all(|sent| sent.service == "sluice"));
     assert!(collector.tokens().iter().all(|token| token == "secret"));
-    assert!(app.log().contains(TRACE), "the line of the request names its trace");
+    assert!(app.log().contains(TRACE), "the log line of the request has the trace id");
     assert!(!app.log().contains("secret"));
 }
 
 async fn resumed_run_joins_the_trace_of_the_decision(app: App) {
-    let (app, collector) = traced(app, &[("OTEL_SERVICE_NAME", "mine")]).await;
-    let run_id = app.start_to_pause(&gated("g")).await;
+    let (app, collector) = with_collector(app, &[("OTEL_SERVICE_NAME", "mine")]).await;
+    let run_id = app.start_to_pause(&gated_workflow("g")).await;
     let first = collector.span("up to the gate", is_run(&run_id)).await;
     assert_eq!(attribute(&first, "sluice.run.status"), "paused");
     let decision = json!({"inputs": {}, "user_id": "ada", "action": "APPROVE"});
     let path = format!("/wf/process_pause_action/{run_id}/");
-    let (trace, server) = answered(&app.post(&path).header("traceparent", PARENT).json(&decision).await);
-    let fits = is_run(&run_id);
+    let (trace, server) =
+        trace_and_span(&app.post(&path).header("traceparent", PARENT).json(&decision).await);
+    let is_of_run = is_run(&run_id);
     let second = collector
-        .span("after the gate", |span| fits(span) && attribute(span, "sluice.run.status") == "completed")
+        .span("after the gate", |span| is_of_run(span) && attribute(span, "sluice.run.status") == "completed")
         .await;
     assert_eq!(hex(&second.trace_id), trace);
     assert_eq!(hex(&second.parent_span_id), server);
@@ -129,7 +130,7 @@ async fn resumed_run_joins_the_trace_of_the_decision(app: App) {
 
 #[tokio::test]
 async fn batch_rows_are_children_of_the_batch_span() {
-    let (app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
+    let (app, collector) = with_collector(App::start(Backend::Sqlite).await, &[]).await;
     let workflow = app.create(&after_input("rows", python("p", "return {'out': 1}"))).await;
     let rows: Vec<serde_json::Value> = (0..3).map(|row| json!({"x": row})).collect();
     let body = json!({"rows": rows, "mini_batch_size": 2});
@@ -148,20 +149,20 @@ async fn batch_rows_are_children_of_the_batch_span() {
 /// Spans end for canceled runs and for runs of an earlier process.
 #[tokio::test]
 async fn recovered_run_starts_a_new_trace() {
-    let (mut app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
+    let (mut app, collector) = with_collector(App::start(Backend::Sqlite).await, &[]).await;
     let workflow = app.create(&after_input("stuck", never_ending("p"))).await;
     let run = app.start_run(&workflow, &run_body(1)).await;
     app.run_until(&run, "RUNNING").await;
     app.terminate().await;
     let first = collector.span("of the first process", is_run(&run)).await;
     assert_eq!(attribute(&first, "sluice.run.status"), "interrupted");
-    app.boot().await;
+    app.start_server().await;
     app.run_until(&run, "RUNNING").await;
     app.post(&format!("/wf/cancel_workflow/{run}/")).json(&json!(null)).await.ok();
-    let fits = is_run(&run);
+    let is_of_run = is_run(&run);
     let second = collector
         .span("of the second process", |span| {
-            fits(span) && attribute(span, "sluice.run.status") == "canceled"
+            is_of_run(span) && attribute(span, "sluice.run.status") == "canceled"
         })
         .await;
     assert_ne!(second.trace_id, first.trace_id);
@@ -173,11 +174,11 @@ async fn recovered_run_starts_a_new_trace() {
     assert_eq!(attribute(&node, "sluice.node.status"), "canceled");
 }
 
-/// Spans arrive even if the interval of exports is long.
+/// The export interval is longer than the test.
 #[tokio::test]
 async fn spans_are_flushed_at_shutdown() {
     let settings = [("OTEL_BSP_SCHEDULE_DELAY", "600000")];
-    let (mut app, collector) = traced(App::start(Backend::Sqlite).await, &settings).await;
+    let (mut app, collector) = with_collector(App::start(Backend::Sqlite).await, &settings).await;
     let workflow = app.create(&plain("last")).await;
     assert!(collector.spans().is_empty());
     app.terminate().await;
@@ -195,12 +196,12 @@ async fn missing_collector_does_not_affect_runs() {
     ])
     .await;
     for round in 0..20 {
-        let run = app.create_and_run(&plain(&format!("away {round}")), &run_body(1)).await;
+        let run = app.create_and_run(&plain(&format!("round {round}")), &run_body(1)).await;
         assert_eq!(run["status"], "COMPLETED");
     }
-    let lost = "failed to export spans";
-    eventually("the log to say so", async || app.log().contains(lost).then_some(())).await;
-    assert_eq!(app.log().matches(lost).count(), 1);
+    let message = "failed to export spans";
+    eventually("the failure in the log", async || app.log().contains(message).then_some(())).await;
+    assert_eq!(app.log().matches(message).count(), 1);
     let started = std::time::Instant::now();
     app.terminate().await;
     assert!(started.elapsed().as_secs() < 15, "{:?}", started.elapsed());
@@ -208,7 +209,7 @@ async fn missing_collector_does_not_affect_runs() {
 
 #[tokio::test]
 async fn unsampled_trace_is_not_exported() {
-    let (app, collector) = traced(App::start(Backend::Sqlite).await, &[]).await;
+    let (app, collector) = with_collector(App::start(Backend::Sqlite).await, &[]).await;
     let workflow = app.create(&plain("quiet")).await;
     let unsampled = PARENT.replace("-01", "-00");
     let path = format!("/wf/{workflow}/start_run/");
@@ -221,17 +222,17 @@ async fn unsampled_trace_is_not_exported() {
     assert!(!collector.spans().iter().any(|sent| of_trace(&sent.span)));
 }
 
-/// Even without a collector.
+/// This includes servers without a collector.
 #[tokio::test]
 async fn every_response_has_a_traceparent() {
     let app = App::start(Backend::Sqlite).await;
     for path in ["/wf/", "/nowhere/", "/healthz"] {
         let response = app.get(path).header("traceparent", PARENT).await;
-        let (trace, span) = answered(&response);
+        let (trace, span) = trace_and_span(&response);
         assert_eq!(trace, TRACE, "{path}");
         assert_ne!(span, "00f067aa0ba902b7", "{path}");
         let response = app.get(path).header("traceparent", "00-what-ever-01").await;
-        assert_ne!(answered(&response).0, TRACE, "{path}");
+        assert_ne!(trace_and_span(&response).0, TRACE, "{path}");
     }
     let log = app.log();
     assert!(log.lines().any(|line| line.contains("listWorkflows") && line.contains(TRACE)), "{log}");
@@ -249,7 +250,7 @@ async fn request_log_has_trace_and_operation() {
     assert_json!(line, {"message": "request", "level": "INFO", "operation": "listWorkflows", "status": 200, "method": "GET", "path": "/wf/"});
     assert!(line["took_ms"].as_f64().is_some_and(|took| took > 0.0), "{line}");
     assert_eq!(line["trace_id"].as_str().map(str::len), Some(32), "{line}");
-    assert_eq!(app.log().matches("mine-1").count(), 1, "one line a request");
+    assert_eq!(app.log().matches("mine-1").count(), 1, "one line per request");
 }
 
 #[test]
@@ -258,7 +259,7 @@ fn rejects_an_invalid_collector_url() {
     let url = format!("sqlite://{}/x.db", folder.path().display());
     let data = folder.path().join("data").display().to_string();
     let args = ["serve", "--listen", "127.0.0.1:0", "--database-url", &url, "--data-dir", &data];
-    let ended = process::run(&args, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4318")]);
-    assert_eq!(ended.code, Some(1), "{ended:?}");
-    assert!(ended.stderr.contains("TLS is not supported"), "{}", ended.stderr);
+    let output = process::run(&args, &[("OTEL_EXPORTER_OTLP_ENDPOINT", "https://collector.example:4318")]);
+    assert_eq!(output.code, Some(1), "{output:?}");
+    assert!(output.stderr.contains("TLS is not supported"), "{}", output.stderr);
 }

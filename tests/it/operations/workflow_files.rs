@@ -219,7 +219,7 @@ async fn handwritten_files_become_documents_in_place() {
     write(files.path(), "request.json", &constant("Asked for", 2).to_string());
     done(sluice("import", files.path(), &database, &["--yes"]));
     // Files that hold no workflow are left alone.
-    database.execute("UPDATE workflows SET description = 'told' WHERE name = 'Plain one'").await;
+    database.execute("UPDATE workflows SET description = 'edited' WHERE name = 'Plain one'").await;
     let package = r#"{"name": "Asked for", "private": true}"#;
     write(files.path(), "package.json", package);
     for more in [&["--versions"][..], &[]] {
@@ -228,7 +228,7 @@ async fn handwritten_files_become_documents_in_place() {
     }
     let texts = contents(files.path());
     assert!(
-        texts["Plain one.json"].starts_with("{\n  \"format\"") && texts["Plain one.json"].contains("told")
+        texts["Plain one.json"].starts_with("{\n  \"format\"") && texts["Plain one.json"].contains("edited")
     );
     assert_eq!(texts["package.json"], package);
     assert!(done(sluice("export", files.path(), &database, &[])).contains("0 files written, 2 unchanged."));
@@ -267,7 +267,7 @@ async fn export_deletes_and_overwrites_only_with_a_flag() {
     copies.iter().for_each(|copy| std::fs::remove_file(files.path().join(copy)).expect("a file"));
 
     // An unreadable file, such as one with merge conflicts, is kept, and the other files are written.
-    database.execute("UPDATE workflows SET description = 'told'").await;
+    database.execute("UPDATE workflows SET description = 'edited'").await;
     let broken = format!("<<<<<<< ours\n{text}");
     write(files.path(), &name, &broken);
     let ended = sluice("export", files.path(), &database, &["--prune"]);
@@ -289,7 +289,7 @@ async fn export_continues_after_an_unreadable_workflow() {
     done(sluice("import", files.path(), &database, &["--yes"]));
     done(sluice("export", out.path(), &database, &["--versions"]));
     let before = contents(out.path());
-    database.execute("UPDATE workflows SET description = 'told'").await;
+    database.execute("UPDATE workflows SET description = 'edited'").await;
     let broken = "UPDATE workflow_versions SET definition = '{' WHERE name = 'one'";
     database.execute(broken).await;
     let ended = sluice("export", out.path(), &database, &["--versions", "--prune"]);
@@ -361,8 +361,8 @@ async fn import_follows_links_and_swapped_names() {
     std::os::unix::fs::symlink(&target, files.path().join("first.json")).expect("a link");
     let text = std::fs::read_to_string(&target).expect("a text");
     assert!(done(sluice("import", files.path(), &database, &[])).contains("Nothing to do"));
-    database.execute("UPDATE workflows SET description = 'told'").await;
+    database.execute("UPDATE workflows SET description = 'edited'").await;
     done(sluice("export", files.path(), &database, &[]));
     assert_eq!(std::fs::read_to_string(&target).expect("a text"), text);
-    assert!(contents(files.path())["first.json"].contains("told"));
+    assert!(contents(files.path())["first.json"].contains("edited"));
 }

@@ -18,8 +18,8 @@ on_both_databases!(
     key_is_accepted_in_two_headers_only,
     revoked_and_expired_keys_are_rejected,
     stream_ends_when_its_key_is_revoked,
-    key_decides_only_in_its_own_name,
-    versions_and_label_moves_name_the_key,
+    key_decides_pauses_only_for_its_own_user,
+    versions_and_label_moves_have_the_name_of_the_key,
     rate_limit_applies_to_each_key,
     keys_are_required_once_one_exists,
     public_address_requires_keys,
@@ -102,10 +102,10 @@ const CALLS: &[(&str, &[&str])] = &[
     ("admin", &["listAudit"]),
 ];
 
-/// Operations of the document: (operation id, method, path with ids, scope).
-async fn calls(app: &App) -> Vec<(String, Method, String, Option<String>)> {
+/// Returns the operations of the document: (operation id, method, path with ids, scope).
+async fn authorized_calls(app: &App) -> Vec<(String, Method, String, Option<String>)> {
     let document = app.get("/openapi.json").await.ok();
-    let mut calls = Vec::new();
+    let mut authorized_calls = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, call) in
             item.as_object().expect("an item").iter().filter(|(_, call)| call["operationId"].is_string())
@@ -113,22 +113,27 @@ async fn calls(app: &App) -> Vec<(String, Method, String, Option<String>)> {
             let schemes = call["security"].as_array().expect("security");
             let scope =
                 schemes.first().map(|scheme| scheme["bearer"][0].as_str().expect("a scope").to_owned());
-            let filled = path
+            let path = path
                 .split('/')
                 .map(|part| if part.starts_with('{') { "00000000-0000-7000-8000-000000000000" } else { part })
                 .collect::<Vec<_>>()
                 .join("/");
             let method = method.to_uppercase().parse().expect("a method");
-            calls.push((call["operationId"].as_str().expect("a name").to_owned(), method, filled, scope));
+            authorized_calls.push((
+                call["operationId"].as_str().expect("a name").to_owned(),
+                method,
+                path,
+                scope,
+            ));
         }
     }
-    calls
+    authorized_calls
 }
 
 async fn requests_without_a_key_get_401(app: App) {
     let key = create_key(&app.database, "ci", "admin", &[]).await;
     wait_until_keys_are_required(&app).await;
-    for (name, method, path, scope) in calls(&app).await {
+    for (name, method, path, scope) in authorized_calls(&app).await {
         let is_open = ["getHealth", "getReadiness"].contains(&name.as_str());
         assert_eq!(scope.is_none(), is_open, "{name}");
         // Other spellings of a path reach the same operation.
@@ -182,11 +187,11 @@ async fn each_scope_allows_exactly_its_operations(app: App) {
         keys.insert(*scope, create_key(&app.database, scope, scope, &[]).await);
     }
     wait_until_keys_are_required(&app).await;
-    let calls = calls(&app).await;
+    let authorized_calls = authorized_calls(&app).await;
     let listed: usize = CALLS.iter().map(|(_, names)| names.len()).sum();
-    let asking = calls.iter().filter(|(.., scope)| scope.is_some()).count();
-    assert_eq!(listed, asking, "every call of the document has its place in the table");
-    for (name, method, path, scope) in &calls {
+    let with_scope = authorized_calls.iter().filter(|(.., scope)| scope.is_some()).count();
+    assert_eq!(listed, with_scope, "CALLS must list every operation that requires a scope");
+    for (name, method, path, scope) in &authorized_calls {
         let Some(scope) = scope else { continue };
         let expected = CALLS.iter().find(|(_, names)| names.contains(&name.as_str()));
         assert_eq!(expected.map(|(scope, _)| *scope), Some(scope.as_str()), "{name}");
@@ -194,11 +199,15 @@ async fn each_scope_allows_exactly_its_operations(app: App) {
         if name == "followPausedWorkflows" {
             continue;
         }
-        for (owned, key) in &keys {
+        for (key_scope, key) in &keys {
             let response = app.request(method.clone(), path).api_key(key).await;
-            let may = *owned == scope.as_str() || *owned == "admin";
+            let is_allowed = *key_scope == scope.as_str() || *key_scope == "admin";
             let rejected = [401, 403].contains(&response.status);
-            assert_eq!(!rejected, may, "{name} with {owned}: {} {}", response.status, response.text);
+            assert_eq!(
+                !rejected, is_allowed,
+                "{name} with {key_scope}: {} {}",
+                response.status, response.text
+            );
             if rejected {
                 let problem = response.problem(403);
                 assert!(problem["detail"].as_str().expect("a detail").contains(scope.as_str()), "{problem}");
@@ -221,7 +230,7 @@ async fn key_is_accepted_in_two_headers_only(app: App) {
     let (head, tail) = key.split_at(key.len() - 1);
     let last = if tail == "0" { "1" } else { "0" };
     let (id, _) = key.trim_start_matches("sluice_").split_once('_').expect("two parts");
-    let wrong = [
+    let invalid_keys = [
         String::new(),
         "x".to_owned(),
         format!("{head}{last}"),
@@ -233,8 +242,8 @@ async fn key_is_accepted_in_two_headers_only(app: App) {
         format!("{key},{key}"),
         "'; DROP TABLE api_keys; --".to_owned(),
     ];
-    for wrong in wrong {
-        let problem = app.get("/wf/").header("x-api-key", &wrong).await.problem(401);
+    for invalid in invalid_keys {
+        let problem = app.get("/wf/").header("x-api-key", &invalid).await.problem(401);
         let text = problem.to_string();
         assert!(!text.contains(&key[8..]) && !text.contains("DROP"), "{text}");
     }
@@ -253,7 +262,7 @@ async fn key_is_accepted_in_two_headers_only(app: App) {
     app.get(&format!("/wf/?api_key={key}")).await.problem(401);
     let log = app.log();
     let secret = key.rsplit('_').next().expect("a secret");
-    assert!(!log.contains(secret), "the log shows a secret");
+    assert!(!log.contains(secret), "the log contains a secret");
     assert!(log.contains("other") || log.contains("key=ci") || log.contains("\"ci\""), "{log}");
 }
 
@@ -271,14 +280,14 @@ async fn revoked_and_expired_keys_are_rejected(app: App) {
     assert_eq!(listed[0]["name"], "first");
     assert!(listed[1]["expires_at"].is_string() && listed[0]["expires_at"].is_null(), "{listed}");
     assert!(!listed.to_string().contains(first.rsplit('_').next().expect("a secret")));
-    eventually("the use to be noted", async || {
+    eventually("the last use to be stored", async || {
         let listed =
             run_async(&["keys", "list", "--format", "json", "--database-url", &app.database.url]).await;
         let listed: Value = serde_json::from_str(&listed.stdout).expect("JSON");
         listed[0]["last_used_at"].is_string().then_some(())
     })
     .await;
-    let again = run_async(&[
+    let duplicate = run_async(&[
         "keys",
         "create",
         "--name",
@@ -289,9 +298,9 @@ async fn revoked_and_expired_keys_are_rejected(app: App) {
         &app.database.url,
     ])
     .await;
-    assert!(again.code == Some(1) && again.stderr.contains("first"), "{again:?}");
+    assert!(duplicate.code == Some(1) && duplicate.stderr.contains("first"), "{duplicate:?}");
     for name in [listed[0]["id"].as_str().expect("an id"), " ", " a"] {
-        let odd = run_async(&[
+        let invalid = run_async(&[
             "keys",
             "create",
             "--name",
@@ -302,7 +311,7 @@ async fn revoked_and_expired_keys_are_rejected(app: App) {
             &app.database.url,
         ])
         .await;
-        assert!(odd.code == Some(1) && odd.stderr.contains("name"), "{odd:?}");
+        assert!(invalid.code == Some(1) && invalid.stderr.contains("name"), "{invalid:?}");
     }
     let revoked = run_async(&["keys", "revoke", "first", "--database-url", &app.database.url]).await;
     assert_eq!(revoked.code, Some(0), "{revoked:?}");
@@ -319,10 +328,10 @@ async fn revoked_and_expired_keys_are_rejected(app: App) {
         (response.status == 401 && response.text.contains("expired")).then_some(())
     })
     .await;
-    // Keys stay required when none is valid.
+    // Keys stay required when no key is valid.
     app.get("/wf/").await.problem(401);
-    let unknown = run_async(&["keys", "revoke", "nobody", "--database-url", &app.database.url]).await;
-    assert!(unknown.code == Some(1) && unknown.stderr.contains("nobody"), "{unknown:?}");
+    let unknown = run_async(&["keys", "revoke", "unknown", "--database-url", &app.database.url]).await;
+    assert!(unknown.code == Some(1) && unknown.stderr.contains("unknown"), "{unknown:?}");
 }
 
 async fn stream_ends_when_its_key_is_revoked(app: App) {
@@ -334,36 +343,36 @@ async fn stream_ends_when_its_key_is_revoked(app: App) {
     assert_eq!(stream.status(), 200);
     let revoked = run_async(&["keys", "revoke", "watcher", "--database-url", &app.database.url]).await;
     assert_eq!(revoked.code, Some(0), "{revoked:?}");
-    let ended = async { while stream.chunk().await.expect("a stream that ends in good order").is_some() {} };
-    tokio::time::timeout(process::DEADLINE, ended).await.expect("the end of the stream");
+    let end = async { while stream.chunk().await.expect("a stream without errors").is_some() {} };
+    tokio::time::timeout(process::DEADLINE, end).await.expect("the end of the stream");
 }
 
-async fn key_decides_only_in_its_own_name(app: App) {
-    let workflow = app.create(&gated("gate")).await;
+async fn key_decides_pauses_only_for_its_own_user(app: App) {
+    let workflow = app.create(&gated_workflow("gate")).await;
     let mut runs = Vec::new();
     for _ in 0..2 {
         let run = app.start_run(&workflow, &run_body("hi")).await;
         app.run_until(&run, "PAUSED").await;
         runs.push(run);
     }
-    let own = create_key(&app.database, "grace", "approvals:write", &[]).await;
+    let own_key = create_key(&app.database, "grace", "approvals:write", &[]).await;
     let desk = create_key(&app.database, "desk", "approvals:write", &["--for-others"]).await;
     wait_until_keys_are_required(&app).await;
     let path = |run: &str| format!("/wf/process_pause_action/{run}/");
-    let decide = |who: &str| json!({"action": "APPROVE", "user_id": who, "inputs": {}});
-    let problem = app.post(&path(&runs[0])).api_key(&own).json(&decide("ada")).await.problem(403);
+    let decision = |user: &str| json!({"action": "APPROVE", "user_id": user, "inputs": {}});
+    let problem = app.post(&path(&runs[0])).api_key(&own_key).json(&decision("ada")).await.problem(403);
     assert_eq!(problem["type"], "/problems/not-yourself");
-    app.post(&path(&runs[0])).api_key(&own).json(&decide("grace")).await.ok();
-    app.post(&path(&runs[1])).api_key(&desk).json(&decide("ada")).await.ok();
+    app.post(&path(&runs[0])).api_key(&own_key).json(&decision("grace")).await.ok();
+    app.post(&path(&runs[1])).api_key(&desk).json(&decision("ada")).await.ok();
 }
 
-async fn versions_and_label_moves_name_the_key(app: App) {
+async fn versions_and_label_moves_have_the_name_of_the_key(app: App) {
     let key = create_key(&app.database, "ci", "workflows:read,workflows:write", &[]).await;
     wait_until_keys_are_required(&app).await;
     let call = async |method, path: &str, body: Option<&Value>| {
         app.request(method, path).api_key(&key).optional_json(body).await.ok()
     };
-    let id = id_of(&call(Method::POST, "/wf/", Some(&gated("named"))).await);
+    let id = id_of(&call(Method::POST, "/wf/", Some(&gated_workflow("named"))).await);
     call(Method::PUT, &format!("/wf/{id}/"), Some(&plain("named"))).await;
     call(Method::PUT, &format!("/wf/{id}/labels/production/"), Some(&json!({"version": 1}))).await;
     let versions = call(Method::GET, &format!("/wf/{id}/versions/"), None).await;
@@ -371,13 +380,13 @@ async fn versions_and_label_moves_name_the_key(app: App) {
     let moves = call(Method::GET, &format!("/wf/{id}/labels/production/history/"), None).await;
     assert_eq!(moves[0]["moved_by"], "ci", "{moves}");
     let document = call(Method::GET, &format!("/wf/{id}/export/?versions=true"), None).await;
-    let made = call(Method::POST, "/wf/import/", Some(&document)).await;
-    let copy = made["results"][0]["id"].as_str().expect("an id").to_owned();
+    let import = call(Method::POST, "/wf/import/", Some(&document)).await;
+    let copy = import["results"][0]["id"].as_str().expect("an id").to_owned();
     let moves = call(Method::GET, &format!("/wf/{copy}/labels/production/history/"), None).await;
     assert_eq!(moves[0]["moved_by"], "ci", "{moves}");
-    let made = call(Method::POST, "/wf/import/", Some(&plain("imported"))).await;
-    let new = made["results"][0]["id"].as_str().expect("an id").to_owned();
-    let versions = call(Method::GET, &format!("/wf/{new}/versions/"), None).await;
+    let import = call(Method::POST, "/wf/import/", Some(&plain("imported"))).await;
+    let imported_id = import["results"][0]["id"].as_str().expect("an id").to_owned();
+    let versions = call(Method::GET, &format!("/wf/{imported_id}/versions/"), None).await;
     assert_eq!(versions[0]["created_by"], "ci", "{versions}");
 }
 
@@ -388,7 +397,7 @@ async fn rate_limit_applies_to_each_key(mut app: App) {
         create_key(&app.database, "calm", "workflows:read", &[]).await,
     );
     wait_until_keys_are_required(&app).await;
-    let rejected = eventually("a call too many", async || {
+    let rejected = eventually("a request above the limit", async || {
         let response = app.get("/wf/").api_key(&busy).await;
         assert_eq!(response.headers["ratelimit-policy"], "\"key\";q=5;w=1");
         assert!(response.headers["ratelimit"].to_str().expect("text").starts_with("\"key\";r="));
@@ -399,7 +408,7 @@ async fn rate_limit_applies_to_each_key(mut app: App) {
     let problem = rejected.problem(429);
     assert_eq!(problem["type"], "/problems/too-many-requests");
     app.get("/wf/").api_key(&calm).await.ok();
-    eventually("the key to be taken again", async || {
+    eventually("the key to be accepted again", async || {
         (app.get("/wf/").api_key(&busy).await.status == 200).then_some(())
     })
     .await;
@@ -411,8 +420,8 @@ async fn keys_are_required_once_one_exists(mut app: App) {
     app.get("/wf/").header("origin", "https://evil.example").await.problem(403);
     app.get("/wf/").header("host", "evil.example").await.problem(403);
     app.get("/wf/").header("host", "localhost:1").await.ok();
-    let own = app.base().to_owned();
-    app.get("/wf/").header("origin", &own).await.ok();
+    let own_origin = app.base().to_owned();
+    app.get("/wf/").header("origin", &own_origin).await.ok();
     let key = create_key(&app.database, "ci", "workflows:read", &[]).await;
     wait_until_keys_are_required(&app).await;
     app.crash_and_restart().await;
@@ -433,8 +442,8 @@ async fn public_address_requires_keys(mut app: App) {
         assert!(rejected.stderr.contains(word), "{rejected:?}");
     }
     // The same holds for the address of the metrics.
-    let numbers = ["--listen", "127.0.0.1:0", "--metrics-listen", "0.0.0.0:0"];
-    let rejected = run_async(&[&["serve"], &numbers[..], &arguments[3..]].concat()).await;
+    let metrics = ["--listen", "127.0.0.1:0", "--metrics-listen", "0.0.0.0:0"];
+    let rejected = run_async(&[&["serve"], &metrics[..], &arguments[3..]].concat()).await;
     assert!(rejected.code == Some(1) && rejected.stderr.contains("0.0.0.0:0"), "{rejected:?}");
     create_key(&app.database, "ci", "admin", &[]).await;
     let open = Process::start(&arguments.map(str::to_owned), &[]);
@@ -452,10 +461,10 @@ async fn key_is_revoked_while_the_server_writes(app: App) {
     let body = plain("busy");
     let id = id_of(&app.post("/wf/").api_key(&admin).json(&body).await.ok());
     let path = format!("/wf/{id}/");
-    let over = std::cell::Cell::new(false);
+    let is_over = std::cell::Cell::new(false);
     let writing = async {
         let mut n = 0;
-        while !over.get() {
+        while !is_over.get() {
             n += 1;
             let change = json!({"description": n.to_string()});
             app.patch(&path).api_key(&admin).json(&change).await.ok();
@@ -467,7 +476,7 @@ async fn key_is_revoked_while_the_server_writes(app: App) {
             let revoked = run_async(&["keys", "revoke", &name, "--database-url", &app.database.url]).await;
             assert_eq!(revoked.code, Some(0), "{revoked:?}");
         }
-        over.set(true);
+        is_over.set(true);
     };
     tokio::join!(writing, revoking);
 }
@@ -486,52 +495,52 @@ async fn drawing_of_a_run_requires_runs_read(app: App) {
     assert_eq!(app.get(&of_run).api_key(&both).await.status, 200);
 }
 
-/// Includes preflight requests and rejected requests.
+/// Preflight requests and rejected requests have CORS headers too.
 async fn cors_allows_configured_origins(mut app: App) {
     app.restart_with(&[("SLUICE_CORS_ORIGINS", "https://app.example")]).await;
     let key = create_key(&app.database, "ci", "admin", &[]).await;
     wait_until_keys_are_required(&app).await;
-    for (origin, is_named) in [("https://app.example", true), ("https://evil.example", false)] {
+    for (origin, is_configured) in [("https://app.example", true), ("https://evil.example", false)] {
         let headers = [
             ("origin", origin),
             ("access-control-request-method", "POST"),
             ("access-control-request-headers", "authorization,content-type"),
         ];
-        let asked = app.request(Method::OPTIONS, "/wf/").headers(&headers).await;
-        assert_eq!(asked.status, 200, "{}", asked.text);
-        let allowed = asked.headers.get("access-control-allow-origin").map(|value| value == origin);
-        assert_eq!(allowed, is_named.then_some(true), "{:?}", asked.headers);
+        let preflight = app.request(Method::OPTIONS, "/wf/").headers(&headers).await;
+        assert_eq!(preflight.status, 200, "{}", preflight.text);
+        let allowed = preflight.headers.get("access-control-allow-origin").map(|value| value == origin);
+        assert_eq!(allowed, is_configured.then_some(true), "{:?}", preflight.headers);
         for header in ["x-request-id", "x-content-type-options", "content-security-policy"] {
-            assert!(asked.headers.contains_key(header), "{header}: {:?}", asked.headers);
+            assert!(preflight.headers.contains_key(header), "{header}: {:?}", preflight.headers);
         }
         let headers = [("origin", origin), ("x-api-key", &key)];
         let response = app.get("/wf/").headers(&headers).await;
-        assert_eq!(response.headers.contains_key("access-control-allow-origin"), is_named);
+        assert_eq!(response.headers.contains_key("access-control-allow-origin"), is_configured);
         // Problems have the CORS headers too.
         let long = format!("/wf/?q={}", "x".repeat(9_000));
         let rejected = app.get(&long).headers(&headers).await;
         assert_eq!(rejected.status, 414, "{}", rejected.text);
-        assert_eq!(rejected.headers.contains_key("access-control-allow-origin"), is_named);
+        assert_eq!(rejected.headers.contains_key("access-control-allow-origin"), is_configured);
     }
 }
 
 async fn idempotency_keys_are_separate_for_each_api_key(app: App) {
-    let (one, two) = (
+    let (first_key, second_key) = (
         create_key(&app.database, "one", "workflows:write", &[]).await,
         create_key(&app.database, "two", "workflows:write", &[]).await,
     );
     wait_until_keys_are_required(&app).await;
     let create = async |key: &str| {
         let headers = [("x-api-key", key.to_owned()), ("idempotency-key", "same".to_owned())];
-        id_of(&app.post("/wf/").headers(&headers).json(&gated("twice")).await.ok())
+        id_of(&app.post("/wf/").headers(&headers).json(&gated_workflow("twice")).await.ok())
     };
-    let first = create(&one).await;
-    assert_eq!(create(&one).await, first);
-    assert_ne!(create(&two).await, first, "a response given to another key");
+    let first = create(&first_key).await;
+    assert_eq!(create(&first_key).await, first);
+    assert_ne!(create(&second_key).await, first, "a response stored for another key");
 }
 
 #[tokio::test]
 async fn rejects_unknown_scopes_and_lists_the_known_ones() {
-    let ended = run_async(&["keys", "create", "--name", "x", "--scope", "runs:all"]).await;
-    assert!(ended.code == Some(2) && ended.stderr.contains("runs:write"), "{ended:?}");
+    let output = run_async(&["keys", "create", "--name", "x", "--scope", "runs:all"]).await;
+    assert!(output.code == Some(2) && output.stderr.contains("runs:write"), "{output:?}");
 }

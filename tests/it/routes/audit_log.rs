@@ -34,11 +34,12 @@ async fn entries(app: &App, key: Option<&str>, query: &str) -> Vec<Value> {
     response.ok().as_array().expect("a list").clone()
 }
 
-/// Calls, their bodies, and the entries that they must have, in order: "operation subject id: before > after".
+/// Returns calls, their bodies, and the entries that they must add, in order: "operation subject id: before >
+/// after".
 fn changes() -> Vec<(&'static str, Option<Value>, Vec<&'static str>)> {
     let decision = json!({"action": "APPROVE", "user_id": "ada", "inputs": {}});
     vec![
-        ("POST /wf/", Some(gated("one")), vec!["createWorkflow workflow {workflow}: - > {gated}"]),
+        ("POST /wf/", Some(gated_workflow("one")), vec!["createWorkflow workflow {workflow}: - > {gated}"]),
         (
             "PUT /wf/{workflow}/",
             Some(plain("one")),
@@ -95,7 +96,7 @@ fn changes() -> Vec<(&'static str, Option<Value>, Vec<&'static str>)> {
     ]
 }
 
-/// An entry in the form of the table in `changes`.
+/// Formats an entry like those in `changes`.
 fn line(entry: &Value) -> String {
     let text = |field: &str| entry[field].as_str().unwrap_or("-").to_owned();
     let [operation, subject, id] = ["operation", "subject", "subject_id"].map(text);
@@ -105,7 +106,7 @@ fn line(entry: &Value) -> String {
 async fn every_change_has_an_entry_with_its_key(app: App) {
     let key = create_key(&app.database, "ci", "admin", &["--for-others"]).await;
     wait_until_keys_are_required(&app).await;
-    // What the names in braces stand for.
+    // Values of the names in braces.
     let mut names: HashMap<&str, String> = HashMap::new();
     let fill = |text: &str, names: &HashMap<&str, String>| {
         names.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
@@ -146,20 +147,20 @@ async fn every_change_has_an_entry_with_its_key(app: App) {
         expected.extend(entries.into_iter().map(|entry| (request.clone(), entry, names.clone())));
     }
 
-    let mut found = entries(&app, Some(&key), "?page_size=100").await;
-    found.reverse();
-    assert_json!(found[0], {"operation": "keys create", "after": "admin, for others"});
-    assert_eq!(found.len(), 1 + expected.len(), "{found:#?}");
-    for (entry, (request, wanted, mut then)) in found[1..].iter().zip(expected) {
-        // The hashes are known from the second call on.
+    let mut actual = entries(&app, Some(&key), "?page_size=100").await;
+    actual.reverse();
+    assert_json!(actual[0], {"operation": "keys create", "after": "admin, for others"});
+    assert_eq!(actual.len(), 1 + expected.len(), "{actual:#?}");
+    for (entry, (request, expected, mut values)) in actual[1..].iter().zip(expected) {
+        // The hashes of the definitions are known after the second call.
         for name in ["gated", "plain"] {
-            then.insert(name, names[name].clone());
+            values.insert(name, names[name].clone());
         }
-        assert_eq!(line(entry), fill(wanted, &then));
+        assert_eq!(line(entry), fill(expected, &values));
         assert_json!(entry, {"actor": "ci", "request_id": request});
     }
     let secret = key.rsplit('_').next().expect("a secret");
-    assert!(!found.iter().any(|entry| entry.to_string().contains(secret)));
+    assert!(!actual.iter().any(|entry| entry.to_string().contains(secret)));
     run_async(&["keys", "revoke", "ci", "--database-url", &app.database.url]).await;
 }
 
@@ -175,13 +176,13 @@ async fn unchanged_workflow_has_no_entry(app: App) {
     for _ in 0..2 {
         app.post("/wf/").idempotency_key("k").json(&plain("two")).await.ok();
     }
-    let found = entries(&app, None, "").await;
-    let calls: Vec<&Value> = found.iter().map(|entry| &entry["operation"]).collect();
-    assert_eq!(calls, ["createWorkflow", "createWorkflow"], "{found:#?}");
-    assert!(found.iter().all(|entry| entry["actor"].is_null()));
+    let audit_entries = entries(&app, None, "").await;
+    let authorized_calls: Vec<&Value> = audit_entries.iter().map(|entry| &entry["operation"]).collect();
+    assert_eq!(authorized_calls, ["createWorkflow", "createWorkflow"], "{audit_entries:#?}");
+    assert!(audit_entries.iter().all(|entry| entry["actor"].is_null()));
 }
 
-/// Includes moves by an update, a restore or an import.
+/// An update, a restore or an import can move a label too.
 async fn every_label_move_has_an_entry(app: App) {
     let id = app.create(&plain("one")).await;
     let (path, label) = (format!("/wf/{id}/"), format!("/wf/{id}/labels/live/"));
@@ -193,11 +194,11 @@ async fn every_label_move_has_an_entry(app: App) {
     ] {
         app.put(&label).json(&body).await.ok();
     }
-    app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
-    app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
+    app.put(&format!("{path}?label=live")).json(&gated_workflow("one")).await.ok();
+    app.put(&format!("{path}?label=live")).json(&gated_workflow("one")).await.ok();
     app.put(&label).json(&json!({"version": 1})).await.ok();
     // The label moves although the workflow is unchanged.
-    app.put(&format!("{path}?label=live")).json(&gated("one")).await.ok();
+    app.put(&format!("{path}?label=live")).json(&gated_workflow("one")).await.ok();
     app.post(&format!("{path}versions/1/restore/?label=live")).json(&json!({})).await.ok();
     app.put(&label).json(&json!({"version": 3, "protected": true})).await.ok();
     app.delete(&label).await.expect(204);
@@ -230,9 +231,9 @@ async fn every_label_move_has_an_entry(app: App) {
     let document = app.get(&format!("{path}export/?versions=true")).await.ok();
     let imported = app.post("/wf/import/").json(&document).await.ok();
     let copy = imported["results"][0]["id"].as_str().expect("an id").to_owned();
-    let found = entries(&app, None, &format!("?subject_id={copy}/live")).await;
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_json!(found[0], {"operation": "importWorkflows", "after": "2 protected"});
+    let audit_entries = entries(&app, None, &format!("?subject_id={copy}/live")).await;
+    assert_eq!(audit_entries.len(), 1, "{audit_entries:?}");
+    assert_json!(audit_entries[0], {"operation": "importWorkflows", "after": "2 protected"});
 }
 
 async fn entries_are_filtered_by_key_operation_subject_and_time(app: App) {
@@ -245,14 +246,14 @@ async fn entries_are_filtered_by_key_operation_subject_and_time(app: App) {
     let key = create_key(&app.database, "ci", "admin,workflows:write", &[]).await;
     wait_until_keys_are_required(&app).await;
     app.delete(&format!("/wf/{}/", ids[1])).api_key(&key).await.expect(204);
-    let found = async |query: &str| entries(&app, Some(&key), query).await.len();
-    assert_eq!(found("?actor=ci").await, 1);
-    assert_eq!(found("?actor=nobody").await, 0);
-    assert_eq!(found("?operation=createWorkflow").await, 5);
-    assert_eq!(found(&format!("?subject_id={}", ids[0])).await, 2);
-    assert_eq!(found(&format!("?subject_id={}&operation=patchWorkflow", ids[0])).await, 1);
-    assert_eq!(found("?after=2000-01-01&before=2999-01-01").await, 8);
-    assert_eq!(found("?before=2000-01-01").await, 0);
+    let count = async |query: &str| entries(&app, Some(&key), query).await.len();
+    assert_eq!(count("?actor=ci").await, 1);
+    assert_eq!(count("?actor=unknown").await, 0);
+    assert_eq!(count("?operation=createWorkflow").await, 5);
+    assert_eq!(count(&format!("?subject_id={}", ids[0])).await, 2);
+    assert_eq!(count(&format!("?subject_id={}&operation=patchWorkflow", ids[0])).await, 1);
+    assert_eq!(count("?after=2000-01-01&before=2999-01-01").await, 8);
+    assert_eq!(count("?before=2000-01-01").await, 0);
     let all = entries(&app, Some(&key), "?page_size=100&sort=at").await;
     let first = app.get("/audit/?page_size=3&sort=at&count=true").api_key(&key).await;
     assert_eq!(first.headers["x-total-count"], "8");
@@ -276,17 +277,17 @@ async fn entries_cannot_be_changed_or_deleted(app: App) {
     }
     for sql in changes {
         // Triggers of the database reject the statement.
-        let tried = AssertUnwindSafe(app.database.execute(sql)).catch_unwind().await;
-        assert!(tried.is_err(), "{sql}");
+        let result = AssertUnwindSafe(app.database.execute(sql)).catch_unwind().await;
+        assert!(result.is_err(), "{sql}");
     }
-    let found = entries(&app, None, "").await;
-    assert!(found.len() == 1 && found[0]["actor"].is_null(), "{found:?}");
+    let audit_entries = entries(&app, None, "").await;
+    assert!(audit_entries.len() == 1 && audit_entries[0]["actor"].is_null(), "{audit_entries:?}");
 }
 
 async fn entry_survives_a_crash(mut app: App) {
     let id = app.create(&plain("one")).await;
     app.crash_and_restart().await;
-    let found = entries(&app, None, "").await;
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0]["subject_id"], json!(id));
+    let audit_entries = entries(&app, None, "").await;
+    assert_eq!(audit_entries.len(), 1);
+    assert_eq!(audit_entries[0]["subject_id"], json!(id));
 }

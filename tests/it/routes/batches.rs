@@ -15,9 +15,9 @@ on_both_databases!(
     batch_runs_every_row,
     rows_come_from_a_file,
     rows_come_from_a_dataset,
-    failing_row_leaves_other_rows_alone,
+    failing_row_does_not_affect_other_rows,
     retried_row_survives_a_crash,
-    paused_rows_make_room_for_others,
+    paused_rows_release_their_slots,
     batch_survives_a_crash,
     deleted_batch_has_one_audit_entry,
     canceled_batch_cancels_its_rows,
@@ -29,14 +29,14 @@ on_both_databases!(
     every_form_route_rejects_a_malformed_form,
 );
 
-/// input → p, which outputs x with an exclamation mark.
-fn shouting() -> Value {
+/// Returns the workflow input → p, which outputs x with an exclamation mark.
+fn uppercase_workflow() -> Value {
     let code = "return {'out': input_model.input_node.x + '!'}";
     after_input("shouting", python_with_outputs("p", code, json!({"out": "string"})))
 }
 
-/// input → p, which divides 6 by n.
-fn dividing() -> Value {
+/// Returns the workflow input → p, which divides 6 by n.
+fn division_workflow() -> Value {
     let number = node("input_node", "InputNode", json!({"output_schema": {"n": "int"}}));
     let divide = python("p", "return {'out': 6 // input_model.input_node.n}");
     workflow("dividing", vec![number, divide], chain(&["input_node", "p"]))
@@ -69,7 +69,7 @@ async fn lines(app: &App, batch: &Value) -> Vec<Value> {
     response.text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
 }
 
-/// Row number, status and output of `p` of each row.
+/// Returns the row number, the status and the output of `p` of each row.
 fn summary(lines: &[Value]) -> Vec<(i64, &str, &Value)> {
     let seen: HashSet<&str> = lines.iter().map(|line| line["run_id"].as_str().expect("an id")).collect();
     assert_eq!(seen.len(), lines.len(), "one run for each row");
@@ -83,7 +83,7 @@ fn summary(lines: &[Value]) -> Vec<(i64, &str, &Value)> {
 }
 
 async fn batch_runs_every_row(app: App) {
-    let workflow = app.create(&shouting()).await;
+    let workflow = app.create(&uppercase_workflow()).await;
     let body = json!({"rows": [{"x": "a"}, {"input_node": {"x": "b"}}, {"x": "c"}], "mini_batch_size": 2});
     let batch = start(&app, &workflow, &body).await.ok();
     assert_json!(batch, {"status": "PENDING", "run_type": "batch"});
@@ -119,7 +119,7 @@ async fn batch_runs_every_row(app: App) {
 }
 
 async fn rows_come_from_a_file(app: App) {
-    let workflow = app.create(&dividing()).await;
+    let workflow = app.create(&division_workflow()).await;
     for (name, text) in [
         ("t.csv", "n\n1\n2\n3\n"),
         ("t.jsonl", "{\"n\":1}\n{\"n\":2}\n{\"n\":3}\n"),
@@ -136,7 +136,7 @@ async fn rows_come_from_a_file(app: App) {
 }
 
 async fn rows_come_from_a_dataset(app: App) {
-    let workflow = app.create(&dividing()).await;
+    let workflow = app.create(&division_workflow()).await;
     let form = file("numbers.csv", "n\n2\n3\n").text("description", "two numbers");
     let dataset = app.post("/ds/?name=numbers").form(form).await.ok();
     let id = id_of(&dataset);
@@ -165,8 +165,8 @@ async fn rows_come_from_a_dataset(app: App) {
     assert_eq!(lines(&app, &app.read_run(&id_of(&batch)).await).await, lines_before);
 }
 
-async fn failing_row_leaves_other_rows_alone(app: App) {
-    let workflow = app.create(&dividing()).await;
+async fn failing_row_does_not_affect_other_rows(app: App) {
+    let workflow = app.create(&division_workflow()).await;
     let rows = json!({"rows": [{"n": 1}, {"n": 0}, {"n": "none"}, {"n": 3}]});
     let batch = start(&app, &workflow, &rows).await.ok();
     let batch = app.run_until(&id_of(&batch), "COMPLETED").await;
@@ -186,7 +186,7 @@ async fn failing_row_leaves_other_rows_alone(app: App) {
     assert_eq!(lines[0]["error"], Value::Null);
 }
 
-/// The batch has ended before.
+/// The row is retried after its batch has ended.
 async fn retried_row_survives_a_crash(mut app: App) {
     let code = "n = 0\nwhile n < 400000:\n    n = n + 1\nreturn {'out': 1 // 0}";
     let workflow = app.create(&after_input("slowly", python("p", code))).await;
@@ -199,11 +199,11 @@ async fn retried_row_survives_a_crash(mut app: App) {
     app.run_until(&row, "FAILED").await;
 }
 
-async fn paused_rows_make_room_for_others(app: App) {
-    let workflow = app.create(&gated("gated")).await;
+async fn paused_rows_release_their_slots(app: App) {
+    let workflow = app.create(&gated_workflow("gated")).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(2), "mini_batch_size": 1})).await.ok());
     // A paused row releases its slot.
-    eventually("both rows to wait", async || {
+    eventually("both rows to pause", async || {
         (app.read_run(&batch).await["batch"]["paused"] == 2).then_some(())
     })
     .await;
@@ -218,9 +218,9 @@ async fn paused_rows_make_room_for_others(app: App) {
 }
 
 async fn deleted_batch_has_one_audit_entry(app: App) {
-    let workflow = app.create(&gated("gated")).await;
+    let workflow = app.create(&gated_workflow("gated")).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(10)})).await.ok());
-    eventually("the rows to wait", async || {
+    eventually("the rows to pause", async || {
         (app.read_run(&batch).await["batch"]["paused"] == 10).then_some(())
     })
     .await;
@@ -235,7 +235,7 @@ async fn batch_survives_a_crash(mut app: App) {
     let workflow = app.create(&after_input("slow", slow("p"))).await;
     let batch = id_of(&start(&app, &workflow, &json!({"rows": rows(12), "mini_batch_size": 3})).await.ok());
     for done in [1, 5] {
-        eventually(&format!("{done} rows to be done"), async || {
+        eventually(&format!("{done} rows to complete"), async || {
             let now = app.read_run(&batch).await;
             (now["batch"]["completed"].as_i64() >= Some(done)).then_some(())
         })
@@ -260,16 +260,16 @@ async fn canceled_batch_cancels_its_rows(mut app: App) {
     let canceled = app.post(&format!("/wf/cancel_workflow/{batch}/")).await.ok();
     assert_eq!(canceled["status"], "CANCELED");
     assert_eq!(canceled["batch"]["total"], 5);
-    let decided = eventually("the rows to be canceled", async || {
+    let ended = eventually("the rows to be canceled", async || {
         let now = app.read_run(&batch).await;
         let rows = &now["batch"];
         (rows["running"] == 0 && rows["pending"] == 0).then_some(now)
     })
     .await;
-    let lines_after = lines(&app, &decided).await;
+    let lines_after = lines(&app, &ended).await;
     assert!(
         !lines_after.is_empty() && lines_after.len() < 5,
-        "only those that had started: {lines_after:#?}"
+        "only rows that had started are in the output file: {lines_after:#?}"
     );
     assert!(summary(&lines_after).iter().all(|(_, status, _)| *status == "CANCELED"), "{lines_after:#?}");
     app.post(&format!("/wf/cancel_workflow/{batch}/")).await.problem(400);
@@ -283,7 +283,7 @@ async fn canceled_batch_starts_no_more_rows(app: App) {
     let workflow = app.create(&after_input("endless", never_ending("p"))).await;
     let size = json!({"rows": rows(100), "mini_batch_size": 100});
     let batch = id_of(&start(&app, &workflow, &size).await.ok());
-    eventually("every row to go on", async || {
+    eventually("every row to run", async || {
         let now = app.read_run(&batch).await;
         (now["batch"]["running"] == 100).then_some(())
     })
@@ -333,7 +333,7 @@ async fn row_of_a_canceled_batch_is_not_retried(app: App) {
 }
 
 async fn rejects_invalid_batches(app: App) {
-    let workflow = app.create(&shouting()).await;
+    let workflow = app.create(&uppercase_workflow()).await;
     let missing = "019a0000-0000-7000-8000-000000000000";
     for (body, pointers) in [
         (json!({}), vec![""]),
@@ -369,7 +369,7 @@ async fn rejects_invalid_batches(app: App) {
     start(&app, missing, &json!({"rows": rows(1)})).await.problem(404);
     app.get(&format!("/of/{missing}/")).await.problem(404);
     app.get("/of/?page=0").await.problem(422);
-    assert_eq!(app.get("/run/?run_type=batch").await.ok(), json!([]), "nothing was started");
+    assert_eq!(app.get("/run/?run_type=batch").await.ok(), json!([]), "no run was started");
 }
 
 async fn rejects_invalid_datasets(app: App) {
@@ -386,24 +386,24 @@ async fn rejects_invalid_datasets(app: App) {
 /// Limits count characters, in the query and in the form.
 async fn dataset_names_and_descriptions_are_limited(app: App) {
     let (name, text) = ("ü".repeat(255), "ü".repeat(1_000));
-    let asked = format!("/ds/?name={name}&description={text}");
-    let queried = app.post(&asked).form(file("t.csv", "x\n1\n")).await.ok();
+    let path = format!("/ds/?name={name}&description={text}");
+    let queried = app.post(&path).form(file("t.csv", "x\n1\n")).await.ok();
     assert_json!(queried, {"name": name, "description": text});
     let long = format!("/ds/?name=n&description={}", "u".repeat(4_097));
     assert_eq!(app.post(&long).form(file("t.csv", "x\n1\n")).await.pointers(), ["/description"]);
     app.post(&format!("{long}{}", "u".repeat(4_096))).form(file("t.csv", "x\n1\n")).await.problem(414);
     let text = "ü".repeat(65_536);
-    let with = |name: String, text: String| {
+    let upload = |name: String, text: String| {
         app.post("/ds/").form(file("t.csv", "x\n1\n").text("name", name).text("description", text)).send()
     };
-    let reported = with(name.clone(), text.clone()).await.ok();
-    assert_json!(reported, {"name": name, "description": text});
-    assert_eq!(with(name.clone() + "ü", String::new()).await.pointers(), ["/name"]);
-    assert_eq!(with(name, text + "ü").await.pointers(), ["/description"]);
+    let dataset = upload(name.clone(), text.clone()).await.ok();
+    assert_json!(dataset, {"name": name, "description": text});
+    assert_eq!(upload(name.clone() + "ü", String::new()).await.pointers(), ["/name"]);
+    assert_eq!(upload(name, text + "ü").await.pointers(), ["/description"]);
 }
 
 async fn every_form_route_rejects_a_malformed_form(app: App) {
-    let workflow = app.create(&shouting()).await;
+    let workflow = app.create(&uppercase_workflow()).await;
     let batch = format!("/wf/{workflow}/start_batch_run/");
     for path in ["/ds/?name=n", &batch, "/wf/upload_test_files/"] {
         for (kind, body) in [

@@ -32,7 +32,7 @@ on_both_databases!(
 );
 
 fn workflow_with(value: i64) -> Value {
-    workflow("giving", vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
+    workflow("giving", vec![input(), static_node("f", json!({"out": value}))], chain(&["input_node", "f"]))
 }
 
 fn etag(response: &Response) -> String {
@@ -40,35 +40,39 @@ fn etag(response: &Response) -> String {
 }
 
 async fn matching_etag_returns_304(app: App) {
-    let made = app.post("/wf/").json(&workflow_with(1)).await;
-    let id = id_of(&made.json());
+    let created = app.post("/wf/").json(&workflow_with(1)).await;
+    let id = id_of(&created.json());
     for path in [format!("/wf/{id}/"), format!("/wf/{id}/versions/1/")] {
         let first = app.get(&path).await;
         let tag = etag(&first);
         assert!(tag.starts_with("\"1-"), "{tag}");
-        for known in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
-            let again = app.get(&path).header("if-none-match", &known).await;
-            assert_eq!(again.status, 304, "{known}");
-            assert_eq!(again.text.as_str(), "", "{known}");
-            assert_eq!(etag(&again), tag.clone(), "{known}");
+        for current in [tag.clone(), format!("\"x\", W/{tag}"), "*".to_owned()] {
+            let cached = app.get(&path).header("if-none-match", &current).await;
+            assert_eq!(cached.status, 304, "{current}");
+            assert_eq!(cached.text.as_str(), "", "{current}");
+            assert_eq!(etag(&cached), tag.clone(), "{current}");
         }
         let other = app.get(&path).header("if-none-match", "\"x\"").await;
         assert_eq!(other.ok(), first.json());
     }
-    assert_eq!(etag(&made), etag(&app.get(&format!("/wf/{id}/")).await), "also of what was just made");
+    assert_eq!(
+        etag(&created),
+        etag(&app.get(&format!("/wf/{id}/")).await),
+        "the response of the create has the ETag"
+    );
 }
 
 async fn stale_etag_returns_412_with_the_difference(app: App) {
-    let made = app.post("/wf/").json(&workflow_with(1)).await;
-    let (id, old) = (id_of(&made.json()), etag(&made));
+    let created = app.post("/wf/").json(&workflow_with(1)).await;
+    let (id, old) = (id_of(&created.json()), etag(&created));
     let path = format!("/wf/{id}/");
     let saved = app.put(&path).if_match(&old).json(&workflow_with(2)).await;
-    let new = etag(&saved);
+    let new_tag = etag(&saved);
     assert_eq!(saved.ok()["version"], 2);
     let rejected = app.put(&path).if_match(&old).json(&workflow_with(3)).await;
-    assert_eq!(etag(&rejected), new);
+    assert_eq!(etag(&rejected), new_tag);
     let problem = rejected.problem(412);
-    assert_json!(problem, {"current_etag": new, "current_version": 2});
+    assert_json!(problem, {"current_etag": new_tag, "current_version": 2});
     let change = &problem["diff"]["nodes"]["changed"][0];
     assert_eq!(change["node_id"], "f");
     assert_eq!(change["changes"], json!([{"pointer": "/config/values/out", "before": 1, "after": 2}]));
@@ -80,16 +84,16 @@ async fn stale_etag_returns_412_with_the_difference(app: App) {
         app.request(method, &path).if_match(&old).await.problem(412);
     }
     app.patch(&path).if_match(&old).merge_patch(&json!({"name": "other"})).await.problem(412);
-    app.patch(&path).if_match(&new).merge_patch(&json!({"name": "renamed"})).await.ok();
-    let beside = app.put(&path).if_match(&new).json(&workflow_with(3)).await.problem(412);
-    assert_eq!(beside["diff"]["nodes"]["changed"], json!([]));
-    assert!(beside["detail"].as_str().is_some_and(|text| text.contains("in its name")), "{beside}");
+    app.patch(&path).if_match(&new_tag).merge_patch(&json!({"name": "renamed"})).await.ok();
+    let renamed = app.put(&path).if_match(&new_tag).json(&workflow_with(3)).await.problem(412);
+    assert_eq!(renamed["diff"]["nodes"]["changed"], json!([]));
+    assert!(renamed["detail"].as_str().is_some_and(|text| text.contains("in its name")), "{renamed}");
     assert_eq!(app.get(&path).await.ok()["version"], 2, "nothing was changed");
     app.put(&format!("{path}reset/")).if_match("*").await.ok();
     app.delete(&path).if_match(&etag(&app.get(&path).await)).await.expect(204);
 }
 
-/// Random JSON values.
+/// Returns a strategy for random JSON values.
 fn values() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
@@ -107,21 +111,21 @@ fn values() -> impl Strategy<Value = Value> {
     })
 }
 
-/// Random definitions: an input node, and nodes linked to earlier nodes.
+/// Returns a strategy for random definitions: an input node, and nodes linked to earlier nodes.
 fn definitions() -> impl Strategy<Value = Value> {
-    let place = option::of((any::<i16>(), any::<i16>()).prop_map(|(x, y)| json!({"x": x, "y": y})));
-    let node = ("[^\\x00]{0,8}", hash_map("[^\\x00]{1,6}", values(), 0..4), place, any::<Index>());
-    let tries = vec(hash_map("[a-z]{1,4}", values(), 0..3), 0..3);
-    (vec(node, 0..6), tries).prop_map(|(nodes, tries)| {
+    let coordinates = option::of((any::<i16>(), any::<i16>()).prop_map(|(x, y)| json!({"x": x, "y": y})));
+    let node = ("[^\\x00]{0,8}", hash_map("[^\\x00]{1,6}", values(), 0..4), coordinates, any::<Index>());
+    let test_inputs = vec(hash_map("[a-z]{1,4}", values(), 0..3), 0..3);
+    (vec(node, 0..6), test_inputs).prop_map(|(nodes, test_inputs)| {
         let (mut all, mut links) = (vec![input()], Vec::new());
-        for (number, (title, values, place, before)) in nodes.into_iter().enumerate() {
+        for (number, (title, values, coordinates, before)) in nodes.into_iter().enumerate() {
             let id = format!("n{number}");
             links.push(link(all[before.index(all.len())]["id"].as_str().expect("an id"), &id));
-            let mut node = fixed(&id, json!(values));
-            (node["title"], node["coordinates"]) = (json!(title), json!(place));
+            let mut node = static_node(&id, json!(values));
+            (node["title"], node["coordinates"]) = (json!(title), json!(coordinates));
             all.push(node);
         }
-        json!({"nodes": all, "links": links, "test_inputs": tries, "spur_type": "workflow"})
+        json!({"nodes": all, "links": links, "test_inputs": test_inputs, "spur_type": "workflow"})
     })
 }
 
@@ -129,9 +133,9 @@ async fn fetched_workflow_can_be_put_unchanged(app: App) {
     let (mut runner, definitions) = (TestRunner::deterministic(), definitions());
     for _ in 0..100 {
         let definition = definitions.new_tree(&mut runner).expect("a definition").current();
-        let made = app.post("/wf/").json(&json!({"name": "any", "definition": definition})).await;
-        assert_eq!(made.status, 200, "{definition}: {}", made.text);
-        let path = format!("/wf/{}/", id_of(&made.json()));
+        let created = app.post("/wf/").json(&json!({"name": "any", "definition": definition})).await;
+        assert_eq!(created.status, 200, "{definition}: {}", created.text);
+        let path = format!("/wf/{}/", id_of(&created.json()));
         let before = app.get(&path).await;
         let after = app.put(&path).body("application/json", before.text.clone()).await;
         assert_eq!(etag(&after), etag(&before), "{definition}");
@@ -146,14 +150,18 @@ async fn patch_changes_only_given_fields(app: App) {
     let before = app.get(&path).await.ok();
     let patched = app.patch(&path).merge_patch(&json!({"tags": ["a", "b"], "description": "new"})).await.ok();
     assert_json!(patched, {"tags": ["a", "b"], "description": "new", "name": before["name"], "definition": before["definition"]});
-    assert_eq!(patched["version"], 1, "no version");
+    assert_eq!(patched["version"], 1, "a patch of metadata adds no version");
     let cleared =
         app.patch(&path).merge_patch(&json!({"tags": null, "description": null, "name": "other"})).await.ok();
     assert_json!(cleared, {"tags": [], "description": "", "name": "other"});
-    assert_eq!(app.patch(&path).merge_patch(&json!({})).await.ok(), cleared, "nothing changes nothing");
+    assert_eq!(
+        app.patch(&path).merge_patch(&json!({})).await.ok(),
+        cleared,
+        "an empty patch changes nothing"
+    );
     app.put(&path).json(&workflow_with(2)).await.ok();
-    let taken = app.create(&plain("taken")).await;
-    app.patch(&format!("/wf/{taken}/")).merge_patch(&json!({"name": "giving"})).await.problem(409);
+    let other_workflow = app.create(&plain("taken")).await;
+    app.patch(&format!("/wf/{other_workflow}/")).merge_patch(&json!({"name": "giving"})).await.problem(409);
     for (body, pointer) in [
         (json!({"name": null}), "/name"),
         (json!({"name": ""}), "/name"),
@@ -170,10 +178,10 @@ async fn patch_changes_only_given_fields(app: App) {
             "{body}: {rejected}"
         );
     }
-    let known = app.get(&path).await.ok();
-    let ignored = json!({"id": "x", "created_at": "y", "more": 1, "description": "told"});
-    assert_eq!(app.patch(&path).merge_patch(&ignored).await.ok()["description"], "told");
-    assert_eq!(app.get(&path).await.ok()["id"], known["id"]);
+    let before = app.get(&path).await.ok();
+    let ignored = json!({"id": "x", "created_at": "y", "more": 1, "description": "updated"});
+    assert_eq!(app.patch(&path).merge_patch(&ignored).await.ok()["description"], "updated");
+    assert_eq!(app.get(&path).await.ok()["id"], before["id"]);
     let patch = r#"[{"op": "replace", "path": "/name", "value": "x"}]"#;
     app.patch(&path).body("application/json-patch+json", patch).await.problem(415);
     app.patch("/wf/nope/").merge_patch(&json!({"name": "x"})).await.problem(404);
@@ -202,10 +210,10 @@ async fn version_can_be_read_and_restored(app: App) {
     assert_json!(restored, {"version": 3, "definition": first["definition"]});
     let third = app.get(&format!("{path}versions/3/")).await.ok();
     assert_json!(third, {"definition_hash": first["definition_hash"], "note": "Restored from version 1."});
-    // Restoring the current version makes no new one.
+    // Restoring the current version does not add a version.
     assert_eq!(app.post(&format!("{path}versions/3/restore/")).await.ok()["version"], 3);
-    for place in ["versions/4/", "versions/0/", "versions/nope/", "versions/1.0/"] {
-        app.get(&format!("{path}{place}")).await.problem(404);
+    for version in ["versions/4/", "versions/0/", "versions/nope/", "versions/1.0/"] {
+        app.get(&format!("{path}{version}")).await.problem(404);
     }
     app.post(&format!("{path}versions/4/restore/")).await.problem(404);
 }
@@ -234,19 +242,19 @@ async fn versions_are_compared_as_json_patch_and_text(app: App) {
 }
 
 async fn workflow_is_drawn_in_three_formats(app: App) {
-    let run = app.start_to_pause(&gated("gated")).await;
+    let run = app.start_to_pause(&gated_workflow("gated")).await;
     let id = app.read_run(&run).await["workflow_id"].as_str().expect("an id").to_owned();
     let path = format!("/wf/{id}/graph/");
-    for (query, kind, holds) in [
+    for (query, kind, expected) in [
         ("", "image/svg+xml", "<svg"),
         ("?format=mermaid", "text/vnd.mermaid; charset=utf-8", "flowchart"),
         ("?format=dot&version=1", "text/vnd.graphviz; charset=utf-8", "digraph"),
         (&format!("?run={run}"), "image/svg+xml", "paused"),
     ] {
-        let drawn = app.get(&format!("{path}{query}")).await;
-        assert_eq!(drawn.status, 200, "{query}: {}", drawn.text);
-        assert_eq!(drawn.content_type(), kind, "{query}: {}", drawn.text);
-        assert!(drawn.text.contains(holds), "{query}: {}", drawn.text);
+        let drawing = app.get(&format!("{path}{query}")).await;
+        assert_eq!(drawing.status, 200, "{query}: {}", drawing.text);
+        assert_eq!(drawing.content_type(), kind, "{query}: {}", drawing.text);
+        assert!(drawing.text.contains(expected), "{query}: {}", drawing.text);
     }
     app.get(&format!("{path}?format=png")).await.problem(422);
     app.get(&format!("{path}?version=7")).await.problem(404);
@@ -254,9 +262,9 @@ async fn workflow_is_drawn_in_three_formats(app: App) {
 }
 
 async fn preconditions_follow_rfc_9110(app: App) {
-    let made = app.post("/wf/").json(&workflow_with(1)).await;
-    let path = format!("/wf/{}/", id_of(&made.json()));
-    let mut tag = etag(&made);
+    let created = app.post("/wf/").json(&workflow_with(1)).await;
+    let path = format!("/wf/{}/", id_of(&created.json()));
+    let mut tag = etag(&created);
     // A weak tag never matches (RFC 9110, 13.1.1).
     for (lines, status) in [
         (vec![format!("W/{tag}")], 412),
@@ -287,17 +295,17 @@ async fn preconditions_follow_rfc_9110(app: App) {
     for bad in ["nope", "", "\"", &format!("*, {tag}")] {
         app.get(&path).header("if-none-match", bad).await.problem(400);
     }
-    let known = [("if-none-match", "\"x\""), ("if-none-match", tag.as_str())];
-    assert_eq!(app.get(&path).headers(&known).await.status, 304);
-    let nobody = "/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/";
-    app.put(nobody).if_match("*").json(&workflow_with(2)).await.problem(404);
-    app.delete(nobody).if_match("*").await.problem(404);
+    let current = [("if-none-match", "\"x\""), ("if-none-match", tag.as_str())];
+    assert_eq!(app.get(&path).headers(&current).await.status, 304);
+    let missing = "/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/";
+    app.put(missing).if_match("*").json(&workflow_with(2)).await.problem(404);
+    app.delete(missing).if_match("*").await.problem(404);
 }
 
 async fn one_of_several_concurrent_changes_wins(app: App) {
     for round in 0..5 {
-        let made = app.post("/wf/").json(&workflow_with(1)).await;
-        let path = format!("/wf/{}/", id_of(&made.json()));
+        let created = app.post("/wf/").json(&workflow_with(1)).await;
+        let path = format!("/wf/{}/", id_of(&created.json()));
         app.put(&path).json(&workflow_with(2)).await.ok();
         let before = app.get(&path).await;
         let tag = etag(&before);
@@ -310,10 +318,11 @@ async fn one_of_several_concurrent_changes_wins(app: App) {
             (Method::DELETE, path.clone(), Value::Null),
         ];
         let all = changes.iter().chain(&changes[..4]);
-        let sent = all.map(|(method, path, body)| {
+        let requests = all.map(|(method, path, body)| {
             app.request(method.clone(), path).headers(&condition).json(body).send()
         });
-        let mut statuses: Vec<u16> = join_all(sent).await.iter().map(|response| response.status).collect();
+        let mut statuses: Vec<u16> =
+            join_all(requests).await.iter().map(|response| response.status).collect();
         statuses.sort_unstable();
         assert!([200, 204].contains(&statuses[0]), "{statuses:?}");
         // 404 when the workflow was deleted.
@@ -324,12 +333,12 @@ async fn one_of_several_concurrent_changes_wins(app: App) {
 }
 
 async fn every_state_has_its_own_etag(app: App) {
-    let made = app.post("/wf/").json(&workflow_with(1)).await;
-    let path = format!("/wf/{}/", id_of(&made.json()));
-    let mut tags = HashSet::from([etag(&made)]);
+    let created = app.post("/wf/").json(&workflow_with(1)).await;
+    let path = format!("/wf/{}/", id_of(&created.json()));
+    let mut tags = HashSet::from([etag(&created)]);
     let mut placed = workflow_with(1);
     for x in 0..20 {
-        // A new layout makes no version but changes the ETag.
+        // A new layout changes the ETag but does not add a version.
         placed["definition"]["nodes"][0]["coordinates"] = json!({"x": x, "y": 0});
         let saved = app.put(&path).json(&placed).await;
         assert!(tags.insert(etag(&saved)), "{x}");

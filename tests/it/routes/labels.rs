@@ -15,12 +15,12 @@ on_both_databases!(
     rejects_invalid_labels,
 );
 
-/// A workflow whose node `f` outputs `value`.
+/// Returns a workflow whose node `f` outputs `value`.
 fn workflow_with(value: i64) -> Value {
-    workflow("giving", vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
+    workflow("giving", vec![input(), static_node("f", json!({"out": value}))], chain(&["input_node", "f"]))
 }
 
-/// A workflow with versions that output 1, 2 and 3.
+/// Creates a workflow with versions that output 1, 2 and 3.
 async fn three_versions(app: &App) -> String {
     let id = app.create(&workflow_with(1)).await;
     for value in [2, 3] {
@@ -29,33 +29,37 @@ async fn three_versions(app: &App) -> String {
     id
 }
 
-async fn set(app: &App, id: &str, label: &str, version: i64) -> Value {
+async fn set_label(app: &App, id: &str, label: &str, version: i64) -> Value {
     app.put(&format!("/wf/{id}/labels/{label}/")).json(&json!({"version": version})).await.ok()
 }
 
-async fn moves(app: &App, id: &str, label: &str) -> Vec<(Value, Value)> {
+async fn label_moves(app: &App, id: &str, label: &str) -> Vec<(Value, Value)> {
     let list = app.get(&format!("/wf/{id}/labels/{label}/history/")).await.ok();
-    let moves = list.as_array().expect("a list").iter();
-    moves.map(|step| (step["from_version"].clone(), step["to_version"].clone())).collect()
+    let label_moves = list.as_array().expect("a list").iter();
+    label_moves.map(|step| (step["from_version"].clone(), step["to_version"].clone())).collect()
 }
 
 async fn label_is_set_moved_and_deleted(app: App) {
     let id = three_versions(&app).await;
     assert_eq!(app.get(&format!("/wf/{id}/labels/")).await.ok(), json!([]));
-    let made = set(&app, &id, "production", 1).await;
-    assert_json!(made, {"label": "production", "version": 1, "protected": false});
-    let moved = set(&app, &id, "production", 3).await;
-    assert_json!(moved, {"version": 3, "created_at": made["created_at"]});
-    assert_eq!(set(&app, &id, "production", 3).await, moved, "it stands there already");
-    set(&app, &id, "a-b_9", 2).await;
+    let created = set_label(&app, &id, "production", 1).await;
+    assert_json!(created, {"label": "production", "version": 1, "protected": false});
+    let moved = set_label(&app, &id, "production", 3).await;
+    assert_json!(moved, {"version": 3, "created_at": created["created_at"]});
+    assert_eq!(
+        set_label(&app, &id, "production", 3).await,
+        moved,
+        "setting the same version changes nothing"
+    );
+    set_label(&app, &id, "a-b_9", 2).await;
     let list = app.get(&format!("/wf/{id}/labels/")).await.ok();
     let names: Vec<&Value> = list.as_array().expect("a list").iter().map(|label| &label["label"]).collect();
     assert_eq!(names, ["a-b_9", "production"]);
     assert_eq!(app.delete(&format!("/wf/{id}/labels/production/")).await.status, 204);
     app.delete(&format!("/wf/{id}/labels/production/")).await.problem(404);
-    let (one, three, none) = (json!(1), json!(3), Value::Null);
-    let all = [(three.clone(), none.clone()), (one.clone(), three), (none, one)];
-    assert_eq!(moves(&app, &id, "production").await, all);
+    let (version_1, version_3, none) = (json!(1), json!(3), Value::Null);
+    let all = [(version_3.clone(), none.clone()), (version_1.clone(), version_3), (none, version_1)];
+    assert_eq!(label_moves(&app, &id, "production").await, all);
     for page in [1, 7] {
         app.get(&format!("/wf/{id}/labels/never/history/?page={page}")).await.problem(404);
     }
@@ -65,17 +69,17 @@ async fn rollback_restores_the_previous_version(app: App) {
     let id = three_versions(&app).await;
     let rollback = format!("/wf/{id}/labels/production/rollback/");
     app.post(&rollback).await.problem(404);
-    set(&app, &id, "production", 1).await;
+    set_label(&app, &id, "production", 1).await;
     app.post(&rollback).await.problem(409);
-    set(&app, &id, "production", 3).await;
+    set_label(&app, &id, "production", 3).await;
     assert_eq!(app.post(&rollback).await.ok()["version"], 1);
     assert_eq!(app.post(&rollback).await.ok()["version"], 3);
-    assert_eq!(moves(&app, &id, "production").await.len(), 4);
+    assert_eq!(label_moves(&app, &id, "production").await.len(), 4);
 }
 
 async fn every_start_accepts_a_version_or_a_label(app: App) {
     let id = three_versions(&app).await;
-    set(&app, &id, "production", 1).await;
+    set_label(&app, &id, "production", 1).await;
     for (pin, value) in [
         ("", 3),
         ("?version=2", 2),
@@ -110,23 +114,23 @@ async fn every_start_accepts_a_version_or_a_label(app: App) {
 async fn saving_moves_a_label_unless_protected(app: App) {
     let id = three_versions(&app).await;
     app.put(&format!("/wf/{id}/?label=staging")).json(&workflow_with(4)).await.ok();
-    assert_eq!(moves(&app, &id, "staging").await, [(Value::Null, json!(4))]);
-    // Saving the same again makes no version, and the label stays.
+    assert_eq!(label_moves(&app, &id, "staging").await, [(Value::Null, json!(4))]);
+    // Saving an unchanged workflow adds no version and does not move the label.
     app.put(&format!("/wf/{id}/?label=staging")).json(&workflow_with(4)).await.ok();
-    assert_eq!(moves(&app, &id, "staging").await.len(), 1);
+    assert_eq!(label_moves(&app, &id, "staging").await.len(), 1);
     let protect = json!({"version": 2, "protected": true});
     app.put(&format!("/wf/{id}/labels/production/")).json(&protect).await.ok();
     app.put(&format!("/wf/{id}/?label=production")).json(&workflow_with(5)).await.problem(409);
     assert_eq!(app.get(&format!("/wf/{id}/")).await.ok()["version"], 4, "nothing was saved");
     app.put(&format!("/wf/{id}/reset/?label=production")).await.problem(409);
     app.post(&format!("/wf/{id}/versions/1/restore/?label=production")).await.problem(409);
-    let moved = set(&app, &id, "production", 3).await;
-    assert_json!(moved, {"version": 3, "protected": true}; "moved on purpose");
+    let moved = set_label(&app, &id, "production", 3).await;
+    assert_json!(moved, {"version": 3, "protected": true}; "an explicit move is allowed");
 }
 
 async fn duplicate_accepts_a_version_or_a_label(app: App) {
     let id = three_versions(&app).await;
-    set(&app, &id, "production", 2).await;
+    set_label(&app, &id, "production", 2).await;
     for (pin, value) in [("", 3), ("?version=1", 1), ("?label=production", 2)] {
         let copy = app.post(&format!("/wf/{id}/duplicate/{pin}")).await.ok();
         assert_eq!(copy["definition"]["nodes"][1]["config"]["values"]["out"], value, "{pin}");
@@ -145,7 +149,7 @@ async fn rejects_invalid_labels(app: App) {
     app.put(&path).json(&json!({"version": 4})).await.problem(404);
     assert_eq!(app.put(&path).json(&json!({"version": 0})).await.pointers(), ["/version"]);
     assert_eq!(app.put(&path).json(&json!({})).await.pointers(), ["/version"]);
-    let nobody = "/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/labels";
-    app.get(&format!("{nobody}/")).await.problem(404);
-    app.put(&format!("{nobody}/production/")).json(&json!({"version": 1})).await.problem(404);
+    let missing = "/wf/019aa2b4-5e10-7c3a-9d51-3f2a8c6b7e01/labels";
+    app.get(&format!("{missing}/")).await.problem(404);
+    app.put(&format!("{missing}/production/")).json(&json!({"version": 1})).await.problem(404);
 }

@@ -14,7 +14,7 @@ on_both_databases!(
     partial_run_times_out,
 );
 
-/// input → m0 → m1 → …: each merge wraps the output of the one before it.
+/// Returns the workflow input → m0 → m1 → …. Each merge node wraps the output of the previous one.
 fn merges(count: usize) -> Value {
     let ids: Vec<String> = (0..count).map(|n| format!("m{n}")).collect();
     let links = ["input_node"].into_iter().chain(ids.iter().map(String::as_str)).collect::<Vec<_>>();
@@ -51,22 +51,22 @@ async fn partial_run_times_out(mut app: App) {
     app.restart_with(&[("SLUICE_MAX_RUN_WAIT_SECONDS", "1")]).await;
     let workflow = app.create(&after_input("endless", never_ending("p"))).await;
     let part = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}});
-    let given_up = app.post(&format!("/wf/{workflow}/run_partial/")).json(&part).await.problem(400);
-    assert!(given_up["detail"].as_str().is_some_and(|detail| detail.contains("1s")), "{given_up}");
+    let timed_out = app.post(&format!("/wf/{workflow}/run_partial/")).json(&part).await.problem(400);
+    assert!(timed_out["detail"].as_str().is_some_and(|detail| detail.contains("1s")), "{timed_out}");
 }
 
-/// Nested loops that pass all their inputs on.
-fn loops() -> Value {
-    let round = |times| json!({"num_iterations": times});
-    let bare = |id, kind| node(id, kind, json!({}));
+/// Returns a workflow of nested loops that pass on all their inputs.
+fn nested_loops() -> Value {
+    let iterations = |times| json!({"num_iterations": times});
+    let plain_node = |id, kind| node(id, kind, json!({}));
     let nodes = vec![
         input(),
-        node("outer", "ForLoopNode", round(1_000)),
-        inside(bare("outer_in", "InputNode"), "outer"),
-        inside(node("inner", "ForLoopNode", round(1_000)), "outer"),
-        inside(bare("outer_out", "OutputNode"), "outer"),
-        inside(bare("inner_in", "InputNode"), "inner"),
-        inside(bare("inner_out", "OutputNode"), "inner"),
+        node("outer", "ForLoopNode", iterations(1_000)),
+        with_parent(plain_node("outer_in", "InputNode"), "outer"),
+        with_parent(node("inner", "ForLoopNode", iterations(1_000)), "outer"),
+        with_parent(plain_node("outer_out", "OutputNode"), "outer"),
+        with_parent(plain_node("inner_in", "InputNode"), "inner"),
+        with_parent(plain_node("inner_out", "OutputNode"), "inner"),
     ];
     let links = [
         chain(&["input_node", "outer"]),
@@ -79,10 +79,10 @@ fn loops() -> Value {
 #[tokio::test]
 async fn loops_of_tiny_values_are_limited() {
     let app = App::start(Backend::Sqlite).await;
-    let run = app.create_and_run(&loops(), &json!({})).await;
+    let run = app.create_and_run(&nested_loops(), &json!({})).await;
     assert_eq!(run["status"], "FAILED", "{}", run["message"]);
-    let said = task(&app.read_run(&id_of(&run)).await, "outer")["error"].clone();
-    assert!(said.as_str().is_some_and(|error| error.contains("inner")), "{said}");
+    let error = task(&app.read_run(&id_of(&run)).await, "outer")["error"].clone();
+    assert!(error.as_str().is_some_and(|error| error.contains("inner")), "{error}");
 }
 
 #[tokio::test]
@@ -101,9 +101,9 @@ async fn node_and_page_limits_are_settings() {
     );
     let import = app.post("/wf/import/").json(&merges(3)).await.problem(422);
     assert_eq!(import["errors"][0]["code"], "too_many_nodes", "{import}");
-    let judged = app.post("/wf/validate/").json(&merges(3)).await.ok();
-    assert_eq!(judged["valid"], false);
-    assert_eq!(judged["diagnostics"][0]["code"], "too_many_nodes");
+    let validated = app.post("/wf/validate/").json(&merges(3)).await.ok();
+    assert_eq!(validated["valid"], false);
+    assert_eq!(validated["diagnostics"][0]["code"], "too_many_nodes");
     app.create(&merges(2)).await;
     // Existing workflows are not affected.
     assert_eq!(app.run(&large, &run_body("hi")).await["status"], "COMPLETED");
@@ -114,7 +114,7 @@ async fn node_and_page_limits_are_settings() {
     // The document is the same on every server.
     let document = app.get("/openapi.json").await.ok();
     let parameters = document["paths"]["/wf/"]["get"]["parameters"].as_array().expect("parameters");
-    let page_size = parameters.iter().find(|one| one["name"] == "page_size").expect("page_size");
+    let page_size = parameters.iter().find(|parameter| parameter["name"] == "page_size").expect("page_size");
     assert_json!(page_size["schema"], {"maximum": 100, "default": 10});
     assert!(!document["info"]["description"].as_str().expect("a text").contains("--max-definition-nodes"));
 }
@@ -137,7 +137,7 @@ async fn rejects_an_array_as_a_body() {
     app.post(&format!("/wf/{workflow}/start_run/")).json(&json!([inputs])).await.problem(422);
 }
 
-/// Serde would read an array as the fields of a struct, in their order.
+/// Serde would deserialize an array as the fields of a struct, in their order.
 async fn rejects_arrays_for_objects_in_definitions(app: App) {
     let node = json!(["a", "a", null, "InputNode", {}]);
     let good = plain("plain")["definition"].clone();
@@ -148,9 +148,9 @@ async fn rejects_arrays_for_objects_in_definitions(app: App) {
     ] {
         let body = json!({"name": "listed", "definition": bad});
         assert_eq!(app.post("/wf/").json(&body).await.pointers(), [pointer]);
-        let found = app.post("/wf/validate/").json(&body).await.ok();
-        assert_eq!(found["valid"], false, "{found}");
-        assert_eq!(found["diagnostics"][0]["pointer"], json!(pointer), "{found}");
+        let report = app.post("/wf/validate/").json(&body).await.ok();
+        assert_eq!(report["valid"], false, "{report}");
+        assert_eq!(report["diagnostics"][0]["pointer"], json!(pointer), "{report}");
         app.post("/wf/import/").json(&body).await.problem(422);
     }
     let mut document =

@@ -11,12 +11,12 @@ const CATEGORIES: [&str; 6] =
     ["Input/Output", "AI", "Code Execution", "Logic", "Experimental", "Integrations"];
 
 async fn kinds(app: &App) -> Vec<(String, Value)> {
-    let catalogue = app.get("/node/supported_types/").await.ok();
-    let categories = catalogue.as_object().expect("an object of categories").clone();
-    let of = |list: Value| list.as_array().expect("a list of kinds").clone();
+    let node_types = app.get("/node/supported_types/").await.ok();
+    let categories = node_types.as_object().expect("an object of categories").clone();
+    let kinds_of = |list: Value| list.as_array().expect("a list of kinds").clone();
     categories
         .into_iter()
-        .flat_map(|(name, list)| of(list).into_iter().map(move |k| (name.clone(), k)))
+        .flat_map(|(name, list)| kinds_of(list).into_iter().map(move |k| (name.clone(), k)))
         .collect()
 }
 
@@ -28,7 +28,7 @@ async fn every_node_type_is_listed(app: App) {
             assert!(kind[schema].is_object(), "{schema} of {kind}");
         }
         let title = kind["config"]["title"].as_str().unwrap_or_default();
-        assert!(!title.is_empty(), "a display name: {kind}");
+        assert!(!title.is_empty(), "no display name: {kind}");
         let tag = &kind["visual_tag"];
         assert!(
             tag["acronym"].is_string() && tag["color"].as_str().is_some_and(|c| c.starts_with('#')),
@@ -57,10 +57,10 @@ async fn every_node_type_is_listed(app: App) {
     let all = names.len();
     names.sort_unstable();
     names.dedup();
-    assert_eq!(names.len(), all, "each kind once");
+    assert_eq!(names.len(), all, "each kind is listed once");
 }
 
-/// Node types for which an empty config is valid.
+/// Covers the node types for which an empty config is valid.
 async fn listed_node_types_can_be_saved(app: App) {
     for (_, kind) in kinds(&app).await {
         let required = kind["config"]["required"].as_array().is_some_and(|r| !r.is_empty());
@@ -68,8 +68,8 @@ async fn listed_node_types_can_be_saved(app: App) {
         if required || name == "InputNode" || name == "ForLoopNode" {
             continue;
         }
-        let made = app.post("/wf/").json(&after_input(name, node("n", name, json!({})))).await;
-        assert_eq!(made.status, 200, "{name}: {}", made.text);
+        let created = app.post("/wf/").json(&after_input(name, node("n", name, json!({})))).await;
+        assert_eq!(created.status, 200, "{name}: {}", created.text);
     }
 }
 

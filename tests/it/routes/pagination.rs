@@ -27,41 +27,46 @@ fn header(response: &Response, name: &str) -> Option<String> {
     response.headers.get(name).map(|value| value.to_str().expect("a text header").to_owned())
 }
 
-/// Links of a response, by relation.
+/// Returns the links of a response by relation.
 fn links(response: &Response) -> HashMap<String, String> {
     let link = header(response, "link").unwrap_or_default();
-    let one = |link: &str| {
+    let parse = |link: &str| {
         let (target, rel) = link.split_once(">; rel=").expect("a link with a relation");
         (rel.trim_matches('"').to_owned(), target.trim_start_matches('<').to_owned())
     };
-    link.split(", ").filter(|link| !link.is_empty()).map(one).collect()
+    link.split(", ").filter(|link| !link.is_empty()).map(parse).collect()
 }
 
-/// Pseudo-random numbers, the same in each run.
-fn chance(state: &mut u64, below: usize) -> usize {
+/// Returns the next pseudo-random number below `limit`. The sequence is the same in each test run.
+fn random(state: &mut u64, limit: usize) -> usize {
     *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    usize::try_from(*state >> 33).expect("31 bits") % below
+    usize::try_from(*state >> 33).expect("31 bits") % limit
 }
 
-/// Follows the links to the last page and calls `between` with the ids so far before each page.
-async fn walk(app: &App, path: &str, query: &str, mut between: impl AsyncFnMut(&[Value])) -> Vec<Value> {
-    let (mut seen, mut next) = (Vec::new(), Some(format!("?{query}")));
-    while let Some(place) = next {
-        assert!(seen.len() < 1_000, "a list without an end");
-        let response = app.get(&format!("{path}{place}")).await;
+/// Follows the links to the last page. Calls `between` with the rows so far after each page.
+async fn follow_pages(
+    app: &App,
+    path: &str,
+    query: &str,
+    mut between: impl AsyncFnMut(&[Value]),
+) -> Vec<Value> {
+    let (mut visited, mut next) = (Vec::new(), Some(format!("?{query}")));
+    while let Some(link) = next {
+        assert!(visited.len() < 1_000, "the list does not end");
+        let response = app.get(&format!("{path}{link}")).await;
         next = links(&response).remove("next");
         let cursor = header(&response, "x-next-cursor");
         assert_eq!(next.is_some(), cursor.is_some(), "{:?}", response.headers);
         assert!(next.iter().zip(&cursor).all(|(next, cursor)| next.contains(cursor)));
-        seen.extend(response.ok().as_array().expect("a list").clone());
-        between(&seen).await;
+        visited.extend(response.ok().as_array().expect("a list").clone());
+        between(&visited).await;
     }
-    seen
+    visited
 }
 
-fn once(seen: &[String], expected: &HashSet<String>, what: &str) {
-    let different: HashSet<String> = seen.iter().cloned().collect();
-    assert_eq!(different.len(), seen.len(), "{what}: something came twice");
+fn assert_visited_once(visited: &[String], expected: &HashSet<String>, what: &str) {
+    let different: HashSet<String> = visited.iter().cloned().collect();
+    assert_eq!(different.len(), visited.len(), "{what}: a row was returned twice");
     let missing: Vec<_> = expected.difference(&different).collect();
     assert!(missing.is_empty(), "{what}: missing {missing:?}");
 }
@@ -70,30 +75,30 @@ async fn cursors_visit_each_workflow_once_during_changes(app: App) {
     let mut state = 1;
     let mut number = 0;
     for sort in ["-created_at", "created_at", "name", "-name", "updated_at", "-updated_at"] {
-        let mut old = HashSet::new();
+        let mut existing_ids = HashSet::new();
         for _ in 0..9 {
-            let name = format!("{} {number}", ["walnut", "Ähre", "\"oak\"", "elm"][chance(&mut state, 4)]);
+            let name = format!("{} {number}", ["walnut", "Ähre", "\"oak\"", "elm"][random(&mut state, 4)]);
             number += 1;
-            old.insert(app.create(&json!({"name": name})).await);
+            existing_ids.insert(app.create(&json!({"name": name})).await);
         }
-        let size = 1 + chance(&mut state, 4);
-        let (mut gone, mut left) = (HashSet::new(), 12);
-        let seen = walk(&app, "/wf/", &format!("sort={sort}&page_size={size}"), async |seen| {
-            // Adds and deletes rows for a while.
-            if left == 0 {
+        let size = 1 + random(&mut state, 4);
+        let (mut deleted, mut changes_left) = (HashSet::new(), 12);
+        let visited = follow_pages(&app, "/wf/", &format!("sort={sort}&page_size={size}"), async |visited| {
+            // Adds and deletes rows while the first pages are read.
+            if changes_left == 0 {
                 return;
             }
-            left -= 1;
+            changes_left -= 1;
             number += 1;
-            app.create(&json!({"name": format!("{} new {number}", ["a", "m", "z"][left % 3])})).await;
-            let last = seen.last().map(id_of).filter(|id| !gone.contains(id) && left % 2 == 0);
+            app.create(&json!({"name": format!("{} new {number}", ["a", "m", "z"][changes_left % 3])})).await;
+            let last = visited.last().map(id_of).filter(|id| !deleted.contains(id) && changes_left % 2 == 0);
             if let Some(id) = last {
                 app.delete(&format!("/wf/{id}/")).await.expect(204);
-                gone.insert(id);
+                deleted.insert(id);
             }
         })
         .await;
-        once(&ids(&Value::Array(seen)), &old, sort);
+        assert_visited_once(&ids(&Value::Array(visited)), &existing_ids, sort);
     }
 }
 
@@ -105,32 +110,35 @@ async fn cursors_visit_each_run_once_while_others_start(app: App) {
         (format!("/wf/{workflow}/runs/"), "page_size=3&status=COMPLETED"),
         (format!("/wf/{workflow}/runs/"), "page_size=1&sort=start_time"),
     ] {
-        let mut old = HashSet::new();
+        let mut existing_ids = HashSet::new();
         for _ in 0..4 {
-            old.insert(id_of(&app.run(&workflow, &run_body("x")).await));
+            existing_ids.insert(id_of(&app.run(&workflow, &run_body("x")).await));
         }
-        let mut left = 4;
-        let seen = walk(&app, &path, query, async |_| {
-            if left > 0 {
-                left -= 1;
+        let mut remaining = 4;
+        let visited = follow_pages(&app, &path, query, async |_| {
+            if remaining > 0 {
+                remaining -= 1;
                 app.run(&workflow, &run_body("x")).await;
             }
         })
         .await;
-        once(&ids(&Value::Array(seen)), &old, query);
+        assert_visited_once(&ids(&Value::Array(visited)), &existing_ids, query);
     }
 }
 
 async fn versions_are_paged_by_cursor(app: App) {
-    let id = app.create(&after_input("versions", fixed("f", json!({"n": 0})))).await;
+    let id = app.create(&after_input("versions", static_node("f", json!({"n": 0})))).await;
     for n in 1..7 {
-        app.put(&format!("/wf/{id}/")).json(&after_input("versions", fixed("f", json!({"n": n})))).await.ok();
+        app.put(&format!("/wf/{id}/"))
+            .json(&after_input("versions", static_node("f", json!({"n": n}))))
+            .await
+            .ok();
     }
     let path = format!("/wf/{id}/versions/");
     for (query, first) in [("page_size=2", 7), ("page_size=2&sort=version", 1)] {
-        let seen = walk(&app, &path, query, async |_| {}).await;
+        let visited = follow_pages(&app, &path, query, async |_| {}).await;
         let numbers: Vec<_> =
-            seen.iter().map(|version| version["version"].as_i64().expect("a number")).collect();
+            visited.iter().map(|version| version["version"].as_i64().expect("a number")).collect();
         assert_eq!(numbers.len(), 7, "{query}");
         assert_eq!(numbers[0], first, "{query}");
         assert!(numbers.is_sorted() || numbers.iter().rev().is_sorted(), "{numbers:?}");
@@ -140,11 +148,11 @@ async fn versions_are_paged_by_cursor(app: App) {
 }
 
 async fn headers_have_the_next_page_and_the_count(app: App) {
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for n in 0..5 {
-        made.push(app.create(&json!({"name": format!("w{n}")})).await);
+        created.push(app.create(&json!({"name": format!("w{n}")})).await);
     }
-    made.reverse();
+    created.reverse();
     let all = app.get("/wf/").await;
     assert_eq!(header(&all, "link"), None);
     assert_eq!(header(&all, "x-total-count"), None);
@@ -154,17 +162,17 @@ async fn headers_have_the_next_page_and_the_count(app: App) {
     let links = links(&second);
     assert_eq!(links["prev"], "?page_size=2&count=true&q=w&page=1");
     assert_eq!(links["first"], "?page_size=2&count=true&q=w");
-    assert_eq!(ids(&second.ok()), made[2..4]);
-    assert_eq!(ids(&app.get(&format!("/wf/{}", links["prev"])).await.ok()), made[..2]);
-    assert_eq!(ids(&app.get(&format!("/wf/{}", links["first"])).await.ok()), made[..2]);
+    assert_eq!(ids(&second.ok()), created[2..4]);
+    assert_eq!(ids(&app.get(&format!("/wf/{}", links["prev"])).await.ok()), created[..2]);
+    assert_eq!(ids(&app.get(&format!("/wf/{}", links["first"])).await.ok()), created[..2]);
     // Equivalent parameters give the same page, and links are valid URIs.
-    let odd = app.get("/wf/?p%61ge=2&page_size=2&q=w&tag=%3e%22&tag2=>%C3%A9").await;
-    assert_eq!(self::links(&odd)["first"], "?page_size=2&q=w&tag=%3e%22&tag2=%3E%C3%A9");
-    let odd = self::links(&app.get("/wf/?p%61ge=2&page_size=2&q=w").await);
-    assert_eq!(ids(&app.get(&format!("/wf/{}", odd["next"])).await.ok()), made[4..]);
+    let equivalent = app.get("/wf/?p%61ge=2&page_size=2&q=w&tag=%3e%22&tag2=>%C3%A9").await;
+    assert_eq!(self::links(&equivalent)["first"], "?page_size=2&q=w&tag=%3e%22&tag2=%3E%C3%A9");
+    let equivalent = self::links(&app.get("/wf/?p%61ge=2&page_size=2&q=w").await);
+    assert_eq!(ids(&app.get(&format!("/wf/{}", equivalent["next"])).await.ok()), created[4..]);
     // Links keep the prefix /api and the missing slash.
     for path in ["/wf/", "/api/wf", "/api/wf/"] {
-        assert_eq!(ids(&app.get(&format!("{path}{}", links["next"])).await.ok()), made[4..]);
+        assert_eq!(ids(&app.get(&format!("{path}{}", links["next"])).await.ok()), created[4..]);
     }
 }
 
@@ -203,11 +211,11 @@ async fn workflows_are_filtered_by_words_tags_and_times(app: App) {
     assert_eq!(ids(&app.get("/wf/?q=order").await.ok()), std::slice::from_ref(&b));
     assert_eq!(ids(&app.get("/wf/?q=zeb&tag=new").await.ok()), std::slice::from_ref(&o));
     let last = ids(&app.get("/wf/?updated_after=2000-01-01").await.ok());
-    assert_eq!(last[0], o, "who asks for the time of saving gets the last saved first");
+    assert_eq!(last[0], o, "a filter by the time of the update sorts the last updated first");
 }
 
 async fn runs_are_filtered_by_type_status_and_workflow(app: App) {
-    let mut tagged = gated("Orders of today");
+    let mut tagged = gated_workflow("Orders of today");
     tagged["tags"] = json!(["shop"]);
     tagged["description"] = json!("For the cafe\u{301}");
     let paused = app.start_to_pause(&tagged).await;
@@ -233,8 +241,8 @@ async fn runs_are_filtered_by_type_status_and_workflow(app: App) {
         assert_eq!(found.iter().collect::<Vec<_>>(), expected, "{query}");
         assert_eq!(total, Some(expected.len().to_string()), "{query}");
     }
-    let own = format!("/wf/{plain}/runs/");
-    assert_eq!(ids(&app.get(&format!("{own}?run_type=nightly")).await.ok()), [nightly]);
+    let runs_path = format!("/wf/{plain}/runs/");
+    assert_eq!(ids(&app.get(&format!("{runs_path}?run_type=nightly")).await.ok()), [nightly]);
     for (query, expected) in
         [("q=today", 1), ("tag=shop&count=true", 1), ("q=bill", 0), ("start_date=2100-01-01", 0)]
     {
@@ -244,14 +252,14 @@ async fn runs_are_filtered_by_type_status_and_workflow(app: App) {
 }
 
 async fn versions_are_filtered_by_words_and_times(app: App) {
-    let named = |n: i32, description: &str| {
-        let mut workflow = after_input("versions", fixed("f", json!({"n": n})));
+    let gated_version = |n: i32, description: &str| {
+        let mut workflow = after_input("versions", static_node("f", json!({"n": n})));
         workflow["description"] = json!(description);
         workflow
     };
-    let id = app.create(&named(0, "the first")).await;
-    app.put(&format!("/wf/{id}/")).json(&named(1, "the gate")).await.ok();
-    app.put(&format!("/wf/{id}/")).json(&named(2, "the gate again")).await.ok();
+    let id = app.create(&gated_version(0, "the first")).await;
+    app.put(&format!("/wf/{id}/")).json(&gated_version(1, "the gate")).await.ok();
+    app.put(&format!("/wf/{id}/")).json(&gated_version(2, "the gate again")).await.ok();
     let path = format!("/wf/{id}/versions/");
     let all = app.get(&path).await.ok();
     let second = all[1]["created_at"].as_str().expect("a time").to_owned();
@@ -271,8 +279,8 @@ async fn versions_are_filtered_by_words_and_times(app: App) {
         assert_eq!(found.flatten().collect::<Vec<_>>(), expected, "{query}");
         assert_eq!(total, Some(expected.len().to_string()), "{query}");
     }
-    let seen = walk(&app, &path, "q=gate&page_size=1", async |_| {}).await;
-    assert_eq!(seen.len(), 2, "links keep the filters");
+    let visited = follow_pages(&app, &path, "q=gate&page_size=1", async |_| {}).await;
+    assert_eq!(visited.len(), 2, "links keep the filters");
     for (query, pointer) in [("q=%21", "/q"), ("created_after=x", "/created_after")] {
         assert_eq!(app.get(&format!("{path}?{query}")).await.pointers(), [pointer], "{query}");
     }
@@ -318,19 +326,19 @@ async fn rejects_invalid_list_parameters(app: App) {
 
 async fn rejects_forged_cursors(app: App) {
     let id = app.create(&json!({"name": "w"})).await;
-    let some = "00000000-0000-7000-8000-000000000000";
+    let missing = "00000000-0000-7000-8000-000000000000";
     for (path, sort, key, is_read) in [
         ("/wf/", "name", "a\0b".to_owned(), false),
         ("/wf/", "name", "x".repeat(2_000), false),
         ("/wf/", "name", "a' OR 1=1 --%_\n\u{1f}".to_owned(), true),
         ("/wf/", "name", String::new(), true),
-        ("/wf/", "updated_at", format!("{}.{some}", i64::MAX), false),
-        ("/wf/", "updated_at", format!("{}.{some}", -62_000_000_000_000_000_i64), true),
-        ("/wf/", "updated_at", format!("{}.{some}", 8_000_000_000_000_000_000_i64), true),
-        ("/wf/", "updated_at", format!("5{some}"), false),
+        ("/wf/", "updated_at", format!("{}.{missing}", i64::MAX), false),
+        ("/wf/", "updated_at", format!("{}.{missing}", -62_000_000_000_000_000_i64), true),
+        ("/wf/", "updated_at", format!("{}.{missing}", 8_000_000_000_000_000_000_i64), true),
+        ("/wf/", "updated_at", format!("5{missing}"), false),
         ("/wf/", "-created_at", "7".to_owned(), false),
         ("/run/", "-start_time", "7".to_owned(), false),
-        ("/run/", "-start_time", some.to_owned(), true),
+        ("/run/", "-start_time", missing.to_owned(), true),
         (&format!("/wf/{id}/versions/"), "-version", i64::MAX.to_string(), false),
         (&format!("/wf/{id}/versions/"), "-version", i32::MIN.to_string(), true),
     ] {

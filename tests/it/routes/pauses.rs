@@ -21,8 +21,8 @@ on_both_databases!(
     two_open_pauses_are_decided_by_node_id,
     decision_without_a_node_id_takes_the_oldest_pause,
     gates_pause_one_after_another,
-    blocking_gate_holds_nodes_that_have_not_started,
-    failure_beside_a_gate_fails_the_run,
+    blocking_gate_delays_nodes_that_have_not_started,
+    failure_of_another_branch_fails_the_run_after_the_gate,
     one_of_several_concurrent_decisions_wins,
     rejects_a_decision_without_an_open_pause,
     rejects_invalid_decisions,
@@ -33,7 +33,7 @@ fn decision(action: &str, inputs: Value) -> Value {
     json!({"inputs": inputs, "user_id": "ada", "action": action, "comments": "fine \u{1F389}"})
 }
 
-fn at(node: &str, mut decision: Value) -> Value {
+fn at_node(node: &str, mut decision: Value) -> Value {
     decision["node_id"] = json!(node);
     decision
 }
@@ -44,7 +44,7 @@ async fn history(app: &App, run: &str) -> Vec<Value> {
 }
 
 async fn run_pauses_at_a_gate(app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     let paused = app.read_run(&run).await;
     assert_eq!(paused["end_time"], Value::Null);
     assert_eq!(task(&paused, "gate")["status"], "PAUSED");
@@ -64,13 +64,13 @@ async fn run_pauses_at_a_gate(app: App) {
     assert_eq!(pause["pause_message"], "please look");
     assert_eq!(pause["input_data"], json!({"before": {"k": "v"}}));
     assert!(pause["pause_time"].as_str().expect("a time").ends_with('Z'));
-    for open in ["resume_time", "resume_user_id", "resume_action", "comments"] {
-        assert_eq!(pause[open], Value::Null, "{open}");
+    for field in ["resume_time", "resume_user_id", "resume_action", "comments"] {
+        assert_eq!(pause[field], Value::Null, "{field}");
     }
 }
 
 async fn approve_merges_inputs_into_the_waiting_value(app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     let decided = app.pause_decide(&run, &decision("APPROVE", json!({"note": "ok"}))).await.ok();
     assert_eq!(decided["id"], json!(run));
     let done = app.run_until(&run, "COMPLETED").await;
@@ -82,12 +82,16 @@ async fn approve_merges_inputs_into_the_waiting_value(app: App) {
     assert_json!(pause, {"resume_action": "APPROVE", "resume_user_id": "ada"});
     assert_eq!(pause["comments"], "fine \u{1F389}");
     assert!(pause["resume_time"].as_str() >= pause["pause_time"].as_str(), "{pause}");
-    assert_eq!(pause["input_data"], json!({"before": {"k": "v"}}), "the history keeps what waited");
+    assert_eq!(
+        pause["input_data"],
+        json!({"before": {"k": "v"}}),
+        "the history keeps the inputs of the gate"
+    );
 
     // Only top-level keys are merged: a given key replaces the whole value.
-    let run = app.start_to_pause(&gated("g2")).await;
+    let run = app.start_to_pause(&gated_workflow("g2")).await;
     app.pause_decide(&run, &decision("APPROVE", json!({"before": {"new": 1}}))).await.ok();
-    let done = eventually("an end", async || {
+    let done = eventually("the run to end", async || {
         let now = app.read_run(&run).await;
         now["end_time"].is_string().then_some(now)
     })
@@ -110,7 +114,7 @@ async fn override_outputs_only_the_inputs(app: App) {
 }
 
 async fn decline_cancels_a_run_without_other_outputs(app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "CANCELED").await;
     for node in ["after", "output_node"] {
@@ -122,8 +126,8 @@ async fn decline_cancels_a_run_without_other_outputs(app: App) {
 }
 
 async fn decline_completes_a_run_with_other_outputs(app: App) {
-    let mut body = gated("g");
-    body["definition"]["nodes"].as_array_mut().expect("nodes").push(fixed("side", json!({"k": 1})));
+    let mut body = gated_workflow("g");
+    body["definition"]["nodes"].as_array_mut().expect("nodes").push(static_node("side", json!({"k": 1})));
     body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
     let run = app.start_to_pause(&body).await;
     app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
@@ -138,8 +142,8 @@ async fn coalesce_below_a_declined_gate_takes_another_branch(app: App) {
         vec![
             input(),
             gate("gate"),
-            fixed("better", json!({"k": "better"})),
-            fixed("plain", json!({"k": "plain"})),
+            static_node("better", json!({"k": "better"})),
+            static_node("plain", json!({"k": "plain"})),
             coalesce("c", &["better", "plain"]),
             output(json!({"out": "c.k"})),
         ],
@@ -152,21 +156,21 @@ async fn coalesce_below_a_declined_gate_takes_another_branch(app: App) {
             link("c", "output_node"),
         ],
     );
-    for (action, wanted) in [("APPROVE", "better"), ("DECLINE", "plain")] {
+    for (action, expected) in [("APPROVE", "better"), ("DECLINE", "plain")] {
         let run = app.start_to_pause(&body).await;
         app.pause_decide(&run, &decision(action, json!({}))).await.ok();
         let done = app.run_until(&run, "COMPLETED").await;
-        assert_eq!(done["outputs"]["output_node"]["out"], wanted, "{action}");
+        assert_eq!(done["outputs"]["output_node"]["out"], expected, "{action}");
     }
 }
 
 async fn cancel_keeps_inputs_and_outputs_of_an_open_gate(app: App) {
-    let mut body = gated("g");
+    let mut body = gated_workflow("g");
     body["definition"]["nodes"].as_array_mut().expect("nodes").push(never_ending("side"));
     body["definition"]["links"].as_array_mut().expect("links").push(link("input_node", "side"));
     let workflow = app.create(&body).await;
     let run = app.start_run(&workflow, &run_body("x")).await;
-    let before = eventually("an open gate beside a running node", async || {
+    let before = eventually("an open gate and a running node", async || {
         let now = app.read_run(&run).await;
         (task(&now, "gate")["status"] == "PAUSED" && task(&now, "side")["status"] == "RUNNING").then_some(now)
     })
@@ -187,7 +191,7 @@ async fn cancel_keeps_inputs_and_outputs_of_an_open_gate(app: App) {
 }
 
 async fn decline_keeps_the_inputs_of_the_gate(app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     app.pause_decide(&run, &decision("DECLINE", json!({}))).await.ok();
     let done = app.run_until(&run, "CANCELED").await;
     let gate = task(&done, "gate");
@@ -202,27 +206,27 @@ async fn two_open_pauses_are_decided_by_node_id(app: App) {
     }
     assert_eq!(history(&app, &run).await.len(), 2);
 
-    app.pause_decide(&run, &at("g2", decision("APPROVE", json!({"by": "second"})))).await.ok();
-    let half = eventually("the branch of g2 to end", async || {
+    app.pause_decide(&run, &at_node("g2", decision("APPROVE", json!({"by": "second"})))).await.ok();
+    let paused = eventually("the branch of g2 to end", async || {
         let now = app.read_run(&run).await;
         (now["status"] == "PAUSED" && task(&now, "s2")["status"] == "COMPLETED").then_some(now)
     })
     .await;
-    assert_eq!(task(&half, "g1")["status"], "PAUSED");
-    assert_eq!(task(&half, "s1")["status"], "PENDING");
+    assert_eq!(task(&paused, "g1")["status"], "PAUSED");
+    assert_eq!(task(&paused, "s1")["status"], "PENDING");
     let listed = app.get("/wf/paused_workflows/").await.ok();
     assert_eq!(listed[0]["current_pause"]["node_id"], "g1", "{listed}");
 
-    app.pause_decide(&run, &at("g2", decision("APPROVE", json!({})))).await.problem(400);
-    app.pause_decide(&run, &at("s1", decision("APPROVE", json!({})))).await.problem(400);
-    app.pause_decide(&run, &at("g1", decision("APPROVE", json!({})))).await.ok();
+    app.pause_decide(&run, &at_node("g2", decision("APPROVE", json!({})))).await.problem(400);
+    app.pause_decide(&run, &at_node("s1", decision("APPROVE", json!({})))).await.problem(400);
+    app.pause_decide(&run, &at_node("g1", decision("APPROVE", json!({})))).await.ok();
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["all"], json!({"s1": {"k": "one"}, "s2": {"k": "two"}}));
     assert_eq!(done["outputs"]["g2"]["by"], "second");
 }
 
 async fn decision_without_a_node_id_takes_the_oldest_pause(app: App) {
-    // `late` is behind a slow node, so it opens after `early`.
+    // `late` follows a slow node, so it opens after `early`.
     let body = workflow(
         "g",
         vec![input(), gate("early"), slow("p"), gate("late")],
@@ -233,7 +237,7 @@ async fn decision_without_a_node_id_takes_the_oldest_pause(app: App) {
     let order: Vec<&Value> = pauses.iter().map(|p| &p["node_id"]).collect();
     assert_eq!(order, ["late", "early"], "newest first");
     let listed = app.get("/wf/paused_workflows/").await.ok();
-    assert_eq!(listed[0]["current_pause"]["node_id"], "late", "the one paused last: {listed}");
+    assert_eq!(listed[0]["current_pause"]["node_id"], "late", "the latest pause: {listed}");
 
     app.approve(&run).await;
     let pauses = history(&app, &run).await;
@@ -251,7 +255,7 @@ async fn gates_pause_one_after_another(app: App) {
         chain(&["input_node", "g1", "g2", "output_node"]),
     );
     let run = app.start_to_pause(&body).await;
-    app.pause_decide(&run, &at("g1", decision("APPROVE", json!({"note": "first"})))).await.ok();
+    app.pause_decide(&run, &at_node("g1", decision("APPROVE", json!({"note": "first"})))).await.ok();
     eventually("the second gate", async || {
         let now = app.read_run(&run).await;
         (now["status"] == "PAUSED" && task(&now, "g2")["status"] == "PAUSED").then_some(())
@@ -263,29 +267,29 @@ async fn gates_pause_one_after_another(app: App) {
     assert_eq!(history(&app, &run).await.len(), 2);
 }
 
-async fn blocking_gate_holds_nodes_that_have_not_started(app: App) {
-    for (blocks_only_dependents, wanted) in [(true, "COMPLETED"), (false, "PENDING")] {
-        let mut holding = gate("gate");
-        holding["config"]["block_only_dependent_nodes"] = json!(blocks_only_dependents);
+async fn blocking_gate_delays_nodes_that_have_not_started(app: App) {
+    for (blocks_only_dependents, expected) in [(true, "COMPLETED"), (false, "PENDING")] {
+        let mut blocking = gate("gate");
+        blocking["config"]["block_only_dependent_nodes"] = json!(blocks_only_dependents);
         // `p` runs when the gate opens. `later` would start after it.
         let body = workflow(
             "g",
-            vec![input(), holding, slow("p"), fixed("later", json!({"k": 1}))],
+            vec![input(), blocking, slow("p"), static_node("later", json!({"k": 1}))],
             vec![link("input_node", "gate"), link("input_node", "p"), link("p", "later")],
         );
         let run = app.start_to_pause(&body).await;
         let paused = app.read_run(&run).await;
-        assert_eq!(task(&paused, "later")["status"], wanted, "{paused:#}");
+        assert_eq!(task(&paused, "later")["status"], expected, "{paused:#}");
         app.approve(&run).await;
         let done = app.run_until(&run, "COMPLETED").await;
         assert_eq!(done["outputs"]["later"], json!({"k": 1}));
     }
 }
 
-async fn failure_beside_a_gate_fails_the_run(app: App) {
+async fn failure_of_another_branch_fails_the_run_after_the_gate(app: App) {
     let body = workflow(
         "g",
-        vec![input(), gate("gate"), failing("p"), fixed("after", json!({"k": 1}))],
+        vec![input(), gate("gate"), failing("p"), static_node("after", json!({"k": 1}))],
         vec![link("input_node", "gate"), link("input_node", "p"), link("gate", "after")],
     );
     let run = app.start_to_pause(&body).await;
@@ -296,7 +300,7 @@ async fn failure_beside_a_gate_fails_the_run(app: App) {
 }
 
 async fn one_of_several_concurrent_decisions_wins(app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     let bodies: Vec<Value> = (0..16)
         .map(|n| json!({"inputs": {"winner": n}, "user_id": format!("user {n}"), "action": "APPROVE"}))
         .collect();
@@ -323,15 +327,15 @@ async fn rejects_a_decision_without_an_open_pause(app: App) {
     app.pause_decide(&id_of(&done), &decision("APPROVE", json!({}))).await.problem(400);
     assert_eq!(history(&app, &id_of(&done)).await, Vec::<Value>::new());
 
-    let run = app.start_to_pause(&gated("g")).await;
-    app.pause_decide(&run, &at("nobody", decision("APPROVE", json!({})))).await.problem(400);
+    let run = app.start_to_pause(&gated_workflow("g")).await;
+    app.pause_decide(&run, &at_node("missing", decision("APPROVE", json!({})))).await.problem(400);
     app.approve(&run).await;
     app.run_until(&run, "COMPLETED").await;
     app.pause_decide(&run, &decision("APPROVE", json!({}))).await.problem(400);
 }
 
 async fn rejects_invalid_decisions(app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     let mut pointers = app.pause_decide(&run, &json!({})).await.pointers();
     pointers.sort();
     assert_eq!(pointers, ["/action", "/inputs", "/user_id"]);
@@ -349,11 +353,11 @@ async fn rejects_invalid_decisions(app: App) {
         let pointers = app.pause_decide(&run, &body).await.pointers();
         assert_eq!(pointers, [format!("/{member}")], "{body}");
     }
-    assert_eq!(app.read_run(&run).await["status"], "PAUSED", "a rejected decision decides nothing");
+    assert_eq!(app.read_run(&run).await["status"], "PAUSED", "a rejected decision leaves the pause open");
 }
 
 async fn paused_runs_are_listed_newest_first(app: App) {
-    let id = app.create(&gated("g")).await;
+    let id = app.create(&gated_workflow("g")).await;
     let mut runs = Vec::new();
     for _ in 0..3 {
         let run = app.start_run(&id, &run_body("hi")).await;
@@ -368,7 +372,10 @@ async fn paused_runs_are_listed_newest_first(app: App) {
     let first = &all[0];
     assert_eq!(first["run"]["status"], "PAUSED");
     assert_eq!(first["current_pause"]["node_id"], "gate");
-    assert_eq!(first["workflow"]["nodes"], with_optional_members(&gated("g")["definition"])["nodes"]);
+    assert_eq!(
+        first["workflow"]["nodes"],
+        with_optional_members(&gated_workflow("g")["definition"])["nodes"]
+    );
     assert_json!(first["workflow"], {"id": id, "name": "g"});
     assert_eq!(listed(all), runs);
     assert_eq!(listed(app.get("/wf/paused_workflows/?page_size=1").await.ok()), runs[..1]);
@@ -376,12 +383,12 @@ async fn paused_runs_are_listed_newest_first(app: App) {
 
     app.approve(&runs[1]).await;
     app.run_until(&runs[1], "COMPLETED").await;
-    let left = listed(app.get("/wf/paused_workflows/").await.ok());
-    assert_eq!(left, [runs[0].clone(), runs[2].clone()]);
+    let remaining = listed(app.get("/wf/paused_workflows/").await.ok());
+    assert_eq!(remaining, [runs[0].clone(), runs[2].clone()]);
 }
 
 async fn list_shows_the_current_workflow_name(app: App) {
-    let body = gated("before");
+    let body = gated_workflow("before");
     let id = app.create(&body).await;
     let run = app.start_run(&id, &run_body("hi")).await;
     app.run_until(&run, "PAUSED").await;

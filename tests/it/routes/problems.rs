@@ -12,7 +12,7 @@ on_both_databases!(
     rejects_bodies_that_are_not_json,
     invalid_body_lists_every_error,
     each_problem_kind_has_its_type,
-    problem_names_its_request,
+    problem_has_the_id_of_its_request,
 );
 
 async fn rejects_unknown_paths_and_wrong_methods(app: App) {
@@ -33,7 +33,10 @@ async fn rejects_unknown_paths_and_wrong_methods(app: App) {
             continue;
         }
         let allow = response.headers.get("allow").map(|v| v.to_str().expect("a text").to_owned());
-        assert!(allow.is_some_and(|methods| !methods.is_empty()), "{path}: a 405 has the allowed methods");
+        assert!(
+            allow.is_some_and(|methods| !methods.is_empty()),
+            "{path}: a 405 must list the allowed methods"
+        );
         response.problem(405);
     }
 }
@@ -56,12 +59,12 @@ async fn rejects_bodies_that_are_not_json(app: App) {
 }
 
 async fn invalid_body_lists_every_error(app: App) {
-    let one = json!({"id": "a"});
+    let node = json!({"id": "a"});
     let cases = [
         (json!({}), vec!["/name"]),
         (json!({"name": 3}), vec!["/name"]),
         (
-            json!({"definition": {"nodes": [one], "links": []}}),
+            json!({"definition": {"nodes": [node], "links": []}}),
             vec!["/definition/nodes/0/node_type", "/name"],
         ),
         (
@@ -83,10 +86,10 @@ async fn invalid_body_lists_every_error(app: App) {
         ),
         (json!({"name": "x", "definition": {}}), vec!["/definition/links", "/definition/nodes"]),
     ];
-    for (body, wanted) in cases {
-        let mut found = app.post("/wf/").json(&body).await.pointers();
-        found.sort();
-        assert_eq!(found, wanted, "{body}");
+    for (body, expected) in cases {
+        let mut pointers = app.post("/wf/").json(&body).await.pointers();
+        pointers.sort();
+        assert_eq!(pointers, expected, "{body}");
     }
     for body in ["[]", "3", "null", "\"text\""] {
         app.post("/wf/").body("application/json", body).await.problem(422);
@@ -99,15 +102,15 @@ async fn each_problem_kind_has_its_type(app: App) {
     let path = kind(app.get("/nope").await.problem(404));
     let shape = kind(app.post("/wf/").json(&json!({})).await.problem(422));
     let media = kind(app.post("/wf/").body("text/plain", "x").await.problem(415));
-    let again = kind(app.get("/wf/nope/versions/").await.problem(404));
-    assert_eq!(missing, again);
-    assert_ne!(missing, path, "no such thing, no such place");
+    let missing_too = kind(app.get("/wf/nope/versions/").await.problem(404));
+    assert_eq!(missing, missing_too);
+    assert_ne!(missing, path, "a missing resource and an unknown path are different problems");
     for other in [&missing, &path, &media] {
         assert_ne!(&shape, other);
     }
 }
 
-async fn problem_names_its_request(app: App) {
+async fn problem_has_the_id_of_its_request(app: App) {
     let response = app.get("/api/wf/nope/").await;
     let request_id = response.headers["x-request-id"].to_str().expect("a text header").to_owned();
     let problem = response.problem(404);

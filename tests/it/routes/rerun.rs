@@ -18,7 +18,7 @@ on_both_databases!(
     retried_run_survives_a_crash,
 );
 
-/// input → a → b → output, with Python at a and b.
+/// Returns the workflow input → a → b → output, in which a and b are Python nodes.
 fn two_steps(b: &str) -> Value {
     workflow(
         "two steps",
@@ -82,8 +82,8 @@ async fn rerun_accepts_another_version(app: App) {
     app.put(&format!("/wf/{workflow}/labels/live/")).json(&json!({"version": 2})).await.ok();
     for pin in ["label=live", "version=2", "version=live"] {
         let path = format!("/run/{}/rerun/?{pin}", id_of(&first));
-        let again = app.post(&path).json(&json!({"from_node": "b"})).await.ok();
-        assert_eq!(again["workflow_version"]["version"], 2, "{pin}");
+        let new_run = app.post(&path).json(&json!({"from_node": "b"})).await.ok();
+        assert_eq!(new_run["workflow_version"]["version"], 2, "{pin}");
     }
     assert_eq!(task(&repaired, "a")["reused"], true);
 }
@@ -104,8 +104,8 @@ async fn rejects_invalid_reruns(app: App) {
         assert!(problem["detail"].as_str().expect("a text").contains(word), "{problem:#}");
     }
     app.post(&path).json(&json!({"version": 7})).await.problem(404);
-    let twice = app.post(&format!("{path}?version=1")).json(&json!({"version": 1})).await;
-    assert_eq!(twice.pointers(), ["/version"]);
+    let duplicate_version = app.post(&format!("{path}?version=1")).json(&json!({"version": 1})).await;
+    assert_eq!(duplicate_version.pointers(), ["/version"]);
     assert_eq!(
         app.post(&path).json(&json!({"inputs": {"input_node": 3}})).await.pointers(),
         ["/inputs/input_node"]
@@ -114,21 +114,22 @@ async fn rejects_invalid_reruns(app: App) {
     app.post(&format!("{unknown}/rerun/")).json(&json!({})).await.problem(404);
     app.post(&format!("{unknown}/retry/")).json(&json!({})).await.problem(404);
     let runs = app.get(&format!("/wf/{}/runs/", first["workflow_id"].as_str().expect("a text"))).await.ok();
-    assert_eq!(runs.as_array().expect("a list").len(), 1, "a rejected rerun starts nothing");
+    assert_eq!(runs.as_array().expect("a list").len(), 1, "a rejected rerun does not start a run");
 }
 
 async fn rerun_pauses_again_at_a_declined_gate(app: App) {
-    let run = app.start_to_pause(&gated("gated")).await;
+    let run = app.start_to_pause(&gated_workflow("gated")).await;
     app.pause_decide(&run, &json!({"inputs": {}, "user_id": "ada", "action": "DECLINE"})).await.ok();
     app.run_until(&run, "CANCELED").await;
-    let again = app.post(&format!("/run/{run}/rerun/")).json(&json!({"from_node": "output_node"})).await.ok();
-    app.run_until(&id_of(&again), "PAUSED").await;
-    app.approve(&id_of(&again)).await;
-    app.run_until(&id_of(&again), "COMPLETED").await;
+    let new_run =
+        app.post(&format!("/run/{run}/rerun/")).json(&json!({"from_node": "output_node"})).await.ok();
+    app.run_until(&id_of(&new_run), "PAUSED").await;
+    app.approve(&id_of(&new_run)).await;
+    app.run_until(&id_of(&new_run), "COMPLETED").await;
 }
 
-/// input → a, input → b → output; b fails when its code runs within 50 ms.
-fn half_failing() -> Value {
+/// Returns the workflow input → a, input → b → output. Node b fails at its timeout of 50 ms.
+fn partially_failing_workflow() -> Value {
     let code = "n = 0\nwhile True:\n    n = n + 1\nreturn {'out': n}";
     let mut stuck = python("b", code);
     stuck["config"]["policy"] = json!({"timeout_seconds": 0.05});
@@ -144,23 +145,23 @@ async fn retry(app: &App, run: &str) -> Value {
 }
 
 async fn retry_resumes_at_the_failed_node(app: App) {
-    let failed = app.create_and_run(&half_failing(), &run_body("x")).await;
+    let failed = app.create_and_run(&partially_failing_workflow(), &run_body("x")).await;
     assert_eq!(failed["status"], "FAILED", "{failed:#}");
     let run = id_of(&failed);
     let retried = retry(&app, &run).await;
     assert_json!(retried, {"id": failed["id"], "status": "RUNNING"});
     assert_eq!(retried["end_time"], Value::Null);
     assert_eq!(task(&retried, "output_node")["status"], "PENDING");
-    let again = app.run_until(&run, "FAILED").await;
-    assert_eq!(task(&again, "a"), task(&failed, "a"), "what was good has not run again");
-    let numbers: Vec<_> = task(&again, "b")["attempts"]
+    let retried = app.run_until(&run, "FAILED").await;
+    assert_eq!(task(&retried, "a"), task(&failed, "a"), "completed nodes do not run again");
+    let numbers: Vec<_> = task(&retried, "b")["attempts"]
         .as_array()
         .expect("a list")
         .iter()
         .map(|a| a["number"].clone())
         .collect();
     assert_eq!(numbers, [1, 2]);
-    assert_eq!(task(&again, "output_node")["error"], "Upstream failure");
+    assert_eq!(task(&retried, "output_node")["error"], "Upstream failure");
 }
 
 async fn retry_resumes_a_loop_in_its_iteration(app: App) {
@@ -168,34 +169,34 @@ async fn retry_resumes_a_loop_in_its_iteration(app: App) {
     let nodes = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 4})),
-        inside(node("loop_input", "InputNode", json!({})), "loop"),
-        inside(python_with_outputs("step", code, json!({"n": "int"})), "loop"),
-        inside(output_named("loop_output", json!({"n": "step.n"})), "loop"),
+        with_parent(node("loop_input", "InputNode", json!({})), "loop"),
+        with_parent(python_with_outputs("step", code, json!({"n": "int"})), "loop"),
+        with_parent(output_named("loop_output", json!({"n": "step.n"})), "loop"),
     ];
     let links = [chain(&["input_node", "loop"]), chain(&["loop_input", "step", "loop_output"])].concat();
     let failed = app.create_and_run(&workflow("looped", nodes, links), &run_body("x")).await;
     assert_eq!(failed["status"], "FAILED", "{failed:#}");
     assert!(task(&failed, "loop")["error"].as_str().expect("a text").contains("iteration 3"), "{failed:#}");
     retry(&app, &id_of(&failed)).await;
-    let again = app.run_until(&id_of(&failed), "FAILED").await;
-    assert_eq!(task(&again, "loop")["error"], task(&failed, "loop")["error"]);
-    let history = &task(&again, "loop")["subworkflow_output"]["step"];
-    assert_eq!(history, &json!([{"n": 1}, {"n": 1}]), "{again:#}");
+    let retried = app.run_until(&id_of(&failed), "FAILED").await;
+    assert_eq!(task(&retried, "loop")["error"], task(&failed, "loop")["error"]);
+    let history = &task(&retried, "loop")["subworkflow_output"]["step"];
+    assert_eq!(history, &json!([{"n": 1}, {"n": 1}]), "{retried:#}");
 }
 
 async fn only_failed_runs_can_be_retried(app: App) {
     let run = app.create_and_run(&plain("plain"), &run_body("x")).await;
     let problem = app.post(&format!("/run/{}/retry/", id_of(&run))).json(&json!({})).await.problem(400);
     assert!(problem["detail"].as_str().expect("a text").contains("COMPLETED"), "{problem:#}");
-    let paused = app.start_to_pause(&gated("gated")).await;
+    let paused = app.start_to_pause(&gated_workflow("gated")).await;
     app.post(&format!("/run/{paused}/retry/")).json(&json!({})).await.problem(400);
     app.run_until(&paused, "PAUSED").await;
 }
 
 async fn retried_run_survives_a_crash(mut app: App) {
-    let failed = app.create_and_run(&half_failing(), &run_body("x")).await;
+    let failed = app.create_and_run(&partially_failing_workflow(), &run_body("x")).await;
     retry(&app, &id_of(&failed)).await;
     app.crash_and_restart().await;
-    let again = app.run_until(&id_of(&failed), "FAILED").await;
-    assert!(task(&again, "b")["attempts"].as_array().expect("a list").len() >= 2, "{again:#}");
+    let retried = app.run_until(&id_of(&failed), "FAILED").await;
+    assert!(task(&retried, "b")["attempts"].as_array().expect("a list").len() >= 2, "{retried:#}");
 }

@@ -37,11 +37,11 @@ on_both_databases!(
 async fn run_returns_outputs_by_node_id(app: App) {
     let id = app.create(&plain("w")).await;
     let outputs = app.post(&format!("/wf/{id}/run/")).json(&run_body("hi")).await.ok();
-    let wanted =
+    let expected =
         json!({"input_node": {"x": "hi"}, "a": {"k": "1"}, "b": {"k": "2"}, "output_node": {"out": "2"}});
-    assert_eq!(outputs, wanted);
+    assert_eq!(outputs, expected);
 
-    let gated = app.create(&gated("g")).await;
+    let gated = app.create(&gated_workflow("g")).await;
     let paused = app.post(&format!("/wf/{gated}/run/")).json(&run_body("hi")).await.expect(202);
     assert_eq!(paused["status"], "PAUSED", "{paused}");
 
@@ -100,9 +100,9 @@ async fn outputs_and_inputs_are_keyed_by_title(app: App) {
     let body = workflow(
         "titles",
         vec![
-            titled(input(), "In"),
-            titled(fixed("a", json!({"k": 1})), "First step"),
-            titled(output(json!({"out": "First step.k"})), "Out"),
+            with_title(input(), "In"),
+            with_title(static_node("a", json!({"k": 1})), "First step"),
+            with_title(output(json!({"out": "First step.k"})), "Out"),
         ],
         chain(&["input_node", "a", "output_node"]),
     );
@@ -116,17 +116,17 @@ async fn outputs_and_inputs_are_keyed_by_title(app: App) {
 }
 
 async fn colliding_titles_keep_every_output(app: App) {
-    let nodes = ["a", "b", "c"].map(|id| titled(fixed(id, json!({"from": id})), "Same"));
+    let nodes = ["a", "b", "c"].map(|id| with_title(static_node(id, json!({"from": id})), "Same"));
     let mut all = vec![input()];
     all.extend(nodes);
     let links = ["a", "b", "c"].map(|id| link("input_node", id)).to_vec();
     let run = app.create_and_run(&workflow("same", all, links), &run_body("hi")).await;
-    let wanted =
+    let expected =
         json!({"input_node": {"x": "hi"}, "Same": {"from": "a"}, "b": {"from": "b"}, "c": {"from": "c"}});
-    assert_eq!(run["outputs"], wanted);
+    assert_eq!(run["outputs"], expected);
 }
 
-#[expect(clippy::disallowed_methods, reason = "the clock of the client, not that of the server")]
+#[expect(clippy::disallowed_methods, reason = "the test compares the clock of the client")]
 async fn times_have_milliseconds(app: App) {
     let workflow = app.create(&after_input("slow", slow("p"))).await;
     let before = Utc::now();
@@ -155,9 +155,9 @@ async fn failed_node_cancels_its_descendants(app: App) {
         vec![
             input(),
             failing("p"),
-            fixed("below", json!({"k": 1})),
-            fixed("side", json!({"k": "v"})),
-            fixed("side2", json!({"k": "w"})),
+            static_node("below", json!({"k": 1})),
+            static_node("side", json!({"k": "v"})),
+            static_node("side2", json!({"k": "w"})),
             output(json!({"out": "below.k"})),
         ],
         vec![
@@ -177,8 +177,8 @@ async fn failed_node_cancels_its_descendants(app: App) {
         let canceled = task(&run, node);
         assert_json!(canceled, {"status": "CANCELED", "error": "Upstream failure"});
     }
-    let wanted = json!({"input_node": {"x": "hi"}, "side": {"k": "v"}, "side2": {"k": "w"}});
-    assert_eq!(run["outputs"], wanted, "independent branches finish");
+    let expected = json!({"input_node": {"x": "hi"}, "side": {"k": "v"}, "side2": {"k": "w"}});
+    assert_eq!(run["outputs"], expected, "independent branches finish");
     assert!(run["end_time"].is_string());
 }
 
@@ -202,9 +202,9 @@ async fn enforced_schema_rejects_invalid_inputs(app: App) {
     strict["config"]["output_schema"] = json!({"x": "int"});
     let id = app.create(&workflow("strict", vec![strict.clone()], vec![])).await;
     assert_eq!(app.run(&id, &run_body(3)).await["status"], "COMPLETED");
-    for wrong in [run_body("three"), json!({"initial_inputs": {"input_node": {}}}), json!({})] {
-        let run = app.run(&id, &wrong).await;
-        assert_eq!(run["status"], "FAILED", "{wrong}");
+    for invalid_body in [run_body("three"), json!({"initial_inputs": {"input_node": {}}}), json!({})] {
+        let run = app.run(&id, &invalid_body).await;
+        assert_eq!(run["status"], "FAILED", "{invalid_body}");
         let error = task(&run, "input_node")["error"].as_str().expect("an error");
         assert!(error.contains('x'), "the error names the field: {error}");
     }
@@ -220,23 +220,28 @@ async fn output_map_reads_nested_values(app: App) {
         "deep",
         vec![
             input(),
-            fixed("a", values),
+            static_node("a", values),
             output(json!({"four": "a.k.l.m.n", "two": "a.k.l", "node": "a", "zero": "a.zero"})),
         ],
         chain(&["input_node", "a", "output_node"]),
     );
     let run = app.create_and_run(&body, &run_body("hi")).await;
-    let wanted = json!({
+    let expected = json!({
         "four": [1, {"o": null}], "two": {"m": {"n": [1, {"o": null}]}},
         "node": {"k": {"l": {"m": {"n": [1, {"o": null}]}}}, "zero": 0}, "zero": 0
     });
-    assert_eq!(run["outputs"]["output_node"], wanted);
+    assert_eq!(run["outputs"]["output_node"], expected);
 }
 
 async fn output_without_a_map_passes_everything(app: App) {
     let body = workflow(
         "all",
-        vec![input(), fixed("a", json!({"k": [1]})), fixed("b", json!({"k": null})), output(json!({}))],
+        vec![
+            input(),
+            static_node("a", json!({"k": [1]})),
+            static_node("b", json!({"k": null})),
+            output(json!({})),
+        ],
         vec![
             link("input_node", "a"),
             link("input_node", "b"),
@@ -278,8 +283,8 @@ async fn data_uris_are_stored_and_replaced(app: App) {
     let bytes = std::fs::read(app.data_dir().join(txt)).expect("the stored file");
     assert_eq!(bytes, b"hello");
 
-    let again = app.run(&id, &run_body(uri)).await;
-    assert_eq!(again["outputs"]["input_node"]["x"], png, "named after its content");
+    let rerun = app.run(&id, &run_body(uri)).await;
+    assert_eq!(rerun["outputs"]["input_node"]["x"], png, "the file is named after its content");
 }
 
 async fn other_text_is_unchanged(app: App) {
@@ -305,30 +310,35 @@ async fn partial_run_runs_one_node(app: App) {
     let code = "return {'out': int(input_model.a.k) + 1}";
     let body = workflow(
         "part",
-        vec![input(), fixed("a", json!({"k": "1"})), python("p", code), fixed("z", json!({"k": 1}))],
+        vec![
+            input(),
+            static_node("a", json!({"k": "1"})),
+            python("p", code),
+            static_node("z", json!({"k": 1})),
+        ],
         chain(&["input_node", "a", "p", "z"]),
     );
     let id = app.create(&body).await;
     let path = format!("/wf/{id}/run_partial/");
-    let given = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}, "partial_outputs": {"a": {"k": "41"}}});
-    let outputs = app.post(&path).json(&given).await.ok();
+    let body = json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}, "partial_outputs": {"a": {"k": "41"}}});
+    let outputs = app.post(&path).json(&body).await.ok();
     assert_json!(outputs, {"p": {"out": 42}, "a": {"k": "41"}});
-    assert!(outputs["z"].is_null(), "what comes after does not run: {outputs}");
+    assert!(outputs["z"].is_null(), "later nodes do not run: {outputs}");
 
-    let again =
+    let rerun =
         json!({"node_id": "p", "initial_inputs": {"input_node": {"x": "q"}}, "rerun_predecessors": true});
-    let outputs = app.post(&path).json(&again).await.ok();
+    let outputs = app.post(&path).json(&rerun).await.ok();
     assert_json!(outputs, {"p": {"out": 2}, "a": {"k": "1"}});
-    assert_eq!(app.get("/run/").await.ok(), json!([]), "a partial run keeps nothing");
+    assert_eq!(app.get("/run/").await.ok(), json!([]), "a partial run is not stored");
 }
 
 async fn rejects_invalid_partial_runs(app: App) {
     let id = app.create(&after_input("fails", failing("p"))).await;
     let path = format!("/wf/{id}/run_partial/");
-    let problem = app.post(&path).json(&json!({"node_id": "nobody"})).await.problem(400);
-    assert!(problem["detail"].as_str().expect("a sentence").contains("nobody"), "{problem}");
-    let given = json!({"node_id": "p", "partial_outputs": {"input_node": {"x": 1}}});
-    let problem = app.post(&path).json(&given).await.problem(400);
+    let problem = app.post(&path).json(&json!({"node_id": "missing"})).await.problem(400);
+    assert!(problem["detail"].as_str().expect("a sentence").contains("missing"), "{problem}");
+    let body = json!({"node_id": "p", "partial_outputs": {"input_node": {"x": 1}}});
+    let problem = app.post(&path).json(&body).await.problem(400);
     assert!(problem.to_string().contains("ZeroDivisionError"), "{problem}");
     assert_eq!(app.post(&path).json(&json!({})).await.pointers(), ["/node_id"]);
 }
@@ -343,20 +353,20 @@ async fn runs_are_listed_and_filtered(app: App) {
     runs.reverse();
     let failed = app.run(&other, &run_body("hi")).await;
 
-    let own = format!("/wf/{id}/runs/");
-    assert_eq!(ids(&app.get(&own).await.ok()), runs);
-    assert_eq!(ids(&app.get(&format!("{own}?page=2&page_size=2")).await.ok()), runs[2..]);
-    assert_eq!(ids(&app.get(&format!("{own}?status=COMPLETED")).await.ok()), runs);
-    assert_eq!(app.get(&format!("{own}?status=FAILED")).await.ok(), json!([]));
+    let runs_path = format!("/wf/{id}/runs/");
+    assert_eq!(ids(&app.get(&runs_path).await.ok()), runs);
+    assert_eq!(ids(&app.get(&format!("{runs_path}?page=2&page_size=2")).await.ok()), runs[2..]);
+    assert_eq!(ids(&app.get(&format!("{runs_path}?status=COMPLETED")).await.ok()), runs);
+    assert_eq!(app.get(&format!("{runs_path}?status=FAILED")).await.ok(), json!([]));
     assert_eq!(ids(&app.get(&format!("/wf/{other}/runs/?status=FAILED")).await.ok()), [id_of(&failed)]);
-    app.get(&format!("{own}?status=SLEEPING")).await.problem(422);
+    app.get(&format!("{runs_path}?status=SLEEPING")).await.problem(422);
 
     let middle = app.read_run(&runs[1]).await["start_time"].as_str().expect("a time").to_owned();
-    assert_eq!(ids(&app.get(&format!("{own}?start_date={middle}")).await.ok()), runs[..2]);
-    assert_eq!(ids(&app.get(&format!("{own}?end_date={middle}")).await.ok()), runs[1..]);
-    assert_eq!(app.get(&format!("{own}?start_date=2100-01-01T00:00:00Z")).await.ok(), json!([]));
-    assert_eq!(app.get(&format!("{own}?end_date=2001-01-01T00:00:00Z")).await.ok(), json!([]));
-    app.get(&format!("{own}?start_date=yesterday")).await.problem(422);
+    assert_eq!(ids(&app.get(&format!("{runs_path}?start_date={middle}")).await.ok()), runs[..2]);
+    assert_eq!(ids(&app.get(&format!("{runs_path}?end_date={middle}")).await.ok()), runs[1..]);
+    assert_eq!(app.get(&format!("{runs_path}?start_date=2100-01-01T00:00:00Z")).await.ok(), json!([]));
+    assert_eq!(app.get(&format!("{runs_path}?end_date=2001-01-01T00:00:00Z")).await.ok(), json!([]));
+    app.get(&format!("{runs_path}?start_date=yesterday")).await.problem(422);
 
     let all = ids(&app.get("/run/").await.ok());
     assert_eq!(all.len(), 4);
@@ -385,7 +395,7 @@ async fn child_runs_are_listed_with_their_parent(app: App) {
 }
 
 async fn paused_run_can_be_canceled(app: App) {
-    let run = app.start_to_pause(&gated("g")).await;
+    let run = app.start_to_pause(&gated_workflow("g")).await;
     let path = format!("/wf/cancel_workflow/{run}/");
     let canceled = app.post(&path).await.ok();
     assert_eq!(canceled["status"], "CANCELED");
@@ -403,7 +413,7 @@ async fn paused_run_can_be_canceled(app: App) {
 async fn running_run_can_be_canceled(app: App) {
     let body = workflow(
         "busy",
-        vec![input(), never_ending("p"), fixed("below", json!({"k": 1}))],
+        vec![input(), never_ending("p"), static_node("below", json!({"k": 1}))],
         chain(&["input_node", "p", "below"]),
     );
     let id = app.create(&body).await;
@@ -423,7 +433,7 @@ async fn running_run_can_be_canceled(app: App) {
 async fn wide_workflow_completes(app: App) {
     let names: Vec<String> = (0..100).map(|n| format!("n{n}")).collect();
     let mut nodes = vec![input()];
-    nodes.extend(names.iter().map(|n| fixed(n, json!({"k": n}))));
+    nodes.extend(names.iter().map(|n| static_node(n, json!({"k": n}))));
     nodes.push(merge("all"));
     let mut links: Vec<Value> = names.iter().map(|n| link("input_node", n)).collect();
     links.extend(names.iter().map(|n| link(n, "all")));
@@ -434,12 +444,12 @@ async fn wide_workflow_completes(app: App) {
     assert_eq!(all["n99"], json!({"k": "n99"}));
 }
 
-/// Two nodes share a title. A node that is linked to one of them refers to it by the title.
+/// Two nodes have the same title. A node that is linked to only one of them refers to it by the title.
 async fn titles_collide_only_in_the_same_object(app: App) {
     let nodes = vec![
         input(),
-        titled(fixed("s1", json!({"k": 1})), "T"),
-        titled(fixed("s2", json!({"k": 2})), "T"),
+        with_title(static_node("s1", json!({"k": 1})), "T"),
+        with_title(static_node("s2", json!({"k": 2})), "T"),
         merge("one"),
         merge("both"),
     ];
@@ -452,7 +462,7 @@ async fn titles_collide_only_in_the_same_object(app: App) {
     ];
     let run = app.create_and_run(&workflow("w", nodes, links), &run_body("hi")).await;
     assert_eq!(task(&run, "one")["inputs"], json!({"T": {"k": 2}}));
-    // The first link has the title.
+    // The source of the first link gets the title.
     assert_eq!(task(&run, "both")["inputs"], json!({"T": {"k": 2}, "s1": {"k": 1}}));
     assert_json!(run["outputs"], {"T": {"k": 1}, "s2": {"k": 2}});
 }

@@ -49,7 +49,7 @@ async fn files_are_stored_by_workflow(app: App) {
     assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)));
 }
 
-/// A form written by hand, since HTTP libraries don't send such names.
+/// Returns the bytes of a form. HTTP libraries do not send such file names.
 fn raw_form(workflow: &str, file_name: &[u8]) -> Vec<u8> {
     let field = |name: &str, value: &str| {
         format!("--B\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
@@ -84,41 +84,46 @@ async fn unsafe_file_names_are_replaced(app: App) {
         wide.as_bytes(),
     ];
     let folder = app.data_dir().join("test_files").join(&id);
-    let mut kept = 0;
+    let mut stored_count = 0;
     for name in names {
-        let shown = String::from_utf8_lossy(name);
+        let display_name = String::from_utf8_lossy(name);
         let kind = "multipart/form-data; boundary=B";
         let response = app.post("/wf/upload_test_files/").body(kind, raw_form(&id, name)).await;
         if response.status != 200 {
-            // A name that is not a valid header value may be rejected but not stored as it is.
+            // A name that is not a valid header value may be rejected, but must not be stored unchanged.
             let status = response.status;
-            assert!([400, 422].contains(&status), "{shown}: {} {}", status, response.text);
+            assert!([400, 422].contains(&status), "{display_name}: {} {}", status, response.text);
             response.problem(status);
             continue;
         }
-        kept += 1;
+        stored_count += 1;
         let path = paths(&response.ok()).remove(0);
-        let file =
-            path.strip_prefix(&format!("test_files/{id}/")).unwrap_or_else(|| panic!("{shown}: {path}"));
+        let file = path
+            .strip_prefix(&format!("test_files/{id}/"))
+            .unwrap_or_else(|| panic!("{display_name}: {path}"));
         let parts: Vec<_> = Path::new(file).components().collect();
-        assert!(matches!(parts[..], [Component::Normal(_)]), "{shown}: {path}");
-        assert!(!file.contains('\\') && !file.chars().any(char::is_control), "{shown}: {file:?}");
-        assert!(file.len() <= 255, "{shown}: {} bytes", file.len());
-        let bytes = std::fs::read(folder.join(file)).unwrap_or_else(|e| panic!("{shown}: {path}: {e}"));
-        assert_eq!(bytes, b"hello", "{shown}");
+        assert!(matches!(parts[..], [Component::Normal(_)]), "{display_name}: {path}");
+        assert!(!file.contains('\\') && !file.chars().any(char::is_control), "{display_name}: {file:?}");
+        assert!(file.len() <= 255, "{display_name}: {} bytes", file.len());
+        let bytes =
+            std::fs::read(folder.join(file)).unwrap_or_else(|e| panic!("{display_name}: {path}: {e}"));
+        assert_eq!(bytes, b"hello", "{display_name}");
     }
-    assert!(kept >= 12, "most names can be made safe, {kept} were");
+    assert!(stored_count >= 12, "most names can be made safe, but only {stored_count} files were stored");
     let all = files_below(&app.data_dir());
-    let inside = all.iter().filter(|f| f.starts_with(&format!("test_files/{id}/"))).count();
-    assert_eq!(inside, kept, "each file is its own, in its folder: {all:?}");
+    let with_parent = all.iter().filter(|f| f.starts_with(&format!("test_files/{id}/"))).count();
+    assert_eq!(
+        with_parent, stored_count,
+        "each file is stored under its own name in the folder of the workflow: {all:?}"
+    );
 }
 
 async fn equal_names_are_two_files(app: App) {
     let id = app.create(&plain("w")).await;
-    let answers =
+    let responses =
         join_all((0..16).map(|_| app.upload(form(&id, vec![("a.txt", b"one"), ("a.txt", b"two")])).send()))
             .await;
-    let all: Vec<String> = answers.into_iter().flat_map(|a| paths(&a.ok())).collect();
+    let all: Vec<String> = responses.into_iter().flat_map(|a| paths(&a.ok())).collect();
     let distinct: HashSet<&String> = all.iter().collect();
     assert_eq!(all.len(), 32);
     assert_eq!(distinct.len(), 32);
@@ -138,14 +143,15 @@ async fn rejects_a_form_without_required_fields(app: App) {
     ] {
         assert_eq!(app.upload(form).await.pointers(), [missing]);
     }
-    let named = |node_id: String| Form::new().text("workflow_id", id.clone()).text("node_id", node_id);
-    let long = named("ü".repeat(1_001)).part("files", file());
+    let form_for_node =
+        |node_id: String| Form::new().text("workflow_id", id.clone()).text("node_id", node_id);
+    let long = form_for_node("ü".repeat(1_001)).part("files", file());
     assert_eq!(app.upload(long).await.pointers(), ["/node_id"]);
     assert!(
         !files_below(&app.data_dir()).iter().any(|f| f.contains(&id)),
         "a rejected upload stores nothing"
     );
-    app.upload(named("ü".repeat(1_000)).part("files", file())).await.ok();
+    app.upload(form_for_node("ü".repeat(1_000)).part("files", file())).await.ok();
 }
 
 async fn upload_to_an_unknown_workflow_stores_nothing(app: App) {
@@ -177,15 +183,18 @@ async fn rejects_invalid_forms(app: App) {
         assert!([400, 415, 422].contains(&status), "{kind}: {body:?}: {status} {}", response.text);
         response.problem(status);
     }
-    assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "nothing is left of them");
+    assert!(
+        !files_below(&app.data_dir()).iter().any(|f| f.contains(&id)),
+        "a rejected upload stores nothing"
+    );
 }
 
-/// A file is stored with its audit entry, or neither.
+/// A file is stored with its audit entry, or not at all.
 #[tokio::test]
 async fn failed_upload_leaves_no_file() {
     let app = App::start_with(Backend::Sqlite, &[("SLUICE_SQLITE_MAX_BYTES", "800000")]).await;
     let id = app.create(&plain("w")).await;
-    let mut kept = 0;
+    let mut stored_count = 0;
     loop {
         let files = (0..20).map(|_| ("a.txt", &b"hello"[..])).collect();
         let response = app.upload(form(&id, files)).await;
@@ -193,14 +202,14 @@ async fn failed_upload_leaves_no_file() {
             response.problem(503);
             break;
         }
-        kept += 20;
-        assert!(kept < 20_000, "the file has no limit");
+        stored_count += 20;
+        assert!(stored_count < 20_000, "the size of the database is not limited");
     }
     let stored = files_below(&app.data_dir()).iter().filter(|file| file.ends_with(".txt")).count();
-    assert_eq!(stored, kept);
+    assert_eq!(stored, stored_count);
 }
 
-/// With small limits.
+/// The limits of the server are small.
 #[tokio::test]
 async fn upload_limits_are_enforced() {
     let settings = [("SLUICE_MAX_UPLOAD_BYTES", "1000"), ("SLUICE_MAX_UPLOAD_FILES", "3")];
@@ -209,13 +218,16 @@ async fn upload_limits_are_enforced() {
     static LARGE: [u8; 1001] = [b'x'; 1001];
     app.upload(form(&id, vec![("large", &LARGE)])).await.problem(413);
     app.upload(form(&id, vec![("a", b"1"), ("b", b"2"), ("c", b"3"), ("d", b"4")])).await.problem(413);
-    assert!(!files_below(&app.data_dir()).iter().any(|f| f.contains(&id)), "nothing is left of them");
-    let fits =
+    assert!(
+        !files_below(&app.data_dir()).iter().any(|f| f.contains(&id)),
+        "a rejected upload stores nothing"
+    );
+    let stored =
         paths(&app.upload(form(&id, vec![("a", &LARGE[..1000]), ("b", b"2"), ("c", b"3")])).await.ok());
-    assert_eq!(fits.len(), 3);
+    assert_eq!(stored.len(), 3);
 }
 
-/// A server with another database and the same data folder.
+/// Starts a server with another database and the same data folder.
 async fn files_of_another_database_are_kept(mut app: App) {
     let id = app.create(&plain("w")).await;
     app.upload(form(&id, vec![("a.txt", b"hello")])).await.ok();

@@ -143,7 +143,7 @@ async fn every_document_form_is_imported(app: App) {
     let all = import(&app, "", &json!([plain, request])).await;
     assert_eq!(all[0]["name"], "Untitled Workflow (3)");
     assert_eq!(all[1]["name"], "a request (2)");
-    let lonely = workflow("lonely", vec![input(), fixed("f", json!({}))], vec![]);
+    let lonely = workflow("lonely", vec![input(), static_node("f", json!({}))], vec![]);
     let warned = import(&app, "", &json!([request, lonely])).await;
     assert_eq!(warned[1]["diagnostics"][0]["code"], "node_unreachable");
     assert_eq!(warned[1]["diagnostics"][0]["pointer"], "/1/definition/nodes/1");
@@ -234,7 +234,7 @@ async fn rejects_invalid_imports(app: App) {
 
 fn deep(levels: usize) -> Value {
     let nested = (0..levels).fold(json!(1), |inner, _| json!([inner]));
-    workflow("deep", vec![input(), fixed("f", json!({"out": nested}))], chain(&["input_node", "f"]))
+    workflow("deep", vec![input(), static_node("f", json!({"out": nested}))], chain(&["input_node", "f"]))
 }
 
 async fn saved_workflows_can_be_imported(app: App) {
@@ -324,7 +324,7 @@ async fn repeated_import_returns_the_stored_response(app: App) {
 fn large(values: usize, text: usize, last: i64) -> Value {
     let mut list = vec![json!(0); values];
     list.extend([json!("x".repeat(text)), json!(last)]);
-    workflow("large", vec![input(), fixed("f", json!({"out": list}))], chain(&["input_node", "f"]))
+    workflow("large", vec![input(), static_node("f", json!({"out": list}))], chain(&["input_node", "f"]))
 }
 
 #[tokio::test]

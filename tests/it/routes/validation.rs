@@ -54,14 +54,14 @@ fn chatbot(mut body: Value) -> Value {
 }
 
 fn cases() -> Vec<(Value, Problem)> {
-    let a = || fixed("a", json!({}));
+    let a = || static_node("a", json!({}));
     let never = || router(&[("yes", vec![])]);
     let mut chat_input = input();
     chat_input["config"] = schema(&["user_message", "session_id"]);
     vec![
         (workflow("w", vec![input(), a(), a()], vec![]), problem("/nodes/2/id", "node_id_duplicate", "a")),
         (
-            workflow("w", vec![input(), fixed("", json!({}))], vec![]),
+            workflow("w", vec![input(), static_node("", json!({}))], vec![]),
             problem("/nodes/1/id", "node_id_empty", ""),
         ),
         (workflow("w", vec![a()], vec![]), problem("/nodes", "input_node_missing", "")),
@@ -74,15 +74,15 @@ fn cases() -> Vec<(Value, Problem)> {
             problem("/nodes/2", "output_node_duplicate", "out2"),
         ),
         (
-            workflow("w", vec![input(), a()], vec![link("nobody", "a")]),
-            problem("/links/0/source_id", "link_source_unknown", "nobody"),
+            workflow("w", vec![input(), a()], vec![link("missing", "a")]),
+            problem("/links/0/source_id", "link_source_unknown", "missing"),
         ),
         (
-            workflow("w", vec![input(), a()], vec![link("input_node", "a"), link("a", "nobody")]),
-            problem("/links/1/target_id", "link_target_unknown", "nobody"),
+            workflow("w", vec![input(), a()], vec![link("input_node", "a"), link("a", "missing")]),
+            problem("/links/1/target_id", "link_target_unknown", "missing"),
         ),
         (
-            workflow("w", vec![input(), inside(a(), "nobody")], vec![]),
+            workflow("w", vec![input(), with_parent(a(), "missing")], vec![]),
             problem("/nodes/1/parent_id", "parent_unknown", "a"),
         ),
         (
@@ -113,10 +113,10 @@ fn cases() -> Vec<(Value, Problem)> {
 }
 
 async fn every_diagnostic_has_a_code_and_a_pointer(app: App) {
-    for (body, wanted) in cases() {
-        assert_eq!(problems(app.post("/wf/").json(&body).await), [wanted], "{body:#}");
+    for (body, expected) in cases() {
+        assert_eq!(problems(app.post("/wf/").json(&body).await), [expected], "{body:#}");
     }
-    for (wrong, pointer) in [
+    for (invalid, pointer) in [
         (node("n", "PythonFuncNode", json!({"code": 3})), "/code"),
         (node("n", "StaticValueNode", json!({"values": "text"})), "/values"),
         (node("n", "RouterNode", json!({"route_map": []})), "/route_map"),
@@ -128,16 +128,19 @@ async fn every_diagnostic_has_a_code_and_a_pointer(app: App) {
             "/block_only_dependent_nodes",
         ),
     ] {
-        let found = problems(app.post("/wf/").json(&after_input("w", wrong.clone())).await);
-        let wanted = format!("/definition/nodes/1/config{pointer}");
-        let hit = found.iter().find(|row| row.0.starts_with(&wanted));
-        let hit = hit.unwrap_or_else(|| panic!("{wrong}: {found:?}"));
-        assert_eq!(hit.1.as_str(), "config_invalid");
-        assert_eq!(hit.2.as_deref(), Some("n"));
+        let diagnostics = problems(app.post("/wf/").json(&after_input("w", invalid.clone())).await);
+        let expected = format!("/definition/nodes/1/config{pointer}");
+        let diagnostic = diagnostics.iter().find(|row| row.0.starts_with(&expected));
+        let diagnostic = diagnostic.unwrap_or_else(|| panic!("{invalid}: {diagnostics:?}"));
+        assert_eq!(diagnostic.1.as_str(), "config_invalid");
+        assert_eq!(diagnostic.2.as_deref(), Some("n"));
     }
     let operator = router(&[("yes", vec![condition("input_node.x", "sounds_like", json!("x"))])]);
-    let found = problems(app.post("/wf/").json(&after_input("w", operator)).await);
-    assert!(found[0].0.starts_with("/definition/nodes/1/config/route_map/yes/conditions/0"), "{found:?}");
+    let diagnostics = problems(app.post("/wf/").json(&after_input("w", operator)).await);
+    assert!(
+        diagnostics[0].0.starts_with("/definition/nodes/1/config/route_map/yes/conditions/0"),
+        "{diagnostics:?}"
+    );
 }
 
 async fn all_problems_are_reported_together(app: App) {
@@ -146,7 +149,7 @@ async fn all_problems_are_reported_together(app: App) {
         vec![
             node("a", "StaticValueNode", json!({"values": {}})),
             node("a", "StaticVallueNode", json!({"values": {}})),
-            inside(fixed("b", json!({})), "ghost"),
+            with_parent(static_node("b", json!({})), "ghost"),
         ],
         vec![link("a", "nowhere"), link("b", "b")],
     );
@@ -165,7 +168,9 @@ async fn all_problems_are_reported_together(app: App) {
 }
 
 async fn cycle_shows_its_path(app: App) {
-    let nodes = || vec![input(), fixed("a", json!({})), fixed("b", json!({})), fixed("c", json!({}))];
+    let nodes = || {
+        vec![input(), static_node("a", json!({})), static_node("b", json!({})), static_node("c", json!({}))]
+    };
     for (links, members) in [
         (chain(&["input_node", "a", "b", "c", "a"]), &["a", "b", "c"][..]),
         (vec![link("b", "b")], &["b"][..]),
@@ -178,70 +183,76 @@ async fn cycle_shows_its_path(app: App) {
         let detail = error["detail"].as_str().expect("a sentence");
         let order: Vec<_> = members.iter().map(|m| format!("{m} →")).collect();
         assert!(order.iter().all(|step| detail.contains(step)), "{detail}");
-        assert!(!detail.contains("input_node"), "what only leads into it is no part of it: {detail}");
+        assert!(
+            !detail.contains("input_node"),
+            "a node that leads into the cycle is not part of it: {detail}"
+        );
     }
 }
 
 async fn unknown_type_suggests_the_nearest(app: App) {
-    for (wrong, right) in
+    for (invalid, suggestion) in
         [("OutputNod", "OutputNode"), ("routernode", "RouterNode"), ("PythonFunctionNode", "PythonFuncNode")]
     {
-        let body = after_input("w", node("n", wrong, json!({})));
+        let body = after_input("w", node("n", invalid, json!({})));
         let problem = app.post("/wf/").json(&body).await.problem(422);
         let detail = problem["errors"][0]["detail"].as_str().expect("a sentence");
-        assert!(detail.contains(&format!("\"{right}\"")), "{wrong}: {detail}");
+        assert!(detail.contains(&format!("\"{suggestion}\"")), "{invalid}: {detail}");
     }
 }
 
 async fn loop_bodies_are_validated(app: App) {
-    let inner = definition(vec![input(), fixed("s", json!({}))], vec![link("s", "gone")]);
-    let looping = node("loop", "ForLoopNode", json!({"num_iterations": 1, "subworkflow": inner}));
-    let found = problems(app.post("/wf/").json(&after_input("w", looping)).await);
-    let wanted = "/definition/nodes/1/config/subworkflow/links/0/target_id";
-    assert!(found.iter().any(|row| row.0 == wanted && row.1 == "link_target_unknown"), "{found:?}");
+    let inner = definition(vec![input(), static_node("s", json!({}))], vec![link("s", "gone")]);
+    let loop_node = node("loop", "ForLoopNode", json!({"num_iterations": 1, "subworkflow": inner}));
+    let diagnostics = problems(app.post("/wf/").json(&after_input("w", loop_node)).await);
+    let expected = "/definition/nodes/1/config/subworkflow/links/0/target_id";
+    assert!(
+        diagnostics.iter().any(|row| row.0 == expected && row.1 == "link_target_unknown"),
+        "{diagnostics:?}"
+    );
 
     let children = vec![
         input(),
         node("loop", "ForLoopNode", json!({"num_iterations": 1})),
-        inside(node("i1", "InputNode", json!({})), "loop"),
-        inside(node("i2", "InputNode", json!({})), "loop"),
+        with_parent(node("i1", "InputNode", json!({})), "loop"),
+        with_parent(node("i2", "InputNode", json!({})), "loop"),
     ];
-    let found =
+    let diagnostics =
         problems(app.post("/wf/").json(&workflow("w", children, vec![link("input_node", "loop")])).await);
-    assert!(found.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{found:?}");
+    assert!(diagnostics.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{diagnostics:?}");
 }
 
 async fn invalid_definition_is_not_saved(app: App) {
     let bad = workflow("bad", vec![input(), node("a", "NoSuchThing", json!({}))], vec![]);
     app.post("/wf/").json(&bad).await.problem(422);
     assert_eq!(app.get("/wf/").await.ok(), json!([]));
-    let made = app.post("/wf/").json(&plain("good")).await.ok();
-    let path = format!("/wf/{}/", made["id"].as_str().expect("an id"));
+    let created = app.post("/wf/").json(&plain("good")).await.ok();
+    let path = format!("/wf/{}/", created["id"].as_str().expect("an id"));
     app.put(&path).json(&bad).await.problem(422);
-    assert_eq!(app.get(&path).await.ok(), made);
+    assert_eq!(app.get(&path).await.ok(), created);
     let versions = app.get(&format!("{path}versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1));
 }
 
 async fn unfinished_definitions_are_saved(app: App) {
     let bodies = [
-        workflow("no links yet", vec![input(), fixed("a", json!({})), output(json!({}))], vec![]),
-        workflow("no output", vec![input(), fixed("a", json!({}))], vec![link("input_node", "a")]),
+        workflow("no links yet", vec![input(), static_node("a", json!({})), output(json!({}))], vec![]),
+        workflow("no output", vec![input(), static_node("a", json!({}))], vec![link("input_node", "a")]),
         workflow(
-            "nobody reaches a",
-            vec![input(), fixed("a", json!({})), fixed("b", json!({}))],
+            "a is not reachable",
+            vec![input(), static_node("a", json!({})), static_node("b", json!({}))],
             chain(&["a", "b"]),
         ),
         workflow("empty router", vec![input(), router(&[])], vec![link("input_node", "r")]),
         after_input(
-            "not there yet",
+            "not supported yet",
             node("n", "SlackNotifyNode", json!({"channel": "c", "mode": "bot", "message": "m"})),
         ),
     ];
     for body in bodies {
-        let made = app.post("/wf/").json(&body).await.ok();
+        let created = app.post("/wf/").json(&body).await.ok();
         assert_eq!(
-            made["definition"]["nodes"],
+            created["definition"]["nodes"],
             with_optional_members(&body["definition"])["nodes"],
             "{}",
             body["name"]
@@ -279,8 +290,8 @@ async fn names_and_descriptions_are_limited(app: App) {
     assert_eq!(app.post("/wf/").json(&body(256, 65_537)).await.pointers(), ["/name", "/description"]);
 }
 
-/// Diagnostics of `POST /wf/validate/`: (code, severity, pointer).
-async fn validated(app: &App, body: &Value) -> (bool, Vec<(String, String, String)>) {
+/// Returns whether `POST /wf/validate/` reports `body` as valid, and its diagnostics: (code, severity, pointer).
+async fn validate(app: &App, body: &Value) -> (bool, Vec<(String, String, String)>) {
     let response = app.post("/wf/validate/").json(body).await.ok();
     let text = |v: &Value| v.as_str().expect("a text").to_owned();
     let rows = response["diagnostics"].as_array().expect("diagnostics").iter();
@@ -293,24 +304,24 @@ fn row(code: &str, severity: &str, pointer: &str) -> (String, String, String) {
 }
 
 async fn validation_reports_everything_and_saves_nothing(app: App) {
-    assert!(validated(&app, &plain("good")).await.0);
+    assert!(validate(&app, &plain("good")).await.0);
     // Codes and pointers equal those of a save, also for a bare definition.
     for (body, (pointer, code, _)) in cases() {
-        let (valid, found) = validated(&app, &body).await;
-        assert!(!valid && found.contains(&row(&code, "error", &pointer)), "{found:?}");
-        let (valid, found) = validated(&app, &body["definition"]).await;
+        let (valid, diagnostics) = validate(&app, &body).await;
+        assert!(!valid && diagnostics.contains(&row(&code, "error", &pointer)), "{diagnostics:?}");
+        let (valid, diagnostics) = validate(&app, &body["definition"]).await;
         let pointer = pointer.trim_start_matches("/definition");
-        assert!(!valid && found.contains(&row(&code, "error", pointer)), "{found:?}");
+        assert!(!valid && diagnostics.contains(&row(&code, "error", pointer)), "{diagnostics:?}");
     }
     let leaf = workflow(
         "w",
-        vec![input(), fixed("a", json!({"letter": 1})), output(json!({"x": "a.leter"}))],
+        vec![input(), static_node("a", json!({"letter": 1})), output(json!({"x": "a.leter"}))],
         vec![link("input_node", "a"), link("a", "output_node")],
     );
     let response = app.post("/wf/validate/").json(&leaf).await.ok();
     assert_eq!(response["valid"], true);
-    let found = response["diagnostics"].as_array().expect("diagnostics");
-    let field = found.iter().find(|d| d["code"] == "reference_field_unknown").expect("a warning");
+    let diagnostics = response["diagnostics"].as_array().expect("diagnostics");
+    let field = diagnostics.iter().find(|d| d["code"] == "reference_field_unknown").expect("a warning");
     assert_eq!(field["pointer"], "/definition/nodes/2/config/output_map/x");
     assert_json!(field, {"severity": "warning", "node_id": "output_node"});
     assert!(field["help"].as_str().is_some_and(|help| help.contains("\"letter\"")), "{field}");
@@ -323,16 +334,16 @@ async fn validation_reports_everything_and_saves_nothing(app: App) {
     assert_eq!(response["diagnostics"][0]["link_index"], 0);
 }
 
-/// Create requests that are valid except for a few members, each valid or not.
+/// Returns create requests with combinations of valid and invalid members.
 fn requests() -> Vec<Value> {
     let tags = |count: usize| Value::from((0..count).map(|i| format!("t{i}")).collect::<Vec<_>>());
     let long = |count: usize| json!("ü".repeat(count));
-    let broken = definition(vec![input(), fixed("a", json!({}))], vec![link("a", "gone")]);
+    let broken = definition(vec![input(), static_node("a", json!({}))], vec![link("a", "gone")]);
     let members: [(&str, Vec<Value>); 4] = [
         (
             "name",
             vec![
-                json!("fit"),
+                json!("valid"),
                 json!(""),
                 json!("  "),
                 json!("\n"),
@@ -378,13 +389,13 @@ fn requests() -> Vec<Value> {
         ),
     ];
     let mut all = vec![json!({"definition": plain("")["definition"]})];
-    for (one, values) in &members {
+    for (member, values) in &members {
         for value in values {
-            let mut body = json!({"name": "fit", "definition": plain("")["definition"]});
-            body[one] = value.clone();
+            let mut body = json!({"name": "valid", "definition": plain("")["definition"]});
+            body[member] = value.clone();
             all.push(body.clone());
-            // With another invalid member, and an unknown one.
-            for (other, _) in members.iter().filter(|(other, _)| other != one) {
+            // Adds another invalid member, and an unknown one.
+            for (other, _) in members.iter().filter(|(other, _)| other != member) {
                 let mut body = body.clone();
                 body[other] = json!(3);
                 body["more"] = json!([value]);
@@ -397,27 +408,27 @@ fn requests() -> Vec<Value> {
 
 async fn only_valid_definitions_can_be_saved(app: App) {
     for body in requests() {
-        let (valid, found) = validated(&app, &body).await;
+        let (valid, diagnostics) = validate(&app, &body).await;
         let saved = app.post("/wf/").json(&body).await;
-        let shown = format!("{:.300}: {found:?}, {:.300}", body.to_string(), saved.text);
-        assert_eq!(valid, saved.status == 200, "{shown}");
+        let context = format!("{:.300}: {diagnostics:?}, {:.300}", body.to_string(), saved.text);
+        assert_eq!(valid, saved.status == 200, "{context}");
         if valid {
             continue;
         }
-        // The same pointers. A save has more specific codes outside of the definition.
+        // Both have the same pointers. Outside of the definition, the codes of a save are more specific.
         let mut reported: Vec<String> =
-            found.iter().filter(|d| d.1 == "error").map(|d| d.2.clone()).collect();
+            diagnostics.iter().filter(|d| d.1 == "error").map(|d| d.2.clone()).collect();
         let problem = saved.problem(422);
         let rejected = problem["errors"].as_array().expect("errors");
         for error in rejected {
             let (pointer, code) = (error["pointer"].as_str().expect("a pointer"), &error["code"]);
-            assert!(reported.iter().any(|reported| reported == pointer), "{pointer}: {shown}");
+            assert!(reported.iter().any(|reported| reported == pointer), "{pointer}: {context}");
             if problem["type"].as_str().is_some_and(|kind| kind.ends_with("definition")) {
-                assert!(found.iter().any(|d| d.2 == pointer && d.0 == *code), "{code}: {shown}");
+                assert!(diagnostics.iter().any(|d| d.2 == pointer && d.0 == *code), "{code}: {context}");
             }
         }
         reported.dedup();
-        assert!(reported.len() >= rejected.len(), "{shown}");
+        assert!(reported.len() >= rejected.len(), "{context}");
     }
 }
 
@@ -433,19 +444,19 @@ async fn validation_accepts_any_json(app: App) {
         (json!({"nodes": [{"id": 1}], "links": []}), vec!["/nodes/0/id", "/nodes/0/node_type"]),
         (json!({"name": 3, "definition": {"nodes": {}, "links": []}}), vec!["/name", "/definition/nodes"]),
     ] {
-        let (valid, found) = validated(&app, &body).await;
+        let (valid, diagnostics) = validate(&app, &body).await;
         assert!(!valid, "{body}");
-        assert!(found.iter().all(|(code, severity, _)| code == "shape_invalid" && severity == "error"));
-        let mut found: Vec<&str> = found.iter().map(|(.., pointer)| pointer.as_str()).collect();
+        assert!(diagnostics.iter().all(|(code, severity, _)| code == "shape_invalid" && severity == "error"));
+        let mut actual: Vec<&str> = diagnostics.iter().map(|(.., pointer)| pointer.as_str()).collect();
         let mut pointers = pointers;
-        found.sort_unstable();
+        actual.sort_unstable();
         pointers.sort_unstable();
-        assert_eq!(found, pointers, "{body}");
+        assert_eq!(actual, pointers, "{body}");
     }
-    let twice = r#"{"nodes": [], "nodes": [], "links": []}"#.to_owned();
-    let response = app.post("/wf/validate/").body("application/json", twice).await.ok();
+    let duplicate_key = r#"{"nodes": [], "nodes": [], "links": []}"#.to_owned();
+    let response = app.post("/wf/validate/").body("application/json", duplicate_key).await.ok();
     assert_eq!(response["diagnostics"][0]["code"], "json_refused");
-    assert_eq!(validated(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
+    assert_eq!(validate(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
 }
 
 async fn validation_reports_invalid_json_and_rejects_large_bodies(app: App) {
@@ -460,25 +471,25 @@ async fn validation_reports_invalid_json_and_rejects_large_bodies(app: App) {
         ("\u{feff}{}", "json_syntax"),
         (&deep, "json_too_deep"),
     ] {
-        let found = post(broken.to_owned()).await.ok();
-        assert_eq!(found["valid"], false, "{found}");
-        assert_eq!(found["diagnostics"][0]["code"], json!(code), "{found}");
+        let report = post(broken.to_owned()).await.ok();
+        assert_eq!(report["valid"], false, "{report}");
+        assert_eq!(report["diagnostics"][0]["code"], json!(code), "{report}");
     }
     post("[".repeat(10 << 20)).await.problem(413);
     app.post("/wf/validate/").body("text/plain", "{}".to_owned()).await.problem(415);
 }
 
-/// Python and templates can't read a field whose name is a keyword.
+/// Python and templates cannot read a field whose name is a keyword.
 async fn title_that_is_a_keyword_is_reported(app: App) {
-    for (title, is_named) in
+    for (title, is_valid) in
         [("class", false), ("None", false), ("true", false), ("klass", true), ("Class", true)]
     {
-        let mut node = fixed("f", json!({"out": 1}));
+        let mut node = static_node("f", json!({"out": 1}));
         node["title"] = json!(title);
         let body = workflow("w", vec![input(), node], chain(&["input_node", "f"]));
-        let (valid, found) = validated(&app, &body).await;
-        let reported = found.iter().any(|(code, _, _)| code == "title_unnameable");
-        assert!(valid, "{title}: {found:?}");
-        assert_eq!(reported, !is_named, "{title}: {found:?}");
+        let (valid, diagnostics) = validate(&app, &body).await;
+        let reported = diagnostics.iter().any(|(code, _, _)| code == "title_unnameable");
+        assert!(valid, "{title}: {diagnostics:?}");
+        assert_eq!(reported, !is_valid, "{title}: {diagnostics:?}");
     }
 }

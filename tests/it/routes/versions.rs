@@ -1,4 +1,4 @@
-//! `/wf/{id}/versions/`: a version for each change of what executes.
+//! `/wf/{id}/versions/`: a version for each change of the executable definition.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -9,9 +9,9 @@ use crate::support::json::{assert_json, id_of};
 
 on_both_databases!(
     layout_change_updates_the_latest_version,
-    number_format_makes_no_new_version,
-    config_change_makes_a_new_version,
-    saving_an_older_definition_makes_a_new_version,
+    number_format_adds_no_version,
+    config_change_adds_a_version,
+    saving_an_older_definition_adds_a_version,
     hash_is_of_the_canonical_form,
     concurrent_saves_leave_no_gap_in_versions,
     versions_are_paged_highest_first,
@@ -27,7 +27,7 @@ fn numbers(versions: &[Value]) -> Vec<u64> {
     versions.iter().map(|v| v["version"].as_u64().expect("a number")).collect()
 }
 
-/// `plain`, with another value in node `a`.
+/// Returns `plain` with another value in node `a`.
 fn with_value(name: &str, value: impl Into<Value>) -> Value {
     let mut body = plain(name);
     body["definition"]["nodes"][1]["config"]["values"]["k"] = value.into();
@@ -48,13 +48,13 @@ async fn layout_change_updates_the_latest_version(app: App) {
 
     let after = versions(&app, &id).await;
     assert_eq!(numbers(&after), [1]);
-    assert_eq!(after[0]["definition"], saved["definition"], "the layout is kept with the version");
+    assert_eq!(after[0]["definition"], saved["definition"], "the layout is stored with the version");
     assert_eq!(after[0]["definition_hash"], before[0]["definition_hash"]);
     assert_eq!(after[0]["created_at"], before[0]["created_at"]);
     assert_ne!(after[0]["updated_at"], before[0]["updated_at"]);
 }
 
-async fn config_change_makes_a_new_version(app: App) {
+async fn config_change_adds_a_version(app: App) {
     let id = app.create(&plain("w")).await;
     let first = versions(&app, &id).await.remove(0);
     let mut body = with_value("renamed", "changed");
@@ -67,7 +67,7 @@ async fn config_change_makes_a_new_version(app: App) {
     assert_eq!(both[1], first, "a version never changes");
 }
 
-async fn saving_an_older_definition_makes_a_new_version(app: App) {
+async fn saving_an_older_definition_adds_a_version(app: App) {
     let id = app.create(&plain("w")).await;
     for body in [with_value("w", "changed"), plain("w"), plain("w")] {
         app.put(&format!("/wf/{id}/")).json(&body).await.ok();
@@ -79,12 +79,12 @@ async fn saving_an_older_definition_makes_a_new_version(app: App) {
 }
 
 async fn hash_is_of_the_canonical_form(app: App) {
-    let made = app.post("/wf/").json(&plain("w")).await.ok();
-    let hash = versions(&app, &id_of(&made)).await.remove(0)["definition_hash"].clone();
+    let created = app.post("/wf/").json(&plain("w")).await.ok();
+    let hash = versions(&app, &id_of(&created)).await.remove(0)["definition_hash"].clone();
     let text = hash.as_str().expect("a hash");
     assert!(text.len() == 64 && text.chars().all(|c| c.is_ascii_hexdigit() && !c.is_uppercase()), "{text}");
 
-    // The order of keys and the format of numbers don't change the definition.
+    // The order of keys and the format of numbers do not affect the hash.
     let mut numbers_a = with_value("a", json!(1.0));
     numbers_a["definition"]["nodes"][1]["config"]["values"]["é"] = json!(["\u{1F389}", 1e21]);
     let mut numbers_b = with_value("b", Value::Null);
@@ -115,7 +115,7 @@ async fn concurrent_saves_leave_no_gap_in_versions(app: App) {
     values.sort_unstable();
     assert_eq!(values, (0..64).collect::<Vec<_>>(), "no version is lost");
     let now = app.get(&path).await.ok();
-    assert_eq!(now["definition"], all[0]["definition"], "the workflow is at its latest version");
+    assert_eq!(now["definition"], all[0]["definition"], "the workflow has its latest version");
 }
 
 async fn versions_are_paged_highest_first(app: App) {
@@ -123,24 +123,24 @@ async fn versions_are_paged_highest_first(app: App) {
     for n in 0..11 {
         app.put(&format!("/wf/{id}/")).json(&with_value("w", n)).await.ok();
     }
-    for (query, wanted) in [
+    for (query, expected) in [
         ("", (3..=12).rev().collect::<Vec<u64>>()),
         ("?page=2", vec![2, 1]),
         ("?page=2&page_size=5", (3..=7).rev().collect()),
         ("?page=9", vec![]),
     ] {
         let page = app.get(&format!("/wf/{id}/versions/{query}")).await.ok();
-        assert_eq!(numbers(page.as_array().expect("a list")), wanted, "{query}");
+        assert_eq!(numbers(page.as_array().expect("a list")), expected, "{query}");
     }
 }
 
 async fn run_keeps_its_version(app: App) {
-    let id = app.create(&gated("w")).await;
+    let id = app.create(&gated_workflow("w")).await;
     let run = app.start_run(&id, &run_body("hi")).await;
     app.run_until(&run, "PAUSED").await;
 
-    let mut edited = gated("w");
-    edited["definition"]["nodes"][3] = fixed("after", json!({"k": "edited"}));
+    let mut edited = gated_workflow("w");
+    edited["definition"]["nodes"][3] = static_node("after", json!({"k": "edited"}));
     app.put(&format!("/wf/{id}/")).json(&edited).await.ok();
     let listed = app.get("/wf/paused_workflows/").await.ok();
     assert_eq!(listed[0]["workflow"]["nodes"][3]["config"]["values"]["k"], "done", "{listed}");
@@ -149,7 +149,10 @@ async fn run_keeps_its_version(app: App) {
     let done = app.run_until(&run, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"]["out"], "done");
     assert_eq!(done["workflow_version"]["version"], 1);
-    assert_eq!(done["workflow_version"]["definition"], with_optional_members(&gated("w")["definition"]));
+    assert_eq!(
+        done["workflow_version"]["definition"],
+        with_optional_members(&gated_workflow("w")["definition"])
+    );
 
     let next = app.start_run(&id, &run_body("hi")).await;
     app.run_until(&next, "PAUSED").await;
@@ -161,25 +164,25 @@ async fn run_keeps_its_version(app: App) {
 
 /// `1` and `1.0` have the same hash, so they are one version. The version keeps its behavior, also after a
 /// restart.
-async fn number_format_makes_no_new_version(mut app: App) {
+async fn number_format_adds_no_version(mut app: App) {
     let body = |k: serde_json::Value| {
-        workflow("w", vec![input(), fixed("s", json!({"k": k}))], chain(&["input_node", "s"]))
+        workflow("w", vec![input(), static_node("s", json!({"k": k}))], chain(&["input_node", "s"]))
     };
     let id = app.create(&body(json!(1))).await;
     app.put(&format!("/wf/{id}/")).json(&body(json!(1.0))).await.ok();
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
     // The stored definition is returned.
-    let shown = app.get(&format!("/wf/{id}/")).await.ok();
-    assert_eq!(shown["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
+    let current = app.get(&format!("/wf/{id}/")).await.ok();
+    assert_eq!(current["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
     let mut moved = body(json!(1.0));
     moved["definition"]["nodes"][1]["coordinates"] = json!({"x": 3, "y": 4});
     let moved = app.put(&format!("/wf/{id}/")).json(&moved).await.ok();
     assert_eq!(moved["definition"]["nodes"][1]["config"]["values"]["k"].to_string(), "1");
     assert_eq!(moved["definition"]["nodes"][1]["coordinates"], json!({"x": 3.0, "y": 4.0}));
     for version in ["1", "draft"] {
-        let kept = app.get(&format!("/wf/{id}/versions/{version}/")).await.ok();
-        assert_eq!(kept["definition"].to_string(), moved["definition"].to_string(), "{version}");
+        let stored = app.get(&format!("/wf/{id}/versions/{version}/")).await.ok();
+        assert_eq!(stored["definition"].to_string(), moved["definition"].to_string(), "{version}");
     }
     app.crash_and_restart().await;
     let run = app.run(&id, &run_body("hi")).await;

@@ -51,31 +51,32 @@ fn default_definition() -> Value {
 }
 
 async fn workflow_without_a_definition_gets_the_default(app: App) {
-    let made = app.post("/wf/").json(&json!({"name": "plain"})).await.ok();
-    assert_eq!(as_floats(&made["definition"]), as_floats(&default_definition()));
-    assert_json!(made, {"name": "plain", "description": ""});
+    let created = app.post("/wf/").json(&json!({"name": "plain"})).await.ok();
+    assert_eq!(as_floats(&created["definition"]), as_floats(&default_definition()));
+    assert_json!(created, {"name": "plain", "description": ""});
     for time in ["created_at", "updated_at"] {
-        assert!(made[time].as_str().expect("a time").ends_with('Z'), "{made}");
+        assert!(created[time].as_str().expect("a time").ends_with('Z'), "{created}");
     }
-    let keys: HashSet<&str> = made.as_object().expect("an object").keys().map(String::as_str).collect();
-    let promised = ["id", "name", "description", "definition", "created_at", "updated_at"];
-    assert!(promised.iter().all(|k| keys.contains(k)), "{keys:?}");
+    let keys: HashSet<&str> = created.as_object().expect("an object").keys().map(String::as_str).collect();
+    let required = ["id", "name", "description", "definition", "created_at", "updated_at"];
+    assert!(required.iter().all(|k| keys.contains(k)), "{keys:?}");
 
-    let id = id_of(&made);
-    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), made);
+    let id = id_of(&created);
+    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), created);
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
     assert_eq!(versions[0]["version"], 1, "{versions}");
 }
 
 async fn definition_without_nodes_gets_the_default_of_its_spur_type(app: App) {
     let empty = json!({"name": "empty", "definition": {"nodes": [], "links": []}});
-    let made = app.post("/wf/").json(&empty).await.ok();
-    assert_eq!(as_floats(&made["definition"]), as_floats(&default_definition()));
+    let created = app.post("/wf/").json(&empty).await.ok();
+    assert_eq!(as_floats(&created["definition"]), as_floats(&default_definition()));
 
     let bot = json!({"name": "bot", "definition": {"nodes": [], "links": [], "spur_type": "chatbot"}});
-    let made = app.post("/wf/").json(&bot).await.ok();
-    let wanted: Value = serde_json::from_str(include_str!("../../fixtures/chatbot.json")).expect("a fixture");
-    assert_eq!(as_floats(&made["definition"]), as_floats(&wanted));
+    let created = app.post("/wf/").json(&bot).await.ok();
+    let expected: Value =
+        serde_json::from_str(include_str!("../../fixtures/chatbot.json")).expect("a fixture");
+    assert_eq!(as_floats(&created["definition"]), as_floats(&expected));
 }
 
 async fn empty_name_becomes_untitled(app: App) {
@@ -95,21 +96,21 @@ async fn taken_name_gets_a_suffix(app: App) {
 
 async fn concurrent_creates_of_one_name_get_suffixes(app: App) {
     let body = json!({"name": "wanted"});
-    let answers = join_all((0..64).map(|_| app.post("/wf/").json(&body).send())).await;
+    let responses = join_all((0..64).map(|_| app.post("/wf/").json(&body).send())).await;
     let names: HashSet<String> =
-        answers.into_iter().map(|a| a.ok()["name"].as_str().expect("a name").to_owned()).collect();
+        responses.into_iter().map(|a| a.ok()["name"].as_str().expect("a name").to_owned()).collect();
     assert_eq!(names.len(), 64, "{names:?}");
     assert!(names.contains("wanted") && names.iter().all(|n| n.starts_with("wanted")), "{names:?}");
 }
 
 async fn update_replaces_name_description_and_definition(app: App) {
-    let made = app.post("/wf/").json(&json!({"name": "before", "description": "first"})).await.ok();
-    let path = format!("/wf/{}/", id_of(&made));
+    let created = app.post("/wf/").json(&json!({"name": "before", "description": "first"})).await.ok();
+    let path = format!("/wf/{}/", id_of(&created));
     let response = app.put(&path).json(&plain("after")).await.ok();
     assert_json!(response, {"name": "after", "description": "d"});
     assert_eq!(response["definition"], with_optional_members(&plain("after")["definition"]));
-    assert_json!(response, {"id": made["id"], "created_at": made["created_at"]});
-    assert_ne!(response["updated_at"], made["updated_at"]);
+    assert_json!(response, {"id": created["id"], "created_at": created["created_at"]});
+    assert_ne!(response["updated_at"], created["updated_at"]);
     assert_eq!(app.get(&path).await.ok(), response);
 
     // A workflow can keep its name.
@@ -126,27 +127,27 @@ async fn update_requires_a_definition_and_a_free_name(app: App) {
 }
 
 async fn list_is_paged_newest_first(app: App) {
-    let mut made = Vec::new();
+    let mut created = Vec::new();
     for n in 0..12 {
-        made.push(app.create(&json!({"name": format!("w{n}")})).await);
+        created.push(app.create(&json!({"name": format!("w{n}")})).await);
     }
-    made.reverse();
-    assert_eq!(ids(&app.get("/wf/").await.ok()), made[..10], "a page has ten rows by default");
-    assert_eq!(ids(&app.get("/wf/?page=2").await.ok()), made[10..]);
-    assert_eq!(ids(&app.get("/wf/?page=3&page_size=5").await.ok()), made[10..]);
-    assert_eq!(ids(&app.get("/wf/?page_size=100").await.ok()), made);
+    created.reverse();
+    assert_eq!(ids(&app.get("/wf/").await.ok()), created[..10], "a page has ten rows by default");
+    assert_eq!(ids(&app.get("/wf/?page=2").await.ok()), created[10..]);
+    assert_eq!(ids(&app.get("/wf/?page=3&page_size=5").await.ok()), created[10..]);
+    assert_eq!(ids(&app.get("/wf/?page_size=100").await.ok()), created);
     assert_eq!(app.get("/wf/?page=4&page_size=5").await.ok(), json!([]));
 }
 
 async fn rejects_pages_out_of_range(app: App) {
     let id = app.create(&plain("w")).await;
-    let own = [format!("/wf/{id}/versions/"), format!("/wf/{id}/runs/")];
-    let lists = own.iter().map(String::as_str).chain(["/wf/", "/run/", "/wf/paused_workflows/"]);
+    let nested_lists = [format!("/wf/{id}/versions/"), format!("/wf/{id}/runs/")];
+    let lists = nested_lists.iter().map(String::as_str).chain(["/wf/", "/run/", "/wf/paused_workflows/"]);
     for list in lists {
         for query in ["page=0", "page=-1", "page=abc", "page_size=0", "page_size=101", "page_size="] {
             app.get(&format!("{list}?{query}")).await.problem(422);
         }
-        // Far but valid: an empty page, not an overflow.
+        // A page far after the end is empty. It must not overflow.
         let far = format!("{list}?page=9223372036854775807&page_size=100");
         let response = app.get(&far).await;
         assert!([200, 422].contains(&response.status), "{far}: {} {}", response.status, response.text);
@@ -154,42 +155,42 @@ async fn rejects_pages_out_of_range(app: App) {
 }
 
 async fn list_skips_an_unreadable_row(mut app: App) {
-    let good = app.create(&plain("good")).await;
-    let bad = app.create(&plain("bad")).await;
+    let readable = app.create(&plain("good")).await;
+    let unreadable = app.create(&plain("bad")).await;
     app.terminate().await;
     let changed =
         app.database.execute("UPDATE workflows SET definition = '{broken' WHERE name LIKE 'bad%'").await;
-    assert_eq!(changed, 1, "the stored row of the workflow");
-    app.boot().await;
-    assert_eq!(ids(&app.get("/wf/").await.ok()), [good]);
-    eventually("a line in the log", async || app.log().contains(&bad).then_some(())).await;
+    assert_eq!(changed, 1, "one row is changed");
+    app.start_server().await;
+    assert_eq!(ids(&app.get("/wf/").await.ok()), [readable]);
+    eventually("a line in the log", async || app.log().contains(&unreadable).then_some(())).await;
 }
 
 async fn reset_changes_only_the_definition(app: App) {
-    let made = app.post("/wf/").json(&plain("w")).await.ok();
-    let id = id_of(&made);
+    let created = app.post("/wf/").json(&plain("w")).await.ok();
+    let id = id_of(&created);
     let run = id_of(&app.run(&id, &run_body("hi")).await);
     let reset = app.put(&format!("/wf/{id}/reset/")).await.ok();
     assert_eq!(as_floats(&reset["definition"]), as_floats(&default_definition()));
     for member in ["id", "name", "description", "created_at"] {
-        assert_eq!(reset[member], made[member], "{member}");
+        assert_eq!(reset[member], created[member], "{member}");
     }
     assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), reset);
     assert_eq!(ids(&app.get(&format!("/wf/{id}/runs/")).await.ok()), [run]);
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
-    assert_eq!(versions[1]["definition"], made["definition"], "the version before is kept: {versions}");
+    assert_eq!(versions[1]["definition"], created["definition"], "the previous version is kept: {versions}");
 }
 
 async fn duplicate_is_independent(app: App) {
     let mut body = plain("dup");
     body["definition"]["test_inputs"] = json!([{"id": 1, "x": "hello"}]);
-    let made = app.post("/wf/").json(&body).await.ok();
-    let id = id_of(&made);
+    let created = app.post("/wf/").json(&body).await.ok();
+    let id = id_of(&created);
     app.run(&id, &run_body("hi")).await;
     let path = format!("/wf/{id}/duplicate/");
     let copy = app.post(&path).await.ok();
     assert_json!(copy, {"name": "dup (Copy)", "description": "d"});
-    assert_eq!(copy["definition"], made["definition"]);
+    assert_eq!(copy["definition"], created["definition"]);
     let copy_id = id_of(&copy);
     assert_ne!(copy_id, id);
     assert_eq!(app.get(&format!("/wf/{copy_id}/runs/")).await.ok(), json!([]));
@@ -214,7 +215,7 @@ async fn output_variables_come_from_the_leaves(app: App) {
                 "PythonFuncNode",
                 json!({"code": "return {}", "output_schema": {"p": "int", "q": "str"}}),
             ),
-            fixed("silent", json!({"k": 1})),
+            static_node("silent", json!({"k": 1})),
         ],
         vec![link("input_node", "output_node"), link("input_node", "leaf"), link("input_node", "silent")],
     );
@@ -228,22 +229,22 @@ async fn output_variables_come_from_the_leaves(app: App) {
 
 async fn paths_work_without_a_slash_and_under_api(app: App) {
     let id = app.create(&plain("w")).await;
-    let whole = app.get(&format!("/wf/{id}/")).await.ok();
+    let workflow_body = app.get(&format!("/wf/{id}/")).await.ok();
     for path in [format!("/wf/{id}"), format!("/api/wf/{id}/"), format!("/api/wf/{id}")] {
-        assert_eq!(app.get(&path).await.ok(), whole, "{path}");
+        assert_eq!(app.get(&path).await.ok(), workflow_body, "{path}");
     }
     for path in ["/wf", "/api/wf/", "/api/wf"] {
         assert_eq!(ids(&app.get(path).await.ok()), [id.as_str()], "{path}");
     }
-    let made = app.post("/api/wf").json(&plain("other")).await.ok();
-    app.delete(&format!("/api/wf/{}", id_of(&made))).await.expect(204);
+    let created = app.post("/api/wf").json(&plain("other")).await.ok();
+    app.delete(&format!("/api/wf/{}", id_of(&created))).await.expect(204);
     for path in ["/api/node/supported_types", "/node/supported_types/", "/api/run/", "/run"] {
         app.get(path).await.ok();
     }
 }
 
 async fn unknown_workflows_are_404(app: App) {
-    // A valid id, an invalid one, and two attempts at an injection.
+    // A valid id, an invalid id, and two injection attempts.
     for id in ["018f0000-0000-7000-8000-000000000000", "nope", "%27%20OR%201=1--", "..%2f..%2fetc"] {
         app.get(&format!("/wf/{id}/")).await.problem(404);
         app.put(&format!("/wf/{id}/")).json(&plain("n")).await.problem(404);
@@ -269,14 +270,14 @@ async fn unknown_workflows_are_404(app: App) {
 async fn real_definitions_are_returned_unchanged(app: App) {
     let summary: Value =
         serde_json::from_str(include_str!("../../fixtures/slack_summary.json")).expect("a fixture");
-    let made = app.post("/wf/").json(&summary).await.ok();
-    assert_eq!(as_floats(&made["definition"]), as_floats(&with_optional_members(&summary["definition"])));
-    let id = id_of(&made);
-    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), made);
+    let created = app.post("/wf/").json(&summary).await.ok();
+    assert_eq!(as_floats(&created["definition"]), as_floats(&with_optional_members(&summary["definition"])));
+    let id = id_of(&created);
+    assert_eq!(app.get(&format!("/wf/{id}/")).await.ok(), created);
     let variables = app.get(&format!("/wf/{id}/output_variables/")).await.ok();
     assert_eq!(variables[0]["prefixed_variable"], "SlackNotifyNode_1-output");
-    // The returned definition is accepted again and makes no new version.
-    app.put(&format!("/wf/{id}/")).json(&made).await.ok();
+    // Saving the returned definition adds no version.
+    app.put(&format!("/wf/{id}/")).json(&created).await.ok();
     let versions = app.get(&format!("/wf/{id}/versions/")).await.ok();
     assert_eq!(versions.as_array().map(Vec::len), Some(1), "{versions}");
 }
@@ -284,15 +285,15 @@ async fn real_definitions_are_returned_unchanged(app: App) {
 async fn old_model_names_and_router_links_are_rewritten(app: App) {
     let jokes: Value =
         serde_json::from_str(include_str!("../../fixtures/joke_generator.json")).expect("a fixture");
-    let made = app.post("/wf/").json(&jokes).await.ok();
-    let mut wanted = with_optional_members(&jokes["definition"]);
+    let created = app.post("/wf/").json(&jokes).await.ok();
+    let mut expected = with_optional_members(&jokes["definition"]);
     for n in 1..4 {
-        assert_eq!(wanted["nodes"][n]["config"]["llm_info"]["model"], "gpt-4o");
-        wanted["nodes"][n]["config"]["llm_info"]["model"] = json!("openai/gpt-4o");
+        assert_eq!(expected["nodes"][n]["config"]["llm_info"]["model"], "gpt-4o");
+        expected["nodes"][n]["config"]["llm_info"]["model"] = json!("openai/gpt-4o");
     }
-    assert_eq!(as_floats(&made["definition"]), as_floats(&wanted));
+    assert_eq!(as_floats(&created["definition"]), as_floats(&expected));
 
-    for (model, wanted) in [
+    for (model, expected) in [
         ("chatgpt-4o-latest", "openai/chatgpt-4o-latest"),
         ("o1-mini", "openai/o1-mini"),
         ("claude-3", "anthropic/claude-3"),
@@ -301,21 +302,25 @@ async fn old_model_names_and_router_links_are_rewritten(app: App) {
     ] {
         let mut llm = jokes["definition"]["nodes"][3].clone();
         llm["config"]["llm_info"]["model"] = json!(model);
-        let made = app.post("/wf/").json(&after_input("models", llm)).await.ok();
-        assert_eq!(made["definition"]["nodes"][1]["config"]["llm_info"]["model"], wanted);
+        let created = app.post("/wf/").json(&after_input("models", llm)).await.ok();
+        assert_eq!(created["definition"]["nodes"][1]["config"]["llm_info"]["model"], expected);
     }
 
     let routes = router(&[("yes", vec![]), ("no", vec![])]);
-    let mut named = route("r", "b", "no");
-    named["target_handle"] = json!("no");
+    let mut no_route = route("r", "b", "no");
+    no_route["target_handle"] = json!("no");
     let body = workflow(
         "routed",
-        vec![input(), routes, fixed("a", json!({})), fixed("b", json!({}))],
-        vec![link("input_node", "r"), route("r", "a", "yes"), named],
+        vec![input(), routes, static_node("a", json!({})), static_node("b", json!({}))],
+        vec![link("input_node", "r"), route("r", "a", "yes"), no_route],
     );
-    let made = app.post("/wf/").json(&body).await.ok();
-    let handles: Vec<&Value> =
-        made["definition"]["links"].as_array().expect("links").iter().map(|l| &l["target_handle"]).collect();
+    let created = app.post("/wf/").json(&body).await.ok();
+    let handles: Vec<&Value> = created["definition"]["links"]
+        .as_array()
+        .expect("links")
+        .iter()
+        .map(|l| &l["target_handle"])
+        .collect();
     assert_eq!(handles, [&Value::Null, &json!("r.r"), &json!("r.no")]);
 }
 
@@ -325,10 +330,10 @@ async fn unknown_members_are_kept_only_in_configs(app: App) {
     body["definition"]["surprise"] = json!(1);
     body["definition"]["nodes"][1]["surprise"] = json!(1);
     body["definition"]["nodes"][1]["config"]["surprise"] = json!({"kept": [1, null, "\u{1F389}"]});
-    let made = app.post("/wf/").json(&body).await.ok();
-    let node = &made["definition"]["nodes"][1];
+    let created = app.post("/wf/").json(&body).await.ok();
+    let node = &created["definition"]["nodes"][1];
     assert_eq!(node["config"]["surprise"], json!({"kept": [1, null, "\u{1F389}"]}));
-    assert!([&made, &made["definition"], node].iter().all(|v| v["surprise"].is_null()), "{made}");
+    assert!([&created, &created["definition"], node].iter().all(|v| v["surprise"].is_null()), "{created}");
 }
 
 async fn delete_removes_everything_of_the_workflow(app: App) {
@@ -344,17 +349,17 @@ async fn delete_removes_everything_of_the_workflow(app: App) {
     let other = app.create(&plain("other")).await;
     let other_run = id_of(&app.run(&other, &run_body("hi")).await);
 
-    let gone = app.delete(&format!("/wf/{id}/")).await;
-    assert_eq!(gone.text, "", "a 204 has no body");
-    gone.expect(204);
+    let deleted = app.delete(&format!("/wf/{id}/")).await;
+    assert_eq!(deleted.text, "", "a 204 has no body");
+    deleted.expect(204);
     for path in [format!("/wf/{id}/"), format!("/wf/{id}/versions/"), format!("/wf/{id}/runs/")] {
         app.get(&path).await.problem(404);
     }
     app.get(&format!("/run/{run}/")).await.problem(404);
     app.get(&format!("/wf/pause_history/{run}/")).await.problem(404);
     app.delete(&format!("/wf/{id}/")).await.problem(404);
-    let left = files_below(&app.data_dir());
-    assert!(!left.iter().any(|f| f.contains(&id)), "{left:?}");
+    let remaining = files_below(&app.data_dir());
+    assert!(!remaining.iter().any(|f| f.contains(&id)), "{remaining:?}");
 
     assert_eq!(ids(&app.get("/wf/").await.ok()), [other]);
     assert_eq!(ids(&app.get("/run/").await.ok()), [other_run]);
@@ -364,7 +369,7 @@ async fn delete_removes_everything_of_the_workflow(app: App) {
 }
 
 async fn delete_cancels_running_and_paused_runs(app: App) {
-    let paused = app.create(&gated("paused")).await;
+    let paused = app.create(&gated_workflow("paused")).await;
     let at_gate = app.start_run(&paused, &run_body("hi")).await;
     app.run_until(&at_gate, "PAUSED").await;
     let busy = app.create(&after_input("busy", never_ending("p"))).await;

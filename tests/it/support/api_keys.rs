@@ -1,4 +1,4 @@
-//! API keys, made with the command line while the server runs.
+//! API keys, created with the command line while the server runs.
 
 use super::app::App;
 use super::database::Database;

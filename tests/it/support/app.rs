@@ -37,11 +37,11 @@ impl App {
         let env = env.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         let http = Client::builder().timeout(DEADLINE).no_proxy().build().expect("an HTTP client");
         let mut app = Self { process: None, database, env, http };
-        app.boot().await;
+        app.start_server().await;
         app
     }
 
-    /// Arguments that start a server on this database.
+    /// Returns the arguments that start a server on this database.
     pub(crate) fn arguments(&self) -> Vec<String> {
         let data_dir = self.data_dir().display().to_string();
         ["serve", "--listen", "127.0.0.1:0", "--database-url", &self.database.url, "--data-dir", &data_dir]
@@ -50,7 +50,7 @@ impl App {
     }
 
     /// Starts the server on the same database, and waits until it is ready.
-    pub(crate) async fn boot(&mut self) {
+    pub(crate) async fn start_server(&mut self) {
         assert!(self.process.is_none(), "the server still runs");
         self.process = Some(Process::start(&self.arguments(), &self.env));
         eventually("/readyz", async || (self.get("/readyz").await.status == 200).then_some(())).await;
@@ -68,23 +68,23 @@ impl App {
         for (name, value) in env {
             self.set_env(name, Some(value));
         }
-        self.boot().await;
+        self.start_server().await;
     }
 
     pub(crate) fn env(&self, name: &str) -> Option<&str> {
         self.env.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
 
-    /// True when the server has ended by itself.
+    /// Returns true if the server has ended by itself.
     pub(crate) fn has_ended(&mut self) -> bool {
         self.process.as_mut().is_none_or(Process::has_ended)
     }
 
     /// Restarts a server that has ended by itself.
-    pub(crate) async fn revive(&mut self) {
+    pub(crate) async fn restart_after_exit(&mut self) {
         self.process = None;
         self.database.wait_until_released().await;
-        self.boot().await;
+        self.start_server().await;
     }
 
     pub(crate) async fn kill9(&mut self) {
@@ -107,7 +107,7 @@ impl App {
 
     pub(crate) async fn crash_and_restart(&mut self) {
         self.kill9().await;
-        self.boot().await;
+        self.start_server().await;
     }
 
     pub(crate) fn log(&self) -> String {
@@ -125,7 +125,7 @@ impl App {
         .await;
     }
 
-    /// Processor time of the server without its Python workers.
+    /// Returns the processor time of the server without its Python workers.
     pub(crate) fn cpu_time(&self) -> Duration {
         self.process.as_ref().expect("a running server").cpu_time()
     }
@@ -204,12 +204,12 @@ impl App {
         self.get(&format!("/run/{run}/status/")).await.ok()
     }
 
-    /// Waits until the run has this status; another final status fails the test.
+    /// Waits until the run has this status. Another final status fails the test.
     pub(crate) async fn run_until(&self, run: &str, status: &str) -> Value {
         eventually(&format!("run {run} to be {status}"), async || {
             let now = self.read_run(run).await;
             let final_status = ["COMPLETED", "FAILED", "CANCELED"].iter().any(|s| now["status"] == *s);
-            assert!(!final_status || now["status"] == status, "wanted {status}: {now:#}");
+            assert!(!final_status || now["status"] == status, "expected {status}: {now:#}");
             (now["status"] == status).then_some(now)
         })
         .await
@@ -232,7 +232,7 @@ impl App {
     }
 }
 
-/// Makes two tests of each function, `name::sqlite` and `name::postgres`, each with a server of its own:
+/// Defines two tests for each function, `name::sqlite` and `name::postgres`, each with a server of its own:
 /// `on_both_databases!(name, …)`. The compiler reports a function that is not listed as dead code.
 macro_rules! on_both_databases {
     ($($name:ident),+ $(,)?) => {$(

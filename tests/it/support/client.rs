@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::coverage;
 
-/// A request that is being built; `.await` sends it.
+/// A request builder. `.await` sends the request.
 #[must_use = "`.await` sends a request"]
 pub(crate) struct Request(RequestBuilder);
 
@@ -19,7 +19,7 @@ impl Request {
         Self(builder)
     }
 
-    /// Adds a header; a header that is added twice is sent twice.
+    /// Adds a header. A header that is added twice is sent twice.
     pub(crate) fn header(self, name: &str, value: impl AsRef<[u8]>) -> Self {
         Self(self.0.header(name, value.as_ref()))
     }
@@ -59,18 +59,18 @@ impl Request {
         Self(self.0.multipart(form))
     }
 
-    /// A body of any media type, valid or not.
+    /// Sets a body of any media type. The body may be invalid.
     pub(crate) fn body(self, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
         let request = self.header("content-type", content_type);
         Self(request.0.body(body.into()))
     }
 
-    /// Sends the request; a connection that fails fails the test.
+    /// Sends the request. A connection error fails the test.
     pub(crate) async fn send(self) -> Response {
         self.execute().await.unwrap_or_else(|error| panic!("{error:?}"))
     }
 
-    /// Sends the request; none when the connection fails.
+    /// Sends the request. Returns `None` on a connection error.
     pub(crate) async fn try_send(self) -> Option<Response> {
         self.execute().await.ok()
     }
@@ -86,7 +86,7 @@ impl Request {
         Ok(Response { request: format!("{method} {path}"), status, headers, text })
     }
 
-    /// Sends the request and leaves the body of the response to be read in pieces.
+    /// Sends the request and returns the response before its body is read.
     pub(crate) async fn stream(self) -> reqwest::Response {
         let (client, request) = self.0.build_split();
         let request = request.expect("a valid request");
@@ -107,7 +107,7 @@ impl IntoFuture for Request {
     }
 }
 
-/// A response of the server with its whole body.
+/// A response of the server with its complete body.
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) request: String,
@@ -135,8 +135,8 @@ impl Response {
         self.expect(200)
     }
 
-    /// Returns the problem of a response with this status, after checking its members (RFC 9457) and that it
-    /// reveals nothing of the implementation.
+    /// Returns the problem of a response with this status. Checks that it has the members of RFC 9457, and that it does
+    /// not reveal details of the implementation.
     pub(crate) fn problem(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{}: {}", self.request, self.text);
         let kind = self.content_type();
@@ -147,9 +147,9 @@ impl Response {
             let text = problem[member].as_str().unwrap_or_default();
             assert!(!text.is_empty(), "{}: no {member} in {problem}", self.request);
         }
-        let shown = self.text.to_lowercase();
+        let text = self.text.to_lowercase();
         for secret in ["select ", "insert into", "sqlite", "sqlx", "panicked", "backtrace", ".rs:", "/tmp"] {
-            assert!(!shown.contains(secret), "{} shows `{secret}`: {}", self.request, self.text);
+            assert!(!text.contains(secret), "{} contains `{secret}`: {}", self.request, self.text);
         }
         problem
     }

@@ -1,5 +1,5 @@
 //! Records the calls of the suite for `scripts/api/coverage.py`, which checks that each operation of the OpenAPI
-//! document succeeds in a test and fails in one, and that the document has every status and problem kind.
+//! document succeeds in one test and fails in another, and that the document lists every status and problem kind.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

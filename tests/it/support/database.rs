@@ -40,30 +40,30 @@ impl Database {
         }
     }
 
-    /// A database that the caller or the server creates, and that the caller removes.
+    /// Refers to a database that the caller or the server creates. The caller removes it.
     pub(crate) fn at(backend: Backend, url: String) -> Self {
         Self { backend, url, folder: tempfile::tempdir().expect("a temporary folder"), cluster: None }
     }
 
-    /// Folder for uploaded files.
+    /// Returns the folder for uploaded files.
     pub(crate) fn data_dir(&self) -> std::path::PathBuf {
         self.folder.path().join("data")
     }
 
-    /// Runs SQL, for changes that clients can't make. Returns the number of affected rows.
+    /// Runs SQL, for changes that are not possible through the API. Returns the number of affected rows.
     pub(crate) async fn execute(&self, sql: &str) -> u64 {
         match self.backend {
             Backend::Postgres => on_postgres(&self.url, sql).await,
             Backend::Sqlite => {
                 let mut db = SqliteConnection::connect(&self.url).await.expect("the SQLite file");
-                let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.expect("the statement");
+                let result = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.expect("the statement");
                 db.close().await.expect("the SQLite file closes");
-                done.rows_affected()
+                result.rows_affected()
             }
         }
     }
 
-    /// Number of commits in the log of a run.
+    /// Returns the number of commits in the log of a run.
     pub(crate) async fn count_commits(&self, run: &str) -> usize {
         let count = |id: String| format!("SELECT count(*) FROM run_log WHERE run_id = {id}");
         let rows: i64 = match self.backend {
@@ -85,7 +85,7 @@ impl Database {
         usize::try_from(rows).expect("a count")
     }
 
-    /// Waits until no other connection is left. PostgreSQL notices a killed client with a delay.
+    /// Waits until the server has no connection to the database. PostgreSQL notices a killed client with a delay.
     pub(crate) async fn wait_until_released(&self) {
         let Some((admin, name)) = &self.cluster else { return };
         let count = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
@@ -109,7 +109,7 @@ fn cluster_url() -> String {
     )
 }
 
-/// A name that is unique within a run of the suite.
+/// Returns a name that is unique within a run of the suite.
 fn database_name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("sluice_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
@@ -117,9 +117,9 @@ fn database_name() -> String {
 
 async fn on_postgres(url: &str, sql: &str) -> u64 {
     let mut db = PgConnection::connect(url).await.expect("the PostgreSQL cluster");
-    let done = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.expect("the statement");
+    let result = sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.expect("the statement");
     db.close().await.expect("the connection closes");
-    done.rows_affected()
+    result.rows_affected()
 }
 
 impl Drop for Database {
@@ -135,9 +135,9 @@ impl Drop for Database {
     }
 }
 
-/// Lists the files below a folder, relative to it. Empty when the folder doesn't exist.
+/// Lists the files below a folder, relative to it. Returns an empty list if the folder does not exist.
 pub(crate) fn files_below(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
+    let mut files = Vec::new();
     let mut folders = vec![folder.to_path_buf()];
     while let Some(next) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&next) else { continue };
@@ -146,10 +146,10 @@ pub(crate) fn files_below(folder: &Path) -> Vec<String> {
             if path.is_dir() {
                 folders.push(path);
             } else {
-                found.push(path.strip_prefix(folder).expect("below the folder").display().to_string());
+                files.push(path.strip_prefix(folder).expect("below the folder").display().to_string());
             }
         }
     }
-    found.sort();
-    found
+    files.sort();
+    files
 }

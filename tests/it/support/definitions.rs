@@ -7,13 +7,13 @@ pub(crate) fn node(id: &str, kind: &str, config: Value) -> Value {
 }
 
 /// Returns the node with another title.
-pub(crate) fn titled(mut node: Value, title: &str) -> Value {
+pub(crate) fn with_title(mut node: Value, title: &str) -> Value {
     node["title"] = json!(title);
     node
 }
 
 /// Returns the node as a child of a loop.
-pub(crate) fn inside(mut node: Value, parent: &str) -> Value {
+pub(crate) fn with_parent(mut node: Value, parent: &str) -> Value {
     node["parent_id"] = json!(parent);
     node
 }
@@ -22,12 +22,12 @@ pub(crate) fn link(source: &str, target: &str) -> Value {
     json!({"source_id": source, "target_id": target})
 }
 
-/// A link from a route of a router.
+/// Returns a link from a route of a router.
 pub(crate) fn route(source: &str, target: &str, name: &str) -> Value {
     json!({"source_id": source, "target_id": target, "source_handle": name})
 }
 
-/// Links of a chain of nodes.
+/// Returns the links of a chain of nodes.
 pub(crate) fn chain(ids: &[&str]) -> Vec<Value> {
     ids.windows(2).map(|pair| link(pair[0], pair[1])).collect()
 }
@@ -54,7 +54,7 @@ pub(crate) fn output_named(id: &str, map: Value) -> Value {
     node(id, "OutputNode", json!({"output_map": map, "output_schema": types}))
 }
 
-pub(crate) fn fixed(id: &str, values: Value) -> Value {
+pub(crate) fn static_node(id: &str, values: Value) -> Value {
     node(id, "StaticValueNode", json!({"values": values}))
 }
 
@@ -70,7 +70,7 @@ pub(crate) fn coalesce(id: &str, preferences: &[&str]) -> Value {
     node(id, "CoalesceNode", json!({"preferences": preferences}))
 }
 
-/// A Python node with the output `out`, an integer.
+/// Returns a Python node with the output `out`, an integer.
 pub(crate) fn python(id: &str, code: &str) -> Value {
     python_with_outputs(id, code, json!({"out": "int"}))
 }
@@ -79,7 +79,7 @@ pub(crate) fn python_with_outputs(id: &str, code: &str, types: Value) -> Value {
     node(id, "PythonFuncNode", json!({"code": code, "output_schema": types}))
 }
 
-/// Takes some tenths of a second in a debug build, long enough to be interrupted.
+/// Returns a Python node that runs for some tenths of a second in a debug build, long enough to be interrupted.
 pub(crate) fn slow(id: &str) -> Value {
     python(id, "n = 0\nwhile n < 400000:\n    n = n + 1\nreturn {'out': n}")
 }
@@ -96,7 +96,7 @@ pub(crate) fn condition(variable: &str, operator: &str, value: Value) -> Value {
     json!({"variable": variable, "operator": operator, "value": value})
 }
 
-/// A router named `r`.
+/// Returns a router with the id `r`.
 pub(crate) fn router(routes: &[(&str, Vec<Value>)]) -> Value {
     let map: Map<String, Value> =
         routes.iter().map(|(name, all)| ((*name).to_owned(), json!({"conditions": all}))).collect();
@@ -107,48 +107,48 @@ pub(crate) fn definition(nodes: Vec<Value>, links: Vec<Value>) -> Value {
     json!({"nodes": nodes, "links": links})
 }
 
-/// Body of a create request.
+/// Returns the body of a create request.
 pub(crate) fn workflow(name: &str, nodes: Vec<Value>, links: Vec<Value>) -> Value {
     json!({"name": name, "description": "d", "definition": definition(nodes, links)})
 }
 
-/// input → a → b → output
+/// Returns the workflow input → a → b → output.
 pub(crate) fn plain(name: &str) -> Value {
     workflow(
         name,
         vec![
             input(),
-            fixed("a", json!({"k": "1"})),
-            fixed("b", json!({"k": "2"})),
+            static_node("a", json!({"k": "1"})),
+            static_node("b", json!({"k": "2"})),
             output(json!({"out": "b.k"})),
         ],
         chain(&["input_node", "a", "b", "output_node"]),
     )
 }
 
-/// input → f, which outputs a constant.
+/// Returns the workflow input → f, which outputs a constant.
 pub(crate) fn constant(name: &str, value: i64) -> Value {
-    workflow(name, vec![input(), fixed("f", json!({"out": value}))], chain(&["input_node", "f"]))
+    workflow(name, vec![input(), static_node("f", json!({"out": value}))], chain(&["input_node", "f"]))
 }
 
-/// input → before → gate → after → output, with a link from the gate to the output.
-pub(crate) fn gated(name: &str) -> Value {
+/// Returns the workflow input → before → gate → after → output, with a link from the gate to the output.
+pub(crate) fn gated_workflow(name: &str) -> Value {
     let mut links = chain(&["input_node", "before", "gate", "after", "output_node"]);
     links.push(link("gate", "output_node"));
     workflow(
         name,
         vec![
             input(),
-            fixed("before", json!({"k": "v"})),
+            static_node("before", json!({"k": "v"})),
             gate("gate"),
-            fixed("after", json!({"k": "done"})),
+            static_node("after", json!({"k": "done"})),
             output(json!({"out": "after.k", "seen": "gate.before.k"})),
         ],
         links,
     )
 }
 
-/// Two branches with a gate each, which meet in a merge node.
+/// Returns a workflow of two branches with a gate each, which meet in a merge node.
 pub(crate) fn two_gates(name: &str) -> Value {
     workflow(
         name,
@@ -156,8 +156,8 @@ pub(crate) fn two_gates(name: &str) -> Value {
             input(),
             gate("g1"),
             gate("g2"),
-            fixed("s1", json!({"k": "one"})),
-            fixed("s2", json!({"k": "two"})),
+            static_node("s1", json!({"k": "one"})),
+            static_node("s2", json!({"k": "two"})),
             merge("all"),
         ],
         vec![
@@ -171,7 +171,7 @@ pub(crate) fn two_gates(name: &str) -> Value {
     )
 }
 
-/// input → node.
+/// Returns the workflow input → node.
 pub(crate) fn after_input(name: &str, last: Value) -> Value {
     let id = last["id"].as_str().expect("an id").to_owned();
     workflow(name, vec![input(), last], vec![link("input_node", &id)])

@@ -1,4 +1,4 @@
-//! Helpers of the tests: a server with its database, a client, definitions, and what else tests share.
+//! Helpers of the tests: a server with its database, clients, definitions, and checks.
 
 pub(crate) mod api_keys;
 pub(crate) mod app;

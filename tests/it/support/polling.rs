@@ -4,11 +4,11 @@ use std::time::{Duration, Instant};
 
 use super::process::DEADLINE;
 
-/// Polls until there is a value; only a server that never has one meets the deadline.
-pub(crate) async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
+/// Polls until `poll` returns a value. Panics at the deadline.
+pub(crate) async fn eventually<T>(what: &str, mut poll: impl AsyncFnMut() -> Option<T>) -> T {
     let end = Instant::now() + DEADLINE;
     while Instant::now() < end {
-        if let Some(value) = ask().await {
+        if let Some(value) = poll().await {
             return value;
         }
         tokio::time::sleep(Duration::from_millis(20)).await;

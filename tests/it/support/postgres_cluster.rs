@@ -1,4 +1,4 @@
-//! A PostgreSQL cluster that a test can stop, and a proxy that it can cut.
+//! A PostgreSQL cluster that a test can stop, and a proxy whose connections it can close.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-/// A cluster. Dropping it stops it and removes its data.
+/// A PostgreSQL cluster. Dropping it stops the cluster and removes its data.
 pub(crate) struct Cluster {
     folder: TempDir,
     bin: PathBuf,
@@ -30,7 +30,7 @@ impl Cluster {
         cluster
     }
 
-    /// Starts the cluster, on the same port as before.
+    /// Starts the cluster on its port.
     pub(crate) fn resume(&self) {
         let folder = self.folder.path().display();
         let settings = format!(
@@ -54,7 +54,7 @@ impl Cluster {
         self.folder.path().join("data").display().to_string()
     }
 
-    /// Runs a program of PostgreSQL, as another user than root.
+    /// Runs a program of PostgreSQL, which must not run as root.
     fn run(&self, program: &str, arguments: &[&str]) {
         let program = self.bin.join(program);
         let mut command = if is_root() {
@@ -73,8 +73,8 @@ impl Cluster {
 impl Drop for Cluster {
     fn drop(&mut self) {
         // The cluster may be stopped already, and a panic while panicking would abort.
-        let stopped = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.stop()));
-        drop(stopped);
+        let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.stop()));
+        drop(result);
     }
 }
 
@@ -82,13 +82,13 @@ fn is_root() -> bool {
     nix::unistd::Uid::effective().is_root()
 }
 
-/// Folder of the programs of PostgreSQL.
+/// Returns the folder of the newest PostgreSQL programs.
 fn bin() -> PathBuf {
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> =
+    let mut folders: Vec<PathBuf> =
         versions.map(|entry| entry.path().join("bin")).filter(|bin| has_initdb(bin)).collect();
-    found.sort();
-    found.pop().expect("PostgreSQL below /usr/lib/postgresql: `make test` installs it")
+    folders.sort();
+    folders.pop().expect("PostgreSQL below /usr/lib/postgresql: `make test` installs it")
 }
 
 fn has_initdb(bin: &Path) -> bool {
@@ -115,13 +115,13 @@ impl Proxy {
         let state = Arc::clone(&open);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, target, state.subscribe()));
+                tokio::spawn(forward(client, target, state.subscribe()));
             }
         });
         Self { port, open }
     }
 
-    /// Closes all connections and accepts no new ones.
+    /// Closes all connections, and closes new ones at once.
     pub(crate) fn cut(&self) {
         self.open.send_replace(false);
     }
@@ -131,7 +131,7 @@ impl Proxy {
     }
 }
 
-async fn carry(mut client: TcpStream, target: u16, mut open: watch::Receiver<bool>) {
+async fn forward(mut client: TcpStream, target: u16, mut open: watch::Receiver<bool>) {
     if !*open.borrow() {
         return;
     }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-/// Timeout for what a correct server does at once. Only a hang reaches it.
+/// Deadline for conditions that a correct server meets within seconds.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
 
@@ -25,7 +25,7 @@ pub(crate) struct CommandOutput {
 }
 
 impl CommandOutput {
-    /// Standard output followed by standard error.
+    /// Returns standard output followed by standard error.
     pub(crate) fn text(&self) -> String {
         format!("{}{}", self.stdout, self.stderr)
     }
@@ -42,7 +42,7 @@ pub(crate) struct Process {
     pub(crate) base: String,
 }
 
-/// Path of the binary under test: `SLUICE_BIN`, or the build beside this test.
+/// Returns the path of the binary under test: `SLUICE_BIN`, or the build in the target folder of this test.
 fn binary() -> PathBuf {
     if let Some(path) = std::env::var_os("SLUICE_BIN") {
         return path.into();
@@ -58,7 +58,7 @@ fn binary() -> PathBuf {
     path
 }
 
-/// Runs the binary without the settings of the caller's shell.
+/// Returns a command of the binary, without the settings of the caller's shell.
 fn command<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary());
     command.args(args).env_clear().env("NO_COLOR", "1").stdin(Stdio::null());
@@ -71,18 +71,18 @@ fn command<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs the binary and kills it after `life`. True when it had ended by itself before.
-pub(crate) fn run_for<S: AsRef<OsStr>>(args: &[S], life: Duration) -> bool {
+/// Runs the binary and kills it after `duration`. Returns true if it ended by itself before.
+pub(crate) fn run_for<S: AsRef<OsStr>>(args: &[S], duration: Duration) -> bool {
     let mut child =
-        command(args, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
-    std::thread::sleep(life);
+        command(args, &[]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the binary starts");
+    std::thread::sleep(duration);
     let ended = child.try_wait().expect("the state of the child").is_some();
     child.kill().ok();
     child.wait().expect("the child ends");
     ended
 }
 
-/// Runs the binary to its end.
+/// Runs the binary to completion.
 pub(crate) fn run<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> CommandOutput {
     let mut child = command(args, env).spawn().expect("the binary starts");
     let stdout = read_all(child.stdout.take());
@@ -93,7 +93,7 @@ pub(crate) fn run<S: AsRef<OsStr>>(args: &[S], env: &[(&str, &str)]) -> CommandO
     CommandOutput { code, stdout: text(stdout), stderr: text(stderr) }
 }
 
-/// Runs the binary to its end on another thread, so that the runtime keeps serving connections.
+/// Runs the binary to completion on another thread, so that the runtime keeps serving connections.
 pub(crate) async fn run_async(args: &[&str]) -> CommandOutput {
     let args: Vec<String> = args.iter().map(|&arg| arg.to_owned()).collect();
     tokio::task::spawn_blocking(move || run(&args, &[])).await.expect("the thread of the command")
@@ -126,7 +126,7 @@ fn wait(child: &mut Child, what: &str) -> Option<ExitStatus> {
 }
 
 impl Process {
-    /// Starts `sluice` with `args` and waits until it is_reading.
+    /// Starts `sluice` with `args` and waits until it listens.
     pub(crate) fn start(args: &[String], env: &[(String, String)]) -> Self {
         let env: Vec<_> = env.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
         let mut child = command(args, &env).spawn().expect("the binary starts");
@@ -162,7 +162,7 @@ impl Process {
         self.child.try_wait().expect("the state of the server").is_some()
     }
 
-    /// Processor time of the process.
+    /// Returns the processor time of the process.
     pub(crate) fn cpu_time(&self) -> Duration {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).expect("its state");
         let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
@@ -171,7 +171,7 @@ impl Process {
         Duration::from_millis(10 * ticks.sum::<u64>())
     }
 
-    /// The process ids of the server's own children: the Python workers.
+    /// Returns the process ids of the server's child processes, the Python workers.
     pub(crate) fn children(&self) -> Vec<Pid> {
         let parent = |pid: i32| {
             let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -183,7 +183,7 @@ impl Process {
         pids.filter(|pid| parent(*pid) == Some(self.child.id())).map(Pid::from_raw).collect()
     }
 
-    /// Everything the server has logged.
+    /// Returns the log of the server so far.
     pub(crate) fn log(&self) -> String {
         self.log.lock().expect("the log").clone()
     }
@@ -193,7 +193,7 @@ impl Process {
         self.is_reading.store(false, Ordering::Relaxed);
     }
 
-    /// True once the reading end of the log is closed.
+    /// Returns true once the reading end of the log is closed.
     pub(crate) fn is_log_closed(&self) -> bool {
         self.reader.is_finished()
     }
@@ -207,7 +207,7 @@ impl Process {
     /// Sends SIGTERM and returns the exit code once the server has drained.
     pub(crate) fn terminate(mut self) -> Option<i32> {
         let pid = Pid::from_raw(self.child.id().try_into().expect("a process id"));
-        kill(pid, Signal::SIGTERM).expect("the server can be signalled");
+        kill(pid, Signal::SIGTERM).expect("the server can be signaled");
         wait(&mut self.child, "the server to end after SIGTERM").and_then(|s| s.code())
     }
 }

@@ -1,4 +1,4 @@
-//! The event log of a run, and what must hold for every log.
+//! The event log of a run, and checks of the properties of every log.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use crate::support::sse::{Message, Stream};
 
 /// Returns the log of an ended run.
 pub(crate) async fn of_ended(app: &App, run: &str) -> Vec<Message> {
-    Stream::open(app, &format!("/run/{run}/events/"), None).await.rest().await
+    Stream::open(app, &format!("/run/{run}/events/"), None).await.read_to_end().await
 }
 
 /// Returns the log of a paused run.

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::support::app::App;
 
-/// An event.
+/// An event of a stream.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Message {
     pub(crate) id: u64,
@@ -38,7 +38,7 @@ impl Stream {
         Self { response, text: String::new(), ready: VecDeque::new() }
     }
 
-    /// Returns the next event. None when the stream has ended.
+    /// Returns the next event, or `None` at the end of the stream.
     pub(crate) async fn next(&mut self) -> Option<Message> {
         loop {
             if let Some(message) = self.ready.pop_front() {
@@ -56,7 +56,7 @@ impl Stream {
     }
 
     /// Reads to the end of the stream.
-    pub(crate) async fn rest(mut self) -> Vec<Message> {
+    pub(crate) async fn read_to_end(mut self) -> Vec<Message> {
         let mut all = Vec::new();
         while let Some(message) = self.next().await {
             all.push(message);
@@ -68,9 +68,9 @@ impl Stream {
     pub(crate) async fn until(&mut self, event: &str) -> Vec<Message> {
         let mut all = Vec::new();
         while let Some(message) = self.next().await {
-            let found = message.event == event;
+            let is_last = message.event == event;
             all.push(message);
-            if found {
+            if is_last {
                 return all;
             }
         }
@@ -78,7 +78,7 @@ impl Stream {
     }
 }
 
-/// Parses an event. None for a comment.
+/// Parses an event. Returns `None` for a comment.
 fn parse(block: &str) -> Option<Message> {
     let field = |name: &str| block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
     let data = field("data")?;

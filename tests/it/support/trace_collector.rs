@@ -34,7 +34,7 @@ pub(crate) struct Collector {
     /// `http://127.0.0.1:PORT`
     pub(crate) base: String,
     received: Received,
-    /// A thread of its own, since the test may block while a server ends.
+    /// A separate runtime, since the test may block its own while a server ends.
     runtime: Option<Runtime>,
 }
 
@@ -49,12 +49,12 @@ impl Drop for Collector {
 impl Collector {
     pub(crate) async fn start() -> Self {
         let received = Received::default();
-        let app = Router::new().route("/v1/traces", post(take)).with_state(received.clone());
+        let app = Router::new().route("/v1/traces", post(receive)).with_state(received.clone());
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
         let listener = runtime.spawn(TcpListener::bind("127.0.0.1:0")).await;
-        let listener = listener.expect("it ran").expect("a port");
+        let listener = listener.expect("the task ends").expect("a port");
         let base = format!("http://{}", listener.local_addr().expect("its address"));
-        runtime.spawn(async move { axum::serve(listener, app).await.expect("it serves") });
+        runtime.spawn(async move { axum::serve(listener, app).await.expect("the collector serves") });
         Self { base, received, runtime: Some(runtime) }
     }
 
@@ -66,16 +66,16 @@ impl Collector {
         self.received.tokens.lock().expect("the tokens").clone()
     }
 
-    /// Waits for a span for which `fits` is true.
-    pub(crate) async fn span(&self, what: &str, fits: impl Fn(&Span) -> bool) -> Span {
+    /// Waits for a span that `predicate` accepts.
+    pub(crate) async fn span(&self, what: &str, predicate: impl Fn(&Span) -> bool) -> Span {
         eventually(&format!("the span {what}"), async || {
-            self.spans().into_iter().map(|sent| sent.span).find(&fits)
+            self.spans().into_iter().map(|sent| sent.span).find(&predicate)
         })
         .await
     }
 }
 
-async fn take(State(received): State<Received>, headers: HeaderMap, body: Bytes) -> StatusCode {
+async fn receive(State(received): State<Received>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let Ok(request) = ExportTraceServiceRequest::decode(body) else { return StatusCode::BAD_REQUEST };
     let token = headers.get("x-token").and_then(|token| token.to_str().ok()).unwrap_or_default();
     received.tokens.lock().expect("the tokens").push(token.to_owned());
@@ -99,7 +99,7 @@ fn text(value: Option<&AnyValue>) -> String {
     }
 }
 
-/// An attribute of a span as text. Empty when there is none.
+/// Returns an attribute of a span as text. Returns an empty text if the span does not have the attribute.
 pub(crate) fn attribute(span: &Span, name: &str) -> String {
     let found = span.attributes.iter().find(|pair| pair.key == name);
     found.map_or_else(String::new, |pair| text(pair.value.as_ref().and_then(|value| value.value.as_ref())))

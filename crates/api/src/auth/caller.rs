@@ -10,27 +10,27 @@ use sluice_persistence::ApiKey;
 
 use crate::error::{Problem, ProblemKind};
 
-/// The API key of the caller; none on a server without keys.
+/// The API key of the caller, or `None` on a server without keys.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caller(pub(crate) Option<Arc<ApiKey>>);
 
 impl Caller {
-    /// The name of the key.
+    /// Returns the name of the key.
     pub(crate) fn name(&self) -> Option<&str> {
         self.0.as_deref().map(|key| key.name.as_str())
     }
 
-    /// The public part of the key.
+    /// Returns the public part of the key.
     pub(crate) fn id(&self) -> Option<&str> {
         self.0.as_deref().map(|key| key.id.as_str())
     }
 
     /// Returns a problem unless the key has this scope.
-    pub(crate) fn require_scope(&self, wanted: ApiScope) -> Result<(), Problem> {
+    pub(crate) fn require_scope(&self, required: ApiScope) -> Result<(), Problem> {
         match self.0.as_deref() {
-            Some(key) if !key.scopes.iter().any(|scope| scope.grants(wanted)) => {
+            Some(key) if !key.scopes.iter().any(|scope| scope.grants(required)) => {
                 let detail = format!(
-                    "The API key {:?} lacks the scope {wanted}, which this operation requires. Use a key with that scope.",
+                    "The API key {:?} lacks the scope {required}, which this operation requires. Use a key with that scope.",
                     key.name
                 );
                 Err(Problem::new(ProblemKind::ScopeMissing, detail))

@@ -25,7 +25,7 @@ const LAST_USE_PRECISION: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub(crate) struct KeyCache {
     keys: Cache<String, Option<Arc<ApiKey>>>,
-    /// The database had no key when it was asked last; valid until this time.
+    /// Set while the database has no key: the time of the next query for keys.
     keyless_until: Mutex<Option<Instant>>,
     /// Set once the database has a key: from then on, calls without a key are rejected until the server restarts.
     has_keys: AtomicBool,
@@ -48,7 +48,7 @@ impl Default for KeyCache {
 }
 
 impl KeyCache {
-    /// True when the database has API keys.
+    /// Returns true if the database has API keys.
     pub(crate) async fn has_keys(&self, db: &Database) -> Result<bool, Problem> {
         if self.has_keys.load(Ordering::Relaxed) {
             return Ok(true);
@@ -72,16 +72,16 @@ impl KeyCache {
         db: &Database,
         headers: &HeaderMap,
     ) -> Result<Arc<ApiKey>, Problem> {
-        let text = presented_key(headers)?.ok_or_else(|| unauthenticated(SEND_ONE))?;
-        let presented = PresentedKey::parse(text).ok_or_else(|| unauthenticated(UNKNOWN))?;
+        let text = presented_key(headers)?.ok_or_else(|| unauthenticated_problem(KEY_MISSING))?;
+        let presented = PresentedKey::parse(text).ok_or_else(|| unauthenticated_problem(KEY_INVALID))?;
         let load = async { Ok::<_, Problem>(db.api_key_get(presented.id).await?.map(Arc::new)) };
         let key = self.keys.try_get_with(presented.id.to_owned(), load).await;
         let key = key.map_err(|problem| (*problem).clone())?;
         let is_match = presented.matches(key.as_deref());
-        let key = key.filter(|_| is_match).ok_or_else(|| unauthenticated(UNKNOWN))?;
+        let key = key.filter(|_| is_match).ok_or_else(|| unauthenticated_problem(KEY_INVALID))?;
         // Only a caller with the secret learns why the key is rejected.
         match rejection_reason(&key) {
-            Some(reason) => Err(unauthenticated(reason)),
+            Some(reason) => Err(unauthenticated_problem(reason)),
             None => Ok(key),
         }
     }
@@ -101,16 +101,16 @@ impl KeyCache {
     }
 }
 
-const SEND_ONE: &str =
+const KEY_MISSING: &str =
     "The API key is missing. Send it in the header `Authorization: Bearer KEY` or `X-API-Key: KEY`.";
 
-const UNKNOWN: &str = "The API key is invalid. Check that it was copied completely.";
+const KEY_INVALID: &str = "The API key is invalid. Check that it was copied completely.";
 
-fn unauthenticated(detail: &str) -> Problem {
+fn unauthenticated_problem(detail: &str) -> Problem {
     Problem::new(ProblemKind::Unauthenticated, detail)
 }
 
-/// The key in the headers of a request, as text.
+/// Returns the key in the headers of a request.
 fn presented_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
     let mut keys = Vec::new();
     for value in headers.get_all(header::AUTHORIZATION) {
@@ -119,21 +119,21 @@ fn presented_key(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
             scheme.eq_ignore_ascii_case("bearer").then_some(key.trim())
         });
         keys.push(bearer.ok_or_else(|| {
-            unauthenticated("The header Authorization is invalid. Send `Authorization: Bearer KEY`.")
+            unauthenticated_problem("The header Authorization is invalid. Send `Authorization: Bearer KEY`.")
         })?);
     }
     for value in headers.get_all(&API_KEY) {
-        keys.push(value.to_str().map_err(|_| unauthenticated(UNKNOWN))?);
+        keys.push(value.to_str().map_err(|_| unauthenticated_problem(KEY_INVALID))?);
     }
     match keys.as_slice() {
         [] => Ok(None),
         [key] => Ok(Some(key)),
-        // Ambiguous: a proxy on the way may have checked another one than we would.
-        _ => Err(unauthenticated("The request has several API keys. Send one.")),
+        // Ambiguous: a proxy may have checked another key than this server would.
+        _ => Err(unauthenticated_problem("The request has several API keys. Send one.")),
     }
 }
 
-/// The reason why a key is no longer accepted; none while it is.
+/// Returns the reason why a key is no longer accepted, or `None` if it is accepted.
 pub(crate) fn rejection_reason(key: &ApiKey) -> Option<&'static str> {
     if key.revoked_at.is_some() {
         return Some("The API key was revoked. Create a new one.");

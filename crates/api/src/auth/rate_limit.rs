@@ -14,7 +14,7 @@ use crate::error::{Problem, ProblemKind};
 static RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 static RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// Headers for the response to a call, be it a success or a problem.
+/// Headers of the response to a call. Successes and problems have them.
 pub(crate) type RateLimitHeaders = Vec<(HeaderName, String)>;
 
 type Limiter = RateLimiter<String, HashMapStateStore<String>, DefaultClock, StateInformationMiddleware>;
@@ -24,10 +24,10 @@ type Limiter = RateLimiter<String, HashMapStateStore<String>, DefaultClock, Stat
 pub(crate) struct RateLimit(Option<Limiter>);
 
 impl RateLimit {
-    /// A limit of `calls` per second; 0 means no limit.
-    pub(crate) fn per_second(calls: u32) -> Self {
-        Self(NonZeroU32::new(calls).map(|calls| {
-            let limiter = RateLimiter::hashmap(Quota::per_second(calls));
+    /// Returns a limit of `authorized_calls` per second. 0 means no limit.
+    pub(crate) fn per_second(authorized_calls: u32) -> Self {
+        Self(NonZeroU32::new(authorized_calls).map(|authorized_calls| {
+            let limiter = RateLimiter::hashmap(Quota::per_second(authorized_calls));
             limiter.with_middleware::<StateInformationMiddleware>()
         }))
     }

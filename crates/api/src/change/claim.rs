@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use crate::change::request_hash::RequestHash;
 
-/// The idempotency keys of the requests in progress. One process owns the database, so they are all here.
+/// The idempotency keys of the requests in progress. One process owns the database, so the set is complete.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct KeysInUse(Arc<Mutex<HashSet<String>>>);
 
 impl KeysInUse {
-    /// Claims a key; none when it is in use.
+    /// Claims a key. Returns `None` if it is in use.
     pub(crate) fn claim(&self, key: &str) -> Option<KeyClaim> {
         let is_new = self.0.lock().insert(key.to_owned());
         is_new.then(|| KeyClaim {
@@ -36,7 +36,7 @@ pub(crate) struct KeyClaim {
 
 impl KeyClaim {
     pub(crate) fn release(&self) {
-        // At most once: after that, the key may belong to another request.
+        // Removes the key only once: afterwards, it may belong to another request.
         if !self.is_released.swap(true, Ordering::AcqRel) {
             self.keys.lock().remove(&self.key);
         }
@@ -59,8 +59,8 @@ pub(crate) struct IdempotencyClaim {
 }
 
 impl IdempotencyClaim {
-    /// The key for a change. The change may still be committed after a response of 503: its lease keeps the key in use
-    /// until then.
+    /// Returns the key for a change. The change may still be committed after a 503 response: the lease keeps the key in
+    /// use until then.
     pub(crate) fn to_key(self: &Arc<Self>) -> IdempotencyKey {
         let lease = Arc::clone(self);
         IdempotencyKey { key: self.key.key.clone(), request_hash: self.hash.to_hex(), lease }

@@ -40,7 +40,7 @@ impl<S: Send + Sync> FromRequestParts<S> for ChangeContext {
 }
 
 impl ChangeContext {
-    /// The origin of the change. A form must have been read before: its hash is part of the origin.
+    /// Returns the origin of the change. A form must be read first: its hash is part of the origin.
     pub(crate) fn origin(&self) -> ChangeOrigin {
         ChangeOrigin {
             actor: self.caller.name().map(str::to_owned),
@@ -50,7 +50,7 @@ impl ChangeContext {
         }
     }
 
-    /// The run that an earlier attempt of this request has started.
+    /// Returns the run that an earlier attempt of this request has started.
     pub(crate) fn started_run(&self) -> Option<Uuid> {
         self.claim.as_ref()?.started_run
     }

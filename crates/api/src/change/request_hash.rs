@@ -14,7 +14,7 @@ use sha2::{Digest as _, Sha256};
 pub(crate) struct RequestHash(Arc<Mutex<Hasher>>);
 
 impl RequestHash {
-    /// The hash of a request with this path and query, before its body is added. `boundary` separates the parts of a
+    /// Starts the hash of a request with this path and query. `boundary` separates the parts of a
     /// form.
     pub(crate) fn new(path_and_query: &str, boundary: Option<&[u8]>) -> Self {
         let mut hasher = Hasher::new(boundary.unwrap_or_default());
@@ -28,12 +28,12 @@ impl RequestHash {
         self.0.lock().whole.update(body);
     }
 
-    /// A form that is hashed while it is read.
+    /// Returns the body of a form, which is hashed while it is read.
     pub(crate) fn hash_form(&self, body: Body) -> Body {
         Body::new(HashedForm { body, hash: self.clone() })
     }
 
-    /// The SHA-256, in hex.
+    /// Returns the SHA-256 in hex.
     pub(crate) fn to_hex(&self) -> String {
         format!("{:x}", self.0.lock().whole.clone().finalize())
     }
@@ -48,7 +48,7 @@ struct Hasher {
     part: Sha256,
     /// Path, query and the finished parts. The epilogue after the last delimiter does not count and need not be read.
     whole: Sha256,
-    /// The last bytes, in which a delimiter may have begun.
+    /// The last bytes, which may contain the beginning of a delimiter.
     tail: Vec<u8>,
 }
 
@@ -66,7 +66,7 @@ impl Hasher {
         let mut rest = text.as_slice();
         while let Some(at) = find(rest, &self.delimiter) {
             self.part.update(&rest[..at]);
-            // The hash of each part instead of its bytes: no part can imitate a delimiter.
+            // Adds the hash of each part, not its bytes, so that no part can imitate a delimiter.
             self.whole.update(self.part.finalize_reset());
             rest = &rest[at + self.delimiter.len()..];
         }
@@ -76,8 +76,8 @@ impl Hasher {
     }
 }
 
-fn find(text: &[u8], wanted: &[u8]) -> Option<usize> {
-    memchr::memmem::find(text, wanted)
+fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
+    memchr::memmem::find(text, needle)
 }
 
 /// A form that is hashed while it is read.
@@ -133,7 +133,7 @@ mod tests {
             assert_eq!(hash("abcabd", &form("abcabd", "a", "x abcab y"), pieces), expected, "{pieces}");
             assert_eq!(hash("zz-9", &form("zz-9", "a", "x abcab y"), pieces), expected, "{pieces}");
         }
-        // What looks like a boundary is none where it doesn't begin a line.
+        // A boundary is recognized only at the beginning of a line.
         assert_ne!(hash("zz-9", &form("zz-9", "a", "zz-9"), 7), hash("b", &form("b", "a", "b"), 7));
         assert_eq!(hash("zz-9", &form("zz-9", "a", "zz-9"), 7), hash("b", &form("b", "a", "zz-9"), 7));
         // The end of a form need not be read.

@@ -9,7 +9,7 @@ pub(crate) static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id
 /// The longest request id that a client may choose.
 const MAX_REQUEST_ID: usize = 64;
 
-/// The id of a request: the client's if it is a harmless token, else a new one.
+/// The id of a request: the id that the client sent if it is a valid token, otherwise a new one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct RequestId(String);
 
@@ -19,16 +19,16 @@ impl RequestId {
             (1..=MAX_REQUEST_ID).contains(&id.len())
                 && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
         };
-        let given = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_token);
-        Self(given.map_or_else(|| clock::new_id().to_string(), str::to_owned))
+        let requested = headers.get(&REQUEST_ID).and_then(|id| id.to_str().ok()).filter(is_token);
+        Self(requested.map_or_else(|| clock::new_id().to_string(), str::to_owned))
     }
 
-    /// The id, as in the header `x-request-id`.
+    /// Returns the id, as in the header `x-request-id`.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The request as a URI reference.
+    /// Returns the id as a URI reference.
     pub(crate) fn to_uri(&self) -> String {
         match Uuid::try_parse(&self.0) {
             Ok(id) => format!("urn:uuid:{id}"),
@@ -44,7 +44,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accepts_harmless_ids_of_clients() {
+    fn accepts_only_ids_that_are_tokens() {
         let id = |value: &str| {
             let mut headers = HeaderMap::new();
             headers.insert(&REQUEST_ID, HeaderValue::from_str(value).unwrap());

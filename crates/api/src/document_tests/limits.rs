@@ -1,4 +1,4 @@
-//! The limits in the document are those that are enforced. The attributes of utoipa take no constants.
+//! Checks that the limits in the document are enforced. The attributes of utoipa do not accept constants.
 
 use serde_json::{Value, json};
 use sluice_domain::graph::{MAX_LINKS, MAX_NODE_NAME_LENGTH, MAX_NODES};
@@ -87,8 +87,8 @@ fn parameters_have_the_enforced_limits() {
                 "description" => ("maxLength", json!(MAX_QUERIED_DESCRIPTION_LENGTH)),
                 _ => continue,
             };
-            let found = &parameter["schema"][keyword];
-            assert!(found == &limit || found.as_f64() == limit.as_f64(), "{name}: {parameter}");
+            let actual = &parameter["schema"][keyword];
+            assert!(actual == &limit || actual.as_f64() == limit.as_f64(), "{name}: {parameter}");
             count += 1;
         }
     }
@@ -97,9 +97,9 @@ fn parameters_have_the_enforced_limits() {
 
 #[test]
 fn patterns_have_the_length_of_a_label() {
-    let rest = format!("[a-z][a-z0-9_-]{{0,{}}}", MAX_LABEL_LENGTH - 1);
-    assert_eq!(LABEL, format!("^{rest}$"));
-    assert!(PIN.contains(&rest), "{PIN}");
+    let pattern = format!("[a-z][a-z0-9_-]{{0,{}}}", MAX_LABEL_LENGTH - 1);
+    assert_eq!(LABEL, format!("^{pattern}$"));
+    assert!(PIN.contains(&pattern), "{PIN}");
 }
 
 #[test]

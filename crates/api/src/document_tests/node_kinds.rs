@@ -1,4 +1,4 @@
-//! The schemas of node configurations match their validation.
+//! Checks that the schemas of node configs match their validation.
 
 use serde_json::{Value, json};
 use sluice_domain::validation::{Catalog as _, Code};
@@ -8,7 +8,7 @@ use sluice_nodes::{NodeKinds, catalog};
 use crate::openapi::OpenApiVersion;
 use crate::router::document;
 
-/// Values of every type, and such as lie at the edges of limits.
+/// Returns values of every type, including values at the limits.
 fn values() -> Vec<Value> {
     vec![
         json!(null),
@@ -45,38 +45,39 @@ fn values() -> Vec<Value> {
 
 /// The document and the server reject the same node configs.
 #[test]
-fn the_document_forbids_what_the_server_refuses() {
+fn document_and_server_reject_the_same_configs() {
     let document = document(OpenApiVersion::V3_1);
     let schema = json!({"$ref": "#/components/schemas/Node", "components": document["components"]});
     let validator = jsonschema::options().build(&schema).unwrap();
-    let (mut taken, mut refused) = (0, 0);
+    let (mut accepted, mut rejected) = (0, 0);
     for (_, kinds) in catalog().iter() {
         for kind in kinds {
-            let shown =
+            let documented =
                 document["components"]["schemas"][format!("{}Config", kind.name)]["properties"].as_object();
-            assert_eq!(kind.is_runnable, shown.is_some(), "{}", kind.name);
+            assert_eq!(kind.is_runnable, documented.is_some(), "{}", kind.name);
             let fields = ["output_schema".to_owned(), "unknown".to_owned()];
-            for field in shown.into_iter().flat_map(|fields| fields.keys()).chain(&fields) {
+            for field in documented.into_iter().flat_map(|fields| fields.keys()).chain(&fields) {
                 for value in values() {
                     let node = json!({"id": "a", "node_type": kind.name, "config": {field: value}});
                     let parsed: Node = serde_json::from_value(node.clone()).unwrap();
                     let problems = NodeKinds::default().config_problems(&parsed);
                     let is_valid = validator.is_valid(&node);
-                    // A document can't say that a text has to be a JSON Schema, that a loop's body may be empty but not
-                    // half there, or that code has to be Python.
-                    let is_said = !["output_json_schema", "subworkflow", "code"].contains(&field.as_str());
-                    assert!(is_valid || !problems.is_empty(), "the document forbids {node}");
-                    assert!(!is_valid || !is_said || problems.is_empty(), "{node}: {problems:?}");
-                    if is_valid { taken += 1 } else { refused += 1 }
+                    // A schema cannot express that a text must be a JSON Schema, that the body of a loop may be empty
+                    // but not incomplete, or that code must be Python.
+                    let is_expressible =
+                        !["output_json_schema", "subworkflow", "code"].contains(&field.as_str());
+                    assert!(is_valid || !problems.is_empty(), "the document rejects {node}");
+                    assert!(!is_valid || !is_expressible || problems.is_empty(), "{node}: {problems:?}");
+                    if is_valid { accepted += 1 } else { rejected += 1 }
                 }
             }
         }
     }
-    assert!(taken > 100 && refused > 100, "{taken} {refused}");
+    assert!(accepted > 100 && rejected > 100, "{accepted} {rejected}");
 }
 
 #[test]
-fn nodes_of_unknown_kinds_have_a_place() {
+fn node_schema_accepts_unknown_kinds() {
     let document = document(OpenApiVersion::V3_1);
     let schema = json!({"$ref": "#/components/schemas/Node", "components": document["components"]});
     let validator = jsonschema::options().build(&schema).unwrap();
@@ -86,26 +87,26 @@ fn nodes_of_unknown_kinds_have_a_place() {
     let kinds: usize = catalog().iter().map(|(_, kinds)| kinds.len()).sum();
     assert_eq!(node["oneOf"].as_array().unwrap().len(), kinds);
     for (name, target) in node["discriminator"]["mapping"].as_object().unwrap() {
-        let place = target.as_str().unwrap().trim_start_matches('#');
-        assert_eq!(document.pointer(place).unwrap()["properties"]["node_type"]["enum"], json!([name]));
+        let pointer = target.as_str().unwrap().trim_start_matches('#');
+        assert_eq!(document.pointer(pointer).unwrap()["properties"]["node_type"]["enum"], json!([name]));
     }
 }
 
 #[test]
-fn texts_may_be_as_long_as_the_document_says() {
+fn text_limits_of_the_document_are_enforced() {
     let document = document(OpenApiVersion::V3_1);
     let mut checked = 0;
     let properties = document["components"]["schemas"]["InputNode"]["properties"].as_object().unwrap();
     for (field, shape) in properties {
-        let Some(most) = shape["maxLength"].as_u64() else { continue };
-        for (length, is_taken) in [(most, true), (most + 1, false)] {
+        let Some(limit) = shape["maxLength"].as_u64() else { continue };
+        for (length, is_accepted) in [(limit, true), (limit + 1, false)] {
             let mut node = json!({"id": "a", "node_type": "InputNode"});
             node[field] = "ä".repeat(usize::try_from(length).unwrap()).into();
             let definition = serde_json::from_value(json!({"nodes": [node], "links": []})).unwrap();
-            let found = validation::validate(&definition, &NodeKinds::default());
+            let diagnostics = validation::validate(&definition, &NodeKinds::default());
             assert_eq!(
-                found.iter().all(|found| found.code != Code::TextTooLong),
-                is_taken,
+                diagnostics.iter().all(|diagnostic| diagnostic.code != Code::TextTooLong),
+                is_accepted,
                 "{field} {length}"
             );
             checked += 1;

@@ -1,4 +1,4 @@
-//! Rules that client generators need.
+//! Checks of rules that client generators require.
 
 use std::collections::HashSet;
 
@@ -22,19 +22,20 @@ fn has_text(value: &Value, key: &str) -> bool {
     value[key].as_str().is_some_and(|text| !text.trim().is_empty())
 }
 
-/// (method and path, operation) of every call.
+/// Returns (method and path, operation) of every operation.
 fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = object(&document["paths"]).iter();
     paths
         .flat_map(|(path, item)| {
-            let calls = object(item).iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
-            calls.map(move |(method, operation)| (format!("{method} {path}"), operation))
+            let authorized_calls =
+                object(item).iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
+            authorized_calls.map(move |(method, operation)| (format!("{method} {path}"), operation))
         })
         .collect()
 }
 
 #[test]
-fn the_document_is_ours() {
+fn document_has_title_version_and_license() {
     let document = document();
     assert_eq!(document["openapi"], "3.1.0");
     let info = &document["info"];
@@ -42,7 +43,7 @@ fn the_document_is_ours() {
     assert_eq!(info["license"]["name"], "MIT OR Apache-2.0");
     assert!(info.get("contact").is_none(), "{info}");
     assert!(has_text(info, "description"));
-    assert!(document.get("security").is_none(), "every call says itself what it asks for");
+    assert!(document.get("security").is_none(), "each operation declares its own security");
     let tags: Vec<_> =
         document["tags"].as_array().unwrap().iter().map(|tag| tag["name"].as_str().unwrap()).collect();
     assert_eq!(tags, TAGS.map(|(name, _)| name));
@@ -50,7 +51,7 @@ fn the_document_is_ours() {
 }
 
 #[test]
-fn every_call_of_the_contract_is_there() {
+fn document_has_every_operation_of_the_contract() {
     let document = document();
     let found: HashSet<String> = operations(&document)
         .iter()
@@ -91,28 +92,29 @@ fn every_call_of_the_contract_is_there() {
 }
 
 #[test]
-fn every_call_says_what_it_is() {
+fn every_operation_has_texts_and_one_tag() {
     let document = document();
     let tags: HashSet<&str> = TAGS.iter().map(|(name, _)| *name).collect();
     for (call, operation) in operations(&document) {
         assert!(has_text(operation, "summary"), "{call}: summary");
         assert!(has_text(operation, "description"), "{call}: description");
-        let own: Vec<&str> = operation["tags"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
-        assert!(own.len() == 1 && tags.contains(own[0]), "{call}: {own:?}");
+        let used: Vec<&str> =
+            operation["tags"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+        assert!(used.len() == 1 && tags.contains(used[0]), "{call}: {used:?}");
         let id = operation["operationId"].as_str().unwrap();
         assert!(id.len() <= 24 && id.chars().all(char::is_alphanumeric), "{call}: {id}");
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             assert!(has_text(parameter, "description"), "{call}: {parameter}");
             assert_eq!(parameter["required"], parameter["in"] == "path", "{call}: {parameter}");
-            // Swagger UI would send it with every call.
-            let is_filled_in = parameter.get("example").is_some();
-            assert!(!is_filled_in || parameter["required"] == true, "{call}: {parameter}");
+            // Swagger UI would send the example with every call.
+            let has_example = parameter.get("example").is_some();
+            assert!(!has_example || parameter["required"] == true, "{call}: {parameter}");
         }
     }
 }
 
 #[test]
-fn every_answer_is_described_typed_and_shown() {
+fn every_response_has_a_description_schema_and_example() {
     let document = document();
     for (call, operation) in operations(&document) {
         let responses = object(&operation["responses"]);
@@ -136,27 +138,27 @@ fn every_answer_is_described_typed_and_shown() {
             };
             assert_eq!(media_type, expected, "{call} {status}");
             if !is_problem {
-                assert_fits(&document, &content["schema"], &content["example"], &format!("{call} {status}"));
+                assert_valid(&document, &content["schema"], &content["example"], &format!("{call} {status}"));
                 continue;
             }
             assert_eq!(content["schema"]["$ref"], "#/components/schemas/Problem", "{call} {status}");
-            // Of each kind one.
+            // There is one example per problem kind.
             let examples = object(&content["examples"]);
             assert!(!examples.is_empty(), "{call} {status}: no example");
             for (kind, example) in examples {
                 let example = &example["value"];
                 assert_eq!(example["type"], format!("/problems/{kind}"), "{call} {status}");
-                // Whatever is answered beside what is told one by one.
+                // The `default` response covers several statuses.
                 let code = example["status"].as_u64().unwrap_or_default();
                 assert!(status == "default" || status.parse() == Ok(code), "{call} {status}");
-                assert_fits(&document, &content["schema"], example, &format!("{call} {status} {kind}"));
+                assert_valid(&document, &content["schema"], example, &format!("{call} {status} {kind}"));
             }
         }
     }
 }
 
 #[test]
-fn every_body_is_shown() {
+fn every_request_body_has_an_example() {
     let document = document();
     for (call, operation) in operations(&document) {
         let Some(body) = operation.get("requestBody") else { continue };
@@ -164,7 +166,7 @@ fn every_body_is_shown() {
         for (media_type, content) in object(&body["content"]) {
             assert!(content.get("example").is_some(), "{call}: no example of {media_type}");
             if media_type == "application/json" {
-                assert_fits(&document, &content["schema"], &content["example"], &call);
+                assert_valid(&document, &content["schema"], &content["example"], &call);
                 assert!(content["example"].is_object(), "{call}");
                 assert!(content["schema"].get("$ref").is_some(), "{call}: {}", content["schema"]);
             }
@@ -172,14 +174,14 @@ fn every_body_is_shown() {
     }
 }
 
-/// An example that doesn't fit its own schema misleads.
-fn assert_fits(document: &Value, schema: &Value, example: &Value, place: &str) {
+/// Checks that an example is valid for its schema.
+fn assert_valid(document: &Value, schema: &Value, example: &Value, location: &str) {
     let mut root = object(schema).clone();
     root.insert("components".to_owned(), document["components"].clone());
     let validator = jsonschema::options().should_validate_formats(true).build(&Value::Object(root)).unwrap();
     let errors: Vec<String> =
         validator.iter_errors(example).map(|error| format!("{}: {error}", error.instance_path())).collect();
-    assert!(errors.is_empty(), "{place}: {errors:?}");
+    assert!(errors.is_empty(), "{location}: {errors:?}");
 }
 
 #[test]
@@ -191,7 +193,7 @@ fn every_component_is_described_and_used() {
         assert!(name.chars().all(char::is_alphanumeric), "{name}");
         assert!(text.contains(&format!("\"#/components/schemas/{name}\"")), "{name} is not used");
         for (property, shape) in schema["properties"].as_object().into_iter().flatten() {
-            // What may be null has its description at the alternative that may not.
+            // A nullable property has its description at the alternative that is not null.
             let is_described = has_text(shape, "description") || has_text(&shape["oneOf"][0], "description");
             assert!(is_described, "{name}.{property}: {shape}");
         }
@@ -199,21 +201,21 @@ fn every_component_is_described_and_used() {
 }
 
 #[test]
-fn nothing_is_anonymous_that_generators_stumble_over() {
-    fn walk(value: &Value, place: &str) {
+fn schemas_have_no_anonymous_alternatives() {
+    fn walk(value: &Value, location: &str) {
         match value {
             Value::Object(fields) => {
-                assert!(fields.get("allOf").is_none(), "{place}: an anonymous intersection");
+                assert!(fields.get("allOf").is_none(), "{location}: an anonymous intersection");
                 if let Some(options) = fields.get("oneOf").and_then(Value::as_array) {
-                    let named = |option: &Value| option.get("$ref").is_some() || option["type"] == "null";
-                    assert!(options.iter().all(named), "{place}: {options:?}");
+                    let is_named = |option: &Value| option.get("$ref").is_some() || option["type"] == "null";
+                    assert!(options.iter().all(is_named), "{location}: {options:?}");
                 }
                 if let Some(reference) = fields.get("$ref").and_then(Value::as_str) {
-                    assert!(reference.starts_with("#/components/schemas/"), "{place}: {reference}");
+                    assert!(reference.starts_with("#/components/schemas/"), "{location}: {reference}");
                 }
-                fields.iter().for_each(|(key, value)| walk(value, &format!("{place}/{key}")));
+                fields.iter().for_each(|(key, value)| walk(value, &format!("{location}/{key}")));
             }
-            Value::Array(items) => items.iter().for_each(|item| walk(item, place)),
+            Value::Array(items) => items.iter().for_each(|item| walk(item, location)),
             _ => {}
         }
     }
@@ -222,20 +224,23 @@ fn nothing_is_anonymous_that_generators_stumble_over() {
     walk(&document["paths"], "paths");
 }
 
-/// Values by name are a type of their own, so that clients get one class for all places; what the kind of a node
-/// decides is not theirs.
+/// Maps are named types, so that a client has one class for each. Maps in node configs are exempt, since they depend on
+/// the kind of the node.
 #[test]
-fn values_by_name_are_named() {
-    fn walk(value: &Value, place: &str) {
-        let own = ["/OtherNode/properties/config", "NodeConfig/properties/", "/NodeType/properties/"];
+fn maps_are_named_types() {
+    fn walk(value: &Value, location: &str) {
+        let exempt = ["/OtherNode/properties/config", "NodeConfig/properties/", "/NodeType/properties/"];
         match value {
             Value::Object(fields) => {
-                let is_free = fields.get("additionalProperties").is_some_and(Value::is_object);
-                let is_named = place.matches('/').count() == 1;
-                assert!(!is_free || is_named || own.iter().any(|own| place.contains(own)), "{place}");
-                fields.iter().for_each(|(key, value)| walk(value, &format!("{place}/{key}")));
+                let is_map = fields.get("additionalProperties").is_some_and(Value::is_object);
+                let is_named = location.matches('/').count() == 1;
+                assert!(
+                    !is_map || is_named || exempt.iter().any(|part| location.contains(part)),
+                    "{location}"
+                );
+                fields.iter().for_each(|(key, value)| walk(value, &format!("{location}/{key}")));
             }
-            Value::Array(items) => items.iter().for_each(|item| walk(item, place)),
+            Value::Array(items) => items.iter().for_each(|item| walk(item, location)),
             _ => {}
         }
     }
@@ -244,9 +249,9 @@ fn values_by_name_are_named() {
     walk(&document["paths"], "/paths/");
 }
 
-/// A field that is left out when there is nothing to say is never null: clients need not ask for both.
+/// Fields that can be omitted are never null, so that clients have to check for only one of them.
 #[test]
-fn what_events_leave_out_is_never_null() {
+fn omitted_fields_are_not_nullable() {
     let document = document();
     for name in ["RunEvent", "PausedWorkflowEvent", "Problem", "Diagnostic"] {
         let text = document["components"]["schemas"][name].to_string();

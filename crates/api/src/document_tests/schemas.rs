@@ -1,4 +1,4 @@
-//! The schema of a definition with an id and a name has the fields of a definition.
+//! Checks that the schema of a definition with an id and a name has the fields of a definition.
 
 use std::collections::BTreeSet;
 

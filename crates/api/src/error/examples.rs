@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use crate::error::{FailedNode, Problem, ProblemItem, ProblemKind};
 
-/// The run of the examples.
+/// Id of the run in the examples.
 pub(crate) const RUN_ID: &str = "019aa2b5-0b7c-7f12-8a44-91d0c2e4f602";
 
-/// A problem of this kind as clients see it.
+/// Returns a problem of this kind as JSON.
 pub(crate) fn problem(kind: ProblemKind) -> Value {
     let item = |pointer, code| vec![ProblemItem::new(pointer, code, kind.example())];
     let problem = match kind {

@@ -51,7 +51,7 @@ macro_rules! problem_kinds {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// A `detail` for the examples of the OpenAPI document.
+            /// Returns a `detail` for the examples of the OpenAPI document.
             pub(crate) fn example(self) -> &'static str {
                 match self { $(Self::$variant => $example,)* }
             }
@@ -181,12 +181,12 @@ impl Problem {
         Self { kind, detail: detail.into(), errors: Vec::new(), run: None, current_state: None, cause: None }
     }
 
-    /// The problems of single places.
+    /// Returns the problems of the path, query or body.
     pub(crate) fn into_errors(self) -> Vec<ProblemItem> {
         self.errors
     }
 
-    /// A body or query with these problems.
+    /// Returns the problem of an invalid path, query or body.
     pub(crate) fn invalid(kind: ProblemKind, errors: Vec<ProblemItem>) -> Self {
         let detail = match errors.as_slice() {
             [] => "The request is invalid. See /openapi.json for its format.".to_owned(),
@@ -204,26 +204,26 @@ impl Problem {
         Self { errors, ..Self::new(kind, detail) }
     }
 
-    /// A failure of the server, whose cause goes to the log alone.
+    /// Returns the problem of an internal error. Only the log has its cause.
     pub(crate) fn internal(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let detail =
             "Internal error. Try again. If it persists, report the request id to the operator of the server.";
         Self::new(ProblemKind::Internal, detail).caused_by(cause)
     }
 
-    /// The store does not answer, whatever the reason.
+    /// Returns the problem of an unavailable database.
     pub(crate) fn database_unavailable(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::new(ProblemKind::StoreUnavailable, "The database is unavailable. Try again in a moment.")
             .caused_by(cause)
     }
 
-    /// The database or the disk is full.
+    /// Returns the problem of a full database or disk.
     pub(crate) fn database_full(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         let detail = "The database is full. Until its operator frees space, data can be read and deleted but not saved.";
         Self::new(ProblemKind::StoreUnavailable, detail).caused_by(cause)
     }
 
-    /// A file of the server could not be written or read.
+    /// Returns the problem of a file that could not be written or read.
     pub(crate) fn from_io_error(error: std::io::Error) -> Self {
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::database_full(error),
@@ -246,7 +246,7 @@ impl Problem {
         self
     }
 
-    /// The whole chain of causes in one line; none when there is nothing to log.
+    /// Returns the chain of causes in one line, or `None` if there is nothing to log.
     pub(crate) fn cause(&self) -> Option<String> {
         let mut next: Option<&dyn Error> = Some(self.cause.as_deref()?);
         let mut chain = Vec::new();
@@ -257,7 +257,7 @@ impl Problem {
         Some(chain.join(": "))
     }
 
-    /// The problem as clients see it.
+    /// Returns the body of the response.
     pub(crate) fn body(&self, instance: String) -> ProblemBody {
         let (run_id, failed_nodes) = self.run.clone().unzip();
         let current_state = self.current_state.as_deref().cloned();
@@ -276,7 +276,7 @@ impl Problem {
         }
     }
 
-    /// The answer, written out.
+    /// Returns the response with its serialized body.
     pub(crate) fn respond(&self, instance: String) -> Response {
         let body = serde_json::to_vec(&self.body(instance)).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
@@ -300,7 +300,7 @@ impl Problem {
     }
 }
 
-/// True if the same request can succeed later.
+/// Returns true if the same request can succeed later.
 pub(crate) fn is_retryable(status: StatusCode) -> bool {
     [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&status)
 }
@@ -319,7 +319,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// A reference to the schema `DefinitionDiff`, which the operation `diffVersions` brings into the document.
+/// Returns a reference to the schema `DefinitionDiff`, which the operation `diffVersions` adds to the document.
 fn definition_diff() -> RefOr<Schema> {
     let description = "Changes since the version that the client last read.";
     let diff = RefBuilder::new().ref_location_from_schema_name("DefinitionDiff");
@@ -410,7 +410,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_problem_has_the_members_of_the_rfc() {
+    fn problem_has_the_members_of_the_rfc() {
         let items =
             vec![ProblemItem::new("/name", "missing", "Add it."), ProblemItem::new("/x", "type", "No.")];
         let problem = Problem::invalid(ProblemKind::InvalidBody, items).caused_by("secret");
@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_has_a_uri_of_its_own() {
+    fn every_kind_has_a_unique_uri() {
         let uris: std::collections::HashSet<_> = ProblemKind::ALL.iter().map(|kind| kind.uri()).collect();
         assert_eq!(uris.len(), ProblemKind::ALL.len());
     }

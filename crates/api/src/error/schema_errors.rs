@@ -13,10 +13,10 @@ use utoipa::ToSchema;
 use crate::error::ProblemItem;
 use crate::patterns::ONE_LINE;
 
-/// The longest body of which every problem is told; of a longer one the first is.
+/// Maximum size of a body for which every problem is reported. For a larger body, only the first is.
 pub(crate) const MAX_VALIDATED_BYTES: usize = 1 << 20;
 
-/// The most problems that one answer lists.
+/// Maximum number of problems that a response lists.
 pub(crate) const MAX_SCHEMA_ERRORS: usize = 100;
 
 static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::new(Mutex::default);
@@ -24,18 +24,18 @@ static VALIDATORS: LazyLock<Mutex<HashMap<String, Arc<Validator>>>> = LazyLock::
 /// Returns every violation of the schema of `T` in `body`.
 pub(crate) fn validate<T: ToSchema>(body: &Value) -> Vec<ProblemItem> {
     let Some(validator) = validator::<T>() else { return Vec::new() };
-    let mut found = Vec::new();
+    let mut items = Vec::new();
     for error in validator.iter_errors(body) {
-        collect_items(&error, &mut found);
-        if found.len() >= MAX_SCHEMA_ERRORS {
+        collect_items(&error, &mut items);
+        if items.len() >= MAX_SCHEMA_ERRORS {
             break;
         }
     }
-    found.truncate(MAX_SCHEMA_ERRORS);
-    found
+    items.truncate(MAX_SCHEMA_ERRORS);
+    items
 }
 
-/// The validator of a type with everything that it refers to, compiled at first use.
+/// Returns the validator for a type and the schemas that it refers to. Compiles it at first use.
 fn validator<T: ToSchema>() -> Option<Arc<Validator>> {
     let name = T::name();
     let mut validators = VALIDATORS.lock();
@@ -54,15 +54,15 @@ fn validator<T: ToSchema>() -> Option<Arc<Validator>> {
     Some(validator)
 }
 
-fn collect_items(error: &ValidationError<'_>, found: &mut Vec<ProblemItem>) {
-    if found.len() >= MAX_SCHEMA_ERRORS {
+fn collect_items(error: &ValidationError<'_>, items: &mut Vec<ProblemItem>) {
+    if items.len() >= MAX_SCHEMA_ERRORS {
         return;
     }
     let at = error.instance_path().as_str().to_owned();
     let mut report = |pointer: String, code: &str, detail: String| {
         let item = ProblemItem::new(pointer, code, detail);
-        if !found.contains(&item) {
-            found.push(item);
+        if !items.contains(&item) {
+            items.push(item);
         }
     };
     match error.kind() {
@@ -123,12 +123,12 @@ fn collect_items(error: &ValidationError<'_>, found: &mut Vec<ProblemItem>) {
         }
         ValidationErrorKind::AdditionalProperties { unexpected } => {
             for name in unexpected {
-                let place = format!("{at}/{}", pointer_step(name));
-                report(place, "unknown", format!("The field {name:?} is unknown. Remove it."));
+                let pointer = format!("{at}/{}", pointer_step(name));
+                report(pointer, "unknown", format!("The field {name:?} is unknown. Remove it."));
             }
         }
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
-            collect_alternative(error, context, found);
+            collect_alternative(error, context, items);
         }
         _ => report(at, "invalid", "The value is invalid. See the schema in /openapi.json.".to_owned()),
     }
@@ -138,12 +138,12 @@ fn collect_items(error: &ValidationError<'_>, found: &mut Vec<ProblemItem>) {
 fn collect_alternative(
     error: &ValidationError<'_>,
     context: &[Vec<ValidationError<'_>>],
-    found: &mut Vec<ProblemItem>,
+    items: &mut Vec<ProblemItem>,
 ) {
-    let wants_null = |e: &ValidationError<'_>| matches!(e.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(t) } if t.to_string() == "null");
-    match context.iter().find(|branch| !branch.iter().any(wants_null)) {
-        Some(branch) => branch.iter().for_each(|error| collect_items(error, found)),
-        None => found.push(ProblemItem::new(
+    let expects_null = |e: &ValidationError<'_>| matches!(e.kind(), ValidationErrorKind::Type { kind: TypeKind::Single(t) } if t.to_string() == "null");
+    match context.iter().find(|branch| !branch.iter().any(expects_null)) {
+        Some(branch) => branch.iter().for_each(|error| collect_items(error, items)),
+        None => items.push(ProblemItem::new(
             error.instance_path().as_str(),
             "invalid",
             "The value is invalid. See the schema in /openapi.json.",
@@ -162,15 +162,15 @@ fn describe_type(kind: &TypeKind) -> String {
         _ => "null",
     };
     match kind {
-        TypeKind::Single(one) => name(&one.to_string()).to_owned(),
-        TypeKind::Multiple(several) => {
-            let names: Vec<_> = several.iter().map(|one| name(&one.to_string())).collect();
+        TypeKind::Single(kind) => name(&kind.to_string()).to_owned(),
+        TypeKind::Multiple(kinds) => {
+            let names: Vec<_> = kinds.iter().map(|kind| name(&kind.to_string())).collect();
             names.join(" or ")
         }
     }
 }
 
-/// A value, short enough for a sentence.
+/// Formats a value. Long values are shortened.
 fn describe_value(value: &Value) -> String {
     match value {
         Value::Object(_) => "an object".to_owned(),

@@ -24,7 +24,7 @@ use crate::state::AppState;
 /// Header with the note of a change.
 pub(crate) const CHANGE_NOTE: &str = "x-change-note";
 
-/// An answer with its entity tag.
+/// A response with its entity tag.
 #[derive(Debug)]
 pub(crate) struct WithETag<T> {
     etag: String,
@@ -32,12 +32,12 @@ pub(crate) struct WithETag<T> {
 }
 
 impl<T> WithETag<T> {
-    /// `etag` is the opaque part of the tag, without quotes.
+    /// Creates a response. `etag` is the opaque part of the tag, without quotes.
     pub(crate) fn new(etag: String, body: T) -> Self {
         Self { etag, body }
     }
 
-    /// 304 without the answer for a client that has it already.
+    /// Returns the response, or 304 without a body if the client has it cached.
     pub(crate) fn unless_match(self, if_none_match: &IfNoneMatch) -> Response
     where
         T: Serialize,
@@ -92,25 +92,25 @@ impl<S: Send + Sync> FromRequestParts<S> for Preconditions {
 }
 
 impl Preconditions {
-    /// The problem of a rejected change. It includes the current state of the workflow.
+    /// Returns the problem of a rejected change, with the current state of the workflow.
     pub(crate) async fn explain(&self, state: &AppState, id: Uuid, error: WriteError) -> Problem {
         let WriteError::PreconditionFailed(current) = error else {
             return Resource::Workflow.write_problem(error);
         };
-        let seen = match self.client_version() {
+        let version_read = match self.client_version() {
             Some(number) => state.db.pinned_version(id, &Pin::Number(number)).await.ok().flatten(),
             None => None,
         };
         let after = current.definition.clone();
         let compare = move || {
-            let before: Definition = serde_json::from_str(&seen?.definition).ok()?;
+            let before: Definition = serde_json::from_str(&version_read?.definition).ok()?;
             let after: Definition = serde_json::from_str(&after).ok()?;
             Some(versioning::diff(&before, &after, false))
         };
         precondition_failed(&current, cpu_bound(compare).await)
     }
 
-    /// The version that the client has read: tags begin with its number.
+    /// Returns the version that the client has read. Its number is at the beginning of the ETag.
     fn client_version(&self) -> Option<i32> {
         let etag = self.saving.precondition.as_ref()?.etags.first()?;
         etag.split_once('-')?.0.parse().ok()
@@ -119,10 +119,10 @@ impl Preconditions {
 
 fn precondition_failed(current: &WorkflowRow, diff: Option<versioning::DefinitionDiff>) -> Problem {
     let etag = quote(&current.etag());
-    let is_beside = diff.as_ref().is_some_and(|diff| *diff == versioning::DefinitionDiff::default());
-    let what = if is_beside { ", but only in its name, description, tags or layout" } else { "" };
+    let is_only_metadata = diff.as_ref().is_some_and(|diff| *diff == versioning::DefinitionDiff::default());
+    let scope = if is_only_metadata { ", but only in its name, description, tags or layout" } else { "" };
     let detail = format!(
-        "The workflow has changed since it was read{what}. Its ETag is now {etag}. Read it again, then retry with that ETag in If-Match."
+        "The workflow has changed since it was read{scope}. Its ETag is now {etag}. Read it again, then retry with that ETag in If-Match."
     );
     let diff = diff.and_then(|diff| serde_json::to_value(diff).ok());
     let current_state = CurrentState { current_etag: etag, current_version: current.version, diff };
@@ -146,7 +146,7 @@ impl IntoParams for Preconditions {
     }
 }
 
-/// The header `X-Change-Note` of changes that may make a version, read with [`Edit`].
+/// The header `X-Change-Note` of changes that may add a version. [`Preconditions`] reads it.
 pub(crate) struct ChangeNote;
 
 impl IntoParams for ChangeNote {
@@ -162,7 +162,7 @@ impl IntoParams for ChangeNote {
 enum ETagList {
     /// `*`.
     Any,
-    /// Some tags.
+    /// A list of tags.
     Tags(Vec<ListedTag>),
 }
 
@@ -198,7 +198,7 @@ impl ETagList {
         }
     }
 
-    /// Weak comparison (RFC 9110, 8.8.3.2).
+    /// Returns true if a tag matches in a weak comparison (RFC 9110, 8.8.3.2).
     fn has_weak_match(&self, etag: &str) -> bool {
         match self {
             Self::Any => true,
@@ -207,12 +207,12 @@ impl ETagList {
     }
 }
 
-/// The tags of a strong comparison (RFC 9110, 8.8.3.2), which a weak tag never matches.
+/// Returns the tags that can match in a strong comparison (RFC 9110, 8.8.3.2). Weak tags cannot.
 fn strong_tags(tags: Vec<ListedTag>) -> Vec<String> {
     tags.into_iter().filter(|listed| !listed.is_weak).map(|listed| listed.tag).collect()
 }
 
-/// Reads a header of entity tags; none if it is absent.
+/// Reads a header of entity tags. Returns `None` if it is absent.
 fn read_etags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<ETagList>, Problem> {
     let values = headers.get_all(name);
     let lines: Vec<&str> = values.iter().map(|value| value.to_str().unwrap_or_default()).collect();
@@ -227,8 +227,8 @@ fn read_etags(headers: &HeaderMap, name: &HeaderName) -> Result<Option<ETagList>
 
 fn read_change_note(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(CHANGE_NOTE) else { return Ok(None) };
-    let fits = |note: &&str| note.chars().count() <= MAX_NOTE_LENGTH && !note.contains(char::is_control);
-    let note = std::str::from_utf8(value.as_bytes()).ok().map(str::trim).filter(fits);
+    let is_valid = |note: &&str| note.chars().count() <= MAX_NOTE_LENGTH && !note.contains(char::is_control);
+    let note = std::str::from_utf8(value.as_bytes()).ok().map(str::trim).filter(is_valid);
     let note = note.ok_or_else(|| {
         let detail = format!(
             "The header X-Change-Note must be UTF-8 text of at most {MAX_NOTE_LENGTH} characters without control characters."

@@ -14,14 +14,14 @@ use crate::blocking::cpu_bound;
 use crate::error::{Problem, ProblemItem, ProblemKind, schema_errors};
 use crate::state::AppState;
 
-/// From this size on JSON is worked on by a thread of its own, so that other requests don't wait for it.
+/// JSON of at least this size is parsed on another thread, so that it does not delay other requests.
 pub(crate) const MIN_OFFLOAD_BYTES: usize = 64 << 10;
 
-/// The JSON body of a request, every problem with it answered at once.
+/// The JSON body of a request. All its problems are reported together.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Json<T>(pub(crate) T);
 
-/// As [`Json`], but no body at all is an empty object.
+/// Like [`Json`], but a missing body is an empty object.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct OptionalJson<T>(pub(crate) T);
 
@@ -42,7 +42,7 @@ where
     }
 }
 
-/// The text of a body that is sent as JSON, not looked into yet.
+/// The text of a JSON body, not parsed yet.
 #[derive(Clone, Debug)]
 pub(crate) struct JsonText(pub(crate) Vec<u8>);
 
@@ -74,7 +74,7 @@ where
     }
 }
 
-/// The media type of a body in lower case, without parameters.
+/// Returns the media type of a body in lowercase, without parameters.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     Some(value.split(';').next().unwrap_or(value).trim().to_ascii_lowercase())
@@ -85,7 +85,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
         kind == "application/json" || (kind.starts_with("application/") && kind.ends_with("+json"))
     };
     match media_type(headers) {
-        // It says what to do with a document, and is no document.
+        // A JSON Patch is a list of operations, not a document.
         Some(kind) if kind == "application/json-patch+json" => Err(Problem::new(
             ProblemKind::UnsupportedMediaType,
             "JSON Patch is not supported here. Send a JSON Merge Patch as application/json or application/merge-patch+json.",
@@ -98,10 +98,11 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     }
 }
 
-/// The whole body, if it is small enough.
+/// Reads a body of at most `max` bytes.
 pub(crate) async fn read_body(headers: &HeaderMap, mut body: Body, max: usize) -> Result<Vec<u8>, Problem> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
-    let mut bytes = Vec::with_capacity(announced.unwrap_or_default().min(max));
+    let content_length =
+        headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let mut bytes = Vec::with_capacity(content_length.unwrap_or_default().min(max));
     let mut size = 0;
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -112,7 +113,8 @@ pub(crate) async fn read_body(headers: &HeaderMap, mut body: Body, max: usize) -
         if size <= max {
             bytes.extend_from_slice(&data);
         } else if size > 4 * max {
-            // Until here the rest is read and dropped: many clients see an answer only after they sent all.
+            // Up to this size, the rest of the body is read and dropped: many clients read the response only after they
+            // have sent the whole body.
             break;
         }
     }
@@ -135,12 +137,12 @@ where
     cpu_bound(move || parse_json(&bytes)).await
 }
 
-/// The value that a JSON text holds, or every problem with it.
+/// Parses and validates JSON. Returns all problems together.
 pub(crate) fn parse_json<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]) -> Result<T, Problem> {
     json_limits::check_json(bytes).map_err(|error| json_problem(&error))?;
-    // A list would pass for an object whose fields come in order.
+    // Serde would deserialize a list as an object whose fields are in order.
     let is_object = bytes.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{');
-    let wrong = match serde_json::from_slice::<T>(bytes) {
+    let first_error = match serde_json::from_slice::<T>(bytes) {
         Ok(_) if !is_object => ProblemItem::new("", "type", "The value must be an object."),
         Ok(value) => match value.validate() {
             Ok(()) => return Ok(value),
@@ -148,16 +150,20 @@ pub(crate) fn parse_json<T: DeserializeOwned + Validate + ToSchema>(bytes: &[u8]
         },
         Err(_) => parse_error_item::<T>(bytes),
     };
-    // Parsing stops at the first problem, so the schema of the document is asked for all of them.
-    let all = (bytes.len() <= schema_errors::MAX_VALIDATED_BYTES).then(|| serde_json::from_slice(bytes));
-    let errors = all.and_then(Result::ok).map(|body| schema_errors::validate::<T>(&body)).unwrap_or_default();
-    Err(Problem::invalid(ProblemKind::InvalidBody, if errors.is_empty() { vec![wrong] } else { errors }))
+    // Parsing stops at the first problem. The schema finds all of them.
+    let body = (bytes.len() <= schema_errors::MAX_VALIDATED_BYTES).then(|| serde_json::from_slice(bytes));
+    let errors =
+        body.and_then(Result::ok).map(|body| schema_errors::validate::<T>(&body)).unwrap_or_default();
+    Err(Problem::invalid(
+        ProblemKind::InvalidBody,
+        if errors.is_empty() { vec![first_error] } else { errors },
+    ))
 }
 
-/// Converts the first violation of a validator that the schema can't express.
+/// Converts the first violation of a rule that the schema cannot express.
 fn validation_item(errors: &ValidationErrors) -> ProblemItem {
     let fields = errors.field_errors();
-    match fields.iter().find_map(|(name, found)| Some((name, found.first()?))) {
+    match fields.iter().find_map(|(name, errors)| Some((name, errors.first()?))) {
         Some((name, error)) => {
             let detail = error.message.clone().unwrap_or_else(|| "The value is invalid.".into());
             ProblemItem::new(format!("/{name}"), &error.code, detail)
@@ -166,7 +172,7 @@ fn validation_item(errors: &ValidationErrors) -> ProblemItem {
     }
 }
 
-/// The parser's own error, used if the schema finds no violation.
+/// Returns the error of the parser, which is used if the schema finds no violation.
 fn parse_error_item<T: DeserializeOwned>(bytes: &[u8]) -> ProblemItem {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
@@ -180,20 +186,20 @@ fn parse_error_item<T: DeserializeOwned>(bytes: &[u8]) -> ProblemItem {
 
 /// Converts the error of a text that is not JSON, or of JSON that the database can't store.
 pub(crate) fn json_problem(error: &serde_json::Error) -> Problem {
-    let place = format!("line {}, column {}", error.line(), error.column());
+    let position = format!("line {}, column {}", error.line(), error.column());
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);
     let code = match json_limits::violation(error) {
         None => {
             return Problem::new(
                 ProblemKind::InvalidJson,
-                format!("The body is not JSON: {reason} ({place})."),
+                format!("The body is not JSON: {reason} ({position})."),
             );
         }
         Some(json_limits::Violation::TooDeep) => Code::JsonTooDeep,
         Some(json_limits::Violation::Other) => Code::JsonRefused,
     };
-    let detail = format!("The body is rejected: {reason} ({place}).");
+    let detail = format!("The body is rejected: {reason} ({position}).");
     Problem::invalid(ProblemKind::InvalidBody, vec![ProblemItem::new("", code.as_str(), detail)])
 }
 
@@ -202,19 +208,19 @@ mod tests {
     use super::*;
     use crate::routes::workflows::request::WorkflowCreateRequest;
 
-    fn refusal(body: &str) -> serde_json::Value {
+    fn problem_body(body: &str) -> serde_json::Value {
         let problem = parse_json::<WorkflowCreateRequest>(body.as_bytes()).unwrap_err();
         serde_json::to_value(problem.body(String::new())).unwrap()
     }
 
     fn pointers(body: &str) -> Vec<(String, String)> {
         let text = |item: &serde_json::Value, key: &str| item[key].as_str().unwrap().to_owned();
-        let body = refusal(body);
+        let body = problem_body(body);
         assert_eq!(body["status"], 422, "{body}");
         let items = body["errors"].as_array().unwrap().iter();
-        let mut found: Vec<_> = items.map(|item| (text(item, "pointer"), text(item, "code"))).collect();
-        found.sort();
-        found
+        let mut pointers: Vec<_> = items.map(|item| (text(item, "pointer"), text(item, "code"))).collect();
+        pointers.sort();
+        pointers
     }
 
     fn expect(body: &str, expected: &[(&str, &str)]) {
@@ -223,16 +229,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_a_bad_request_with_its_place() {
+    fn invalid_json_gets_400_with_its_position() {
         for body in ["{", "{\"name\": }", "nope", "{\"name\": \"\\ud800\"}", "{} {}", "{\"a\": 1e400}"] {
-            let refusal = refusal(body);
-            assert_eq!(refusal["status"], 400, "{body}");
-            assert!(refusal["detail"].as_str().unwrap().contains("line 1, column"), "{refusal}");
+            let problem_body = problem_body(body);
+            assert_eq!(problem_body["status"], 400, "{body}");
+            assert!(problem_body["detail"].as_str().unwrap().contains("line 1, column"), "{problem_body}");
         }
     }
 
     #[test]
-    fn what_no_store_keeps_does_not_fit() {
+    fn json_that_cannot_be_stored_gets_422() {
         let deep = format!("{{\"name\": \"n\", \"x\": {}{}}}", "[".repeat(70), "]".repeat(70));
         expect(&deep, &[("", "json_too_deep")]);
         for body in ["{\"name\": \"a\\u0000\"}", "{\"name\": \"a\", \"name\": \"b\"}"] {
@@ -241,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_found_at_once() {
+    fn all_problems_are_reported_together() {
         expect("{}", &[("/name", "missing")]);
         expect("[]", &[("", "type")]);
         expect(r#"{"name": 3}"#, &[("/name", "type")]);
@@ -267,12 +273,12 @@ mod tests {
             r#"{{"name": "x", "definition": {{"links": [], "nodes":
                 [{{"id": "l", "node_type": "ForLoopNode", "subworkflow": {inner}}}]}}}}"#
         );
-        let place = "/definition/nodes/0/subworkflow/nodes/0";
-        expect(&body, &[(&format!("{place}/id"), "type"), (&format!("{place}/node_type"), "missing")]);
+        let pointer = "/definition/nodes/0/subworkflow/nodes/0";
+        expect(&body, &[(&format!("{pointer}/id"), "type"), (&format!("{pointer}/node_type"), "missing")]);
     }
 
     #[test]
-    fn names_are_bounded() {
+    fn length_of_names_is_limited() {
         let body = |name: &str| serde_json::json!({"name": name}).to_string();
         expect(&body(&"x".repeat(256)), &[("/name", "length")]);
         expect(&body("a\tb"), &[("/name", "pattern")]);

@@ -15,10 +15,10 @@ use crate::error::{Problem, ProblemItem, ProblemKind};
 use crate::extract::json::media_type;
 use crate::state::AppState;
 
-/// The longest text field of a form with one file, in characters.
+/// Maximum length of a text field in a form with one file, in characters.
 const MAX_TEXT: usize = naming::MAX_DESCRIPTION_LENGTH;
 
-/// The most text fields of it that are kept.
+/// Maximum number of text fields of such a form that are kept.
 const MAX_FIELDS: usize = 20;
 
 /// Maximum size of a form without its files, in bytes: text fields and part headers.
@@ -27,18 +27,18 @@ const MAX_OVERHEAD: usize = 1 << 20;
 /// Maximum time to drain a rejected form. Some clients read the response only after they have sent the whole body.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// True if the request has a form.
+/// Returns true if the body of the request is a form.
 pub(crate) fn is_form(request: &Request) -> bool {
     media_type(request.headers()).as_deref() == Some("multipart/form-data")
 }
 
 /// A type that is filled from a form, field by field.
 pub(crate) trait FromForm: Sized {
-    /// Takes the next field.
+    /// Reads the next field.
     async fn add_field(&mut self, field: &mut Field<'_>) -> Result<(), Problem>;
 }
 
-/// Reads a form whose files have at most `max` bytes together into `form`.
+/// Reads a form into `form`. Its files have at most `max` bytes in total.
 pub(crate) async fn read_form<F: FromForm>(
     request: Request,
     state: &AppState,
@@ -49,8 +49,8 @@ pub(crate) async fn read_form<F: FromForm>(
         let detail = "The body must be a form. Send it with Content-Type: multipart/form-data.";
         return Err(Problem::new(ProblemKind::UnsupportedMediaType, detail));
     }
-    let room = usize::try_from(max).unwrap_or(usize::MAX).saturating_add(MAX_OVERHEAD);
-    let request = request.map(|body| Body::new(Limited::new(body, room)));
+    let limit = usize::try_from(max).unwrap_or(usize::MAX).saturating_add(MAX_OVERHEAD);
+    let request = request.map(|body| Body::new(Limited::new(body, limit)));
     let mut fields = Multipart::from_request(request, state).await.map_err(|rejection| {
         let detail = "The Content-Type header has no boundary. Let the HTTP client set the header.";
         Problem::new(ProblemKind::BadRequest, detail).caused_by(rejection)
@@ -68,19 +68,19 @@ pub(crate) async fn read_form<F: FromForm>(
     result
 }
 
-/// Reads what is left, and drops it.
+/// Reads the rest of the form and drops it.
 async fn drain(fields: &mut Multipart) {
     while let Ok(Some(mut field)) = fields.next_field().await {
         while let Ok(Some(_)) = field.chunk().await {}
     }
 }
 
-/// The next piece of a field; none at its end.
+/// Returns the next chunk of a field, or `None` at its end.
 pub(crate) async fn next_chunk(field: &mut Field<'_>) -> Result<Option<Bytes>, Problem> {
     field.chunk().await.map_err(form_problem)
 }
 
-/// A text field of at most `max` characters.
+/// Reads a text field of at most `max` characters.
 pub(crate) async fn text_field(field: &mut Field<'_>, max: usize) -> Result<String, Problem> {
     let pointer = format!("/{}", pointer_step(field.name().unwrap_or_default()));
     let invalid = |code: &str, detail: String| {
@@ -112,7 +112,7 @@ fn form_problem(error: MultipartError) -> Problem {
 #[derive(Debug)]
 pub(crate) struct FileForm {
     pub(crate) texts: HashMap<String, String>,
-    /// The name that the client gave the file, and its bytes.
+    /// The file name that the client sent, and the content of the file.
     file: Option<(String, Vec<u8>)>,
     max: u64,
 }
@@ -123,7 +123,7 @@ impl FileForm {
         read_form(request, state, max, Self { texts: HashMap::new(), file: None, max }).await
     }
 
-    /// The name and the bytes of the file.
+    /// Returns the name and the content of the file.
     pub(crate) fn file(&mut self) -> Result<(String, Vec<u8>), Problem> {
         self.file.take().ok_or_else(|| {
             let detail = "file is missing. Add a CSV, JSON Lines or JSON file.";

@@ -25,7 +25,7 @@ const TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 /// A page of a list with its pagination headers.
 pub(crate) type ListResponse<T> = (HeaderMap, Json<Vec<T>>);
 
-/// An order that a list can have, and the row behind which a part of it begins.
+/// A sort order of a list, and the row after which a page begins.
 pub(crate) trait SortKey: Sized {
     /// Schema name of the sort order in the OpenAPI document.
     const NAME: &'static str;
@@ -33,10 +33,10 @@ pub(crate) trait SortKey: Sized {
     /// Values of `sort`, the default first. A leading `-` means descending.
     const SORTS: &'static [&'static str];
 
-    /// The order, starting after the row with this sort key. None if the key is invalid.
+    /// Returns the order, starting after the row with this key. Returns `None` if the key is invalid.
     fn after(by: &str, key: Option<&str>) -> Option<Self>;
 
-    /// The key of the row behind which the part begins.
+    /// Returns the key of the row after which the page begins.
     fn key(&self) -> Option<String>;
 }
 
@@ -46,15 +46,15 @@ impl SortKey for WorkflowOrder {
         &["-created_at", "created_at", "name", "-name", "updated_at", "-updated_at"];
 
     fn after(by: &str, key: Option<&str>) -> Option<Self> {
-        // PostgreSQL takes no NUL in a text.
+        // PostgreSQL rejects NUL in text.
         let name = |text: &str| (!text.contains('\0')).then(|| text.to_owned());
-        let saved = |text: &str| {
+        let updated = |text: &str| {
             let (micros, id) = text.split_once('.')?;
             Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
         };
         match by {
             "name" => parse_key(key, name).map(Self::Name),
-            "updated_at" => parse_key(key, saved).map(Self::Updated),
+            "updated_at" => parse_key(key, updated).map(Self::Updated),
             _ => parse_key(key, parse_uuid).map(Self::Created),
         }
     }
@@ -63,7 +63,7 @@ impl SortKey for WorkflowOrder {
         match self {
             Self::Created(id) => id.map(|id| id.to_string()),
             Self::Name(name) => name.clone(),
-            Self::Updated(saved) => saved.map(|(at, id)| format!("{}.{id}", at.timestamp_micros())),
+            Self::Updated(updated) => updated.map(|(at, id)| format!("{}.{id}", at.timestamp_micros())),
         }
     }
 }
@@ -111,7 +111,7 @@ fn parse_uuid(text: &str) -> Option<Uuid> {
     text.parse().ok()
 }
 
-/// A key, if there is one; none when there is one that can't be read.
+/// Parses a key if there is one. Returns `None` if the key is invalid.
 fn parse_key<T>(key: Option<&str>, parse: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
     key.map_or(Some(None), |text| parse(text).map(Some))
 }
@@ -133,13 +133,13 @@ impl<O: SortKey> FromQuery for ListQuery<O> {
 }
 
 impl<O: SortKey> ListQuery<O> {
-    /// The part that is asked for, in the order `default` where nothing is said.
+    /// Reads the parameters. The default sort order is `default`.
     pub(crate) fn with_default(reader: &mut QueryReader, default: &'static str) -> Self {
         let page = PageQuery::from_query(reader);
         let sort = reader.choice("sort", O::SORTS, default);
         let after = reader.cursor("cursor", |cursor| {
-            let (of, key) = cursor.split_once('\n')?;
-            O::after(sort_column(sort), Some(key)).filter(|_| of == sort)
+            let (cursor_sort, key) = cursor.split_once('\n')?;
+            O::after(sort_column(sort), Some(key)).filter(|_| cursor_sort == sort)
         });
         if after.is_some() && page.page > 1 {
             let detail = "cursor and page can't be combined. Send one of them.";
@@ -148,7 +148,7 @@ impl<O: SortKey> ListQuery<O> {
         Self { page, sort, after, count: reader.flag("count", false) }
     }
 
-    /// The part, for the store.
+    /// Returns the requested page for the query of the database.
     pub(crate) fn page_request(&self) -> PageRequest<O>
     where
         O: Clone + Default,
@@ -165,7 +165,7 @@ impl<O: SortKey> ListQuery<O> {
         total: Option<u64>,
     ) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        let parameters = kept_parameters(query.0.as_deref().unwrap_or_default());
+        let parameters = shared_parameters(query.0.as_deref().unwrap_or_default());
         let mut links = Vec::new();
         if let Some(key) = next.and_then(|next| next.key()) {
             let cursor = BASE64_URL_SAFE_NO_PAD.encode(format!("{}\n{key}", self.sort));
@@ -189,7 +189,7 @@ impl<O: SortKey> ListQuery<O> {
     }
 }
 
-/// Name of the sorted field, without the direction.
+/// Returns the name of the sorted field, without the direction.
 fn sort_column(sort: &str) -> &str {
     sort.trim_start_matches('-')
 }
@@ -211,8 +211,8 @@ const UNSAFE: &AsciiSet = &CONTROLS
     .add(b'|')
     .add(b'}');
 
-/// The parameters that every part of a list has, as they were sent.
-fn kept_parameters(query: &str) -> Vec<String> {
+/// Returns the parameters that all pages share, percent-encoded for a link.
+fn shared_parameters(query: &str) -> Vec<String> {
     let is_position = |pair: &&str| {
         let name = pair.split('=').next().unwrap_or_default();
         ["page", "cursor"].contains(&&*percent_decode_str(name).decode_utf8_lossy())
@@ -221,7 +221,7 @@ fn kept_parameters(query: &str) -> Vec<String> {
     pairs.map(|pair| utf8_percent_encode(pair, UNSAFE).to_string()).collect()
 }
 
-/// A link to another part, relative to the list.
+/// Returns a link to another page, relative to the list.
 fn link(parameters: &[String], position: &str, rel: &str) -> String {
     let pairs: Vec<&str> =
         parameters.iter().map(String::as_str).chain([position]).filter(|pair| !pair.is_empty()).collect();
@@ -235,10 +235,10 @@ fn insert_header(headers: &mut HeaderMap, name: HeaderName, value: String) {
     }
 }
 
-/// Where a part begins, and whether the whole is counted.
+/// Cursor of a page, and the flag that requests the total count.
 #[derive(IntoParams)]
 #[into_params(parameter_in = Query)]
-#[expect(dead_code, reason = "the shape of what `ListQuery` reads")]
+#[expect(dead_code, reason = "declares the parameters that `ListQuery` reads")]
 struct CursorQuery {
     /// Cursor: the value of `X-Next-Cursor` in the response with the previous page. Send the same `sort` as
     /// for that page, and omit `page`. If items are added or deleted between two requests, no other item is
@@ -267,7 +267,7 @@ impl<O: SortKey> IntoParams for ListQuery<O> {
     }
 }
 
-/// The orders that lists can have, for the document.
+/// Returns the schemas of the sort orders.
 pub(crate) fn sort_schemas() -> [(String, RefOr<Schema>); 4] {
     fn order<O: SortKey>() -> (String, RefOr<Schema>) {
         let schema = ObjectBuilder::new()
@@ -296,26 +296,29 @@ mod tests {
     }
 
     #[test]
-    fn links_keep_what_the_client_asked_for() {
+    fn links_keep_the_other_parameters() {
         assert_eq!(links("", None), "");
         assert_eq!(
             links("page=3&q=a%20b&count=true", None),
             "<?q=a%20b&count=true&page=2>; rel=\"prev\", <?q=a%20b&count=true>; rel=\"first\""
         );
-        // A place is taken out however it is written, and what no header and no link can hold is encoded.
-        assert_eq!(kept_parameters("p%61ge=3&q=é\">+x&&tag=%3e&%63ursor=x"), ["q=%C3%A9%22%3E+x", "tag=%3e"]);
+        // Page and cursor are removed in any encoding. Characters that are invalid in a header or a link are encoded.
+        assert_eq!(
+            shared_parameters("p%61ge=3&q=é\">+x&&tag=%3e&%63ursor=x"),
+            ["q=%C3%A9%22%3E+x", "tag=%3e"]
+        );
         let next = Some(WorkflowOrder::Name(Some("Orders".to_owned())));
         assert_eq!(links("sort=name", next), "<?sort=name&cursor=bmFtZQpPcmRlcnM>; rel=\"next\"");
     }
 
     #[test]
-    fn a_cursor_says_what_its_order_said() {
+    fn cursor_round_trips_its_sort_key() {
         let id = Uuid::from_u128(7);
-        let saved = DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap();
+        let updated_at = DateTime::from_timestamp_micros(1_700_000_000_123_456).unwrap();
         for (sort, order) in [
             ("-created_at", WorkflowOrder::Created(Some(id))),
             ("name", WorkflowOrder::Name(Some("Ä\"b&c".to_owned()))),
-            ("-updated_at", WorkflowOrder::Updated(Some((saved, id)))),
+            ("-updated_at", WorkflowOrder::Updated(Some((updated_at, id)))),
         ] {
             let headers =
                 query(&format!("sort={sort}")).response_headers(&RawQuery(None), Some(order.clone()), None);

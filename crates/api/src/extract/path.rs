@@ -16,13 +16,13 @@ use crate::openapi::examples;
 use crate::openapi::params::{path_parameter, text_schema};
 use crate::patterns::{LABEL, PIN};
 
-/// An id, as this server makes them.
+/// Returns the schema of an id.
 fn id_schema() -> Object {
     let format = SchemaFormat::KnownFormat(KnownFormat::Uuid);
     ObjectBuilder::new().schema_type(Type::String).format(Some(format)).build()
 }
 
-/// The highest number that stands for a version.
+/// Maximum version number.
 const MAX_VERSION: i32 = 999_999_999;
 
 macro_rules! ids {
@@ -82,7 +82,7 @@ impl IntoParams for LabelName {
     }
 }
 
-/// The version of a workflow that is meant, from the path.
+/// A version of a workflow, from the path.
 #[derive(Clone, Debug)]
 pub(crate) struct VersionPin(pub(crate) Pin);
 
@@ -132,12 +132,12 @@ async fn pin<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str) -> Result
     })
 }
 
-/// As much of a text as a sentence has room for.
+/// Shortens a text for an error message.
 fn truncate(text: &str) -> String {
     text.chars().take(64).collect()
 }
 
-/// A number, `draft` or `latest`, or a label.
+/// Parses a number, `draft`, `latest` or a label.
 pub(crate) fn parse_pin(text: &str) -> Option<Pin> {
     match text {
         "draft" | "latest" => Some(Pin::Latest),
@@ -159,7 +159,7 @@ async fn parse_param_id<S: Send + Sync>(parts: &mut Parts, state: &S, name: &str
     parse_id(&param(parts, state, name).await?)
 }
 
-/// An id exactly as it was handed out: one thing has one id.
+/// Parses an id. Other spellings of a UUID are rejected, so that each resource has one id.
 pub(crate) fn parse_id(text: &str) -> Option<Uuid> {
     Uuid::try_parse(text).ok().filter(|id| id.to_string() == text)
 }
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_was_handed_out_is_an_id() {
+    fn rejects_other_spellings_of_ids() {
         assert!(parse_id("0192aa00-0000-7000-8000-00000000000a").is_some());
         for text in [
             "nope",

@@ -13,7 +13,7 @@ use crate::patterns::{LABEL, PIN};
 pub(crate) struct PinQuery(pub(crate) Option<Pin>);
 
 impl PinQuery {
-    /// The one that is named, or else the latest.
+    /// Returns the selected version, or the latest by default.
     pub(crate) fn or_latest(self) -> Pin {
         self.0.unwrap_or(Pin::Latest)
     }

@@ -12,7 +12,7 @@ use crate::error::{Problem, ProblemItem, ProblemKind};
 use crate::state::AppState;
 use crate::timestamp;
 
-/// The last page that may be asked for.
+/// Maximum page number.
 pub(crate) const MAX_PAGE: u64 = 1_000_000_000;
 
 /// The maximum length of a short text in a query, in characters.
@@ -21,13 +21,13 @@ pub(crate) const MAX_TEXT: usize = 64;
 /// The maximum length of a cursor. The cursor of the longest name is shorter.
 const MAX_CURSOR: usize = 2_048;
 
-/// The query of a request, every parameter checked.
+/// The query of a request, parsed and validated.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Query<T>(pub(crate) T);
 
-/// A query as a type.
+/// A type that is read from the parameters of a query.
 pub(crate) trait FromQuery: Sized {
-    /// Reads every parameter; `reader` keeps what is wrong with them.
+    /// Reads the parameters. `reader` collects their problems.
     fn from_query(reader: &mut QueryReader) -> Self;
 }
 
@@ -53,22 +53,22 @@ impl<T: FromQuery> FromRequestParts<AppState> for Query<T> {
     }
 }
 
-/// Reads parameters one by one and keeps every problem, so that all are answered at once.
+/// Reads parameters one by one and collects their problems, so that all are reported together.
 #[derive(Debug, Default)]
 pub(crate) struct QueryReader {
     pairs: Vec<(String, String)>,
     errors: Vec<ProblemItem>,
-    /// The most items of a page, and how many it has when nothing is said.
+    /// Maximum and default number of items per page.
     page_sizes: (u64, u64),
 }
 
 impl QueryReader {
-    /// The parameter through `parse`, or what `wanted` says it must be. The last of several counts.
+    /// Parses a parameter, or reports that it must be `expected`. If it is repeated, the last value is used.
     fn parse<T>(
         &mut self,
         name: &str,
         code: &str,
-        wanted: &str,
+        expected: &str,
         parse: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
         let (_, value) = self.pairs.iter().rev().find(|(key, _)| key == name)?;
@@ -76,39 +76,39 @@ impl QueryReader {
         if parsed.is_none() {
             let (shown, count) = (value.chars().take(MAX_TEXT).collect::<String>(), value.chars().count());
             let more = if count > MAX_TEXT { format!("…, {count} characters") } else { String::new() };
-            let detail = format!("{name} must be {wanted}, got {shown:?}{more}.");
+            let detail = format!("{name} must be {expected}, got {shown:?}{more}.");
             self.errors.push(ProblemItem::new(format!("/{name}"), code, detail));
         }
         parsed
     }
 
-    /// Number of items per page.
+    /// Reads the number of items per page.
     pub(crate) fn page_size(&mut self) -> u64 {
-        let (most, default) = self.page_sizes;
-        self.number("page_size", most, default)
+        let (max, default) = self.page_sizes;
+        self.number("page_size", max, default)
     }
 
-    /// A whole number from 1 to `max`.
+    /// Reads a whole number from 1 to `max`.
     pub(crate) fn number(&mut self, name: &str, max: u64, default: u64) -> u64 {
         let value = self.parse(name, "type", "a whole number", |text| text.trim().parse::<i128>().ok());
         let Some(value) = value else { return default };
-        if let Some(fitting) = u64::try_from(value).ok().filter(|value| (1..=max).contains(value)) {
-            return fitting;
+        if let Some(valid) = u64::try_from(value).ok().filter(|value| (1..=max).contains(value)) {
+            return valid;
         }
         let detail = format!("{name} must be between 1 and {max}, got {value}.");
         self.errors.push(ProblemItem::new(format!("/{name}"), "range", detail));
         default
     }
 
-    /// A number of seconds from 0 to `max`.
+    /// Reads a number of seconds from 0 to `max`.
     pub(crate) fn seconds(&mut self, name: &str, max: f64) -> Option<f64> {
-        let wanted = format!("a number of seconds between 0 and {max}");
-        self.parse(name, "range", &wanted, |text| {
+        let expected = format!("a number of seconds between 0 and {max}");
+        self.parse(name, "range", &expected, |text| {
             text.trim().parse::<f64>().ok().filter(|seconds| (0.0..=max).contains(seconds))
         })
     }
 
-    /// `true` or `false`.
+    /// Reads `true` or `false`.
     pub(crate) fn flag(&mut self, name: &str, default: bool) -> bool {
         let parse = |text: &str| match text.to_ascii_lowercase().as_str() {
             "true" | "1" => Some(true),
@@ -118,7 +118,7 @@ impl QueryReader {
         self.parse(name, "type", "true or false", parse).unwrap_or(default)
     }
 
-    /// A time.
+    /// Reads a time.
     pub(crate) fn time(&mut self, name: &str) -> Option<DateTime<Utc>> {
         self.parse(
             name,
@@ -128,28 +128,28 @@ impl QueryReader {
         )
     }
 
-    /// One of these words.
+    /// Reads one of these words.
     pub(crate) fn choice(
         &mut self,
         name: &str,
         words: &[&'static str],
         default: &'static str,
     ) -> &'static str {
-        let wanted = format!("one of {}", words.join(", "));
+        let expected = format!("one of {}", words.join(", "));
         let parse = |text: &str| words.iter().copied().find(|word| *word == text);
-        self.parse(name, "enum", &wanted, parse).unwrap_or(default)
+        self.parse(name, "enum", &expected, parse).unwrap_or(default)
     }
 
-    /// A cursor, of which `parse` reads what was put into it.
+    /// Reads a cursor. `parse` parses its decoded content.
     pub(crate) fn cursor<T>(&mut self, name: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-        let wanted = "the X-Next-Cursor of a page with the same sort";
-        self.parse(name, "cursor", wanted, |text| {
+        let expected = "the X-Next-Cursor of a page with the same sort";
+        self.parse(name, "cursor", expected, |text| {
             let bytes = (text.len() <= MAX_CURSOR).then(|| BASE64_URL_SAFE_NO_PAD.decode(text))?.ok()?;
             parse(std::str::from_utf8(&bytes).ok()?)
         })
     }
 
-    /// Words to look for.
+    /// Reads the words of a search.
     pub(crate) fn search(&mut self, name: &str) -> Option<Search> {
         let text = self.text(name)?;
         let search = Search::new(&text);
@@ -163,17 +163,17 @@ impl QueryReader {
         search
     }
 
-    /// Keeps what is wrong with a parameter.
+    /// Reports a problem of a parameter.
     pub(crate) fn reject(&mut self, name: &str, code: &str, detail: &str) {
         self.errors.push(ProblemItem::new(format!("/{name}"), code, detail));
     }
 
-    /// One of a few words.
+    /// Reads one of the words that `words` lists.
     pub(crate) fn one_of<T: std::str::FromStr>(&mut self, name: &str, words: &str) -> Option<T> {
         self.parse(name, "enum", &format!("one of {words}"), |text| text.parse().ok())
     }
 
-    /// A number, `draft` or a label.
+    /// Reads a version: a number, `draft`, `latest` or a label.
     pub(crate) fn pin(&mut self, name: &str) -> Option<Pin> {
         self.parse(
             name,
@@ -183,56 +183,56 @@ impl QueryReader {
         )
     }
 
-    /// The name of a label.
+    /// Reads the name of a label.
     pub(crate) fn label(&mut self, name: &str) -> Option<String> {
         let [draft, latest] = RESERVED_LABELS;
-        let wanted = format!("a label of {}, but not `{draft}` or `{latest}`", *LABEL_FORM);
-        self.parse(name, "format", &wanted, |text| is_valid_label(text).then(|| text.to_owned()))
+        let expected = format!("a label of {}, but not `{draft}` or `{latest}`", *LABEL_FORM);
+        self.parse(name, "format", &expected, |text| is_valid_label(text).then(|| text.to_owned()))
     }
 
-    /// Two parameters that exclude each other.
+    /// Reports two parameters that exclude each other.
     pub(crate) fn conflict(&mut self, name: &str, other: &str) {
         let detail = format!("{name} and {other} can't be combined. Send one of them.");
         self.errors.push(ProblemItem::new(format!("/{name}"), "conflict", detail));
     }
 
-    /// As [`Self::text_up_to`], but it may be empty.
+    /// Reads a text like [`Self::text_up_to`], but it may be empty.
     pub(crate) fn text_or_empty(&mut self, max: usize, name: &str) -> Option<String> {
         let is_empty =
             self.pairs.iter().rev().find(|(key, _)| key == name).is_some_and(|(_, text)| text.is_empty());
         if is_empty { Some(String::new()) } else { self.text_up_to(max, name) }
     }
 
-    /// A short text without control characters.
+    /// Reads a short text without control characters.
     pub(crate) fn text(&mut self, name: &str) -> Option<String> {
         self.text_up_to(MAX_TEXT, name)
     }
 
-    /// A text of at most `max` characters.
+    /// Reads a text of at most `max` characters.
     pub(crate) fn text_up_to(&mut self, max: usize, name: &str) -> Option<String> {
-        let wanted = format!("1 to {max} characters without control characters");
-        self.parse(name, "length", &wanted, |text| {
-            let fits = (1..=max).contains(&text.chars().count()) && !text.contains(char::is_control);
-            fits.then(|| text.to_owned())
+        let expected = format!("1 to {max} characters without control characters");
+        self.parse(name, "length", &expected, |text| {
+            let is_valid = (1..=max).contains(&text.chars().count()) && !text.contains(char::is_control);
+            is_valid.then(|| text.to_owned())
         })
     }
 }
 
 #[cfg(test)]
 impl QueryReader {
-    /// A reader of a query without escapes.
+    /// Returns a reader of a query without escapes.
     pub(crate) fn from_text(query: &str) -> Self {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         Self { pairs: pairs.map(|(k, v)| (k.to_owned(), v.to_owned())).collect(), ..Self::default() }
     }
 
-    /// True if no error was found.
+    /// Returns true if no error was found.
     pub(crate) fn has_no_errors(&self) -> bool {
         self.errors.is_empty()
     }
 }
 
-/// Two queries of one request, read as one.
+/// Reads the parameters of two types from one query.
 impl<A: FromQuery, B: FromQuery> FromQuery for (A, B) {
     fn from_query(reader: &mut QueryReader) -> Self {
         (A::from_query(reader), B::from_query(reader))
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn every_problem_is_kept() {
+    fn all_problems_are_collected() {
         let mut query =
             reader(&[("page", "0"), ("page_size", "abc"), ("start_date", "x"), ("parent_only", "maybe")]);
         assert_eq!((query.number("page", MAX_PAGE, 1), query.number("page_size", 100, 10)), (1, 10));
@@ -263,13 +263,13 @@ mod tests {
     }
 
     #[test]
-    fn bounds_are_kept_exactly() {
-        for (text, fits) in
+    fn bounds_are_inclusive() {
+        for (text, is_valid) in
             [("1", true), ("100", true), ("101", false), ("-1", false), ("99999999999999999999", false)]
         {
             let mut query = reader(&[("page_size", text)]);
             query.number("page_size", 100, 10);
-            assert_eq!(query.errors.is_empty(), fits, "{text}");
+            assert_eq!(query.errors.is_empty(), is_valid, "{text}");
         }
     }
 }

@@ -53,14 +53,14 @@ async fn until_revoked(state: AppState, id: String) {
     loop {
         tokio::time::sleep(RECHECK_INTERVAL).await;
         // An unavailable database revokes no key.
-        let Ok(found) = state.db.api_key_get(&id).await else { continue };
-        if found.is_none_or(|key| rejection_reason(&key).is_some()) {
+        let Ok(key) = state.db.api_key_get(&id).await else { continue };
+        if key.is_none_or(|key| rejection_reason(&key).is_some()) {
             return;
         }
     }
 }
 
-/// Returns the caller, or the problem with which the request is rejected; and the rate limit headers in both cases.
+/// Returns the caller or the problem of a rejected request. Returns the rate limit headers in both cases.
 async fn admit(state: &AppState, request: &Parts) -> (RateLimitHeaders, Result<Caller, Problem>) {
     let operation = request.extensions.get::<Arc<Operation>>();
     if state.settings.admission == Admission::Everyone || is_public(request, operation) {
@@ -77,8 +77,8 @@ async fn admit(state: &AppState, request: &Parts) -> (RateLimitHeaders, Result<C
         Ok(key) => key,
         Err(problem) => return (RateLimitHeaders::new(), Err(problem)),
     };
-    let (headers, count_if_requested) = state.rate_limit.count(&key);
-    if let Err(problem) = count_if_requested {
+    let (headers, within_limit) = state.rate_limit.count(&key);
+    if let Err(problem) = within_limit {
         return (headers, Err(problem));
     }
     state.keys.save_last_use(&state.db, &key).await;
@@ -90,15 +90,15 @@ async fn admit(state: &AppState, request: &Parts) -> (RateLimitHeaders, Result<C
     (headers, result.map(|()| caller))
 }
 
-/// True for paths that need no key. Goes by the route that was matched, not by the spelling of the path.
+/// Returns true for paths that need no key. Checks the matched route, not the spelling of the path.
 fn is_public(request: &Parts, operation: Option<&Arc<Operation>>) -> bool {
     let path = request.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
     let is_document = path == "/openapi.json" || path == "/docs" || path.starts_with("/docs/");
     is_document || operation.is_some_and(|operation| operation.scope.is_none())
 }
 
-/// Rejects calls from web pages of other sites, and calls under a foreign host name (DNS rebinding). A server without
-/// keys serves every program on its machine, which includes a browser that shows any page.
+/// Rejects calls from web pages of other origins, and calls under a foreign host name (DNS rebinding). A server without
+/// keys accepts calls from every program on its machine, including browsers with pages of other origins.
 fn check_same_site(request: &Parts) -> Result<(), Problem> {
     let reject = |detail: &str| Err(Problem::new(ProblemKind::CrossSite, detail));
     // The authority of the request target overrides the header Host (RFC 9112, 3.2.2).

@@ -1,4 +1,4 @@
-//! CORS: the browser origins that may call.
+//! CORS: the origins whose pages may call the API.
 
 use axum::http::Method;
 use axum::http::header::{HeaderName, HeaderValue};
@@ -34,7 +34,7 @@ const EXPOSED: [&str; 11] = [
     "x-total-count",
 ];
 
-/// The layer that lets pages of these origins call.
+/// Returns a layer that allows calls from pages of these origins.
 pub(crate) fn layer(origins: &[String]) -> CorsLayer {
     let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
     CorsLayer::new()

@@ -10,7 +10,7 @@ use opentelemetry::trace::TraceId;
 use crate::change::request_id::RequestId;
 use crate::error::{MEDIA_TYPE, Problem, ProblemKind};
 
-/// The request that failed, as far as the log names it.
+/// The fields of a failed request that are logged.
 pub(crate) struct FailedRequest<'a> {
     pub(crate) method: &'a Method,
     pub(crate) path: &'a str,
@@ -21,7 +21,7 @@ pub(crate) struct FailedRequest<'a> {
 /// Turns the problem of a response into its body. An error response without a problem gets one.
 pub(crate) fn render_problem(mut response: Response, request: &FailedRequest<'_>) -> Response {
     if request.method == Method::OPTIONS && response.status() == StatusCode::METHOD_NOT_ALLOWED {
-        return answer_options(response);
+        return respond_to_options(response);
     }
     let problem = response.extensions_mut().remove::<Problem>().or_else(|| fallback_problem(&response));
     let Some(problem) = problem else { return response };
@@ -50,7 +50,7 @@ fn log_cause(problem: &Problem, cause: &str, request: &FailedRequest<'_>) {
 }
 
 /// Turns the 405 for an OPTIONS request into a 204 with the header `Allow`.
-fn answer_options(mut response: Response) -> Response {
+fn respond_to_options(mut response: Response) -> Response {
     *response.status_mut() = StatusCode::NO_CONTENT;
     *response.body_mut() = Body::empty();
     response.headers_mut().remove(header::CONTENT_LENGTH);
@@ -84,7 +84,7 @@ fn fallback_problem(response: &Response) -> Option<Problem> {
     })
 }
 
-/// The response of a handler that panicked.
+/// Returns the response of a handler that panicked.
 pub(crate) fn respond_to_panic(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));

@@ -37,7 +37,7 @@ const MAX_STORED: usize = 16 << 20;
 /// The headers that are stored.
 const STORED_HEADERS: [HeaderName; 3] = [header::CONTENT_TYPE, header::ETAG, header::LOCATION];
 
-/// A repeated request, of which the outcome is stored but not the response.
+/// A repeated request whose outcome is stored, but not its response.
 pub(crate) struct RepeatedRequest {
     pub(crate) request: Request,
     pub(crate) outcome: Outcome,
@@ -67,7 +67,7 @@ pub(crate) async fn replay_or_run(
     if keys.is_empty() {
         return next.run(request).await;
     }
-    // Runs to its end even if the client disconnects: the key is in use until then.
+    // Runs to completion even if the client disconnects: the key is in use until then.
     let response = spawn_detached(async move { layer.run_once(&keys, request, next).await }).await;
     response.unwrap_or_else(Problem::into_response)
 }
@@ -81,7 +81,7 @@ impl Idempotency {
     ) -> Result<Response, Problem> {
         let state = &self.state;
         let key = parse_key(keys, &request)?;
-        let claimed = state.idempotency_keys.claim(&key).ok_or_else(|| {
+        let key_claim = state.idempotency_keys.claim(&key).ok_or_else(|| {
             let detail = "A request with this Idempotency-Key is in progress. Retry when it has finished.";
             Problem::new(ProblemKind::RequestInProgress, detail)
         })?;
@@ -96,11 +96,11 @@ impl Idempotency {
                 RequestResult::Outcome(Outcome::Run(RunOutcome::Awaited { run_id })) => {
                     started_run = Some(run_id);
                 }
-                RequestResult::Outcome(found) => outcome = Some((found, created_at)),
+                RequestResult::Outcome(stored) => outcome = Some((stored, created_at)),
             }
         }
         let is_repeated = outcome.is_some() || started_run.is_some();
-        let claim = Arc::new(IdempotencyClaim { key: claimed, hash, started_run });
+        let claim = Arc::new(IdempotencyClaim { key: key_claim, hash, started_run });
         let response = match outcome {
             Some((outcome, changed_at)) => {
                 (self.respond)(state.clone(), RepeatedRequest { request, outcome, changed_at }).await?
@@ -149,7 +149,7 @@ async fn store_response(
     response(body)
 }
 
-/// A response, as it is stored.
+/// The stored form of a response.
 #[derive(Serialize, Deserialize)]
 struct StoredResponse {
     status: u16,

@@ -26,7 +26,7 @@ const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 pub(crate) struct RequestObserver {
     pub(crate) operations: Operations,
     pub(crate) metrics: OperationMetrics,
-    /// Creates spans; none without a collector.
+    /// Creates spans. `None` without a collector.
     pub(crate) tracer: Option<Arc<BoxedTracer>>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) async fn observe(
     let started = Instant::now();
     let id = RequestId::from_headers(request.headers());
     let method = known_method(request.method());
-    // The pattern instead of the path: ids of clients are not logged.
+    // Logs the pattern, not the path: ids are not logged.
     let path = request.extensions().get::<MatchedPath>().cloned();
     let path = path.as_ref().map_or("-", MatchedPath::as_str);
     let operation = observer.operations.find(&method, request.extensions()).cloned();
@@ -75,7 +75,8 @@ pub(crate) async fn observe(
     response
 }
 
-/// The method, or `_OTHER`, as OpenTelemetry names unknown ones: what a client sends there is not logged.
+/// Returns the method, or `_OTHER` (the value of OpenTelemetry) if it is unknown, so that the text of a client is not
+/// logged.
 fn known_method(method: &Method) -> Method {
     const KNOWN: [Method; 9] = [
         Method::GET,

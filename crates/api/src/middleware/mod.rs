@@ -1,4 +1,4 @@
-//! The layers around the routes, in their order.
+//! The layers around the routes, and their order.
 
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ pub(crate) mod size_limit;
 pub(crate) mod slow_body;
 pub(crate) mod trace_context;
 
-/// Puts the layers around the routes, from the innermost to the outermost.
+/// Wraps the routes in the layers, from the innermost to the outermost.
 pub(crate) fn wrap(
     routes: Router,
     state: AppState,

@@ -10,8 +10,8 @@ use crate::error::{Problem, ProblemKind};
 use crate::extract::json::{media_type, read_body};
 use crate::state::AppState;
 
-/// Returns the request, still readable, with its hash. A form is hashed while the handler reads it; one that is
-/// `repeated` is read here, since no handler will.
+/// Returns the request with an unread body, and its hash. A form is hashed while the handler reads it. A `repeated`
+/// form is read here, since no handler reads it.
 pub(super) async fn hash_request(
     state: &AppState,
     request: Request,
@@ -21,7 +21,7 @@ pub(super) async fn hash_request(
         Some("multipart/form-data") => boundary(&request),
         _ => None,
     };
-    let path_and_query = request.uri().path_and_query().map_or("", |it| it.as_str());
+    let path_and_query = request.uri().path_and_query().map_or("", |path| path.as_str());
     let hash = RequestHash::new(path_and_query, boundary.as_deref());
     let (parts, body) = request.into_parts();
     let body = if boundary.is_none() {
@@ -37,7 +37,7 @@ pub(super) async fn hash_request(
     Ok((Request::from_parts(parts, body), hash))
 }
 
-/// Reads a form to its end and drops it.
+/// Reads a form completely and drops it.
 async fn read_to_end(state: &AppState, form: Body) -> Result<(), Problem> {
     let files = u64::try_from(state.settings.max_upload_files).unwrap_or(u64::MAX);
     let max = files.saturating_mul(state.settings.max_upload_bytes).saturating_add(1 << 20);
@@ -51,7 +51,7 @@ async fn read_to_end(state: &AppState, form: Body) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The boundary between the parts of a form. Clients choose another one for each request.
+/// Returns the boundary between the parts of a form. Clients choose a new boundary for each request.
 fn boundary(request: &Request) -> Option<Vec<u8>> {
     let kind = request.headers().get(CONTENT_TYPE)?.to_str().ok()?.parse::<mime::Mime>().ok()?;
     kind.get_param(mime::BOUNDARY).map(|boundary| boundary.as_str().as_bytes().to_vec())

@@ -12,12 +12,12 @@ const MAX_HEADERS: usize = 64 << 10;
 /// The maximum length of path and query, in bytes.
 const MAX_URI: usize = 8 << 10;
 
-/// The detail of [`ProblemKind::UriTooLong`].
+/// Returns the detail of [`ProblemKind::UriTooLong`].
 pub(crate) fn uri_too_long() -> String {
     format!("The path and query are longer than {MAX_URI} bytes. Shorten them.")
 }
 
-/// The detail of [`ProblemKind::HeadersTooLarge`].
+/// Returns the detail of [`ProblemKind::HeadersTooLarge`].
 pub(crate) fn headers_too_large() -> String {
     format!("The headers are longer than {MAX_HEADERS} bytes. Send fewer or shorter headers.")
 }

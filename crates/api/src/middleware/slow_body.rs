@@ -37,7 +37,7 @@ pub(crate) async fn enforce_min_rate(
         response = Problem::new(ProblemKind::RequestTimeout, detail).into_response();
     }
     if timed_out.get() || !unread.drain().await {
-        // The rest of the body may still arrive, so this connection takes no further request.
+        // The rest of the body may still arrive, so the connection cannot be used for another request.
         response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     response
@@ -76,7 +76,7 @@ impl UnreadBody {
     }
 }
 
-/// A body whose chunks must arrive within `pause` each, and as a whole at [`MIN_BYTES_PER_SECOND`].
+/// A body whose chunks must each arrive within `pause`, and on average at [`MIN_BYTES_PER_SECOND`].
 struct MinRateBody {
     body: Body,
     pause: Duration,

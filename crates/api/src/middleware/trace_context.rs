@@ -1,4 +1,4 @@
-//! W3C Trace Context: continues the trace of the caller and names the span of the server in the response, also when
+//! W3C Trace Context: continues the trace of the caller, and adds the id of the server's span to the response, also if
 //! no spans are exported.
 
 use std::collections::HashSet;
@@ -34,7 +34,7 @@ pub(crate) struct RequestTrace {
 }
 
 impl RequestTrace {
-    /// Continues the trace in the request headers, or begins one.
+    /// Continues the trace in the request headers, or begins a new one.
     pub(crate) fn begin(
         headers: &HeaderMap,
         tracer: Option<&Arc<BoxedTracer>>,
@@ -55,12 +55,12 @@ impl RequestTrace {
         Self { span, recorded: None }
     }
 
-    /// The id of the trace.
+    /// Returns the id of the trace.
     pub(crate) fn id(&self) -> TraceId {
         self.span.trace_id()
     }
 
-    /// The context in which the request is served, if spans are exported.
+    /// Returns the context in which the request is processed, if spans are exported.
     pub(crate) fn context(&self) -> Option<&Context> {
         self.recorded.as_ref()
     }
@@ -96,7 +96,7 @@ impl RequestTrace {
     }
 }
 
-/// Ids of a trace and of a span in it. One random number is enough for both: they are not recorded.
+/// Returns new ids of a trace and a span. One random number is enough for both, since they are not recorded.
 fn new_ids() -> (TraceId, SpanId) {
     let random = clock::random_id();
     let (_, low) = random.as_u64_pair();
@@ -114,8 +114,8 @@ fn start_span(parent: Option<SpanContext>, tracer: &BoxedTracer, method: &Method
     Context::new().with_span(tracer.build_with_context(span, &parent))
 }
 
-/// The span of the caller. A malformed `traceparent` is ignored; so is a `tracestate` that is malformed or comes without
-/// a `traceparent`.
+/// Returns the span of the caller. Ignores a malformed `traceparent`, and a `tracestate` that is malformed or has no
+/// `traceparent`.
 fn parent(headers: &HeaderMap) -> Option<SpanContext> {
     let (trace, span, flags) = traceparent(headers.get_all(&TRACEPARENT))?;
     let state = tracestate(headers.get_all(&TRACESTATE)).unwrap_or_default();
@@ -130,12 +130,12 @@ fn traceparent(values: GetAll<'_, HeaderValue>) -> Option<(TraceId, SpanId, Trac
     let parts: Vec<&str> = known.split('-').collect();
     let [version, trace, span, flags] = parts[..] else { return None };
     let is_hex = |text: &str| text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let is_whole = [(version, 2), (trace, 32), (span, 16), (flags, 2)]
+    let is_complete = [(version, 2), (trace, 32), (span, 16), (flags, 2)]
         .iter()
         .all(|(text, length)| text.len() == *length && is_hex(text));
     // Later versions may only append fields.
     let may_follow = if version == "00" { rest.is_empty() } else { rest.is_empty() || rest.starts_with('-') };
-    if !is_whole || !may_follow || version == "ff" {
+    if !is_complete || !may_follow || version == "ff" {
         return None;
     }
     let (trace, span) = (TraceId::from_hex(trace).ok()?, SpanId::from_hex(span).ok()?);
@@ -171,20 +171,20 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_trace_goes_on() {
+    fn trace_of_the_caller_continues() {
         let span = parent(&headers_with(GOOD)).unwrap();
         assert_eq!(span.trace_id().to_string(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(span.span_id().to_string(), "00f067aa0ba902b7");
         assert!(span.is_sampled() && span.is_remote());
-        let mut answer = HeaderMap::new();
-        RequestTrace::begin(&headers_with(GOOD), None, &Method::GET, "/").insert_headers(&mut answer);
-        let answer = answer["traceparent"].to_str().unwrap();
-        assert!(answer.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && answer.ends_with("-01"));
-        assert!(!answer.contains("00f067aa0ba902b7"), "the server's span is its own: {answer}");
+        let mut response = HeaderMap::new();
+        RequestTrace::begin(&headers_with(GOOD), None, &Method::GET, "/").insert_headers(&mut response);
+        let response = response["traceparent"].to_str().unwrap();
+        assert!(response.starts_with("00-4bf92f3577b34da6a3ce929d0e0e4736-") && response.ends_with("-01"));
+        assert!(!response.contains("00f067aa0ba902b7"), "the server has a new span: {response}");
     }
 
     #[test]
-    fn flags_and_versions_that_are_unknown_are_taken_as_far_as_they_are_known() {
+    fn unknown_flags_and_versions_are_parsed_as_far_as_possible() {
         let flags = |value: &str| parent(&headers_with(value)).map(|span| span.trace_flags().to_u8());
         assert_eq!(flags(&GOOD.replace("-01", "-00")), Some(0));
         assert_eq!(flags(&GOOD.replace("-01", "-03")), Some(1));
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_malformed_is_as_none() {
+    fn malformed_traceparent_is_ignored() {
         let zero = "0".repeat(32);
         let bad = [
             String::new(),
@@ -216,28 +216,28 @@ mod tests {
             assert!(parent(&headers).is_none(), "{value}");
         }
         let two = headers(&[("traceparent", GOOD), ("traceparent", GOOD)]);
-        assert!(parent(&two).is_none(), "two of them");
+        assert!(parent(&two).is_none(), "two headers");
     }
 
     #[test]
-    fn a_state_goes_with_its_trace() {
-        let answered = |pairs: &[(&'static str, &str)]| {
-            let mut answer = HeaderMap::new();
-            RequestTrace::begin(&headers(pairs), None, &Method::GET, "/").insert_headers(&mut answer);
-            answer.get("tracestate").map(|state| state.to_str().unwrap().to_owned())
+    fn tracestate_is_returned_with_its_trace() {
+        let response_state = |pairs: &[(&'static str, &str)]| {
+            let mut response = HeaderMap::new();
+            RequestTrace::begin(&headers(pairs), None, &Method::GET, "/").insert_headers(&mut response);
+            response.get("tracestate").map(|state| state.to_str().unwrap().to_owned())
         };
         let (trace, a, b) = (("traceparent", GOOD), ("tracestate", "a=1"), ("tracestate", "b@c=2 3"));
-        assert_eq!(answered(&[trace, a, b]).as_deref(), Some("a=1,b@c=2 3"));
-        assert_eq!(answered(&[trace, ("tracestate", "A=1")]), None, "malformed");
-        assert_eq!(answered(&[trace, ("tracestate", "a=1,b=2,a=3")]), None, "named twice");
+        assert_eq!(response_state(&[trace, a, b]).as_deref(), Some("a=1,b@c=2 3"));
+        assert_eq!(response_state(&[trace, ("tracestate", "A=1")]), None, "malformed");
+        assert_eq!(response_state(&[trace, ("tracestate", "a=1,b=2,a=3")]), None, "duplicate key");
         let many = (0..33).map(|n| format!("k{n}=1")).collect::<Vec<_>>();
-        assert_eq!(answered(&[trace, ("tracestate", &many.join(","))]), None, "too many");
-        assert!(answered(&[trace, ("tracestate", &many[1..].join(","))]).is_some());
-        assert_eq!(answered(&[a]), None, "without a trace");
+        assert_eq!(response_state(&[trace, ("tracestate", &many.join(","))]), None, "too many");
+        assert!(response_state(&[trace, ("tracestate", &many[1..].join(","))]).is_some());
+        assert_eq!(response_state(&[a]), None, "without a trace");
     }
 
     #[test]
-    fn every_request_has_a_span_of_its_own() {
+    fn every_request_has_a_new_span() {
         let span = || RequestTrace::begin(&HeaderMap::new(), None, &Method::GET, "/").span;
         let (one, other) = (span(), span());
         assert!(one.is_valid() && other.is_valid());

@@ -46,10 +46,10 @@ pub(crate) const TAGS: [(&str, &str); 9] = [
     ("health", "Liveness and readiness."),
 ];
 
-/// The OpenAPI document, from what the handlers describe of themselves.
-pub(crate) fn build(described: OpenApi, operations: &Operations, version: OpenApiVersion) -> Value {
+/// Builds the document from the descriptions of the handlers.
+pub(crate) fn build(handlers: OpenApi, operations: &Operations, version: OpenApiVersion) -> Value {
     let mut document = base();
-    document.merge(described);
+    document.merge(handlers);
     complete(&mut document, operations);
     let mut document = serde_json::to_value(document).unwrap_or_default();
     if let Some(schemas) = document["components"]["schemas"].as_object_mut() {
@@ -61,11 +61,11 @@ pub(crate) fn build(described: OpenApi, operations: &Operations, version: OpenAp
     remove_property_names(&mut document["paths"]);
     match version {
         OpenApiVersion::V3_1 => document,
-        OpenApiVersion::V3_0 => v3_0::converted(document),
+        OpenApiVersion::V3_0 => v3_0::convert(document),
     }
 }
 
-/// The document without its paths.
+/// Returns the document without its paths.
 fn base() -> OpenApi {
     let license =
         LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0")).build();
@@ -78,7 +78,8 @@ fn base() -> OpenApi {
     let tag = |(name, description): &(&str, &str)| {
         TagBuilder::new().name(*name).description(Some(*description)).build()
     };
-    let server = |url: &str, what: &str| ServerBuilder::new().url(url).description(Some(what)).build();
+    let server =
+        |url: &str, description: &str| ServerBuilder::new().url(url).description(Some(description)).build();
     let mut schemas = Vec::new();
     ProblemBody::schemas(&mut schemas);
     let mut components = ComponentsBuilder::new()
@@ -96,7 +97,7 @@ fn base() -> OpenApi {
         .build()
 }
 
-/// The ways in which a key is sent.
+/// Returns the ways to send a key.
 fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.description = Some(
@@ -122,7 +123,7 @@ fn remove_property_names(value: &mut Value) {
     }
 }
 
-/// Writes what a tag may be: of the items of a list, derives say nothing.
+/// Adds the schema of a tag. The derive macro has no attributes for the items of a list.
 fn describe_tags(schemas: &mut Map<String, Value>) {
     for schema in ["WorkflowCreateRequest", "WorkflowReplaceRequest", "WorkflowPatch", "WorkflowDocument"] {
         if let Some(tags) = schemas.get_mut(schema).and_then(|schema| schema.pointer_mut("/properties/tags"))
@@ -134,7 +135,7 @@ fn describe_tags(schemas: &mut Map<String, Value>) {
     }
 }
 
-/// Says what holds of every call, of every POST, and of lists, with which headers they come.
+/// Adds the shared parts of operations: security, common problems, headers of lists, and idempotency keys.
 fn complete(document: &mut OpenApi, operations: &Operations) {
     for item in document.paths.paths.values_mut() {
         for operation in operations_of(item) {
@@ -177,7 +178,9 @@ fn declare_security(scope: Option<ApiScope>, operation: &mut Operation) {
 /// Declares the problem of an invalid query.
 fn declare_query_problems(operation: &mut Operation) {
     let mut parameters = operation.parameters.iter().flatten();
-    if parameters.any(|known| matches!(known, RefOr::T(known) if known.parameter_in == ParameterIn::Query)) {
+    if parameters.any(
+        |parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == ParameterIn::Query),
+    ) {
         operation.responses.responses.extend(QueryProblems::responses());
     }
 }
@@ -186,26 +189,27 @@ fn declare_query_problems(operation: &mut Operation) {
 /// and a list would show only what the example of a filter matches.
 fn move_examples(operation: &mut Operation) {
     for parameter in operation.parameters.iter_mut().flatten() {
-        let RefOr::T(known) = parameter else { continue };
-        let example =
-            serde_json::to_value(&*known).ok().and_then(|mut known| Some(known.get_mut("example")?.take()));
-        if !matches!(known.required, Required::True)
-            && let Some(RefOr::T(Schema::Object(object))) = &mut known.schema
+        let RefOr::T(parameter) = parameter else { continue };
+        let example = serde_json::to_value(&*parameter)
+            .ok()
+            .and_then(|mut parameter| Some(parameter.get_mut("example")?.take()));
+        if !matches!(parameter.required, Required::True)
+            && let Some(RefOr::T(Schema::Object(object))) = &mut parameter.schema
         {
             object.examples.extend(example);
-            *known = ParameterBuilder::from(std::mem::take(known)).example(None).build();
+            *parameter = ParameterBuilder::from(std::mem::take(parameter)).example(None).build();
         }
     }
 }
 
-/// Says of a body that may be left out just that, and not that it may be `null`.
+/// Removes `null` from the schema of an optional body. The body may be absent, but not `null`.
 fn simplify_optional_body(operation: &mut Operation) {
     let Some(RefOr::T(body)) = &mut operation.request_body else { return };
     for content in body.content.values_mut() {
         let RefOr::T(content) = content else { continue };
-        if let Some(RefOr::T(Schema::OneOf(either))) = &content.schema {
-            let named = either.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
-            content.schema = named.or_else(|| content.schema.clone());
+        if let Some(RefOr::T(Schema::OneOf(alternatives))) = &content.schema {
+            let named_schema = alternatives.items.iter().find(|item| matches!(item, RefOr::Ref(_))).cloned();
+            content.schema = named_schema.or_else(|| content.schema.clone());
         }
     }
 }
@@ -229,11 +233,11 @@ fn declare_idempotency_key(operation: &mut Operation) {
         ))
         .schema(Some(ObjectBuilder::new().schema_type(Type::Boolean)))
         .build();
-    for (status, answer) in &mut operation.responses.responses {
-        if let RefOr::T(answer) = answer
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
             && status.starts_with('2')
         {
-            answer.headers.insert("Idempotency-Replayed".to_owned(), replayed.clone().into());
+            response.headers.insert("Idempotency-Replayed".to_owned(), replayed.clone().into());
         }
     }
     operation.responses.responses.extend(IdempotencyProblems::responses());

@@ -1,4 +1,4 @@
-//! The examples of the document, all of one workflow: a person approves a note before the run continues.
+//! The examples of the document. All are about one workflow, in which a person approves a note.
 
 use std::collections::HashMap;
 
@@ -72,7 +72,7 @@ pub(crate) fn label_move() -> Value {
     json!({"from_version": null, "to_version": 1, "moved_at": CREATED, "moved_by": null})
 }
 
-/// `definition`, and the same with another message at its gate.
+/// Returns `definition`, and a copy with another message at its gate.
 fn two_definitions() -> Option<(Definition, Definition)> {
     let mut changed = definition();
     changed["nodes"][1]["config"]["message"] = json!("Please read the note, and sign it.");
@@ -121,7 +121,7 @@ pub(crate) fn document() -> Value {
         "definition_hash": null, "checksum": null, "versions": [], "labels": []})
 }
 
-pub(crate) fn imported() -> Value {
+pub(crate) fn import_result() -> Value {
     json!({"results": [{"action": "update", "id": WORKFLOW_ID, "name": "Approve a note", "version": 2, "diff": diff(),
         "diagnostics": []}]})
 }
@@ -130,7 +130,7 @@ pub(crate) fn output_variables() -> Value {
     json!([{"node_id": "output_node", "variable_name": "note", "prefixed_variable": "output_node-note"}])
 }
 
-pub(crate) fn uploaded() -> Value {
+pub(crate) fn upload_paths() -> Value {
     json!({"input_node": [format!("test_files/{WORKFLOW_ID}/20261123_213502_note.txt")]})
 }
 
@@ -169,7 +169,7 @@ pub(crate) fn dataset() -> Value {
         "created_at": CREATED, "updated_at": CREATED})
 }
 
-/// Rows as a file of a form has them.
+/// Content of a file of rows in a form.
 const ROWS: &str = "note\nhello\ngood morning\n";
 
 pub(crate) fn dataset_form() -> Value {
@@ -198,11 +198,11 @@ pub(crate) fn rerun() -> Value {
 
 fn task(node_id: &str, status: &str, outputs: Value) -> Value {
     let run = uuid(RUN_ID);
-    let began = (status != "PENDING").then_some(PAUSED);
-    let ended = (status == "COMPLETED").then_some(PAUSED);
+    let start_time = (status != "PENDING").then_some(PAUSED);
+    let end_time = (status == "COMPLETED").then_some(PAUSED);
     json!({"id": uuid::Uuid::new_v5(&run, node_id.as_bytes()), "run_id": RUN_ID, "node_id": node_id,
         "parent_task_id": null, "status": status, "inputs": {}, "outputs": outputs, "error": null,
-        "start_time": began, "end_time": ended, "attempts": [], "retry_time": null, "reused": false, "subworkflow": null, "subworkflow_output": null})
+        "start_time": start_time, "end_time": end_time, "attempts": [], "retry_time": null, "reused": false, "subworkflow": null, "subworkflow_output": null})
 }
 
 fn run(status: &str, message: &str, outputs: Value, tasks: Value, end: Option<&str>, percent: f64) -> Value {
@@ -281,12 +281,12 @@ pub(crate) fn timeline() -> Value {
 }
 
 pub(crate) fn pause(is_decided: bool) -> Value {
-    let when = is_decided.then_some(ENDED);
-    let when_decided = |value: &str| is_decided.then(|| value.to_owned());
+    let decided_at = is_decided.then_some(ENDED);
+    let if_decided = |value: &str| is_decided.then(|| value.to_owned());
     json!({"id": format!("PH_{RUN_ID}_gate"), "run_id": RUN_ID, "node_id": "gate",
-        "pause_message": "Please read the note.", "pause_time": PAUSED, "resume_time": when,
-        "resume_user_id": when_decided("ada"), "resume_action": when_decided("APPROVE"),
-        "input_data": {"input_node": {"note": "hello"}}, "comments": when_decided("fine")})
+        "pause_message": "Please read the note.", "pause_time": PAUSED, "resume_time": decided_at,
+        "resume_user_id": if_decided("ada"), "resume_action": if_decided("APPROVE"),
+        "input_data": {"input_node": {"note": "hello"}}, "comments": if_decided("fine")})
 }
 
 pub(crate) fn paused_workflow() -> Value {

@@ -4,14 +4,14 @@ use utoipa::openapi::path::{Operation, Parameter};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::{HeaderBuilder, RefOr};
 
-/// Declares the headers of a list, if the call answers one.
+/// Declares the pagination headers of an operation that returns a list.
 pub(crate) fn declare(operation: &mut Operation) {
-    let is_cursor =
-        |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(known) if known.name == "cursor");
-    if !operation.parameters.iter().flatten().any(is_cursor) {
+    let is_cursor_parameter =
+        |parameter: &RefOr<Parameter>| matches!(parameter, RefOr::T(parameter) if parameter.name == "cursor");
+    if !operation.parameters.iter().flatten().any(is_cursor_parameter) {
         return;
     }
-    let Some(RefOr::T(answer)) = operation.responses.responses.get_mut("200") else { return };
+    let Some(RefOr::T(response)) = operation.responses.responses.get_mut("200") else { return };
     for (name, kind, description) in [
         ("Link", Type::String, "Links to other pages (RFC 8288): `next`, `prev` and `first`, if they exist."),
         ("X-Next-Cursor", Type::String, "The `cursor` of the next page. Absent on the last page."),
@@ -19,6 +19,6 @@ pub(crate) fn declare(operation: &mut Operation) {
     ] {
         let schema = ObjectBuilder::new().schema_type(kind);
         let header = HeaderBuilder::new().description(Some(description)).schema(Some(schema)).build();
-        answer.headers.insert(name.to_owned(), header.into());
+        response.headers.insert(name.to_owned(), header.into());
     }
 }

@@ -26,8 +26,8 @@ pub(super) fn merge(schemas: &mut Map<String, Value>) {
     }
 }
 
-/// The object of all `parts`. Only the fields of objects are required, not those of variants. If several variants have a
-/// field, the first one describes it.
+/// Returns the object of all `parts`. Only the fields of objects are required, not those of variants. If several
+/// variants have a field, the first one describes it.
 fn merge_parts(parts: &[Value], description: Value) -> Value {
     let (mut properties, mut required) = (Map::new(), Vec::new());
     let (objects, enums): (Vec<&Value>, Vec<&Value>) = parts.iter().partition(|part| part["oneOf"].is_null());

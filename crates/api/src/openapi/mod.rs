@@ -1,4 +1,4 @@
-//! The OpenAPI document and its schemas. Every text comes from here or from the handlers, none from a library.
+//! The OpenAPI document and its schemas. All its texts are written here or at the handlers.
 
 pub(crate) mod build;
 pub(crate) mod examples;
@@ -13,9 +13,9 @@ pub(crate) mod value_types;
 /// A version of OpenAPI.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OpenApiVersion {
-    /// 3.1, in which the document is written.
+    /// OpenAPI 3.1.
     #[default]
     V3_1,
-    /// 3.0, for generators that know nothing later.
+    /// OpenAPI 3.0, for generators that do not support 3.1.
     V3_0,
 }

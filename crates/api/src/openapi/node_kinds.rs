@@ -9,7 +9,7 @@ use sluice_nodes::{CatalogEntry, catalog};
 /// Prefix of references to components.
 pub(super) const COMPONENTS: &str = "#/components/schemas/";
 
-/// Nodes of kinds that the catalogue lists.
+/// Nodes of kinds in the catalog.
 const KNOWN: &str = "KnownNode";
 
 /// Nodes of other kinds.
@@ -20,7 +20,7 @@ const BODY: &str = "WorkflowDefinition";
 
 const LOOP_BODY: &str = "LoopBody";
 
-/// Puts the kinds in the place of the schema that holds for nodes of every kind.
+/// Replaces the common schema of nodes by one schema per kind.
 pub(super) fn describe(schemas: &mut Map<String, Value>) {
     let Some(common) = schemas.get("Node").cloned() else { return };
     let mut mapping = Map::new();
@@ -28,8 +28,8 @@ pub(super) fn describe(schemas: &mut Map<String, Value>) {
     for kind in &kinds {
         let config = format!("{}Config", kind.name);
         schemas.insert(kind.name.to_owned(), node(&common, kind, &config));
-        let described = config_of(kind, schemas);
-        schemas.insert(config, described);
+        let config_schema = config_of(kind, schemas);
+        schemas.insert(config, config_schema);
         mapping.insert(kind.name.to_owned(), format!("{COMPONENTS}{}", kind.name).into());
     }
     let mut other = common;
@@ -60,19 +60,18 @@ fn node(common: &Value, kind: &CatalogEntry, config: &str) -> Value {
     node["description"] = format!("A node of the type `{}`.", kind.name).into();
     node["properties"]["node_type"] =
         json!({"type": "string", "description": "The node type.", "enum": [kind.name]});
-    let what = "Config of the node. Unknown fields are kept.";
-    node["properties"]["config"] =
-        json!({"oneOf": [{"$ref": format!("{COMPONENTS}{config}"), "description": what}, {"type": "null"}]});
+    let description = "Config of the node. Unknown fields are kept.";
+    node["properties"]["config"] = json!({"oneOf": [{"$ref": format!("{COMPONENTS}{config}"), "description": description}, {"type": "null"}]});
     node
 }
 
-/// The config of a kind. What it refers to becomes components too.
+/// Returns the schema of the config of a kind. Adds the schemas that it refers to.
 fn config_of(kind: &CatalogEntry, schemas: &mut Map<String, Value>) -> Value {
     let mut config = kind.config.clone();
     let Some(fields) = config.as_object_mut() else { return config };
     fields.shift_remove("title");
     if !kind.is_runnable {
-        // Nothing is asked of them, so nothing may be promised.
+        // Configs of these kinds are not validated, so their fields are not documented.
         fields.shift_remove("properties");
         return config;
     }
@@ -81,8 +80,8 @@ fn config_of(kind: &CatalogEntry, schemas: &mut Map<String, Value>) -> Value {
             if name == BODY {
                 schemas.insert(LOOP_BODY.to_owned(), loop_body(schemas));
             } else {
-                let lifted = lift(&mut part, &name);
-                schemas.extend(lifted);
+                let extracted = extract_named(&mut part, &name);
+                schemas.extend(extracted);
                 schemas.insert(name, part);
             }
         }
@@ -93,12 +92,12 @@ fn config_of(kind: &CatalogEntry, schemas: &mut Map<String, Value>) -> Value {
     {
         allow_null(field);
     }
-    let lifted = lift(&mut config, &format!("{}Config", kind.name));
-    schemas.extend(lifted);
+    let extracted = extract_named(&mut config, &format!("{}Config", kind.name));
+    schemas.extend(extracted);
     config
 }
 
-/// The body of a loop: as a workflow, but it may be empty, as editors write a body that isn't there yet.
+/// Returns the schema of a loop body. Unlike a workflow, it may be empty: editors save loops without a body.
 fn loop_body(schemas: &Map<String, Value>) -> Value {
     let mut body = schemas.get(BODY).cloned().unwrap_or_default();
     if let Some(fields) = body.as_object_mut() {
@@ -111,25 +110,25 @@ fn loop_body(schemas: &Map<String, Value>) -> Value {
 fn allow_null(field: &mut Value) {
     let Some(fields) = field.as_object_mut() else { return };
     if fields.contains_key("$ref") {
-        let mut named = std::mem::take(fields);
-        named.shift_remove("default");
-        fields.insert("oneOf".to_owned(), json!([named, {"type": "null"}]));
+        let mut schema_without_default = std::mem::take(fields);
+        schema_without_default.shift_remove("default");
+        fields.insert("oneOf".to_owned(), json!([schema_without_default, {"type": "null"}]));
         return;
     }
     match fields.get_mut("type") {
         Some(Value::Array(types)) if !types.contains(&"null".into()) => types.push("null".into()),
-        Some(Value::String(one)) => {
-            let one = std::mem::take(one);
-            fields.insert("type".to_owned(), json!([one, "null"]));
+        Some(Value::String(kind)) => {
+            let kind = std::mem::take(kind);
+            fields.insert("type".to_owned(), json!([kind, "null"]));
         }
         _ => {}
     }
 }
 
-/// Brings a schema into the form of the others, and takes out of it what has to have a name of its own.
-fn lift(schema: &mut Value, name: &str) -> Map<String, Value> {
-    let mut lifted = Map::new();
-    words(schema);
+/// Converts a schema to the form of the other schemas, and extracts the parts that need a name.
+fn extract_named(schema: &mut Value, name: &str) -> Map<String, Value> {
+    let mut extracted = Map::new();
+    convert_enum(schema);
     let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
     for (property, shape) in properties.into_iter().flatten() {
         let Some(fields) = shape.as_object_mut() else { continue };
@@ -140,25 +139,25 @@ fn lift(schema: &mut Value, name: &str) -> Map<String, Value> {
         if fields.get("format").is_some_and(|format| format == "uint32") {
             fields.insert("format".to_owned(), "int64".into());
         }
-        if let Some(mut either) = fields.shift_remove("anyOf") {
+        if let Some(mut alternatives) = fields.shift_remove("anyOf") {
             if let Some(description) = fields.shift_remove("description") {
-                either[0]["description"] = description;
+                alternatives[0]["description"] = description;
             }
-            fields.insert("oneOf".to_owned(), either);
+            fields.insert("oneOf".to_owned(), alternatives);
         }
         if let Some(Value::Array(options)) = fields.shift_remove("enum") {
-            name_words(shape, options, format!("{name}{}", pascal(property)), &mut lifted);
+            extract_enum(shape, options, format!("{name}{}", pascal_case(property)), &mut extracted);
         } else {
-            name_types(shape, &pascal(property), &mut lifted);
+            extract_types(shape, &pascal_case(property), &mut extracted);
         }
     }
-    refer(schema);
-    lifted
+    point_to_components(schema);
+    extracted
 }
 
-/// Gives words a name. Words that differ in their case alone would have the same one in many languages, and become a
-/// pattern.
-fn name_words(shape: &mut Value, mut words: Vec<Value>, name: String, lifted: &mut Map<String, Value>) {
+/// Extracts an enum as a named schema. An enum whose values differ only in case becomes a pattern, since its values
+/// would have the same name in many languages.
+fn extract_enum(shape: &mut Value, mut words: Vec<Value>, name: String, extracted: &mut Map<String, Value>) {
     words.retain(|word| !word.is_null());
     let texts: Vec<&str> = words.iter().filter_map(Value::as_str).collect();
     let distinct: HashSet<String> = texts.iter().map(|text| text.to_lowercase()).collect();
@@ -169,38 +168,37 @@ fn name_words(shape: &mut Value, mut words: Vec<Value>, name: String, lifted: &m
     let description = shape["description"].clone();
     let reference = json!({"$ref": format!("{COMPONENTS}{name}"), "description": description});
     *shape = json!({"oneOf": [reference, {"type": "null"}]});
-    lifted.insert(name, json!({"type": "string", "description": description, "enum": words}));
+    extracted.insert(name, json!({"type": "string", "description": description, "enum": words}));
 }
 
-/// Gives each of several types a name.
-fn name_types(shape: &mut Value, name: &str, lifted: &mut Map<String, Value>) {
+/// Extracts each of several types as a named schema.
+fn extract_types(shape: &mut Value, name: &str, extracted: &mut Map<String, Value>) {
     let Some(Value::Array(types)) = shape.get("type") else { return };
     let types: Vec<&str> = types.iter().filter_map(Value::as_str).filter(|kind| *kind != "null").collect();
     if types.len() < 2 {
         return;
     }
     let description = shape["description"].clone();
-    let mut either = Vec::new();
+    let mut alternatives = Vec::new();
     for kind in types {
-        let (name, what) = match kind {
+        let (name, schema) = match kind {
             "string" => {
                 (format!("{name}Text"), json!({"type": kind, "description": "The value as JSON text."}))
             }
             _ => {
-                let what = "The value as an object.";
-                let what = json!({"type": kind, "description": what, "additionalProperties": {}});
-                (format!("{name}{}", pascal(kind)), what)
+                let schema = json!({"type": kind, "description": "The value as an object.", "additionalProperties": {}});
+                (format!("{name}{}", pascal_case(kind)), schema)
             }
         };
-        either.push(json!({"$ref": format!("{COMPONENTS}{name}"), "description": description}));
-        lifted.insert(name, what);
+        alternatives.push(json!({"$ref": format!("{COMPONENTS}{name}"), "description": description}));
+        extracted.insert(name, schema);
     }
-    either.push(json!({"type": "null"}));
-    *shape = json!({"oneOf": either});
+    alternatives.push(json!({"type": "null"}));
+    *shape = json!({"oneOf": alternatives});
 }
 
-/// Words with a description each are an enumeration.
-fn words(schema: &mut Value) {
+/// Converts constants with a description each to an enum.
+fn convert_enum(schema: &mut Value) {
     let options = schema.get("oneOf").and_then(Value::as_array);
     let words: Option<Vec<&Value>> =
         options.and_then(|all| all.iter().map(|option| option.get("const")).collect());
@@ -220,8 +218,8 @@ fn words(schema: &mut Value) {
     *schema = json!({"type": "string", "description": description, "enum": words});
 }
 
-/// Lets references lead to components.
-fn refer(schema: &mut Value) {
+/// Makes references point to components.
+fn point_to_components(schema: &mut Value) {
     match schema {
         Value::Object(fields) => {
             if let Some(Value::String(target)) = fields.get_mut("$ref")
@@ -233,14 +231,14 @@ fn refer(schema: &mut Value) {
             if fields.get("additionalProperties") == Some(&Value::Bool(true)) {
                 fields.insert("additionalProperties".to_owned(), json!({}));
             }
-            fields.values_mut().for_each(refer);
+            fields.values_mut().for_each(point_to_components);
         }
-        Value::Array(items) => items.iter_mut().for_each(refer),
+        Value::Array(items) => items.iter_mut().for_each(point_to_components),
         _ => {}
     }
 }
 
-fn pascal(name: &str) -> String {
+fn pascal_case(name: &str) -> String {
     let parts = name.split('_').map(|part| {
         let mut letters = part.chars();
         letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())

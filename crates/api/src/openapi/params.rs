@@ -4,12 +4,12 @@ use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{Required, Schema};
 
-/// A text that fits a pattern.
+/// Returns the schema of a text that matches a pattern.
 pub(crate) fn text_schema(pattern: &str) -> Object {
     ObjectBuilder::new().schema_type(Type::String).pattern(Some(pattern)).build()
 }
 
-/// One that the path has.
+/// Returns a path parameter.
 pub(crate) fn path_parameter(name: &str, description: &str, schema: Object, example: &str) -> Parameter {
     ParameterBuilder::new()
         .name(name)
@@ -21,16 +21,16 @@ pub(crate) fn path_parameter(name: &str, description: &str, schema: Object, exam
         .build()
 }
 
-/// One that may be left out.
+/// Returns an optional parameter.
 pub(crate) fn optional_parameter(
-    place: ParameterIn,
+    location: ParameterIn,
     name: &str,
     description: &str,
     schema: Object,
 ) -> Parameter {
     ParameterBuilder::new()
         .name(name)
-        .parameter_in(place)
+        .parameter_in(location)
         .required(Required::False)
         .description(Some(description))
         .schema(Some(Schema::Object(schema)))

@@ -1,14 +1,14 @@
 use serde_json::{Value, json};
 
-use super::{converted, schema};
+use super::{convert, convert_schema};
 
-fn older(mut shape: Value) -> Value {
-    schema(&mut shape);
+fn convert_shape(mut shape: Value) -> Value {
+    convert_schema(&mut shape);
     shape
 }
 
 #[test]
-fn schemas_say_the_same_in_older_words() {
+fn schemas_are_converted_to_3_0() {
     for (newer, expected) in [
         (json!({"type": ["string", "null"]}), json!({"type": "string", "nullable": true})),
         (json!({"type": ["string", "object"]}), json!({"anyOf": [{"type": "string"}, {"type": "object"}]})),
@@ -42,33 +42,33 @@ fn schemas_say_the_same_in_older_words() {
             json!({"type": "string", "format": "binary"}),
         ),
     ] {
-        assert_eq!(older(newer.clone()), expected, "{newer}");
+        assert_eq!(convert_shape(newer.clone()), expected, "{newer}");
     }
 }
 
 #[test]
-fn what_may_be_null_has_a_type() {
+fn nullable_schemas_have_a_type() {
     let schemas = json!({
         "Size": {"type": "string", "enum": ["s", "l"]},
         "Shirt": {"type": "object", "properties": {
             "size": {"oneOf": [{"$ref": "#/components/schemas/Size", "description": "How large."}, {"type": "null"}]},
-            "colour": {"type": ["string", "object", "null"]},
+            "color": {"type": ["string", "object", "null"]},
         }},
     });
-    let document = converted(json!({"info": {}, "paths": {}, "components": {"schemas": schemas}}));
+    let document = convert(json!({"info": {}, "paths": {}, "components": {"schemas": schemas}}));
     let properties = &document["components"]["schemas"]["Shirt"]["properties"];
     let size = json!({"nullable": true, "allOf": [{"$ref": "#/components/schemas/Size"}],
         "description": "How large.", "type": "string"});
     assert_eq!(properties["size"], size);
-    let colour =
+    let color =
         json!({"anyOf": [{"type": "string", "nullable": true}, {"type": "object", "nullable": true}]});
-    assert_eq!(properties["colour"], colour);
+    assert_eq!(properties["color"], color);
 }
 
 #[test]
-fn scopes_are_told_in_words() {
+fn scopes_move_to_the_description() {
     let operation = json!({"description": "Does it.", "security": [{"bearer": ["runs:read"]}, {"apiKey": ["runs:read"]}]});
-    let document = converted(
+    let document = convert(
         json!({"openapi": "3.1.0", "components": {}, "info": {"license": {"name": "MIT", "identifier": "MIT"}},
         "paths": {"/": {"get": operation}}}),
     );

@@ -8,28 +8,28 @@ use utoipa::ToSchema;
 
 /// Fields of several nodes, by node id or title.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it describes what workflows bring along")]
+#[expect(dead_code, reason = "only declares a schema")]
 pub(crate) struct FieldsByNode(HashMap<String, Fields>);
 
 /// Outputs of the nodes in a loop: {node id: outputs in the order of the iterations}.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it describes what workflows bring along")]
+#[expect(dead_code, reason = "only declares a schema")]
 pub(crate) struct IterationsByNode(HashMap<String, Vec<Value>>);
 
 /// Paths of uploaded files, by node id.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it describes what an upload answers")]
+#[expect(dead_code, reason = "only declares a schema")]
 pub(crate) struct PathsByNode(HashMap<String, Vec<String>>);
 
 /// Node types by category.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "it describes what the nodes crate writes")]
+#[expect(dead_code, reason = "only declares a schema")]
 pub(crate) struct NodeTypesByCategory(HashMap<String, Vec<NodeType>>);
 
 /// Content of the file, as bytes.
 #[derive(Debug, ToSchema)]
 #[schema(value_type = String, format = Binary)]
-#[expect(dead_code, reason = "it describes what a download answers")]
+#[expect(dead_code, reason = "only declares a schema")]
 pub(crate) struct Download(Vec<u8>);
 
 /// A node type.

@@ -116,7 +116,7 @@ pub(crate) async fn audit_list(
 ) -> Result<ListResponse<AuditEntry>, Problem> {
     let filter = AuditFilter::from(query);
     let total = if list.count { Some(state.db.audit_count(filter.clone()).await?) } else { None };
-    let found = state.db.audit_list(filter, list.page_request()).await?;
-    let headers = list.response_headers(&sent, found.next, total);
-    Ok((headers, Answer(found.rows.into_iter().map(AuditEntry::from).collect())))
+    let page = state.db.audit_list(filter, list.page_request()).await?;
+    let headers = list.response_headers(&sent, page.next, total);
+    Ok((headers, Answer(page.rows.into_iter().map(AuditEntry::from).collect())))
 }

@@ -58,7 +58,7 @@ impl From<DatasetRow> for Dataset {
 
 /// An uploaded file of rows.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "the shape of a form that is read field by field")]
+#[expect(dead_code, reason = "declares a form that is read field by field")]
 pub(crate) struct DatasetForm {
     /// A CSV file (`.csv`, the first line has the field names), JSON Lines (`.jsonl`) or a JSON array (`.json`).
     #[schema(value_type = String, format = Binary)]
@@ -140,13 +140,13 @@ pub(crate) async fn dataset_upload(
     created.map(|row| Answer(row.into())).map_err(|error| Resource::Dataset.write_problem(error))
 }
 
-/// The name, when it and the description can be kept.
+/// Returns the name if it and the description are valid.
 fn validate_texts(name: Option<String>, description: &str) -> Result<String, Problem> {
     let mut problems = Vec::new();
-    let fits = |text: &str, max: usize| text.chars().count() <= max && !text.contains('\0');
+    let is_valid = |text: &str, max: usize| text.chars().count() <= max && !text.contains('\0');
     match &name {
         None => problems.push(ProblemItem::new("/name", "missing", "name is missing. Add it.")),
-        Some(name) if !fits(name, MAX_NAME_LENGTH) || name.contains(char::is_control) => {
+        Some(name) if !is_valid(name, MAX_NAME_LENGTH) || name.contains(char::is_control) => {
             let detail = format!(
                 "name must have at most {MAX_NAME_LENGTH} characters, none of them a control character."
             );
@@ -154,7 +154,7 @@ fn validate_texts(name: Option<String>, description: &str) -> Result<String, Pro
         }
         Some(_) => {}
     }
-    if !fits(description, MAX_DESCRIPTION_LENGTH) {
+    if !is_valid(description, MAX_DESCRIPTION_LENGTH) {
         let detail = format!("description must have at most {MAX_DESCRIPTION_LENGTH} characters.");
         problems.push(ProblemItem::new("/description", "length", detail));
     }

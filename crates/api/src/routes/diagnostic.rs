@@ -5,7 +5,7 @@ use sluice_domain::validation::{self, Related, Severity};
 use utoipa::ToSchema;
 
 /// An error or warning about a definition.
-// Not the type of the domain, which has no field for the severity: the severity follows from the code.
+// The type of the domain has no field for the severity, since the code determines it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Diagnostic {
     /// Code of the diagnostic. Codes are stable. Each has a page in docs/diagnostics.

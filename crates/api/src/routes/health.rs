@@ -21,7 +21,7 @@ pub(crate) struct Health {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum HealthStatus {
-    /// It answers.
+    /// The check passed.
     Ok,
 }
 
@@ -51,12 +51,12 @@ pub(crate) async fn health() -> Answer<Health> {
     )
 )]
 pub(crate) async fn readiness(State(state): State<AppState>) -> Result<Answer<Health>, Problem> {
-    state.db.check_health().await.map_err(unready)?;
+    state.db.check_health().await.map_err(unready_problem)?;
     Ok(Answer(Health { status: HealthStatus::Ok }))
 }
 
-/// Whatever the store answers with, it is not ready.
-fn unready(error: StoreError) -> Problem {
+/// Converts every error of the database to a 503.
+fn unready_problem(error: StoreError) -> Problem {
     match error {
         StoreError::Full(_) => Problem::database_full(error),
         _ => Problem::database_unavailable(error),

@@ -24,7 +24,7 @@ struct MetricsState {
     registry: Arc<Registry>,
 }
 
-/// A router with `/metrics`, for an address of its own: it asks for no key.
+/// Returns a router with `/metrics` for a separate address. It requires no API key.
 pub fn metrics_app(app: AppState) -> Router {
     let mut registry = Registry::default();
     let build = Family::<Labels, Gauge>::default();

@@ -26,8 +26,8 @@ use crate::routes::runs::load_snapshot;
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
 
-/// Rows per read.
-const ROWS: u64 = 100;
+/// Number of rows per query of the database.
+const ROWS_PER_QUERY: u64 = 100;
 
 /// The output file of a batch.
 #[derive(Debug, Serialize, ToSchema)]
@@ -59,7 +59,7 @@ fn file_name(id: Uuid) -> String {
     format!("output_{id}.jsonl")
 }
 
-/// The batch whose file this is.
+/// Loads the batch of an output file.
 async fn load_batch(state: &AppState, id: Uuid) -> Result<RunRecord, Problem> {
     let run = state.db.run(id).await?.ok_or_else(|| Resource::OutputFile.not_found())?;
     let is_batch = RunState::from_log(run.log.iter().take(1)).batch.is_some();
@@ -122,7 +122,7 @@ pub(crate) async fn output_file_download(
 ) -> Result<Response, Problem> {
     let batch = load_batch(&state, id).await?.id;
     // Read here, so that an unavailable database is a problem instead of a truncated file.
-    let first = state.db.batch_runs(batch, 0, ROWS).await?;
+    let first = state.db.batch_runs(batch, 0, ROWS_PER_QUERY).await?;
     let pages = stream::try_unfold((state, Some(first)), move |(state, page)| async move {
         let Some(page) = page.filter(|page| !page.is_empty()) else { return Ok(None) };
         let next = page.last().and_then(|detail| detail.record.batch_row).map_or(i64::MAX, |row| row + 1);
@@ -134,8 +134,9 @@ pub(crate) async fn output_file_download(
             lines.extend_from_slice(line.to_string().as_bytes());
             lines.push(b'\n');
         }
-        // A short page need not be the last: rows that can't be read are left out of it.
-        let page = Some(state.db.batch_runs(batch, next, ROWS).await.map_err(std::io::Error::other)?);
+        // A short page may not be the last, since unreadable rows are skipped.
+        let page =
+            Some(state.db.batch_runs(batch, next, ROWS_PER_QUERY).await.map_err(std::io::Error::other)?);
         Ok::<_, std::io::Error>(Some((Bytes::from(lines), (state, page))))
     });
     let disposition = format!("attachment; filename=\"{}\"", file_name(id));

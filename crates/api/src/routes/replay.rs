@@ -32,7 +32,7 @@ pub(crate) fn respond(
             Outcome::Run(RunOutcome::Changed { run_id, log_length }) => {
                 Json(load_earlier_run(&state, run_id, log_length, changed_at).await?).into_response()
             }
-            // The layer lets the handler wait for the run.
+            // The middleware calls the handler, which waits for the run.
             Outcome::Run(RunOutcome::Awaited { .. }) => {
                 return Err(Problem::internal("the outcome of an awaited run has no response"));
             }

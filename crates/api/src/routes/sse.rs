@@ -16,10 +16,10 @@ use crate::openapi::params::{optional_parameter, text_schema};
 /// Interval of heartbeats.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
 
-/// One Server-Sent Event with JSON as its data.
+/// Returns a Server-Sent Event with JSON data.
 pub(crate) fn message(id: impl ToString, kind: impl Into<&'static str>, data: &impl Serialize) -> sse::Event {
     let event = sse::Event::default().id(id.to_string()).event(kind.into());
-    // What comes from JSON becomes JSON again.
+    // Serialization does not fail: the data was parsed from JSON.
     event.json_data(data).unwrap_or_default()
 }
 
@@ -27,7 +27,7 @@ pub(crate) fn heartbeat() -> KeepAlive {
     KeepAlive::new().interval(HEARTBEAT)
 }
 
-/// The event that the client has seen last, from the header `Last-Event-ID`; none without it.
+/// The id of the last event that the client received, from the header `Last-Event-ID`.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LastEventId(pub(crate) Option<u64>);
 

@@ -5,7 +5,7 @@ use sluice_engine::StoreError;
 
 use crate::error::{Problem, ProblemKind};
 
-/// A stored JSON text, to be answered as it stands.
+/// Returns a stored JSON text for a response, without parsing it.
 pub(crate) fn stored_json(
     text: String,
     table: &'static str,
@@ -17,7 +17,7 @@ pub(crate) fn stored_json(
     })
 }
 
-/// The items that can be read; the others are logged and left out, so that one bad row hides no good ones.
+/// Returns the readable items. Logs and skips unreadable ones, so that one bad row does not hide the others.
 pub(crate) fn skip_unreadable<T>(
     items: impl IntoIterator<Item = Result<T, Problem>>,
 ) -> Result<Vec<T>, Problem> {
@@ -25,7 +25,7 @@ pub(crate) fn skip_unreadable<T>(
     for item in items {
         match item {
             Ok(item) => rows.push(item),
-            // The store is away: that is no row's fault.
+            // An unavailable database affects all rows.
             Err(problem) if problem.kind == ProblemKind::StoreUnavailable => return Err(problem),
             Err(problem) => tracing::error!(cause = problem.cause(), "skipped an unreadable row: {problem}"),
         }

@@ -25,12 +25,12 @@ use crate::state::AppState;
 use crate::uploads::cleanup;
 use crate::uploads::upload::{Upload, UploadLimits};
 
-/// The longest text field, in characters: as the id of a node.
+/// Maximum length of a text field, in characters. The longest field is the id of a node.
 const MAX_TEXT: usize = graph::MAX_NODE_NAME_LENGTH;
 
 /// Files for the input of a node.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "the shape of a form that is read field by field")]
+#[expect(dead_code, reason = "declares a form that is read field by field")]
 pub(crate) struct UploadForm {
     /// Id of the workflow.
     #[schema(format = Uuid)]
@@ -43,7 +43,7 @@ pub(crate) struct UploadForm {
     files: Vec<Vec<u8>>,
 }
 
-/// A form as far as it was read.
+/// The fields of a form that have been read.
 #[derive(Debug)]
 struct UploadFields {
     workflow_id: Option<String>,
@@ -61,7 +61,7 @@ struct UploadFields {
         example = json!(examples::upload_form())),
     responses(
         (status = 200, description = "The paths of the files, in form order, by node id.",
-            body = PathsByNode, example = json!(examples::uploaded())),
+            body = PathsByNode, example = json!(examples::upload_paths())),
         WorkflowMissing, UploadProblems, ServerProblems,
     )
 )]
@@ -80,7 +80,7 @@ pub(crate) async fn test_file_upload(
     Ok(Answer(HashMap::from([(node_id, paths)])))
 }
 
-/// Gives the files their place, and writes down who brought them: both, or neither.
+/// Moves the files to the folder of the workflow and appends an audit entry for each. If one fails, undoes both.
 async fn place_files(
     state: &AppState,
     workflow_id: Uuid,
@@ -89,7 +89,7 @@ async fn place_files(
 ) -> Result<Vec<String>, Problem> {
     let data_dir = &state.settings.data_dir;
     let paths = upload.commit(workflow_id).await?;
-    // A workflow that was deleted meanwhile took no notice of files that came after it.
+    // If the workflow was deleted meanwhile, its files were removed before these were moved.
     if let Err(problem) = require_workflow(state, workflow_id).await {
         match problem.kind {
             ProblemKind::WorkflowNotFound => cleanup::remove_folders(data_dir, workflow_id).await,
@@ -116,18 +116,18 @@ impl UploadFields {
         Self { workflow_id: None, node_id: None, upload: Upload::new(&settings.data_dir, limits) }
     }
 
-    /// The whole form, or everything that it lacks.
+    /// Returns the fields of a complete form, or the problems of all missing fields.
     fn complete(self) -> Result<(Uuid, String, Upload), Problem> {
         let Self { workflow_id, node_id, upload } = self;
-        let given = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
-        let (workflow_id, node_id) = (given(workflow_id), given(node_id));
+        let not_blank = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+        let (workflow_id, node_id) = (not_blank(workflow_id), not_blank(node_id));
         let missing = [
             ("workflow_id", workflow_id.is_none(), "Add the id of the workflow."),
             ("node_id", node_id.is_none(), "Add the id of the node that uses the files."),
             ("files", upload.is_empty(), "Add at least one file."),
         ];
-        let missing = missing.into_iter().filter(|(_, missing, _)| *missing).map(|(name, _, what)| {
-            ProblemItem::new(format!("/{name}"), "missing", format!("{name} is missing. {what}"))
+        let missing = missing.into_iter().filter(|(_, missing, _)| *missing).map(|(name, _, help)| {
+            ProblemItem::new(format!("/{name}"), "missing", format!("{name} is missing. {help}"))
         });
         let (Some(workflow_id), Some(node_id), false) = (workflow_id, node_id, upload.is_empty()) else {
             return Err(Problem::invalid(ProblemKind::InvalidBody, missing.collect()));
@@ -144,8 +144,8 @@ impl FromForm for UploadFields {
             Some("node_id") => self.node_id = Some(text_field(field, MAX_TEXT).await?),
             Some("files") => {
                 let mut writer = self.upload.start_file(field.file_name().unwrap_or_default()).await?;
-                while let Some(piece) = next_chunk(field).await? {
-                    writer.write(&piece).await?;
+                while let Some(chunk) = next_chunk(field).await? {
+                    writer.write(&chunk).await?;
                 }
                 self.upload.finish_file(writer).await?;
             }

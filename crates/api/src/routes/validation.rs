@@ -23,7 +23,7 @@ use crate::routes::diagnostic::Diagnostic;
 use crate::routes::workflows::request::WorkflowCreateRequest;
 use crate::state::AppState;
 
-/// The body of createWorkflow or a bare definition. This type only describes the body, which is read as text.
+/// The body of createWorkflow or a bare definition. This type only declares the body, which is read as text.
 pub(crate) struct ValidationRequest;
 
 impl PartialSchema for ValidationRequest {
@@ -69,28 +69,28 @@ pub(crate) async fn workflow_validate(
 }
 
 fn validate_text(text: &[u8], kinds: &NodeKinds) -> Validation {
-    let mut found = diagnose_text(text, kinds);
+    let mut diagnostics = diagnose_text(text, kinds);
     if form(text) == Form::Request {
-        add_request_errors(text, &mut found);
+        add_request_errors(text, &mut diagnostics);
     }
-    let valid = found.iter().all(|diagnostic| diagnostic.severity() != validation::Severity::Error);
-    Validation { valid, diagnostics: found.into_iter().map(Diagnostic::from).collect() }
+    let valid = diagnostics.iter().all(|diagnostic| diagnostic.severity() != validation::Severity::Error);
+    Validation { valid, diagnostics: diagnostics.into_iter().map(Diagnostic::from).collect() }
 }
 
-/// Everything that is wrong, or looks wrong, with the definition that `text` holds, by itself, in a create request, or
-/// in an exported document. Pointers lead into `text`. A file may leave the name out, which an import then makes up.
+/// Returns the diagnostics of the definition in `text`: a bare definition, a create request or an exported document.
+/// Pointers refer to `text`. The name may be absent, since an import generates one.
 #[must_use]
 pub fn diagnose(text: &[u8]) -> Vec<validation::Diagnostic> {
     diagnose_text(text, &NodeKinds::default())
 }
 
 fn diagnose_text(text: &[u8], kinds: &NodeKinds) -> Vec<validation::Diagnostic> {
-    let mut found = transfer::diagnose_json(text, kinds);
-    let is_misshapen = found.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid);
+    let mut diagnostics = transfer::diagnose_json(text, kinds);
+    let is_misshapen = diagnostics.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid);
     if is_misshapen && text.len() <= schema_errors::MAX_VALIDATED_BYTES {
-        add_schema_errors(text, &mut found);
+        add_schema_errors(text, &mut diagnostics);
     }
-    found
+    diagnostics
 }
 
 /// Returns the form of the body: an exported document, a create request or a bare definition.
@@ -99,46 +99,47 @@ fn form(text: &[u8]) -> Form {
     transfer::form(text).unwrap_or(Form::Plain)
 }
 
-/// Parsing stops at the first part of another form; the schemas of the document know them all.
-fn add_schema_errors(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
+/// Adds the violations of the schema. Parsing stops at the first one, the schema finds all.
+fn add_schema_errors(text: &[u8], diagnostics: &mut Vec<validation::Diagnostic>) {
     let Ok(body) = serde_json::from_slice::<Value>(text) else { return };
-    let all = match form(text) {
+    let violations = match form(text) {
         Form::Document => schema_errors::validate::<WorkflowDocument>(&body),
         Form::Request => schema_errors::validate::<WorkflowCreateRequest>(&body),
         Form::Plain => schema_errors::validate::<Definition>(&body),
     };
     let is_nameless = body.get("name").is_none_or(Value::is_null);
-    let all: Vec<ProblemItem> =
-        all.into_iter().filter(|item| !(is_nameless && item.pointer == "/name")).collect();
-    if all.is_empty() {
+    let violations: Vec<ProblemItem> =
+        violations.into_iter().filter(|item| !(is_nameless && item.pointer == "/name")).collect();
+    if violations.is_empty() {
         return;
     }
-    // What stopped the parsing is among them.
+    // The violations include the error that stopped the parser.
     let is_checked = |pointer: &str| ["/name", "/tags"].contains(&pointer);
-    found.retain(|one| one.code != Code::ShapeInvalid || is_checked(&one.pointer));
-    let is_cut = all.len() >= schema_errors::MAX_SCHEMA_ERRORS;
-    add_new(all, found);
+    diagnostics.retain(|diagnostic| diagnostic.code != Code::ShapeInvalid || is_checked(&diagnostic.pointer));
+    let is_cut = violations.len() >= schema_errors::MAX_SCHEMA_ERRORS;
+    add_new(violations, diagnostics);
     if is_cut {
         let message = format!(
             "Only the first {} errors are listed. Fix some of them, then validate again.",
             schema_errors::MAX_SCHEMA_ERRORS
         );
-        found.push(validation::Diagnostic::new(Code::DiagnosticsCut, "", message));
+        diagnostics.push(validation::Diagnostic::new(Code::DiagnosticsCut, "", message));
     }
 }
 
 /// Adds the errors of a create request outside of its definition.
-fn add_request_errors(text: &[u8], found: &mut Vec<validation::Diagnostic>) {
+fn add_request_errors(text: &[u8], diagnostics: &mut Vec<validation::Diagnostic>) {
     let Err(problem) = parse_json::<WorkflowCreateRequest>(text) else { return };
-    let is_beside = |item: &ProblemItem| !item.pointer.starts_with("/definition");
-    add_new(problem.into_errors().into_iter().filter(is_beside).collect(), found);
-    found.sort_by_key(validation::Diagnostic::severity);
-    validation::truncate(found);
+    let is_outside = |item: &ProblemItem| !item.pointer.starts_with("/definition");
+    add_new(problem.into_errors().into_iter().filter(is_outside).collect(), diagnostics);
+    diagnostics.sort_by_key(validation::Diagnostic::severity);
+    validation::truncate(diagnostics);
 }
 
 /// Adds the items at locations that have no diagnostic yet.
-fn add_new(items: Vec<ProblemItem>, found: &mut Vec<validation::Diagnostic>) {
-    let reported: HashSet<String> = found.iter().map(|one| one.pointer.clone()).collect();
+fn add_new(items: Vec<ProblemItem>, diagnostics: &mut Vec<validation::Diagnostic>) {
+    let reported: HashSet<String> = diagnostics.iter().map(|diagnostic| diagnostic.pointer.clone()).collect();
     let new = items.into_iter().filter(|item| !reported.contains(&item.pointer));
-    found.extend(new.map(|item| validation::Diagnostic::new(Code::ShapeInvalid, item.pointer, item.detail)));
+    diagnostics
+        .extend(new.map(|item| validation::Diagnostic::new(Code::ShapeInvalid, item.pointer, item.detail)));
 }

@@ -1,4 +1,4 @@
-//! Removal of the files of deleted workflows, and of files that a crash left behind.
+//! Removal of the files of deleted workflows, and of leftover files of a crashed process.
 
 use std::collections::HashSet;
 use std::io;
@@ -13,16 +13,16 @@ use uuid::Uuid;
 use crate::error::Problem;
 use crate::uploads::folders::{RUN_FILES, TEMPORARY, TEST_FILES, file_io, sync_folder};
 
-/// Where it is noted which workflows are being deleted.
-const DELETED: &str = "deleted";
+/// Folder of the marks of workflows that are being deleted.
+const DELETION_MARKS: &str = "deleted";
 
-/// From this age on, no call that is still open has written a temporary file.
-const STALE: Duration = Duration::from_secs(24 * 3600);
+/// Age from which a temporary file cannot belong to a request in progress.
+const STALE_AGE: Duration = Duration::from_secs(24 * 3600);
 
-/// Notes that a workflow is about to be deleted, so that its files go even if this process doesn't live to remove them.
-/// Only what is noted is ever swept: the folder may hold files of another database too.
+/// Marks a workflow as about to be deleted, so that its files are removed even if this process crashes. Only files of
+/// marked workflows are removed: the folder may have files of another database too.
 pub(crate) async fn mark_for_deletion(data_dir: &Path, workflow_id: Uuid) -> Result<(), Problem> {
-    let folder = data_dir.join(DELETED);
+    let folder = data_dir.join(DELETION_MARKS);
     let mark = folder.join(workflow_id.to_string());
     file_io(move || {
         std::fs::create_dir_all(&folder)?;
@@ -32,20 +32,20 @@ pub(crate) async fn mark_for_deletion(data_dir: &Path, workflow_id: Uuid) -> Res
     .await
 }
 
-/// Removes the files of a workflow that was deleted. What can't be removed stays for the next start.
+/// Removes the files of a deleted workflow. After a failure, the next start of the server tries again.
 pub(crate) async fn remove_folders(data_dir: &Path, workflow_id: Uuid) {
-    let mut all_gone = true;
+    let mut is_removed = true;
     for kind in [TEST_FILES, RUN_FILES] {
         let folder = data_dir.join(kind).join(workflow_id.to_string());
         match fs::remove_dir_all(&folder).await {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                all_gone = false;
+                is_removed = false;
                 tracing::warn!(%workflow_id, kind, %error, "files of a deleted workflow not removed, next attempt at the next start");
             }
             _ => {}
         }
     }
-    if all_gone {
+    if is_removed {
         remove_mark(data_dir, workflow_id).await;
     }
 }
@@ -60,7 +60,7 @@ pub(crate) async fn remove_files(data_dir: &Path, paths: &[String]) {
 }
 
 async fn remove_mark(data_dir: &Path, workflow_id: Uuid) {
-    match fs::remove_file(data_dir.join(DELETED).join(workflow_id.to_string())).await {
+    match fs::remove_file(data_dir.join(DELETION_MARKS).join(workflow_id.to_string())).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             tracing::warn!(%workflow_id, %error, "marker of a deleted workflow not removed, next attempt at the next start");
         }
@@ -68,18 +68,17 @@ async fn remove_mark(data_dir: &Path, workflow_id: Uuid) {
     }
 }
 
-/// Removes what an earlier process left behind: the files of workflows that it was deleting, and temporary files that
-/// nobody writes any more. To be called at start.
+/// Removes leftover files of an earlier process: files of workflows that it was deleting, and stale temporary files.
+/// Call it at startup.
 ///
-/// # Errors
-/// When the store can't be asked. What can't be removed is logged.
+/// # Errors Returns an error if the query of the database fails. Files that cannot be removed are logged.
 pub async fn sweep_files(db: &Database, data_dir: &Path) -> Result<(), StoreError> {
-    let names = entries(&data_dir.join(DELETED)).await;
+    let names = entries(&data_dir.join(DELETION_MARKS)).await;
     let ids: Vec<Uuid> = names.iter().filter_map(|name| Uuid::try_parse(name).ok()).collect();
-    for some in ids.chunks(500) {
-        let existing: HashSet<Uuid> = db.existing_workflows(some).await?;
-        for id in some {
-            // One that is still there was never deleted: the process ended before.
+    for chunk in ids.chunks(500) {
+        let existing: HashSet<Uuid> = db.existing_workflows(chunk).await?;
+        for id in chunk {
+            // The process ended before it deleted an existing workflow.
             if existing.contains(id) {
                 remove_mark(data_dir, *id).await;
             } else {
@@ -90,8 +89,8 @@ pub async fn sweep_files(db: &Database, data_dir: &Path) -> Result<(), StoreErro
     let now = SystemTime::from(clock::now());
     for name in entries(&data_dir.join(TEMPORARY)).await {
         let path = data_dir.join(TEMPORARY).join(name);
-        let written = fs::metadata(&path).await.and_then(|meta| meta.modified());
-        if written.is_ok_and(|written| now.duration_since(written).is_ok_and(|age| age > STALE))
+        let modified = fs::metadata(&path).await.and_then(|meta| meta.modified());
+        if modified.is_ok_and(|modified| now.duration_since(modified).is_ok_and(|age| age > STALE_AGE))
             && let Err(error) = fs::remove_file(&path).await
         {
             tracing::warn!(%error, "stale temporary file not removed");
@@ -100,7 +99,7 @@ pub async fn sweep_files(db: &Database, data_dir: &Path) -> Result<(), StoreErro
     Ok(())
 }
 
-/// The names in a folder; none when there is no such folder.
+/// Returns the names in a folder. Returns an empty list if the folder does not exist.
 async fn entries(folder: &Path) -> Vec<String> {
     let mut names = Vec::new();
     let Ok(mut entries) = fs::read_dir(folder).await else { return names };

@@ -1,4 +1,4 @@
-//! Data URIs among the inputs of a run, stored as files: the run keeps a path instead of the bytes.
+//! Storage of data URIs among the inputs of a run as files. The run has the path instead of the content.
 
 use std::io;
 use std::io::Write;
@@ -14,20 +14,20 @@ use uuid::Uuid;
 use crate::error::Problem;
 use crate::uploads::folders::{RUN_FILES, TEMPORARY, file_io, make_folder, sync_folder};
 
-/// Standard base64; the padding may be missing.
+/// Standard base64. The padding may be missing.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// A file that stood in a text.
+/// A file that is embedded in a text.
 #[derive(Debug, PartialEq, Eq)]
 struct InlineFile {
     bytes: Vec<u8>,
     extension: &'static str,
 }
 
-/// The inputs with every base64 data URI stored and replaced by its path; any other text stays as it is.
+/// Stores every base64 data URI as a file, and replaces it by the path. Other text stays unchanged.
 pub(crate) async fn store_data_uris(
     data_dir: &Path,
     workflow_id: Uuid,
@@ -74,7 +74,7 @@ fn replace(value: &mut Value, store: &mut impl FnMut(InlineFile) -> io::Result<S
     }
 }
 
-/// `data:<media type>[;parameter…];base64,<base64>`, or nothing.
+/// Parses `data:<media type>[;parameter…];base64,<base64>`. Returns `None` for other text.
 fn parse(text: &str) -> Option<InlineFile> {
     if !is_candidate(text) {
         return None;
@@ -106,19 +106,19 @@ fn extension(media_type: &str) -> &'static str {
     }
 }
 
-/// Stores the file under its content's hash and answers its path below the data folder.
+/// Stores a file under the hash of its content, and returns its path below the data folder.
 fn store_file(data_dir: &Path, workflow_id: Uuid, inline: InlineFile) -> io::Result<String> {
     let InlineFile { bytes, extension } = inline;
     let hash = format!("{:x}", Sha256::digest(&bytes));
     let name = format!("{hash}{extension}");
     let folder = make_folder(data_dir, RUN_FILES, workflow_id)?;
-    let place = folder.join(&name);
-    if !place.is_file() {
+    let path = folder.join(&name);
+    if !path.is_file() {
         let temporary = data_dir.join(TEMPORARY);
         std::fs::create_dir_all(&temporary)?;
         let temporary = temporary.join(clock::new_id().to_string());
-        let moved = write(&temporary, &bytes).and_then(|()| std::fs::rename(&temporary, &place));
-        if let Err(error) = moved {
+        let result = write(&temporary, &bytes).and_then(|()| std::fs::rename(&temporary, &path));
+        if let Err(error) = result {
             let _ = std::fs::remove_file(&temporary);
             return Err(error);
         }
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_are_kept_once_under_their_hash() {
+    async fn files_are_stored_once_under_their_hash() {
         let folder = tempfile::tempdir().unwrap();
         let id = Uuid::nil();
         let uri = "data:text/plain;base64,aGVsbG8=";

@@ -8,19 +8,19 @@ use uuid::Uuid;
 use crate::blocking::blocking_io;
 use crate::error::Problem;
 
-/// Where uploads go.
+/// Folder of uploads.
 pub(crate) const TEST_FILES: &str = "test_files";
 
-/// Where the files of runs go.
+/// Folder of the files of runs.
 pub(crate) const RUN_FILES: &str = "run_files";
 
-/// The folders of the data folder that hold the files of workflows, each in a folder named by its id.
+/// The folders with files of workflows. Each has a folder per workflow, named by its id.
 pub const FILE_FOLDERS: [&str; 2] = [TEST_FILES, RUN_FILES];
 
-/// Where files are written before they have a place.
+/// Folder for temporary files.
 pub(crate) const TEMPORARY: &str = "tmp";
 
-/// Makes a folder, and makes it durable where it is new.
+/// Creates the folder of a workflow if it does not exist, and makes it durable.
 pub(crate) fn make_folder(data_dir: &Path, kind: &str, workflow_id: Uuid) -> io::Result<std::path::PathBuf> {
     let parent = data_dir.join(kind);
     let folder = parent.join(workflow_id.to_string());
@@ -32,12 +32,12 @@ pub(crate) fn make_folder(data_dir: &Path, kind: &str, workflow_id: Uuid) -> io:
     Ok(folder)
 }
 
-/// Makes the names in a folder durable.
+/// Makes the entries of a folder durable.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     std::fs::File::open(folder)?.sync_all()
 }
 
-/// Work on files.
+/// Runs blocking work on files.
 pub(crate) async fn file_io<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Result<T, Problem> {

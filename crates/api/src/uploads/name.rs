@@ -1,12 +1,12 @@
 //! Names of uploaded files. The name given by the client is a hint, never a path.
 
-/// The longest name that every file system takes, in bytes.
+/// Maximum length of a file name in common file systems, in bytes.
 const MAX_NAME: usize = 255;
 
-/// The longest extension that is kept when a name is cut, in bytes.
+/// Maximum length of an extension that is kept when a name is shortened, in bytes.
 const MAX_EXTENSION: usize = 32;
 
-/// The harmless part of a client's file name: its last component, without control characters and `..`.
+/// Returns the safe part of a client's file name: its last component, without control characters and `..`.
 pub(crate) fn safe_name(name: &str) -> String {
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let mut safe: String = last.chars().filter(|c| !c.is_control()).collect();
@@ -19,14 +19,14 @@ pub(crate) fn safe_name(name: &str) -> String {
     }
 }
 
-/// The name under which the `n`-th file of this second with this safe name is kept: at most 255 bytes, the
-/// extension kept.
+/// Returns the stored name of the `n`-th file with this safe name and time stamp. It has at most 255 bytes and keeps
+/// the extension.
 pub(super) fn stored_name(stamp: &str, safe: &str, n: u32) -> String {
     let number = if n > 1 { format!("_{n}") } else { String::new() };
     let dot = safe.rfind('.').filter(|dot| *dot > 0 && safe.len() - dot <= MAX_EXTENSION);
     let (stem, extension) = safe.split_at(dot.unwrap_or(safe.len()));
-    let room = MAX_NAME - stamp.len() - 1 - number.len() - extension.len();
-    let stem = &stem[..stem.floor_char_boundary(room)];
+    let max_stem = MAX_NAME - stamp.len() - 1 - number.len() - extension.len();
+    let stem = &stem[..stem.floor_char_boundary(max_stem)];
     format!("{stamp}_{stem}{number}{extension}")
 }
 

@@ -1,4 +1,4 @@
-//! Writes an upload to disk. Temporary files come first, so that a failed upload leaves nothing behind.
+//! Writes an upload to disk. Files are temporary until the upload is complete, so that a failed upload leaves no file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -15,13 +15,13 @@ use crate::uploads::name;
 /// Limits of one upload.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct UploadLimits {
-    /// The largest file.
+    /// Maximum size of a file, in bytes.
     pub(crate) bytes: u64,
-    /// The most files.
+    /// Maximum number of files.
     pub(crate) files: usize,
 }
 
-/// The files of an upload. Those that were not placed are removed when it is dropped.
+/// The files of an upload. Files that were not committed are removed on drop.
 #[derive(Debug)]
 pub(crate) struct Upload {
     data_dir: PathBuf,
@@ -38,7 +38,7 @@ struct Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Gone already when the file was placed.
+        // Fails if the file was committed.
         let _ = std::fs::remove_file(&self.path);
     }
 }
@@ -72,7 +72,7 @@ impl Upload {
         let folder = self.data_dir.join(TEMPORARY);
         let path = folder.join(clock::new_id().to_string());
         let temporary = Temporary { path, safe_name: name::safe_name(client_name), size: 0 };
-        // Together with what removes it: the file is made even when nobody waits for it any more.
+        // Returns the file together with its guard: the file is created even if the caller is dropped meanwhile.
         let (file, temporary) = file_io(move || {
             std::fs::create_dir_all(&folder)?;
             Ok((std::fs::File::create_new(&temporary.path)?, temporary))
@@ -81,7 +81,7 @@ impl Upload {
         Ok(FileWriter { file: File::from_std(file), temporary, max: self.limits.bytes })
     }
 
-    /// Ends a file: its bytes are durable after this.
+    /// Finishes a file and makes it durable.
     pub(crate) async fn finish_file(&mut self, writer: FileWriter) -> Result<(), Problem> {
         let FileWriter { mut file, temporary, max: _ } = writer;
         file.flush().await.map_err(Problem::from_io_error)?;
@@ -90,7 +90,7 @@ impl Upload {
         Ok(())
     }
 
-    /// Moves the files to the folder of their workflow and answers their paths below the data folder.
+    /// Moves the files to the folder of their workflow, and returns their paths below the data folder.
     pub(crate) async fn commit(self, workflow_id: Uuid) -> Result<Vec<String>, Problem> {
         file_io(move || {
             let folder = make_folder(&self.data_dir, TEST_FILES, workflow_id)?;
@@ -113,15 +113,15 @@ impl Upload {
     }
 }
 
-/// Moves a file to the first name of its second that is free.
+/// Moves a file to the first free name of this time stamp.
 fn move_into(folder: &Path, stamp: &str, file: &Temporary) -> io::Result<PathBuf> {
     for n in 1.. {
         let path = folder.join(name::stored_name(stamp, &file.safe_name, n));
         match std::fs::File::create_new(&path) {
-            // The name is ours now: moving over it takes nothing from anybody.
+            // The name is reserved, so the move replaces only the empty file.
             Ok(_) => {
-                let moved = std::fs::rename(&file.path, &path);
-                return moved.inspect_err(|_| drop(std::fs::remove_file(&path))).map(|()| path);
+                let result = std::fs::rename(&file.path, &path);
+                return result.inspect_err(|_| drop(std::fs::remove_file(&path))).map(|()| path);
             }
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
@@ -131,14 +131,14 @@ fn move_into(folder: &Path, stamp: &str, file: &Temporary) -> io::Result<PathBuf
 }
 
 impl FileWriter {
-    /// Adds a piece.
-    pub(crate) async fn write(&mut self, piece: &[u8]) -> Result<(), Problem> {
-        self.temporary.size += piece.len() as u64;
+    /// Writes a chunk.
+    pub(crate) async fn write(&mut self, chunk: &[u8]) -> Result<(), Problem> {
+        self.temporary.size += chunk.len() as u64;
         if self.temporary.size > self.max {
             let detail = format!("A file is larger than {} bytes. Send a smaller file.", self.max);
             return Err(Problem::new(ProblemKind::TooLarge, detail));
         }
-        self.file.write_all(piece).await.map_err(Problem::from_io_error)
+        self.file.write_all(chunk).await.map_err(Problem::from_io_error)
     }
 }
 
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn files_of_one_name_and_second_are_all_kept() {
+    async fn files_with_the_same_name_and_second_are_all_stored() {
         let folder = tempfile::tempdir().unwrap();
         let mut upload = Upload::new(folder.path(), LIMITS);
         add(&mut upload, "../a.txt", b"one").await.unwrap();
@@ -172,12 +172,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_refused_upload_leaves_nothing_behind() {
+    async fn rejected_upload_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
         let mut upload = Upload::new(folder.path(), LIMITS);
         add(&mut upload, "a", b"12345").await.unwrap();
-        let refused = add(&mut upload, "b", b"123456").await.unwrap_err();
-        assert_eq!(refused.kind, ProblemKind::TooLarge);
+        let rejected = add(&mut upload, "b", b"123456").await.unwrap_err();
+        assert_eq!(rejected.kind, ProblemKind::TooLarge);
         add(&mut upload, "c", b"").await.unwrap();
         assert_eq!(add(&mut upload, "d", b"").await.unwrap_err().kind, ProblemKind::TooLarge);
         drop(upload);

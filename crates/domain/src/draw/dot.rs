@@ -66,7 +66,7 @@ fn edge(picture: &Picture, arrow: &Arrow, leaves: &[usize]) -> String {
     }
 }
 
-/// A leaf for every shape: the shape itself, or the leaf of its first child.
+/// Returns a leaf for every shape: the shape itself, or the leaf of its first child.
 fn leaves(picture: &Picture) -> Vec<usize> {
     let mut leaves: Vec<_> = (0..picture.shapes.len()).collect();
     for (index, shape) in picture.shapes.iter().enumerate().rev() {

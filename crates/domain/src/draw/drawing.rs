@@ -20,7 +20,7 @@ pub enum DrawingFormat {
     Dot,
 }
 
-/// The error of a drawing.
+/// The reason why a definition can't be drawn.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DrawError {
     /// Too many nodes and links for an SVG.
@@ -68,8 +68,8 @@ pub fn draw(
     }
 }
 
-/// The key of a task in the `states` of [`draw`]: the ids of the loops around it and its own, separated by `/`. All
-/// iterations of a loop share it.
+/// Returns the key of a task in the `states` of [`draw`]: the ids of the loops around it and its own, separated by `/`.
+/// All iterations of a loop share it.
 #[must_use]
 pub fn state_key(task: &TaskPath) -> String {
     let loops = task.scope.iter().map(|scope| scope.loop_id.as_str());

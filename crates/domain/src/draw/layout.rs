@@ -159,7 +159,8 @@ impl<'a> LayoutBuilder<'a> {
         column.iter().map(|item| self.size(*item).1 + ROW_GAP).sum::<i64>() - ROW_GAP
     }
 
-    /// The columns of a level. A link that passes columns has a lane in each, while lanes are left.
+    /// Returns the columns of a level. A link that passes columns has a lane in each of them, unless too few lanes are
+    /// left.
     fn columns(&mut self, shapes: &[usize], level: usize) -> Vec<Vec<Item>> {
         for (position, shape) in shapes.iter().enumerate() {
             self.positions[*shape] = position;
@@ -218,7 +219,7 @@ fn order_columns(ranks: &[usize], links: &[(usize, usize)]) -> Vec<Vec<usize>> {
     columns
 }
 
-/// The length of the longest path to every position. In a cycle only the path up to the cycle counts.
+/// Returns the length of the longest path to every position. In a cycle only the path up to the cycle counts.
 fn longest_paths(count: usize, links: &[(usize, usize)]) -> Vec<usize> {
     let (mut targets, mut pending) = (vec![Vec::new(); count], vec![0_usize; count]);
     for (source, target) in links {

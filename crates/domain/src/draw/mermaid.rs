@@ -62,8 +62,8 @@ fn label(shape: &Shape) -> String {
     format!("{}<br/>{}", escape(&shape.title), escape(&shape.node_type))
 }
 
-/// Escapes text inside quotes. Letters, digits and a few harmless characters stay; all others become character codes, so
-/// that none can end the quotes or be HTML or Markdown (as `1. x` would).
+/// Escapes text inside quotes. Letters, digits and a few characters without a special meaning are kept. All others
+/// become character codes, so that no text can end the quotes, or be read as HTML or as Markdown such as `1. x`.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     let mut is_list_marker = true;

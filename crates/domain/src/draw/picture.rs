@@ -103,7 +103,7 @@ impl PictureBuilder<'_> {
         }
         let mut shapes = vec![None; definition.nodes.len()];
         let roots = (0..shapes.len()).filter(|node| index.parents[*node].is_none());
-        // A node that no root leads to belongs to a cycle, which may start anywhere.
+        // A node that no root leads to is part of a cycle or below one. A cycle is drawn from its first node.
         for root in roots.chain(0..definition.nodes.len()) {
             let mut open = vec![(root, parent)];
             while let Some((node, parent)) = open.pop() {
@@ -149,7 +149,8 @@ impl PictureBuilder<'_> {
         index
     }
 
-    /// The state key of a node, and its depth. Below the maximum nesting of runs there are no states to look up.
+    /// Returns the state key of a node, and its depth. The key is empty below the maximum nesting depth of runs, where
+    /// no task has a state.
     fn key(&self, node: &Node, parent: Option<usize>) -> (String, usize) {
         match parent.map(|parent| &self.keys[parent]) {
             None => (node.id.clone(), 0),
@@ -168,7 +169,7 @@ impl PictureBuilder<'_> {
     }
 }
 
-/// The definition that a node runs as its body.
+/// Returns the definition that a node runs as its body.
 fn body(node: &Node) -> Option<Cow<'_, Definition>> {
     let is_loop = node.node_type == node_type::FOR_LOOP;
     let in_config = is_loop.then(|| body_in(&node.config)).flatten().map(Cow::Owned);

@@ -21,7 +21,7 @@ pub(super) const LINE: &str = "#6b7280";
 pub(super) const PLAIN: Style = Style { name: "", fill: "#ffffff", stroke: "#374151", is_dashed: false };
 
 impl Style {
-    /// The style for a state.
+    /// Returns the style for a state.
     pub(super) fn for_state(state: Option<TaskStatus>) -> Self {
         let style = |name, fill, stroke| Self { name, fill, stroke, is_dashed: false };
         match state {

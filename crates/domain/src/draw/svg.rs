@@ -35,7 +35,7 @@ fn node(shape: &Shape, area: &Area) -> String {
     let Style { name, fill, stroke, is_dashed } = Style::for_state(shape.state);
     let dashes = if is_dashed { " stroke-dasharray=\"4 3\"" } else { "" };
     let state = if name.is_empty() { String::new() } else { format!(": {name}") };
-    let letters = (width / LETTER) as usize;
+    let max_width = (width / LETTER) as usize;
     let (middle, first, second) = (x + width / 2, y + 20, y + 37);
     format!(
         "<g data-node=\"{}\"><title>{} ({}){state}</title>\
@@ -46,8 +46,8 @@ fn node(shape: &Shape, area: &Area) -> String {
         escape(&shape.id),
         escape(&shape.title),
         escape(&shape.node_type),
-        escape(&truncate(&shape.title, letters)),
-        escape(&truncate(&shape.node_type, letters)),
+        escape(&truncate(&shape.title, max_width)),
+        escape(&truncate(&shape.node_type, max_width)),
     )
 }
 
@@ -59,7 +59,8 @@ struct Segment {
     y: i64,
 }
 
-/// The segments of a line: it bends from the right of one to the left of the next.
+/// Returns the horizontal segments of a line, from the source to the target. The line bends from the right end of each
+/// to the left end of the next.
 fn segments(arrow: &Arrow, lanes: &[Lane], areas: &[Area]) -> Vec<Segment> {
     let end = |shape: usize| {
         let Area { x, y, width, height } = areas[shape];
@@ -92,11 +93,11 @@ fn label(arrow: &Arrow, segments: &[Segment]) -> String {
 }
 
 /// Truncates a text to a width; letters of East Asian scripts are twice as wide.
-fn truncate(text: &str, letters: usize) -> String {
+fn truncate(text: &str, max_width: usize) -> String {
     let mut used = 0;
     let fits = |c: &char| {
         used += if *c < '\u{1100}' { 1 } else { 2 };
-        used <= letters
+        used <= max_width
     };
     let short: String = text.chars().take_while(fits).collect();
     if short.len() == text.len() { short } else { format!("{short}…") }

@@ -3,8 +3,8 @@ use serde_json::json;
 use super::{Coordinates, Definition, Node, RawObject, SpurType, node_type};
 
 impl Definition {
-    /// The default definition of a workflow type: an input node, and for a chatbot an output node with the fields
-    /// that every chatbot has.
+    /// Returns the default definition of a workflow type: an input node, and for a chatbot an output node with the
+    /// fields that every chatbot has.
     #[must_use]
     pub fn default_for(spur_type: SpurType) -> Self {
         let nodes = match spur_type {
@@ -24,7 +24,7 @@ impl Definition {
         Self { nodes, spur_type, ..Self::default() }
     }
 
-    /// This definition, or the default definition of its type if it has no nodes.
+    /// Returns this definition, or the default definition of its type if it has no nodes.
     #[must_use]
     pub fn or_default(self) -> Self {
         if self.nodes.is_empty() { Self::default_for(self.spur_type) } else { self }

@@ -147,15 +147,16 @@ impl SpurType {
     /// All types.
     pub const ALL: [Self; 3] = [Self::Workflow, Self::Chatbot, Self::Agent];
 
-    /// The type of a stored definition. An unreadable definition counts as a plain workflow, so that a reset repairs it.
+    /// Returns the type of a stored definition. An unreadable definition counts as a plain workflow, so that resetting
+    /// the workflow repairs it.
     #[must_use]
     pub fn from_definition(definition: &str) -> Self {
         #[derive(Deserialize)]
-        struct Typed {
+        struct TypeOnly {
             #[serde(default)]
             spur_type: SpurType,
         }
-        serde_json::from_str::<Typed>(definition).map(|typed| typed.spur_type).unwrap_or_default()
+        serde_json::from_str::<TypeOnly>(definition).map(|type_only| type_only.spur_type).unwrap_or_default()
     }
 }
 
@@ -170,7 +171,7 @@ where
 }
 
 impl Definition {
-    /// The definition as JSON with every field present, as it is stored and returned.
+    /// Returns the definition as JSON with every field present, as it is stored and returned.
     #[must_use]
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -178,7 +179,7 @@ impl Definition {
 }
 
 impl Node {
-    /// True for a node at the top level of its definition.
+    /// Returns true for a node at the top level of its definition.
     #[must_use]
     pub fn is_root(&self) -> bool {
         self.parent_id.is_none()

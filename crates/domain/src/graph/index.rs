@@ -14,7 +14,7 @@ pub struct GraphIndex<'a> {
     positions: HashMap<&'a str, usize>,
 }
 
-/// The nodes that a link connects, by index in the definition; none where no node has the id.
+/// The nodes that a link connects, by index in the definition. `None` if no node has the id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LinkEnds {
     /// The source node.
@@ -26,7 +26,7 @@ pub struct LinkEnds {
 /// The nodes that run side by side: those at the top of a definition, or the children of one node.
 #[derive(Debug)]
 pub struct Level<'a> {
-    /// The parent of these nodes; none at the top.
+    /// The parent of these nodes, or `None` at the top.
     pub parent: Option<&'a Node>,
     /// The nodes of the level with their index in the definition, in its order.
     pub nodes: Vec<(usize, &'a Node)>,
@@ -67,13 +67,14 @@ impl<'a> GraphIndex<'a> {
         Self { levels, ends, parents, positions }
     }
 
-    /// The index of the first node with this id.
+    /// Returns the index of the first node with this id.
     #[must_use]
     pub fn position(&self, id: &str) -> Option<usize> {
         self.positions.get(id).copied()
     }
 
-    /// The indices of the ancestors of the node at `index`, the parent first. Endless if parents form a cycle.
+    /// Returns the indices of the ancestors of the node at `index`, the parent first. The iterator is endless if
+    /// parents form a cycle.
     pub fn ancestors(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
         std::iter::successors(self.parents[index], |parent| self.parents[*parent])
     }

@@ -16,7 +16,7 @@ pub struct OutputVariable {
     pub prefixed_variable: String,
 }
 
-/// The variables of every leaf node (a node without outgoing links) that declares an output schema, in node
+/// Returns the variables of every leaf node (a node without outgoing links) that declares an output schema, in node
 /// order.
 #[must_use]
 pub fn output_variables(definition: &Definition) -> Vec<OutputVariable> {

@@ -21,13 +21,13 @@ pub struct RawObject(
 );
 
 impl RawObject {
-    /// The text of the object.
+    /// Returns the text of the object.
     #[must_use]
     pub fn get(&self) -> &str {
         self.0.get()
     }
 
-    /// The parsed object. Numbers that fit no integer type become the nearest double (RFC 8259 permits it).
+    /// Returns the parsed object. Numbers that fit no integer type become the nearest double, as RFC 8259 permits.
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
         serde_json::from_str(self.0.get()).unwrap_or_default()
@@ -65,13 +65,13 @@ impl<'de> Deserialize<'de> for RawObject {
         if raw.get().starts_with('{') {
             return Ok(Self(raw));
         }
-        let found = match raw.get().as_bytes().first() {
+        let unexpected = match raw.get().as_bytes().first() {
             Some(b'[') => Unexpected::Seq,
             Some(b'"') => Unexpected::Other("a string"),
             Some(b't' | b'f') => Unexpected::Other("a boolean"),
             Some(b'n') => Unexpected::Unit,
             _ => Unexpected::Other("a number"),
         };
-        Err(D::Error::invalid_type(found, &"an object"))
+        Err(D::Error::invalid_type(unexpected, &"an object"))
     }
 }

@@ -224,7 +224,7 @@ impl Event {
         }
     }
 
-    /// Returns the node that the event concerns; none if it concerns the whole run.
+    /// Returns the path of the task that the event concerns, or `None` if it concerns the whole run.
     #[must_use]
     pub fn task(&self) -> Option<&TaskPath> {
         match self {
@@ -251,7 +251,7 @@ impl Event {
         }
     }
 
-    /// Returns the status in which the event ends its run; none if the run continues.
+    /// Returns the status with which the event ends its run, or `None` if the run continues.
     #[must_use]
     pub fn final_status(&self) -> Option<RunStatus> {
         match self {
@@ -277,19 +277,19 @@ impl Event {
         }
     }
 
-    /// True if the event ends its run.
+    /// Returns true if the event ends its run.
     #[must_use]
     pub fn ends_run(&self) -> bool {
         self.final_status().is_some()
     }
 
-    /// True if the event continues a run that had ended.
+    /// Returns true if the event continues a run that had ended.
     #[must_use]
     pub fn reopens_run(&self) -> bool {
         matches!(self, Self::RunRetried { .. })
     }
 
-    /// True if the event opens or decides a pause.
+    /// Returns true if the event opens or decides a pause.
     #[must_use]
     pub fn changes_pause(&self) -> bool {
         matches!(self, Self::PauseOpened { .. } | Self::PauseDecided { .. })
@@ -297,7 +297,7 @@ impl Event {
 }
 
 impl EventKind {
-    /// The name in the log and in event streams.
+    /// Returns the name in the log and in event streams.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()

@@ -30,7 +30,7 @@ pub(super) struct LoopCache(RefCell<HashMap<TaskPath, LoopHistory>>);
 struct LoopHistory {
     /// The number of iterations.
     iterations: usize,
-    /// The output of the next iteration's input node; filled on demand.
+    /// The output of the next iteration's input node, filled on demand.
     level_input: Option<Arc<Value>>,
     /// The input of the next iteration: the input of the loop, overlaid with the outputs of the iterations.
     input: Map<String, Value>,
@@ -41,7 +41,7 @@ struct LoopHistory {
 }
 
 impl RunState {
-    /// The output of the node `id` in the iteration `scope`; none if it has no output (yet).
+    /// Returns the output of the node `id` in the iteration `scope`, or `None` if it has no output (yet).
     #[must_use]
     pub fn output(&self, plan: &Plan, scope: &[LoopIteration], id: &str) -> Option<Arc<Value>> {
         self.cached_output(plan, scope, id, &LoopCache::default())
@@ -61,7 +61,8 @@ impl RunState {
         Some(task.output.clone().unwrap_or_else(|| self.level_input(plan, scope, id, cache)))
     }
 
-    /// The output of the input node `id`: at the top level its inputs of the run, in a loop the input of the iteration.
+    /// Returns the output of the input node `id`: at the top level the node's inputs of the run, in a loop the input of
+    /// the iteration.
     pub(super) fn level_input(
         &self,
         plan: &Plan,
@@ -79,7 +80,7 @@ impl RunState {
         input.unwrap_or_else(|| Arc::new(Value::Object(Map::new())))
     }
 
-    /// The output of a loop after its last iteration. Without iterations: its input.
+    /// Returns the output of a loop after its last iteration. For a loop without iterations, this is its input.
     pub(super) fn loop_output(
         &self,
         plan: &Plan,
@@ -93,7 +94,8 @@ impl RunState {
         Value::Object(output.unwrap_or_default())
     }
 
-    /// {node id: [output of each iteration]} of the loop `path`; none if it is not a loop or has not started.
+    /// Returns `{node id: [output of each iteration]}` of the loop `path`, or `None` if it is not a loop or has not
+    /// started.
     #[must_use]
     pub fn loop_history(&self, plan: &Plan, path: &TaskPath) -> Option<Map<String, Value>> {
         let iterations = self.task(path)?.iterations.len();
@@ -199,7 +201,7 @@ impl LoopHistory {
         }
     }
 
-    /// The output of the next iteration's input node.
+    /// Returns the output of the next iteration's input node.
     fn level_input(&mut self) -> Arc<Value> {
         let (input, outputs) = (&self.input, &self.node_outputs);
         let level_input = self.level_input.get_or_insert_with(|| {
@@ -211,8 +213,8 @@ impl LoopHistory {
     }
 }
 
-/// A copy of an output without loop histories at any depth. A history that contains the histories before it would double
-/// with every iteration.
+/// Returns a copy of an output without loop histories at any depth. A history that contains the histories before it
+/// would double with every iteration.
 fn remove_history(output: &Value) -> Value {
     match output {
         Value::Object(fields) => remove_history_field(fields),
@@ -240,8 +242,8 @@ fn map_input(inputs: &Inputs, input_map: &[(String, String)]) -> Map<String, Val
     mapped
 }
 
-/// The value at a dotted path of object keys and array indices, as in `node.items.0.name`. A key may itself contain dots;
-/// the longest match wins.
+/// Returns the value at a dotted path of object keys and array indices, as in `node.items.0.name`. A key may itself
+/// contain dots; the longest match wins.
 #[must_use]
 pub fn lookup_path<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
     match value {

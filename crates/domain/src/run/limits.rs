@@ -43,17 +43,17 @@ impl OutputSize {
         Self { bytes, values: 1, depth: 0 }
     }
 
-    /// The size of an array or object. Each item comes with the number of bytes around its value.
+    /// Returns the size of an array or object. Each item comes with the number of bytes around its value.
     fn container<'v>(items: impl Iterator<Item = (usize, &'v Value)>) -> Self {
-        let mut all = Self { bytes: 2, values: 1, depth: 0 };
+        let mut total = Self { bytes: 2, values: 1, depth: 0 };
         for (overhead, item) in items {
             let size = Self::measure(item);
-            all.bytes += overhead + size.bytes;
-            all.values += size.values;
-            all.depth = all.depth.max(size.depth);
+            total.bytes += overhead + size.bytes;
+            total.values += size.values;
+            total.depth = total.depth.max(size.depth);
         }
-        all.depth += 1;
-        all
+        total.depth += 1;
+        total
     }
 
     /// Adds the size of another value.

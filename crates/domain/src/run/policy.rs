@@ -26,7 +26,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// A failure of the node itself.
+    /// Returns a failure of the node itself.
     #[must_use]
     pub fn error(error: impl Into<String>) -> Self {
         Self { kind: FailureKind::Error, error: error.into() }
@@ -58,7 +58,7 @@ pub struct Retry {
 }
 
 impl Retry {
-    /// No retries.
+    /// The policy without retries.
     pub const NEVER: Self = Self {
         max_attempts: 1,
         backoff: Duration::ZERO,
@@ -67,8 +67,8 @@ impl Retry {
         on: Vec::new(),
     };
 
-    /// The delay before the next attempt after `failures` failed attempts, the last one of kind `last`. None if there is no
-    /// next attempt.
+    /// Returns the delay before the next attempt after `failures` failed attempts, the last one of kind `last`, or
+    /// `None` if there is no next attempt.
     #[must_use]
     pub fn delay(&self, failures: u32, last: FailureKind) -> Option<Duration> {
         if failures >= self.max_attempts || !self.on.contains(&last) {
@@ -114,9 +114,9 @@ mod tests {
 
     #[test]
     fn extreme_factors_stay_within_bounds() {
-        let extreme = Retry { max_attempts: u32::MAX, factor: f64::MAX, ..retry() };
-        assert_eq!(extreme.delay(u32::MAX - 1, FailureKind::Error), Some(Duration::from_secs(10)));
-        let zero = Retry { backoff: Duration::ZERO, ..extreme };
-        assert_eq!(zero.delay(u32::MAX - 1, FailureKind::Error), Some(Duration::ZERO));
+        let extreme_retry = Retry { max_attempts: u32::MAX, factor: f64::MAX, ..retry() };
+        assert_eq!(extreme_retry.delay(u32::MAX - 1, FailureKind::Error), Some(Duration::from_secs(10)));
+        let no_backoff = Retry { backoff: Duration::ZERO, ..extreme_retry };
+        assert_eq!(no_backoff.delay(u32::MAX - 1, FailureKind::Error), Some(Duration::ZERO));
     }
 }

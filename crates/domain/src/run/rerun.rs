@@ -12,14 +12,14 @@ use super::{CancelReason, Plan, RunState, TaskStatus};
 pub struct ReusedOutput {
     /// The id of the node, which is at the top level.
     pub node: String,
-    /// The output; none for null.
+    /// The output. `None` for null.
     pub output: Option<Arc<Value>>,
 }
 
 impl RunState {
-    /// The outputs of this run of `plan` that a new run of `next` can reuse if it starts at the node `from` of `next`: those
-    /// upstream of that node whose own predecessors are all reused too. Declined branches are not reused: a person decides
-    /// again.
+    /// Returns the outputs of this run of `plan` that a new run of `next` can reuse if it starts at the node `from` of
+    /// `next`: those upstream of that node whose own predecessors are all reused too. Declined branches are not reused:
+    /// a person decides again.
     #[must_use]
     pub fn reusable_outputs(&self, plan: &Plan, next: &Plan, from: usize) -> Vec<ReusedOutput> {
         let mut reused: Vec<ReusedOutput> = Vec::new();

@@ -41,13 +41,13 @@ impl RunStatus {
     /// The statuses of runs that need a driver.
     pub const DRIVEN: [Self; 2] = [Self::Pending, Self::Running];
 
-    /// True if the run has ended.
+    /// Returns true if the run has ended.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         Self::TERMINAL.contains(&self)
     }
 
-    /// The name in the API and the database.
+    /// Returns the name in the API and the database.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         self.into()
@@ -76,7 +76,7 @@ pub enum TaskStatus {
 }
 
 impl TaskStatus {
-    /// True if the task has ended.
+    /// Returns true if the task has ended.
     #[must_use]
     pub fn is_terminal(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Canceled)

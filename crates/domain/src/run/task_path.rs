@@ -21,13 +21,13 @@ pub struct TaskPath {
 }
 
 impl TaskPath {
-    /// The path of `node` in the iteration `scope`.
+    /// Returns the path of `node` in the iteration `scope`.
     #[must_use]
     pub fn new(scope: &[LoopIteration], node: &str) -> Self {
         Self { scope: scope.to_vec(), node: node.to_owned() }
     }
 
-    /// The scope of an iteration of this task, which is a loop.
+    /// Returns the scope of an iteration of this task, which is a loop.
     #[must_use]
     pub fn iteration_scope(&self, iteration: u32) -> Vec<LoopIteration> {
         let mut scope = self.scope.clone();

@@ -13,20 +13,20 @@ pub struct ConfigProblem {
 
 /// The node types, as validation needs them. Implemented by the `nodes` crate.
 pub trait Catalog {
-    /// The names of all node types.
+    /// Returns the names of all node types.
     fn names(&self) -> Vec<&'static str>;
-    /// The errors in the node's `config`.
+    /// Returns the errors in the node's `config`.
     fn config_problems(&self, node: &Node) -> Vec<ConfigProblem>;
-    /// The names of the node's routes; none if nodes of its type have no routes.
+    /// Returns the names of the node's routes, or `None` if nodes of its type have no routes.
     fn routes(&self, node: &Node) -> Option<Vec<String>>;
-    /// The body in the node's `config`.
+    /// Returns the body in the node's `config`.
     fn body(&self, node: &Node) -> Option<Definition>;
-    /// The maximum number of nodes of a definition, not counting those of its subworkflows. Values above [`MAX_NODES`]
-    /// have no effect.
+    /// Returns the maximum number of nodes of a definition, not counting those of its subworkflows. Values above
+    /// [`MAX_NODES`] have no effect.
     fn max_nodes(&self) -> usize {
         MAX_NODES
     }
-    /// The node's data flow, as far as its `config` shows, and problems that only its type can find.
+    /// Returns the node's data flow, as far as its `config` shows, and problems that only its type can find.
     fn data_flow(&self, _node: &Node) -> DataFlow {
         DataFlow::default()
     }

@@ -2,8 +2,8 @@ use std::collections::HashMap;
 
 use super::Code;
 
-/// The way data flows into and out of a node, as far as its kind can derive it from the config. Lints read it, and
-/// skip whatever is left at its default.
+/// The flow of data into and out of a node, as far as its type can derive it from the config. Lints skip everything
+/// that is left at its default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataFlow {
     /// References to outputs of other nodes.
@@ -12,7 +12,7 @@ pub struct DataFlow {
     pub inputs: InputUse,
     /// The shape of the node's output.
     pub output: OutputShape,
-    /// Fields that a loop passes to the first iteration of its body; none if unknown.
+    /// Fields that a loop passes to the first iteration of its body. `None` if unknown.
     pub body_input: Option<Fields>,
     /// Effects of the node apart from its output.
     pub external_effects: ExternalEffects,
@@ -20,22 +20,22 @@ pub struct DataFlow {
     pub is_gate: bool,
     /// Pairs of routes that are never open together.
     pub exclusive_routes: Vec<(String, String)>,
-    /// Problems of the config that only the kind can find.
+    /// Problems of the config that only the node type can find.
     pub findings: Vec<Finding>,
 }
 
 /// A node's use of its predecessors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct InputUse {
-    /// Nodes that references can name.
+    /// The nodes to which references can refer.
     pub scope: ReferenceScope,
-    /// True if the node may use its whole input, including fields that no reference names.
+    /// True if the node may use its whole input, including fields without a reference.
     pub uses_all: bool,
     /// True if the node runs as long as one predecessor produced an output.
     pub any_is_enough: bool,
 }
 
-/// Nodes that the references of a config can name.
+/// The nodes to which the references of a config can refer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReferenceScope {
     /// Direct predecessors: nodes with a link into this one.
@@ -59,50 +59,50 @@ pub enum OutputShape {
     ExtendedInputs,
     /// The output of one of the predecessors.
     OneInput,
-    /// The output of the output node among the node's children; these fields if it has no children.
+    /// The output of the output node among the node's children. If it has no children, these fields.
     Body(Option<Fields>),
 }
 
 /// Effects of a node apart from its output.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExternalEffects {
-    /// None: a node whose output is unused is useless.
+    /// The node has no effects, so it is useless if its output is unused.
     #[default]
     None,
-    /// Possible, such as a call to another system.
+    /// The node may have effects, such as a call to another system.
     Possible,
 }
 
-/// Fields by name, each with its own fields; none if anything may be inside.
+/// Fields by name, each with the fields inside it. `None` if it may contain anything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fields(pub HashMap<String, Option<Fields>>);
 
-/// A part of a config that names the output of another node.
+/// A reference in a config to the output of another node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
     /// RFC 6901 pointer into the `config`.
     pub pointer: String,
     /// Dotted path: the title of a node, then fields of its output.
     pub path: String,
-    /// True if it names a node alone, by its title, its id, or as `id|title`.
+    /// True if it refers to a node without a field, by its title, its id, or as `id|title`.
     pub is_node: bool,
 }
 
 impl Reference {
-    /// A reference to an output, or to a field of it, by dotted path.
+    /// Returns a reference to an output, or to a field of it, by dotted path.
     #[must_use]
     pub fn field(pointer: impl Into<String>, path: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), path: path.into(), is_node: false }
     }
 
-    /// A reference to a node by its title, its id, or as `id|title`.
+    /// Returns a reference to a node by its title, its id, or as `id|title`.
     #[must_use]
     pub fn node(pointer: impl Into<String>, name: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), path: name.into(), is_node: true }
     }
 }
 
-/// A problem of a config that its kind found.
+/// A problem of a config that only its node type can find.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// The diagnostic code.

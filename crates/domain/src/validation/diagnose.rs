@@ -7,19 +7,19 @@ use crate::graph::{MAX_LINKS, MAX_NODES};
 /// not errors.
 #[must_use]
 pub fn validate(definition: &Definition, catalog: &dyn Catalog) -> Vec<Diagnostic> {
-    let mut found = errors::find(definition, catalog);
-    truncate(&mut found);
-    found
+    let mut diagnostics = errors::find(definition, catalog);
+    truncate(&mut diagnostics);
+    diagnostics
 }
 
 /// Finds the errors of `definition`, then its warnings and hints. Lists at most [`MAX_DIAGNOSTICS`].
 #[must_use]
 pub fn diagnose(definition: &Definition, catalog: &dyn Catalog) -> Vec<Diagnostic> {
-    let mut found = errors::find(definition, catalog);
+    let mut diagnostics = errors::find(definition, catalog);
     let is_bounded = definition.nodes.len() <= MAX_NODES && definition.links.len() <= MAX_LINKS;
-    if is_bounded && found.len() <= MAX_DIAGNOSTICS {
-        found.extend(lint::find(definition, catalog));
+    if is_bounded && diagnostics.len() <= MAX_DIAGNOSTICS {
+        diagnostics.extend(lint::find(definition, catalog));
     }
-    truncate(&mut found);
-    found
+    truncate(&mut diagnostics);
+    diagnostics
 }

@@ -35,7 +35,7 @@ pub struct Related {
 }
 
 impl Diagnostic {
-    /// A diagnostic at a location.
+    /// Returns a diagnostic at a location.
     #[must_use]
     pub fn new(code: Code, pointer: impl Into<String>, message: impl Into<String>) -> Self {
         let (pointer, message) = (pointer.into(), message.into());
@@ -70,13 +70,13 @@ impl Diagnostic {
         self
     }
 
-    /// The severity of its code.
+    /// Returns the severity of the diagnostic's code.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.code.severity()
     }
 
-    /// True if it blocks a save.
+    /// Returns true if the diagnostic blocks a save.
     #[must_use]
     pub fn is_error(&self) -> bool {
         self.severity() == Severity::Error
@@ -90,12 +90,12 @@ impl Diagnostic {
 }
 
 /// Truncates a list to [`MAX_DIAGNOSTICS`], and adds a diagnostic that says so.
-pub fn truncate(found: &mut Vec<Diagnostic>) {
-    if found.len() > MAX_DIAGNOSTICS {
-        found.truncate(MAX_DIAGNOSTICS);
+pub fn truncate(diagnostics: &mut Vec<Diagnostic>) {
+    if diagnostics.len() > MAX_DIAGNOSTICS {
+        diagnostics.truncate(MAX_DIAGNOSTICS);
         let message = format!(
             "Only the first {MAX_DIAGNOSTICS} diagnostics are listed. Fix some of them, then validate again."
         );
-        found.push(Diagnostic::new(Code::DiagnosticsCut, "", message));
+        diagnostics.push(Diagnostic::new(Code::DiagnosticsCut, "", message));
     }
 }

@@ -92,7 +92,7 @@ pub fn diff(before: &Definition, after: &Definition, layout: bool) -> Definition
 }
 
 impl DefinitionDiff {
-    /// True if there is no difference.
+    /// Returns true if there is no difference.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

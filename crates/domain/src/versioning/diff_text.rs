@@ -74,7 +74,7 @@ fn change_line(f: &mut Formatter<'_>, change: &FieldChange) -> fmt::Result {
     }
 }
 
-/// The index of the first character to show of two values: 0 unless one of them would be truncated.
+/// Returns the index of the first character to show of two values: 0 unless one of them would be truncated.
 fn excerpt_start(old: &str, new: &str) -> usize {
     let is_long = |text: &str| text.chars().nth(MAX_VALUE_LENGTH).is_some();
     if !is_long(old) && !is_long(new) {
@@ -84,7 +84,7 @@ fn excerpt_start(old: &str, new: &str) -> usize {
     same.saturating_sub(CONTEXT)
 }
 
-/// At most [`MAX_VALUE_LENGTH`] characters of `text`, from the character at `start` on.
+/// Returns at most [`MAX_VALUE_LENGTH`] characters of `text`, from the character at `start` on.
 fn excerpt(text: &str, start: usize) -> String {
     let mut chars = text.chars().skip(start);
     let mut excerpt: String = if start > 0 { "…" } else { "" }.to_owned();
@@ -97,8 +97,8 @@ fn excerpt(text: &str, start: usize) -> String {
 
 /// Quotes a name if it could be mistaken for more than one word.
 fn quote_if_needed(name: &str) -> Cow<'_, str> {
-    let odd = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '→' | ',');
-    if name.is_empty() || name.contains(odd) { Cow::Owned(quote(name)) } else { Cow::Borrowed(name) }
+    let is_special = |c: char| c.is_whitespace() || c.is_control() || matches!(c, '"' | '→' | ',');
+    if name.is_empty() || name.contains(is_special) { Cow::Owned(quote(name)) } else { Cow::Borrowed(name) }
 }
 
 /// Formats a name as a JSON string, which has no line breaks.

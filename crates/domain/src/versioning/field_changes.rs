@@ -21,8 +21,8 @@ pub struct FieldChange {
     pub after: Option<Value>,
 }
 
-/// The changes that turn `before` into `after`, in objects and arrays at any depth. Applied in order, they are a patch.
-/// Empty exactly if both have the same RFC 8785 canonical form, in which `1` equals `1.0`.
+/// Returns the changes that turn `before` into `after`, in objects and arrays at any depth. Applied in order, they are
+/// a patch. Empty exactly if both have the same RFC 8785 canonical form, in which `1` equals `1.0`.
 pub(super) fn field_changes(before: &Value, after: &Value) -> Vec<FieldChange> {
     let mut comparison = Comparison { pointer: PointerBuf::new(), changes: Vec::new() };
     comparison.value(before, after);
@@ -82,7 +82,7 @@ impl Comparison {
     }
 }
 
-/// True if two values have the same canonical form, in which every number is a double.
+/// Returns true if two values have the same canonical form, in which every number is a double.
 fn is_same(a: &Value, b: &Value) -> bool {
     match (a, b) {
         (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),

@@ -12,9 +12,9 @@ pub(super) const LAYOUT_FIELDS: [&str; 3] = ["coordinates", "dimensions", "test_
 /// The field of a node, or of a loop's config, that holds a body.
 const BODY: &str = "subworkflow";
 
-/// `saved` with the layout of `edited`: the coordinates, dimensions and test inputs. Both have the same hash, so their
-/// nodes are in the same order. Everything else stays as it was saved, because code can distinguish `1` from `1.0` although
-/// the hash doesn't.
+/// Returns `saved` with the layout of `edited`: the coordinates, dimensions and test inputs. Both have the same hash,
+/// so their nodes are in the same order. Everything else stays as it was saved, because code can distinguish `1` from
+/// `1.0` although the hash doesn't.
 #[must_use]
 pub fn with_layout_of(mut saved: Definition, edited: &Definition) -> Definition {
     saved.test_inputs.clone_from(&edited.test_inputs);
@@ -50,12 +50,12 @@ fn split_body(node: &Node) -> Option<(Map<String, Value>, Definition)> {
     Some((config, body))
 }
 
-/// A definition as a JSON value.
+/// Returns a definition as a JSON value.
 pub(super) fn full_json(definition: &Definition) -> Value {
-    serde_json::to_value(definition).expect("a definition is made of what JSON has")
+    serde_json::to_value(definition).expect("a definition can be serialized")
 }
 
-/// A definition as a JSON value without its layout.
+/// Returns a definition as a JSON value without its layout.
 pub(super) fn executable_json(definition: &Definition) -> Value {
     let mut value = full_json(definition);
     remove_layout(&mut value);

@@ -38,7 +38,7 @@ impl Matching {
         matching
     }
 
-    /// True if the matched elements are in a different order.
+    /// Returns true if the matched elements are in a different order.
     pub(super) fn is_reordered(&self) -> bool {
         !self.matched.is_sorted_by_key(|(old, _)| *old)
     }
@@ -47,20 +47,23 @@ impl Matching {
     /// with an `id` match by id, all others by content. If a run of others is replaced with a run of the same length,
     /// they match one by one.
     pub(super) fn in_same_order(before: &[Value], after: &[Value]) -> Self {
-        let fixed = longest_increasing_pairs(
+        let anchors = longest_increasing_pairs(
             &Self::by_key(before.iter().map(Key::new), after.iter().map(Key::new)).matched,
         );
         let end = (before.len(), after.len());
         let mut matching = Self::default();
         let (mut old, mut new) = (0, 0);
-        for next in fixed.into_iter().chain([end]) {
-            let (gone, come) = (old..next.0, new..next.1);
-            let nameless = |values: &[Value]| values.iter().all(|value| id(value).is_none());
-            if gone.len() == come.len() && nameless(&before[gone.clone()]) && nameless(&after[come.clone()]) {
-                matching.matched.extend(gone.zip(come));
+        for next in anchors.into_iter().chain([end]) {
+            let (removed, added) = (old..next.0, new..next.1);
+            let without_ids = |values: &[Value]| values.iter().all(|value| id(value).is_none());
+            if removed.len() == added.len()
+                && without_ids(&before[removed.clone()])
+                && without_ids(&after[added.clone()])
+            {
+                matching.matched.extend(removed.zip(added));
             } else {
-                matching.removed.extend(gone);
-                matching.added.extend(come);
+                matching.removed.extend(removed);
+                matching.added.extend(added);
             }
             if next != end {
                 matching.matched.push(next);
@@ -86,12 +89,13 @@ impl<'a> Key<'a> {
     }
 }
 
-/// The `id` of an object.
+/// Returns the `id` of an object.
 pub(super) fn id(value: &Value) -> Option<&str> {
     value.get("id").and_then(Value::as_str)
 }
 
-/// The longest selection of `pairs`, which are sorted by their second position, that is sorted by the first too.
+/// Returns the longest selection of `pairs`, which are sorted by their second position, that is sorted by the first
+/// too.
 fn longest_increasing_pairs(pairs: &[(usize, usize)]) -> Vec<(usize, usize)> {
     // The last pair of the selection that ends lowest, for each length.
     let mut ends: Vec<usize> = Vec::new();

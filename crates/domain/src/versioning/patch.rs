@@ -5,12 +5,13 @@ use super::field_changes::{FieldChange, field_changes};
 use super::layout::{full_json, restore_layout};
 use crate::Definition;
 
-/// The RFC 6902 patch that turns the JSON of `before` into the JSON of `after`.
+/// Returns the RFC 6902 patch that turns the JSON of `before` into the JSON of `after`.
 ///
 /// - With `layout`, the result has the RFC 8785 canonical form of `after`, in which `1` equals `1.0`.
-/// - Without, the result is `after` with the layout of `before`: the definition, and every node in both (matched by id,
-///   also in bodies), keep the coordinates, dimensions and test inputs of `before`. A new node brings its own. The
-///   result has the [`super::definition_hash`] of `after`. No operation touches the layout of a node in both.
+/// - Without `layout`, the result is `after` with the layout of `before`: the definition, and every node in both
+///   (matched by id, also in bodies), keep the coordinates, dimensions and test inputs of `before`. A new node brings
+///   its own. The result has the [`super::definition_hash`] of `after`. No operation touches the layout of a node in
+///   both.
 ///
 /// A node whose position in the list changes is removed and added with its layout. The patch is empty exactly if
 /// [`super::diff`] is; the cost is the same.

@@ -29,22 +29,22 @@ fn titles() -> impl Strategy<Value = String> {
     prop_oneof![special.boxed(), any::<String>().boxed(), Just("end".to_owned()).boxed()]
 }
 
-/// A node: title, kind, parent, what kind of body.
-type Drawn = (String, String, Option<usize>, u8);
-/// A link: from, to, route.
-type Linked = (usize, usize, Option<String>);
+/// A random node: title, node type, parent, kind of body.
+type RandomNode = (String, String, Option<usize>, u8);
+/// A random link: source, target, route.
+type RandomLink = (usize, usize, Option<String>);
 
-/// Anything, with links and parents in circles too.
+/// Generates definitions of any shape, in which links and parents may form cycles.
 fn definitions() -> impl Strategy<Value = Definition> {
     let kinds = prop_oneof!["InputNode", "RouterNode", "ForLoopNode", titles()];
     let nodes = vec((titles(), kinds, proptest::option::of(0..12usize), 0..4u8), 0..12);
     (nodes, vec((0..14usize, 0..14usize, proptest::option::of(titles())), 0..20)).prop_map(build)
 }
 
-fn build((nodes, links): (Vec<Drawn>, Vec<Linked>)) -> Definition {
+fn build((nodes, links): (Vec<RandomNode>, Vec<RandomLink>)) -> Definition {
     let nodes = nodes.into_iter().enumerate().map(|(index, (title, kind, parent, body))| {
         let inner = loop_node("inner", 1, "<Echo>");
-        let bodied = match body {
+        let with_body = match body {
             0 => loop_node("x", 1, "Echo"),
             1 => Node {
                 subworkflow: Some(Box::new(Definition { nodes: vec![inner], ..Definition::default() })),
@@ -53,7 +53,7 @@ fn build((nodes, links): (Vec<Drawn>, Vec<Linked>)) -> Definition {
             _ => Node::default(),
         };
         let parent_id = parent.map(|parent| format!("id{parent}"));
-        Node { id: format!("id{index}"), title, node_type: kind, parent_id, ..bodied }
+        Node { id: format!("id{index}"), title, node_type: kind, parent_id, ..with_body }
     });
     let links = links.into_iter();
     let links =
@@ -63,20 +63,20 @@ fn build((nodes, links): (Vec<Drawn>, Vec<Linked>)) -> Definition {
 
 /// Removes quoted parts of a text. `\` escapes the next character if `escapes` is true.
 fn unquote(text: &str, escapes: bool) -> String {
-    let (mut rest, mut is_quoted, mut chars) = (String::new(), false, text.chars());
+    let (mut unquoted, mut is_quoted, mut chars) = (String::new(), false, text.chars());
     while let Some(c) = chars.next() {
         match c {
             '"' => is_quoted = !is_quoted,
             '\\' if is_quoted && escapes => drop(chars.next()),
             _ if is_quoted => {}
-            _ => rest.push(c),
+            _ => unquoted.push(c),
         }
     }
-    assert!(!is_quoted, "a quote has no end: {text}");
-    rest
+    assert!(!is_quoted, "an unterminated quote in: {text}");
+    unquoted
 }
 
-/// The index of the shape that a line declares, in Mermaid or in DOT.
+/// Returns the index of the shape that a line declares, in Mermaid or in DOT.
 fn declaration_index(line: &str) -> Option<usize> {
     let line = line.trim().trim_start_matches("subgraph ").trim_start_matches("cluster_");
     let rest = line.strip_prefix('n')?;
@@ -85,10 +85,10 @@ fn declaration_index(line: &str) -> Option<usize> {
     (!is_link && end > 0).then(|| rest[..end].parse().unwrap())
 }
 
-fn sort_unique(text: &str) -> Vec<usize> {
-    let mut seen: Vec<_> = text.lines().filter_map(declaration_index).collect();
-    seen.sort_unstable();
-    seen
+fn declared_shapes(text: &str) -> Vec<usize> {
+    let mut indices: Vec<_> = text.lines().filter_map(declaration_index).collect();
+    indices.sort_unstable();
+    indices
 }
 
 proptest! {
@@ -107,13 +107,13 @@ proptest! {
         prop_assert_eq!(drawn, expected);
 
         let mermaid = unquote(&draw(&definition, DrawingFormat::Mermaid, &states).unwrap(), false);
-        prop_assert_eq!(&sort_unique(&mermaid), &shapes, "{}", mermaid);
+        prop_assert_eq!(&declared_shapes(&mermaid), &shapes, "{}", mermaid);
         let opened = mermaid.lines().filter(|line| line.trim().starts_with("subgraph ")).count();
         let closed = mermaid.lines().filter(|line| line.trim() == "end").count();
         prop_assert_eq!(opened, closed);
 
         let dot = unquote(&draw(&definition, DrawingFormat::Dot, &states).unwrap(), true);
-        prop_assert_eq!(&sort_unique(&dot), &shapes, "{}", dot);
+        prop_assert_eq!(&declared_shapes(&dot), &shapes, "{}", dot);
         prop_assert_eq!(dot.matches('{').count(), dot.matches('}').count());
     }
 
@@ -124,17 +124,17 @@ proptest! {
             links: vec![link("a", "b", Some(&format!("x{title}")))],
             ..Definition::default()
         };
-        let (odd, harmless) = (definition(&title), definition("x"));
+        let (special, plain_title) = (definition(&title), definition("x"));
         for (format, escapes) in [(DrawingFormat::Mermaid, false), (DrawingFormat::Dot, true)] {
-            let (odd, harmless) = (plain(&odd, format), plain(&harmless, format));
-            prop_assert_eq!(unquote(&odd, escapes), unquote(&harmless, escapes));
+            let (special, plain_title) = (plain(&special, format), plain(&plain_title, format));
+            prop_assert_eq!(unquote(&special, escapes), unquote(&plain_title, escapes));
         }
-        let mermaid = plain(&odd, DrawingFormat::Mermaid);
+        let mermaid = plain(&special, DrawingFormat::Mermaid);
         prop_assert_eq!(mermaid.matches('<').count(), 2, "{}", mermaid);
     }
 }
 
-/// An input, a router and a loop over children.
+/// Returns a definition with an input, a router and a loop over children.
 fn example() -> Definition {
     let child = |id: &str, kind| Node { parent_id: Some("loop".to_owned()), ..node(id, kind) };
     Definition {
@@ -203,7 +203,7 @@ fn dot_matches_the_expected_text() {
     assert_eq!(draw(&example(), DrawingFormat::Dot, &states()).unwrap(), expected);
 }
 
-/// (x, y, width, height) of a node in an SVG.
+/// Returns `(x, y, width, height)` of a node in an SVG.
 fn area(document: &Document<'_>, id: &str) -> (i64, i64, i64, i64) {
     let group = document.descendants().find(|node| node.attribute("data-node") == Some(id)).unwrap();
     let rect = group.children().find(|node| node.has_tag_name("rect")).unwrap();
@@ -212,7 +212,7 @@ fn area(document: &Document<'_>, id: &str) -> (i64, i64, i64, i64) {
 }
 
 #[test]
-fn svg_is_self_contained_and_reads_from_left_to_right() {
+fn svg_is_self_contained_and_drawn_from_left_to_right() {
     let svg = draw(&example(), DrawingFormat::Svg, &states()).unwrap();
     let document = Document::parse(&svg).unwrap();
     let root = document.root_element();
@@ -220,11 +220,11 @@ fn svg_is_self_contained_and_reads_from_left_to_right() {
     assert_eq!(root.first_element_child().unwrap().tag_name().name(), "title");
     assert!(!svg.contains("<script") && !svg.contains("href") && svg.matches("http").count() == 1);
     assert!(svg.contains("<title>first (InputNode): running</title>"), "{svg}");
-    let [input, router, around, first, last] =
+    let [input, router, loop_area, first, last] =
         ["in", "router", "loop", "first", "last"].map(|id| area(&document, id));
-    assert!(input.0 + input.2 < router.0 && router.0 + router.2 < around.0 && first.0 + first.2 < last.0);
-    assert!(around.0 < first.0 && last.0 + last.2 < around.0 + around.2);
-    assert!(around.1 < first.1 && first.1 + first.3 < around.1 + around.3);
+    assert!(input.0 + input.2 < router.0 && router.0 + router.2 < loop_area.0 && first.0 + first.2 < last.0);
+    assert!(loop_area.0 < first.0 && last.0 + last.2 < loop_area.0 + loop_area.2);
+    assert!(loop_area.1 < first.1 && first.1 + first.3 < loop_area.1 + loop_area.3);
     let lines = document.descendants().filter(|node| node.attribute("marker-end").is_some());
     assert_eq!(lines.count(), 3);
 }
@@ -245,7 +245,7 @@ fn bodies_are_drawn_inside_their_loops() {
 }
 
 #[test]
-fn long_links_pass_beside_the_nodes_between() {
+fn long_links_pass_beside_intermediate_nodes() {
     let nodes = ["a", "b", "c"].map(|id| node(id, "Echo")).to_vec();
     let links = vec![link("a", "b", None), link("b", "c", None), link("a", "c", None)];
     let svg = plain(&Definition { nodes, links, ..Definition::default() }, DrawingFormat::Svg);
@@ -253,10 +253,10 @@ fn long_links_pass_beside_the_nodes_between() {
     let (x, y, width, height) = area(&document, "b");
     let mut paths = document.descendants().filter_map(|node| node.attribute("d"));
     let (start, end) = paths.find_map(|path| path.split_once('H')).unwrap();
-    let (at, passes_at) = start.rsplit_once(' ').unwrap();
-    assert!(at.ends_with(&format!(" {x}")) && end.starts_with(&format!("{}C", x + width)), "{svg}");
-    let passes_at: i64 = passes_at.parse().unwrap();
-    assert!(passes_at < y || y + height < passes_at, "{svg}");
+    let (line_end, passing_y) = start.rsplit_once(' ').unwrap();
+    assert!(line_end.ends_with(&format!(" {x}")) && end.starts_with(&format!("{}C", x + width)), "{svg}");
+    let passing_y: i64 = passing_y.parse().unwrap();
+    assert!(passing_y < y || y + height < passing_y, "{svg}");
 }
 
 #[test]
@@ -281,11 +281,11 @@ fn large_and_deep_definitions_are_drawn() {
     };
     for is_nested in [false, true] {
         let large = chain(20_000, is_nested);
-        assert_eq!(sort_unique(&plain(&large, DrawingFormat::Mermaid)).len(), 20_000);
-        assert_eq!(sort_unique(&plain(&large, DrawingFormat::Dot)).len(), 20_000);
-        let fits = plain(&chain(MAX_SVG_SHAPES / 2, is_nested), DrawingFormat::Svg);
-        assert_eq!(fits.matches("data-node").count(), MAX_SVG_SHAPES / 2);
-        let refused = draw(&large, DrawingFormat::Svg, &HashMap::new());
-        assert!(matches!(refused, Err(DrawError::TooLarge { .. })));
+        assert_eq!(declared_shapes(&plain(&large, DrawingFormat::Mermaid)).len(), 20_000);
+        assert_eq!(declared_shapes(&plain(&large, DrawingFormat::Dot)).len(), 20_000);
+        let svg = plain(&chain(MAX_SVG_SHAPES / 2, is_nested), DrawingFormat::Svg);
+        assert_eq!(svg.matches("data-node").count(), MAX_SVG_SHAPES / 2);
+        let result = draw(&large, DrawingFormat::Svg, &HashMap::new());
+        assert!(matches!(result, Err(DrawError::TooLarge { .. })));
     }
 }

@@ -33,7 +33,7 @@ fn hash_ignores_layout() {
 
 #[test]
 fn hash_is_the_sha256_of_the_canonical_form() {
-    // Computed apart from this program: SHA-256 of the RFC 8785 form.
+    // The expected SHA-256 is computed from the RFC 8785 form below.
     let definition = parse(
         &json!({"nodes": [{"id": "a", "node_type": "InputNode", "config": {"b": 1.0, "a": "é"}}], "links": []}),
     );
@@ -54,7 +54,7 @@ fn normalize_adds_model_providers_and_router_handles() {
         ],
         "links": [{"source_id": "r", "target_id": "l", "source_handle": "yes"}],
     }));
-    let model = |place: usize| definition.nodes[place].config.to_map()["llm_info"]["model"].clone();
+    let model = |index: usize| definition.nodes[index].config.to_map()["llm_info"]["model"].clone();
     assert_eq!([model(1), model(2), model(3)], ["openai/gpt-4o", "anthropic/claude-3", "gpt-4o"]);
     assert_eq!(definition.links[0].target_handle.as_deref(), Some("r.r"));
     let mut again = definition.clone();
@@ -81,14 +81,14 @@ fn default_definitions_have_the_expected_nodes() {
 }
 
 #[test]
-fn dotted_paths_reach_objects_arrays_and_keys_with_dots() {
+fn dotted_paths_resolve_objects_arrays_and_keys_with_dots() {
     let value = json!({"a": {"b": [{"c": 1}], "x.y": {"z": 2}}, "p.q": 3});
-    let at = |path| lookup_path(&value, path).cloned();
-    assert_eq!(at("a.b.0.c"), Some(json!(1)));
-    assert_eq!(at("a.x.y.z"), Some(json!(2)));
-    assert_eq!(at("p.q"), Some(json!(3)));
-    assert_eq!(at("a.b.1"), None);
-    assert_eq!(at("a..b"), None);
+    let lookup = |path| lookup_path(&value, path).cloned();
+    assert_eq!(lookup("a.b.0.c"), Some(json!(1)));
+    assert_eq!(lookup("a.x.y.z"), Some(json!(2)));
+    assert_eq!(lookup("p.q"), Some(json!(3)));
+    assert_eq!(lookup("a.b.1"), None);
+    assert_eq!(lookup("a..b"), None);
 }
 
 #[test]
@@ -107,28 +107,30 @@ fn json_limits_report_each_violation() {
         "",
         r#"{"$serde_json::private::RawValue":"1"}"#,
     ] {
-        assert!(check_json(bad.as_bytes()).is_err(), "{bad} was taken");
+        assert!(check_json(bad.as_bytes()).is_err(), "{bad} was accepted");
     }
 }
 
 #[test]
 fn json_limits_count_values_per_workflow_and_definition() {
     let list = |values: usize| format!("[{}0]", "0,".repeat(values - 1));
-    let (half, most) = (list(MAX_VALUES / 2), list(MAX_DEFINITION_VALUES - 1));
+    let (half, max_definition) = (list(MAX_VALUES / 2), list(MAX_DEFINITION_VALUES - 1));
     assert!(check_json(format!("[{half},{half}]").as_bytes()).is_err());
-    for fine in [
+    for accepted in [
         format!(
-            "{{\"definition\":{most},\"versions\":[{{\"definition\":{most}}},{{\"definition\":{most}}}]}}"
+            "{{\"definition\":{max_definition},\"versions\":[{{\"definition\":{max_definition}}},{{\"definition\":{max_definition}}}]}}"
         ),
-        format!("[{{\"definition\":{most}}},{{\"nodes\":{half},\"links\":{half}}},{{\"nodes\":{half}}}]"),
+        format!(
+            "[{{\"definition\":{max_definition}}},{{\"nodes\":{half},\"links\":{half}}},{{\"nodes\":{half}}}]"
+        ),
     ] {
-        assert!(check_documents(fine.as_bytes()).is_ok());
+        assert!(check_documents(accepted.as_bytes()).is_ok());
     }
     for bad in [
-        format!("{{\"definition\":[{most}]}}"),
-        format!("[{{\"definition\":{{\"definition\":{most},\"b\":{half}}}}}]"),
-        format!("{{\"versions\":[{{\"note\":{most}}}]}}"),
-        format!("{{\"tags\":{most},\"definition\":0}}"),
+        format!("{{\"definition\":[{max_definition}]}}"),
+        format!("[{{\"definition\":{{\"definition\":{max_definition},\"b\":{half}}}}}]"),
+        format!("{{\"versions\":[{{\"note\":{max_definition}}}]}}"),
+        format!("{{\"tags\":{max_definition},\"definition\":0}}"),
     ] {
         assert!(check_documents(bad.as_bytes()).is_err());
     }

@@ -16,15 +16,15 @@ use sluice_domain::{Definition, Link, Node};
 pub(crate) struct TestKinds;
 
 #[derive(Debug)]
-struct Anything;
+struct AcceptAll;
 
-impl CheckInput for Anything {
+impl CheckInput for AcceptAll {
     fn check(&self, _: &Value) -> Result<(), String> {
         Ok(())
     }
 }
 
-/// Gives its inputs under its own name.
+/// Outputs its inputs under its own name.
 #[derive(Debug)]
 struct Echo(String);
 
@@ -34,7 +34,7 @@ impl Compute for Echo {
     }
 }
 
-/// Opens route `a` always, route `b` never.
+/// Always opens the route `a`, never the route `b`.
 #[derive(Debug)]
 struct Router;
 
@@ -45,18 +45,18 @@ impl Compute for Router {
 }
 
 #[derive(Debug)]
-struct First;
+struct FirstInput;
 
-impl Compute for First {
+impl Compute for FirstInput {
     fn compute(&self, inputs: &Inputs) -> Result<Value, String> {
         Ok((*inputs.0[0].value).clone())
     }
 }
 
 #[derive(Debug)]
-struct Fixed;
+struct EmptyOutput;
 
-impl Compute for Fixed {
+impl Compute for EmptyOutput {
     fn compute(&self, _: &Inputs) -> Result<Value, String> {
         Ok(json!({}))
     }
@@ -81,10 +81,10 @@ impl Behaviors for TestKinds {
             Behavior::Gate(PausePolicy { message: "look".to_owned(), block_only_dependent_nodes })
         };
         NodeBehavior::Complete(match node.node_type.as_str() {
-            "InputNode" => Behavior::Input(Arc::new(Anything)),
+            "InputNode" => Behavior::Input(Arc::new(AcceptAll)),
             "RouterNode" => Behavior::Compute(Arc::new(Router)),
-            "CoalesceNode" => Behavior::ComputeAny(Arc::new(First)),
-            "Fixed" => Behavior::Compute(Arc::new(Fixed)),
+            "CoalesceNode" => Behavior::ComputeAny(Arc::new(FirstInput)),
+            "Fixed" => Behavior::Compute(Arc::new(EmptyOutput)),
             "Fails" => Behavior::Compute(Arc::new(Fails)),
             "Effect" | "EffectFails" => Behavior::Effect(effect(Retry::NEVER)),
             "Flaky" => Behavior::Effect(effect(Retry {
@@ -155,7 +155,7 @@ pub(crate) fn link(source: &str, target: &str, handle: Option<&str>) -> Link {
     }
 }
 
-/// A loop over input → one node of the kind `inner` → output.
+/// Returns a loop whose body is an input, one node of the type `inner`, and an output.
 pub(crate) fn loop_node(id: &str, iterations: u32, inner: &str) -> Node {
     let body = Definition {
         nodes: vec![node("in", "InputNode"), node("inner", inner), node("out", "OutputNode")],

@@ -11,19 +11,19 @@ use sluice_domain::run::{
 
 use crate::kinds::{KINDS, TestKinds, link, loop_node, node};
 
-/// A random DAG: nodes of every kind, links only forwards.
+/// Generates acyclic definitions with nodes of every type. Links lead only to later nodes.
 fn dags() -> impl Strategy<Value = Definition> {
     let nodes = proptest::collection::vec((0..KINDS.len(), 0..4u32, 0..6usize), 1..12);
     (nodes, proptest::collection::vec((0..12usize, 0..12usize, any::<bool>()), 0..24)).prop_map(build)
 }
 
-/// (kind, iterations, kind inside of a loop).
-type Drawn = (usize, u32, usize);
+/// A random node: node type, iterations, and node type inside a loop.
+type RandomNode = (usize, u32, usize);
 
-fn build((kinds, pairs): (Vec<Drawn>, Vec<(usize, usize, bool)>)) -> Definition {
+fn build((kinds, pairs): (Vec<RandomNode>, Vec<(usize, usize, bool)>)) -> Definition {
     let mut definition = Definition { nodes: vec![node("n0", "InputNode")], ..Definition::default() };
-    for (place, (kind, iterations, inner)) in kinds.iter().enumerate() {
-        let id = format!("n{}", place + 1);
+    for (index, (kind, iterations, inner)) in kinds.iter().enumerate() {
+        let id = format!("n{}", index + 1);
         definition.nodes.push(match KINDS[*kind] {
             "ForLoopNode" => loop_node(&id, *iterations, KINDS[*inner]),
             kind => node(&id, kind),
@@ -41,8 +41,8 @@ fn build((kinds, pairs): (Vec<Drawn>, Vec<(usize, usize, bool)>)) -> Definition 
     definition
 }
 
-/// A simulated engine: results depend only on the node, and arrive in any order.
-struct World {
+/// A simulated engine. Results depend only on the node and arrive in any order.
+struct Simulation {
     plan: Plan,
     state: RunState,
     log: Vec<Event>,
@@ -53,7 +53,7 @@ struct World {
     time: i64,
 }
 
-impl World {
+impl Simulation {
     fn new(definition: &Definition) -> Self {
         let plan = Plan::build(definition, &TestKinds).unwrap();
         let (state, log, commits, work) = (RunState::default(), Vec::new(), Vec::new(), Vec::new());
@@ -91,7 +91,7 @@ impl World {
         }
     }
 
-    /// Performs one pending step, picked by `choice`. Returns false if none is left.
+    /// Performs one pending step, selected by `choice`. Returns false if no step is left.
     fn step(&mut self, choice: usize) -> bool {
         if !self.work.is_empty() {
             let input = self.work.remove(choice % self.work.len());
@@ -116,11 +116,11 @@ impl World {
     }
 
     fn start(definition: &Definition) -> Self {
-        let mut world = Self::new(definition);
+        let mut simulation = Self::new(definition);
         let inputs = json!({"n0": {"x": 1}});
-        world.send(Input::Start(Arc::new(inputs.as_object().unwrap().clone())));
-        world.send(Input::Advance);
-        world
+        simulation.send(Input::Start(Arc::new(inputs.as_object().unwrap().clone())));
+        simulation.send(Input::Advance);
+        simulation
     }
 
     fn finish(mut self, choices: &[usize]) -> Self {
@@ -144,12 +144,12 @@ proptest! {
     #[test]
     fn any_order_of_completions_leads_to_the_same_end(
         definition in dags(),
-        one in proptest::collection::vec(0..100usize, 1..20),
-        other in proptest::collection::vec(0..100usize, 1..20),
+        first in proptest::collection::vec(0..100usize, 1..20),
+        second in proptest::collection::vec(0..100usize, 1..20),
     ) {
-        let (one, other) = (World::start(&definition).finish(&one), World::start(&definition).finish(&other));
-        prop_assert!(one.state.status.is_terminal(), "ended as {:?}", one.state.status);
-        prop_assert_eq!(one.end(), other.end());
+        let (first, second) = (Simulation::start(&definition).finish(&first), Simulation::start(&definition).finish(&second));
+        prop_assert!(first.state.status.is_terminal(), "ended as {:?}", first.state.status);
+        prop_assert_eq!(first.end(), second.end());
     }
 
     #[test]
@@ -158,14 +158,14 @@ proptest! {
         choices in proptest::collection::vec(0..100usize, 1..20),
         cut in 0..100usize,
     ) {
-        let whole = World::start(&definition).finish(&choices);
-        let cut = whole.commits[cut % whole.commits.len()];
-        let mut rest = World::new(&definition);
-        rest.log = whole.log[..cut].to_vec();
-        rest.state = RunState::from_log(&rest.log);
-        rest.time = 1_000_000;
-        rest.send(Input::Recover);
-        prop_assert_eq!(rest.finish(&choices).end(), whole.end());
+        let complete = Simulation::start(&definition).finish(&choices);
+        let cut = complete.commits[cut % complete.commits.len()];
+        let mut resumed = Simulation::new(&definition);
+        resumed.log = complete.log[..cut].to_vec();
+        resumed.state = RunState::from_log(&resumed.log);
+        resumed.time = 1_000_000;
+        resumed.send(Input::Recover);
+        prop_assert_eq!(resumed.finish(&choices).end(), complete.end());
     }
 
     #[test]
@@ -173,11 +173,11 @@ proptest! {
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
     ) {
-        let world = World::start(&definition).finish(&choices);
-        let text = serde_json::to_string(&world.log).unwrap();
-        let read: Vec<Event> = serde_json::from_str(&text).unwrap();
-        prop_assert_eq!(&RunState::from_log(&read), &world.state);
-        prop_assert_eq!(world.state.length, world.log.len() as u64);
+        let simulation = Simulation::start(&definition).finish(&choices);
+        let text = serde_json::to_string(&simulation.log).unwrap();
+        let parsed: Vec<Event> = serde_json::from_str(&text).unwrap();
+        prop_assert_eq!(&RunState::from_log(&parsed), &simulation.state);
+        prop_assert_eq!(simulation.state.length, simulation.log.len() as u64);
     }
 
     #[test]
@@ -186,20 +186,20 @@ proptest! {
         choices in proptest::collection::vec(0..100usize, 1..20),
         cancel_after in proptest::option::of(0..6usize),
     ) {
-        let mut world = World::start(&definition);
+        let mut simulation = Simulation::start(&definition);
         if let Some(steps) = cancel_after {
             for choice in choices.iter().cycle().take(steps) {
-                world.step(*choice);
+                simulation.step(*choice);
             }
-            if !world.state.status.is_terminal() {
-                world.send(Input::Cancel);
-                prop_assert_eq!(world.state.status, RunStatus::Canceled);
+            if !simulation.state.status.is_terminal() {
+                simulation.send(Input::Cancel);
+                prop_assert_eq!(simulation.state.status, RunStatus::Canceled);
             }
         } else {
-            world = world.finish(&choices);
+            simulation = simulation.finish(&choices);
         }
-        prop_assert!(world.state.status.is_terminal());
-        for task in world.state.tasks(&world.plan) {
+        prop_assert!(simulation.state.status.is_terminal());
+        for task in simulation.state.tasks(&simulation.plan) {
             prop_assert!(task.status.is_terminal(), "{} is {:?}", task.node_id, task.status);
         }
     }
@@ -210,23 +210,23 @@ proptest! {
         choices in proptest::collection::vec(0..100usize, 1..20),
         steps in 0..20usize,
     ) {
-        let mut world = World::start(&definition);
+        let mut simulation = Simulation::start(&definition);
         for choice in choices.iter().cycle().take(steps) {
-            world.step(*choice);
+            simulation.step(*choice);
         }
-        if world.state.status.is_terminal() {
+        if simulation.state.status.is_terminal() {
             return Ok(());
         }
-        let tasks = world.state.tasks(&world.plan);
-        let outputs = world.state.outputs_by_label(&world.plan).to_map();
-        world.send(Input::Cancel);
-        for (before, after) in tasks.into_iter().zip(world.state.tasks(&world.plan)) {
+        let tasks = simulation.state.tasks(&simulation.plan);
+        let outputs = simulation.state.outputs_by_label(&simulation.plan).to_map();
+        simulation.send(Input::Cancel);
+        for (before, after) in tasks.into_iter().zip(simulation.state.tasks(&simulation.plan)) {
             prop_assert_eq!(before.inputs, after.inputs, "inputs of {}", after.node_id);
             prop_assert_eq!(before.outputs, after.outputs, "outputs of {}", after.node_id);
             prop_assert_eq!(before.loop_history, after.loop_history, "iterations of {}", after.node_id);
             prop_assert_eq!(before.attempts.len(), after.attempts.len(), "attempts of {}", after.node_id);
         }
-        prop_assert_eq!(outputs, world.state.outputs_by_label(&world.plan).to_map());
+        prop_assert_eq!(outputs, simulation.state.outputs_by_label(&simulation.plan).to_map());
     }
 
     #[test]
@@ -234,13 +234,13 @@ proptest! {
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
     ) {
-        let mut world = World::start(&definition);
+        let mut simulation = Simulation::start(&definition);
         for choice in choices.iter().cycle().take(10_000) {
-            let before = world.state.tasks(&world.plan);
-            if !world.step(*choice) {
+            let before = simulation.state.tasks(&simulation.plan);
+            if !simulation.step(*choice) {
                 break;
             }
-            for (before, after) in before.into_iter().zip(world.state.tasks(&world.plan)) {
+            for (before, after) in before.into_iter().zip(simulation.state.tasks(&simulation.plan)) {
                 if !before.inputs.is_empty() {
                     prop_assert_eq!(before.inputs, after.inputs, "inputs of {}", after.node_id);
                 }
@@ -253,20 +253,20 @@ proptest! {
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
     ) {
-        let mut world = World::start(&definition).finish(&choices);
-        let before = world.log.len();
-        let ended: Vec<TaskPath> = world.log.iter().filter_map(|event| match event {
+        let mut simulation = Simulation::start(&definition).finish(&choices);
+        let before = simulation.log.len();
+        let ended: Vec<TaskPath> = simulation.log.iter().filter_map(|event| match event {
             Event::TaskCompleted { task, .. } | Event::TaskFailed { task, .. } | Event::TaskCanceled { task, .. } => Some(task.clone()),
             _ => None,
         }).collect();
         let unique: std::collections::HashSet<&TaskPath> = ended.iter().collect();
         prop_assert_eq!(unique.len(), ended.len());
         for task in ended {
-            world.send(Input::StartTask(task.clone()));
-            world.send(Input::RetryTask(task.clone()));
-            world.send(Input::EndTask { task, result: Ok(json!({"late": true})), at: DateTime::UNIX_EPOCH });
+            simulation.send(Input::StartTask(task.clone()));
+            simulation.send(Input::RetryTask(task.clone()));
+            simulation.send(Input::EndTask { task, result: Ok(json!({"late": true})), at: DateTime::UNIX_EPOCH });
         }
-        prop_assert_eq!(world.log.len(), before);
+        prop_assert_eq!(simulation.log.len(), before);
     }
 
     #[test]
@@ -274,26 +274,26 @@ proptest! {
         definition in dags(),
         choices in proptest::collection::vec(0..100usize, 1..20),
     ) {
-        let mut world = World::start(&definition).finish(&choices);
-        if world.state.status != RunStatus::Failed {
-            prop_assert!(decide(&world.plan, &mut world.state, Input::Retry, DateTime::UNIX_EPOCH).is_err());
+        let mut simulation = Simulation::start(&definition).finish(&choices);
+        if simulation.state.status != RunStatus::Failed {
+            prop_assert!(decide(&simulation.plan, &mut simulation.state, Input::Retry, DateTime::UNIX_EPOCH).is_err());
             return Ok(());
         }
-        let (end, kept) = (world.end(), world.log.len());
-        let good: Vec<TaskPath> = world.log.iter().filter_map(|event| match event {
+        let (end, length_before_retry) = (simulation.end(), simulation.log.len());
+        let completed: Vec<TaskPath> = simulation.log.iter().filter_map(|event| match event {
             Event::TaskCompleted { task, .. } => Some(task.clone()),
             _ => None,
         }).collect();
-        world.send(Input::Retry);
-        prop_assert_eq!(world.state.status, RunStatus::Running);
-        prop_assert!(world.state.root.tasks.values().all(|task| task.status != TaskStatus::Failed));
-        world.send(Input::Recover);
-        let world = world.finish(&choices);
-        // What fails always fails again.
-        prop_assert_eq!(world.end(), end);
-        for event in &world.log[kept..] {
+        simulation.send(Input::Retry);
+        prop_assert_eq!(simulation.state.status, RunStatus::Running);
+        prop_assert!(simulation.state.root.tasks.values().all(|task| task.status != TaskStatus::Failed));
+        simulation.send(Input::Recover);
+        let simulation = simulation.finish(&choices);
+        // A node that always fails does so again after the retry.
+        prop_assert_eq!(simulation.end(), end);
+        for event in &simulation.log[length_before_retry..] {
             if let Event::TaskCompleted { task, .. } | Event::TaskStarted { task, .. } = event {
-                prop_assert!(!good.contains(task), "{} ran again", task);
+                prop_assert!(!completed.contains(task), "{} ran again", task);
             }
         }
     }
@@ -304,10 +304,10 @@ proptest! {
         choices in proptest::collection::vec(0..100usize, 1..20),
         from in 0..12usize,
     ) {
-        let first = World::start(&definition).finish(&choices);
+        let first = Simulation::start(&definition).finish(&choices);
         let from = from % first.plan.nodes.len();
         let reused = first.state.reusable_outputs(&first.plan, &first.plan, from);
-        let mut again = World::new(&definition);
+        let mut again = Simulation::new(&definition);
         again.send(Input::Start(Arc::clone(&first.state.inputs)));
         again.send(Input::Reuse(reused.clone()));
         again.send(Input::Advance);
@@ -316,7 +316,7 @@ proptest! {
             p.decided.as_ref().is_some_and(|(decision, _)| decision.action == PauseAction::Decline)
         });
         prop_assert_eq!(&again.end().1, &first.end().1);
-        // A run of which a branch was declined may end as canceled, one that took the rest over doesn't.
+        // A run with a declined branch may be canceled. A rerun that reuses the other outputs is not.
         if !declined {
             prop_assert_eq!(again.end().0, first.end().0);
         }
@@ -335,9 +335,9 @@ proptest! {
         kept in proptest::collection::vec(any::<bool>(), 1..40),
         inputs in proptest::collection::vec((0..10usize, 0..14usize, 0..4u32, any::<bool>()), 1..12),
     ) {
-        // Any part of a log, in which things stand that no decision would lead to.
-        let world = World::start(&definition).finish(&choices);
-        let kept = world.log.iter().zip(kept.iter().cycle()).filter(|(_, kept)| **kept).map(|(event, _)| event);
+        // An arbitrary part of a log, which may contain sequences of events that no decision produces.
+        let simulation = Simulation::start(&definition).finish(&choices);
+        let kept = simulation.log.iter().zip(kept.iter().cycle()).filter(|(_, kept)| **kept).map(|(event, _)| event);
         let mut state = RunState::from_log(kept);
         for (kind, node, iteration, inner) in inputs {
             let scope = if inner { vec![LoopIteration { loop_id: format!("n{node}"), iteration }] } else { Vec::new() };
@@ -358,7 +358,7 @@ proptest! {
                 _ => Input::Start(Arc::default()),
             };
             let before = state.length;
-            let events = decide(&world.plan, &mut state, input, DateTime::UNIX_EPOCH).map(|d| d.events.len());
+            let events = decide(&simulation.plan, &mut state, input, DateTime::UNIX_EPOCH).map(|d| d.events.len());
             prop_assert_eq!(state.length - before, events.unwrap_or(0) as u64);
         }
     }
@@ -380,30 +380,32 @@ fn nested_loops_hit_the_event_limit() {
         links: vec![link("n0", "n1", None)],
         ..Definition::default()
     };
-    let mut world = World::new(&definition);
-    world.send(Input::Start(Arc::default()));
-    // Most of a long log, as it would be after many iterations.
+    let mut simulation = Simulation::new(&definition);
+    simulation.send(Input::Start(Arc::default()));
+    // A log that is almost as long as the limit, as after many iterations.
     for _ in 0..sluice_domain::run::MAX_LOOP_EVENTS - 2_000 {
         let event = Event::RunResumed { at: DateTime::UNIX_EPOCH };
-        world.state.fold(&event);
-        world.log.push(event);
+        simulation.state.fold(&event);
+        simulation.log.push(event);
     }
-    world.send(Input::Advance);
-    let world = world.finish(&[0]);
-    assert_eq!(world.state.status, RunStatus::Failed);
-    assert!(world.log.len() < 60_000, "{} events", world.log.len());
-    assert!(world.state.tasks(&world.plan)[1].error.as_deref().is_some_and(|e| e.contains("events")));
+    simulation.send(Input::Advance);
+    let simulation = simulation.finish(&[0]);
+    assert_eq!(simulation.state.status, RunStatus::Failed);
+    assert!(simulation.log.len() < 60_000, "{} events", simulation.log.len());
+    assert!(
+        simulation.state.tasks(&simulation.plan)[1].error.as_deref().is_some_and(|e| e.contains("events"))
+    );
 }
 
 #[test]
 fn forwarded_loop_history_does_not_double() {
-    // The body's nodes pass everything on, the history with it.
+    // The nodes of the body output everything that they receive, including the history.
     let definition = Definition {
         nodes: vec![node("n0", "InputNode"), loop_node("n1", 20, "Echo")],
         links: vec![link("n0", "n1", None)],
         ..Definition::default()
     };
-    let world = World::start(&definition).finish(&[0]);
-    // Doubling would have met the limits long before.
-    assert_eq!(world.state.status, RunStatus::Completed);
+    let simulation = Simulation::start(&definition).finish(&[0]);
+    // If the history doubled, the run would exceed the size limits.
+    assert_eq!(simulation.state.status, RunStatus::Completed);
 }

@@ -16,51 +16,59 @@ fn input() -> Value {
     json!({"id": "in", "node_type": "InputNode"})
 }
 
-/// One definition for each code, and where the problem is.
+/// Returns a definition for each code, with the pointer to the error.
 fn cases() -> Vec<(Code, &'static str, Value)> {
-    let n = |id: &str, kind: &str| json!({"id": id, "node_type": kind});
-    let l = |a: &str, b: &str| json!({"source_id": a, "target_id": b});
-    let d = |nodes: Vec<Value>, links: Vec<Value>| json!({"nodes": nodes, "links": links});
+    let node = |id: &str, kind: &str| json!({"id": id, "node_type": kind});
+    let link = |a: &str, b: &str| json!({"source_id": a, "target_id": b});
+    let graph = |nodes: Vec<Value>, links: Vec<Value>| json!({"nodes": nodes, "links": links});
     let child = |id: &str, parent: &str| json!({"id": id, "node_type": "Echo", "parent_id": parent});
-    let mut line: Vec<Value> = (0..20).map(|i| child(&format!("c{i}"), &format!("c{}", i + 1))).collect();
-    line.extend([n("c20", "Echo"), input()]);
+    let mut nested: Vec<Value> = (0..20).map(|i| child(&format!("c{i}"), &format!("c{}", i + 1))).collect();
+    nested.extend([node("c20", "Echo"), input()]);
     let router = |handle: Option<&str>| {
         let link = json!({"source_id": "r", "target_id": "x", "source_handle": handle});
-        d(vec![input(), n("r", "RouterNode"), n("x", "Echo")], vec![link])
+        graph(vec![input(), node("r", "RouterNode"), node("x", "Echo")], vec![link])
     };
     let bot = |nodes: Vec<Value>| json!({"nodes": nodes, "links": [], "spur_type": "chatbot"});
     let schema = "{\"properties\": {\"user_message\": {\"type\": \"string\"}, \"session_id\": {\"type\": \"string\"}}}";
     let bot_input = json!({"id": "in", "node_type": "InputNode", "config": {"output_json_schema": schema}});
     vec![
-        (Code::NodeIdEmpty, "/nodes/1/id", d(vec![input(), n("", "Echo")], vec![])),
-        (Code::NodeIdDuplicate, "/nodes/2/id", d(vec![input(), n("a", "Echo"), n("a", "Echo")], vec![])),
-        (Code::InputNodeMissing, "/nodes", d(vec![n("a", "Echo")], vec![])),
-        (Code::InputNodeDuplicate, "/nodes/1", d(vec![input(), n("b", "InputNode")], vec![])),
+        (Code::NodeIdEmpty, "/nodes/1/id", graph(vec![input(), node("", "Echo")], vec![])),
+        (
+            Code::NodeIdDuplicate,
+            "/nodes/2/id",
+            graph(vec![input(), node("a", "Echo"), node("a", "Echo")], vec![]),
+        ),
+        (Code::InputNodeMissing, "/nodes", graph(vec![node("a", "Echo")], vec![])),
+        (Code::InputNodeDuplicate, "/nodes/1", graph(vec![input(), node("b", "InputNode")], vec![])),
         (
             Code::OutputNodeDuplicate,
             "/nodes/2",
-            d(vec![input(), n("b", "OutputNode"), n("c", "OutputNode")], vec![]),
+            graph(vec![input(), node("b", "OutputNode"), node("c", "OutputNode")], vec![]),
         ),
-        (Code::LinkSourceUnknown, "/links/0/source_id", d(vec![input()], vec![l("no", "in")])),
-        (Code::LinkTargetUnknown, "/links/0/target_id", d(vec![input()], vec![l("in", "no")])),
+        (Code::LinkSourceUnknown, "/links/0/source_id", graph(vec![input()], vec![link("no", "in")])),
+        (Code::LinkTargetUnknown, "/links/0/target_id", graph(vec![input()], vec![link("in", "no")])),
         (
             Code::Cycle,
             "/links/0",
-            d(vec![input(), n("a", "Echo"), n("b", "Echo")], vec![l("a", "b"), l("b", "a")]),
+            graph(vec![input(), node("a", "Echo"), node("b", "Echo")], vec![link("a", "b"), link("b", "a")]),
         ),
-        (Code::ParentUnknown, "/nodes/1/parent_id", d(vec![input(), child("a", "no")], vec![])),
-        (Code::ParentCycle, "/nodes/1/parent_id", d(vec![input(), child("a", "b"), child("b", "a")], vec![])),
-        (Code::NestingTooDeep, "/nodes/0/parent_id", d(line, vec![])),
-        (Code::NodeTypeUnknown, "/nodes/1/node_type", d(vec![input(), n("a", "Ecko")], vec![])),
+        (Code::ParentUnknown, "/nodes/1/parent_id", graph(vec![input(), child("a", "no")], vec![])),
+        (
+            Code::ParentCycle,
+            "/nodes/1/parent_id",
+            graph(vec![input(), child("a", "b"), child("b", "a")], vec![]),
+        ),
+        (Code::NestingTooDeep, "/nodes/0/parent_id", graph(nested, vec![])),
+        (Code::NodeTypeUnknown, "/nodes/1/node_type", graph(vec![input(), node("a", "Ecko")], vec![])),
         (
             Code::ConfigInvalid,
             "/nodes/1/config/bad",
-            d(vec![input(), json!({"id": "a", "node_type": "Echo", "config": {"bad": 1}})], vec![]),
+            graph(vec![input(), json!({"id": "a", "node_type": "Echo", "config": {"bad": 1}})], vec![]),
         ),
         (
             Code::NumberUnsafe,
             "/nodes/1/config/n/0",
-            d(
+            graph(
                 vec![
                     input(),
                     json!({"id": "a", "node_type": "Echo", "config": {"n": [9_007_199_254_740_992_u64]}}),
@@ -72,7 +80,7 @@ fn cases() -> Vec<(Code, &'static str, Value)> {
         (
             Code::ChatbotOutputFields,
             "/nodes/1/config/output_json_schema",
-            bot(vec![bot_input, n("out", "OutputNode")]),
+            bot(vec![bot_input, node("out", "OutputNode")]),
         ),
         (Code::RouterLinkWithoutHandle, "/links/0/source_handle", router(None)),
         (Code::RouterLinkUnknownRoute, "/links/0/source_handle", router(Some("c"))),
@@ -82,10 +90,10 @@ fn cases() -> Vec<(Code, &'static str, Value)> {
 #[test]
 fn each_error_has_its_code_and_pointer() {
     for (code, pointer, definition) in cases() {
-        let found = error_locations(definition);
+        let diagnostics = error_locations(definition);
         assert!(
-            found.iter().any(|(c, p, _)| *c == code && p == pointer),
-            "{code:?} at {pointer} is not in {found:?}"
+            diagnostics.iter().any(|(c, p, _)| *c == code && p == pointer),
+            "{code:?} at {pointer} is not in {diagnostics:?}"
         );
     }
 }
@@ -93,9 +101,9 @@ fn each_error_has_its_code_and_pointer() {
 #[test]
 fn each_code_has_a_case() {
     let cases: Vec<Code> = cases().into_iter().map(|(code, ..)| code).collect();
-    // Their definitions are too large for a table, or there is no definition yet. What merely looks wrong has
-    // its cases in docs/diagnostics, which the tests of the kinds read.
-    let elsewhere = [
+    // Definitions with these errors are too large for a table, or the text has no definition. The cases of warnings and
+    // hints are in docs/diagnostics, which the tests of the node types read.
+    let tested_elsewhere = [
         Code::TooManyNodes,
         Code::TooManyLinks,
         Code::TextTooLong,
@@ -106,7 +114,7 @@ fn each_code_has_a_case() {
         Code::ShapeInvalid,
     ];
     for code in Code::ALL.iter().filter(|code| code.severity() == Severity::Error) {
-        assert!(cases.contains(code) || elsewhere.contains(code), "{code:?} has no case");
+        assert!(cases.contains(code) || tested_elsewhere.contains(code), "{code:?} has no case");
     }
 }
 
@@ -122,7 +130,7 @@ fn too_many_nodes_or_links_end_the_validation() {
 
 #[test]
 fn rejects_long_names() {
-    for (length, wanted) in
+    for (length, expected) in
         [(MAX_NODE_NAME_LENGTH, vec![]), (MAX_NODE_NAME_LENGTH + 1, vec!["/nodes/1/id", "/nodes/1/title"])]
     {
         let name = "ä".repeat(length);
@@ -130,11 +138,11 @@ fn rejects_long_names() {
         let titled = json!({"id": "b", "title": name, "node_type": "Echo"});
         let of_titled = error_locations(json!({"nodes": [input(), titled], "links": []}));
         assert!(of_titled.iter().all(|(.., node)| node.as_deref() == Some("b")), "{of_titled:?}");
-        assert_eq!(of_titled.is_empty(), wanted.is_empty());
-        let found = error_locations(json!({"nodes": [input(), node], "links": []}));
-        let pointers: Vec<&str> = found.iter().map(|(_, pointer, _)| pointer.as_str()).collect();
-        assert_eq!(pointers, wanted);
-        assert!(found.iter().all(|(code, ..)| *code == Code::TextTooLong), "{found:?}");
+        assert_eq!(of_titled.is_empty(), expected.is_empty());
+        let diagnostics = error_locations(json!({"nodes": [input(), node], "links": []}));
+        let pointers: Vec<&str> = diagnostics.iter().map(|(_, pointer, _)| pointer.as_str()).collect();
+        assert_eq!(pointers, expected);
+        assert!(diagnostics.iter().all(|(code, ..)| *code == Code::TextTooLong), "{diagnostics:?}");
     }
 }
 
@@ -145,9 +153,9 @@ fn lists_of_diagnostics_are_truncated() {
     let links = json!([{"source_id": "n0", "target_id": "n1"}]);
     let mut body = json!({"nodes": nodes, "links": links});
     body["nodes"].as_array_mut().unwrap().push(input());
-    let found = diagnose(&serde_json::from_value(body).unwrap(), &TestKinds);
-    assert_eq!(found.len(), MAX_DIAGNOSTICS + 1);
-    assert_eq!(found.last().map(|last| last.code), Some(Code::DiagnosticsCut));
+    let diagnostics = diagnose(&serde_json::from_value(body).unwrap(), &TestKinds);
+    assert_eq!(diagnostics.len(), MAX_DIAGNOSTICS + 1);
+    assert_eq!(diagnostics.last().map(|last| last.code), Some(Code::DiagnosticsCut));
 }
 
 #[test]
@@ -161,8 +169,8 @@ fn hostile_texts_are_validated_quickly() {
         ("[]", Code::ShapeInvalid),
         ("{\"definition\": []}", Code::ShapeInvalid),
     ] {
-        let found = diagnose_json(text.as_bytes(), &TestKinds);
-        assert_eq!(found.iter().map(|d| d.code).collect::<Vec<_>>(), [code], "{text:.40}");
+        let diagnostics = diagnose_json(text.as_bytes(), &TestKinds);
+        assert_eq!(diagnostics.iter().map(|d| d.code).collect::<Vec<_>>(), [code], "{text:.40}");
     }
     assert_eq!(diagnose_json(b"{\"definition\": null}", &TestKinds), []);
 }
@@ -209,7 +217,7 @@ fn errors_in_bodies_have_full_pointers() {
 }
 
 #[test]
-fn cycles_name_their_path_and_unknown_types_a_similar_one() {
+fn cycle_errors_list_the_path_and_unknown_types_suggest_a_similar_one() {
     let definition: Definition = serde_json::from_value(json!({
         "nodes": [input(), {"id": "a", "node_type": "Echo"}, {"id": "b", "node_type": "RuoterNode"}],
         "links": [{"source_id": "a", "target_id": "b"}, {"source_id": "b", "target_id": "a"}],

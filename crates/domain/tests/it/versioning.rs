@@ -10,7 +10,7 @@ use crate::kinds::{link, node};
 
 const LAYOUT: [&str; 3] = ["coordinates", "dimensions", "test_inputs"];
 
-fn json_of(definition: &Definition) -> Value {
+fn to_json(definition: &Definition) -> Value {
     serde_json::to_value(definition).unwrap()
 }
 
@@ -19,7 +19,7 @@ fn canonical(value: &Value) -> String {
 }
 
 fn apply(definition: &Definition, patch: &Patch) -> Value {
-    let mut value = json_of(definition);
+    let mut value = to_json(definition);
     json_patch::patch(&mut value, patch).unwrap();
     value
 }
@@ -65,7 +65,7 @@ fn nodes(bodies: impl Strategy<Value = Definition> + 'static) -> impl Strategy<V
     (ids(), kinds, vec(("[a-c]", values()), 0..4), layouts(), body.clone(), body).prop_map(
         |(id, kind, config, (coordinates, dimensions), subworkflow, in_config)| {
             let mut config: Map<String, Value> = config.into_iter().collect();
-            config.extend(in_config.map(|body| ("subworkflow".to_owned(), json_of(&body))));
+            config.extend(in_config.map(|body| ("subworkflow".to_owned(), to_json(&body))));
             let subworkflow = subworkflow.map(Box::new);
             let config = RawObject::from_map(&config);
             Node { config, coordinates, dimensions, subworkflow, ..node(&id, kind) }
@@ -73,7 +73,7 @@ fn nodes(bodies: impl Strategy<Value = Definition> + 'static) -> impl Strategy<V
     )
 }
 
-fn with(nodes: impl Strategy<Value = Node>) -> impl Strategy<Value = Definition> {
+fn definitions_with(nodes: impl Strategy<Value = Node>) -> impl Strategy<Value = Definition> {
     let handle = || proptest::option::of("[ab]");
     let link = (ids(), ids(), handle(), handle()).prop_map(
         |(source_id, target_id, source_handle, target_handle)| Link {
@@ -91,11 +91,11 @@ fn with(nodes: impl Strategy<Value = Node>) -> impl Strategy<Value = Definition>
 }
 
 fn definitions() -> impl Strategy<Value = Definition> {
-    let flat = with(nodes(Just(Definition::default())));
-    with(nodes(flat))
+    let flat = definitions_with(nodes(Just(Definition::default())));
+    definitions_with(nodes(flat))
 }
 
-/// A small step from one definition to the next.
+/// A small change of a definition.
 #[derive(Clone, Debug)]
 enum Edit {
     Swap(Index, Index),
@@ -134,12 +134,12 @@ fn edits() -> impl Strategy<Value = Edit> {
 
 fn edit(definition: &mut Definition, step: Edit) {
     let Definition { nodes, links, test_inputs, .. } = definition;
-    let (count, lines) = (nodes.len(), links.len());
+    let (count, link_count) = (nodes.len(), links.len());
     match step {
         Edit::Insert(at, node) => nodes.insert(at.index(count + 1), node),
         Edit::Rows => test_inputs.push(raw(&json!({"x": 1}))),
-        Edit::SwapLinks(a, b) if !links.is_empty() => links.swap(a.index(lines), b.index(lines)),
-        Edit::Unlink(at) if !links.is_empty() => drop(links.remove(at.index(lines))),
+        Edit::SwapLinks(a, b) if !links.is_empty() => links.swap(a.index(link_count), b.index(link_count)),
+        Edit::Unlink(at) if !links.is_empty() => drop(links.remove(at.index(link_count))),
         Edit::Double(at) if !links.is_empty() => links.push(at.get(links).clone()),
         _ if nodes.is_empty() => {}
         Edit::Swap(a, b) => nodes.swap(a.index(count), b.index(count)),
@@ -154,7 +154,7 @@ fn edit(definition: &mut Definition, step: Edit) {
             at.get_mut(nodes).config = RawObject::from_map(&config);
         }
         Edit::Doubles(at) => {
-            let config = doubles(at.get(nodes).config.to_map().into());
+            let config = with_doubles(at.get(nodes).config.to_map().into());
             at.get_mut(nodes).config = raw(&config);
         }
         Edit::Retype(at) => at.get_mut(nodes).node_type = "Echo".to_owned(),
@@ -163,12 +163,14 @@ fn edit(definition: &mut Definition, step: Edit) {
     }
 }
 
-/// The same to the hash: every number written as a double.
-fn doubles(value: Value) -> Value {
+/// Writes every number as a double, which keeps the hash.
+fn with_doubles(value: Value) -> Value {
     match value {
         Value::Number(number) => json!(number.as_f64()),
-        Value::Array(items) => items.into_iter().map(doubles).collect(),
-        Value::Object(fields) => fields.into_iter().map(|(name, value)| (name, doubles(value))).collect(),
+        Value::Array(items) => items.into_iter().map(with_doubles).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().map(|(name, value)| (name, with_doubles(value))).collect()
+        }
         other => other,
     }
 }
@@ -181,19 +183,19 @@ fn edit_body(node: &mut Node, step: Edit) {
     if let Some(value) = config.get_mut("subworkflow") {
         let mut body = serde_json::from_value(value.clone()).unwrap();
         edit(&mut body, step);
-        *value = json_of(&body);
+        *value = to_json(&body);
         node.config = RawObject::from_map(&config);
     }
 }
 
-/// Two definitions that have much in common, or nothing.
+/// Generates two definitions that have much in common, or nothing.
 fn pairs() -> impl Strategy<Value = (Definition, Definition)> {
-    let near = (definitions(), vec(edits(), 0..4)).prop_map(|(before, edits)| {
+    let similar = (definitions(), vec(edits(), 0..4)).prop_map(|(before, edits)| {
         let mut after = before.clone();
         edits.into_iter().for_each(|step| edit(&mut after, step));
         (before, after)
     });
-    prop_oneof![4 => near, 1 => (definitions(), definitions())]
+    prop_oneof![4 => similar, 1 => (definitions(), definitions())]
 }
 
 proptest! {
@@ -201,14 +203,14 @@ proptest! {
     fn diff_is_empty_exactly_for_equal_hashes((before, after) in pairs()) {
         let same = definition_hash(&before) == definition_hash(&after);
         prop_assert_eq!(diff(&before, &after, false).is_empty(), same);
-        let same = canonical(&json_of(&before)) == canonical(&json_of(&after));
+        let same = canonical(&to_json(&before)) == canonical(&to_json(&after));
         prop_assert_eq!(diff(&before, &after, true).is_empty(), same);
     }
 
     #[test]
     fn patch_with_layout_produces_the_later_definition((before, after) in pairs()) {
         let patch = patch(&before, &after, true);
-        prop_assert_eq!(canonical(&apply(&before, &patch)), canonical(&json_of(&after)));
+        prop_assert_eq!(canonical(&apply(&before, &patch)), canonical(&to_json(&after)));
         prop_assert_eq!(patch.is_empty(), diff(&before, &after, true).is_empty());
     }
 
@@ -230,7 +232,7 @@ proptest! {
 
     #[test]
     fn patch_without_layout_never_touches_layout(mut before in definitions(), steps in vec(edits(), 0..4)) {
-        // A loop that becomes something else has no body any more, only a field that looks like one.
+        // A loop whose node type changes has no body any more, only a field with that name.
         let steps = steps.into_iter().filter(|step| !matches!(step, Edit::Retype(_)));
         let mut seen = std::collections::HashSet::new();
         before.nodes.retain(|node| node.node_type == "ForLoopNode" && seen.insert(node.id.clone()));
@@ -249,11 +251,11 @@ proptest! {
     fn diff_text_has_a_line_for_each_difference((before, after) in pairs()) {
         let DefinitionDiff { nodes, links, definition } = diff(&before, &after, true);
         let fields: usize = nodes.changed.iter().map(|node| 1 + node.changes.len()).sum();
-        let titled = if definition.is_empty() { 0 } else { 1 + definition.len() };
-        let listed = nodes.added.len() + nodes.removed.len() + links.added.len() + links.removed.len();
+        let heading_and_fields = if definition.is_empty() { 0 } else { 1 + definition.len() };
+        let single_lines = nodes.added.len() + nodes.removed.len() + links.added.len() + links.removed.len();
         let reordered = usize::from(nodes.reordered) + usize::from(links.reordered);
         let text = DefinitionDiff { nodes, links, definition }.to_text();
-        prop_assert_eq!(text.lines().count(), fields + titled + listed + reordered, "{}", text);
+        prop_assert_eq!(text.lines().count(), fields + heading_and_fields + single_lines + reordered, "{}", text);
     }
 }
 

@@ -38,7 +38,7 @@ async fn find_by_tag(db: &Database, tag: &str) -> Vec<String> {
 
 fn new_described(name: &str, description: &str, tags: &[&str]) -> NewWorkflow {
     let tags = Some(tags.iter().map(|tag| (*tag).to_owned()).collect());
-    NewWorkflow { description: Some(description.to_owned()), tags, ..new(name, "h") }
+    NewWorkflow { description: Some(description.to_owned()), tags, ..new_workflow(name, "h") }
 }
 
 async fn finds_workflows_by_words_and_tags(database: &TestDatabase) {
@@ -108,7 +108,7 @@ async fn rejects_pages_that_are_too_large(database: &TestDatabase) {
     let db = database.open().await;
     let large = |hash: &str| {
         let json = format!(r#"{{"nodes":[],"links":[],"x":"{hash}{}"}}"#, "x".repeat(33 << 20));
-        NewWorkflow { definition: ValidDefinition { json, hash: hash.to_owned() }, ..new("Large", "h") }
+        NewWorkflow { definition: ValidDefinition { json, hash: hash.to_owned() }, ..new_workflow("Large", "h") }
     };
     let first = db.workflow_create(large("1"), None).await.unwrap();
     assert_eq!(db.workflow_list(WorkflowFilter::default(), ALL).await.unwrap().rows.len(), 1);

@@ -74,7 +74,7 @@ async fn taken_sequence_number_is_a_conflict(database: &TestDatabase) {
     }
     let stored = db.run(first.record.id).await.unwrap().unwrap();
     assert_eq!((stored.record.status, stored.log.len()), (RunStatus::Completed, 3));
-    let empty = Commit { events: Vec::new(), ..start(&db, &workflow).await };
+    let empty = Commit { events: Vec::new(), ..start_commit(&db, &workflow).await };
     assert!(matches!(db.commit(empty).await, Err(CommitError::Store(StoreError::Failed(_)))));
     db.close().await;
 }

@@ -36,7 +36,7 @@ async fn version_numbers(db: &Database, filter: VersionFilter) -> Vec<i32> {
 
 fn new_described(name: &str, description: &str, tags: &[&str]) -> NewWorkflow {
     let tags = Some(tags.iter().map(|tag| (*tag).to_owned()).collect());
-    NewWorkflow { description: Some(description.to_owned()), tags, ..new(name, "h") }
+    NewWorkflow { description: Some(description.to_owned()), tags, ..new_workflow(name, "h") }
 }
 
 async fn finds_equivalent_spellings(database: &TestDatabase) {

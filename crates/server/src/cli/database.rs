@@ -20,7 +20,7 @@ pub(crate) struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
-    /// Options for opening the database.
+    /// Returns the options for opening the database.
     pub(crate) fn options(&self) -> Options {
         let options = Options::new(self.database_url.clone());
         Options { max_bytes: self.sqlite_max_bytes, ..options }
@@ -46,6 +46,7 @@ fn explain_lock(error: OpenError) -> crate::error::Error {
     if !matches!(error, OpenError::Locked { .. }) {
         return error.into();
     }
-    let advice = "Or use the API of the running server: GET /wf/{workflow_id}/export/ and POST /wf/import/";
-    format!("{error} {advice}.").into()
+    let alternative =
+        "Or use the API of the running server: GET /wf/{workflow_id}/export/ and POST /wf/import/";
+    format!("{error} {alternative}.").into()
 }

@@ -28,12 +28,12 @@ enum LogFormat {
 }
 
 impl LogArgs {
-    /// Installs the log.
+    /// Installs the logger.
     pub(crate) fn init(&self) -> Result<()> {
         let filter = &self.log;
-        if let Some(word) = filter.split(',').find(|part| !is_filter(part)) {
+        if let Some(invalid) = filter.split(',').find(|part| !is_filter(part)) {
             return Err(format!(
-                "--log: invalid level \"{word}\"; use error, warn, info, debug, trace or off"
+                "--log: invalid level \"{invalid}\"; use error, warn, info, debug, trace or off"
             )
             .into());
         }
@@ -54,7 +54,7 @@ impl LogArgs {
     }
 }
 
-/// Returns false for a misspelled level, which tracing would take for the name of a module and log nothing.
+/// Returns false for a misspelled level. The logger would interpret it as the name of a module and log nothing.
 fn is_filter(part: &str) -> bool {
     part.trim().is_empty() || part.contains('=') || part.trim().parse::<LevelFilter>().is_ok()
 }

@@ -1,4 +1,4 @@
-//! Arguments that name everything a server stores.
+//! Arguments for the locations of everything that a server stores.
 
 use std::path::PathBuf;
 

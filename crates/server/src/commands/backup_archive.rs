@@ -65,7 +65,7 @@ impl Entry {
         Some(Self::File { folder, workflow, name: name.to_owned() })
     }
 
-    /// The path of the entry in the archive.
+    /// Returns the path of the entry in the archive.
     pub(super) fn path(&self) -> String {
         match self {
             Self::Manifest => "manifest.json".to_owned(),
@@ -75,7 +75,7 @@ impl Entry {
         }
     }
 
-    /// The path of a file of a workflow, relative to the data folder.
+    /// Returns the path of a file of a workflow relative to the data folder, or `None` for other entries.
     pub(super) fn path_in_data_dir(&self) -> Option<PathBuf> {
         match self {
             Self::File { folder, workflow, name } => {
@@ -86,7 +86,7 @@ impl Entry {
     }
 }
 
-/// True for a name without separators that a line of `SHA256SUMS` can hold without escapes.
+/// Returns true if a name has no separators, and can be written to `SHA256SUMS` without escapes.
 pub(super) fn is_file_name(name: &str) -> bool {
     !matches!(name, "" | "." | "..") && !name.contains(|c: char| matches!(c, '/' | '\\') || c.is_control())
 }
@@ -101,26 +101,26 @@ impl Checksums {
         self.0.insert(entry.path(), checksum).is_none()
     }
 
-    /// The format of `sha256sum`.
+    /// Formats the checksums as `sha256sum` does.
     pub(super) fn to_text(&self) -> String {
         self.0.iter().map(|(path, checksum)| format!("{checksum}  {path}\n")).collect()
     }
 
-    /// Parses the format of `sha256sum`.
+    /// Parses the output of `sha256sum`.
     pub(super) fn from_text(text: &str) -> Option<Self> {
         let parse =
             |line: &str| line.split_once("  ").map(|(checksum, path)| (path.to_owned(), checksum.to_owned()));
         text.lines().map(parse).collect::<Option<_>>().map(Self)
     }
 
-    /// Returns a path with different checksums, or that only one side has.
+    /// Returns a path whose checksums differ, or that is missing on one side.
     pub(super) fn first_difference<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
         let different = self.0.iter().find(|(path, checksum)| other.0.get(*path) != Some(checksum));
         let missing = || other.0.keys().find(|path| !self.0.contains_key(*path));
         different.map(|(path, _)| path).or_else(missing).map(String::as_str)
     }
 
-    /// The number of files of workflows.
+    /// Returns the number of files of workflows.
     pub(super) fn file_count(&self) -> usize {
         self.0.keys().filter(|path| path.starts_with("files/")).count()
     }
@@ -200,9 +200,9 @@ mod tests {
         assert_eq!(checksums.first_difference(&same), None);
         let other = Checksums::from_text("bc  database.sqlite\naa  manifest.json\n").unwrap();
         assert_eq!(checksums.first_difference(&other), Some("database.sqlite"));
-        let less = Checksums::from_text("bb  database.sqlite\n").unwrap();
-        assert_eq!(checksums.first_difference(&less), Some("manifest.json"));
-        assert_eq!(less.first_difference(&checksums), Some("manifest.json"));
+        let incomplete = Checksums::from_text("bb  database.sqlite\n").unwrap();
+        assert_eq!(checksums.first_difference(&incomplete), Some("manifest.json"));
+        assert_eq!(incomplete.first_difference(&checksums), Some("manifest.json"));
         assert_eq!(Checksums::from_text("nonsense\n"), None);
     }
 }

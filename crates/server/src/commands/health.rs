@@ -45,7 +45,8 @@ pub(super) fn run(args: &HealthArgs) -> Result<()> {
     }
 }
 
-/// Returns the address at which a server on this machine is reachable. The unspecified address is not.
+/// Returns the address at which a server on this machine is reachable. Replaces the unspecified address with the
+/// loopback address.
 fn local_address(mut listen: SocketAddr) -> SocketAddr {
     match listen.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => listen.set_ip(Ipv4Addr::LOCALHOST.into()),

@@ -1,8 +1,8 @@
 //! `sluice restore`: replaces the database and the uploaded files with those of a backup.
 //!
-//! The backup is unpacked and verified beside the data, which changes nothing. A commit point follows: from there until
-//! the files and, last, the database are in place, no server starts. A restore that is interrupted in between must be
-//! run again.
+//! The backup is unpacked and verified beside the data, which does not change the data. Then the restore is committed:
+//! no server starts until the files and, last, the database are replaced. A restore that is interrupted after the
+//! commit must be run again.
 
 use std::fs::{self, File};
 use std::io::{self, Read};

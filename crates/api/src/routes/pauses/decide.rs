@@ -25,7 +25,7 @@ use crate::routes::runs::view::Run;
 use crate::routes::runs::view_with_version;
 use crate::state::AppState;
 
-/// The maximum length of the name of a person, in characters.
+/// Maximum length of `user_id`, in characters.
 pub(crate) const MAX_USER_ID_LENGTH: u64 = 255;
 
 /// A decision on an open pause.

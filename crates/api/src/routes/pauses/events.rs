@@ -23,7 +23,7 @@ use crate::routes::sse::{HEARTBEAT, LastEventId, heartbeat, message};
 use crate::state::AppState;
 use crate::timestamp::Timestamp;
 
-/// Events per read.
+/// Number of events per query of the database.
 const BATCH_SIZE: u64 = 100;
 
 /// An event of a pause.
@@ -110,20 +110,20 @@ impl From<PauseEvent> for PausedWorkflowEvent {
 )]
 pub(crate) async fn pause_events(
     State(state): State<AppState>,
-    LastEventId(seen): LastEventId,
+    LastEventId(last_event_id): LastEventId,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>>>, Problem> {
     let permit = state.event_stream_permit()?;
     // Subscribes before it reads, so that no event is missed in between.
     let changed = state.engine.pause_changes();
     let last = state.db.last_pause_event().await?;
-    let after = match seen {
-        // Events go with their workflow, so the client may know of later ones than there are.
+    let after = match last_event_id {
+        // Events are deleted with their workflow, so the client may have seen later events than exist.
         Some(id) => i64::try_from(id).unwrap_or(i64::MAX).min(last),
         None => last,
     };
     let stream = PauseStream { state, changed, after, ready: VecDeque::new(), _permit: permit };
     let events = stream::unfold(stream, |mut stream| async move {
-        // A client whose stream breaks off connects again, with the id of the last event that it has.
+        // A client reconnects after an aborted stream, with the id of the last event that it received.
         let event = stream.next().await.inspect_err(|error| tracing::warn!(%error, "event stream aborted"));
         let event = PausedWorkflowEvent::from(event.ok().flatten()?);
         Some((Ok(message(event.id, event.kind, &event)), stream))
@@ -141,7 +141,7 @@ struct PauseStream {
 }
 
 impl PauseStream {
-    /// The next event; none when the server stops.
+    /// Returns the next event, or `None` when the server stops.
     async fn next(&mut self) -> Result<Option<PauseEvent>, StoreError> {
         let draining = self.state.engine.draining();
         loop {
@@ -156,7 +156,7 @@ impl PauseStream {
             }
             tokio::select! {
                 changed = self.changed.changed() => if changed.is_err() { return Ok(None) },
-                // Another server may have written some.
+                // Another process may have written events.
                 () = tokio::time::sleep(HEARTBEAT) => {}
                 () = draining.cancelled() => return Ok(None),
             }

@@ -35,10 +35,10 @@ pub(crate) struct PausedWorkflow {
 }
 
 /// A definition with the id and name of its workflow.
-// The text of the stored definition is served with two fields before its own. A derived schema with a flattened
-// `Definition` would be an anonymous intersection, which client generators don't support.
+// The response is the stored text of the definition with two more fields. A derived schema with a flattened
+// `Definition` would be an anonymous intersection, which client generators do not support.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only describes the response, which is written as text")]
+#[expect(dead_code, reason = "declares the response, which is written as text")]
 struct PinnedDefinition {
     /// Id of the workflow.
     id: Uuid,
@@ -69,21 +69,21 @@ struct PinnedDefinition {
 )]
 pub(crate) async fn paused_workflow_list(
     State(state): State<AppState>,
-    Query((list, (query, found))): Query<(ListQuery<RunOrder>, (RunFilterQuery, WorkflowSearchQuery))>,
+    Query((list, (query, search))): Query<(ListQuery<RunOrder>, (RunFilterQuery, WorkflowSearchQuery))>,
     sent: RawQuery,
 ) -> Result<ListResponse<PausedWorkflow>, Problem> {
-    let filter = RunFilter { has_open_pause: Some(true), ..found.apply_to(query.into()) };
+    let filter = RunFilter { has_open_pause: Some(true), ..search.apply_to(query.into()) };
     let total = count_if_requested(&state, &list, &filter).await?;
-    let found = state.db.run_list(filter, list.page_request()).await?;
+    let page = state.db.run_list(filter, list.page_request()).await?;
     let mut paused = Vec::new();
-    for detail in found.rows {
+    for detail in page.rows {
         paused.push(paused_workflow(&state, detail).await.transpose());
     }
-    let headers = list.response_headers(&sent, found.next, total);
+    let headers = list.response_headers(&sent, page.next, total);
     Ok((headers, Answer(skip_unreadable(paused.into_iter().flatten())?)))
 }
 
-/// The run with its open pause; none when its record says more than its log.
+/// Returns the run with its open pause, or `None` if its log has no open pause.
 async fn paused_workflow(state: &AppState, detail: RunDetail) -> Result<Option<PausedWorkflow>, Problem> {
     let RunDetail { record, log, version } = detail;
     let id = record.id;
@@ -93,13 +93,13 @@ async fn paused_workflow(state: &AppState, detail: RunDetail) -> Result<Option<P
     let Some(current_pause) = pauses.filter(|(_, open)| *open).map(|(pause, _)| pause).next() else {
         return Ok(None);
     };
-    // The workflow may have been renamed since; one that is gone takes its runs along.
-    let Some(current) = state.db.workflow_get(version.workflow_id).await? else { return Ok(None) };
-    let workflow = named_definition(&version, &current.name)?;
+    // The workflow may have been renamed or deleted meanwhile.
+    let Some(workflow) = state.db.workflow_get(version.workflow_id).await? else { return Ok(None) };
+    let workflow = named_definition(&version, &workflow.name)?;
     Ok(Some(PausedWorkflow { run: run_view(&snapshot, Some(version))?, current_pause, workflow }))
 }
 
-/// The definition of a version with the workflow's id and name before its own fields.
+/// Returns the definition of a version, with the id and the name of the workflow before its fields.
 fn named_definition(version: &sluice_persistence::VersionRow, name: &str) -> Result<Box<RawValue>, Problem> {
     let name = serde_json::to_string(name).map_err(Problem::internal)?;
     let fields = version.definition.trim_start().strip_prefix('{').unwrap_or_default().trim_start();

@@ -66,7 +66,7 @@ impl PauseHistory {
         }
     }
 
-    /// Every pause of a run, the newest first, with whether it is open.
+    /// Returns every pause of a run, newest first, and whether it is open.
     pub(crate) fn of_run(run_id: Uuid, state: &RunState) -> Vec<(Self, bool)> {
         let ended = state.status.is_terminal();
         let mut pauses: Vec<_> = pause_ids(run_id, &state.pauses)
@@ -108,10 +108,10 @@ mod tests {
         let events = [opened("gate"), decided, opened("other"), opened("gate")];
         let run_id = Uuid::nil();
         let pauses = PauseHistory::of_run(run_id, &RunState::from_log(&events));
-        let shown: Vec<_> = pauses.iter().map(|(pause, open)| (pause.id.as_str(), *open)).collect();
+        let actual: Vec<_> = pauses.iter().map(|(pause, open)| (pause.id.as_str(), *open)).collect();
         let id = |rest: &str| format!("PH_{run_id}_{rest}");
         let (second, other, first) = (id("gate_2"), id("other"), id("gate"));
-        assert_eq!(shown, [(second.as_str(), true), (other.as_str(), true), (first.as_str(), false)]);
+        assert_eq!(actual, [(second.as_str(), true), (other.as_str(), true), (first.as_str(), false)]);
         assert_eq!(pauses[2].0.resume_user_id.as_deref(), Some("ada"));
     }
 }

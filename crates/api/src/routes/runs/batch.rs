@@ -30,10 +30,10 @@ use crate::state::AppState;
 use crate::tabular;
 use crate::tabular::Table;
 
-/// The number of rows that run at the same time by default.
+/// Default number of rows that run at the same time.
 pub(crate) const DEFAULT_MINI_BATCH_SIZE: u32 = 10;
 
-/// The maximum number of rows that run at the same time.
+/// Maximum number of rows that run at the same time.
 pub(crate) const MAX_MINI_BATCH_SIZE: u32 = 1_000;
 
 /// The rows of a batch: either `rows` or a dataset.
@@ -56,7 +56,7 @@ pub(crate) struct BatchRunRequest {
 
 /// A file with the rows of a batch.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "the shape of a form that is read field by field")]
+#[expect(dead_code, reason = "declares a form that is read field by field")]
 pub(crate) struct BatchRunForm {
     /// A CSV file (`.csv`, the first line has the field names), JSON Lines (`.jsonl`) or a JSON array (`.json`).
     #[schema(value_type = String, format = Binary)]
@@ -66,7 +66,7 @@ pub(crate) struct BatchRunForm {
     mini_batch_size: u32,
 }
 
-/// Where the rows come from.
+/// The rows of a batch and their origin.
 struct BatchSource {
     table: Table,
     mini_batch_size: u32,
@@ -169,7 +169,7 @@ async fn dataset_table(state: &AppState, id: &str) -> Result<(Table, Uuid), Prob
     Ok((Table { rows, is_text: dataset.is_text }, id))
 }
 
-/// {input node id: {field: value}} of every row, as JSON.
+/// Returns {input node id: {field: value}} of every row as JSON.
 fn row_inputs(version: &VersionRow, table: Table) -> Result<Vec<String>, Problem> {
     let definition: Definition = serde_json::from_str(&version.definition).map_err(Problem::internal)?;
     let is_input =

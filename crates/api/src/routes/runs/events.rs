@@ -53,8 +53,7 @@ pub(crate) struct RunEvent {
     details: RunEventDetails,
 }
 
-/// The fields that only some types of events have. The document describes a field of several types where it comes
-/// first.
+/// The fields that only some types of events have. In the document, the first type with a field describes it.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 enum RunEventDetails {
@@ -133,7 +132,7 @@ impl Iteration {
 }
 
 impl RunEvent {
-    /// The event as served to clients. The log doesn't repeat the outputs of input nodes: they are the `initial_inputs`.
+    /// Converts an event for clients. The log omits the outputs of input nodes, which equal the `initial_inputs`.
     fn new(sequence: u64, run_id: Uuid, event: Event, initial_inputs: &Map<String, Value>) -> Self {
         let task = event.task();
         Self {
@@ -205,9 +204,9 @@ impl RunEventDetails {
 pub(crate) async fn run_events(
     State(state): State<AppState>,
     RunId(id): RunId,
-    LastEventId(seen): LastEventId,
+    LastEventId(last_event_id): LastEventId,
 ) -> Result<Response, Problem> {
-    let next = seen.map_or(0, |id| id.saturating_add(1));
+    let next = last_event_id.map_or(0, |id| id.saturating_add(1));
     let permit = state.event_stream_permit()?;
     let follow =
         state.engine.run_events(id, next).await.map_err(|error| Resource::Run.engine_problem(error))?;
@@ -228,10 +227,9 @@ fn events(
     permit: OwnedSemaphorePermit,
 ) -> impl Stream<Item = Result<sse::Event, Infallible>> {
     let batches = stream::unfold((follow, permit), |(mut follow, permit)| async move {
-        // A client whose stream breaks off connects again, with the id of the last event that it has.
-        let followed =
-            follow.next().await.inspect_err(|error| tracing::warn!(%error, "event stream aborted"));
-        Some((followed.ok().flatten()?, (follow, permit)))
+        // A client reconnects after an aborted stream, with the id of the last event that it received.
+        let batch = follow.next().await.inspect_err(|error| tracing::warn!(%error, "event stream aborted"));
+        Some((batch.ok().flatten()?, (follow, permit)))
     });
     batches.flat_map(move |EventBatch { first, events }| {
         let initial_inputs = Arc::clone(&initial_inputs);

@@ -58,7 +58,7 @@ impl From<RunFilterQuery> for RunFilter {
     }
 }
 
-/// Runs of which workflows.
+/// Filter of runs by their workflow.
 #[derive(Clone, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct WorkflowSearchQuery {
@@ -78,13 +78,13 @@ impl FromQuery for WorkflowSearchQuery {
 }
 
 impl WorkflowSearchQuery {
-    /// A filter that asks for this too.
+    /// Adds this filter to another filter.
     pub(crate) fn apply_to(self, filter: RunFilter) -> RunFilter {
         RunFilter { search: self.q, tag: self.tag, ..filter }
     }
 }
 
-/// Runs of all workflows.
+/// Filter of runs by their parent.
 #[derive(Clone, Copy, Debug, IntoParams)]
 #[into_params(parameter_in = Query)]
 pub(crate) struct ParentQuery {
@@ -99,7 +99,7 @@ impl FromQuery for ParentQuery {
     }
 }
 
-/// A part of a list of runs, as it is answered.
+/// Returns a page of runs with its pagination headers.
 async fn respond(
     state: &AppState,
     list: &ListQuery<RunOrder>,
@@ -107,9 +107,9 @@ async fn respond(
     sent: &RawQuery,
 ) -> Result<ListResponse<Run>, Problem> {
     let total = count_if_requested(state, list, &filter).await?;
-    let found = state.db.run_list(filter, list.page_request()).await?;
-    let headers = list.response_headers(sent, found.next, total);
-    Ok((headers, Answer(run_views(state, found.rows).await?)))
+    let page = state.db.run_list(filter, list.page_request()).await?;
+    let headers = list.response_headers(sent, page.next, total);
+    Ok((headers, Answer(run_views(state, page.rows).await?)))
 }
 
 /// Counts the runs if the query has `count=true`.
@@ -121,10 +121,10 @@ pub(crate) async fn count_if_requested(
     Ok(if list.count { Some(state.db.run_count(filter.clone()).await?) } else { None })
 }
 
-/// Runs as clients see them.
-pub(crate) async fn run_views(state: &AppState, found: Vec<RunDetail>) -> Result<Vec<Run>, Problem> {
+/// Converts runs for responses. Skips unreadable ones.
+pub(crate) async fn run_views(state: &AppState, details: Vec<RunDetail>) -> Result<Vec<Run>, Problem> {
     let mut runs = Vec::new();
-    for detail in found {
+    for detail in details {
         runs.push(load_run_view(state, detail).await);
     }
     skip_unreadable(runs)
@@ -172,12 +172,12 @@ pub(crate) async fn workflow_run_list(
 )]
 pub(crate) async fn run_list(
     State(state): State<AppState>,
-    Query((list, (parent, (query, search)))): Query<RunList>,
+    Query((list, (parent, (query, search)))): Query<RunListQuery>,
     sent: RawQuery,
 ) -> Result<ListResponse<Run>, Problem> {
     let filter = RunFilter { parent_only: parent.parent_only, ..search.apply_to(query.into()) };
     respond(&state, &list, filter, &sent).await
 }
 
-/// A part of the list of runs.
-type RunList = (ListQuery<RunOrder>, (ParentQuery, (RunFilterQuery, WorkflowSearchQuery)));
+/// The query of a list of runs.
+type RunListQuery = (ListQuery<RunOrder>, (ParentQuery, (RunFilterQuery, WorkflowSearchQuery)));

@@ -25,12 +25,12 @@ use crate::error::convert::Resource;
 use crate::routes::runs::view::{Run, run_view, run_view_at};
 use crate::state::AppState;
 
-/// The run with its log and version.
+/// Loads a run with its log and version.
 pub(crate) async fn load_run(state: &AppState, id: Uuid) -> Result<RunDetail, Problem> {
     state.db.run_get(id).await?.ok_or_else(|| Resource::Run.not_found())
 }
 
-/// The run, folded, with its version.
+/// Returns the state of a run, computed from its log, and its version.
 pub(crate) async fn load_snapshot(
     state: &AppState,
     detail: RunDetail,
@@ -41,17 +41,21 @@ pub(crate) async fn load_snapshot(
     Ok((snapshot, version))
 }
 
-/// The run as clients see it.
+/// Converts a run for responses.
 pub(crate) async fn load_run_view(state: &AppState, detail: RunDetail) -> Result<Run, Problem> {
-    /// Outputs above this size, in bytes, are copied off the async threads.
-    const FEW: usize = 1 << 20;
+    /// Outputs above this size, in bytes, are copied on a thread that may block.
+    const MAX_INLINE_BYTES: usize = 1 << 20;
     let (snapshot, version) = load_snapshot(state, detail).await?;
     let view = || run_view(&snapshot, Some(version));
-    let run = if snapshot.state.size.bytes > FEW { tokio::task::block_in_place(view) } else { view() }?;
+    let run = if snapshot.state.size.bytes > MAX_INLINE_BYTES {
+        tokio::task::block_in_place(view)
+    } else {
+        view()
+    }?;
     add_batch_progress(state, &snapshot, run).await
 }
 
-/// A batch with how far its rows are; any other run as it is.
+/// Adds the progress of its rows to the run of a batch. Returns other runs unchanged.
 pub(crate) async fn add_batch_progress(
     state: &AppState,
     snapshot: &Snapshot,
@@ -62,7 +66,7 @@ pub(crate) async fn add_batch_progress(
     Ok(run.with_batch_progress(batch.rows, counts))
 }
 
-/// The run as of the first `log_length` events, for the response to a repeated request.
+/// Returns the run after the first `log_length` events, for the response to a repeated request.
 pub(crate) async fn load_earlier_run(
     state: &AppState,
     id: Uuid,
@@ -82,7 +86,7 @@ pub(crate) async fn load_earlier_run(
     }
 }
 
-/// The run in responses, with its version.
+/// Converts a run for responses. Loads its version.
 pub(crate) async fn view_with_version(state: &AppState, snapshot: &Snapshot) -> Result<Run, Problem> {
     let version = state.db.version_get(snapshot.record.version_id).await?;
     run_view(snapshot, version)

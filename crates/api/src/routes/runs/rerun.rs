@@ -86,8 +86,8 @@ pub(crate) async fn run_rerun(
     let inputs = inputs.unwrap_or_default().into_map();
     let inputs = data_uri::store_data_uris(&state.settings.data_dir, workflow_id, inputs).await?;
     let origin = Some(change.origin());
-    let begun = state.engine.run_rerun(Rerun { original, version_id, from_node, inputs, origin }).await;
-    let snapshot = finish_start(&state, workflow_id, Resource::Run, begun).await?;
+    let result = state.engine.run_rerun(Rerun { original, version_id, from_node, inputs, origin }).await;
+    let snapshot = finish_start(&state, workflow_id, Resource::Run, result).await?;
     run_view(&snapshot, Some(version)).map(Answer)
 }
 

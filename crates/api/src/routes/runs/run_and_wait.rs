@@ -1,4 +1,4 @@
-//! Calls that start a run and wait for its end.
+//! Operations that start a run and wait for its end.
 
 use axum::Json as Answer;
 use axum::extract::State;
@@ -64,12 +64,12 @@ async fn start_and_wait(
         }
     };
     let start = call.into_start_run(state, version_id, change.origin()).await?;
-    let waited = state.engine.run_wait(start, wait).await;
-    let snapshot = finish_start(state, workflow_id, Resource::Workflow, waited).await?;
+    let result = state.engine.run_wait(start, wait).await;
+    let snapshot = finish_start(state, workflow_id, Resource::Workflow, result).await?;
     Ok(WaitedRun { snapshot, version })
 }
 
-/// 202 with a run that has not ended.
+/// Returns a 202 with a run that has not ended.
 fn accepted_response(run: Run) -> Response {
     let location = [(header::LOCATION, format!("/run/{}/", run.id))];
     (StatusCode::ACCEPTED, location, Answer(run)).into_response()

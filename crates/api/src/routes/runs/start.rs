@@ -53,7 +53,7 @@ pub(crate) async fn run_start(
     }
     let version = pinned_version(&state, id, &call.pin).await?;
     let start = call.into_start_run(&state, version.id, change.origin()).await?;
-    let begun = state.engine.run_start(start).await;
-    let snapshot = finish_start(&state, id, Resource::Workflow, begun).await?;
+    let result = state.engine.run_start(start).await;
+    let snapshot = finish_start(&state, id, Resource::Workflow, result).await?;
     Ok(Answer(run_view(&snapshot, Some(version))?).into_response())
 }

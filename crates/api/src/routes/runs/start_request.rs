@@ -19,7 +19,7 @@ use crate::openapi::value_types::{FieldsByNode, PathsByNode};
 use crate::state::AppState;
 use crate::uploads::{cleanup, data_uri};
 
-/// The maximum of `wait_seconds`.
+/// Maximum of `wait_seconds`.
 pub(crate) const MAX_WAIT_SECONDS: f64 = 3_600.0;
 
 /// Inputs of a run.
@@ -40,7 +40,7 @@ pub(crate) struct StartRunRequest {
     files: Option<HashMap<String, Vec<String>>>,
 }
 
-/// An object of objects, keys in their order.
+/// An object of objects. Keeps the order of its keys.
 #[derive(Debug, Default)]
 pub(crate) struct ObjectMap(Map<String, Value>);
 
@@ -85,14 +85,14 @@ impl FromQuery for StartQuery {
 }
 
 impl StartQuery {
-    /// Wait time of the request, capped at `longest`.
+    /// Returns the wait time of the request, at most `longest`.
     pub(super) fn wait(&self, longest: Duration) -> Duration {
-        let asked = self.wait_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-        asked.unwrap_or(longest).min(longest)
+        let requested = self.wait_seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        requested.unwrap_or(longest).min(longest)
     }
 }
 
-/// A call that starts a run.
+/// A request that starts a run.
 pub(super) struct StartCall {
     pub(super) workflow_id: Uuid,
     pub(super) pin: Pin,
@@ -101,7 +101,7 @@ pub(super) struct StartCall {
 }
 
 impl StartCall {
-    /// Stores the files among the inputs and starts to build the run.
+    /// Stores the data URIs among the inputs as files, and returns the run to start.
     pub(super) async fn into_start_run(
         self,
         state: &AppState,
@@ -117,8 +117,8 @@ impl StartCall {
     }
 }
 
-/// Turns the result of a start into a response or a problem. If the workflow was deleted meanwhile, the files that the
-/// start has stored are removed.
+/// Converts the error of a start to a problem. If the workflow was deleted meanwhile, removes the files that the
+/// request has stored.
 pub(super) async fn finish_start(
     state: &AppState,
     workflow_id: Uuid,
@@ -131,7 +131,7 @@ pub(super) async fn finish_start(
     result.map_err(|error| missing.engine_problem(error))
 }
 
-/// Puts the paths of a node's files beside its other inputs.
+/// Adds the paths of files to the inputs of their nodes.
 fn add_files(mut inputs: Map<String, Value>, files: HashMap<String, Vec<String>>) -> Map<String, Value> {
     for (node_id, paths) in files {
         let node = inputs.entry(node_id).or_insert_with(|| Value::Object(Map::new()));
@@ -148,7 +148,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn files_stand_beside_the_other_inputs() {
+    fn files_are_added_to_the_other_inputs() {
         let Value::Object(inputs) = json!({"a": {"x": 1}}) else { unreachable!() };
         let files = HashMap::from([
             ("a".to_owned(), vec!["p/1".to_owned()]),

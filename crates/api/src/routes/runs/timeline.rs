@@ -89,8 +89,8 @@ impl TimelineEntry {
     fn of(task: TimelineTask, state: &RunState, plan: &Plan, now: DateTime<Utc>) -> Self {
         let TimelineTask { path, title, status, task } = task;
         let attempts = Attempt::of_task(&task.attempts, status);
-        let ran_until = |start: DateTime<Utc>| task.ended_at.unwrap_or(now) - start;
-        let duration = task.started_at.map(|start| ran_until(start).as_seconds_f64().max(0.0));
+        let time_since = |start: DateTime<Utc>| task.ended_at.unwrap_or(now) - start;
+        let duration = task.started_at.map(|start| time_since(start).as_seconds_f64().max(0.0));
         let level = plan.level(&path.scope);
         let node = level.and_then(|level| Some(&level.nodes[level.index(&path.node)?]));
         Self {

@@ -100,11 +100,11 @@ pub(crate) struct BatchProgress {
 }
 
 impl Run {
-    /// The same run with how far its rows are.
+    /// Returns the run with the progress of its rows.
     pub(super) fn with_batch_progress(self, rows: u64, counts: BatchCounts) -> Self {
         let BatchCounts { pending: _, running, paused, completed, failed, canceled } = counts;
         let pending = rows.saturating_sub(counts.started_count()) + counts.pending;
-        // A canceled batch begins no more rows.
+        // A canceled batch starts no more rows.
         let is_canceled = self.status == RunStatus::Canceled;
         let (pending, canceled) = if is_canceled { (0, canceled + pending) } else { (pending, canceled) };
         let progress = BatchProgress { total: rows, pending, running, paused, completed, failed, canceled };
@@ -152,7 +152,7 @@ pub(crate) struct Task {
     reused: bool,
     /// The body, if the node is a loop.
     #[schema(value_type = Option<Definition>, required = true, nullable = true)]
-    subworkflow: Option<NodeBehavior>,
+    subworkflow: Option<LoopBody>,
     /// {node id: [output of each iteration]}, if the node is a loop.
     #[schema(value_type = Option<IterationsByNode>, required = true, nullable = true)]
     subworkflow_output: Option<Map<String, Value>>,
@@ -181,7 +181,7 @@ pub(crate) struct Attempt {
 }
 
 impl Attempt {
-    /// The attempts at a task that stands so.
+    /// Converts the attempts of a task with this status.
     pub(crate) fn of_task(attempts: &[run::Attempt], task: TaskStatus) -> Vec<Self> {
         let last = attempts.len().saturating_sub(1);
         let status = |index, attempt: &run::Attempt| attempt.status((index == last).then_some(task));
@@ -195,22 +195,22 @@ impl Attempt {
     }
 }
 
-/// The definition of a loop's body, shared with the plan.
+/// The definition of a loop body, shared with the plan.
 #[derive(Debug)]
-struct NodeBehavior(Arc<LoopPlan>);
+struct LoopBody(Arc<LoopPlan>);
 
-impl Serialize for NodeBehavior {
+impl Serialize for LoopBody {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.definition.serialize(serializer)
     }
 }
 
-/// The run as clients see it.
+/// Converts a run for responses.
 pub(crate) fn run_view(snapshot: &Snapshot, version: Option<VersionRow>) -> Result<Run, Problem> {
     run_view_at(snapshot, version, clock::now())
 }
 
-/// The run as clients saw it at some time.
+/// Converts a run for responses, as it was at the time `at`.
 pub(crate) fn run_view_at(
     snapshot: &Snapshot,
     version: Option<VersionRow>,
@@ -262,11 +262,11 @@ fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
     } = view;
     let node = plan.index(&node_id).map(|index| &plan.nodes[index]);
     let body = node.and_then(|node| match &node.behavior {
-        Behavior::Loop(body) => Some(NodeBehavior(Arc::clone(body))),
+        Behavior::Loop(body) => Some(LoopBody(Arc::clone(body))),
         _ => None,
     });
     Task {
-        // One node has one task in a run, so the id follows from both: it is the same in every answer.
+        // A node has one task per run. Its id is derived from both, so that all responses have the same id.
         id: Uuid::new_v5(&run_id, node_id.as_bytes()),
         run_id,
         node_id,
@@ -285,7 +285,7 @@ fn task(run_id: Uuid, plan: &Plan, view: TaskView) -> Task {
     }
 }
 
-/// Where a run stands, in words.
+/// Returns the status of a run as a sentence.
 pub(super) fn message(state: &RunState, tasks: &[TaskView]) -> String {
     let failed = failed_nodes(tasks);
     match state.status {
@@ -308,7 +308,7 @@ pub(super) fn message(state: &RunState, tasks: &[TaskView]) -> String {
     }
 }
 
-/// The nodes that failed, and why.
+/// Returns the failed nodes with their errors.
 pub(super) fn failed_nodes(tasks: &[TaskView]) -> Vec<FailedNode> {
     let failed = tasks.iter().filter(|task| task.status == TaskStatus::Failed);
     failed

@@ -37,7 +37,7 @@ impl FromQuery for DiffQuery {
 /// A JSON Patch operation (RFC 6902).
 // The type of the json-patch crate derives no schema.
 #[derive(Debug, ToSchema)]
-#[expect(dead_code, reason = "only describes the response")]
+#[expect(dead_code, reason = "only declares the response")]
 struct PatchOperation {
     /// The operation.
     #[schema(example = "replace")]
@@ -80,37 +80,37 @@ pub(crate) async fn version_diff(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let (before, after) = (pinned_version(&state, id, &a).await?, pinned_version(&state, id, &b).await?);
-    let form = DiffForm::from_accept(&headers)?;
-    cpu_bound(move || form.compare(&before, &after, query.layout)).await
+    let format = DiffFormat::from_accept(&headers)?;
+    cpu_bound(move || format.compare(&before, &after, query.layout)).await
 }
 
-/// The forms of a difference.
+/// The formats of a difference.
 #[derive(Clone, Copy)]
-enum DiffForm {
+enum DiffFormat {
     Json,
     Patch,
     Text,
 }
 
-impl DiffForm {
-    /// The one that is wanted most (RFC 9110, 12.5.1); of several, the first.
+impl DiffFormat {
+    /// Returns the format with the highest weight (RFC 9110, 12.5.1). Of several, returns the first.
     fn from_accept(headers: &HeaderMap) -> Result<Self, Problem> {
         let Some(accept) = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()) else {
             return Ok(Self::Json);
         };
         let accept = accept.to_ascii_lowercase();
-        let wanted = accept.split(',').filter_map(|range| {
+        let accepted = accept.split(',').filter_map(|range| {
             let mut parts = range.split(';').map(str::trim);
-            let form = Self::from_media_type(parts.next().unwrap_or_default())?;
+            let format = Self::from_media_type(parts.next().unwrap_or_default())?;
             let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
-            Some((form, weight.unwrap_or(1.0)))
+            Some((format, weight.unwrap_or(1.0)))
         });
-        let better = |best: Option<(Self, f32)>, (form, weight): (Self, f32)| match best {
-            Some((_, most)) if most >= weight => best,
-            _ => Some((form, weight)),
+        let pick_better = |best: Option<(Self, f32)>, (format, weight): (Self, f32)| match best {
+            Some((_, highest)) if highest >= weight => best,
+            _ => Some((format, weight)),
         };
-        let best = wanted.filter(|(_, weight)| *weight > 0.0).fold(None, better);
-        best.map(|(form, _)| form).ok_or_else(|| {
+        let best = accepted.filter(|(_, weight)| *weight > 0.0).fold(None, pick_better);
+        best.map(|(format, _)| format).ok_or_else(|| {
             let detail =
                 "The differences are available as application/json, application/json-patch+json and text/plain. Accept one of them.";
             Problem::new(ProblemKind::NotAcceptable, detail)
@@ -130,7 +130,7 @@ impl DiffForm {
         let read =
             |row: &VersionRow| serde_json::from_str::<Definition>(&row.definition).map_err(Problem::internal);
         let (before, after) = (read(before)?, read(after)?);
-        let mut answer = match self {
+        let mut response = match self {
             Self::Json => Answer(versioning::diff(&before, &after, layout)).into_response(),
             Self::Text => versioning::diff(&before, &after, layout).to_text().into_response(),
             Self::Patch => {
@@ -138,7 +138,7 @@ impl DiffForm {
                 ([(header::CONTENT_TYPE, "application/json-patch+json")], patch).into_response()
             }
         };
-        answer.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
-        Ok(answer)
+        response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+        Ok(response)
     }
 }

@@ -98,7 +98,7 @@ pub(crate) async fn workflow_draw(
         }
         None => (pinned_version(&state, id, &version.unwrap_or(Pin::Latest)).await?, HashMap::new()),
     };
-    let drawn = cpu_bound(move || {
+    let drawing = cpu_bound(move || {
         let definition: Definition = serde_json::from_str(&version.definition).map_err(Problem::internal)?;
         draw(&definition, format, &states).map_err(|error| {
             Problem::invalid(
@@ -113,10 +113,10 @@ pub(crate) async fn workflow_draw(
         DrawingFormat::Mermaid => "text/vnd.mermaid; charset=utf-8",
         DrawingFormat::Dot => "text/vnd.graphviz; charset=utf-8",
     };
-    Ok(([(header::CONTENT_TYPE, media_type)], drawn).into_response())
+    Ok(([(header::CONTENT_TYPE, media_type)], drawing).into_response())
 }
 
-/// The version of a run, and where its nodes stand; of a node in a loop, the last iteration counts.
+/// Returns the version of a run, and the status of its nodes. A node in a loop has the status of the last iteration.
 async fn run_version_and_states(
     state: &AppState,
     id: Uuid,

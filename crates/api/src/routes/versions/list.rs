@@ -72,9 +72,9 @@ pub(crate) async fn version_list(
     sent: RawQuery,
 ) -> Result<ListResponse<WorkflowVersion>, Problem> {
     let filter = query.into_filter(id);
-    let found = state.db.version_list(filter.clone(), list.page_request()).await?;
-    let found = found.ok_or_else(|| Resource::Workflow.not_found())?;
+    let page = state.db.version_list(filter.clone(), list.page_request()).await?;
+    let page = page.ok_or_else(|| Resource::Workflow.not_found())?;
     let total = if list.count { Some(state.db.version_count(filter).await?) } else { None };
-    let headers = list.response_headers(&sent, found.next, total);
-    Ok((headers, Answer(skip_unreadable(found.rows.into_iter().map(WorkflowVersion::try_from))?)))
+    let headers = list.response_headers(&sent, page.next, total);
+    Ok((headers, Answer(skip_unreadable(page.rows.into_iter().map(WorkflowVersion::try_from))?)))
 }

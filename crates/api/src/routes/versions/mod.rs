@@ -84,7 +84,7 @@ impl TryFrom<VersionRow> for WorkflowVersion {
     }
 }
 
-/// The version that is meant.
+/// Loads the version that `pin` selects.
 pub(crate) async fn pinned_version(state: &AppState, id: Uuid, pin: &Pin) -> Result<VersionRow, Problem> {
     if let Some(version) = state.db.pinned_version(id, pin).await? {
         return Ok(version);
@@ -99,12 +99,12 @@ pub(crate) async fn pinned_version(state: &AppState, id: Uuid, pin: &Pin) -> Res
     })
 }
 
-/// The id of the latest version.
+/// Returns the id of the latest version.
 pub(crate) async fn latest_version_id(state: &AppState, workflow_id: Uuid) -> Result<Uuid, Problem> {
     state.db.latest_version_id(workflow_id).await?.ok_or_else(|| Resource::Workflow.not_found())
 }
 
-/// The id of a version.
+/// Returns the id of the version that `pin` selects.
 pub(crate) async fn pinned_version_id(
     state: &AppState,
     workflow_id: Uuid,

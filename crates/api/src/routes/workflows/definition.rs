@@ -9,7 +9,7 @@ use crate::blocking::cpu_bound;
 use crate::error::{Problem, ProblemItem, ProblemKind};
 use crate::extract::json::MIN_OFFLOAD_BYTES;
 
-/// The definition in its stored form.
+/// Validates a definition, and converts it to its stored form.
 pub(crate) async fn validate_definition(
     mut definition: Definition,
     kinds: NodeKinds,
@@ -28,11 +28,11 @@ fn validate_now(
     json: String,
     kinds: &NodeKinds,
 ) -> Result<ValidDefinition, Problem> {
-    let found = validation::validate(definition, kinds);
-    if !found.is_empty() {
+    let diagnostics = validation::validate(definition, kinds);
+    if !diagnostics.is_empty() {
         return Err(Problem::invalid(
             ProblemKind::InvalidDefinition,
-            found.into_iter().map(problem_item).collect(),
+            diagnostics.into_iter().map(problem_item).collect(),
         ));
     }
     Ok(ValidDefinition { json, hash: versioning::definition_hash(definition) })

@@ -35,7 +35,7 @@ pub(crate) async fn workflow_delete(
     preconditions: Preconditions,
     change: ChangeContext,
 ) -> Result<StatusCode, Problem> {
-    // Checked again with the deletion; here, before runs are canceled for nothing.
+    // The deletion checks the precondition again. This check is made before any run is canceled.
     if let Some(precondition) = &preconditions.saving.precondition {
         let row = state.db.workflow_get(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
         if !precondition.is_met(&row) {
@@ -45,22 +45,22 @@ pub(crate) async fn workflow_delete(
         }
     }
     for UnfinishedRun { id: run, batch_row } in state.db.unfinished_runs(id).await? {
-        // Rows have no audit entry of their own, because their batch cancels them.
+        // Rows have no separate audit entry, because their batch cancels them.
         let origin = batch_row.is_none().then(|| change.origin());
         match state.engine.run_cancel(run, origin).await {
-            // A run that ended or vanished meanwhile needs no canceling. Where the store has no room for that, the run
-            // goes with the workflow as it is.
+            // A run that ended or was deleted meanwhile does not have to be canceled. If the database is full, the run
+            // is deleted without being canceled.
             Ok(_) | Err(EngineError::NotFound | EngineError::Rejected(_)) => {}
             Err(EngineError::Store(StoreError::Full(_))) => {}
             Err(error) => return Err(Resource::Run.engine_problem(error)),
         }
     }
     cleanup::mark_for_deletion(&state.settings.data_dir, id).await?;
-    let deleted = state.db.workflow_delete(id, preconditions.saving.clone(), Some(change.origin())).await;
-    if matches!(deleted, Ok(()) | Err(WriteError::NotFound)) {
+    let result = state.db.workflow_delete(id, preconditions.saving.clone(), Some(change.origin())).await;
+    if matches!(result, Ok(()) | Err(WriteError::NotFound)) {
         cleanup::remove_folders(&state.settings.data_dir, id).await;
     }
-    match deleted {
+    match result {
         Ok(()) => Ok(StatusCode::NO_CONTENT),
         Err(error) => Err(preconditions.explain(&state, id, error).await),
     }

@@ -108,7 +108,7 @@ impl From<ImportAction> for Action {
     params(ImportQuery),
     request_body(content = ImportRequest, description = "The workflow, or a list of them.", example = json!(examples::document())),
     responses(
-        (status = 200, description = "The result.", body = ImportAnswer, example = json!(examples::imported())),
+        (status = 200, description = "The result.", body = ImportAnswer, example = json!(examples::import_result())),
         BodyProblems, DefinitionProblems, ServerProblems,
     )
 )]

@@ -66,15 +66,18 @@ impl From<WorkflowQuery> for WorkflowFilter {
     }
 }
 
-/// A part of the list of workflows. Who asks for a time of saving gets them by it, unless told otherwise.
-pub(crate) struct WorkflowList(ListQuery<WorkflowOrder>, WorkflowFilter);
+/// The query of a list of workflows. A filter by the time of the last save changes the default sort order.
+pub(crate) struct WorkflowListQuery(ListQuery<WorkflowOrder>, WorkflowFilter);
 
-impl FromQuery for WorkflowList {
+impl FromQuery for WorkflowListQuery {
     fn from_query(reader: &mut QueryReader) -> Self {
         let filter = WorkflowFilter::from(WorkflowQuery::from_query(reader));
-        let is_by_saving = filter.updated != TimeRange::default();
+        let is_filtered_by_update = filter.updated != TimeRange::default();
         Self(
-            ListQuery::with_default(reader, if is_by_saving { "-updated_at" } else { "-created_at" }),
+            ListQuery::with_default(
+                reader,
+                if is_filtered_by_update { "-updated_at" } else { "-created_at" },
+            ),
             filter,
         )
     }
@@ -93,11 +96,11 @@ impl FromQuery for WorkflowList {
 )]
 pub(crate) async fn workflow_list(
     State(state): State<AppState>,
-    Query(WorkflowList(list, filter)): Query<WorkflowList>,
+    Query(WorkflowListQuery(list, filter)): Query<WorkflowListQuery>,
     sent: RawQuery,
 ) -> Result<ListResponse<Workflow>, Problem> {
     let total = if list.count { Some(state.db.workflow_count(filter.clone()).await?) } else { None };
-    let found = state.db.workflow_list(filter, list.page_request()).await?;
-    let headers = list.response_headers(&sent, found.next, total);
-    Ok((headers, Answer(skip_unreadable(found.rows.into_iter().map(Workflow::try_from))?)))
+    let page = state.db.workflow_list(filter, list.page_request()).await?;
+    let headers = list.response_headers(&sent, page.next, total);
+    Ok((headers, Answer(skip_unreadable(page.rows.into_iter().map(Workflow::try_from))?)))
 }

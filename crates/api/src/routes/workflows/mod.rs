@@ -76,7 +76,7 @@ impl TryFrom<WorkflowRow> for Workflow {
 
     fn try_from(row: WorkflowRow) -> Result<Self, Problem> {
         let WorkflowRow { id, name, description, definition, created_at, updated_at, tags, version } = row;
-        // A list that can't be read hides no workflow.
+        // Unreadable tags do not hide the workflow.
         let tags = serde_json::from_str(&tags).unwrap_or_default();
         let definition = stored_json(definition, "workflows", id)?;
         let (created_at, updated_at) = (Timestamp(created_at), Timestamp(updated_at));
@@ -85,14 +85,14 @@ impl TryFrom<WorkflowRow> for Workflow {
 }
 
 impl Workflow {
-    /// The workflow with its entity tag.
+    /// Returns the workflow with its entity tag.
     pub(crate) fn with_etag(row: WorkflowRow) -> Result<WithETag<Self>, Problem> {
         let etag = row.etag();
         Ok(WithETag::new(etag, row.try_into()?))
     }
 }
 
-/// The workflow as it was saved, or why it was not.
+/// Returns the saved workflow, or the problem of a rejected save.
 pub(crate) async fn workflow_or_problem(
     state: &AppState,
     id: Uuid,

@@ -45,13 +45,14 @@ pub(crate) struct WorkflowPatch {
     #[serde(default, deserialize_with = "deserialize_present")]
     #[schema(value_type = Option<Vec<String>>, required = false, nullable = true, max_items = 50)]
     tags: Option<Option<Vec<String>>>,
-    /// Rejected, although other read-only fields are ignored: a client that sends it wants to change it.
+    /// Always rejected. Other read-only fields are ignored, but a client that sends a definition expects it to be
+    /// saved.
     #[serde(default, deserialize_with = "deserialize_present")]
     #[schema(ignore)]
     definition: Option<IgnoredAny>,
 }
 
-/// A field that is there, be it null.
+/// Deserializes a field that is present, even if it is null.
 fn deserialize_present<'de, D: serde::Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Option<T>, D::Error> {
@@ -95,9 +96,9 @@ impl WorkflowPatch {
     fn into_details(self) -> Result<WorkflowDetails, Problem> {
         let Self { name, description, tags, definition } = self;
         if name.as_ref().is_some_and(|name| name.trim().is_empty()) {
-            let wrong =
+            let item =
                 ProblemItem::new("/name", "length", "The name is blank. Send a name, or omit the field.");
-            return Err(Problem::invalid(ProblemKind::InvalidBody, vec![wrong]));
+            return Err(Problem::invalid(ProblemKind::InvalidBody, vec![item]));
         }
         if definition.is_some() {
             let detail =
@@ -109,8 +110,8 @@ impl WorkflowPatch {
         }
         let tags = tags.map(Option::unwrap_or_default);
         if tags.as_deref().is_some_and(|tags| !naming::are_valid_tags(tags)) {
-            let wrong = ProblemItem::new("/tags", "tags", naming::TAGS_RULE.as_str());
-            return Err(Problem::invalid(ProblemKind::InvalidBody, vec![wrong]));
+            let item = ProblemItem::new("/tags", "tags", naming::TAGS_RULE.as_str());
+            return Err(Problem::invalid(ProblemKind::InvalidBody, vec![item]));
         }
         if description
             .as_ref()
@@ -123,7 +124,7 @@ impl WorkflowPatch {
                 vec![ProblemItem::new("/description", "length", detail)],
             ));
         }
-        // Nothing is the empty text, as in a workflow that was saved without a description.
+        // Null becomes the empty text, as for a workflow without a description.
         let description = description.map(|text| Some(text.unwrap_or_default()));
         Ok(WorkflowDetails { name, description, tags })
     }

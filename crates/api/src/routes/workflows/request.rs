@@ -12,7 +12,7 @@ use crate::error::Problem;
 use crate::patterns::no_control_characters;
 use crate::routes::workflows::definition::validate_definition;
 
-// In the type that validator takes.
+// The validator crate requires `u64`.
 pub(super) const MAX_NAME_LENGTH: u64 = naming::MAX_NAME_LENGTH as u64;
 const MAX_DESCRIPTION_LENGTH: u64 = naming::MAX_DESCRIPTION_LENGTH as u64;
 
@@ -52,7 +52,7 @@ pub(crate) struct WorkflowReplaceRequest {
     #[validate(length(max = MAX_DESCRIPTION_LENGTH))]
     description: Option<String>,
     /// The definition. If it has no nodes, the default definition of its `spur_type` is used.
-    // Read where it is missing too: that is a problem of its own, after that of a workflow that isn't there.
+    // Optional here, so that a missing definition is reported with its own problem, after that of a missing workflow.
     #[serde(default)]
     #[schema(value_type = Definition, required = true)]
     pub(super) definition: Option<Definition>,
@@ -64,8 +64,8 @@ pub(crate) struct WorkflowReplaceRequest {
 }
 
 impl From<WorkflowReplaceRequest> for WorkflowCreateRequest {
-    fn from(replaced: WorkflowReplaceRequest) -> Self {
-        let WorkflowReplaceRequest { name, description, definition, tags } = replaced;
+    fn from(request: WorkflowReplaceRequest) -> Self {
+        let WorkflowReplaceRequest { name, description, definition, tags } = request;
         Self { name, description, definition, tags }
     }
 }
@@ -79,7 +79,7 @@ pub(crate) fn check_tags(tags: &[String]) -> Result<(), validator::ValidationErr
 }
 
 impl WorkflowCreateRequest {
-    /// The workflow to be saved, every problem of its definition found first.
+    /// Returns the workflow to save, with a validated definition.
     pub(super) async fn into_new_workflow(self, kinds: NodeKinds) -> Result<NewWorkflow, Problem> {
         let Self { name, description, definition, tags } = self;
         let name = if name.trim().is_empty() { naming::UNTITLED.to_owned() } else { name };

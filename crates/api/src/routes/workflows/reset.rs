@@ -43,8 +43,11 @@ pub(crate) async fn workflow_reset(
     change: ChangeContext,
 ) -> Result<WithETag<Workflow>, Problem> {
     let mut defaults = Vec::new();
-    for of in SpurType::ALL {
-        defaults.push((of, validate_definition(Definition::default_for(of), NodeKinds::default()).await?));
+    for spur_type in SpurType::ALL {
+        defaults.push((
+            spur_type,
+            validate_definition(Definition::default_for(spur_type), NodeKinds::default()).await?,
+        ));
     }
     let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
     let saved = state.db.workflow_reset(id, defaults, saving, Some(change.origin())).await;

@@ -19,7 +19,7 @@ pub enum Input {
     StartBatch(Batch),
     /// Complete a batch: all its rows have ended.
     CompleteBatch,
-    /// Reuse outputs of another run. Only for a run that has just started.
+    /// Reuse outputs of another run. Allowed only for a run that has just started.
     Reuse(Vec<ReusedOutput>),
     /// Start a queued task, which now has a permit.
     StartTask(TaskPath),
@@ -84,7 +84,7 @@ pub enum Action {
 /// The error of a command that is invalid in the state of the run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InputError {
-    /// The run has no open pause, or none at this node.
+    /// The run has no open pause at this node, or no open pause at all.
     #[error("no open pause{}", .0.as_ref().map(|node| format!(" at the node \"{node}\"")).unwrap_or_default())]
     NoOpenPause(Option<String>),
     /// The run has ended.

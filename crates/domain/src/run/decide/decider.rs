@@ -134,7 +134,7 @@ impl<'p, 's> Decider<'p, 's> {
             if wave.is_empty() || self.state.is_blocked() {
                 return;
             }
-            // Gates last: nodes that are ready together with a blocking gate still start.
+            // Gates are last: nodes that become ready together with a blocking gate still start.
             wave.sort_by_key(|index| (matches!(level.nodes[*index].behavior, Behavior::Gate(_)), *index));
             let mut next = Vec::new();
             for index in wave {

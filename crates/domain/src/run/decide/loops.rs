@@ -50,7 +50,7 @@ impl<'p> Decider<'p, '_> {
             self.advance(&body.body, &scope, (0..body.body.nodes.len()).collect());
             let has_progressed = self.state.task(path).is_some_and(|task| task.iterations.len() > started);
             if !has_progressed {
-                // An empty body, or a body in which no node can start, would never end.
+                // With an empty body, or a body in which no node can start, the loop would never end.
                 let error =
                     "No node in the body of the loop can start. Add nodes and links to it.".to_owned();
                 self.end_task(path.clone(), Err(error));
@@ -60,7 +60,8 @@ impl<'p> Decider<'p, '_> {
     }
 }
 
-/// The end of a loop after an iteration without an output; none if the iteration has an output.
+/// Returns the result with which an iteration without an output ends its loop, or `None` if the iteration has an
+/// output.
 fn iteration_failure(number: usize, iteration: &Frame, body: &LoopPlan) -> Option<Result<Value, String>> {
     let failed = body.body.nodes.iter().find_map(|node| {
         let task = iteration.tasks.get(&*node.id)?;

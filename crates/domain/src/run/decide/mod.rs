@@ -42,7 +42,7 @@ pub fn decide(
         Input::EndTask { task, result, at } => decider.end_effect(&task, result, at),
         Input::RetryTask(task) => decider.retry_effect(task),
         Input::Retry => decider.retry_run()?,
-        Input::Decide(node, decision) => decider.pause_decide(node, decision)?,
+        Input::Decide(node, decision) => decider.decide_pause(node, decision)?,
         Input::Cancel => decider.cancel()?,
     }
     Ok(decider.decision)

@@ -8,7 +8,7 @@ use crate::pause::{PauseDecision, PausePolicy};
 use crate::run::{CancelReason, Event, Inputs, RunStatus, TaskPath};
 
 impl Decider<'_, '_> {
-    pub(super) fn pause_decide(
+    pub(super) fn decide_pause(
         &mut self,
         node: Option<String>,
         decision: PauseDecision,

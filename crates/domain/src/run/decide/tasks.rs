@@ -69,8 +69,8 @@ impl<'p> Decider<'p, '_> {
     fn schedule_retry(&mut self, task: &TaskPath, failure: &Failure, effect: &Effect) -> bool {
         let failures = self.state.task(task).map_or(0, |t| t.failures) + 1;
         let delay = effect.policy.retry.delay(failures, failure.kind);
-        let due = delay.and_then(|delay| self.now.checked_add_signed(TimeDelta::from_std(delay).ok()?));
-        let Some(retry_at) = due else { return false };
+        let retry_at = delay.and_then(|delay| self.now.checked_add_signed(TimeDelta::from_std(delay).ok()?));
+        let Some(retry_at) = retry_at else { return false };
         self.emit(Event::TaskRetrying {
             task: task.clone(),
             error: failure.error.clone(),

@@ -17,7 +17,7 @@ pub struct LoopSpec {
     pub body: Option<Definition>,
 }
 
-/// The behavior of a node, as its type alone determines it. A loop still needs its body.
+/// The behavior of a node as far as its type and config determine it. The body of a loop is added later.
 #[derive(Clone, Debug)]
 pub enum NodeBehavior {
     /// Any node but a loop.
@@ -28,11 +28,11 @@ pub enum NodeBehavior {
 
 /// The behavior of all node types. Implemented by the `nodes` crate.
 pub trait Behaviors {
-    /// The behavior of a node.
+    /// Returns the behavior of a node.
     fn behavior(&self, node: &Node) -> NodeBehavior;
 }
 
-/// The error of a definition without a plan. Validation reports all of these before a save.
+/// The reason why a definition can't be compiled. Validation reports all of these before a save.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
     /// The links of a level form a cycle.
@@ -121,7 +121,7 @@ fn invalid_loop(reason: &str) -> Behavior {
     Behavior::Invalid(Arc::from(format!("The loop {reason}.")))
 }
 
-/// The children of a node as a definition of their own.
+/// Returns the children of a node as a definition of their own.
 fn body_definition(level: &Level<'_>) -> Definition {
     Definition {
         nodes: level.nodes.iter().map(|(_, node)| (*node).clone()).collect(),
@@ -130,17 +130,17 @@ fn body_definition(level: &Level<'_>) -> Definition {
     }
 }
 
-/// The key of every node's output among the outputs of the run.
+/// Returns the key of every node's output among the outputs of the run.
 fn output_labels(level: &Level<'_>) -> Vec<Arc<str>> {
     let mut taken = HashSet::with_capacity(level.nodes.len());
     level.nodes.iter().map(|(_, node)| Arc::from(unique_label(node, &mut taken))).collect()
 }
 
-/// The first free name: the title of a node, its id, or its id with a number.
+/// Returns the first free name: the title of a node, its id, or its id with a number.
 fn unique_label<'n>(node: &'n Node, taken: &mut HashSet<Cow<'n, str>>) -> Cow<'n, str> {
     let numbered = (2..).map(|n| Cow::Owned(format!("{} {n}", node.id)));
-    let own = [&node.title, &node.id].map(|name| Cow::Borrowed(name.as_str()));
-    let mut names = own.into_iter().chain(numbered);
+    let preferred = [&node.title, &node.id].map(|name| Cow::Borrowed(name.as_str()));
+    let mut names = preferred.into_iter().chain(numbered);
     let free = names.find(|name| !name.is_empty() && taken.insert(name.clone()));
     free.unwrap_or_default()
 }

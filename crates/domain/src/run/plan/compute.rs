@@ -20,7 +20,7 @@ pub trait CheckInput: Debug + Send + Sync {
     /// A sentence for the caller that started the run.
     fn check(&self, input: &Value) -> Result<(), String>;
 
-    /// True if the check may take long.
+    /// Returns true if the check may take long.
     fn is_slow(&self) -> bool {
         false
     }
@@ -42,13 +42,13 @@ pub struct NamedInput {
 }
 
 impl Inputs {
-    /// {label: output}.
+    /// Returns the inputs as `{label: output}`.
     #[must_use]
     pub fn to_map(&self) -> Map<String, Value> {
         self.0.iter().map(|input| (input.label.to_string(), (*input.value).clone())).collect()
     }
 
-    /// The input with this label.
+    /// Returns the input with this label.
     #[must_use]
     pub fn get(&self, label: &str) -> Option<&Value> {
         self.0.iter().find(|input| &*input.label == label).map(|input| &*input.value)

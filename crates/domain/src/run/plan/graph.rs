@@ -11,7 +11,7 @@ use crate::run::{LoopIteration, Policy};
 /// The maximum nesting depth of loops.
 pub const MAX_NESTING: usize = 16;
 
-/// The number of nodes from which deciding on a run counts as heavy.
+/// A plan with more nodes than this counts as heavy.
 const HEAVY_NODES: usize = 500;
 
 /// A definition compiled for runs: dense indices, resolved links and node behaviors. Built once per version and
@@ -99,7 +99,7 @@ pub struct LoopPlan {
 }
 
 impl Plan {
-    /// True if deciding on its runs may take long: many nodes, loops, or schemas to check.
+    /// Returns true if decisions on its runs may take long because of many nodes, loops, or schemas to check.
     #[must_use]
     pub fn is_heavy(&self) -> bool {
         let is_slow = |node: &PlanNode| match &node.behavior {
@@ -110,13 +110,13 @@ impl Plan {
         self.nodes.len() > HEAVY_NODES || self.nodes.iter().any(is_slow)
     }
 
-    /// The index of the node `id`.
+    /// Returns the index of the node `id`.
     #[must_use]
     pub fn index(&self, id: &str) -> Option<usize> {
         self.index.get(id).copied()
     }
 
-    /// The indices of the nodes that `target` depends on, in topological order.
+    /// Returns the indices of the nodes that `target` depends on, in topological order.
     #[must_use]
     pub fn upstream_of(&self, target: usize) -> Vec<usize> {
         let mut upstream = Vec::new();
@@ -138,8 +138,8 @@ impl Plan {
         upstream
     }
 
-    /// The plan reduced to `target` and the nodes that it depends on. Input nodes are kept, because they hold the inputs
-    /// of the run.
+    /// Returns the plan reduced to `target` and the nodes that it depends on. Input nodes are kept, because they hold
+    /// the inputs of the run.
     #[must_use]
     pub fn up_to(&self, target: usize) -> Self {
         let mut kept: HashSet<usize> = self.upstream_of(target).into_iter().collect();
@@ -149,11 +149,12 @@ impl Plan {
         }));
         let mut order: Vec<usize> = kept.into_iter().collect();
         order.sort_unstable();
-        let place: HashMap<usize, usize> = order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+        let new_index: HashMap<usize, usize> =
+            order.iter().enumerate().map(|(new, old)| (*old, new)).collect();
         let nodes = order.iter().map(|old| {
             let mut node = self.nodes[*old].clone();
-            node.incoming.iter_mut().for_each(|edge| edge.source = place[&edge.source]);
-            node.outgoing = node.outgoing.iter().filter_map(|old| place.get(old).copied()).collect();
+            node.incoming.iter_mut().for_each(|edge| edge.source = new_index[&edge.source]);
+            node.outgoing = node.outgoing.iter().filter_map(|old| new_index.get(old).copied()).collect();
             node
         });
         Self::from_nodes(nodes.collect())
@@ -164,7 +165,7 @@ impl Plan {
         Self { nodes, index }
     }
 
-    /// The level of an iteration: the plan itself, or the body of a loop.
+    /// Returns the level of an iteration: the plan itself, or the body of a loop.
     #[must_use]
     pub fn level(&self, scope: &[LoopIteration]) -> Option<&Self> {
         scope.iter().try_fold(self, |level, step| match &level.nodes[level.index(&step.loop_id)?].behavior {

@@ -21,19 +21,19 @@ pub struct Pause {
     pub block_only_dependent_nodes: bool,
     /// The time when the pause was opened.
     pub opened_at: DateTime<Utc>,
-    /// The decision and its time; none while the pause is open.
+    /// The decision and its time. `None` while the pause is open.
     pub decided: Option<(PauseDecision, DateTime<Utc>)>,
 }
 
 impl Pause {
-    /// True until the pause is decided.
+    /// Returns true until the pause is decided.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.decided.is_none()
     }
 }
 
-/// The ids of the pauses of a run, in order: `PH_{run}_{node}`, and from the second pause of a node on
+/// Returns the ids of the pauses of a run, in order: `PH_{run}_{node}`, and from the second pause of a node on
 /// `PH_{run}_{node}_{n}`.
 #[must_use]
 pub fn pause_ids(run_id: Uuid, pauses: &[Pause]) -> Vec<String> {

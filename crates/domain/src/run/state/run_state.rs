@@ -22,7 +22,7 @@ pub struct RunState {
     pub batch: Option<Batch>,
     /// All pauses, oldest first.
     pub pauses: Vec<Pause>,
-    /// The time when the run was accepted; none before its first event.
+    /// The time when the run was accepted. `None` before its first event.
     pub started_at: Option<DateTime<Utc>>,
     /// The end time.
     pub ended_at: Option<DateTime<Utc>>,
@@ -227,7 +227,7 @@ impl RunState {
         }
     }
 
-    /// The tasks of an iteration; none if it has not started.
+    /// Returns the tasks of an iteration, or `None` if it has not started.
     #[must_use]
     pub fn frame(&self, scope: &[LoopIteration]) -> Option<&Frame> {
         scope.iter().try_fold(&self.root, |frame, step| {
@@ -246,19 +246,19 @@ impl RunState {
         })
     }
 
-    /// The task at `path`; none if it is waiting.
+    /// Returns the task at `path`, or `None` if it is waiting.
     #[must_use]
     pub fn task(&self, path: &TaskPath) -> Option<&TaskState> {
         self.frame(&path.scope)?.tasks.get(&path.node)
     }
 
-    /// The open pauses, oldest first; none once the run has ended.
+    /// Returns the open pauses, oldest first. Empty once the run has ended.
     pub fn open_pauses(&self) -> impl DoubleEndedIterator<Item = &Pause> {
         let ended = self.status.is_terminal();
         self.pauses.iter().filter(move |pause| !ended && pause.is_open())
     }
 
-    /// True if an open pause keeps all nodes from starting.
+    /// Returns true if an open pause keeps all nodes from starting.
     #[must_use]
     pub fn is_blocked(&self) -> bool {
         self.open_pauses().any(|pause| !pause.block_only_dependent_nodes)

@@ -9,7 +9,7 @@ use crate::run::{CancelReason, FailureKind, TaskStatus};
 /// The tasks of one level: of the whole run, or of one iteration of a loop.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Frame {
-    /// The tasks by node id. A waiting node has none.
+    /// The tasks by node id. A waiting node has no task.
     pub tasks: HashMap<String, TaskState>,
     /// The number of ended tasks.
     pub finished: usize,
@@ -20,7 +20,7 @@ pub struct Frame {
 pub struct TaskState {
     /// The status.
     pub status: TaskStatus,
-    /// The output. None for an input node, whose output is the input of its level.
+    /// The output. `None` for an input node, whose output is the input of its level.
     pub output: Option<Arc<Value>>,
     /// The error.
     pub error: Option<String>,
@@ -51,28 +51,28 @@ pub struct Attempt {
     pub number: u32,
     /// The start time.
     pub started_at: DateTime<Utc>,
-    /// The time when it ended, or when it was found interrupted.
+    /// The time when it ended, or when its interruption was detected.
     pub ended_at: Option<DateTime<Utc>>,
     /// The error.
     pub error: Option<String>,
-    /// The kind of failure. None if it succeeded or was interrupted.
+    /// The kind of failure. `None` if the attempt succeeded or was interrupted.
     pub failure: Option<FailureKind>,
 }
 
 impl TaskState {
-    /// True if it has started or is queued.
+    /// Returns true if the task has started or is queued.
     #[must_use]
     pub fn has_started(&self) -> bool {
         self.status != TaskStatus::Pending || self.queued_at.is_some()
     }
 
-    /// True if it is an effect that is queued, running or waiting for another attempt.
+    /// Returns true if the task is an effect that is queued, running or waiting for another attempt.
     #[must_use]
     pub fn is_active(&self) -> bool {
         self.queued_at.is_some() && !self.status.is_terminal()
     }
 
-    /// True if the node received inputs: it started, and was not skipped because of its predecessors.
+    /// Returns true if the node received inputs: it started, and was not skipped because of its predecessors.
     #[must_use]
     pub fn has_inputs(&self) -> bool {
         let was_skipped = match self.canceled {
@@ -84,7 +84,7 @@ impl TaskState {
         self.started_at.is_some() && !was_skipped
     }
 
-    /// True during an attempt.
+    /// Returns true during an attempt.
     #[must_use]
     pub fn is_executing(&self) -> bool {
         self.attempts.last().is_some_and(|attempt| attempt.ended_at.is_none())

@@ -55,8 +55,8 @@ impl Serialize for Outputs {
 }
 
 impl Attempt {
-    /// The status of the attempt. Interrupted attempts are `Canceled`. `task` is the status of the task if this is its last
-    /// attempt.
+    /// Returns the status of the attempt. Interrupted attempts are `Canceled`. `task` is the status of the task if this
+    /// is its last attempt.
     #[must_use]
     pub fn status(&self, task: Option<TaskStatus>) -> TaskStatus {
         match (self.ended_at, self.failure) {
@@ -69,7 +69,7 @@ impl Attempt {
 }
 
 impl RunState {
-    /// The tasks at the top level, in the order of the plan. Empty for a batch.
+    /// Returns the tasks at the top level, in the order of the plan. A batch has no tasks.
     #[must_use]
     pub fn tasks(&self, plan: &Plan) -> Vec<TaskView> {
         if self.batch.is_some() {
@@ -112,7 +112,8 @@ impl RunState {
         }
     }
 
-    /// The status in the API: waiting tasks of an ended run are canceled, and a loop that waits for a person is paused.
+    /// Returns the status in the API: waiting tasks of an ended run are canceled, and a loop that waits for a person is
+    /// paused.
     pub(super) fn visible_status(&self, id: &str, status: TaskStatus) -> TaskStatus {
         if self.status.is_terminal() && !status.is_terminal() {
             return TaskStatus::Canceled;
@@ -125,7 +126,7 @@ impl RunState {
         status
     }
 
-    /// The output of a task. For a gate without a decision, its input: also after the run was canceled.
+    /// Returns the output of a task. For a gate without a decision this is its input, even after the run was canceled.
     fn visible_output(&self, plan: &Plan, path: &TaskPath) -> Option<Arc<Value>> {
         let undecided = self.pauses.iter().find(|pause| pause.is_open() && pause.task == *path);
         match undecided {
@@ -134,13 +135,13 @@ impl RunState {
         }
     }
 
-    /// {label: output} of the nodes at the top level that have an output, and of paused gates.
+    /// Returns `{label: output}` of the nodes at the top level that have an output, and of paused gates.
     #[must_use]
     pub fn outputs_by_label(&self, plan: &Plan) -> Outputs {
         self.outputs(plan, |node| &node.label)
     }
 
-    /// {node id: output} of the nodes at the top level that have an output, and of paused gates.
+    /// Returns `{node id: output}` of the nodes at the top level that have an output, and of paused gates.
     #[must_use]
     pub fn outputs_by_id(&self, plan: &Plan) -> Outputs {
         self.outputs(plan, |node| &node.id)
@@ -152,7 +153,7 @@ impl RunState {
         Outputs(outputs.collect())
     }
 
-    /// The percentage of completed nodes at the top level.
+    /// Returns the percentage of completed nodes at the top level.
     #[must_use]
     pub fn percentage_complete(&self, plan: &Plan) -> f64 {
         let completed = self.root.tasks.values().filter(|t| t.status == TaskStatus::Completed).count();

@@ -14,17 +14,23 @@ pub struct TimelineTask {
 }
 
 impl RunState {
-    /// Every task that has started or is queued, including those in loops, by start time. Tasks with the same start time
-    /// are in the order of the plan.
+    /// Returns every task that has started or is queued, including those in loops, by start time. Tasks with the same
+    /// start time are in the order of the plan.
     #[must_use]
     pub fn timeline(&self, plan: &Plan) -> Vec<TimelineTask> {
         let mut tasks = Vec::new();
-        self.collect(plan, &self.root, &[], &mut tasks);
+        self.collect_tasks(plan, &self.root, &[], &mut tasks);
         tasks.sort_by_key(|task| task.task.started_at.or(task.task.queued_at));
         tasks
     }
 
-    fn collect(&self, level: &Plan, frame: &Frame, scope: &[LoopIteration], found: &mut Vec<TimelineTask>) {
+    fn collect_tasks(
+        &self,
+        level: &Plan,
+        frame: &Frame,
+        scope: &[LoopIteration],
+        tasks: &mut Vec<TimelineTask>,
+    ) {
         for node in &level.nodes {
             let Some(task) = frame.tasks.get(&*node.id).filter(|task| is_visible(task)) else { continue };
             let path = TaskPath::new(scope, &node.id);
@@ -32,17 +38,17 @@ impl RunState {
                 if scope.is_empty() { self.visible_status(&node.id, task.status) } else { task.status };
             let state = TaskState { iterations: Vec::new(), output: None, ..task.clone() };
             let title = node.label.to_string();
-            found.push(TimelineTask { path: path.clone(), title, status, task: state });
+            tasks.push(TimelineTask { path: path.clone(), title, status, task: state });
             if let Behavior::Loop(body) = &node.behavior {
                 for (iteration, frame) in (0..).zip(&task.iterations) {
-                    self.collect(&body.body, frame, &path.iteration_scope(iteration), found);
+                    self.collect_tasks(&body.body, frame, &path.iteration_scope(iteration), tasks);
                 }
             }
         }
     }
 }
 
-/// True for started tasks, and for tasks with attempts before a retry of the run.
+/// Returns true if a task has started, or had attempts before a retry of the run.
 fn is_visible(task: &TaskState) -> bool {
     task.has_started() || !task.attempts.is_empty()
 }

@@ -9,7 +9,7 @@ const INPUT_FIELDS: [&str; 2] = ["user_message", "session_id"];
 const OUTPUT_FIELDS: [&str; 1] = ["assistant_message"];
 
 /// Checks that the input and output node of a chatbot have the required fields.
-pub(super) fn check(definition: &Definition, prefix: &str, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(definition: &Definition, prefix: &str, diagnostics: &mut Vec<Diagnostic>) {
     if definition.spur_type != SpurType::Chatbot {
         return;
     }
@@ -33,7 +33,7 @@ pub(super) fn check(definition: &Definition, prefix: &str, found: &mut Vec<Diagn
             Err(()) => "The output_json_schema is not valid JSON. Correct it.".to_owned(),
         };
         let pointer = format!("{prefix}/nodes/{index}/config/output_json_schema");
-        found.push(Diagnostic::new(code, pointer, message).with_node(&node.id));
+        diagnostics.push(Diagnostic::new(code, pointer, message).with_node(&node.id));
     }
 }
 

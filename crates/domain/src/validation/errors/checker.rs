@@ -12,26 +12,26 @@ use crate::{Definition, Node};
 
 /// Finds the errors of `definition`, at most one more than [`MAX_DIAGNOSTICS`].
 pub(in crate::validation) fn find(definition: &Definition, catalog: &dyn Catalog) -> Vec<Diagnostic> {
-    let mut checker = Checker { catalog, type_names: catalog.names(), found: Vec::new() };
+    let mut checker = Checker { catalog, type_names: catalog.names(), diagnostics: Vec::new() };
     checker.check_definition(definition, "", 0);
-    checker.found
+    checker.diagnostics
 }
 
 struct Checker<'c> {
     catalog: &'c dyn Catalog,
     type_names: Vec<&'static str>,
-    found: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Checker<'_> {
     fn report(&mut self, diagnostic: Diagnostic) {
         if !self.is_full() {
-            self.found.push(diagnostic);
+            self.diagnostics.push(diagnostic);
         }
     }
 
     fn is_full(&self) -> bool {
-        self.found.len() > MAX_DIAGNOSTICS
+        self.diagnostics.len() > MAX_DIAGNOSTICS
     }
 
     /// Checks the definition at the pointer `prefix`, inside `depth` bodies.
@@ -56,7 +56,7 @@ impl Checker<'_> {
             let bodies = depth + index.ancestors(position).take(MAX_NESTING + 1).count();
             self.check_node(node, &format!("{prefix}/nodes/{position}"), bodies);
         }
-        chatbot::check(definition, prefix, &mut self.found);
+        chatbot::check(definition, prefix, &mut self.diagnostics);
     }
 
     fn check_size(&mut self, definition: &Definition, prefix: &str) -> bool {
@@ -177,8 +177,8 @@ impl Checker<'_> {
             diagnostic.node_id = parent.map(str::to_owned);
             self.report(diagnostic);
         }
-        let extra_inputs = inputs.iter().skip(1).map(|found| (found, Code::InputNodeDuplicate));
-        let extra_outputs = outputs.iter().skip(1).map(|found| (found, Code::OutputNodeDuplicate));
+        let extra_inputs = inputs.iter().skip(1).map(|node| (node, Code::InputNodeDuplicate));
+        let extra_outputs = outputs.iter().skip(1).map(|node| (node, Code::OutputNodeDuplicate));
         for ((position, node), code) in extra_inputs.chain(extra_outputs) {
             let message = format!("{subject} has more than one {}. Keep one of them.", node.node_type);
             let pointer = format!("{prefix}/nodes/{position}");

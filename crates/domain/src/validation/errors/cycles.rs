@@ -16,8 +16,8 @@ pub(super) fn find(level: &Level<'_>) -> Vec<Cycle> {
     for _ in &level.nodes {
         graph.add_node(());
     }
-    for (at, link) in level.links.iter().enumerate() {
-        graph.add_edge(NodeIndex::new(link.source), NodeIndex::new(link.target), at);
+    for (index, link) in level.links.iter().enumerate() {
+        graph.add_edge(NodeIndex::new(link.source), NodeIndex::new(link.target), index);
     }
     if petgraph::algo::toposort(&graph, None).is_ok() {
         return Vec::new();
@@ -37,18 +37,20 @@ fn find_in_component(
     let members: std::collections::HashSet<_> = group.iter().copied().collect();
     let mut walk: Vec<(NodeIndex<usize>, usize)> = Vec::new();
     let mut seen = std::collections::HashMap::new();
-    let mut at = *group.iter().min()?;
+    let mut current = *group.iter().min()?;
     // In a strongly connected component every node has a successor, so the walk returns to a node it has seen.
-    while !seen.contains_key(&at) {
-        let edge =
-            graph.edges(at).filter(|edge| members.contains(&edge.target())).min_by_key(|e| *e.weight())?;
-        seen.insert(at, walk.len());
-        walk.push((at, *edge.weight()));
-        at = edge.target();
+    while !seen.contains_key(&current) {
+        let edge = graph
+            .edges(current)
+            .filter(|edge| members.contains(&edge.target()))
+            .min_by_key(|e| *e.weight())?;
+        seen.insert(current, walk.len());
+        walk.push((current, *edge.weight()));
+        current = edge.target();
     }
-    let start = *seen.get(&at)?;
+    let start = *seen.get(&current)?;
     let id = |index: NodeIndex<usize>| level.nodes[index.index()].1.id.clone();
     let mut path: Vec<String> = walk[start..].iter().map(|(index, _)| id(*index)).collect();
-    path.push(id(at));
+    path.push(id(current));
     Some(Cycle { path, link: level.links[walk[start].1].index })
 }

@@ -5,7 +5,7 @@ use crate::validation::pointer_step;
 /// The largest integer that a double represents exactly, along with all smaller ones (RFC 7493).
 pub(super) const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 
-/// Pointers to the integers beyond [`MAX_SAFE_INTEGER`].
+/// Returns pointers to the integers beyond [`MAX_SAFE_INTEGER`].
 pub(super) fn unsafe_integers(value: &Value) -> Vec<String> {
     match value {
         Value::Number(number) => {
@@ -24,5 +24,7 @@ pub(super) fn unsafe_integers(value: &Value) -> Vec<String> {
 }
 
 fn prepend_steps(inner: impl Iterator<Item = (String, Vec<String>)>) -> Vec<String> {
-    inner.flat_map(|(step, found)| found.into_iter().map(move |rest| format!("/{step}{rest}"))).collect()
+    inner
+        .flat_map(|(step, pointers)| pointers.into_iter().map(move |rest| format!("/{step}{rest}")))
+        .collect()
 }

@@ -15,7 +15,7 @@ const MAX_GATES: usize = 16 * GATES_PER_PASS;
 /// The maximum number of links to follow up from the gates of a level to find the routes that lead to them.
 const MAX_WORK: usize = 2_000_000;
 
-pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(view: &LevelView<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let gates: Vec<usize> =
         (0..view.level.nodes.len()).filter(|position| view.data_flow(*position).is_gate).collect();
     if gates.is_empty() {
@@ -32,12 +32,12 @@ pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
                  CoalesceNode.",
                 view.title(*gate)
             );
-            found.push(view.diagnostic(Code::GateDeclineNoOutput, *gate, "", message));
+            diagnostics.push(view.diagnostic(Code::GateDeclineNoOutput, *gate, "", message));
         }
     }
 }
 
-/// The nodes in topological order; none if links form a cycle.
+/// Returns the nodes in topological order, or `None` if links form a cycle.
 fn topological_order(view: &LevelView<'_>) -> Option<Vec<usize>> {
     let mut pending: Vec<usize> = view.sources.iter().map(Vec::len).collect();
     let mut order: Vec<usize> = (0..pending.len()).filter(|position| pending[*position] == 0).collect();
@@ -80,7 +80,7 @@ impl<'c, 'v> DeclineAnalysis<'c, 'v> {
         Self { view, incoming, outgoing, has_exclusive, budget: Budget(MAX_WORK) }
     }
 
-    /// The gates of a pass, one bit each, whose decline makes every leaf null.
+    /// Returns the gates of a pass, one bit each, whose decline makes every leaf null.
     fn gates_without_output(&mut self, order: &[usize], pass: &[usize]) -> u64 {
         let view = self.view;
         let mut null = vec![0u64; order.len()];
@@ -131,7 +131,7 @@ impl<'c, 'v> DeclineAnalysis<'c, 'v> {
         }
     }
 
-    /// The links that carried an output if a node runs.
+    /// Returns the links that must have carried an output if a node runs.
     fn links_to(&mut self, position: usize) -> Vec<&'c LevelLink<'v>> {
         let view = self.view;
         let (mut seen, mut open, mut links) = (HashSet::new(), vec![position], Vec::new());
@@ -140,7 +140,7 @@ impl<'c, 'v> DeclineAnalysis<'c, 'v> {
             if !self.budget.spend(1 + incoming.len()) {
                 break;
             }
-            // If one of several inputs is enough, any of them may have carried it.
+            // If one of several inputs is enough, it is unknown which link carried an output.
             if view.data_flow(position).inputs.any_is_enough && incoming.len() > 1 {
                 continue;
             }
@@ -155,7 +155,7 @@ impl<'c, 'v> DeclineAnalysis<'c, 'v> {
     }
 }
 
-/// The route by which a link leaves its router.
+/// Returns the route by which a link leaves its router.
 fn route_of<'l>(link: &LevelLink<'l>) -> &'l str {
     link.link.source_handle.as_deref().unwrap_or_default()
 }

@@ -9,7 +9,7 @@ use crate::SpurType;
 use crate::graph::node_type;
 use crate::validation::{Code, Diagnostic, OutputShape, pointer_step};
 
-pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(view: &LevelView<'_>, diagnostics: &mut Vec<Diagnostic>) {
     // The input of a body has fields that the loop adds; that of a chatbot has required fields.
     if view.is_body || view.definition.spur_type == SpurType::Chatbot {
         return;
@@ -40,11 +40,12 @@ pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
         let message =
             format!("No node refers to the input field \"{field}\". Use it, or remove it from the schema.");
         let declaration = format!("/config{}", declaration_pointer(view, input, field));
-        found.push(view.diagnostic(Code::InputUnused, input, &declaration, message));
+        diagnostics.push(view.diagnostic(Code::InputUnused, input, &declaration, message));
     }
 }
 
-/// A pointer to the declaration of a field in the config: in `output_schema`, or the text of the JSON Schema.
+/// Returns a pointer to the declaration of a field in the config: the field of `output_schema`, or the text of the JSON
+/// Schema.
 fn declaration_pointer(view: &LevelView<'_>, input: usize, field: &str) -> String {
     let config = view.level.nodes[input].1.config.to_map();
     let schema = config.get("output_schema").and_then(|schema| schema.get(field));
@@ -54,7 +55,7 @@ fn declaration_pointer(view: &LevelView<'_>, input: usize, field: &str) -> Strin
     }
 }
 
-/// True if the whole input reaches a node that may use all of it.
+/// Returns true if the whole input reaches a node that may use all of it.
 fn is_used_whole(view: &LevelView<'_>, input: usize) -> bool {
     let mut seen = vec![false; view.level.nodes.len()];
     let mut open = view.targets[input].clone();
@@ -78,21 +79,21 @@ fn is_used_whole(view: &LevelView<'_>, input: usize) -> bool {
 }
 
 /// Collects the words of all strings and keys of a config.
-fn collect_words(value: &Value, found: &mut HashSet<String>) {
+fn collect_words(value: &Value, collected: &mut HashSet<String>) {
     match value {
-        Value::String(text) => found.extend(words(text).map(str::to_owned)),
-        Value::Array(items) => items.iter().for_each(|item| collect_words(item, found)),
+        Value::String(text) => collected.extend(words(text).map(str::to_owned)),
+        Value::Array(items) => items.iter().for_each(|item| collect_words(item, collected)),
         Value::Object(fields) => {
             for (key, field) in fields {
-                found.extend(words(key).map(str::to_owned));
-                collect_words(field, found);
+                collected.extend(words(key).map(str::to_owned));
+                collect_words(field, collected);
             }
         }
         _ => {}
     }
 }
 
-/// The words of a text: names as they occur in paths, templates and code.
+/// Returns the words of a text: names as they occur in paths, templates and code.
 fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| c != '_' && !c.is_alphanumeric()).filter(|word| !word.is_empty())
 }

@@ -9,19 +9,19 @@ use crate::validation::{Catalog, DataFlow, Diagnostic, Fields, MAX_DIAGNOSTICS};
 
 /// Finds the warnings and hints of `definition` and of the bodies in it.
 pub(in crate::validation) fn find(definition: &Definition, catalog: &dyn Catalog) -> Vec<Diagnostic> {
-    let mut linter = Linter { catalog, found: Vec::new() };
+    let mut linter = Linter { catalog, diagnostics: Vec::new() };
     linter.lint_definition(definition, "", 0, None);
-    linter.found
+    linter.diagnostics
 }
 
 struct Linter<'c> {
     catalog: &'c dyn Catalog,
-    found: Vec<Diagnostic>,
+    diagnostics: Vec<Diagnostic>,
 }
 
 impl Linter<'_> {
     fn is_full(&self) -> bool {
-        self.found.len() > MAX_DIAGNOSTICS
+        self.diagnostics.len() > MAX_DIAGNOSTICS
     }
 
     /// Lints a definition at the pointer `prefix`, inside `depth` bodies. `loop_input` holds the fields that the loop
@@ -70,7 +70,7 @@ impl Linter<'_> {
         }
     }
 
-    /// The data flow of every node. Findings beyond [`MAX_DIAGNOSTICS`] are dropped.
+    /// Returns the data flow of every node. Findings beyond [`MAX_DIAGNOSTICS`] are dropped.
     fn data_flows(&self, definition: &Definition) -> Vec<DataFlow> {
         let mut findings = 0;
         let mut data_flows = Vec::with_capacity(definition.nodes.len());
@@ -93,7 +93,7 @@ impl Linter<'_> {
             for finding in &data_flow.findings {
                 let pointer = format!("{prefix}/nodes/{position}/config{}", finding.pointer);
                 let diagnostic = Diagnostic::new(finding.code, pointer, finding.message.as_str());
-                self.found.push(diagnostic.with_node(&node.id).with_help(finding.help.clone()));
+                self.diagnostics.push(diagnostic.with_node(&node.id).with_help(finding.help.clone()));
             }
         }
     }
@@ -103,12 +103,12 @@ impl Linter<'_> {
             if self.is_full() {
                 return;
             }
-            lint(view, &mut self.found);
+            lint(view, &mut self.diagnostics);
         }
     }
 }
 
-/// The level of each node's children, by the index of the node.
+/// Returns the level of each node's children, by the index of the node.
 fn bodies(index: &GraphIndex<'_>) -> HashMap<usize, usize> {
     let levels = index.levels.iter().enumerate();
     levels.filter_map(|(at, level)| Some((index.position(&level.parent?.id)?, at))).collect()

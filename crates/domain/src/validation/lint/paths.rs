@@ -4,13 +4,14 @@ use std::collections::HashMap;
 
 use crate::validation::Fields;
 
-/// The ways to split `path` into a first name, which may itself contain dots, and the rest; the longest name first.
+/// Returns the ways to split `path` into a first name, which may itself contain dots, and the rest; the longest name
+/// first.
 pub(super) fn splits(path: &str) -> impl Iterator<Item = (&str, &str)> {
     let dots = path.rmatch_indices('.').map(|(at, _)| (&path[..at], &path[at + 1..]));
     std::iter::once((path, "")).chain(dots)
 }
 
-/// The part of a path before the first dot.
+/// Returns the part of a path before the first dot.
 pub(super) fn first_step(path: &str) -> &str {
     path.split('.').next().unwrap_or(path)
 }

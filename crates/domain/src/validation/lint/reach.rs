@@ -4,7 +4,7 @@ use super::view::LevelView;
 use crate::graph::node_type;
 use crate::validation::{Code, Diagnostic, ExternalEffects};
 
-pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(view: &LevelView<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let mut reached = vec![false; view.level.nodes.len()];
     let mut open: Vec<usize> = view.nodes_of_type(node_type::INPUT).collect();
     if open.is_empty() {
@@ -23,13 +23,13 @@ pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
             "No path leads from the input node to \"{}\", so it never receives any input. Link it, or remove it.",
             view.title(position)
         );
-        found.push(view.diagnostic(Code::NodeUnreachable, position, "", message));
+        diagnostics.push(view.diagnostic(Code::NodeUnreachable, position, "", message));
     }
-    check_unused_outputs(view, &reached, found);
+    check_unused_outputs(view, &reached, diagnostics);
 }
 
 /// Reports leaves other than the output node. Unreachable leaves are already reported.
-fn check_unused_outputs(view: &LevelView<'_>, reached: &[bool], found: &mut Vec<Diagnostic>) {
+fn check_unused_outputs(view: &LevelView<'_>, reached: &[bool], diagnostics: &mut Vec<Diagnostic>) {
     let Some(output) = view.nodes_of_type(node_type::OUTPUT).next() else { return };
     for (position, (_, node)) in view.level.nodes.iter().enumerate() {
         let is_end = [node_type::INPUT, node_type::OUTPUT].contains(&node.node_type.as_str());
@@ -42,6 +42,6 @@ fn check_unused_outputs(view: &LevelView<'_>, reached: &[bool], found: &mut Vec<
             view.title(position)
         );
         let diagnostic = view.diagnostic(Code::OutputUnused, position, "", message);
-        found.push(diagnostic.with_related(view.pointer(output), "This is the output node."));
+        diagnostics.push(diagnostic.with_related(view.pointer(output), "This is the output node."));
     }
 }

@@ -21,7 +21,7 @@ const MAX_CONSIDERED: usize = 1_000;
 /// The maximum number of names in a message.
 const MAX_LISTED: usize = 10;
 
-pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(view: &LevelView<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let mut resolver =
         Resolver { view, inputs: HashMap::new(), titles: None, body_input: None, steps: 0, work: MAX_WORK };
     for position in 0..view.level.nodes.len() {
@@ -36,10 +36,10 @@ pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
         for reference in
             data_flow.references.iter().filter(|reference| reference.path.len() <= MAX_PATH_LENGTH)
         {
-            if resolver.work == 0 || found.len() > MAX_DIAGNOSTICS {
+            if resolver.work == 0 || diagnostics.len() > MAX_DIAGNOSTICS {
                 return;
             }
-            found.extend(resolver.check(position, reference, upstream.as_ref()));
+            diagnostics.extend(resolver.check(position, reference, upstream.as_ref()));
         }
     }
 }
@@ -103,7 +103,7 @@ impl<'v> Resolver<'_, 'v> {
         })
     }
 
-    /// The node of the level with an id.
+    /// Returns the node of the level with the id `id`.
     fn node_by_id(&self, id: &str) -> Option<usize> {
         let view = self.view;
         let index = view.index.position(id)?;
@@ -114,7 +114,8 @@ impl<'v> Resolver<'_, 'v> {
         self.work = self.work.saturating_sub(work);
     }
 
-    /// The inputs of a node under the names that they have in a run: the title, or the id if the title is taken.
+    /// Returns the inputs of a node under the names that they have in a run: the title, or the id if the title is
+    /// taken.
     fn inputs(&mut self, position: usize) -> &HashMap<&'v str, usize> {
         if !self.inputs.contains_key(&position) {
             let mut names = HashMap::new();
@@ -131,7 +132,7 @@ impl<'v> Resolver<'_, 'v> {
         &self.inputs[&position]
     }
 
-    /// The titles of the predecessors in link order, at most [`MAX_CONSIDERED`].
+    /// Returns the titles of the predecessors in link order, at most [`MAX_CONSIDERED`].
     fn input_titles(&mut self, position: usize) -> Vec<&'v str> {
         let view = self.view;
         let sources = view.sources[position].iter().take(MAX_CONSIDERED);
@@ -140,7 +141,7 @@ impl<'v> Resolver<'_, 'v> {
         titles
     }
 
-    /// The nodes of the level by title.
+    /// Returns the nodes of the level by title.
     fn titles(&mut self) -> &HashMap<&'v str, usize> {
         let view = self.view;
         self.titles.get_or_insert_with(|| {
@@ -152,7 +153,7 @@ impl<'v> Resolver<'_, 'v> {
         })
     }
 
-    /// All nodes from which a path leads to a node; none if the work limit is reached.
+    /// Returns all nodes from which a path leads to a node, or `None` if the work limit is reached.
     fn upstream(&mut self, position: usize) -> Option<HashSet<usize>> {
         let mut seen = HashSet::new();
         let mut open = vec![position];
@@ -182,10 +183,10 @@ impl<'v> Resolver<'_, 'v> {
         match &view.data_flow(position).output {
             OutputShape::Unknown => None,
             OutputShape::Fields(fields) => find_missing(fields, path),
-            OutputShape::Body(own) => match view.data_flow_of_child(position, node_type::OUTPUT) {
+            OutputShape::Body(own_fields) => match view.data_flow_of_child(position, node_type::OUTPUT) {
                 Some(DataFlow { output: OutputShape::Fields(fields), .. }) => find_missing(fields, path),
                 Some(_) => None,
-                None => own.as_ref().and_then(|fields| find_missing(fields, path)),
+                None => own_fields.as_ref().and_then(|fields| find_missing(fields, path)),
             },
             OutputShape::Inputs | OutputShape::ExtendedInputs => {
                 match lookup_prefix(self.inputs(position), path) {
@@ -210,12 +211,12 @@ impl<'v> Resolver<'_, 'v> {
         }
     }
 
-    /// The fields of a body's input: those that the loop passes to the first iteration, those that each iteration passes
-    /// to the next, and those that the input node declares.
+    /// Returns the fields of a body's input: those that the loop passes to the first iteration, those that each
+    /// iteration passes to the next, and those that the input node declares.
     fn body_input(&mut self, position: usize) -> &Option<Fields> {
         let view = self.view;
         self.body_input.get_or_insert_with(|| {
-            let mut all = view.loop_input?.clone();
+            let mut fields_of_input = view.loop_input?.clone();
             let output = view.nodes_of_type(node_type::OUTPUT).next()?;
             let OutputShape::Fields(passed_on) = &view.data_flow(output).output else { return None };
             let declared = match &view.data_flow(position).output {
@@ -223,13 +224,13 @@ impl<'v> Resolver<'_, 'v> {
                 _ => None,
             };
             let more = declared.into_iter().chain([passed_on]).flat_map(|fields| fields.0.keys());
-            all.0.extend(more.map(|name| (name.clone(), None)));
-            all.0.insert(LOOP_HISTORY.to_owned(), None);
-            Some(all)
+            fields_of_input.0.extend(more.map(|name| (name.clone(), None)));
+            fields_of_input.0.insert(LOOP_HISTORY.to_owned(), None);
+            Some(fields_of_input)
         })
     }
 
-    /// A path whose first step is not an input of the node.
+    /// Returns the diagnostic for a path whose first step is not an input of the node.
     fn unknown_reference(&mut self, position: usize, reference: &Reference) -> Diagnostic {
         match lookup_prefix(self.titles(), &reference.path) {
             Some((other, _)) => self.not_upstream(position, reference, other),
@@ -237,7 +238,7 @@ impl<'v> Resolver<'_, 'v> {
         }
     }
 
-    /// A reference to `other`, which doesn't lead here.
+    /// Returns the diagnostic for a reference to `other`, from which no path leads to the node.
     fn not_upstream(&self, position: usize, reference: &Reference, other: usize) -> Diagnostic {
         let view = self.view;
         let (path, name) = (&reference.path, view.title(other));
@@ -245,12 +246,12 @@ impl<'v> Resolver<'_, 'v> {
             "\"{path}\" refers to \"{name}\", whose output doesn't reach this node. Link \"{name}\" to this node, or \
              refer to one of its predecessors."
         );
-        let at = format!("/config{}", reference.pointer);
-        let here = view.diagnostic(Code::ReferenceNotUpstream, position, &at, message);
-        here.with_related(view.pointer(other), "The referenced node.")
+        let field = format!("/config{}", reference.pointer);
+        let diagnostic = view.diagnostic(Code::ReferenceNotUpstream, position, &field, message);
+        diagnostic.with_related(view.pointer(other), "The referenced node.")
     }
 
-    /// A reference to a node that the level doesn't have.
+    /// Returns the diagnostic for a reference to a node that the level doesn't have.
     fn unknown_node(&mut self, position: usize, reference: &Reference, name: &str) -> Diagnostic {
         let view = self.view;
         let known = self.input_titles(position);
@@ -264,11 +265,11 @@ impl<'v> Resolver<'_, 'v> {
             list_names(&known)
         );
         let help = suggestion.map(|name| format!("Did you mean \"{name}\"?"));
-        let at = format!("/config{}", reference.pointer);
-        view.diagnostic(Code::ReferenceNodeUnknown, position, &at, message).with_help(help)
+        let field = format!("/config{}", reference.pointer);
+        view.diagnostic(Code::ReferenceNodeUnknown, position, &field, message).with_help(help)
     }
 
-    /// A reference to a field that the output doesn't have.
+    /// Returns the diagnostic for a reference to a field that the output doesn't have.
     fn unknown_field(
         &self,
         position: usize,
@@ -285,13 +286,15 @@ impl<'v> Resolver<'_, 'v> {
             list_names(&known)
         );
         let help = suggest(name, known.iter().copied()).map(|name| format!("Did you mean \"{name}\"?"));
-        let at = format!("/config{}", reference.pointer);
-        let here = view.diagnostic(Code::ReferenceFieldUnknown, position, &at, message).with_help(help);
-        here.with_related(view.pointer(source), format!("The path starts at \"{}\".", view.title(source)))
+        let field = format!("/config{}", reference.pointer);
+        let diagnostic =
+            view.diagnostic(Code::ReferenceFieldUnknown, position, &field, message).with_help(help);
+        diagnostic
+            .with_related(view.pointer(source), format!("The path starts at \"{}\".", view.title(source)))
     }
 }
 
-/// The cost of looking up a path, which can be split at each dot.
+/// Returns the cost of looking up a path, which can be split at each dot.
 fn cost(path: &str) -> usize {
     1 + path.matches('.').count() * path.len() / 32
 }

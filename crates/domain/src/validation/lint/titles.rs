@@ -6,7 +6,7 @@ use super::view::LevelView;
 use crate::graph::node_type;
 use crate::validation::{Code, Diagnostic};
 
-pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
+pub(super) fn check(view: &LevelView<'_>, diagnostics: &mut Vec<Diagnostic>) {
     let mut first: HashMap<&str, usize> = HashMap::with_capacity(view.level.nodes.len());
     for (position, (_, node)) in view.level.nodes.iter().enumerate() {
         let title = view.title(position);
@@ -19,15 +19,15 @@ pub(super) fn check(view: &LevelView<'_>, found: &mut Vec<Diagnostic>) {
             );
             let diagnostic = view.diagnostic(Code::TitleCollision, position, "/title", message);
             let earlier = format!("{}/title", view.pointer(earlier));
-            found.push(diagnostic.with_related(earlier, "The title is used here."));
+            diagnostics.push(diagnostic.with_related(earlier, "The title is used here."));
         }
         if node.node_type != node_type::OUTPUT && !is_identifier(title) {
-            found.push(unnameable(view, position, title));
+            diagnostics.push(unnameable_title(view, position, title));
         }
     }
 }
 
-fn unnameable(view: &LevelView<'_>, position: usize, title: &str) -> Diagnostic {
+fn unnameable_title(view: &LevelView<'_>, position: usize, title: &str) -> Diagnostic {
     let message = format!(
         "Templates can't refer to a node with the title \"{title}\", and Python code only with brackets. Use \
          only letters, digits and `_`, don't begin with a digit, and don't use a keyword."

@@ -58,36 +58,36 @@ impl<'v> LevelView<'v> {
         }
     }
 
-    /// The data flow of a node.
+    /// Returns the data flow of a node.
     pub(super) fn data_flow(&self, position: usize) -> &'v DataFlow {
         &self.data_flows[self.level.nodes[position].0]
     }
 
-    /// The data flow of the first child of a node that has the type `node_type`.
+    /// Returns the data flow of the first child of a node that has the type `node_type`.
     pub(super) fn data_flow_of_child(&self, position: usize, node_type: &str) -> Option<&'v DataFlow> {
         let body = &self.index.levels[*self.bodies.get(&self.level.nodes[position].0)?];
         let (index, _) = body.nodes.iter().find(|(_, node)| node.node_type == node_type)?;
         Some(&self.data_flows[*index])
     }
 
-    /// The pointer to a node.
+    /// Returns the pointer to a node.
     pub(super) fn pointer(&self, position: usize) -> String {
         format!("{}/nodes/{}", self.prefix, self.level.nodes[position].0)
     }
 
-    /// The positions of the nodes of a type.
+    /// Returns the positions of the nodes of a type.
     pub(super) fn nodes_of_type(&self, node_type: &'static str) -> impl Iterator<Item = usize> + '_ {
         let nodes = self.level.nodes.iter().enumerate();
         nodes.filter(move |(_, (_, node))| node.node_type == node_type).map(|(position, _)| position)
     }
 
-    /// A diagnostic about a node, at `field` of it.
+    /// Returns a diagnostic about a field of a node. An empty `field` stands for the whole node.
     pub(super) fn diagnostic(&self, code: Code, position: usize, field: &str, message: String) -> Diagnostic {
         let pointer = format!("{}{field}", self.pointer(position));
         Diagnostic::new(code, pointer, message).with_node(&self.level.nodes[position].1.id)
     }
 
-    /// The title of a node, or its id if it has no title.
+    /// Returns the title of a node, or its id if it has no title.
     pub(super) fn title(&self, position: usize) -> &'v str {
         let node = self.level.nodes[position].1;
         if node.title.is_empty() { &node.id } else { &node.title }

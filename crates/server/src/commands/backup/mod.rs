@@ -83,7 +83,7 @@ fn check_paths(args: &BackupArgs, database: &Path) -> Result<()> {
     Ok(())
 }
 
-/// True for the files of the database and the folders of uploaded files.
+/// Returns true if `file` belongs to the database or is in a folder of uploaded files.
 fn is_server_file(file: &Path, database: &Path, data_dir: &Path) -> io::Result<bool> {
     let folder = parent(file).canonicalize()?;
     if file.canonicalize().is_ok_and(|file| file == database) {

@@ -10,8 +10,8 @@ use tempfile::TempDir;
 /// Prefix of the names of staging folders.
 const PREFIX: &str = ".sluice-backup-";
 
-/// A locked folder beside the backup. It is removed when dropped. If the process is killed, the next backup to the
-/// same place removes it.
+/// A locked folder beside the backup. It is removed when dropped. If the process is killed, the next backup to the same
+/// folder removes it.
 pub(super) struct Staging {
     folder: TempDir,
     /// Held so that other backups don't remove the folder.

@@ -1,4 +1,4 @@
-//! Refusal to start a server that is reachable from other machines without API keys.
+//! Check that a server without API keys is not reachable from other machines.
 
 use sluice_persistence::Database;
 use tracing::warn;

@@ -165,7 +165,7 @@ pub(super) struct ObservabilityArgs {
 }
 
 impl ServeArgs {
-    /// Settings of the API.
+    /// Returns the settings of the API.
     pub(super) fn api_settings(&self) -> Result<Settings> {
         let Self { access, requests, connections, .. } = self;
         Ok(Settings {
@@ -188,7 +188,7 @@ impl ServeArgs {
 }
 
 impl ConnectionArgs {
-    /// Limits of the HTTP server.
+    /// Returns the limits of the HTTP server.
     pub(super) fn limits(&self) -> ConnectionLimits {
         ConnectionLimits {
             max_connections: self.max_connections,
@@ -199,7 +199,7 @@ impl ConnectionArgs {
 }
 
 impl ExecutionArgs {
-    /// Concurrency limits of the engine.
+    /// Returns the concurrency limits of the engine.
     pub(super) fn limits(&self) -> sluice_engine::Limits {
         let to_usize = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         sluice_engine::Limits {
@@ -212,7 +212,7 @@ impl ExecutionArgs {
         }
     }
 
-    /// Timeouts and attempts of nodes.
+    /// Returns the timeouts and attempts of nodes.
     pub(super) fn policies(&self) -> Policies {
         let mut policies = Policies {
             max_timeout: self.max_node_timeout_seconds.0,
@@ -225,7 +225,7 @@ impl ExecutionArgs {
         policies
     }
 
-    /// Configuration of the Python workers, which run this binary.
+    /// Returns the configuration of the Python workers, which run this binary.
     pub(super) fn python_pool(&self) -> Result<PoolConfig> {
         let limits =
             PythonLimits { memory_bytes: self.python_memory_mib * 1024 * 1024, ..PythonLimits::default() };
@@ -242,7 +242,7 @@ impl ExecutionArgs {
 }
 
 impl ObservabilityArgs {
-    /// Addresses of the collector.
+    /// Returns the addresses of the collector.
     pub(super) fn endpoints(&self) -> Endpoints {
         Endpoints { base: self.otlp_endpoint.clone(), traces: self.otlp_traces_endpoint.clone() }
     }
@@ -252,12 +252,12 @@ fn at_least_one() -> RangedU64ValueParser {
     RangedU64ValueParser::new().range(1..)
 }
 
-/// Parses an origin in the form that browsers send it (RFC 6454): scheme, host and port.
+/// Parses an origin in the form that browsers send (RFC 6454): scheme, host and port.
 fn parse_origin(text: &str) -> Result<String, String> {
     let (scheme, host) = text.split_once("://").unwrap_or_default();
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
-    let is_closed = host.starts_with('[') == host.contains(']');
-    if !["http", "https"].contains(&scheme) || !is_closed || !host.chars().all(is_plain) {
+    let is_allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.:[]".contains(c);
+    let has_matching_brackets = host.starts_with('[') == host.contains(']');
+    if !["http", "https"].contains(&scheme) || !has_matching_brackets || !host.chars().all(is_allowed) {
         return Err("must be https://HOST or http://HOST:PORT, in lowercase, without a path".to_owned());
     }
     Ok(text.to_owned())

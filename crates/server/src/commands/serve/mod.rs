@@ -46,7 +46,7 @@ async fn serve(args: ServeArgs) -> Result<()> {
         Arc::new(database.clone()),
         Executors::new(python.clone()),
         sluice_engine::Options {
-            // The other half is for sending the responses of requests that wait for a run.
+            // The other half of the time remains to send the responses to requests that wait for a run.
             drain: drain / 2,
             limits: args.execution.limits(),
             policies: args.execution.policies(),
@@ -91,18 +91,18 @@ async fn delete_expired_idempotency_records(database: Database) {
 /// Waits for the first SIGTERM or Ctrl-C and stops the start of new work. A second signal ends the process at once.
 /// Interrupted runs continue at the next start.
 async fn shutdown_signal(engine: Engine, drain: Duration) {
-    signal().await;
+    wait_for_signal().await;
     systemd::notify_stopping();
     info!(timeout = ?drain, "shutting down");
     engine.drain();
     tokio::spawn(async {
-        signal().await;
+        wait_for_signal().await;
         std::process::exit(1);
     });
 }
 
 /// Waits for SIGTERM or Ctrl-C.
-async fn signal() {
+async fn wait_for_signal() {
     let terminate = async {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => drop(signal.recv().await),

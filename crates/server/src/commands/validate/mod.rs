@@ -57,6 +57,6 @@ fn print(reports: &[Report], format: Format) {
         Format::Json => json::write(reports),
         Format::Sarif => sarif::write(reports),
     };
-    // A closed pipe is not an error, the exit code is enough.
+    // A closed pipe is not an error: the exit code reports the result.
     let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }

@@ -44,7 +44,7 @@ impl Report {
         let is_rejected = diagnostics.first().is_some_and(|first| first.pointer.is_empty());
         let syntax_error = is_rejected.then(|| transfer::check_limits(&bytes).err()).flatten();
         let findings = match syntax_error {
-            // Pointers lead nowhere in a text that can't be parsed.
+            // Pointers can't be resolved in a text that can't be parsed.
             Some(error) => {
                 let span = source.span_at(error.line(), error.column());
                 let finding = |diagnostic| Finding { diagnostic, span, related: Vec::new() };
@@ -55,7 +55,7 @@ impl Report {
         Self { file: name, source, findings, unreadable: None }
     }
 
-    /// True if the file has no errors.
+    /// Returns true if the file has no errors.
     pub(super) fn is_valid(&self) -> bool {
         let is_error = |finding: &Finding| finding.diagnostic.severity() == Severity::Error;
         self.unreadable.is_none() && !self.findings.iter().any(is_error)
@@ -71,7 +71,7 @@ fn locate(source: &Source, diagnostics: Vec<Diagnostic>) -> Vec<Finding> {
     let locate = |diagnostic: Diagnostic| {
         let related = diagnostic.related.iter().map(|other| tree.value_span(&other.pointer)).collect();
         let span = match diagnostic.code {
-            // The presence of the key is the problem, not its value.
+            // The key is the problem, not its value.
             Code::ConfigKeyUnknown | Code::InputUnused => tree.key_span(&diagnostic.pointer),
             _ => tree.value_span(&diagnostic.pointer),
         };

@@ -31,7 +31,7 @@ pub(super) fn write(reports: &[Report]) -> String {
     format!("{log:#}\n")
 }
 
-/// The error of a file that can't be read.
+/// Returns the error for a file that can't be read, or `None` if it was read.
 fn notification(report: &Report) -> Option<Value> {
     let text = format!("{}: {}", report.file, report.unreadable.as_ref()?);
     Some(json!({"level": "error", "message": {"text": text}}))

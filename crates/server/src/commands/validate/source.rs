@@ -47,14 +47,15 @@ impl Source {
         Tree { source: self, root: parsed.ok().and_then(|parsed| parsed.value) }
     }
 
-    /// The character at a line and a byte of it, both from 1, as serde_json reports them.
+    /// Returns the span of the character at a line and a byte of the line, both counted from 1 as in errors of
+    /// serde_json.
     pub(super) fn span_at(&self, line: usize, byte: usize) -> Span {
         let line_start = self.line_starts.get(line.saturating_sub(1)).copied().unwrap_or(self.text.len());
         let start = (line_start + byte.saturating_sub(1)).min(self.text.len());
         self.span(start, start + 1)
     }
 
-    /// The text from `start` to `end`, without the lines after the first.
+    /// Returns the span from `start` to `end`, which ends at the end of the first line.
     fn span(&self, start: usize, end: usize) -> Span {
         let start = self.text.floor_char_boundary(start);
         let number = self.line_starts.partition_point(|line| *line <= start).max(1);
@@ -75,7 +76,7 @@ impl Source {
         }
     }
 
-    /// The offsets of a line, from 1, without its line break.
+    /// Returns the offsets of a line without its line break. Lines are numbered from 1.
     pub(super) fn line(&self, number: usize) -> Range<usize> {
         let start = self.line_starts.get(number - 1).copied().unwrap_or(self.text.len());
         let end = self.line_starts.get(number).map_or(self.text.len(), |next| next - 1);
@@ -91,12 +92,12 @@ pub(super) struct Tree<'s> {
 }
 
 impl Tree<'_> {
-    /// The span of the value at a pointer, or of its closest ancestor that exists.
+    /// Returns the span of the value at a pointer, or of its closest ancestor that exists.
     pub(super) fn value_span(&self, pointer: &str) -> Span {
         self.locate(pointer, visible_range)
     }
 
-    /// The span of the key of the value at a pointer.
+    /// Returns the span of the key of the value at a pointer.
     pub(super) fn key_span(&self, pointer: &str) -> Span {
         self.locate(pointer, |value, key| key.unwrap_or_else(|| visible_range(value, key)))
     }
@@ -135,7 +136,7 @@ fn child<'v, 's>(value: &'v Value<'s>, step: &str) -> Option<Child<'v, 's>> {
     }
 }
 
-/// The range to mark. Objects and arrays are long, so their key or their bracket is marked instead.
+/// Returns the range to mark. For objects and arrays, which are long, this is the key or the opening bracket.
 fn visible_range(value: &Value<'_>, key: Option<JsonRange>) -> JsonRange {
     let range = value.range();
     match value {

@@ -1,4 +1,4 @@
-//! Diagnostics for people, drawn beside the source.
+//! Diagnostics for people, with excerpts of the source.
 
 use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
 use sluice_domain::validation::Severity;
