@@ -108,7 +108,10 @@ async fn rejects_pages_that_are_too_large(database: &TestDatabase) {
     let db = database.open().await;
     let large = |hash: &str| {
         let json = format!(r#"{{"nodes":[],"links":[],"x":"{hash}{}"}}"#, "x".repeat(33 << 20));
-        NewWorkflow { definition: ValidDefinition { json, hash: hash.to_owned() }, ..new_workflow("Large", "h") }
+        NewWorkflow {
+            definition: ValidDefinition { json, hash: hash.to_owned() },
+            ..new_workflow("Large", "h")
+        }
     };
     let first = db.workflow_create(large("1"), None).await.unwrap();
     assert_eq!(db.workflow_list(WorkflowFilter::default(), ALL).await.unwrap().rows.len(), 1);

@@ -10,6 +10,7 @@ use sluice_api::AppState;
 use sluice_engine::{Engine, Executors};
 use sluice_persistence::Database;
 use sluice_python::Pool;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 use crate::error::{Result, io_error};
@@ -63,9 +64,10 @@ async fn serve(args: ServeArgs) -> Result<()> {
         serve_metrics(address, &limits, &state)?;
     }
     let app = sluice_api::app(state);
+    let signals = ShutdownSignals::new()?;
     info!("listening on http://{address}");
     systemd::notify_ready();
-    let shutdown = shutdown_signal(engine.clone(), drain);
+    let shutdown = shut_down(signals, engine.clone(), drain);
     http_server::serve(listener, app, &limits, shutdown, drain).await?;
 
     engine.stop().await;
@@ -88,29 +90,34 @@ async fn delete_expired_idempotency_records(database: Database) {
     }
 }
 
-/// Waits for the first SIGTERM or Ctrl-C and stops the start of new work. A second signal ends the process at once.
-/// Interrupted runs continue at the next start.
-async fn shutdown_signal(engine: Engine, drain: Duration) {
-    wait_for_signal().await;
+/// SIGTERM and Ctrl-C. From its creation on, these signals no longer end the process.
+struct ShutdownSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl ShutdownSignals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn recv(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Waits for the first signal and stops the start of new work. A second signal ends the process at once. Interrupted
+/// runs continue at the next start.
+async fn shut_down(mut signals: ShutdownSignals, engine: Engine, drain: Duration) {
+    signals.recv().await;
     systemd::notify_stopping();
     info!(timeout = ?drain, "shutting down");
     engine.drain();
-    tokio::spawn(async {
-        wait_for_signal().await;
+    tokio::spawn(async move {
+        signals.recv().await;
         std::process::exit(1);
     });
-}
-
-/// Waits for SIGTERM or Ctrl-C.
-async fn wait_for_signal() {
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminate => {}
-    }
 }
