@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sluice_domain::api_scope::ApiScope;
 use sluice_domain::draw::DrawingFormat;
 use sluice_domain::naming::MAX_TAG_LENGTH;
+use sluice_domain::transfer::ImportMode;
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{
@@ -21,7 +22,6 @@ use crate::error::responses::{
     AccessProblems, AnyProblem, IdempotencyProblems, QueryProblems, merge_by_status,
 };
 use crate::openapi::params::{optional_parameter, text_schema};
-use crate::openapi::transfer_schemas::Mode;
 use crate::openapi::{OpenApiVersion, list_headers, merge_variants, node_kinds, v3_0};
 use crate::operations::Operations;
 use crate::patterns::ONE_LINE;
@@ -79,7 +79,7 @@ fn base() -> OpenApi {
         .schemas_from_iter(schemas)
         .schema(ProblemBody::name(), ProblemBody::schema())
         .schema(DrawingFormat::name(), DrawingFormat::schema())
-        .schema(Mode::name(), Mode::schema())
+        .schema(ImportMode::name(), ImportMode::schema())
         .build();
     components.add_security_schemes_from_iter(security_schemes());
     OpenApiBuilder::new()
