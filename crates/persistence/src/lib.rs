@@ -45,14 +45,13 @@ pub use error::{KeyError, OpenError, WriteError};
 #[cfg(feature = "explain")]
 pub use explain::ListQuery;
 pub use idempotency::{IDEMPOTENCY_RETENTION, IdempotencyRecord, MAX_IDEMPOTENCY_KEY_LENGTH, RequestResult};
-pub use outcome::{ImportAction, ImportedWorkflow, Outcome};
+pub use outcome::{ImportedWorkflow, Outcome};
 pub use query::pagination::{Page, PageNumber, PageRequest, TimeRange};
 pub use runs::{BatchRowRange, RunDetail, RunFilter, RunOrder};
 pub use search::query::Search;
 pub use sqlite_backup::{DatabaseContents, PendingRestore, SqliteFile};
 pub use workflows::changes::{Precondition, SaveOptions, WorkflowDetails};
-pub use workflows::import::ImportOutcome;
-pub use workflows::import_plan::{Import, ImportMode, ImportRefusal, ImportRefused, Imported};
+pub use workflows::import_plan::{Import, ImportOutcome, ImportRejection, Imported};
 pub use workflows::labels::NewLabel;
 pub use workflows::versions::{Pin, VersionFilter, VersionOrder};
 pub use workflows::{WorkflowFilter, WorkflowOrder};

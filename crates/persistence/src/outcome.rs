@@ -1,6 +1,7 @@
 //! Outcomes: the result of a change, stored for the idempotency key of its request.
 
 use serde::{Deserialize, Serialize};
+use sluice_domain::transfer::ImportAction;
 use sluice_engine::RunOutcome;
 use uuid::Uuid;
 
@@ -36,16 +37,4 @@ pub struct ImportedWorkflow {
     pub version: i32,
     /// The definition that an update replaces, as JSON.
     pub replaced: Option<String>,
-}
-
-/// The effect of an import on one workflow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ImportAction {
-    /// The workflow is new.
-    Create,
-    /// The import replaces the content of a workflow.
-    Update,
-    /// The workflow has the same content already.
-    Unchanged,
 }

@@ -13,6 +13,7 @@ on_both_databases!(
     cycle_shows_its_path,
     unknown_type_suggests_the_nearest,
     loop_bodies_are_validated,
+    link_from_a_router_without_routes_asks_for_a_route,
     invalid_definition_is_not_saved,
     unfinished_definitions_are_saved,
     rejects_text_with_nul,
@@ -220,6 +221,14 @@ async fn loop_bodies_are_validated(app: App) {
     let diagnostics =
         problems(app.post("/wf/").json(&workflow("w", children, vec![link("input_node", "loop")])).await);
     assert!(diagnostics.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{diagnostics:?}");
+}
+
+async fn link_from_a_router_without_routes_asks_for_a_route(app: App) {
+    let nodes = vec![input(), router(&[]), static_node("a", json!({}))];
+    let body = workflow("w", nodes, vec![link("input_node", "r"), link("r", "a")]);
+    let problem = app.post("/wf/").json(&body).await.problem(422);
+    let detail = problem["errors"][0]["detail"].as_str().expect("a detail");
+    assert!(detail.ends_with("Add a route to the router."), "{detail}");
 }
 
 async fn invalid_definition_is_not_saved(app: App) {

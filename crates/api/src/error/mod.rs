@@ -75,7 +75,7 @@ problem_kinds! {
     UnknownEventId = BAD_REQUEST "unknown-event-id" "Unknown event id"
         "Last-Event-ID must be the id of an event of this stream. Omit it to open a new stream.",
     RerunRefused = BAD_REQUEST "rerun-refused" "Rerun not possible"
-        "The workflow has no node \"gaet\" outside of loops. Send the id of such a node.",
+        "The workflow has no node \"gaet\" outside of loops. Send the id of a node that is not in a loop.",
     RunNotFailed = BAD_REQUEST "run-not-failed" "Run has not failed"
         "Only FAILED runs can be retried, and this run is COMPLETED. Start a new run with POST /run/{run_id}/rerun/.",
     Unrunnable = BAD_REQUEST "unrunnable" "Workflow can't be run"

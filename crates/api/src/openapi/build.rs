@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 use sluice_domain::api_scope::ApiScope;
 use sluice_domain::draw::DrawingFormat;
 use sluice_domain::naming::MAX_TAG_LENGTH;
+use sluice_domain::transfer::ImportMode;
 use sluice_persistence::{IDEMPOTENCY_RETENTION, MAX_IDEMPOTENCY_KEY_LENGTH};
 use utoipa::openapi::path::{Operation, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
@@ -22,7 +23,6 @@ use crate::error::responses::{
     AccessProblems, AnyProblem, IdempotencyProblems, QueryProblems, merge_by_status,
 };
 use crate::openapi::params::{optional_parameter, text_schema};
-use crate::openapi::transfer_schemas::Mode;
 use crate::openapi::{OpenApiVersion, list_headers, merge_variants, node_kinds, v3_0};
 use crate::operations::Operations;
 use crate::patterns::ONE_LINE;
@@ -86,7 +86,7 @@ fn base() -> OpenApi {
         .schemas_from_iter(schemas)
         .schema(ProblemBody::name(), ProblemBody::schema())
         .schema(DrawingFormat::name(), DrawingFormat::schema())
-        .schema(Mode::name(), Mode::schema())
+        .schema(ImportMode::name(), ImportMode::schema())
         .build();
     components.add_security_schemes_from_iter(security_schemes());
     OpenApiBuilder::new()
@@ -101,7 +101,9 @@ fn base() -> OpenApi {
 fn security_schemes() -> [(&'static str, SecurityScheme); 2] {
     let mut bearer = Http::new(HttpAuthScheme::Bearer);
     bearer.description = Some(
-        "An API key, created with `sluice keys create`. Each operation lists the scope that it requires. A server without API keys accepts unauthenticated requests, but only from its own machine."
+        "An API key, created with `sluice keys create`. Each operation lists the scope that it requires. A \
+         server without API keys accepts unauthenticated requests from its own machine. A server with \
+         `--insecure-no-auth` accepts them from everywhere."
             .to_owned(),
     );
     let header = ApiKeyValue::with_description(

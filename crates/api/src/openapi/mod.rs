@@ -6,7 +6,6 @@ pub(crate) mod list_headers;
 pub(crate) mod merge_variants;
 pub(crate) mod node_kinds;
 pub(crate) mod params;
-pub(crate) mod transfer_schemas;
 pub(crate) mod v3_0;
 pub(crate) mod value_types;
 

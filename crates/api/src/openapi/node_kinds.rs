@@ -34,7 +34,8 @@ pub(super) fn describe(schemas: &mut Map<String, Value>) {
     }
     let mut other = common;
     other["description"] =
-        "A node of a type that the catalog does not list, from an old workflow or a later release.".into();
+        "A node of a type that listNodeTypes does not return, from an old workflow or a later release."
+            .into();
     let names: Vec<&str> = kinds.iter().map(|kind| kind.name).collect();
     other["properties"]["node_type"] = json!({
         "type": "string",
@@ -45,7 +46,8 @@ pub(super) fn describe(schemas: &mut Map<String, Value>) {
     let reference = |name: &str| json!({"$ref": format!("{COMPONENTS}{name}")});
     // A discriminator selects among named kinds, so it excludes the other kinds.
     let known = json!({
-        "description": "A node of a type in the catalog. `node_type` determines the shape of `config`.",
+        "description": "A node of a type that listNodeTypes returns. \
+            `node_type` determines the shape of `config`.",
         "oneOf": names.iter().map(|name| reference(name)).collect::<Vec<_>>(),
         "discriminator": {"propertyName": "node_type", "mapping": mapping},
     });

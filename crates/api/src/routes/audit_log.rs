@@ -27,7 +27,8 @@ pub(crate) struct AuditEntry {
     /// Name of the API key. Null on a server without API keys and for `sluice` commands.
     #[schema(required = true)]
     actor: Option<String>,
-    /// Operation id in this document, or the command for changes by `sluice import` and `sluice keys`.
+    /// Operation id in the OpenAPI document, such as `updateWorkflow`. For changes by `sluice` commands:
+    /// `import`, `keys create` or `keys revoke`.
     operation: String,
     /// Request id, as in the response header `x-request-id`.
     request_id: String,

@@ -18,8 +18,8 @@ use crate::error::responses::{JsonTextProblems, ServerProblems};
 use crate::error::{Problem, ProblemItem, schema_errors};
 use crate::extract::json::{JsonText, parse_json};
 use crate::openapi::examples;
-use crate::openapi::transfer_schemas::WorkflowDocument;
 use crate::routes::diagnostic::Diagnostic;
+use crate::routes::workflows::import_body::schema_errors_of;
 use crate::routes::workflows::request::WorkflowCreateRequest;
 use crate::state::AppState;
 
@@ -102,11 +102,7 @@ fn form(text: &[u8]) -> Form {
 /// Adds the violations of the schema. Parsing stops at the first one, the schema finds all.
 fn add_schema_errors(text: &[u8], diagnostics: &mut Vec<validation::Diagnostic>) {
     let Ok(body) = serde_json::from_slice::<Value>(text) else { return };
-    let violations = match form(text) {
-        Form::Document => schema_errors::validate::<WorkflowDocument>(&body),
-        Form::Request => schema_errors::validate::<WorkflowCreateRequest>(&body),
-        Form::Plain => schema_errors::validate::<Definition>(&body),
-    };
+    let violations = schema_errors_of(Some(form(text)), &body);
     let is_nameless = body.get("name").is_none_or(Value::is_null);
     let violations: Vec<ProblemItem> =
         violations.into_iter().filter(|item| !(is_nameless && item.pointer == "/name")).collect();

@@ -43,8 +43,7 @@ pub struct Node {
     /// Id of the node, unique within its definition. Links refer to it.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1_000))]
     pub id: String,
-    /// Display name. It is also the name of the output among the inputs of other nodes. If empty, the id is
-    /// used.
+    /// Display name. Other nodes receive the output of this node under this name. If empty, the id is used.
     #[serde(default, deserialize_with = "null_as_default")]
     #[cfg_attr(
         feature = "openapi",

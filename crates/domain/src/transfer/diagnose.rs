@@ -14,7 +14,7 @@ pub fn diagnose_json(text: &[u8], catalog: &dyn Catalog) -> Vec<Diagnostic> {
         return vec![json_error(text, &error)];
     }
     match read(std::str::from_utf8(text).unwrap_or_default()) {
-        Ok(incoming) => incoming.diagnose(catalog),
+        Ok(document) => document.diagnose(catalog),
         Err(diagnostic) => vec![*diagnostic],
     }
 }
@@ -34,16 +34,12 @@ fn json_error(text: &[u8], error: &serde_json::Error) -> Diagnostic {
     let position = format!("line {}, column {}", error.line(), column(text, error));
     let text = error.to_string();
     let reason = text.split(" at line ").next().unwrap_or(&text);
-    let (code, message) = match json_limits::violation(error) {
-        None => (Code::JsonSyntax, format!("Not valid JSON: {reason} ({position}). Correct the text there.")),
-        Some(Violation::TooDeep) => {
-            (Code::JsonTooDeep, format!("The JSON is rejected: {reason} ({position}). Flatten it."))
-        }
-        Some(Violation::Other) => {
-            (Code::JsonRefused, format!("The JSON is rejected: {reason} ({position}). Change it there."))
-        }
+    let (code, problem, advice) = match json_limits::violation(error) {
+        None => (Code::JsonSyntax, "Not valid JSON", "Correct the text there."),
+        Some(Violation::TooDeep) => (Code::JsonTooDeep, "The JSON is rejected", "Flatten it."),
+        Some(Violation::Other) => (Code::JsonRefused, "The JSON is rejected", "Change it there."),
     };
-    Diagnostic::new(code, "", message)
+    Diagnostic::new(code, "", format!("{problem}: {reason} ({position}). {advice}"))
 }
 
 /// The column of an error in characters; the parser counts bytes.

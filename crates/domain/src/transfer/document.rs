@@ -1,104 +1,143 @@
-use serde::Serialize;
-use serde_json::value::RawValue;
+use chrono::{DateTime, Utc};
+use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-use super::{FORMAT, FORMAT_VERSION, checksum, pretty};
+use super::{checksum, pretty};
+use crate::Definition;
+use crate::strict_object::strict_object;
 
-/// An exported workflow. Members are serialized in this order.
-#[derive(Clone, Debug, Serialize)]
+/// The form of an imported workflow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// An exported document.
+    #[default]
+    Document,
+    /// The body of a create request.
+    Request,
+    /// A bare definition.
+    Plain,
+}
+
+/// An exported workflow.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WorkflowDocument))]
 pub struct Document {
-    format: &'static str,
-    format_version: u32,
-    id: Uuid,
-    name: String,
-    description: Option<String>,
-    tags: Vec<String>,
-    definition: Box<RawValue>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    definition_hash: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    checksum: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    versions: Option<Vec<DocumentVersion>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    labels: Option<Vec<DocumentLabel>>,
-}
-
-/// A version of a workflow in its document.
-#[derive(Clone, Debug, Serialize)]
-pub struct DocumentVersion {
-    /// The version number.
-    pub version: i32,
-    /// The name of the workflow.
+    /// The form of the text that the document was read from.
+    #[serde(skip)]
+    pub form: Form,
+    /// Always `sluice/workflow`.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^sluice/workflow$"))]
+    pub format: String,
+    /// Version of the format: 1.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub format_version: u32,
+    /// Id of the workflow on the server that exported it.
+    pub id: Option<Uuid>,
+    /// Name.
+    // Empty if a request or a bare definition has none.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")
+    )]
     pub name: String,
-    /// The description of the workflow.
-    pub description: Option<String>,
-    /// The definition, as it is stored.
-    pub definition: Box<RawValue>,
-    /// The hash of the definition without its layout.
-    pub definition_hash: String,
-    /// The note of the change.
-    pub note: Option<String>,
-    /// The author of the change.
-    pub created_by: Option<String>,
-    /// The time of the change (RFC 3339).
-    pub created_at: String,
+    /// Description. If absent in an update, it is kept.
+    #[serde(default, deserialize_with = "deserialize_present")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, max_length = 65_536))]
+    pub description: Option<Option<String>>,
+    /// Tags. If absent or null in an update, they are kept.
+    #[cfg_attr(feature = "openapi", schema(max_items = 50))]
+    pub tags: Option<Vec<String>>,
+    /// The definition.
+    pub definition: Definition,
+    /// SHA-256 (hex) of the RFC 8785 canonical JSON of the definition, without fields that do not affect execution.
+    /// Imports ignore it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub definition_hash: Option<String>,
+    /// `sha256:` and the SHA-256 (hex) of the RFC 8785 canonical JSON of the document without this field. Optional.
+    /// An import rejects a document with a wrong checksum.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checksum: Option<String>,
+    /// Versions, oldest first, numbered without gaps. Imported only if the workflow is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 1_000))]
+    pub versions: Option<Vec<DocumentVersion>>,
+    /// Labels of the versions. Imported only if the workflow is new.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(max_items = 100))]
+    pub labels: Option<Vec<DocumentLabel>>,
 }
 
-/// A label of a workflow in its document.
-#[derive(Clone, Debug, Serialize)]
-pub struct DocumentLabel {
-    /// The label.
-    pub label: String,
-    /// The number of the version that it refers to.
+/// A version in an exported document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(remote = "Self")]
+pub struct DocumentVersion {
+    /// Version number.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 900_000_000))]
     pub version: i32,
-    /// True if a save never moves it.
+    /// Name of the workflow at that time.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")
+    )]
+    pub name: String,
+    /// Description of the workflow at that time.
+    #[cfg_attr(feature = "openapi", schema(max_length = 65_536))]
+    pub description: Option<String>,
+    /// The definition.
+    pub definition: Definition,
+    /// Hash of the definition. Imports ignore it.
+    pub definition_hash: Option<String>,
+    /// Note of the change that created the version.
+    #[cfg_attr(feature = "openapi", schema(max_length = 1_000))]
+    pub note: Option<String>,
+    /// Author according to the document. Imports do not verify it. Null if unknown.
+    #[cfg_attr(feature = "openapi", schema(max_length = 255))]
+    pub created_by: Option<String>,
+    /// Time at which the version was created.
+    #[serde(deserialize_with = "deserialize_time")]
+    pub created_at: DateTime<Utc>,
+}
+
+/// A label in an exported document.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(remote = "Self")]
+pub struct DocumentLabel {
+    /// Label of 1 to 64 characters: a lowercase letter, then lowercase letters, digits, `_` or `-`. `draft` and
+    /// `latest` are reserved.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$"))]
+    pub label: String,
+    /// Version number of the label.
+    #[cfg_attr(feature = "openapi", schema(minimum = 1))]
+    pub version: i32,
+    /// If true, a save with `label` can't move the label.
+    #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = false, default = false))]
     pub protected: bool,
 }
 
+strict_object!(serialize and deserialize DocumentVersion, DocumentLabel);
+
+/// Deserializes a member that is present, including null.
+fn deserialize_present<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Deserializes a time with the precision of the databases: microseconds, and a leap second as the next second.
+fn deserialize_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
+    let time = DateTime::<Utc>::deserialize(deserializer)?;
+    Ok(DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time))
+}
+
 impl Document {
-    /// A document without versions.
-    #[must_use]
-    pub fn new(
-        id: Uuid,
-        (name, description): (String, Option<String>),
-        tags: Vec<String>,
-        definition: Box<RawValue>,
-        definition_hash: String,
-    ) -> Self {
-        Self {
-            format: FORMAT,
-            format_version: FORMAT_VERSION,
-            id,
-            name,
-            description,
-            tags,
-            definition,
-            definition_hash: Some(definition_hash),
-            checksum: None,
-            versions: None,
-            labels: None,
-        }
-    }
-
-    /// Adds the history.
-    #[must_use]
-    pub fn with_versions(self, versions: Vec<DocumentVersion>, labels: Vec<DocumentLabel>) -> Self {
-        Self { versions: Some(versions), labels: Some(labels), ..self }
-    }
-
-    /// Adds the checksum.
+    /// Sets the checksum.
     #[must_use]
     pub fn with_checksum(self) -> Self {
-        let open = Self { checksum: None, ..self };
-        let checksum = checksum(&open.to_json()).ok();
-        Self { checksum, ..open }
-    }
-
-    /// The checksum, if it was added.
-    #[must_use]
-    pub fn checksum(&self) -> Option<&str> {
-        self.checksum.as_deref()
+        let document = Self { checksum: None, ..self };
+        Self { checksum: checksum(&document.to_json()).ok(), ..document }
     }
 
     /// The document as the API returns it.
@@ -110,7 +149,7 @@ impl Document {
     /// The document as a file for git: formatted for people, and without hash and checksum. Manual edits would invalidate
     /// them, and merges would conflict in them.
     #[must_use]
-    pub fn to_file(&self) -> String {
-        pretty(&Self { definition_hash: None, checksum: None, ..self.clone() }.to_json())
+    pub fn into_file(self) -> String {
+        pretty(&Self { definition_hash: None, checksum: None, ..self }.to_json())
     }
 }

@@ -1,14 +1,17 @@
 //! Import and export: the document format in which workflows move between servers and into git.
 
+mod check;
 mod checksum;
 mod diagnose;
 mod document;
-mod incoming;
+mod import;
+mod read;
 mod text;
 
 pub use diagnose::{check_limits, diagnose_json};
-pub use document::{Document, DocumentLabel, DocumentVersion};
-pub use incoming::{Form, Incoming, IncomingLabel, IncomingVersion, form, read};
+pub use document::{Document, DocumentLabel, DocumentVersion, Form};
+pub use import::{ImportAction, ImportMode};
+pub use read::{form, read};
 pub use text::{compact, depth, pretty};
 
 use checksum::checksum;
@@ -19,5 +22,3 @@ pub const FORMAT: &str = "sluice/workflow";
 pub const FORMAT_VERSION: u32 = 1;
 /// The maximum number of versions in a document.
 pub const MAX_VERSIONS: usize = 1_000;
-/// The maximum number of labels in a document.
-pub const MAX_LABELS: usize = 100;

@@ -3,8 +3,8 @@
 /// Removes the whitespace between tokens.
 #[must_use]
 pub fn compact(json: &str) -> String {
-    let mut texts = Texts::default();
-    json.chars().filter(|c| texts.holds(*c) || !c.is_ascii_whitespace()).collect()
+    let is_kept = |(c, in_string): &(char, bool)| *in_string || !c.is_ascii_whitespace();
+    scan(json).filter(is_kept).map(|(c, _)| c).collect()
 }
 
 /// Formats a JSON text for people and git: one member per line, two spaces per level, a line break at the end.
@@ -12,36 +12,23 @@ pub fn compact(json: &str) -> String {
 pub fn pretty(json: &str) -> String {
     let json = compact(json);
     let mut out = String::with_capacity(json.len() * 2);
-    let (mut texts, mut depth) = (Texts::default(), 0_usize);
-    let mut chars = json.chars().peekable();
-    while let Some(c) = chars.next() {
-        if texts.holds(c) {
-            out.push(c);
-            continue;
+    let (mut depth, mut previous) = (0_usize, None);
+    for (c, in_string) in scan(&json) {
+        let token = (!in_string).then_some(c);
+        let is_end = matches!(token, Some('}' | ']'));
+        let is_first = matches!(previous, Some('{' | '['));
+        depth = depth.saturating_sub(usize::from(is_end));
+        // Empty objects and arrays stay on one line.
+        if is_end != is_first || previous == Some(',') {
+            out.push('\n');
+            out.extend(std::iter::repeat_n("  ", depth));
         }
-        match c {
-            '{' | '[' => {
-                out.push(c);
-                match chars.next_if(|next| matches!(next, '}' | ']')) {
-                    Some(end) => out.push(end),
-                    None => {
-                        depth += 1;
-                        new_line(&mut out, depth);
-                    }
-                }
-            }
-            '}' | ']' => {
-                depth = depth.saturating_sub(1);
-                new_line(&mut out, depth);
-                out.push(c);
-            }
-            ',' => {
-                out.push(c);
-                new_line(&mut out, depth);
-            }
-            ':' => out.push_str(": "),
-            _ => out.push(c),
+        out.push(c);
+        if token == Some(':') {
+            out.push(' ');
         }
+        depth += usize::from(matches!(token, Some('{' | '[')));
+        previous = token;
     }
     out.push('\n');
     out
@@ -50,8 +37,8 @@ pub fn pretty(json: &str) -> String {
 /// The nesting depth of a JSON text.
 #[must_use]
 pub fn depth(json: &str) -> usize {
-    let (mut texts, mut depth, mut deepest) = (Texts::default(), 0_usize, 0);
-    for c in json.chars().filter(|c| !texts.holds(*c)) {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for (c, _) in scan(json).filter(|(_, in_string)| !in_string) {
         match c {
             '{' | '[' => depth += 1,
             '}' | ']' => depth = depth.saturating_sub(1),
@@ -62,33 +49,19 @@ pub fn depth(json: &str) -> usize {
     deepest
 }
 
-fn new_line(out: &mut String, depth: usize) {
-    out.push('\n');
-    out.extend(std::iter::repeat_n("  ", depth));
-}
-
-/// A scanner that recognizes characters inside strings.
-#[derive(Default)]
-struct Texts {
-    is_inside: bool,
-    is_escaped: bool,
-}
-
-impl Texts {
-    /// True if the next character belongs to a string, including its quotes.
-    fn holds(&mut self, c: char) -> bool {
-        if !self.is_inside {
-            self.is_inside = c == '"';
-            return self.is_inside;
-        }
+/// The characters of a JSON text, each with true if it belongs to a string, including the quotes.
+fn scan(json: &str) -> impl Iterator<Item = (char, bool)> {
+    let (mut is_inside, mut is_escaped) = (false, false);
+    json.chars().map(move |c| {
+        let in_string = is_inside || c == '"';
         match c {
-            _ if self.is_escaped => self.is_escaped = false,
-            '\\' => self.is_escaped = true,
-            '"' => self.is_inside = false,
+            _ if is_escaped => is_escaped = false,
+            '\\' if is_inside => is_escaped = true,
+            '"' => is_inside = !is_inside,
             _ => {}
         }
-        true
-    }
+        (c, in_string)
+    })
 }
 
 #[cfg(test)]

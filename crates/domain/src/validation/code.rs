@@ -113,7 +113,7 @@ codes! {
     ReferenceFieldUnknown = "reference_field_unknown" Warning,
     /// Two nodes of the same workflow or loop body have the same title.
     TitleCollision = "title_collision" Warning,
-    /// Templates can't refer to a title, and code only with brackets.
+    /// Templates can't refer to a node by this title, and Python code needs brackets.
     TitleUnnameable = "title_unnameable" Warning,
     /// Declining a gate leaves the workflow or the body of a loop without an output.
     GateDeclineNoOutput = "gate_decline_no_output" Warning,

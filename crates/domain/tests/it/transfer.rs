@@ -1,7 +1,9 @@
 use proptest::prelude::*;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
-use sluice_domain::transfer::{Document, DocumentLabel, DocumentVersion, Form, compact, form, pretty, read};
+use sluice_domain::Definition;
+use sluice_domain::transfer::{
+    Document, DocumentLabel, DocumentVersion, FORMAT, FORMAT_VERSION, Form, compact, form, pretty, read,
+};
 use sluice_domain::validation::Code;
 use uuid::Uuid;
 
@@ -9,8 +11,8 @@ use crate::kinds::TestKinds;
 
 const DEFINITION: &str = r#"{"nodes":[{"id":"in","title":"in","parent_id":null,"node_type":"InputNode","config":{"z":1.0,"a":[]},"coordinates":null,"dimensions":null,"subworkflow":null}],"links":[],"test_inputs":[],"spur_type":"workflow"}"#;
 
-fn raw() -> Box<RawValue> {
-    RawValue::from_string(DEFINITION.to_owned()).unwrap()
+fn definition() -> Definition {
+    serde_json::from_str(DEFINITION).unwrap()
 }
 
 fn document() -> Document {
@@ -18,32 +20,40 @@ fn document() -> Document {
         version: 1,
         name: "n".to_owned(),
         description: None,
-        definition: raw(),
-        definition_hash: "h".to_owned(),
+        definition: definition(),
+        definition_hash: Some("h".to_owned()),
         note: Some("first".to_owned()),
         created_by: None,
-        created_at: "2026-11-23T21:35:02.663234Z".to_owned(),
+        created_at: "2026-11-23T21:35:02.663234Z".parse().unwrap(),
     };
     let label = DocumentLabel { label: "production".to_owned(), version: 1, protected: true };
-    let told = ("n".to_owned(), Some("d".to_owned()));
-    Document::new(Uuid::from_u128(7), told, vec!["t".to_owned()], raw(), "h".to_owned())
-        .with_versions(vec![version], vec![label])
+    Document {
+        format: FORMAT.to_owned(),
+        format_version: FORMAT_VERSION,
+        id: Some(Uuid::from_u128(7)),
+        name: "n".to_owned(),
+        description: Some(Some("d".to_owned())),
+        tags: Some(vec!["t".to_owned()]),
+        definition: definition(),
+        definition_hash: Some("h".to_owned()),
+        versions: Some(vec![version]),
+        labels: Some(vec![label]),
+        ..Document::default()
+    }
 }
 
 #[test]
 fn documents_round_trip() {
-    for json in [document().to_json(), document().with_checksum().to_json(), document().to_file()] {
-        let incoming = read(&json).unwrap();
-        assert_eq!(incoming.form, Form::Document);
-        assert_eq!((incoming.id, incoming.name.as_deref()), (Some(Uuid::from_u128(7)), Some("n")));
-        assert_eq!(
-            (incoming.description, incoming.tags),
-            (Some(Some("d".to_owned())), Some(vec!["t".to_owned()]))
-        );
-        assert_eq!(incoming.definition.to_json(), DEFINITION, "to the letter");
-        assert_eq!(incoming.versions[0].definition.to_json(), DEFINITION);
-        assert_eq!(incoming.versions[0].note.as_deref(), Some("first"));
-        assert!(incoming.labels[0].protected);
+    for json in [document().to_json(), document().with_checksum().to_json(), document().into_file()] {
+        let read = read(&json).unwrap();
+        assert_eq!(read.form, Form::Document);
+        assert_eq!((read.id, read.name.as_str()), (Some(Uuid::from_u128(7)), "n"));
+        assert_eq!((read.description, read.tags), (Some(Some("d".to_owned())), Some(vec!["t".to_owned()])));
+        assert_eq!(read.definition.to_json(), DEFINITION, "to the letter");
+        let version = &read.versions.unwrap()[0];
+        assert_eq!(version.definition.to_json(), DEFINITION);
+        assert_eq!(version.note.as_deref(), Some("first"));
+        assert!(read.labels.unwrap()[0].protected);
     }
 }
 
@@ -85,7 +95,7 @@ fn form_distinguishes_documents_requests_and_definitions() {
 
 #[test]
 fn rejects_gaps_between_version_numbers() {
-    let mut members: Value = serde_json::from_str(&document().to_file()).unwrap();
+    let mut members: Value = serde_json::from_str(&document().into_file()).unwrap();
     let first = members["versions"][0].clone();
     for (numbers, is_fit) in [
         (vec![1, 2, 3], true),

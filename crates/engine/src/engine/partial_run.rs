@@ -64,7 +64,7 @@ async fn run_partial(
     let id = &partial.node_id;
     let Some(target) = plan.index(id) else {
         return Err(EngineError::Partial(format!(
-            "The workflow has no node \"{id}\" outside of loops. Send the id of such a node."
+            "The workflow has no node \"{id}\" outside of loops. Send the id of a node that is not in a loop."
         )));
     };
     let mut outputs = given_outputs(plan, &partial);

@@ -78,6 +78,6 @@ impl Rerun {
 
 fn no_such_node(id: &str) -> EngineError {
     EngineError::Rerun(format!(
-        "The workflow has no node \"{id}\" outside of loops. Send the id of such a node."
+        "The workflow has no node \"{id}\" outside of loops. Send the id of a node that is not in a loop."
     ))
 }

@@ -77,7 +77,7 @@ impl<'s> Schema<'s> {
 }
 
 fn unknown_key(key: &str, pointer: String, properties: &Map<String, Value>) -> Finding {
-    let message = format!("The config has no field {}. Correct the name or remove it.", quote(key));
+    let message = format!("The config has the unknown field {}. Correct its name or remove it.", quote(key));
     let nearest = suggest(key, properties.keys().map(String::as_str));
     let help = nearest.map(|nearest| format!("Did you mean \"{nearest}\"?"));
     Finding { code: Code::ConfigKeyUnknown, pointer, message, help }

@@ -408,13 +408,16 @@ async fn version_definition(
 }
 
 /// The latest version, without its definition.
-struct LatestVersion {
+pub(super) struct LatestVersion {
     id: Uuid,
     number: i32,
-    hash: String,
+    pub(super) hash: String,
 }
 
-async fn latest_version(tx: &DatabaseTransaction, workflow_id: Uuid) -> Result<Option<LatestVersion>, DbErr> {
+pub(super) async fn latest_version(
+    tx: &DatabaseTransaction,
+    workflow_id: Uuid,
+) -> Result<Option<LatestVersion>, DbErr> {
     use workflow_version::Column::{DefinitionHash, Id, Version, WorkflowId};
     let row: Option<(Uuid, i32, String)> = workflow_version::Entity::find()
         .select_only()
@@ -472,7 +475,7 @@ async fn update_layout(
 }
 
 /// Returns the id of the workflow with a name.
-pub(crate) async fn name_owner(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, DbErr> {
+pub(super) async fn name_owner(tx: &DatabaseTransaction, name: &str) -> Result<Option<Uuid>, DbErr> {
     workflow::Entity::find()
         .select_only()
         .column(workflow::Column::Id)

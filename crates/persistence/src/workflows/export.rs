@@ -1,11 +1,10 @@
-//! Out of the store.
+//! Exports of workflows.
 
-use chrono::SecondsFormat;
-use sea_orm::{
-    ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QueryResult, QuerySelect,
+use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
+use sluice_domain::Definition;
+use sluice_domain::transfer::{
+    Document, DocumentLabel, DocumentVersion, FORMAT, FORMAT_VERSION, MAX_VERSIONS,
 };
-use serde_json::value::RawValue;
-use sluice_domain::transfer::{Document, DocumentLabel, DocumentVersion, MAX_VERSIONS};
 use sluice_engine::StoreError;
 use uuid::Uuid;
 
@@ -15,11 +14,11 @@ use crate::error::store_error;
 use crate::query::convert;
 
 impl Database {
-    /// A workflow and its document, with its latest versions and their labels if `with_versions`; none when there is no
-    /// such workflow.
+    /// Returns a workflow and its document, with the latest versions and their labels if `with_versions`. None if the
+    /// workflow doesn't exist.
     ///
     /// # Errors
-    /// When the store fails, when a row can't be read, or when the export is too large.
+    /// The database failed, a row is unreadable, or the versions are too large.
     pub async fn workflow_export(
         &self,
         id: Uuid,
@@ -28,26 +27,32 @@ impl Database {
         let tx = self.read_transaction().await?;
         let found = convert::find(&tx, workflow::Entity::find_by_id(id)).await.map_err(store_error)?;
         let Some(found) = found.first() else { return Ok(None) };
-        let row = convert::read_workflow(found)?;
-        let mut versions = versions(&tx, id, if with_versions { MAX_VERSIONS } else { 1 }).await?;
-        let hash = versions.first().map(|version| version.definition_hash.clone()).unwrap_or_default();
-        let tags = serde_json::from_str(&row.tags).unwrap_or_default();
-        let definition = raw(row.definition.clone(), convert::WORKFLOWS, id)?;
-        let told = (row.name.clone(), row.description.clone());
-        let mut document = Document::new(id, told, tags, definition, hash);
+        let row: workflow::Model = convert::read(found, "", convert::WORKFLOWS)?;
+        let mut versions = latest_versions(&tx, id, if with_versions { MAX_VERSIONS } else { 1 }).await?;
+        let mut document = Document {
+            format: FORMAT.to_owned(),
+            format_version: FORMAT_VERSION,
+            id: Some(id),
+            name: row.name.clone(),
+            description: Some(row.description.clone()),
+            tags: Some(serde_json::from_str(&row.tags).unwrap_or_default()),
+            definition: parse_definition(&row.definition, convert::WORKFLOWS, id)?,
+            definition_hash: versions.first().and_then(|version| version.definition_hash.clone()),
+            ..Document::default()
+        };
         if with_versions {
             versions.reverse();
             let first = versions.first().map_or(1, |version| version.version);
-            let labels = labels(&tx, id, first).await?;
-            document = document.with_versions(versions, labels);
+            document.labels = Some(labels_from(&tx, id, first).await?);
+            document.versions = Some(versions);
         }
         Ok(Some((row, document)))
     }
 
-    /// The ids and names of all workflows, oldest first.
+    /// Returns the ids and names of all workflows, oldest first.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The database failed.
     pub async fn workflow_names(&self) -> Result<Vec<(Uuid, String)>, StoreError> {
         let select = workflow::Entity::find().select_only();
         let select = select.columns([workflow::Column::Id, workflow::Column::Name]);
@@ -56,57 +61,57 @@ impl Database {
     }
 }
 
-/// The latest versions, the highest first. One that can't be read would leave a gap, so it is an error.
-async fn versions(
+/// Returns the latest versions, the highest first. Fails if one is unreadable, because an import rejects gaps.
+async fn latest_versions(
     tx: &DatabaseTransaction,
     id: Uuid,
-    most: usize,
+    limit: usize,
 ) -> Result<Vec<DocumentVersion>, StoreError> {
     let select = workflow_version::Entity::find()
         .filter(workflow_version::Column::WorkflowId.eq(id))
         .order_by_desc(workflow_version::Column::Version)
-        .limit(most as u64);
-    let size = |version: &Result<DocumentVersion, StoreError>| {
-        let told = |text: &Option<String>| text.as_ref().map_or(0, String::len);
-        version.as_ref().map_or(0, |version| version.definition.get().len() + told(&version.description))
+        .limit(limit as u64);
+    let size = |row: &Result<workflow_version::Model, StoreError>| {
+        row.as_ref().map_or(0, |row| row.definition.len() + row.description.as_ref().map_or(0, String::len))
     };
-    let read = |row: &QueryResult| Ok(convert::read_version(row).and_then(version));
-    let found = convert::stream_page(tx, &select, read, size).await?;
-    found.into_iter().collect()
+    let rows = convert::stream_page(tx, &select, |row| Ok(convert::read(row, "", convert::VERSIONS)), size);
+    rows.await?.into_iter().map(|row| row.and_then(to_document_version)).collect()
 }
 
-/// The labels of versions from `first` on.
-async fn labels(tx: &DatabaseTransaction, id: Uuid, first: i32) -> Result<Vec<DocumentLabel>, StoreError> {
-    let select = label::Entity::find()
-        .filter(label::Column::WorkflowId.eq(id))
-        .filter(label::Column::Version.gte(first))
-        .order_by_asc(label::Column::Name);
-    let found = select.all(tx).await.map_err(store_error)?;
-    let document = |label: label::Model| DocumentLabel {
-        label: label.name,
-        version: label.version,
-        protected: label.is_protected,
-    };
-    Ok(found.into_iter().map(document).collect())
-}
-
-fn version(row: workflow_version::Model) -> Result<DocumentVersion, StoreError> {
+fn to_document_version(row: workflow_version::Model) -> Result<DocumentVersion, StoreError> {
     Ok(DocumentVersion {
         version: row.version,
         name: row.name,
         description: row.description,
-        definition: raw(row.definition, convert::VERSIONS, row.id)?,
-        definition_hash: row.definition_hash,
+        definition: parse_definition(&row.definition, convert::VERSIONS, row.id)?,
+        definition_hash: Some(row.definition_hash),
         note: row.note,
         created_by: row.created_by,
-        created_at: row.created_at.to_rfc3339_opts(SecondsFormat::Micros, true),
+        created_at: row.created_at,
     })
 }
 
-fn raw(json: String, table: &'static str, id: Uuid) -> Result<Box<RawValue>, StoreError> {
-    RawValue::from_string(json).map_err(|error| StoreError::Unreadable {
+fn parse_definition(json: &str, table: &'static str, id: Uuid) -> Result<Definition, StoreError> {
+    serde_json::from_str(json).map_err(|error| StoreError::Unreadable {
         table,
         id: id.to_string(),
         what: format!("definition: {error}"),
     })
+}
+
+/// Returns the labels of the versions from a number on.
+async fn labels_from(
+    tx: &DatabaseTransaction,
+    id: Uuid,
+    version: i32,
+) -> Result<Vec<DocumentLabel>, StoreError> {
+    use label::Column::{Name, Version, WorkflowId};
+    let select = label::Entity::find().filter(WorkflowId.eq(id)).filter(Version.gte(version));
+    let found = select.order_by_asc(Name).all(tx).await.map_err(store_error)?;
+    let to_document = |label::Model { name, version, is_protected, .. }| DocumentLabel {
+        label: name,
+        version,
+        protected: is_protected,
+    };
+    Ok(found.into_iter().map(to_document).collect())
 }

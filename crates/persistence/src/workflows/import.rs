@@ -1,240 +1,176 @@
-//! Into the store: everything of an import, or nothing.
+//! Imports of workflows: all of them or none.
 
-use std::collections::HashSet;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use sea_orm::sea_query::Expr;
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter};
-use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, Subject, clock};
+use sluice_domain::transfer::{ImportAction, ImportMode};
+use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, clock};
 use uuid::Uuid;
 
 use super::changes::{Save, SaveOptions, save};
-use super::import_plan::{Import, ImportMode, ImportRefused, Imported, Step, plan};
+use super::import_plan::{Import, ImportOutcome, Imported, plan};
 use super::labels;
 use crate::change::{Audited, Change, Fault, actor};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::database::Database;
 use crate::entity::{workflow, workflow_version};
 use crate::error::{WriteError, store_error};
-use crate::outcome::{ImportAction, ImportedWorkflow, Outcome};
+use crate::outcome::Outcome;
 use crate::search::index;
-use crate::writer::workflow_inserts::{NewWorkflow, new_version, tags_json};
+use crate::writer::workflow_inserts::{SavedWorkflow, new_version, tags_json};
 
 /// Versions per statement, far below the maximum number of variables.
-const VERSIONS: usize = 100;
+const VERSION_CHUNK: usize = 100;
 /// Note of a version created by an import.
 const NOTE: &str = "Imported.";
 
-/// The result for every workflow of an import, or all rejections.
-pub type ImportOutcome = Result<Vec<Imported>, Vec<ImportRefused>>;
-
 impl Database {
-    /// Imports workflows in one transaction. If any workflow is rejected, returns all rejections and changes nothing.
+    /// Imports workflows in one transaction. If any workflow is rejected, returns all rejections and changes nothing. A
+    /// dry run returns the plan of an update.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The database failed.
     pub async fn workflow_import(
         &self,
-        imports: Vec<Import>,
+        imports: Arc<[Import]>,
         mode: ImportMode,
         origin: Option<ChangeOrigin>,
     ) -> Result<ImportOutcome, WriteError> {
+        if mode == ImportMode::DryRun {
+            return Ok(self.workflow_import_plan(&imports, mode).await?);
+        }
         let actor = actor(origin.as_ref());
-        self.writer().audited_change(All { imports, mode, actor }, origin).await
+        self.writer().audited_change(ImportAll { imports, mode, actor }, origin).await
     }
 
     /// Returns the result that [`Self::workflow_import`] would have, without changing anything.
     ///
     /// # Errors
-    /// When the store fails.
+    /// The database failed.
     pub async fn workflow_import_plan(
         &self,
         imports: &[Import],
         mode: ImportMode,
     ) -> Result<ImportOutcome, StoreError> {
         let tx = self.read_transaction().await?;
-        let planned = plan(&tx, imports, mode).await.map_err(store_error)?;
-        Ok(planned.map(|steps| steps.into_iter().zip(imports).map(would).collect()))
+        plan(&tx, imports, mode).await.map_err(store_error)
     }
 }
 
 impl Audited for ImportOutcome {
     fn audit_entries(&self) -> Vec<AuditEntry> {
-        self.iter().flatten().flat_map(Imported::audit_entries).collect()
+        self.iter().flatten().flat_map(|imported| imported.audit_entries.clone()).collect()
     }
 
     fn outcome(&self) -> Option<Outcome> {
         let imported = self.as_ref().ok()?;
-        Some(Outcome::Import(imported.iter().map(ImportedWorkflow::from).collect()))
+        Some(Outcome::Import(imported.iter().map(|imported| imported.outcome.clone()).collect()))
     }
 }
 
-impl Imported {
-    /// The entries of the workflow and of its new labels.
-    fn audit_entries(&self) -> Vec<AuditEntry> {
-        let Some(id) = self.id.filter(|_| self.action != ImportAction::Unchanged) else { return Vec::new() };
-        let after = Some(self.after.definition.hash.clone());
-        let workflow = AuditEntry::new(Subject::Workflow, id).with_states(self.before_hash.clone(), after);
-        let labels = self.labels.iter().map(|label| label.audit_entry(None, Some(label)));
-        std::iter::once(workflow).chain(labels).collect()
-    }
-}
-
-impl From<&Imported> for ImportedWorkflow {
-    fn from(imported: &Imported) -> Self {
-        let Imported { action, id, name, version, before, .. } = imported;
-        let replaced = before.as_ref().filter(|_| *action == ImportAction::Update);
-        let replaced = replaced.map(|before| before.definition.clone());
-        Self { action: *action, id: *id, name: name.clone(), version: *version, replaced }
-    }
-}
-
-/// A workflow of an import, with the parts that all workflows share.
-#[derive(Clone, Copy)]
-struct ImportSource<'a> {
-    import: &'a Import,
+struct ImportAll {
+    imports: Arc<[Import]>,
     mode: ImportMode,
     /// The name of the API key.
-    actor: Option<&'a str>,
-}
-
-/// All workflows of an import.
-struct All {
-    imports: Vec<Import>,
-    mode: ImportMode,
     actor: Option<String>,
 }
 
-impl Change for All {
+impl Change for ImportAll {
     type Output = ImportOutcome;
 
-    async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
-        let Self { imports, mode, actor } = self;
-        let steps = match plan(tx, imports, *mode).await? {
-            Ok(steps) => steps,
-            Err(refused) => return Ok(Err(refused)),
+    async fn apply(&self, tx: &DatabaseTransaction) -> Result<ImportOutcome, Fault> {
+        let mut planned = match plan(tx, &self.imports, self.mode).await? {
+            Ok(planned) => planned,
+            Err(rejections) => return Ok(Err(rejections)),
         };
-        make_way(tx, &steps).await?;
-        let mut done = Vec::with_capacity(steps.len());
-        for (step, import) in steps.into_iter().zip(imports) {
-            done.push(take(tx, step, ImportSource { import, mode: *mode, actor: actor.as_deref() }).await?);
+        release_names(tx, &planned).await?;
+        let options = SaveOptions { note: Some(NOTE.to_owned()), ..SaveOptions::default() };
+        for (imported, import) in planned.iter_mut().zip(self.imports.iter()) {
+            match &imported.before {
+                None => self.create(tx, import, imported).await?,
+                Some(before) if imported.outcome.action == ImportAction::Update => {
+                    let new = Save { new: &imported.after, options: &options, actor: self.actor.as_deref() };
+                    let saved = save(tx, before.clone(), new).await?;
+                    imported.audit_entries = saved.audit_entries();
+                    imported.outcome.version = saved.row.version;
+                }
+                Some(_) => {}
+            }
         }
-        Ok(Ok(done))
+        Ok(Ok(planned))
     }
 }
 
-/// Takes names away that others of the import get, so that names can be swapped in any order. Nobody but this
-/// transaction sees what stands in for them, and no workflow is called so: names have no control characters.
-async fn make_way(tx: &DatabaseTransaction, steps: &[Step]) -> Result<(), DbErr> {
-    let wanted: HashSet<&str> = steps.iter().map(|step| step.after.name.as_str()).collect();
-    let befores = steps.iter().filter_map(|step| Some((step.before.as_ref()?, &step.after.name)));
-    for (before, after) in befores {
-        if before.name != *after && wanted.contains(before.name.as_str()) {
-            workflow::Entity::update_many()
-                .col_expr(workflow::Column::Name, Expr::value(format!("\u{1}{}", before.id)))
-                .filter(workflow::Column::Id.eq(before.id))
-                .exec(tx)
-                .await?;
-        }
+/// Renames workflows that get another name, so that names can be swapped in any order. No workflow has such a name
+/// already, because names have no control characters.
+async fn release_names(tx: &DatabaseTransaction, planned: &[Imported]) -> Result<(), DbErr> {
+    let befores = planned.iter().filter_map(|imported| Some((imported.before.as_ref()?, &imported.after)));
+    for (before, _) in befores.filter(|(before, after)| before.name != after.name) {
+        workflow::Entity::update_many()
+            .col_expr(workflow::Column::Name, Expr::value(format!("\u{1}{}", before.id)))
+            .filter(workflow::Column::Id.eq(before.id))
+            .exec(tx)
+            .await?;
     }
     Ok(())
 }
 
-/// Returns the result of a step without executing it.
-fn would((step, import): (Step, &Import)) -> Imported {
-    let Step { before, after, is_same } = step;
-    let (action, version) = match &before {
-        None => (ImportAction::Create, import.latest_number()),
-        Some(before) if is_same => (ImportAction::Unchanged, before.version),
-        Some(before) => {
-            let is_version = !has_hash(&before.definition, &after.definition.hash);
-            (ImportAction::Update, before.version.saturating_add(i32::from(is_version)))
+impl ImportAll {
+    /// Creates a workflow with its history. An update keeps the id of the document if the id contains the time of
+    /// creation, because lists rely on that.
+    async fn create(
+        &self,
+        tx: &DatabaseTransaction,
+        import: &Import,
+        imported: &mut Imported,
+    ) -> Result<(), DbErr> {
+        let (after, actor) = (&imported.after, self.actor.as_deref());
+        let now = clock::now();
+        let id = import.document.id.filter(|_| self.mode == ImportMode::Update);
+        let present = id.and_then(|id| Some((id, creation_time(id).filter(|time| *time <= now)?)));
+        let (id, created_at) = present.unwrap_or_else(|| (clock::new_id(), now));
+        let row = workflow::Model {
+            id,
+            name: after.name.clone(),
+            description: after.description.clone(),
+            definition: after.definition.json.clone(),
+            created_at,
+            updated_at: now,
+            tags: tags_json(after.tags.as_deref().unwrap_or_default()),
+            version: imported.outcome.version,
+        };
+        workflow::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx).await?;
+        let tx = Tx::Orm(tx);
+        index::insert(&tx, std::slice::from_ref(&row)).await?;
+        let mut versions = imported_versions(&row, import);
+        if versions.last().is_none_or(|last| last.version != row.version) {
+            versions.push(new_version(&row, &after.definition, actor, now));
         }
-    };
-    let (id, name) = (before.as_ref().map(|before| before.id), after.name.clone());
-    Imported { action, id, name, version, before, before_hash: None, after, labels: Vec::new() }
-}
-
-/// True if a stored definition has this hash.
-fn has_hash(definition: &str, hash: &str) -> bool {
-    let read = serde_json::from_str(definition);
-    read.is_ok_and(|definition| sluice_domain::versioning::definition_hash(&definition) == hash)
-}
-
-async fn take(tx: &DatabaseTransaction, step: Step, source: ImportSource<'_>) -> Result<Imported, Fault> {
-    let ImportSource { import, actor, .. } = source;
-    let Step { before, after, is_same } = step;
-    let (mut before_hash, mut set) = (None, Vec::new());
-    let (action, row) = match &before {
-        None => {
-            let row = create(tx, &after, source).await?;
-            set = labels::insert(&Tx::Orm(tx), row.id, &import.labels, actor).await?;
-            (ImportAction::Create, row)
+        for versions in versions.chunks(VERSION_CHUNK) {
+            index::insert_versions(&tx, versions.to_vec()).await?;
         }
-        Some(before) if is_same => (ImportAction::Unchanged, before.clone()),
-        Some(before) => {
-            let options = SaveOptions { note: Some(NOTE.to_owned()), ..SaveOptions::default() };
-            let saved = save(tx, before.clone(), Save { new: &after, options: &options, actor }).await?;
-            before_hash = saved.before;
-            (ImportAction::Update, saved.row)
-        }
-    };
-    Ok(Imported {
-        action,
-        id: Some(row.id),
-        name: row.name,
-        version: row.version,
-        before,
-        before_hash,
-        after,
-        labels: set,
-    })
-}
-
-/// A new workflow with its history. It keeps the id that it had elsewhere, unless everything shall be new.
-async fn create(
-    tx: &DatabaseTransaction,
-    new: &NewWorkflow,
-    source: ImportSource<'_>,
-) -> Result<workflow::Model, DbErr> {
-    let ImportSource { import, mode, .. } = source;
-    let now = clock::now();
-    let kept = import.id.filter(|_| mode == ImportMode::Update);
-    let kept = kept.and_then(|id| Some((id, made_at(id).filter(|made| *made <= now)?)));
-    let (id, made) = kept.unwrap_or_else(|| (clock::new_id(), now));
-    let row = workflow::Model {
-        id,
-        name: new.name.clone(),
-        description: new.description.clone(),
-        definition: new.definition.json.clone(),
-        created_at: made,
-        updated_at: now,
-        tags: tags_json(new.tags.as_deref().unwrap_or_default()),
-        version: import.latest_number(),
-    };
-    workflow::Entity::insert(row.clone().into_active_model()).exec_without_returning(tx).await?;
-    index::insert(&Tx::Orm(tx), std::slice::from_ref(&row)).await?;
-    for some in versions(&row, new, source, now).chunks(VERSIONS) {
-        index::insert_versions(&Tx::Orm(tx), some.to_vec()).await?;
+        let labels = import.document.labels.as_deref().unwrap_or_default();
+        let labels = labels::insert(&tx, id, labels, actor).await?;
+        let created = SavedWorkflow::of_creation(row, after.definition.hash.clone());
+        let labels = labels.iter().map(|label| label.audit_entry(None, Some(label)));
+        imported.audit_entries = created.audit_entries().into_iter().chain(labels).collect();
+        imported.outcome.id = Some(id);
+        Ok(())
     }
-    Ok(row)
 }
 
-/// When a workflow with this id was made: ids of version 7 tell it, and lists rely on that. Other ids are not kept.
-fn made_at(id: Uuid) -> Option<DateTime<Utc>> {
+/// The time in a UUIDv7.
+fn creation_time(id: Uuid) -> Option<DateTime<Utc>> {
     let (seconds, nanos) = (id.get_version_num() == 7).then(|| id.get_timestamp())??.to_unix();
     DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
 }
 
-/// The versions of a new workflow: those that it brings, and one more where it executes in another way than the last.
-fn versions(
-    row: &workflow::Model,
-    new: &NewWorkflow,
-    source: ImportSource<'_>,
-    now: DateTime<Utc>,
-) -> Vec<workflow_version::Model> {
-    let ImportSource { import, actor, .. } = source;
-    let brought = import.versions.iter().map(|(version, definition)| workflow_version::Model {
+/// The versions in a document.
+fn imported_versions(row: &workflow::Model, import: &Import) -> Vec<workflow_version::Model> {
+    let versions = import.document.versions.iter().flatten().zip(&import.versions);
+    let versions = versions.map(|(version, definition)| workflow_version::Model {
         id: clock::new_id(),
         workflow_id: row.id,
         version: version.version,
@@ -247,10 +183,5 @@ fn versions(
         note: version.note.clone(),
         created_by: version.created_by.clone(),
     });
-    let mut all: Vec<_> = brought.collect();
-    let is_last = import.versions.last().is_some_and(|(last, _)| last.version == row.version);
-    if !is_last {
-        all.push(new_version(row, &new.definition, actor, now));
-    }
-    all
+    versions.collect()
 }

@@ -1,273 +1,173 @@
-//! Plans an import. Reads the database and changes nothing.
+//! The plan of an import: the effect on each workflow. Reads the database and changes nothing.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
-use sea_orm::{DatabaseTransaction, DbErr, EntityTrait};
-use sluice_domain::transfer::{self, Incoming, IncomingLabel, IncomingVersion};
-use sluice_domain::{naming, versioning};
-use uuid::Uuid;
+use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
+use sluice_domain::transfer::{self, Document, ImportAction, ImportMode};
+use sluice_domain::{Definition, naming, versioning};
+use sluice_engine::AuditEntry;
 
-use super::changes::name_owner;
+use super::changes::{latest_version, name_owner};
 use crate::connection::sqlite_fast_path::Tx;
-use crate::entity::{label, workflow};
-use crate::outcome::ImportAction;
-use crate::writer::workflow_inserts::{NewWorkflow, ValidDefinition, free_name, tags_json, taken_names};
+use crate::entity::workflow;
+use crate::outcome::ImportedWorkflow;
+use crate::writer::workflow_inserts::{NewWorkflow, ValidDefinition, free_name, tags_json};
 
-/// A workflow to be imported, every definition of it validated.
+/// A workflow to import, with its definitions as they are stored.
 #[derive(Clone, Debug)]
 pub struct Import {
-    pub(super) id: Option<Uuid>,
-    /// None: a definition alone, which is never taken for a workflow that is there.
-    pub(super) name: Option<String>,
-    pub(super) description: Option<Option<String>>,
-    pub(super) tags: Option<Vec<String>>,
+    pub(super) document: Document,
     pub(super) definition: ValidDefinition,
-    pub(super) versions: Vec<(IncomingVersion, ValidDefinition)>,
-    pub(super) labels: Vec<IncomingLabel>,
+    /// The definitions of its versions.
+    pub(super) versions: Vec<ValidDefinition>,
 }
 
-/// Handling of workflows that already exist.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImportMode {
-    /// Leaves them alone: everything imported is new.
-    Create,
-    /// Updates them: the one with the id, or else the one with the name.
-    Update,
-}
-
-/// Result of an import for one workflow.
+/// The result of an import for one workflow.
 #[derive(Clone, Debug)]
 pub struct Imported {
-    /// What.
-    pub action: ImportAction,
-    /// The id of the workflow; none when it would be new.
-    pub id: Option<Uuid>,
-    /// Its name.
-    pub name: String,
-    /// The number of its latest version.
-    pub version: i32,
+    /// The outcome.
+    pub outcome: ImportedWorkflow,
     /// The workflow before the import.
     pub before: Option<workflow::Model>,
-    /// The hash of its latest version before; none where nothing was changed.
-    pub before_hash: Option<String>,
-    /// The workflow after the import.
+    /// The content after the import.
     pub after: NewWorkflow,
-    /// The labels that came with it.
-    pub labels: Vec<label::Model>,
+    pub(super) audit_entries: Vec<AuditEntry>,
 }
 
-/// Why a workflow of an import can't be imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ImportRefusal {
+/// The reason why a workflow can't be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ImportRejection {
     /// Another workflow has its name.
+    #[error("Another workflow has this name. Choose a different name, or rename the other workflow first.")]
     NameTaken,
-    /// The import holds the same workflow twice.
-    Twice,
+    /// The import contains the workflow twice.
+    #[error("The import has this workflow twice, by id or by name. Delete one of them.")]
+    Duplicate,
 }
 
-/// A workflow of an import that can't be imported.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ImportRefused {
-    /// Its place in the import.
-    pub index: usize,
-    /// Why.
-    pub refusal: ImportRefusal,
-}
+/// The results of an import in its order, or all rejections by index.
+pub type ImportOutcome = Result<Vec<Imported>, BTreeMap<usize, ImportRejection>>;
 
-impl From<Incoming> for Import {
-    fn from(incoming: Incoming) -> Self {
-        let Incoming { form: _, id, name, description, tags, definition, versions, labels } = incoming;
-        let accepted = |definition: &sluice_domain::Definition| ValidDefinition {
+impl From<Document> for Import {
+    fn from(document: Document) -> Self {
+        let to_valid = |definition: &Definition| ValidDefinition {
             json: definition.to_json(),
             hash: versioning::definition_hash(definition),
         };
-        let versions = versions.into_iter().map(|version| {
-            let definition = accepted(&version.definition);
-            (version, definition)
-        });
-        let versions = versions.collect();
-        Self { id, name, description, tags, definition: accepted(&definition), versions, labels }
+        let versions = document.versions.iter().flatten();
+        let versions = versions.map(|version| to_valid(&version.definition)).collect();
+        Self { definition: to_valid(&document.definition), versions, document }
     }
-}
-
-/// One step of a plan.
-pub(super) struct Step {
-    pub(super) before: Option<workflow::Model>,
-    pub(super) after: NewWorkflow,
-    /// True if the import changes nothing.
-    pub(super) is_same: bool,
 }
 
 impl Import {
-    /// Returns the definition.
+    /// The definition.
     #[must_use]
-    pub fn into_definition(self) -> ValidDefinition {
-        self.definition
+    pub fn definition(&self) -> &Definition {
+        &self.document.definition
     }
 
-    /// Returns the content of a new workflow.
-    fn new_workflow(&self, name: String) -> NewWorkflow {
-        let description = self.description.clone().unwrap_or_else(|| Some(String::new()));
-        let (definition, tags) = (self.definition.clone(), self.tags.clone());
-        NewWorkflow { name, description, definition, tags }
+    /// The number of the latest version of the new workflow: that of the last version, or one more if it executes
+    /// differently.
+    fn latest_number(&self) -> i32 {
+        let last = self.document.versions.as_ref().and_then(|versions| versions.last());
+        let is_new = self.versions.last().is_none_or(|last| last.hash != self.definition.hash);
+        last.map_or(0, |last| last.version).saturating_add(i32::from(is_new))
     }
 
-    /// Returns the step that updates `before`.
-    fn over(&self, before: workflow::Model) -> Step {
-        let definition = ValidDefinition {
-            // White space is no change; what was kept stays as it was sent.
-            json: if transfer::compact(&before.definition) == self.definition.json {
-                before.definition.clone()
-            } else {
-                self.definition.json.clone()
-            },
-            hash: self.definition.hash.clone(),
+    /// Plans the import into a workflow, or a new one.
+    async fn plan(
+        &self,
+        tx: &DatabaseTransaction,
+        before: Option<workflow::Model>,
+        name: String,
+    ) -> Result<Imported, DbErr> {
+        let old_description = before.as_ref().map(|before| before.description.clone());
+        let mut after = NewWorkflow {
+            name: name.clone(),
+            description: self.document.description.clone().or(old_description).unwrap_or(Some(String::new())),
+            definition: self.definition.clone(),
+            tags: self.document.tags.clone(),
         };
-        let after = NewWorkflow {
-            name: self.name.clone().unwrap_or_else(|| before.name.clone()),
-            description: self.description.clone().unwrap_or_else(|| before.description.clone()),
-            definition,
-            tags: self.tags.clone(),
-        };
-        let is_same = (&after.name, &after.description, &after.definition.json)
-            == (&before.name, &before.description, &before.definition)
-            && after.tags.as_deref().is_none_or(|tags| tags_json(tags) == before.tags);
-        Step { before: Some(before), after, is_same }
-    }
-
-    /// The number of the latest version once it was created.
-    pub(super) fn latest_number(&self) -> i32 {
-        let Some((last, accepted)) = self.versions.last() else { return 1 };
-        last.version.saturating_add(i32::from(accepted.hash != self.definition.hash))
+        let (action, version) = (ImportAction::Create, self.latest_number());
+        let mut outcome = ImportedWorkflow { action, id: None, name, version, replaced: None };
+        if let Some(before) = &before {
+            // Whitespace is not a change: the stored text is kept.
+            if transfer::compact(&before.definition) == after.definition.json {
+                after.definition.json.clone_from(&before.definition);
+            }
+            (outcome.action, outcome.id) = (ImportAction::Unchanged, Some(before.id));
+            outcome.version = before.version;
+            if !is_identical(before, &after) {
+                let latest = latest_version(tx, before.id).await?;
+                let is_version = latest.is_none_or(|latest| latest.hash != after.definition.hash);
+                outcome.version = before.version.saturating_add(i32::from(is_version));
+                outcome.action = ImportAction::Update;
+                outcome.replaced = Some(before.definition.clone());
+            }
+        }
+        Ok(Imported { outcome, before, after, audit_entries: Vec::new() })
     }
 }
 
-/// Plans an import, or returns every reason to reject it. Targets are resolved first, then names: a name counts as
-/// free if the import renames the workflow that has it.
+fn is_identical(before: &workflow::Model, after: &NewWorkflow) -> bool {
+    (&before.name, &before.description, &before.definition)
+        == (&after.name, &after.description, &after.definition.json)
+        && after.tags.as_deref().is_none_or(|tags| tags_json(tags) == before.tags)
+}
+
+/// Plans an import, or returns all rejections.
 pub(super) async fn plan(
     tx: &DatabaseTransaction,
     imports: &[Import],
     mode: ImportMode,
-) -> Result<Result<Vec<Step>, Vec<ImportRefused>>, DbErr> {
-    let mut planned = Planned { steps: imports.iter().map(|_| None).collect(), ..Planned::default() };
-    if mode == ImportMode::Update {
-        planned.updates(tx, imports).await?;
-    }
-    planned.creations(tx, imports, mode).await?;
-    if planned.refused.is_empty() {
-        return Ok(Ok(planned.steps.into_iter().flatten().collect()));
-    }
-    planned.refused.sort_by_key(|refused| refused.index);
-    Ok(Err(planned.refused))
-}
-
-/// A plan that is being made.
-#[derive(Default)]
-struct Planned {
-    /// One for each import, once it is known.
-    steps: Vec<Option<Step>>,
-    refused: Vec<ImportRefused>,
-    /// The names that workflows have after the import.
-    names: HashSet<String>,
-}
-
-impl Planned {
-    fn refuse(&mut self, index: usize, refusal: ImportRefusal) {
-        self.refused.push(ImportRefused { index, refusal });
-    }
-
-    fn is_refused(&self, index: usize) -> bool {
-        self.refused.iter().any(|refused| refused.index == index)
-    }
-
-    /// Plans what is done with workflows that are there.
-    async fn updates(&mut self, tx: &DatabaseTransaction, imports: &[Import]) -> Result<(), DbErr> {
-        let mut ids = HashSet::new();
-        for (index, import) in imports.iter().enumerate() {
-            let Some(id) = import.id else { continue };
-            if !ids.insert(id) {
-                self.refuse(index, ImportRefusal::Twice);
-            } else if let Some(model) = workflow::Entity::find_by_id(id).one(tx).await? {
-                self.steps[index] = Some(import.over(model));
-            }
-        }
-        // Who is meant by an id keeps it: by a name is meant who has it, and isn't meant by an id.
-        let by_id: HashSet<Uuid> = self.befores().map(|(_, before)| before.id).collect();
-        let mut by_name = HashSet::new();
-        for (index, import) in imports.iter().enumerate() {
-            let is_open = self.steps[index].is_none() && !self.is_refused(index);
-            let Some(name) = import.name.as_ref().filter(|_| is_open) else { continue };
-            let Some(owner) = name_owner(tx, name).await?.filter(|owner| !by_id.contains(owner)) else {
-                continue;
+) -> Result<ImportOutcome, DbErr> {
+    let (mut targets, mut names) = (vec![None; imports.len()], HashSet::new());
+    if mode != ImportMode::Create {
+        let mut rejections = BTreeMap::new();
+        let ids: HashSet<_> = imports.iter().filter_map(|import| import.document.id).collect();
+        let mut seen = HashSet::new();
+        for (index, Import { document: Document { id, name, .. }, .. }) in imports.iter().enumerate() {
+            let by_id = match id {
+                Some(id) => workflow::Entity::find_by_id(*id).one(tx).await?,
+                None => None,
             };
-            if !by_name.insert(owner) {
-                self.refuse(index, ImportRefusal::Twice);
-            } else if let Some(model) = workflow::Entity::find_by_id(owner).one(tx).await? {
-                self.steps[index] = Some(import.over(model));
+            // No workflow has the empty name of a bare definition. Ids take precedence over names: a workflow that the
+            // import contains by id gets the name in its document.
+            let by_name = workflow::Entity::find().filter(workflow::Column::Name.eq(name)).one(tx).await?;
+            let by_name = by_name.filter(|owner| !ids.contains(&owner.id));
+            if id.is_some_and(|id| !seen.insert(id)) || !name.is_empty() && !names.insert(name.clone()) {
+                rejections.insert(index, ImportRejection::Duplicate);
+            } else if by_id.is_some() && by_name.is_some() {
+                rejections.insert(index, ImportRejection::NameTaken);
             }
+            targets[index] = by_id.or(by_name);
         }
-        self.check_names(tx).await
-    }
-
-    /// The workflows that are updated, with their places.
-    fn befores(&self) -> impl Iterator<Item = (usize, &workflow::Model)> {
-        let steps = self.steps.iter().enumerate();
-        steps.filter_map(|(index, step)| Some((index, step.as_ref()?.before.as_ref()?)))
-    }
-
-    /// Rejects updates that take a name in use.
-    async fn check_names(&mut self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        let updated: HashSet<Uuid> = self.befores().map(|(_, before)| before.id).collect();
-        let mut refused = Vec::new();
-        for (index, step) in self.steps.iter().enumerate() {
-            let Some(Step { before: Some(before), after, .. }) = step else { continue };
-            if before.name != after.name {
-                let owner = name_owner(tx, &after.name).await?;
-                if owner.is_some_and(|owner| !updated.contains(&owner)) {
-                    refused.push((index, ImportRefusal::NameTaken));
-                    continue;
-                }
-            }
-            if !self.names.insert(after.name.clone()) {
-                refused.push((index, ImportRefusal::Twice));
-            }
+        if !rejections.is_empty() {
+            return Ok(Err(rejections));
         }
-        refused.into_iter().for_each(|(index, refusal)| self.refuse(index, refusal));
-        Ok(())
     }
-
-    /// Plans what is new: first what has to be called as it is, then what gets any name that is free.
-    async fn creations(
-        &mut self,
-        tx: &DatabaseTransaction,
-        imports: &[Import],
-        mode: ImportMode,
-    ) -> Result<(), DbErr> {
-        let freed: HashSet<String> = self.befores().map(|(_, before)| before.name.clone()).collect();
-        let is_fixed = |import: &Import| mode == ImportMode::Update && import.name.is_some();
-        let order = (0..imports.len()).filter(|index| is_fixed(&imports[*index]));
-        let order = order.chain((0..imports.len()).filter(|index| !is_fixed(&imports[*index])));
-        for index in order.collect::<Vec<_>>() {
-            if self.steps[index].is_some() || self.is_refused(index) {
-                continue;
-            }
-            let import = &imports[index];
-            let wanted = import.name.as_deref().unwrap_or(naming::UNTITLED);
-            let mut name = naming::numbered_name(wanted, 1);
-            if is_fixed(import) && self.names.contains(&name) {
-                self.refuse(index, ImportRefusal::Twice);
-                continue;
-            }
-            let is_freed = freed.contains(&name) && is_fixed(import);
-            let is_taken =
-                async || taken_names(&Tx::Orm(tx), [name.clone()]).await.map(|taken| !taken.is_empty());
-            if self.names.contains(&name) || !is_freed && is_taken().await? {
-                name = free_name(&Tx::Orm(tx), wanted, &self.names).await?;
-            }
-            self.names.insert(name.clone());
-            let after = import.new_workflow(name);
-            self.steps[index] = Some(Step { before: None, after, is_same: false });
+    let mut planned = Vec::with_capacity(imports.len());
+    for (import, target) in imports.iter().zip(targets) {
+        let mut name = import.document.name.clone();
+        if mode == ImportMode::Create || name.is_empty() {
+            name = unused_name(tx, &name, &names).await?;
+            names.insert(name.clone());
         }
-        Ok(())
+        planned.push(import.plan(tx, target, name).await?);
     }
+    Ok(Ok(planned))
+}
+
+/// Returns a name for a new workflow: the given name, with a number if it is used.
+async fn unused_name(
+    tx: &DatabaseTransaction,
+    name: &str,
+    reserved: &HashSet<String>,
+) -> Result<String, DbErr> {
+    let name = if name.is_empty() { naming::UNTITLED } else { name };
+    if reserved.contains(name) || name_owner(tx, name).await?.is_some() {
+        return free_name(&Tx::Orm(tx), name, reserved).await;
+    }
+    Ok(name.to_owned())
 }

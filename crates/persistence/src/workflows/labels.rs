@@ -6,7 +6,7 @@ use sea_orm::{
     PaginatorTrait, QueryFilter, QueryOrder, QuerySelect, Select,
 };
 use sluice_domain::naming::MAX_LABELS;
-use sluice_domain::transfer::IncomingLabel;
+use sluice_domain::transfer::DocumentLabel;
 use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, clock};
 use uuid::Uuid;
 
@@ -262,7 +262,7 @@ pub(crate) async fn set_label(
 pub(crate) async fn insert(
     tx: &Tx<'_>,
     workflow_id: Uuid,
-    labels: &[IncomingLabel],
+    labels: &[DocumentLabel],
     actor: Option<&str>,
 ) -> Result<Vec<label::Model>, DbErr> {
     if labels.is_empty() {
@@ -271,7 +271,7 @@ pub(crate) async fn insert(
     let now = clock::now();
     let rows: Vec<label::Model> = labels
         .iter()
-        .map(|IncomingLabel { label, version, protected }| label::Model {
+        .map(|DocumentLabel { label, version, protected }| label::Model {
             workflow_id,
             name: label.clone(),
             version: *version,

@@ -18,7 +18,7 @@ const MAX_RESPONSE: u64 = 64 << 10;
 #[derive(Debug, Args)]
 pub(crate) struct HealthArgs {
     /// URL to request. The default path is /readyz, which fails while the database is unavailable. The
-    /// default server is that at SLUICE_LISTEN.
+    /// default server is at SLUICE_LISTEN, or at 127.0.0.1:8080 if that is not set.
     #[arg(long)]
     url: Option<String>,
     /// Timeout for the response, in seconds.

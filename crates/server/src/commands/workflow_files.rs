@@ -1,83 +1,86 @@
 //! Files that contain one workflow each.
 
-use std::collections::HashSet;
-use std::fs::DirEntry;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use sluice_domain::json_limits;
-use sluice_domain::transfer::{self, Form};
+use sluice_domain::transfer::{self, Document, Form};
 use sluice_persistence::durable_fs;
 use uuid::Uuid;
+
+use crate::cli::output::display_path;
+use crate::error::{Result, io_error};
 
 /// Maximum length of the workflow name in a file name, in characters.
 const MAX_SLUG: usize = 60;
 
-/// Lists the JSON files of a folder by name, without its sub-folders.
-pub(super) fn list(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
-        if path.is_file() && !is_hidden && path.extension().is_some_and(|extension| extension == "json") {
-            found.push(path);
-        }
-    }
-    found.sort();
-    Ok(found)
+/// Lists the entries of a folder by name.
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>());
+    let mut entries = entries.map_err(io_error("read the folder", folder))?;
+    entries.sort();
+    Ok(entries)
 }
 
-/// Lists the names of all entries of a folder, in lowercase.
-pub(super) fn entries(folder: &Path) -> io::Result<HashSet<String>> {
-    let name = |entry: io::Result<DirEntry>| Ok(entry?.file_name().to_string_lossy().to_lowercase());
-    std::fs::read_dir(folder)?.map(name).collect()
+/// True for the files that can contain workflows: JSON files, except hidden ones.
+pub(super) fn is_json_file(path: &Path) -> bool {
+    let is_hidden = path.file_name().is_none_or(|name| name.as_encoded_bytes().starts_with(b"."));
+    path.is_file() && !is_hidden && path.extension().is_some_and(|extension| extension == "json")
+}
+
+/// Returns the file name without its extension, or `None` if it can't be the name of a workflow.
+pub(super) fn stem(path: &Path) -> Option<&str> {
+    let stem = path.file_stem()?.to_str()?;
+    (!stem.trim().is_empty() && !stem.contains(char::is_control)).then_some(stem)
+}
+
+/// Reads the workflow of a file from its text. A workflow without a name gets the name of the file.
+pub(super) fn read_workflow(path: &Path, text: &str) -> Result<Document> {
+    #[derive(Deserialize)]
+    struct Request {
+        definition: Option<IgnoredAny>,
+    }
+    // The API accepts a request without a definition. Such a file is probably not a workflow, for example package.json.
+    let is_request = transfer::form(text) == Some(Form::Request);
+    if is_request && serde_json::from_str(text).is_ok_and(|Request { definition }| definition.is_none()) {
+        let message =
+            "The file does not contain a workflow definition. Add one, or move the file to another folder.";
+        return Err(format!("{}: {message}", display_path(path)).into());
+    }
+    let mut document = transfer::read(text)
+        .map_err(|error| format!("{} at {:?}: {}", display_path(path), error.pointer, error.message))?;
+    if document.name.is_empty() {
+        document.name = stem(path).unwrap_or_default().to_owned();
+    }
+    Ok(document)
 }
 
 /// The workflow of a file.
 pub(super) struct Identity {
     /// The id, if the file is an exported workflow.
     pub(super) id: Option<Uuid>,
-    /// The name. A file with a definition only has the name of the file.
-    pub(super) name: Option<String>,
+    /// The name.
+    pub(super) name: String,
 }
 
-/// Returns the workflow of a file, or `None` if it does not contain one.
-pub(super) fn identity(path: &Path) -> Option<Identity> {
+/// Returns the workflow of a file, or `None` if it does not contain one. The definition of an exported workflow may be
+/// invalid.
+pub(super) fn identify(path: &Path) -> Option<Identity> {
     let text = std::fs::read_to_string(path).ok()?;
-    json_limits::check_documents(text.as_bytes()).ok()?;
-    match transfer::form(&text)? {
-        Form::Document => of_document(&text),
-        // Files of other programs are JSON objects with a name too, so a definition is required.
-        Form::Request | Form::Plain if !has_definition(&text) => None,
-        Form::Request => Some(Identity { id: None, name: transfer::read(&text).ok()?.name }),
-        Form::Plain => {
-            transfer::read(&text).ok()?;
-            Some(Identity { id: None, name: Some(path.file_stem()?.to_str()?.to_owned()) })
+    if transfer::form(&text)? == Form::Document {
+        #[derive(Deserialize)]
+        struct Head {
+            format: String,
+            id: Option<Uuid>,
+            name: String,
         }
+        let Head { format, id, name } = serde_json::from_str(&text).ok()?;
+        return (format == transfer::FORMAT).then_some(Identity { id, name });
     }
-}
-
-fn of_document(text: &str) -> Option<Identity> {
-    #[derive(Deserialize)]
-    struct Head {
-        format: String,
-        #[serde(default)]
-        id: Option<Uuid>,
-        name: String,
-    }
-    let Head { format, id, name } = serde_json::from_str(text).ok()?;
-    (format == transfer::FORMAT).then_some(Identity { id, name: Some(name) })
-}
-
-fn has_definition(text: &str) -> bool {
-    #[derive(Deserialize)]
-    struct Members {
-        definition: Option<IgnoredAny>,
-        nodes: Option<IgnoredAny>,
-    }
-    serde_json::from_str(text).is_ok_and(|Members { definition, nodes }| definition.or(nodes).is_some())
+    let Document { id, name, .. } = read_workflow(path, &text).ok()?;
+    Some(Identity { id, name })
 }
 
 /// Returns the two names that the file of a workflow can have, both in lowercase, because some file systems ignore case.

@@ -27,7 +27,8 @@ use crate::state::AppState;
 pub(crate) struct PausedWorkflow {
     /// The run.
     run: Run,
-    /// The open pause. If several are open, the one that was opened last.
+    /// The open pause. If several are open, the newest. Without `node_id`, processPauseAction decides the
+    /// oldest.
     current_pause: PauseHistory,
     /// The definition that the run executes, with the id and name of the workflow.
     #[schema(value_type = PinnedDefinition)]

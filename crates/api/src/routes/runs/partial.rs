@@ -28,7 +28,7 @@ use crate::state::AppState;
 pub(crate) struct PartialRunRequest {
     /// Id of the node.
     node_id: String,
-    /// If true, runs all predecessors too, even those with an output in `partial_outputs`.
+    /// If true, ignores `partial_outputs` and runs all nodes upstream of the node.
     #[serde(default)]
     #[schema(required = false, nullable = true, default = false)]
     rerun_predecessors: Option<bool>,
@@ -36,7 +36,7 @@ pub(crate) struct PartialRunRequest {
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     initial_inputs: Option<ObjectMap>,
-    /// {node id: output} of predecessors.
+    /// {node id: output} of nodes upstream of the node.
     #[serde(default)]
     #[schema(value_type = Option<FieldsByNode>, required = false, nullable = true)]
     partial_outputs: Option<ObjectMap>,
@@ -44,7 +44,7 @@ pub(crate) struct PartialRunRequest {
 
 /// Run one node.
 ///
-/// Takes the outputs of predecessors from `partial_outputs`, and runs predecessors whose outputs are missing. Does not
+/// First runs all nodes upstream of the node, except those with an output in `partial_outputs`. Does not
 /// store a run.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/run_partial/", tag = "runs", operation_id = "runPartial",

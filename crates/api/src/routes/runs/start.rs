@@ -33,7 +33,8 @@ use crate::state::AppState;
     request_body(content = Option<StartRunRequest>, description = "The inputs of the run. Optional.",
         example = json!(examples::start())),
     responses(
-        (status = 200, description = "The run, which is pending or has ended within `wait_seconds`.", body = Run, example = json!(examples::pending_run())),
+        (status = 200, description = "The ended run with `wait_seconds`, or the pending run without it.",
+            body = Run, example = json!(examples::pending_run())),
         (status = 202, description = "The run is paused, or still running after `wait_seconds`.",
             headers(("Location" = String, description = "The URL of the run.")),
             body = Run, example = json!(examples::paused_run())),

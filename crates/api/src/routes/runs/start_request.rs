@@ -69,8 +69,8 @@ pub(crate) struct StartQuery {
     pub(super) run_type: String,
     /// Maximum time to wait until the run ends or pauses, in seconds. The server reduces it to at most
     /// `--max-run-wait-seconds` (600 by default). If absent, startRun does not wait, and other operations use
-    /// that maximum. If the run is then paused or still running, the response is 202 with a `Location`
-    /// header.
+    /// that maximum. If the run is paused or still running after the wait, the response is 202 with a
+    /// `Location` header.
     #[param(minimum = 0, maximum = 3600, required = false)]
     pub(super) wait_seconds: Option<f64>,
 }

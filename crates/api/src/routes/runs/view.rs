@@ -50,7 +50,7 @@ pub(crate) struct Run {
     /// The tasks, one per node outside of loops. Empty for a batch.
     tasks: Vec<Task>,
     /// Id of the parent run: the original run of a rerun, the batch of a row, or the `parent_run_id` of the
-    /// start.
+    /// request that started the run.
     #[schema(required = true)]
     parent_run_id: Option<Uuid>,
     /// Type of the run, chosen by the client.

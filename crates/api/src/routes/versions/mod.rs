@@ -39,8 +39,8 @@ pub(crate) struct WorkflowVersion {
     /// Time at which the version was created.
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
-    /// Time of the last save that changed only the layout (coordinates, dimensions, test inputs), or
-    /// `created_at`.
+    /// Time of the last save that changed the layout (coordinates, dimensions, test inputs) of this version.
+    /// Equal to `created_at` until then.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
     /// Note of the change that created the version, from its header `X-Change-Note`.

@@ -15,8 +15,8 @@ use crate::state::AppState;
 /// Create a workflow.
 ///
 /// If another workflow has the name, appends a number to it, as in `Report (2)`. If the definition is missing
-/// or has no nodes, saves the default definition of its `spur_type`: an input node and, for a chatbot, an
-/// output node. Rejects invalid definitions. Accepts incomplete definitions, for example without links.
+/// or has no nodes, saves a default definition: an input node and, if its `spur_type` is `chatbot`, an output
+/// node. Rejects invalid definitions. Accepts incomplete definitions, for example without links.
 #[utoipa::path(
     post, path = "/wf/", tag = "workflows", operation_id = "createWorkflow",
     request_body(content = WorkflowCreateRequest, description = "The workflow.", example = json!(examples::create())),

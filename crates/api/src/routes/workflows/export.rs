@@ -16,7 +16,6 @@ use crate::extract::etag::{IfNoneMatch, WithETag};
 use crate::extract::path::WorkflowId;
 use crate::extract::query::{FromQuery, Query, QueryReader};
 use crate::openapi::examples;
-use crate::openapi::transfer_schemas::WorkflowDocument;
 use crate::state::AppState;
 
 /// Options of an export.
@@ -48,7 +47,7 @@ impl FromQuery for ExportQuery {
     responses(
         (status = 200, description = "The document.",
             headers(("ETag" = String, description = "Entity tag of the returned state.")),
-            body = WorkflowDocument, example = json!(examples::document())),
+            body = Document, example = json!(examples::document())),
         (status = 304, description = "The client's copy is current."),
         WorkflowMissing, ExportProblems, ServerProblems,
     )
@@ -64,33 +63,22 @@ pub(crate) async fn workflow_export(
         other => other.into(),
     })?;
     let (row, document) = found.ok_or_else(|| Resource::Workflow.not_found())?;
-    let most = state.settings.max_import_bytes;
-    let written = cpu_bound(move || ExportFile::new(document.with_checksum(), most)).await?;
-    let ExportFile { checksum, json } = written.ok_or_else(|| too_large(most, query))?;
+    let max = state.settings.max_import_bytes;
+    let (checksum, json) = cpu_bound(move || {
+        let document = document.with_checksum();
+        (document.checksum.clone(), document.to_json())
+    })
+    .await;
+    if json.len() > max || json_limits::check_documents(json.as_bytes()).is_err() {
+        return Err(too_large(max, query));
+    }
     // Labels move without a change of the workflow.
     let etag = match checksum {
         Some(checksum) if query.versions => format!("{}-{}", row.version, checksum.replace(':', "-")),
         _ => row.etag(),
     };
+    let json = RawValue::from_string(json).map_err(Problem::internal)?;
     Ok(WithETag::new(etag, json).unless_match(&if_none_match))
-}
-
-/// A document as it is answered.
-struct ExportFile {
-    checksum: Option<String>,
-    json: Box<RawValue>,
-}
-
-impl ExportFile {
-    /// None when it is more than an import takes.
-    fn new(document: Document, most: usize) -> Result<Option<Self>, Problem> {
-        let (checksum, json) = (document.checksum().map(str::to_owned), document.to_json());
-        drop(document);
-        if json.len() > most || json_limits::check_documents(json.as_bytes()).is_err() {
-            return Ok(None);
-        }
-        Ok(Some(Self { checksum, json: RawValue::from_string(json).map_err(Problem::internal)? }))
-    }
 }
 
 fn too_large(bytes: usize, query: ExportQuery) -> Problem {

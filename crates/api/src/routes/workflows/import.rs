@@ -1,13 +1,14 @@
 //! `POST /wf/import/`
 
+use std::sync::Arc;
+
 use axum::extract::{FromRequest as _, Request, State};
 use axum::{Json as Answer, RequestExt as _};
 use serde::Serialize;
+use sluice_domain::transfer::{ImportAction, ImportMode};
 use sluice_domain::versioning::DefinitionDiff;
-use sluice_domain::{Definition, naming, versioning};
-use sluice_persistence::{
-    ImportAction, ImportMode, ImportRefusal, ImportRefused, Imported, ImportedWorkflow,
-};
+use sluice_domain::{naming, versioning};
+use sluice_persistence::{Import, ImportRejection, ImportedWorkflow};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -19,9 +20,8 @@ use crate::error::{Problem, ProblemItem, ProblemKind};
 use crate::extract::json::JsonText;
 use crate::extract::query::{FromQuery, Query, QueryReader};
 use crate::openapi::examples;
-use crate::openapi::transfer_schemas::Mode;
 use crate::routes::diagnostic::Diagnostic;
-use crate::routes::workflows::import_body::{self, ImportRequest, ParsedWorkflow};
+use crate::routes::workflows::import_body::{ImportRequest, ParsedImport};
 use crate::state::AppState;
 
 /// Options of an import.
@@ -29,8 +29,8 @@ use crate::state::AppState;
 #[into_params(parameter_in = Query)]
 pub(crate) struct ImportQuery {
     /// Handling of existing workflows. Default: `create`.
-    #[param(value_type = Mode, required = false)]
-    mode: Mode,
+    #[param(required = false)]
+    mode: ImportMode,
     /// Name for a workflow that has none, such as a bare definition.
     #[param(required = false, min_length = 1, max_length = 255)]
     name: Option<String>,
@@ -38,7 +38,7 @@ pub(crate) struct ImportQuery {
 
 impl FromQuery for ImportQuery {
     fn from_query(reader: &mut QueryReader) -> Self {
-        let mode = reader.one_of("mode", "create, update, dry_run").unwrap_or(Mode::Create);
+        let mode = reader.one_of("mode", "create, update, dry_run").unwrap_or(ImportMode::Create);
         Self { mode, name: reader.text_up_to(naming::MAX_NAME_LENGTH, "name") }
     }
 }
@@ -55,7 +55,7 @@ pub(crate) struct ImportAnswer {
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ImportResult {
     /// Effect on the workflow.
-    action: Action,
+    action: ImportAction,
     /// Id of the workflow. Null if `dry_run` would create it.
     #[schema(required = true)]
     id: Option<Uuid>,
@@ -65,34 +65,10 @@ pub(crate) struct ImportResult {
     #[schema(minimum = 1)]
     version: i32,
     /// Changes to the definition. Null unless `action` is `update`.
-    #[schema(value_type = Option<DefinitionDiff>, required = true)]
-    diff: Option<versioning::DefinitionDiff>,
+    #[schema(required = true)]
+    diff: Option<DefinitionDiff>,
     /// Warnings about the definition.
     diagnostics: Vec<Diagnostic>,
-}
-
-/// Effect of an import on a workflow. `create`: the workflow is new. `update`: the import changes an existing workflow.
-/// `unchanged`: the existing workflow is identical.
-#[derive(Clone, Copy, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-#[schema(as = ImportAction)]
-pub(crate) enum Action {
-    /// It is new.
-    Create,
-    /// It replaces what is there.
-    Update,
-    /// The same is there.
-    Unchanged,
-}
-
-impl From<ImportAction> for Action {
-    fn from(action: ImportAction) -> Self {
-        match action {
-            ImportAction::Create => Self::Create,
-            ImportAction::Update => Self::Update,
-            ImportAction::Unchanged => Self::Unchanged,
-        }
-    }
 }
 
 /// Import workflows.
@@ -118,25 +94,18 @@ pub(crate) async fn workflow_import(
     change: ChangeContext,
     JsonText(text): JsonText,
 ) -> Result<Answer<ImportAnswer>, Problem> {
-    let mode = match query.mode {
-        Mode::Create => Some(ImportMode::Create),
-        Mode::Update => Some(ImportMode::Update),
-        Mode::DryRun => None,
-    };
+    let mode = query.mode;
     let parsed = parse_body(&state, query, text).await?;
-    let places: Vec<String> = parsed.iter().map(|one| one.place.clone()).collect();
-    let (imports, diagnostics): (Vec<_>, Vec<_>) =
-        parsed.into_iter().map(|parsed| (parsed.import, parsed.diagnostics)).unzip();
-    let outcome = match mode {
-        Some(mode) => {
-            let imported = state.db.workflow_import(imports, mode, Some(change.origin())).await;
-            imported.map_err(|error| Resource::Workflow.write_problem(error))?
+    let outcome = state.db.workflow_import(Arc::clone(&parsed.imports), mode, Some(change.origin())).await;
+    let imported = match outcome.map_err(|error| Resource::Workflow.write_problem(error))? {
+        Ok(imported) => imported.into_iter().map(|imported| imported.outcome).collect(),
+        Err(rejections) => {
+            let item = |(index, rejection): (usize, _)| rejection_item(&parsed.pointers[index], rejection);
+            let items = rejections.into_iter().map(item).collect();
+            return Err(Problem::invalid(ProblemKind::InvalidBody, items));
         }
-        None => state.db.workflow_import_plan(&imports, ImportMode::Update).await?,
     };
-    let imported = outcome.map_err(|refused| import_problem(&refused, &places))?;
-    let imported = imported.into_iter().map(ImportedDefinition::from).collect();
-    Ok(Answer(ImportAnswer::build(imported, diagnostics).await))
+    Ok(Answer(ImportAnswer::new(imported, parsed).await))
 }
 
 /// Builds the response to a repeated import. Its body is the same, so it has the same definitions and warnings.
@@ -148,68 +117,35 @@ pub(crate) async fn respond_to_repeated_import(
     let Query(query) = request.extract_parts_with_state::<Query<ImportQuery>, _>(state).await?;
     let JsonText(text) = JsonText::from_request(request, state).await?;
     let parsed = parse_body(state, query, text).await?;
-    let (definitions, diagnostics): (Vec<_>, Vec<_>) =
-        parsed.into_iter().map(|parsed| (parsed.import.into_definition().json, parsed.diagnostics)).unzip();
-    let imported = imported.into_iter().zip(definitions);
-    let imported =
-        imported.map(|(workflow, definition)| ImportedDefinition { workflow, definition }).collect();
-    Ok(ImportAnswer::build(imported, diagnostics).await)
+    Ok(ImportAnswer::new(imported, parsed).await)
 }
 
-async fn parse_body(
-    state: &AppState,
-    query: ImportQuery,
-    text: Vec<u8>,
-) -> Result<Vec<ParsedWorkflow>, Problem> {
+async fn parse_body(state: &AppState, query: ImportQuery, text: Vec<u8>) -> Result<ParsedImport, Problem> {
     let kinds = state.settings.kinds();
-    cpu_bound(move || import_body::parse_import(&text, query.name.as_deref(), &kinds)).await
-}
-
-/// An imported workflow with its definition, as JSON.
-struct ImportedDefinition {
-    workflow: ImportedWorkflow,
-    definition: String,
-}
-
-impl From<Imported> for ImportedDefinition {
-    fn from(imported: Imported) -> Self {
-        Self { workflow: ImportedWorkflow::from(&imported), definition: imported.after.definition.json }
-    }
+    cpu_bound(move || ParsedImport::parse(&text, query.name.as_deref(), &kinds)).await
 }
 
 impl ImportAnswer {
-    async fn build(imported: Vec<ImportedDefinition>, diagnostics: Vec<Vec<Diagnostic>>) -> Self {
-        let build = move || imported.into_iter().zip(diagnostics).map(to_result).collect();
-        Self { results: cpu_bound(build).await }
+    async fn new(imported: Vec<ImportedWorkflow>, parsed: ParsedImport) -> Self {
+        cpu_bound(move || {
+            let diagnosed = parsed.imports.iter().zip(parsed.diagnostics);
+            let result = |(imported, (import, diagnostics)): (ImportedWorkflow, (&Import, _))| {
+                let ImportedWorkflow { action, id, name, version, replaced } = imported;
+                let replaced = replaced.and_then(|json| serde_json::from_str(&json).ok());
+                let diff = replaced.map(|replaced| versioning::diff(&replaced, import.definition(), false));
+                ImportResult { action, id, name, version, diff, diagnostics }
+            };
+            Self { results: imported.into_iter().zip(diagnosed).map(result).collect() }
+        })
+        .await
     }
 }
 
-fn to_result((imported, diagnostics): (ImportedDefinition, Vec<Diagnostic>)) -> ImportResult {
-    let ImportedDefinition { workflow, definition } = imported;
-    let ImportedWorkflow { action, id, name, version, replaced } = workflow;
-    let diff = replaced.and_then(|replaced| definition_diff(&replaced, &definition));
-    ImportResult { action: action.into(), id, name, version, diff, diagnostics }
-}
-
-/// Returns the difference between two definitions.
-fn definition_diff(before: &str, after: &str) -> Option<versioning::DefinitionDiff> {
-    let read = |json: &str| serde_json::from_str::<Definition>(json).ok();
-    Some(versioning::diff(&read(before)?, &read(after)?, false))
-}
-
-fn import_problem(refused: &[ImportRefused], places: &[String]) -> Problem {
-    let item = |ImportRefused { index, refusal }: &ImportRefused| {
-        let place = places.get(*index).map_or("", String::as_str);
-        match refusal {
-            ImportRefusal::NameTaken => {
-                let detail = "Another workflow has this name. Choose a different name, or rename the other workflow first.";
-                ProblemItem::new(format!("{place}/name"), "name_taken", detail)
-            }
-            ImportRefusal::Twice => {
-                let detail = "The import has this workflow twice, by id or name. Remove one of them.";
-                ProblemItem::new(place, "duplicate", detail)
-            }
+fn rejection_item(pointer: &str, rejection: ImportRejection) -> ProblemItem {
+    match rejection {
+        ImportRejection::NameTaken => {
+            ProblemItem::new(format!("{pointer}/name"), "name_taken", rejection.to_string())
         }
-    };
-    Problem::invalid(ProblemKind::InvalidBody, refused.iter().map(item).collect())
+        ImportRejection::Duplicate => ProblemItem::new(pointer, "duplicate", rejection.to_string()),
+    }
 }

@@ -231,13 +231,13 @@ impl Checker<'_> {
     fn unknown_type_message(&self, name: &str) -> String {
         match suggest(name, self.type_names.iter().copied()) {
             Some(similar) => format!("Unknown node type \"{name}\". Did you mean \"{similar}\"?"),
-            None => format!("Unknown node type \"{name}\". Use one of the types in the catalog."),
+            None => format!("Unknown node type \"{name}\". GET /node/supported_types/ lists the node types."),
         }
     }
 }
 
 fn nesting_too_deep(pointer: &str) -> Diagnostic {
-    let message = format!("Bodies are nested more than {MAX_NESTING} levels deep. Flatten the workflow.");
+    let message = format!("Loops are nested more than {MAX_NESTING} levels deep. Flatten the workflow.");
     Diagnostic::new(Code::NestingTooDeep, pointer, message)
 }
 

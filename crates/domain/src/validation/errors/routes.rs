@@ -11,8 +11,8 @@ const MAX_NAME_LENGTH: usize = 100;
 /// The routes of a router.
 pub(super) struct Routes {
     names: HashSet<String>,
-    /// The first names, for messages.
-    listing: String,
+    /// The advice for a link with a wrong route.
+    advice: String,
 }
 
 impl Routes {
@@ -23,25 +23,25 @@ impl Routes {
         if names.len() > MAX_LISTED {
             listing.push_str(", …");
         }
-        Self { names: names.into_iter().collect(), listing }
+        let advice = if names.is_empty() {
+            "Add a route to the router.".to_owned()
+        } else {
+            format!("Set source_handle to one of: {listing}.")
+        };
+        Self { names: names.into_iter().collect(), advice }
     }
 
     /// Checks that a link may leave the router `id` by `handle`.
     pub(super) fn check(&self, id: &str, handle: Option<&str>) -> Result<(), (Code, String)> {
-        let listing = &self.listing;
+        let advice = &self.advice;
         match handle.filter(|handle| !handle.is_empty()) {
             None => Err((
                 Code::RouterLinkWithoutHandle,
-                format!(
-                    "The link from the router \"{id}\" names no route. Set source_handle to one of: {listing}."
-                ),
+                format!("The link from the router \"{id}\" names no route. {advice}"),
             )),
             Some(handle) if !self.names.contains(handle) => Err((
                 Code::RouterLinkUnknownRoute,
-                format!(
-                    "The router \"{id}\" has no route \"{}\". Set source_handle to one of: {listing}.",
-                    truncate(handle)
-                ),
+                format!("The router \"{id}\" has no route \"{}\". {advice}", truncate(handle)),
             )),
             Some(_) => Ok(()),
         }

@@ -13,9 +13,9 @@ pub(super) fn check(view: &LevelView<'_>, diagnostics: &mut Vec<Diagnostic>) {
         let earlier = *first.entry(title).or_insert(position);
         if earlier != position {
             let message = format!(
-                "Another node also has the title \"{title}\". A node that receives both outputs receives \
-                 that of this node under its id \"{}\". Give this node a unique title.",
-                node.id
+                "Another node also has the title \"{title}\". In the inputs of a node that receives both \
+                 outputs, the key of the second one, in link order, is the id of its node. Give this node a \
+                 unique title."
             );
             let diagnostic = view.diagnostic(Code::TitleCollision, position, "/title", message);
             let earlier = format!("{}/title", view.pointer(earlier));
@@ -29,8 +29,9 @@ pub(super) fn check(view: &LevelView<'_>, diagnostics: &mut Vec<Diagnostic>) {
 
 fn unnameable_title(view: &LevelView<'_>, position: usize, title: &str) -> Diagnostic {
     let message = format!(
-        "Templates can't refer to a node with the title \"{title}\", and Python code only with brackets. Use \
-         only letters, digits and `_`, don't begin with a digit, and don't use a keyword."
+        "Templates can't refer to a node with the title \"{title}\", and Python code needs brackets, as in \
+         input_model['my title']. In the title, use only letters, digits and `_`, don't begin with a digit, \
+         and don't use a keyword."
     );
     let help = suggest_identifier(title).map(|name| format!("For example: \"{name}\"."));
     view.diagnostic(Code::TitleUnnameable, position, "/title", message).with_help(help)

@@ -22,7 +22,7 @@ pub(super) async fn check(args: &ServeArgs, database: &Database) -> Result<()> {
         return Err(format!(
             "other machines can reach the metrics address {address}, but there are no API keys. Set --metrics-listen to \
              an address such as 127.0.0.1:9464, create a key with `sluice keys create`, or use --insecure-no-auth. \
-             Metrics are always served without authentication."
+             Even with a key, metrics are served without authentication."
         )
         .into());
     }

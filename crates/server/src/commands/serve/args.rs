@@ -44,8 +44,8 @@ pub(crate) struct ServeArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct AccessArgs {
-    /// Accept requests without an API key, from any address. Without this, a server that has no keys only listens on
-    /// loopback addresses.
+    /// Turn off authentication: accept every request, from any address, and ignore API keys. Without this
+    /// option, a server without keys starts only with loopback addresses.
     #[arg(long, env = "SLUICE_INSECURE_NO_AUTH")]
     pub(super) insecure_no_auth: bool,
     /// Rate limit of each API key, in requests per second. 0 disables it.
@@ -73,7 +73,7 @@ pub(super) struct RequestArgs {
     /// Maximum number of rows in a dataset or a batch.
     #[arg(long, env = "SLUICE_MAX_BATCH_ROWS", default_value_t = API_DEFAULTS.max_batch_rows)]
     max_batch_rows: usize,
-    /// Maximum number of nodes in a workflow definition. Each subworkflow counts separately.
+    /// Maximum number of nodes in a workflow definition. The limit applies to each subworkflow separately.
     #[arg(long, env = "SLUICE_MAX_DEFINITION_NODES", default_value_t = API_DEFAULTS.max_definition_nodes as u64,
         value_parser = clap::value_parser!(u64).range(1..=100_000))]
     max_definition_nodes: u64,
