@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 use sluice_domain::graph::{MAX_LINKS, MAX_NODE_NAME_LENGTH, MAX_NODES};
 use sluice_domain::naming::{
-    LABEL_LIMIT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_NAME_LENGTH, MAX_TAGS,
+    LABEL_LIMIT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_LABELS, MAX_NAME_LENGTH, MAX_NOTE_LENGTH,
+    MAX_TAGS,
 };
+use sluice_domain::transfer::MAX_VERSIONS;
 use sluice_persistence::MAX_KEY_NAME_LENGTH;
 
 use crate::error::ProblemKind;
@@ -47,6 +49,12 @@ fn fields_have_the_enforced_limits() {
         ("OtherNode.title", MAX_NODE_NAME_LENGTH),
         ("UploadForm.node_id", MAX_NODE_NAME_LENGTH),
         ("Label.label", MAX_LABEL_LENGTH),
+        ("WorkflowDocument.name", MAX_NAME_LENGTH),
+        ("WorkflowDocument.description", MAX_DESCRIPTION_LENGTH),
+        ("DocumentVersion.name", MAX_NAME_LENGTH),
+        ("DocumentVersion.description", MAX_DESCRIPTION_LENGTH),
+        ("DocumentVersion.note", MAX_NOTE_LENGTH),
+        ("DocumentLabel.label", MAX_LABEL_LENGTH),
     ] {
         assert_field(&document, field, "maxLength", limit);
     }
@@ -56,6 +64,9 @@ fn fields_have_the_enforced_limits() {
         ("WorkflowCreateRequest.tags", MAX_TAGS),
         ("WorkflowReplaceRequest.tags", MAX_TAGS),
         ("WorkflowPatch.tags", MAX_TAGS),
+        ("WorkflowDocument.tags", MAX_TAGS),
+        ("WorkflowDocument.versions", MAX_VERSIONS),
+        ("WorkflowDocument.labels", MAX_LABELS),
     ] {
         assert_field(&document, field, "maxItems", limit);
     }
