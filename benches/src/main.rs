@@ -3,15 +3,12 @@
 
 mod args;
 mod baseline;
-mod cancel;
 mod client;
 mod definitions;
-mod key_rejection;
 mod process;
 mod rows;
 mod seed;
 mod site;
-mod slow_clients;
 mod table;
 
 use clap::Parser as _;

@@ -1,5 +1,9 @@
 //! The rows of the table.
 
+mod cancel;
+mod key_rejection;
+mod slow_clients;
+
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -9,14 +13,14 @@ use sluice_domain::run::Plan;
 use sluice_domain::validation::validate;
 use sluice_nodes::NodeKinds;
 
+use self::cancel::cancel;
+use self::key_rejection::key_rejection;
+use self::slow_clients::slow_clients;
 use crate::args::{Args, Failure, GROUPS};
-use crate::cancel::cancel;
 use crate::client::{UNIQUE, latency, load, request};
 use crate::definitions;
-use crate::key_rejection::key_rejection;
 use crate::process::Server;
 use crate::site::Site;
-use crate::slow_clients::slow_clients;
 use crate::table::{Row, Threshold, format_time, median};
 
 /// Number of rounds of load, alternating between the subject and its baseline.
