@@ -6,7 +6,7 @@ use sluice_domain::naming::{
     LABEL_LIMIT, MAX_DESCRIPTION_LENGTH, MAX_LABEL_LENGTH, MAX_LABELS, MAX_NAME_LENGTH, MAX_NOTE_LENGTH,
     MAX_TAGS,
 };
-use sluice_domain::transfer::MAX_VERSIONS;
+use sluice_domain::transfer::{MAX_VERSION_NUMBER, MAX_VERSIONS};
 use sluice_persistence::MAX_KEY_NAME_LENGTH;
 
 use crate::error::ProblemKind;
@@ -20,6 +20,7 @@ use crate::routes::datasets::MAX_QUERIED_DESCRIPTION_LENGTH;
 use crate::routes::pauses::decide::MAX_USER_ID_LENGTH;
 use crate::routes::runs::batch::{DEFAULT_MINI_BATCH_SIZE, MAX_MINI_BATCH_SIZE};
 use crate::routes::runs::start_request::MAX_WAIT_SECONDS;
+use crate::routes::workflows::import_body::MAX_IMPORTED_WORKFLOWS;
 use crate::settings::Settings;
 
 fn document() -> Value {
@@ -54,6 +55,7 @@ fn fields_have_the_enforced_limits() {
         ("DocumentVersion.name", MAX_NAME_LENGTH),
         ("DocumentVersion.description", MAX_DESCRIPTION_LENGTH),
         ("DocumentVersion.note", MAX_NOTE_LENGTH),
+        ("DocumentVersion.created_by", MAX_NAME_LENGTH),
         ("DocumentLabel.label", MAX_LABEL_LENGTH),
     ] {
         assert_field(&document, field, "maxLength", limit);
@@ -67,9 +69,11 @@ fn fields_have_the_enforced_limits() {
         ("WorkflowDocument.tags", MAX_TAGS),
         ("WorkflowDocument.versions", MAX_VERSIONS),
         ("WorkflowDocument.labels", MAX_LABELS),
+        ("ImportResponse.results", MAX_IMPORTED_WORKFLOWS),
     ] {
         assert_field(&document, field, "maxItems", limit);
     }
+    assert_field(&document, "DocumentVersion.version", "maximum", MAX_VERSION_NUMBER);
     assert_field(&document, "ResumeRunRequest.user_id", "maxLength", MAX_USER_ID_LENGTH);
     for form in ["BatchRunRequest", "BatchRunForm"] {
         let field = format!("{form}.mini_batch_size");

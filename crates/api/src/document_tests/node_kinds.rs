@@ -62,8 +62,8 @@ fn document_and_server_reject_the_same_configs() {
                     let parsed: Node = serde_json::from_value(node.clone()).unwrap();
                     let problems = NodeKinds::default().config_problems(&parsed);
                     let is_valid = validator.is_valid(&node);
-                    // A schema cannot express that a text must be a JSON Schema, that the body of a loop may be empty
-                    // but not incomplete, or that code must be Python.
+                    // A schema cannot express these rules: a text is a JSON Schema, a loop body may be empty but not
+                    // incomplete, code is Python.
                     let is_expressible =
                         !["output_json_schema", "subworkflow", "code"].contains(&field.as_str());
                     assert!(is_valid || !problems.is_empty(), "the document rejects {node}");

@@ -27,9 +27,8 @@ fn operations(document: &Value) -> Vec<(String, &Value)> {
     let paths = object(&document["paths"]).iter();
     paths
         .flat_map(|(path, item)| {
-            let authorized_calls =
-                object(item).iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
-            authorized_calls.map(move |(method, operation)| (format!("{method} {path}"), operation))
+            let methods = object(item).iter().filter(|(method, _)| METHODS.contains(&method.as_str()));
+            methods.map(move |(method, operation)| (format!("{method} {path}"), operation))
         })
         .collect()
 }

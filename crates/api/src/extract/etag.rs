@@ -74,7 +74,7 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 /// The headers `If-Match` and `X-Change-Note` of a change to a workflow.
 #[derive(Debug)]
 pub(crate) struct Preconditions {
-    pub(crate) saving: SaveOptions,
+    pub(crate) save_options: SaveOptions,
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for Preconditions {
@@ -87,7 +87,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Preconditions {
             Some(ETagList::Any) | None => None,
         };
         let note = read_change_note(&parts.headers)?;
-        Ok(Self { saving: SaveOptions { precondition, note, ..SaveOptions::default() } })
+        Ok(Self { save_options: SaveOptions { precondition, note, ..SaveOptions::default() } })
     }
 }
 
@@ -112,7 +112,7 @@ impl Preconditions {
 
     /// Returns the version that the client has read. Its number is at the beginning of the ETag.
     fn client_version(&self) -> Option<i32> {
-        let etag = self.saving.precondition.as_ref()?.etags.first()?;
+        let etag = self.save_options.precondition.as_ref()?.etags.first()?;
         etag.split_once('-')?.0.parse().ok()
     }
 }

@@ -113,7 +113,7 @@ pub(crate) async fn read_body(headers: &HeaderMap, mut body: Body, max: usize) -
         if size <= max {
             bytes.extend_from_slice(&data);
         } else if size > 4 * max {
-            // Up to this size, the rest of the body is read and dropped: many clients read the response only after they
+            // Up to this size, the rest of the body is read and dropped. Many clients read the response only after they
             // have sent the whole body.
             break;
         }
@@ -197,7 +197,7 @@ pub(crate) fn json_problem(error: &serde_json::Error) -> Problem {
             );
         }
         Some(json_limits::Violation::TooDeep) => Code::JsonTooDeep,
-        Some(json_limits::Violation::Other) => Code::JsonRefused,
+        Some(json_limits::Violation::Other) => Code::JsonRejected,
     };
     let detail = format!("The body is rejected: {reason} ({position}).");
     Problem::invalid(ProblemKind::InvalidBody, vec![ProblemItem::new("", code.as_str(), detail)])
@@ -242,7 +242,7 @@ mod tests {
         let deep = format!("{{\"name\": \"n\", \"x\": {}{}}}", "[".repeat(70), "]".repeat(70));
         expect(&deep, &[("", "json_too_deep")]);
         for body in ["{\"name\": \"a\\u0000\"}", "{\"name\": \"a\", \"name\": \"b\"}"] {
-            expect(body, &[("", "json_refused")]);
+            expect(body, &[("", "json_rejected")]);
         }
     }
 

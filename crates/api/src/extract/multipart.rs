@@ -146,7 +146,7 @@ impl FromForm for FileForm {
             let detail = "The form has more than one file. Send one file per request.";
             return Err(Problem::invalid(
                 ProblemKind::InvalidBody,
-                vec![ProblemItem::new("/file", "twice", detail)],
+                vec![ProblemItem::new("/file", "duplicate", detail)],
             ));
         }
         let filename = field.file_name().unwrap_or_default().to_owned();

@@ -1,6 +1,6 @@
 //! `GET /audit/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -119,5 +119,5 @@ pub(crate) async fn audit_list(
     let total = if list.count { Some(state.db.audit_count(filter.clone()).await?) } else { None };
     let page = state.db.audit_list(filter, list.page_request()).await?;
     let headers = list.response_headers(&sent, page.next, total);
-    Ok((headers, Answer(page.rows.into_iter().map(AuditEntry::from).collect())))
+    Ok((headers, JsonResponse(page.rows.into_iter().map(AuditEntry::from).collect())))
 }

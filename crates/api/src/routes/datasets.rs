@@ -1,6 +1,6 @@
 //! Datasets: rows for batches.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::{Request, State};
 use serde::Serialize;
 use serde_json::Value;
@@ -120,7 +120,7 @@ pub(crate) async fn dataset_upload(
     Query(query): Query<DatasetQuery>,
     change: ChangeContext,
     request: Request,
-) -> Result<Answer<Dataset>, Problem> {
+) -> Result<JsonResponse<Dataset>, Problem> {
     let mut form = FileForm::read(request, &state).await?;
     let name = query.name.or_else(|| form.texts.remove("name")).filter(|name| !name.trim().is_empty());
     let description = query.description.or_else(|| form.texts.remove("description")).unwrap_or_default();
@@ -137,7 +137,7 @@ pub(crate) async fn dataset_upload(
         is_text: table.is_text,
     };
     let created = state.db.dataset_create(new, Some(change.origin())).await;
-    created.map(|row| Answer(row.into())).map_err(|error| Resource::Dataset.write_problem(error))
+    created.map(|row| JsonResponse(row.into())).map_err(|error| Resource::Dataset.write_problem(error))
 }
 
 /// Returns the name if it and the description are valid.
@@ -178,8 +178,8 @@ fn validate_texts(name: Option<String>, description: &str) -> Result<String, Pro
 pub(crate) async fn dataset_list(
     State(state): State<AppState>,
     Query(page): Query<PageQuery>,
-) -> Result<Answer<Vec<Dataset>>, Problem> {
-    Ok(Answer(state.db.dataset_list(page.into()).await?.into_iter().map(Into::into).collect()))
+) -> Result<JsonResponse<Vec<Dataset>>, Problem> {
+    Ok(JsonResponse(state.db.dataset_list(page.into()).await?.into_iter().map(Into::into).collect()))
 }
 
 /// Get a dataset.
@@ -196,9 +196,9 @@ pub(crate) async fn dataset_list(
 pub(crate) async fn dataset_get(
     State(state): State<AppState>,
     DatasetId(id): DatasetId,
-) -> Result<Answer<Dataset>, Problem> {
+) -> Result<JsonResponse<Dataset>, Problem> {
     let dataset = state.db.dataset_get(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
-    Ok(Answer(dataset.into()))
+    Ok(JsonResponse(dataset.into()))
 }
 
 /// List the batches of a dataset.
@@ -219,11 +219,11 @@ pub(crate) async fn dataset_run_list(
     State(state): State<AppState>,
     DatasetId(id): DatasetId,
     Query(page): Query<PageQuery>,
-) -> Result<Answer<Vec<Run>>, Problem> {
+) -> Result<JsonResponse<Vec<Run>>, Problem> {
     state.db.dataset_get(id).await?.ok_or_else(|| Resource::Dataset.not_found())?;
     let filter = RunFilter { dataset_id: Some(id), ..RunFilter::default() };
     let found = state.db.run_list(filter, PageNumber::from(page)).await?;
-    run_views(&state, found.rows).await.map(Answer)
+    run_views(&state, found.rows).await.map(JsonResponse)
 }
 
 /// Delete a dataset.
@@ -241,8 +241,8 @@ pub(crate) async fn dataset_delete(
     State(state): State<AppState>,
     DatasetId(id): DatasetId,
     change: ChangeContext,
-) -> Result<Answer<Deleted>, Problem> {
+) -> Result<JsonResponse<Deleted>, Problem> {
     let deleted = state.db.dataset_delete(id, Some(change.origin())).await;
     deleted.map_err(|error| Resource::Dataset.write_problem(error))?;
-    Ok(Answer(Deleted { message: "Dataset deleted" }))
+    Ok(JsonResponse(Deleted { message: "Dataset deleted" }))
 }

@@ -1,6 +1,6 @@
 //! Liveness and readiness.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use serde::Serialize;
 use sluice_engine::StoreError;
@@ -35,8 +35,8 @@ pub(crate) enum HealthStatus {
         (status = 200, description = "The check passed.", body = Health, example = json!({"status": "ok"})), HeaderProblems,
     )
 )]
-pub(crate) async fn health() -> Answer<Health> {
-    Answer(Health { status: HealthStatus::Ok })
+pub(crate) async fn health() -> JsonResponse<Health> {
+    JsonResponse(Health { status: HealthStatus::Ok })
 }
 
 /// Check readiness.
@@ -50,9 +50,9 @@ pub(crate) async fn health() -> Answer<Health> {
         ServerProblems,
     )
 )]
-pub(crate) async fn readiness(State(state): State<AppState>) -> Result<Answer<Health>, Problem> {
+pub(crate) async fn readiness(State(state): State<AppState>) -> Result<JsonResponse<Health>, Problem> {
     state.db.check_health().await.map_err(unready_problem)?;
-    Ok(Answer(Health { status: HealthStatus::Ok }))
+    Ok(JsonResponse(Health { status: HealthStatus::Ok }))
 }
 
 /// Converts every error of the database to a 503.

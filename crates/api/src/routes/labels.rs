@@ -1,6 +1,6 @@
 //! Labels: names such as `production` that point to versions.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -102,9 +102,9 @@ impl From<LabelMoveRow> for LabelMove {
 pub(crate) async fn label_list(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-) -> Result<Answer<Vec<Label>>, Problem> {
+) -> Result<JsonResponse<Vec<Label>>, Problem> {
     let labels = state.db.label_list(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
-    Ok(Answer(labels.into_iter().map(Label::from).collect()))
+    Ok(JsonResponse(labels.into_iter().map(Label::from).collect()))
 }
 
 /// Set a label.
@@ -128,11 +128,11 @@ pub(crate) async fn label_set(
     LabelName(name): LabelName,
     change: ChangeContext,
     Json(request): Json<LabelRequest>,
-) -> Result<Answer<Label>, Problem> {
+) -> Result<JsonResponse<Label>, Problem> {
     let LabelRequest { version, protected } = request;
     let new = NewLabel { workflow_id: id, name, version, is_protected: protected };
     let set = state.db.label_set(new, Some(change.origin())).await;
-    set.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
+    set.map(|row| JsonResponse(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
 /// Delete a label.
@@ -175,9 +175,9 @@ pub(crate) async fn label_rollback(
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
     change: ChangeContext,
-) -> Result<Answer<Label>, Problem> {
+) -> Result<JsonResponse<Label>, Problem> {
     let moved = state.db.label_rollback(id, name, Some(change.origin())).await;
-    moved.map(|row| Answer(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
+    moved.map(|row| JsonResponse(row.into())).map_err(|error| Resource::Workflow.write_problem(error))
 }
 
 /// List the moves of a label.
@@ -200,8 +200,8 @@ pub(crate) async fn label_move_list(
     WorkflowId(id): WorkflowId,
     LabelName(name): LabelName,
     Query(page): Query<PageQuery>,
-) -> Result<Answer<Vec<LabelMove>>, Problem> {
+) -> Result<JsonResponse<Vec<LabelMove>>, Problem> {
     let moves =
         state.db.label_move_list(id, &name, page.into()).await?.ok_or_else(|| label_not_found(&name))?;
-    Ok(Answer(moves.into_iter().map(LabelMove::from).collect()))
+    Ok(JsonResponse(moves.into_iter().map(LabelMove::from).collect()))
 }

@@ -1,6 +1,6 @@
 //! Node types.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use serde::Serialize;
 
 use crate::openapi::examples;
@@ -16,6 +16,6 @@ use crate::openapi::value_types::NodeTypesByCategory;
             example = json!(examples::node_types())),
     )
 )]
-pub(crate) async fn node_type_list() -> Answer<impl Serialize> {
-    Answer(sluice_nodes::catalog())
+pub(crate) async fn node_type_list() -> JsonResponse<impl Serialize> {
+    JsonResponse(sluice_nodes::catalog())
 }

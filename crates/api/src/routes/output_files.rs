@@ -1,6 +1,6 @@
 //! Outputs of batches as files.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header;
@@ -80,10 +80,10 @@ async fn load_batch(state: &AppState, id: Uuid) -> Result<RunRecord, Problem> {
 pub(crate) async fn output_file_list(
     State(state): State<AppState>,
     Query(page): Query<PageQuery>,
-) -> Result<Answer<Vec<OutputFile>>, Problem> {
+) -> Result<JsonResponse<Vec<OutputFile>>, Problem> {
     let filter = RunFilter { batches: true, ..RunFilter::default() };
     let batches = state.db.run_list(filter, PageNumber::from(page)).await?.rows;
-    Ok(Answer(batches.iter().map(|detail| (&detail.record).into()).collect()))
+    Ok(JsonResponse(batches.iter().map(|detail| (&detail.record).into()).collect()))
 }
 
 /// Get an output file.
@@ -100,8 +100,8 @@ pub(crate) async fn output_file_list(
 pub(crate) async fn output_file_get(
     State(state): State<AppState>,
     OutputFileId(id): OutputFileId,
-) -> Result<Answer<OutputFile>, Problem> {
-    Ok(Answer((&load_batch(&state, id).await?).into()))
+) -> Result<JsonResponse<OutputFile>, Problem> {
+    Ok(JsonResponse((&load_batch(&state, id).await?).into()))
 }
 
 /// Download an output file.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::multipart::Field;
 use axum::extract::{Request, State};
 use sluice_domain::graph;
@@ -69,7 +69,7 @@ pub(crate) async fn test_file_upload(
     State(state): State<AppState>,
     change: ChangeContext,
     request: Request,
-) -> Result<Answer<HashMap<String, Vec<String>>>, Problem> {
+) -> Result<JsonResponse<HashMap<String, Vec<String>>>, Problem> {
     let settings = &state.settings;
     let max = settings.max_upload_bytes.saturating_mul(settings.max_upload_files as u64);
     let form = multipart::read_form(request, &state, max, UploadFields::new(settings)).await?;
@@ -77,10 +77,11 @@ pub(crate) async fn test_file_upload(
     require_workflow(&state, workflow_id).await?;
     let paths =
         spawn_detached(async move { place_files(&state, workflow_id, upload, &change).await }).await?;
-    Ok(Answer(HashMap::from([(node_id, paths)])))
+    Ok(JsonResponse(HashMap::from([(node_id, paths)])))
 }
 
-/// Moves the files to the folder of the workflow and appends an audit entry for each. If one fails, undoes both.
+/// Moves the files to the folder of the workflow and appends an audit entry for each. If one of
+/// the two steps fails, undoes both.
 async fn place_files(
     state: &AppState,
     workflow_id: Uuid,
@@ -89,7 +90,7 @@ async fn place_files(
 ) -> Result<Vec<String>, Problem> {
     let data_dir = &state.settings.data_dir;
     let paths = upload.commit(workflow_id).await?;
-    // If the workflow was deleted meanwhile, its files were removed before these were moved.
+    // If the workflow was deleted meanwhile, the deletion did not remove the files that were just moved.
     if let Err(problem) = require_workflow(state, workflow_id).await {
         match problem.kind {
             ProblemKind::WorkflowNotFound => cleanup::remove_folders(data_dir, workflow_id).await,

@@ -2,11 +2,11 @@
 
 use std::collections::HashSet;
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use serde::Serialize;
 use serde_json::Value;
-use sluice_domain::transfer::Form;
+use sluice_domain::transfer::ImportForm;
 use sluice_domain::validation::Code;
 use sluice_domain::{Definition, transfer, validation};
 use sluice_nodes::NodeKinds;
@@ -63,14 +63,14 @@ pub(crate) struct Validation {
 pub(crate) async fn workflow_validate(
     State(state): State<AppState>,
     JsonText(text): JsonText,
-) -> Result<Answer<Validation>, Problem> {
+) -> Result<JsonResponse<Validation>, Problem> {
     let kinds = state.settings.kinds();
-    Ok(Answer(cpu_bound(move || validate_text(&text, &kinds)).await))
+    Ok(JsonResponse(cpu_bound(move || validate_text(&text, &kinds)).await))
 }
 
 fn validate_text(text: &[u8], kinds: &NodeKinds) -> Validation {
     let mut diagnostics = diagnose_text(text, kinds);
-    if form(text) == Form::Request {
+    if form(text) == ImportForm::Request {
         add_request_errors(text, &mut diagnostics);
     }
     let valid = diagnostics.iter().all(|diagnostic| diagnostic.severity() != validation::Severity::Error);
@@ -86,20 +86,20 @@ pub fn diagnose(text: &[u8]) -> Vec<validation::Diagnostic> {
 
 fn diagnose_text(text: &[u8], kinds: &NodeKinds) -> Vec<validation::Diagnostic> {
     let mut diagnostics = transfer::diagnose_json(text, kinds);
-    let is_misshapen = diagnostics.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid);
-    if is_misshapen && text.len() <= schema_errors::MAX_VALIDATED_BYTES {
+    let has_shape_error = diagnostics.iter().any(|diagnostic| diagnostic.code == Code::ShapeInvalid);
+    if has_shape_error && text.len() <= schema_errors::MAX_VALIDATED_BYTES {
         add_schema_errors(text, &mut diagnostics);
     }
     diagnostics
 }
 
 /// Returns the form of the body: an exported document, a create request or a bare definition.
-fn form(text: &[u8]) -> Form {
+fn form(text: &[u8]) -> ImportForm {
     let text = std::str::from_utf8(text).unwrap_or_default();
-    transfer::form(text).unwrap_or(Form::Plain)
+    transfer::detect_form(text).unwrap_or(ImportForm::Definition)
 }
 
-/// Adds the violations of the schema. Parsing stops at the first one, the schema finds all.
+/// Adds the violations of the schema, which finds all of them. Parsing stops at the first one.
 fn add_schema_errors(text: &[u8], diagnostics: &mut Vec<validation::Diagnostic>) {
     let Ok(body) = serde_json::from_slice::<Value>(text) else { return };
     let violations = schema_errors_of(Some(form(text)), &body);
@@ -112,9 +112,9 @@ fn add_schema_errors(text: &[u8], diagnostics: &mut Vec<validation::Diagnostic>)
     // The violations include the error that stopped the parser.
     let is_checked = |pointer: &str| ["/name", "/tags"].contains(&pointer);
     diagnostics.retain(|diagnostic| diagnostic.code != Code::ShapeInvalid || is_checked(&diagnostic.pointer));
-    let is_cut = violations.len() >= schema_errors::MAX_SCHEMA_ERRORS;
-    add_new(violations, diagnostics);
-    if is_cut {
+    let is_truncated = violations.len() >= schema_errors::MAX_SCHEMA_ERRORS;
+    add_unreported(violations, diagnostics);
+    if is_truncated {
         let message = format!(
             "Only the first {} errors are listed. Fix some of them, then validate again.",
             schema_errors::MAX_SCHEMA_ERRORS
@@ -127,13 +127,13 @@ fn add_schema_errors(text: &[u8], diagnostics: &mut Vec<validation::Diagnostic>)
 fn add_request_errors(text: &[u8], diagnostics: &mut Vec<validation::Diagnostic>) {
     let Err(problem) = parse_json::<WorkflowCreateRequest>(text) else { return };
     let is_outside = |item: &ProblemItem| !item.pointer.starts_with("/definition");
-    add_new(problem.into_errors().into_iter().filter(is_outside).collect(), diagnostics);
+    add_unreported(problem.into_errors().into_iter().filter(is_outside).collect(), diagnostics);
     diagnostics.sort_by_key(validation::Diagnostic::severity);
     validation::truncate(diagnostics);
 }
 
 /// Adds the items at locations that have no diagnostic yet.
-fn add_new(items: Vec<ProblemItem>, diagnostics: &mut Vec<validation::Diagnostic>) {
+fn add_unreported(items: Vec<ProblemItem>, diagnostics: &mut Vec<validation::Diagnostic>) {
     let reported: HashSet<String> = diagnostics.iter().map(|diagnostic| diagnostic.pointer.clone()).collect();
     let new = items.into_iter().filter(|item| !reported.contains(&item.pointer));
     diagnostics

@@ -1,4 +1,4 @@
-use super::{Form, form, read};
+use super::{ImportForm, detect_form, parse_document};
 use crate::json_limits::{self, Violation};
 use crate::validation::{Catalog, Code, Diagnostic};
 
@@ -13,7 +13,7 @@ pub fn diagnose_json(text: &[u8], catalog: &dyn Catalog) -> Vec<Diagnostic> {
     if let Err(error) = check_limits(text) {
         return vec![json_error(text, &error)];
     }
-    match read(std::str::from_utf8(text).unwrap_or_default()) {
+    match parse_document(std::str::from_utf8(text).unwrap_or_default()) {
         Ok(document) => document.diagnose(catalog),
         Err(diagnostic) => vec![*diagnostic],
     }
@@ -24,8 +24,8 @@ pub fn diagnose_json(text: &[u8], catalog: &dyn Catalog) -> Vec<Diagnostic> {
 /// # Errors
 /// The first violation, with line and column; see [`json_limits::check_json`].
 pub fn check_limits(text: &[u8]) -> Result<(), serde_json::Error> {
-    match form(std::str::from_utf8(text).unwrap_or_default()) {
-        Some(Form::Document) => json_limits::check_documents(text),
+    match detect_form(std::str::from_utf8(text).unwrap_or_default()) {
+        Some(ImportForm::Document) => json_limits::check_documents(text),
         _ => json_limits::check_json(text),
     }
 }
@@ -37,7 +37,7 @@ fn json_error(text: &[u8], error: &serde_json::Error) -> Diagnostic {
     let (code, problem, advice) = match json_limits::violation(error) {
         None => (Code::JsonSyntax, "Not valid JSON", "Correct the text there."),
         Some(Violation::TooDeep) => (Code::JsonTooDeep, "The JSON is rejected", "Flatten it."),
-        Some(Violation::Other) => (Code::JsonRefused, "The JSON is rejected", "Change it there."),
+        Some(Violation::Other) => (Code::JsonRejected, "The JSON is rejected", "Change it there."),
     };
     Diagnostic::new(code, "", format!("{problem}: {reason} ({position}). {advice}"))
 }

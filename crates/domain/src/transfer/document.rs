@@ -1,5 +1,5 @@
-use chrono::{DateTime, Utc};
-use serde::{Deserialize, Deserializer, Serialize};
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::{checksum, pretty};
@@ -8,23 +8,23 @@ use crate::strict_object::strict_object;
 
 /// The form of an imported workflow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
+pub enum ImportForm {
     /// An exported document.
     #[default]
     Document,
     /// The body of a create request.
     Request,
     /// A bare definition.
-    Plain,
+    Definition,
 }
 
 /// An exported workflow.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = WorkflowDocument))]
-pub struct Document {
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct WorkflowDocument {
     /// The form of the text that the document was read from.
     #[serde(skip)]
-    pub form: Form,
+    pub form: ImportForm,
     /// Always `sluice/workflow`.
     #[cfg_attr(feature = "openapi", schema(pattern = "^sluice/workflow$"))]
     pub format: String,
@@ -57,11 +57,11 @@ pub struct Document {
     /// An import rejects a document with a wrong checksum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
-    /// Versions, oldest first, numbered without gaps. Imported only if the workflow is new.
+    /// Versions, oldest first, numbered without gaps. PlannedImport only if the workflow is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_items = 1_000))]
     pub versions: Option<Vec<DocumentVersion>>,
-    /// Labels of the versions. Imported only if the workflow is new.
+    /// Labels of the versions. PlannedImport only if the workflow is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub labels: Option<Vec<DocumentLabel>>,
@@ -87,6 +87,7 @@ pub struct DocumentVersion {
     /// The definition.
     pub definition: Definition,
     /// Hash of the definition. Imports ignore it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub definition_hash: Option<String>,
     /// Note of the change that created the version.
     #[cfg_attr(feature = "openapi", schema(max_length = 1_000))]
@@ -95,7 +96,7 @@ pub struct DocumentVersion {
     #[cfg_attr(feature = "openapi", schema(max_length = 255))]
     pub created_by: Option<String>,
     /// Time at which the version was created.
-    #[serde(deserialize_with = "deserialize_time")]
+    #[serde(serialize_with = "serialize_time", deserialize_with = "deserialize_time")]
     pub created_at: DateTime<Utc>,
 }
 
@@ -126,13 +127,18 @@ fn deserialize_present<'de, D: Deserializer<'de>>(
     Option::deserialize(deserializer).map(Some)
 }
 
-/// Deserializes a time with the precision of the databases: microseconds, and a leap second as the next second.
+/// Serializes a time with six fractional digits, as the API does.
+fn serialize_time<S: Serializer>(time: &DateTime<Utc>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&time.to_rfc3339_opts(SecondsFormat::Micros, true))
+}
+
+/// Deserializes a time with the precision of the databases, microseconds. A leap second becomes the next second.
 fn deserialize_time<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
     let time = DateTime::<Utc>::deserialize(deserializer)?;
     Ok(DateTime::from_timestamp_micros(time.timestamp_micros()).unwrap_or(time))
 }
 
-impl Document {
+impl WorkflowDocument {
     /// Sets the checksum.
     #[must_use]
     pub fn with_checksum(self) -> Self {
@@ -149,7 +155,9 @@ impl Document {
     /// The document as a file for git: formatted for people, and without hash and checksum. Manual edits would invalidate
     /// them, and merges would conflict in them.
     #[must_use]
-    pub fn into_file(self) -> String {
-        pretty(&Self { definition_hash: None, checksum: None, ..self }.to_json())
+    pub fn into_file(mut self) -> String {
+        (self.checksum, self.definition_hash) = (None, None);
+        self.versions.iter_mut().flatten().for_each(|version| version.definition_hash = None);
+        pretty(&self.to_json())
     }
 }

@@ -1,17 +1,18 @@
 //! Import and export: the document format in which workflows move between servers and into git.
 
-mod check;
 mod checksum;
 mod diagnose;
 mod document;
 mod import;
-mod read;
+mod parser;
+mod rules;
 mod text;
 
 pub use diagnose::{check_limits, diagnose_json};
-pub use document::{Document, DocumentLabel, DocumentVersion, Form};
+pub use document::{DocumentLabel, DocumentVersion, ImportForm, WorkflowDocument};
 pub use import::{ImportAction, ImportMode};
-pub use read::{form, read};
+pub use parser::{detect_form, parse_document};
+pub use rules::MAX_VERSION_NUMBER;
 pub use text::{compact, depth, pretty};
 
 use checksum::checksum;

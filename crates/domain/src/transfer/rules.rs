@@ -4,21 +4,21 @@ use std::collections::HashSet;
 
 use chrono::Datelike as _;
 
-use super::{Document, DocumentLabel, DocumentVersion, Form, MAX_VERSIONS, depth};
+use super::{DocumentLabel, DocumentVersion, ImportForm, MAX_VERSIONS, WorkflowDocument, depth};
 use crate::json_limits::MAX_DEPTH;
 use crate::validation::{self, Catalog, Code, Diagnostic, MAX_DIAGNOSTICS};
 use crate::{Definition, naming};
 
-/// The maximum number of an imported version. It leaves room for later versions, up to 999,999,999.
-const MAX_NUMBER: i32 = 900_000_000;
+/// The highest version number in an import. It leaves room for later versions, up to 999,999,999.
+pub const MAX_VERSION_NUMBER: i32 = 900_000_000;
 
-impl Document {
-    /// Finds the errors, warnings and hints of a document that was read; errors first. Pointers lead into its text.
+impl WorkflowDocument {
+    /// Returns the errors, warnings and hints of the document, errors first. Pointers refer to its text.
     #[must_use]
     pub fn diagnose(&self, catalog: &dyn Catalog) -> Vec<Diagnostic> {
         let mut checker = Checker::default();
         checker.check_members(self);
-        let pointer = if self.form == Form::Plain { "" } else { "/definition" };
+        let pointer = if self.form == ImportForm::Definition { "" } else { "/definition" };
         let diagnostics = validation::diagnose(&self.definition, catalog);
         checker.add_definition(&self.definition, diagnostics, pointer);
         for (index, version) in self.versions.iter().flatten().enumerate() {
@@ -44,9 +44,9 @@ struct Checker {
 
 impl Checker {
     /// Checks everything outside of the definitions.
-    fn check_members(&mut self, document: &Document) {
+    fn check_members(&mut self, document: &WorkflowDocument) {
         // Requests and bare definitions may have no name.
-        if document.form == Form::Document || !document.name.is_empty() {
+        if document.form == ImportForm::Document || !document.name.is_empty() {
             self.check_name("/name".to_owned(), &document.name);
         }
         let description = document.description.as_ref().and_then(Option::as_deref);
@@ -63,9 +63,17 @@ impl Checker {
         self.require(versions.len() <= MAX_VERSIONS, "/versions".to_owned(), &rule);
         let mut number = versions.first().map_or(1, |first| first.version.max(1));
         for (index, version) in versions.iter().enumerate() {
+            if self.found.len() > MAX_DIAGNOSTICS {
+                return;
+            }
             let pointer = |member: &str| format!("/versions/{index}/{member}");
-            let rule = "Version numbers must be consecutive and in ascending order, starting at 1 or later.";
-            self.require(version.version == number && number <= MAX_NUMBER, pointer("version"), rule);
+            let rule =
+                format!("Version numbers must be consecutive, ascending, from 1 to {MAX_VERSION_NUMBER}.");
+            self.require(
+                version.version == number && number <= MAX_VERSION_NUMBER,
+                pointer("version"),
+                &rule,
+            );
             number = version.version.saturating_add(1);
             self.check_name(pointer("name"), &version.name);
             for (member, text, max) in [

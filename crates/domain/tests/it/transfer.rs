@@ -2,7 +2,8 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use sluice_domain::Definition;
 use sluice_domain::transfer::{
-    Document, DocumentLabel, DocumentVersion, FORMAT, FORMAT_VERSION, Form, compact, form, pretty, read,
+    DocumentLabel, DocumentVersion, FORMAT, FORMAT_VERSION, ImportForm, WorkflowDocument, compact,
+    detect_form, parse_document, pretty,
 };
 use sluice_domain::validation::Code;
 use uuid::Uuid;
@@ -15,7 +16,7 @@ fn definition() -> Definition {
     serde_json::from_str(DEFINITION).unwrap()
 }
 
-fn document() -> Document {
+fn document() -> WorkflowDocument {
     let version = DocumentVersion {
         version: 1,
         name: "n".to_owned(),
@@ -27,7 +28,7 @@ fn document() -> Document {
         created_at: "2026-11-23T21:35:02.663234Z".parse().unwrap(),
     };
     let label = DocumentLabel { label: "production".to_owned(), version: 1, protected: true };
-    Document {
+    WorkflowDocument {
         format: FORMAT.to_owned(),
         format_version: FORMAT_VERSION,
         id: Some(Uuid::from_u128(7)),
@@ -38,58 +39,79 @@ fn document() -> Document {
         definition_hash: Some("h".to_owned()),
         versions: Some(vec![version]),
         labels: Some(vec![label]),
-        ..Document::default()
+        ..WorkflowDocument::default()
     }
 }
 
 #[test]
 fn documents_round_trip() {
     for json in [document().to_json(), document().with_checksum().to_json(), document().into_file()] {
-        let read = read(&json).unwrap();
-        assert_eq!(read.form, Form::Document);
-        assert_eq!((read.id, read.name.as_str()), (Some(Uuid::from_u128(7)), "n"));
-        assert_eq!((read.description, read.tags), (Some(Some("d".to_owned())), Some(vec!["t".to_owned()])));
-        assert_eq!(read.definition.to_json(), DEFINITION, "to the letter");
-        let version = &read.versions.unwrap()[0];
+        let document = parse_document(&json).unwrap();
+        assert_eq!(document.form, ImportForm::Document);
+        assert_eq!((document.id, document.name.as_str()), (Some(Uuid::from_u128(7)), "n"));
+        assert_eq!(
+            (document.description, document.tags),
+            (Some(Some("d".to_owned())), Some(vec!["t".to_owned()]))
+        );
+        assert_eq!(document.definition.to_json(), DEFINITION, "to the letter");
+        let version = &document.versions.unwrap()[0];
         assert_eq!(version.definition.to_json(), DEFINITION);
         assert_eq!(version.note.as_deref(), Some("first"));
-        assert!(read.labels.unwrap()[0].protected);
+        assert!(document.labels.unwrap()[0].protected);
     }
 }
 
 #[test]
 fn checksum_ignores_formatting_and_detects_changes() {
     let sealed = document().with_checksum().to_json();
-    assert!(read(&pretty(&sealed)).is_ok());
+    assert!(parse_document(&pretty(&sealed)).is_ok());
     let mut members: Value = serde_json::from_str(&sealed).unwrap();
     let mut reversed = serde_json::Map::new();
     reversed.extend(members.as_object().unwrap().clone().into_iter().rev());
-    assert!(read(&Value::Object(reversed).to_string()).is_ok());
+    assert!(parse_document(&Value::Object(reversed).to_string()).is_ok());
     for (pointer, value) in
         [("/name", json!("m")), ("/versions/0/note", json!(null)), ("/checksum", json!("sha256:"))]
     {
         let mut changed = members.clone();
         *changed.pointer_mut(pointer).unwrap() = value;
-        assert_eq!(read(&changed.to_string()).unwrap_err().code, Code::ChecksumMismatch, "{pointer}");
+        assert_eq!(
+            parse_document(&changed.to_string()).unwrap_err().code,
+            Code::ChecksumMismatch,
+            "{pointer}"
+        );
     }
     members["checksum"] = Value::Null;
     members["name"] = json!("m");
-    assert!(read(&members.to_string()).is_ok());
+    assert!(parse_document(&members.to_string()).is_ok());
+}
+
+#[test]
+fn times_have_six_fractional_digits() {
+    let mut document = document();
+    document.versions.as_mut().unwrap()[0].created_at = "2026-01-01T00:00:00Z".parse().unwrap();
+    assert!(document.to_json().contains(r#""created_at":"2026-01-01T00:00:00.000000Z""#), "{document:?}");
+}
+
+#[test]
+fn files_have_no_hashes() {
+    let file = document().with_checksum().into_file();
+    assert!(!file.contains("hash") && !file.contains("checksum"), "{file}");
 }
 
 #[test]
 fn form_distinguishes_documents_requests_and_definitions() {
     for (json, wanted) in [
-        (r#"{"format": 1}"#, Some(Form::Document)),
-        (r#"{"name": "n"}"#, Some(Form::Request)),
-        (r#"{"definition": {}}"#, Some(Form::Request)),
-        (r#" {"nodes": [], "links": []}"#, Some(Form::Plain)),
-        (r#"{"name": "n", "nodes": [], "links": []}"#, Some(Form::Plain)),
+        (r#"{"format": 1}"#, Some(ImportForm::Document)),
+        (r#"{"format": null, "name": "n"}"#, Some(ImportForm::Request)),
+        (r#"{"name": "n"}"#, Some(ImportForm::Request)),
+        (r#"{"definition": {}}"#, Some(ImportForm::Request)),
+        (r#" {"nodes": [], "links": []}"#, Some(ImportForm::Definition)),
+        (r#"{"name": "n", "nodes": [], "links": []}"#, Some(ImportForm::Definition)),
         ("[]", None),
         ("7", None),
         ("{", None),
     ] {
-        assert_eq!(form(json), wanted, "{json}");
+        assert_eq!(detect_form(json), wanted, "{json}");
     }
 }
 
@@ -113,7 +135,7 @@ fn rejects_gaps_between_version_numbers() {
         };
         members["versions"] = numbers.iter().map(version).collect();
         members["labels"] = json!([]);
-        let found = read(&members.to_string()).unwrap().diagnose(&TestKinds);
+        let found = parse_document(&members.to_string()).unwrap().diagnose(&TestKinds);
         assert_eq!(
             found.iter().all(|one| !one.pointer.ends_with("/version")),
             is_fit,

@@ -109,7 +109,7 @@ fn each_code_has_a_case() {
         Code::TextTooLong,
         Code::JsonSyntax,
         Code::JsonTooDeep,
-        Code::JsonRefused,
+        Code::JsonRejected,
         Code::ChecksumMismatch,
         Code::ShapeInvalid,
     ];
@@ -165,7 +165,7 @@ fn hostile_texts_are_validated_quickly() {
         (deep.as_str(), Code::JsonTooDeep),
         ("{", Code::JsonSyntax),
         ("", Code::JsonSyntax),
-        ("{\"a\": 1, \"a\": 2}", Code::JsonRefused),
+        ("{\"a\": 1, \"a\": 2}", Code::JsonRejected),
         ("[]", Code::ShapeInvalid),
         ("{\"definition\": []}", Code::ShapeInvalid),
     ] {

@@ -232,7 +232,7 @@ proptest! {
 
     #[test]
     fn patch_without_layout_never_touches_layout(mut before in definitions(), steps in vec(edits(), 0..4)) {
-        // A loop whose node type changes has no body any more, only a field with that name.
+        // A loop whose node type changes no longer has a body, only a field with that name.
         let steps = steps.into_iter().filter(|step| !matches!(step, Edit::Retype(_)));
         let mut seen = std::collections::HashSet::new();
         before.nodes.retain(|node| node.node_type == "ForLoopNode" && seen.insert(node.id.clone()));

@@ -1,7 +1,8 @@
 use std::collections::HashSet;
 
 use serde_json::{Value, json};
-use sluice_domain::validation::Catalog;
+use sluice_domain::validation::{Catalog, validate};
+use sluice_domain::{Definition, SpurType};
 use sluice_nodes::{NodeKinds, catalog};
 
 #[test]
@@ -88,5 +89,14 @@ fn schemas_accept_their_own_defaults() {
             let config = Value::Object(defaults.collect());
             assert!(schema.is_valid(&config), "{}: {config}", kind.name);
         }
+    }
+}
+
+#[test]
+fn default_definitions_are_valid() {
+    for spur_type in SpurType::ALL {
+        let mut definition = Definition::default_for(spur_type);
+        definition.normalize();
+        assert_eq!(validate(&definition, &NodeKinds::default()), [], "{spur_type:?}");
     }
 }

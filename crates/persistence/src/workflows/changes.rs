@@ -6,7 +6,7 @@ use sea_orm::{
     ActiveModelTrait as _, ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _,
     Iterable as _, QueryFilter, QueryOrder, QuerySelect,
 };
-use sluice_domain::{SpurType, naming, versioning};
+use sluice_domain::{Definition, SpurType, naming, versioning};
 use sluice_engine::{AuditEntry, Subject, clock};
 use uuid::Uuid;
 
@@ -81,7 +81,6 @@ impl Change for Update {
 /// Replaces the definition by the default definition of its type.
 pub(crate) struct Reset {
     pub(crate) id: Uuid,
-    pub(crate) defaults: Vec<(SpurType, ValidDefinition)>,
     pub(crate) options: SaveOptions,
     pub(crate) actor: Option<String>,
 }
@@ -91,11 +90,9 @@ impl Change for Reset {
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<SavedWorkflow, Fault> {
         let current = current_workflow(tx, self.id, self.options.precondition.as_ref()).await?;
-        let spur_type = SpurType::from_definition(&current.definition);
-        let default = self.defaults.iter().find(|(default_type, _)| *default_type == spur_type);
-        let (_, definition) =
-            default.ok_or_else(|| DbErr::Custom(format!("no default definition of type {spur_type:?}")))?;
-        let new = with_definition(&current, definition.clone());
+        let mut default = Definition::default_for(SpurType::from_definition(&current.definition));
+        default.normalize();
+        let new = with_definition(&current, ValidDefinition::new(&default));
         save(tx, current, Save { new: &new, options: &self.options, actor: self.actor.as_deref() }).await
     }
 }
@@ -409,7 +406,7 @@ async fn version_definition(
 
 /// The latest version, without its definition.
 pub(super) struct LatestVersion {
-    id: Uuid,
+    pub(super) id: Uuid,
     number: i32,
     pub(super) hash: String,
 }
@@ -432,9 +429,9 @@ pub(super) async fn latest_version(
 }
 
 /// Returns the stored definition of the latest version, with the layout of the new definition. The two have the same
-/// hash, but the format of numbers and the order of keys may differ, and code in a workflow can observe that. Clients
-/// must get the definition that is executed.
-async fn with_new_layout(
+/// hash. The format of numbers and the order of keys may differ, and code in a workflow can observe that. Clients must
+/// get the definition that is executed.
+pub(super) async fn with_new_layout(
     tx: &DatabaseTransaction,
     version_id: Uuid,
     current: &workflow::Model,

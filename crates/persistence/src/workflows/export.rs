@@ -3,7 +3,7 @@
 use sea_orm::{ColumnTrait, DatabaseTransaction, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 use sluice_domain::Definition;
 use sluice_domain::transfer::{
-    Document, DocumentLabel, DocumentVersion, FORMAT, FORMAT_VERSION, MAX_VERSIONS,
+    DocumentLabel, DocumentVersion, FORMAT, FORMAT_VERSION, MAX_VERSIONS, WorkflowDocument,
 };
 use sluice_engine::StoreError;
 use uuid::Uuid;
@@ -14,8 +14,8 @@ use crate::error::store_error;
 use crate::query::convert;
 
 impl Database {
-    /// Returns a workflow and its document, with the latest versions and their labels if `with_versions`. None if the
-    /// workflow doesn't exist.
+    /// Returns a workflow and its document, or `None` if the workflow doesn't exist. If `with_versions` is true, the
+    /// document has the latest versions and their labels.
     ///
     /// # Errors
     /// The database failed, a row is unreadable, or the versions are too large.
@@ -23,13 +23,13 @@ impl Database {
         &self,
         id: Uuid,
         with_versions: bool,
-    ) -> Result<Option<(workflow::Model, Document)>, StoreError> {
+    ) -> Result<Option<(workflow::Model, WorkflowDocument)>, StoreError> {
         let tx = self.read_transaction().await?;
         let found = convert::find(&tx, workflow::Entity::find_by_id(id)).await.map_err(store_error)?;
         let Some(found) = found.first() else { return Ok(None) };
         let row: workflow::Model = convert::read(found, "", convert::WORKFLOWS)?;
         let mut versions = latest_versions(&tx, id, if with_versions { MAX_VERSIONS } else { 1 }).await?;
-        let mut document = Document {
+        let mut document = WorkflowDocument {
             format: FORMAT.to_owned(),
             format_version: FORMAT_VERSION,
             id: Some(id),
@@ -38,7 +38,7 @@ impl Database {
             tags: Some(serde_json::from_str(&row.tags).unwrap_or_default()),
             definition: parse_definition(&row.definition, convert::WORKFLOWS, id)?,
             definition_hash: versions.first().and_then(|version| version.definition_hash.clone()),
-            ..Document::default()
+            ..WorkflowDocument::default()
         };
         if with_versions {
             versions.reverse();

@@ -10,7 +10,7 @@ use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, clock};
 use uuid::Uuid;
 
 use super::changes::{Save, SaveOptions, save};
-use super::import_plan::{Import, ImportOutcome, Imported, plan};
+use super::import_plan::{Import, ImportOutcome, PlannedImport, plan};
 use super::labels;
 use crate::change::{Audited, Change, Fault, actor};
 use crate::connection::sqlite_fast_path::Tx;
@@ -22,9 +22,9 @@ use crate::search::index;
 use crate::writer::workflow_inserts::{SavedWorkflow, new_version, tags_json};
 
 /// Versions per statement, far below the maximum number of variables.
-const VERSION_CHUNK: usize = 100;
+const VERSIONS_PER_INSERT: usize = 100;
 /// Note of a version created by an import.
-const NOTE: &str = "Imported.";
+const IMPORT_NOTE: &str = "PlannedImport.";
 
 impl Database {
     /// Imports workflows in one transaction. If any workflow is rejected, returns all rejections and changes nothing. A
@@ -42,7 +42,7 @@ impl Database {
             return Ok(self.workflow_import_plan(&imports, mode).await?);
         }
         let actor = actor(origin.as_ref());
-        self.writer().audited_change(ImportAll { imports, mode, actor }, origin).await
+        self.writer().audited_change(ImportWorkflows { imports, mode, actor }, origin).await
     }
 
     /// Returns the result that [`Self::workflow_import`] would have, without changing anything.
@@ -70,14 +70,14 @@ impl Audited for ImportOutcome {
     }
 }
 
-struct ImportAll {
+struct ImportWorkflows {
     imports: Arc<[Import]>,
     mode: ImportMode,
     /// The name of the API key.
     actor: Option<String>,
 }
 
-impl Change for ImportAll {
+impl Change for ImportWorkflows {
     type Output = ImportOutcome;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<ImportOutcome, Fault> {
@@ -86,7 +86,7 @@ impl Change for ImportAll {
             Err(rejections) => return Ok(Err(rejections)),
         };
         release_names(tx, &planned).await?;
-        let options = SaveOptions { note: Some(NOTE.to_owned()), ..SaveOptions::default() };
+        let options = SaveOptions { note: Some(IMPORT_NOTE.to_owned()), ..SaveOptions::default() };
         for (imported, import) in planned.iter_mut().zip(self.imports.iter()) {
             match &imported.before {
                 None => self.create(tx, import, imported).await?,
@@ -103,11 +103,11 @@ impl Change for ImportAll {
     }
 }
 
-/// Renames workflows that get another name, so that names can be swapped in any order. No workflow has such a name
-/// already, because names have no control characters.
-async fn release_names(tx: &DatabaseTransaction, planned: &[Imported]) -> Result<(), DbErr> {
-    let befores = planned.iter().filter_map(|imported| Some((imported.before.as_ref()?, &imported.after)));
-    for (before, _) in befores.filter(|(before, after)| before.name != after.name) {
+/// Gives temporary names to workflows that get another name, so that names can be swapped in any order. No workflow has
+/// a temporary name already: such a name begins with a control character, which valid names don't contain.
+async fn release_names(tx: &DatabaseTransaction, planned: &[PlannedImport]) -> Result<(), DbErr> {
+    let updates = planned.iter().filter_map(|imported| Some((imported.before.as_ref()?, &imported.after)));
+    for (before, _) in updates.filter(|(before, after)| before.name != after.name) {
         workflow::Entity::update_many()
             .col_expr(workflow::Column::Name, Expr::value(format!("\u{1}{}", before.id)))
             .filter(workflow::Column::Id.eq(before.id))
@@ -117,20 +117,20 @@ async fn release_names(tx: &DatabaseTransaction, planned: &[Imported]) -> Result
     Ok(())
 }
 
-impl ImportAll {
+impl ImportWorkflows {
     /// Creates a workflow with its history. An update keeps the id of the document if the id contains the time of
     /// creation, because lists rely on that.
     async fn create(
         &self,
         tx: &DatabaseTransaction,
         import: &Import,
-        imported: &mut Imported,
+        imported: &mut PlannedImport,
     ) -> Result<(), DbErr> {
         let (after, actor) = (&imported.after, self.actor.as_deref());
         let now = clock::now();
         let id = import.document.id.filter(|_| self.mode == ImportMode::Update);
-        let present = id.and_then(|id| Some((id, creation_time(id).filter(|time| *time <= now)?)));
-        let (id, created_at) = present.unwrap_or_else(|| (clock::new_id(), now));
+        let kept_id = id.and_then(|id| Some((id, creation_time(id).filter(|time| *time <= now)?)));
+        let (id, created_at) = kept_id.unwrap_or_else(|| (clock::new_id(), now));
         let row = workflow::Model {
             id,
             name: after.name.clone(),
@@ -148,7 +148,7 @@ impl ImportAll {
         if versions.last().is_none_or(|last| last.version != row.version) {
             versions.push(new_version(&row, &after.definition, actor, now));
         }
-        for versions in versions.chunks(VERSION_CHUNK) {
+        for versions in versions.chunks(VERSIONS_PER_INSERT) {
             index::insert_versions(&tx, versions.to_vec()).await?;
         }
         let labels = import.document.labels.as_deref().unwrap_or_default();

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashSet};
 
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
-use sluice_domain::transfer::{self, Document, ImportAction, ImportMode};
-use sluice_domain::{Definition, naming, versioning};
+use sluice_domain::transfer::{self, ImportAction, ImportMode, WorkflowDocument};
+use sluice_domain::{Definition, naming};
 use sluice_engine::AuditEntry;
 
-use super::changes::{latest_version, name_owner};
+use super::changes::{latest_version, name_owner, with_new_layout};
 use crate::connection::sqlite_fast_path::Tx;
 use crate::entity::workflow;
 use crate::outcome::ImportedWorkflow;
@@ -16,7 +16,7 @@ use crate::writer::workflow_inserts::{NewWorkflow, ValidDefinition, free_name, t
 /// A workflow to import, with its definitions as they are stored.
 #[derive(Clone, Debug)]
 pub struct Import {
-    pub(super) document: Document,
+    pub(super) document: WorkflowDocument,
     pub(super) definition: ValidDefinition,
     /// The definitions of its versions.
     pub(super) versions: Vec<ValidDefinition>,
@@ -24,7 +24,7 @@ pub struct Import {
 
 /// The result of an import for one workflow.
 #[derive(Clone, Debug)]
-pub struct Imported {
+pub struct PlannedImport {
     /// The outcome.
     pub outcome: ImportedWorkflow,
     /// The workflow before the import.
@@ -46,17 +46,13 @@ pub enum ImportRejection {
 }
 
 /// The results of an import in its order, or all rejections by index.
-pub type ImportOutcome = Result<Vec<Imported>, BTreeMap<usize, ImportRejection>>;
+pub type ImportOutcome = Result<Vec<PlannedImport>, BTreeMap<usize, ImportRejection>>;
 
-impl From<Document> for Import {
-    fn from(document: Document) -> Self {
-        let to_valid = |definition: &Definition| ValidDefinition {
-            json: definition.to_json(),
-            hash: versioning::definition_hash(definition),
-        };
+impl From<WorkflowDocument> for Import {
+    fn from(document: WorkflowDocument) -> Self {
         let versions = document.versions.iter().flatten();
-        let versions = versions.map(|version| to_valid(&version.definition)).collect();
-        Self { definition: to_valid(&document.definition), versions, document }
+        let versions = versions.map(|version| ValidDefinition::new(&version.definition)).collect();
+        Self { definition: ValidDefinition::new(&document.definition), versions, document }
     }
 }
 
@@ -67,8 +63,8 @@ impl Import {
         &self.document.definition
     }
 
-    /// The number of the latest version of the new workflow: that of the last version, or one more if it executes
-    /// differently.
+    /// The number of the latest version of a new workflow: the last number in the document, or one more if the
+    /// definition executes differently from that version.
     fn latest_number(&self) -> i32 {
         let last = self.document.versions.as_ref().and_then(|versions| versions.last());
         let is_new = self.versions.last().is_none_or(|last| last.hash != self.definition.hash);
@@ -81,7 +77,7 @@ impl Import {
         tx: &DatabaseTransaction,
         before: Option<workflow::Model>,
         name: String,
-    ) -> Result<Imported, DbErr> {
+    ) -> Result<PlannedImport, DbErr> {
         let old_description = before.as_ref().map(|before| before.description.clone());
         let mut after = NewWorkflow {
             name: name.clone(),
@@ -92,21 +88,23 @@ impl Import {
         let (action, version) = (ImportAction::Create, self.latest_number());
         let mut outcome = ImportedWorkflow { action, id: None, name, version, replaced: None };
         if let Some(before) = &before {
-            // Whitespace is not a change: the stored text is kept.
-            if transfer::compact(&before.definition) == after.definition.json {
-                after.definition.json.clone_from(&before.definition);
+            let same_version = latest_version(tx, before.id).await?;
+            let same_version = same_version.filter(|latest| latest.hash == after.definition.hash);
+            if let Some(latest) = &same_version {
+                // A save keeps the stored text, except for the layout. Only whitespace may still differ.
+                let saved = with_new_layout(tx, latest.id, before, &after.definition).await?;
+                let is_same = transfer::compact(&saved) == transfer::compact(&before.definition);
+                after.definition.json = if is_same { before.definition.clone() } else { saved };
             }
             (outcome.action, outcome.id) = (ImportAction::Unchanged, Some(before.id));
             outcome.version = before.version;
             if !is_identical(before, &after) {
-                let latest = latest_version(tx, before.id).await?;
-                let is_version = latest.is_none_or(|latest| latest.hash != after.definition.hash);
-                outcome.version = before.version.saturating_add(i32::from(is_version));
+                outcome.version = before.version.saturating_add(i32::from(same_version.is_none()));
                 outcome.action = ImportAction::Update;
                 outcome.replaced = Some(before.definition.clone());
             }
         }
-        Ok(Imported { outcome, before, after, audit_entries: Vec::new() })
+        Ok(PlannedImport { outcome, before, after, audit_entries: Vec::new() })
     }
 }
 
@@ -127,7 +125,8 @@ pub(super) async fn plan(
         let mut rejections = BTreeMap::new();
         let ids: HashSet<_> = imports.iter().filter_map(|import| import.document.id).collect();
         let mut seen = HashSet::new();
-        for (index, Import { document: Document { id, name, .. }, .. }) in imports.iter().enumerate() {
+        for (index, Import { document: WorkflowDocument { id, name, .. }, .. }) in imports.iter().enumerate()
+        {
             let by_id = match id {
                 Some(id) => workflow::Entity::find_by_id(*id).one(tx).await?,
                 None => None,

@@ -12,7 +12,6 @@ use std::collections::HashSet;
 use chrono::{DateTime, Utc};
 use rusqlite::Row;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryResult, QuerySelect, QueryTrait, Select};
-use sluice_domain::SpurType;
 use sluice_engine::{ChangeOrigin, StoreError};
 use uuid::Uuid;
 
@@ -24,7 +23,7 @@ use crate::error::{WriteError, store_error};
 use crate::query::convert;
 use crate::query::pagination::{self, Page, PageRequest, RowReader, TimeRange};
 use crate::search::query::{Search, tag_query};
-use crate::writer::workflow_inserts::{NewWorkflow, ValidDefinition};
+use crate::writer::workflow_inserts::NewWorkflow;
 use changes::{Delete, Duplicate, Patch, Reset, Restore, SaveOptions, Update, WorkflowDetails};
 use versions::Pin;
 
@@ -121,15 +120,11 @@ impl Database {
     pub async fn workflow_reset(
         &self,
         id: Uuid,
-        defaults: Vec<(SpurType, ValidDefinition)>,
         options: SaveOptions,
         origin: Option<ChangeOrigin>,
     ) -> Result<workflow::Model, WriteError> {
         let actor = actor(origin.as_ref());
-        self.writer()
-            .audited_change(Reset { id, defaults, options, actor }, origin)
-            .await
-            .map(|saved| saved.row)
+        self.writer().audited_change(Reset { id, options, actor }, origin).await.map(|saved| saved.row)
     }
 
     /// Restores the definition of a version. Creates a version if the executable part has changed.

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel as _, QueryFilter, QuerySelect,
 };
-use sluice_domain::naming;
+use sluice_domain::{Definition, naming, versioning};
 use sluice_engine::{AuditEntry, ChangeOrigin, StoreError, Subject, clock};
 use tokio::sync::oneshot;
 
@@ -27,6 +27,14 @@ pub struct ValidDefinition {
     pub json: String,
     /// The [`sluice_domain::versioning::definition_hash`].
     pub hash: String,
+}
+
+impl ValidDefinition {
+    /// Converts a definition that passed validation to its stored form.
+    #[must_use]
+    pub fn new(definition: &Definition) -> Self {
+        Self { json: definition.to_json(), hash: versioning::definition_hash(definition) }
+    }
 }
 
 /// The fields of a workflow that a client sends.

@@ -18,7 +18,7 @@ on_both_databases!(
 );
 
 /// Modifies a commit, commits it, and returns the id of the run.
-async fn put(db: &Database, mut commit: Commit, modify: impl FnOnce(&mut Commit)) -> Uuid {
+async fn commit_modified(db: &Database, mut commit: Commit, modify: impl FnOnce(&mut Commit)) -> Uuid {
     modify(&mut commit);
     let id = commit.record.id;
     db.commit(commit).await.unwrap();
@@ -41,15 +41,16 @@ async fn filters_runs(database: &TestDatabase) {
     let one = db.workflow_create(new_workflow("One", "h"), None).await.unwrap();
     let two = db.workflow_create(new_workflow("Two", "h"), None).await.unwrap();
     let noon = Utc.with_ymd_and_hms(2026, 5, 1, 12, 0, 0).unwrap();
-    let plain = put(&db, start_commit(&db, &one).await, |c| set_start_time(c, noon)).await;
+    let plain = commit_modified(&db, start_commit(&db, &one).await, |c| set_start_time(c, noon)).await;
     let later = noon + Duration::milliseconds(500);
-    let child = put(&db, start_commit(&db, &one).await, |c| {
+    let child = commit_modified(&db, start_commit(&db, &one).await, |c| {
         set_start_time(c, later);
         c.record.parent_run_id = Some(plain);
     });
     let child = child.await;
-    let batch = put(&db, start_commit(&db, &two).await, |c| c.record.run_type = "batch".to_owned()).await;
-    let paused = put(&db, start_commit(&db, &two).await, |c| {
+    let batch =
+        commit_modified(&db, start_commit(&db, &two).await, |c| c.record.run_type = "batch".to_owned()).await;
+    let paused = commit_modified(&db, start_commit(&db, &two).await, |c| {
         c.record.status = RunStatus::Paused;
         c.record.has_open_pause = true;
     });
@@ -94,8 +95,8 @@ async fn run_get_returns_record_log_and_version(database: &TestDatabase) {
 async fn skips_unreadable_runs(database: &TestDatabase) {
     let db = database.open().await;
     let workflow = db.workflow_create(new_workflow("W", "h"), None).await.unwrap();
-    let good = put(&db, start_commit(&db, &workflow).await, |_| {}).await;
-    put(&db, start_commit(&db, &workflow).await, |c| c.record.run_type = "bad".to_owned()).await;
+    let good = commit_modified(&db, start_commit(&db, &workflow).await, |_| {}).await;
+    commit_modified(&db, start_commit(&db, &workflow).await, |c| c.record.run_type = "bad".to_owned()).await;
     let sql = "UPDATE run_log SET events = 'x' WHERE run_id IN (SELECT id FROM runs WHERE run_type = 'bad')";
     database.raw().await.execute_unprepared(sql).await.unwrap();
     assert_eq!(ids(&db, RunFilter::default()).await, [good]);
@@ -108,7 +109,7 @@ async fn pages_driven_runs(database: &TestDatabase) {
     let mut driven = Vec::new();
     for n in 0..12 {
         let status = [RunStatus::Pending, RunStatus::Running, RunStatus::Paused, RunStatus::Failed][n % 4];
-        let id = put(&db, start_commit(&db, &workflow).await, |c| c.record.status = status).await;
+        let id = commit_modified(&db, start_commit(&db, &workflow).await, |c| c.record.status = status).await;
         if n % 4 < 2 {
             driven.push((id, workflow.id));
         }
@@ -132,11 +133,11 @@ async fn lists_unfinished_runs_of_a_workflow(database: &TestDatabase) {
     let two = db.workflow_create(new_workflow("Two", "h"), None).await.unwrap();
     let mut unfinished = Vec::new();
     for status in [RunStatus::Paused, RunStatus::Running, RunStatus::Completed, RunStatus::Canceled] {
-        let id = put(&db, start_commit(&db, &one).await, |c| c.record.status = status).await;
+        let id = commit_modified(&db, start_commit(&db, &one).await, |c| c.record.status = status).await;
         if !status.is_terminal() {
             unfinished.push(id);
         }
-        put(&db, start_commit(&db, &two).await, |_| {}).await;
+        commit_modified(&db, start_commit(&db, &two).await, |_| {}).await;
     }
     let runs = db.unfinished_runs(one.id).await.unwrap();
     assert_eq!(runs.iter().map(|run| run.id).collect::<Vec<_>>(), unfinished);

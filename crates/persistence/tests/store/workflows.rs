@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use futures_util::future::join_all;
 use sea_orm::ConnectionTrait as _;
-use sluice_domain::SpurType;
+use sluice_domain::{Definition, SpurType};
 use sluice_engine::{CommitError, RunStore as _, StoreError, clock};
 use sluice_persistence::{Database, PageNumber, Pin, SaveOptions, WorkflowFilter, WorkflowRow, WriteError};
 
@@ -126,13 +126,7 @@ async fn rejects_taken_names(database: &TestDatabase) {
         Err(WriteError::NotFound)
     ));
     assert!(matches!(
-        db.workflow_reset(
-            unknown_id,
-            vec![(SpurType::Workflow, definition("h", 0))],
-            SaveOptions::default(),
-            None
-        )
-        .await,
+        db.workflow_reset(unknown_id, SaveOptions::default(), None).await,
         Err(WriteError::NotFound)
     ));
     assert!(matches!(db.workflow_duplicate(unknown_id, Pin::Latest, None).await, Err(WriteError::NotFound)));
@@ -199,17 +193,11 @@ async fn delete_removes_versions_and_runs(database: &TestDatabase) {
 async fn reset_keeps_name_and_description(database: &TestDatabase) {
     let db = database.open().await;
     let workflow = db.workflow_create(new_workflow("Orders", "h1"), None).await.unwrap();
-    let reset = db
-        .workflow_reset(
-            workflow.id,
-            vec![(SpurType::Workflow, definition("h0", 0))],
-            SaveOptions::default(),
-            None,
-        )
-        .await
-        .unwrap();
+    let reset = db.workflow_reset(workflow.id, SaveOptions::default(), None).await.unwrap();
     assert_eq!((&reset.name, &reset.description), (&workflow.name, &workflow.description));
-    assert_eq!(reset.definition, definition("h0", 0).json);
+    let mut default = Definition::default_for(SpurType::Workflow);
+    default.normalize();
+    assert_eq!(reset.definition, default.to_json());
     assert_eq!(db.version_list(workflow.id, ALL).await.unwrap().unwrap().rows.len(), 2);
     db.close().await;
 }

@@ -63,7 +63,7 @@ async fn export_all(database: &Database, args: &ExportArgs) -> Result<ExitCode> 
         }
     }
     folder.report_duplicates();
-    prune(&folder.gone, args.prune)?;
+    prune(&folder.orphaned, args.prune)?;
     print_line(&format!("{} written, {unchanged} unchanged.", count(written, "file")));
     if failed == 0 {
         return Ok(ExitCode::SUCCESS);
@@ -81,7 +81,7 @@ struct Folder {
     /// Additional files of workflows that already have one.
     duplicates: BTreeMap<PathBuf, Uuid>,
     /// Files of workflows that are not in the database.
-    gone: Vec<PathBuf>,
+    orphaned: Vec<PathBuf>,
     /// All names in the folder, in lowercase, because some file systems ignore case. True for the files of workflows.
     names: HashMap<String, bool>,
 }
@@ -103,7 +103,7 @@ impl Folder {
             let owner = owners.get(name.as_str()).filter(|owner| id.is_none() || !ids.contains(owner));
             match id.filter(|id| known.contains(id)).or(owner.copied()) {
                 Some(workflow) => folder.assign(workflow, file),
-                None if id.is_some() => folder.gone.push(file),
+                None if id.is_some() => folder.orphaned.push(file),
                 None => {}
             }
         }
@@ -115,58 +115,63 @@ impl Folder {
     /// Assigns a file to a workflow. If the workflow already has one, the file with a generated name wins.
     fn assign(&mut self, id: Uuid, file: PathBuf) {
         let is_generated = |file: &Path| files::is_generated(&file_name(file), id);
-        let replaces = self.files.get(&id).is_none_or(|own| is_generated(&file) && !is_generated(own));
+        let replaces =
+            self.files.get(&id).is_none_or(|current| is_generated(&file) && !is_generated(current));
         let duplicate = if replaces { self.files.insert(id, file) } else { Some(file) };
         self.duplicates.extend(duplicate.map(|file| (file, id)));
     }
 
     /// Writes the file of a workflow, and returns false if it is up to date. The error is the reason to skip the workflow.
     fn update(&mut self, id: Uuid, name: &str, text: &str) -> Result<bool, String> {
-        let own = self.files.get(&id).cloned();
-        let path = self.choose_path(id, name, own.as_deref())?;
-        if let Some(own) = own.as_ref().filter(|own| **own != path) {
-            std::fs::rename(own, &path)
-                .map_err(|error| format!("can't rename {}: {error}", display_path(own)))?;
-            print_line(&format!("renamed  {} is now {}", display_path(own), display_path(&path)));
+        let current = self.files.get(&id).cloned();
+        let path = self.choose_path(id, name, current.as_deref())?;
+        if let Some(current) = current.as_ref().filter(|current| **current != path) {
+            std::fs::rename(current, &path)
+                .map_err(|error| format!("can't rename {}: {error}", display_path(current)))?;
+            print_line(&format!("renamed  {} is now {}", display_path(current), display_path(&path)));
         }
         self.names.insert(file_name(&path).to_lowercase(), true);
         self.files.insert(id, path.clone());
-        if own.is_some() && std::fs::read_to_string(&path).is_ok_and(|present| present == text) {
+        if current.is_some() && std::fs::read_to_string(&path).is_ok_and(|present| present == text) {
             return Ok(false);
         }
         files::write(&path, text).map_err(|error| format!("can't write {}: {error}", display_path(&path)))?;
-        let effect = if own.is_some() { "changed" } else { "created" };
+        let effect = if current.is_some() { "changed" } else { "created" };
         print_line(&format!("{effect}  {}", display_path(&path)));
         Ok(true)
     }
 
-    /// Returns the path for the file of a workflow: a new one if it has no file, or if its name is generated from the
-    /// former name of the workflow.
-    fn choose_path(&self, id: Uuid, name: &str, own: Option<&Path>) -> Result<PathBuf, String> {
+    /// Returns the path for the file of a workflow. The path is new if the workflow has no file, or if the name of the
+    /// file was generated from a former name of the workflow.
+    fn choose_path(&self, id: Uuid, name: &str, current: Option<&Path>) -> Result<PathBuf, String> {
         let names = files::names(name, id);
-        let is_current =
-            |own: &&Path| !files::is_generated(&file_name(own), id) || names.contains(&file_name(own));
-        if let Some(own) = own.filter(is_current) {
-            return Ok(own.to_owned());
+        let keeps_name = |current: &&Path| {
+            !files::is_generated(&file_name(current), id) || names.contains(&file_name(current))
+        };
+        if let Some(current) = current.filter(keeps_name) {
+            return Ok(current.to_owned());
+        }
+        if let Some(current) = current {
+            let free = names.iter().find(|name| !self.names.contains_key(*name));
+            return Ok(free.map_or_else(|| current.to_owned(), |name| self.path.join(name)));
         }
         let name = names.iter().find(|name| self.names.get(*name) != Some(&true)).unwrap_or(&names[1]);
         let path = self.path.join(name);
-        match own {
-            _ if !self.names.contains_key(name) => Ok(path),
-            Some(own) => Ok(own.to_owned()),
-            None => Err(format!(
-                "{} is not a file of this workflow; fix it, or move it elsewhere",
-                display_path(&path)
-            )),
+        if self.names.contains_key(name) {
+            let path = display_path(&path);
+            return Err(format!("{path} is not a file of this workflow; fix it, or move it elsewhere"));
         }
+        Ok(path)
     }
 
     /// Reports files that an import would reject because another file has the same workflow.
     fn report_duplicates(&self) {
         for (duplicate, id) in &self.duplicates {
-            let own = self.files.get(id).map(|own| display_path(own)).unwrap_or_default();
+            let current = self.files.get(id).map(|current| display_path(current)).unwrap_or_default();
             let duplicate = display_path(duplicate);
-            print_line(&format!("duplicate {duplicate}: {own} has the same workflow; delete one of them"));
+            print_line(&format!(
+                "duplicate {duplicate}: {current} has the same workflow; delete one of them"
+            ));
         }
     }
 }
@@ -176,8 +181,8 @@ fn file_name(path: &Path) -> String {
 }
 
 /// Deletes or reports the files of workflows that are not in the database.
-fn prune(gone: &[PathBuf], is_allowed: bool) -> Result<()> {
-    for path in gone {
+fn prune(orphaned: &[PathBuf], is_allowed: bool) -> Result<()> {
+    for path in orphaned {
         if is_allowed {
             std::fs::remove_file(path)
                 .map_err(|error| format!("can't delete {}: {error}", display_path(path)))?;
@@ -186,7 +191,7 @@ fn prune(gone: &[PathBuf], is_allowed: bool) -> Result<()> {
             print_line(&format!("gone     {}: the workflow is not in the database", display_path(path)));
         }
     }
-    if !is_allowed && !gone.is_empty() {
+    if !is_allowed && !orphaned.is_empty() {
         print_line("Delete these files with --prune, or import their workflows with sluice import.");
     }
     Ok(())

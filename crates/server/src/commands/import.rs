@@ -9,7 +9,7 @@ use clap::Args;
 use sluice_domain::transfer::{ImportAction, ImportMode};
 use sluice_domain::{Definition, versioning};
 use sluice_engine::ChangeOrigin;
-use sluice_persistence::{Database, Import, ImportRejection, Imported};
+use sluice_persistence::{Database, Import, ImportRejection, PlannedImport};
 
 use super::{validate, workflow_files as files};
 use crate::cli::output::{count, display_path, print_line};
@@ -99,7 +99,7 @@ fn print_rejections(rejections: &BTreeMap<usize, ImportRejection>, paths: &[Path
 }
 
 /// Prints the plan: the changes, then the totals.
-fn print_plan(plan: &[Imported], imports: &[Import], paths: &[PathBuf]) {
+fn print_plan(plan: &[PlannedImport], imports: &[Import], paths: &[PathBuf]) {
     for ((planned, import), path) in plan.iter().zip(imports).zip(paths) {
         let title = format!("{:?} from {}", planned.outcome.name, display_path(path));
         match &planned.before {
@@ -125,7 +125,7 @@ fn print_plan(plan: &[Imported], imports: &[Import], paths: &[PathBuf]) {
 }
 
 /// Describes the changes of an update, in lines.
-fn changes(planned: &Imported, import: &Import) -> Vec<String> {
+fn changes(planned: &PlannedImport, import: &Import) -> Vec<String> {
     let (Some(before), after) = (&planned.before, &planned.after) else { return Vec::new() };
     let mut lines = Vec::new();
     if before.name != after.name {

@@ -1,7 +1,7 @@
 //! `sluice restore`: replaces the database and the uploaded files with those of a backup.
 //!
-//! The backup is unpacked and verified beside the data, which does not change the data. Then the restore is committed:
-//! no server starts until the files and, last, the database are replaced. A restore that is interrupted after the
+//! The restore unpacks and verifies the backup next to the data, without changing the data. Then it commits: no server
+//! starts until the restore has replaced the files and, last, the database. A restore that is interrupted after the
 //! commit must be run again.
 
 use std::fs::{self, File};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-use sluice_domain::transfer::{self, Document, Form};
+use sluice_domain::transfer::{self, ImportForm, WorkflowDocument};
 use sluice_persistence::durable_fs;
 use uuid::Uuid;
 
@@ -37,19 +37,19 @@ pub(super) fn stem(path: &Path) -> Option<&str> {
 }
 
 /// Reads the workflow of a file from its text. A workflow without a name gets the name of the file.
-pub(super) fn read_workflow(path: &Path, text: &str) -> Result<Document> {
+pub(super) fn read_workflow(path: &Path, text: &str) -> Result<WorkflowDocument> {
     #[derive(Deserialize)]
     struct Request {
         definition: Option<IgnoredAny>,
     }
     // The API accepts a request without a definition. Such a file is probably not a workflow, for example package.json.
-    let is_request = transfer::form(text) == Some(Form::Request);
+    let is_request = transfer::detect_form(text) == Some(ImportForm::Request);
     if is_request && serde_json::from_str(text).is_ok_and(|Request { definition }| definition.is_none()) {
         let message =
             "The file does not contain a workflow definition. Add one, or move the file to another folder.";
         return Err(format!("{}: {message}", display_path(path)).into());
     }
-    let mut document = transfer::read(text)
+    let mut document = transfer::parse_document(text)
         .map_err(|error| format!("{} at {:?}: {}", display_path(path), error.pointer, error.message))?;
     if document.name.is_empty() {
         document.name = stem(path).unwrap_or_default().to_owned();
@@ -69,7 +69,7 @@ pub(super) struct Identity {
 /// invalid.
 pub(super) fn identify(path: &Path) -> Option<Identity> {
     let text = std::fs::read_to_string(path).ok()?;
-    if transfer::form(&text)? == Form::Document {
+    if transfer::detect_form(&text)? == ImportForm::Document {
         #[derive(Deserialize)]
         struct Head {
             format: String,
@@ -79,7 +79,7 @@ pub(super) fn identify(path: &Path) -> Option<Identity> {
         let Head { format, id, name } = serde_json::from_str(&text).ok()?;
         return (format == transfer::FORMAT).then_some(Identity { id, name });
     }
-    let Document { id, name, .. } = read_workflow(path, &text).ok()?;
+    let WorkflowDocument { id, name, .. } = read_workflow(path, &text).ok()?;
     Some(Identity { id, name })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -77,10 +77,10 @@ pub(crate) async fn pause_decide(
     caller: Caller,
     change: ChangeContext,
     ForRun(Json(request)): ForRun<Json<ResumeRunRequest>>,
-) -> Result<Answer<Run>, Problem> {
+) -> Result<JsonResponse<Run>, Problem> {
     let (node_id, decision): (_, PauseDecision) = request.into();
     caller.require_acts_for(&decision.user_id)?;
     let decided = state.engine.pause_decide(id, node_id, decision, Some(change.origin())).await;
     let snapshot = decided.map_err(|error| Resource::Run.engine_problem(error))?;
-    view_with_version(&state, &snapshot).await.map(Answer)
+    view_with_version(&state, &snapshot).await.map(JsonResponse)
 }

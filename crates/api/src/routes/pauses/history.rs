@@ -1,6 +1,6 @@
 //! `GET /wf/pause_history/{run_id}/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use sluice_domain::run::RunState;
 
@@ -26,8 +26,8 @@ use crate::state::AppState;
 pub(crate) async fn pause_history(
     State(state): State<AppState>,
     RunId(id): RunId,
-) -> Result<Answer<Vec<PauseHistory>>, Problem> {
+) -> Result<JsonResponse<Vec<PauseHistory>>, Problem> {
     let detail = load_run(&state, id).await?;
     let pauses = PauseHistory::of_run(id, &RunState::from_log(&detail.log));
-    Ok(Answer(pauses.into_iter().map(|(pause, _)| pause).collect()))
+    Ok(JsonResponse(pauses.into_iter().map(|(pause, _)| pause).collect()))
 }

@@ -1,6 +1,6 @@
 //! `GET /wf/paused_workflows/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::{RawQuery, State};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -81,7 +81,7 @@ pub(crate) async fn paused_workflow_list(
         paused.push(paused_workflow(&state, detail).await.transpose());
     }
     let headers = list.response_headers(&sent, page.next, total);
-    Ok((headers, Answer(skip_unreadable(paused.into_iter().flatten())?)))
+    Ok((headers, JsonResponse(skip_unreadable(paused.into_iter().flatten())?)))
 }
 
 /// Returns the run with its open pause, or `None` if its log has no open pause.

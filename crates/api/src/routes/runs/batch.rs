@@ -1,6 +1,6 @@
 //! `POST /wf/{workflow_id}/start_batch_run/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::{FromRequest as _, Request, State};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -99,7 +99,7 @@ pub(crate) async fn batch_start(
     Query(pin): Query<PinQuery>,
     change: ChangeContext,
     request: Request,
-) -> Result<Answer<Run>, Problem> {
+) -> Result<JsonResponse<Run>, Problem> {
     let version = pinned_version(&state, id, &pin.or_latest()).await?;
     let version_id = version.id;
     let BatchSource { table, mini_batch_size, dataset_id } = read_source(&state, request).await?;
@@ -109,7 +109,7 @@ pub(crate) async fn batch_start(
     let start = StartBatch { workflow_id: id, version_id, rows, mini_batch_size, dataset_id, origin };
     let snapshot =
         state.engine.batch_start(start).await.map_err(|error| Resource::Workflow.engine_problem(error))?;
-    Ok(Answer(run_view(&snapshot, Some(version))?.with_batch_progress(total, Default::default())))
+    Ok(JsonResponse(run_view(&snapshot, Some(version))?.with_batch_progress(total, Default::default())))
 }
 
 async fn read_source(state: &AppState, request: Request) -> Result<BatchSource, Problem> {

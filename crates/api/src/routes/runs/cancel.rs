@@ -1,6 +1,6 @@
 //! `POST /wf/cancel_workflow/{run_id}/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::change::ChangeContext;
@@ -28,12 +28,12 @@ pub(crate) async fn run_cancel(
     State(state): State<AppState>,
     RunId(id): RunId,
     change: ChangeContext,
-) -> Result<Answer<Run>, Problem> {
+) -> Result<JsonResponse<Run>, Problem> {
     let snapshot = state
         .engine
         .run_cancel(id, Some(change.origin()))
         .await
         .map_err(|error| Resource::Run.engine_problem(error))?;
     let run = view_with_version(&state, &snapshot).await?;
-    add_batch_progress(&state, &snapshot, run).await.map(Answer)
+    add_batch_progress(&state, &snapshot, run).await.map(JsonResponse)
 }

@@ -1,6 +1,6 @@
 //! `GET /run/{run_id}/`, also under `/run/{run_id}/status/`.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::error::Problem;
@@ -22,9 +22,12 @@ use crate::state::AppState;
         RunMissing, ServerProblems,
     )
 )]
-pub(crate) async fn run_get(State(state): State<AppState>, RunId(id): RunId) -> Result<Answer<Run>, Problem> {
+pub(crate) async fn run_get(
+    State(state): State<AppState>,
+    RunId(id): RunId,
+) -> Result<JsonResponse<Run>, Problem> {
     let detail = load_run(&state, id).await?;
-    load_run_view(&state, detail).await.map(Answer)
+    load_run_view(&state, detail).await.map(JsonResponse)
 }
 
 /// Get the status of a run.
@@ -41,7 +44,7 @@ pub(crate) async fn run_get(State(state): State<AppState>, RunId(id): RunId) -> 
 pub(crate) async fn run_status(
     State(state): State<AppState>,
     RunId(id): RunId,
-) -> Result<Answer<Run>, Problem> {
+) -> Result<JsonResponse<Run>, Problem> {
     let detail = load_run(&state, id).await?;
-    load_run_view(&state, detail).await.map(Answer)
+    load_run_view(&state, detail).await.map(JsonResponse)
 }

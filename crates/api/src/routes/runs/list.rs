@@ -1,6 +1,6 @@
 //! Lists of runs.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
 use sluice_domain::run::RunStatus;
@@ -109,7 +109,7 @@ async fn respond(
     let total = count_if_requested(state, list, &filter).await?;
     let page = state.db.run_list(filter, list.page_request()).await?;
     let headers = list.response_headers(sent, page.next, total);
-    Ok((headers, Answer(run_views(state, page.rows).await?)))
+    Ok((headers, JsonResponse(run_views(state, page.rows).await?)))
 }
 
 /// Counts the runs if the query has `count=true`.

@@ -1,6 +1,6 @@
 //! `POST /wf/{workflow_id}/run_partial/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -64,11 +64,11 @@ pub(crate) async fn run_partial(
     WorkflowId(id): WorkflowId,
     Query(pin): Query<PinQuery>,
     ForWorkflow(Json(request)): ForWorkflow<Json<PartialRunRequest>>,
-) -> Result<Answer<Map<String, Value>>, Problem> {
+) -> Result<JsonResponse<Map<String, Value>>, Problem> {
     let version_id = pinned_version_id(&state, id, &pin.or_latest()).await?;
     let outputs =
         state.engine.run_partial(request.into_partial(id, version_id), state.settings.run_wait).await;
-    outputs.map(Answer).map_err(|error| Resource::Workflow.engine_problem(error))
+    outputs.map(JsonResponse).map_err(|error| Resource::Workflow.engine_problem(error))
 }
 
 impl PartialRunRequest {

@@ -1,6 +1,6 @@
 //! `POST /run/{run_id}/rerun/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use serde::Deserialize;
 use sluice_engine::Rerun;
@@ -71,7 +71,7 @@ pub(crate) async fn run_rerun(
     Query(pin): Query<PinQuery>,
     change: ChangeContext,
     ForRun(OptionalJson(request)): ForRun<OptionalJson<RerunRequest>>,
-) -> Result<Answer<Run>, Problem> {
+) -> Result<JsonResponse<Run>, Problem> {
     let detail = load_run(&state, run_id).await?;
     let (original, run_version) = load_snapshot(&state, detail).await?;
     let workflow_id = original.record.workflow_id;
@@ -88,7 +88,7 @@ pub(crate) async fn run_rerun(
     let origin = Some(change.origin());
     let result = state.engine.run_rerun(Rerun { original, version_id, from_node, inputs, origin }).await;
     let snapshot = finish_start(&state, workflow_id, Resource::Run, result).await?;
-    run_view(&snapshot, Some(version)).map(Answer)
+    run_view(&snapshot, Some(version)).map(JsonResponse)
 }
 
 fn version_conflict() -> Problem {

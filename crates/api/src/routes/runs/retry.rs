@@ -1,6 +1,6 @@
 //! `POST /run/{run_id}/retry/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 
 use crate::change::ChangeContext;
@@ -29,11 +29,11 @@ pub(crate) async fn run_retry(
     State(state): State<AppState>,
     RunId(id): RunId,
     change: ChangeContext,
-) -> Result<Answer<Run>, Problem> {
+) -> Result<JsonResponse<Run>, Problem> {
     let snapshot = state
         .engine
         .run_retry(id, Some(change.origin()))
         .await
         .map_err(|error| Resource::Run.engine_problem(error))?;
-    view_with_version(&state, &snapshot).await.map(Answer)
+    view_with_version(&state, &snapshot).await.map(JsonResponse)
 }

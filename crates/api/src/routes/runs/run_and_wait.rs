@@ -1,6 +1,6 @@
 //! Operations that start a run and wait for its end.
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -72,7 +72,7 @@ async fn start_and_wait(
 /// Returns a 202 with a run that has not ended.
 fn accepted_response(run: Run) -> Response {
     let location = [(header::LOCATION, format!("/run/{}/", run.id))];
-    (StatusCode::ACCEPTED, location, Answer(run)).into_response()
+    (StatusCode::ACCEPTED, location, JsonResponse(run)).into_response()
 }
 
 /// Run a workflow and wait for its outputs.
@@ -108,7 +108,7 @@ pub(crate) async fn run_outputs(
     let snapshot = &run.snapshot;
     match snapshot.state.status {
         RunStatus::Completed | RunStatus::Canceled => {
-            Ok(Answer(snapshot.state.outputs_by_id(&snapshot.plan)).into_response())
+            Ok(JsonResponse(snapshot.state.outputs_by_id(&snapshot.plan)).into_response())
         }
         RunStatus::Failed => Err(run_failed(snapshot)),
         RunStatus::Pending | RunStatus::Running | RunStatus::Paused => {
@@ -162,5 +162,5 @@ pub(super) async fn respond_with_run(
     let run = start_and_wait(&state, call, &change).await?;
     let has_ended = run.snapshot.state.status.is_terminal();
     let view = run.into_view(&state).await?;
-    Ok(if has_ended { Answer(view).into_response() } else { accepted_response(view) })
+    Ok(if has_ended { JsonResponse(view).into_response() } else { accepted_response(view) })
 }

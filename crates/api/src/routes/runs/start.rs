@@ -1,6 +1,6 @@
 //! `POST /wf/{workflow_id}/start_run/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 
@@ -56,5 +56,5 @@ pub(crate) async fn run_start(
     let start = call.into_start_run(&state, version.id, change.origin()).await?;
     let result = state.engine.run_start(start).await;
     let snapshot = finish_start(&state, id, Resource::Workflow, result).await?;
-    Ok(Answer(run_view(&snapshot, Some(version))?).into_response())
+    Ok(JsonResponse(run_view(&snapshot, Some(version))?).into_response())
 }

@@ -1,6 +1,6 @@
 //! `GET /run/{run_id}/timeline/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -74,7 +74,7 @@ pub(crate) struct TimelinePause {
 }
 
 impl TimelinePause {
-    fn of(pause: &Pause) -> Self {
+    fn new(pause: &Pause) -> Self {
         let (decision, at) = pause.decided.as_ref().map(|(decision, at)| (decision, *at)).unzip();
         Self {
             pause_time: Timestamp(pause.opened_at),
@@ -86,7 +86,7 @@ impl TimelinePause {
 }
 
 impl TimelineEntry {
-    fn of(task: TimelineTask, state: &RunState, plan: &Plan, now: DateTime<Utc>) -> Self {
+    fn new(task: TimelineTask, state: &RunState, plan: &Plan, now: DateTime<Utc>) -> Self {
         let TimelineTask { path, title, status, task } = task;
         let attempts = Attempt::of_task(&task.attempts, status);
         let time_since = |start: DateTime<Utc>| task.ended_at.unwrap_or(now) - start;
@@ -105,7 +105,7 @@ impl TimelineEntry {
             error: task.error,
             attempts,
             reused: task.reused,
-            pauses: state.pauses.iter().filter(|pause| pause.task == path).map(TimelinePause::of).collect(),
+            pauses: state.pauses.iter().filter(|pause| pause.task == path).map(TimelinePause::new).collect(),
             node_id: path.node,
         }
     }
@@ -126,9 +126,11 @@ impl TimelineEntry {
 pub(crate) async fn run_timeline(
     State(state): State<AppState>,
     RunId(id): RunId,
-) -> Result<Answer<Vec<TimelineEntry>>, Problem> {
+) -> Result<JsonResponse<Vec<TimelineEntry>>, Problem> {
     let detail = load_run(&state, id).await?;
     let (snapshot, _) = load_snapshot(&state, detail).await?;
     let (run, plan, now) = (&snapshot.state, &snapshot.plan, clock::now());
-    Ok(Answer(run.timeline(plan).into_iter().map(|task| TimelineEntry::of(task, run, plan, now)).collect()))
+    Ok(JsonResponse(
+        run.timeline(plan).into_iter().map(|task| TimelineEntry::new(task, run, plan, now)).collect(),
+    ))
 }

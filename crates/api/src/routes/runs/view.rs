@@ -49,8 +49,8 @@ pub(crate) struct Run {
     outputs: Option<Outputs>,
     /// The tasks, one per node outside of loops. Empty for a batch.
     tasks: Vec<Task>,
-    /// Id of the parent run: the original run of a rerun, the batch of a row, or the `parent_run_id` of the
-    /// request that started the run.
+    /// Id of the parent run. For a rerun, this is the original run, and for a row of a batch, the batch.
+    /// Otherwise, it is the `parent_run_id` of the request that started the run.
     #[schema(required = true)]
     parent_run_id: Option<Uuid>,
     /// Type of the run, chosen by the client.
@@ -185,10 +185,10 @@ impl Attempt {
     pub(crate) fn of_task(attempts: &[run::Attempt], task: TaskStatus) -> Vec<Self> {
         let last = attempts.len().saturating_sub(1);
         let status = |index, attempt: &run::Attempt| attempt.status((index == last).then_some(task));
-        attempts.iter().enumerate().map(|(index, a)| Self::of(a, status(index, a))).collect()
+        attempts.iter().enumerate().map(|(index, a)| Self::new(a, status(index, a))).collect()
     }
 
-    fn of(attempt: &run::Attempt, status: TaskStatus) -> Self {
+    fn new(attempt: &run::Attempt, status: TaskStatus) -> Self {
         let run::Attempt { number, started_at, ended_at, error, failure } = attempt.clone();
         let (start_time, end_time) = (Timestamp(started_at), ended_at.map(Timestamp));
         Self { number, status, start_time, end_time, error, failure }

@@ -1,6 +1,6 @@
 //! `GET /wf/{workflow_id}/versions/{a}/diff/{b}/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -131,10 +131,10 @@ impl DiffFormat {
             |row: &VersionRow| serde_json::from_str::<Definition>(&row.definition).map_err(Problem::internal);
         let (before, after) = (read(before)?, read(after)?);
         let mut response = match self {
-            Self::Json => Answer(versioning::diff(&before, &after, layout)).into_response(),
+            Self::Json => JsonResponse(versioning::diff(&before, &after, layout)).into_response(),
             Self::Text => versioning::diff(&before, &after, layout).to_text().into_response(),
             Self::Patch => {
-                let patch = Answer(versioning::patch(&before, &after, layout));
+                let patch = JsonResponse(versioning::patch(&before, &after, layout));
                 ([(header::CONTENT_TYPE, "application/json-patch+json")], patch).into_response()
             }
         };

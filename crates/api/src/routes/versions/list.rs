@@ -1,6 +1,6 @@
 //! `GET /wf/{workflow_id}/versions/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
 use sluice_persistence::{Search, TimeRange, VersionFilter, VersionOrder};
@@ -76,5 +76,5 @@ pub(crate) async fn version_list(
     let page = page.ok_or_else(|| Resource::Workflow.not_found())?;
     let total = if list.count { Some(state.db.version_count(filter).await?) } else { None };
     let headers = list.response_headers(&sent, page.next, total);
-    Ok((headers, Answer(skip_unreadable(page.rows.into_iter().map(WorkflowVersion::try_from))?)))
+    Ok((headers, JsonResponse(skip_unreadable(page.rows.into_iter().map(WorkflowVersion::try_from))?)))
 }

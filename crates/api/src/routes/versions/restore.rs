@@ -41,8 +41,8 @@ pub(crate) async fn version_restore(
     preconditions: Preconditions,
     change: ChangeContext,
 ) -> Result<WithETag<Workflow>, Problem> {
-    let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    match state.db.version_restore(id, pin, saving, Some(change.origin())).await {
+    let save_options = SaveOptions { label: query.label, ..preconditions.save_options.clone() };
+    match state.db.version_restore(id, pin, save_options, Some(change.origin())).await {
         Ok(row) => Workflow::with_etag(row),
         Err(error) => Err(preconditions.explain(&state, id, error).await),
     }

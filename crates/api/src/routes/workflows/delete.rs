@@ -36,7 +36,7 @@ pub(crate) async fn workflow_delete(
     change: ChangeContext,
 ) -> Result<StatusCode, Problem> {
     // The deletion checks the precondition again. This check is made before any run is canceled.
-    if let Some(precondition) = &preconditions.saving.precondition {
+    if let Some(precondition) = &preconditions.save_options.precondition {
         let row = state.db.workflow_get(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
         if !precondition.is_met(&row) {
             return Err(preconditions
@@ -56,7 +56,8 @@ pub(crate) async fn workflow_delete(
         }
     }
     cleanup::mark_for_deletion(&state.settings.data_dir, id).await?;
-    let result = state.db.workflow_delete(id, preconditions.saving.clone(), Some(change.origin())).await;
+    let result =
+        state.db.workflow_delete(id, preconditions.save_options.clone(), Some(change.origin())).await;
     if matches!(result, Ok(()) | Err(WriteError::NotFound)) {
         cleanup::remove_folders(&state.settings.data_dir, id).await;
     }

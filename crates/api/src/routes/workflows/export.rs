@@ -4,7 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use serde_json::value::RawValue;
 use sluice_domain::json_limits;
-use sluice_domain::transfer::Document;
+use sluice_domain::transfer::WorkflowDocument;
 use sluice_engine::StoreError;
 use utoipa::IntoParams;
 
@@ -47,7 +47,7 @@ impl FromQuery for ExportQuery {
     responses(
         (status = 200, description = "The document.",
             headers(("ETag" = String, description = "Entity tag of the returned state.")),
-            body = Document, example = json!(examples::document())),
+            body = WorkflowDocument, example = json!(examples::document())),
         (status = 304, description = "The client's copy is current."),
         WorkflowMissing, ExportProblems, ServerProblems,
     )

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{FromRequest as _, Request, State};
-use axum::{Json as Answer, RequestExt as _};
+use axum::{Json as JsonResponse, RequestExt as _};
 use serde::Serialize;
 use sluice_domain::transfer::{ImportAction, ImportMode};
 use sluice_domain::versioning::DefinitionDiff;
@@ -45,7 +45,7 @@ impl FromQuery for ImportQuery {
 
 /// Result of an import.
 #[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct ImportAnswer {
+pub(crate) struct ImportResponse {
     /// One result per workflow, in the order of the body.
     #[schema(max_items = 100)]
     results: Vec<ImportResult>,
@@ -77,14 +77,14 @@ pub(crate) struct ImportResult {
 /// 100 of these. Imports all of them or none. The response to an invalid import lists the problems of all
 /// workflows. With `mode=create`, all workflows are new and get unique names. With `mode=update`, each item
 /// replaces the workflow with its id, or else the workflow with its name. An item without such a workflow
-/// creates a new one, which keeps the id of the document if that is a UUIDv7. New workflows get the versions
-/// and labels of their document.
+/// creates a new one, which keeps the id of the document if that is a UUIDv7 with a past timestamp. New
+/// workflows get the versions and labels of their document.
 #[utoipa::path(
     post, path = "/wf/import/", tag = "workflows", operation_id = "importWorkflows",
     params(ImportQuery),
     request_body(content = ImportRequest, description = "The workflow, or a list of them.", example = json!(examples::document())),
     responses(
-        (status = 200, description = "The result.", body = ImportAnswer, example = json!(examples::import_result())),
+        (status = 200, description = "The result.", body = ImportResponse, example = json!(examples::import_result())),
         BodyProblems, DefinitionProblems, ServerProblems,
     )
 )]
@@ -93,7 +93,7 @@ pub(crate) async fn workflow_import(
     Query(query): Query<ImportQuery>,
     change: ChangeContext,
     JsonText(text): JsonText,
-) -> Result<Answer<ImportAnswer>, Problem> {
+) -> Result<JsonResponse<ImportResponse>, Problem> {
     let mode = query.mode;
     let parsed = parse_body(&state, query, text).await?;
     let outcome = state.db.workflow_import(Arc::clone(&parsed.imports), mode, Some(change.origin())).await;
@@ -105,7 +105,7 @@ pub(crate) async fn workflow_import(
             return Err(Problem::invalid(ProblemKind::InvalidBody, items));
         }
     };
-    Ok(Answer(ImportAnswer::new(imported, parsed).await))
+    Ok(JsonResponse(ImportResponse::new(imported, parsed).await))
 }
 
 /// Builds the response to a repeated import. Its body is the same, so it has the same definitions and warnings.
@@ -113,11 +113,11 @@ pub(crate) async fn respond_to_repeated_import(
     state: &AppState,
     mut request: Request,
     imported: Vec<ImportedWorkflow>,
-) -> Result<ImportAnswer, Problem> {
+) -> Result<ImportResponse, Problem> {
     let Query(query) = request.extract_parts_with_state::<Query<ImportQuery>, _>(state).await?;
     let JsonText(text) = JsonText::from_request(request, state).await?;
     let parsed = parse_body(state, query, text).await?;
-    Ok(ImportAnswer::new(imported, parsed).await)
+    Ok(ImportResponse::new(imported, parsed).await)
 }
 
 async fn parse_body(state: &AppState, query: ImportQuery, text: Vec<u8>) -> Result<ParsedImport, Problem> {
@@ -125,7 +125,7 @@ async fn parse_body(state: &AppState, query: ImportQuery, text: Vec<u8>) -> Resu
     cpu_bound(move || ParsedImport::parse(&text, query.name.as_deref(), &kinds)).await
 }
 
-impl ImportAnswer {
+impl ImportResponse {
     async fn new(imported: Vec<ImportedWorkflow>, parsed: ParsedImport) -> Self {
         cpu_bound(move || {
             let diagnosed = parsed.imports.iter().zip(parsed.diagnostics);

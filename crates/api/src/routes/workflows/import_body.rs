@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use serde_json::value::RawValue;
-use sluice_domain::transfer::{Document, Form};
+use sluice_domain::transfer::{ImportForm, WorkflowDocument};
 use sluice_domain::validation::{self, Code};
 use sluice_domain::{Definition, json_limits, transfer};
 use sluice_nodes::NodeKinds;
@@ -20,10 +20,7 @@ use crate::routes::diagnostic::Diagnostic;
 use crate::routes::workflows::request::WorkflowCreateRequest;
 
 /// The maximum number of workflows of one import.
-const MAX_IMPORT: usize = 100;
-
-/// The maximum number of problems in a response.
-const MAX_PROBLEMS: usize = 1_000;
+pub(crate) const MAX_IMPORTED_WORKFLOWS: usize = 100;
 
 /// The workflows of a body, in its order.
 pub(super) struct ParsedImport {
@@ -47,7 +44,8 @@ impl ParsedImport {
                         document.name = name.unwrap_or_default().to_owned();
                     }
                     imports.push(Import::from(document));
-                    diagnostics.push(found.into_iter().map(|one| with_prefix(one, &pointer)).collect());
+                    diagnostics
+                        .push(found.into_iter().map(|one| prepend_pointer_to(one, &pointer)).collect());
                     pointers.push(pointer);
                 }
                 Err(items) => errors.extend(items.into_iter().map(|mut item| {
@@ -66,22 +64,24 @@ impl ParsedImport {
             true => ProblemKind::InvalidDefinition,
             false => ProblemKind::InvalidBody,
         };
-        errors.truncate(MAX_PROBLEMS);
+        errors.truncate(validation::MAX_DIAGNOSTICS);
         Err(Problem::invalid(kind, errors))
     }
 }
 
-fn with_prefix(mut diagnostic: validation::Diagnostic, pointer: &str) -> Diagnostic {
+fn prepend_pointer_to(mut diagnostic: validation::Diagnostic, pointer: &str) -> Diagnostic {
     diagnostic.prepend_pointer(pointer);
     diagnostic.into()
 }
 
 /// Splits a body into its workflows, each with the pointer to it.
 fn split_body(body: &[u8]) -> Result<Vec<(String, &RawValue)>, Problem> {
-    // The items that are counted take no memory.
+    // `IgnoredAny` counts the items without storing them.
     let split = match serde_json::from_slice::<Vec<IgnoredAny>>(body) {
-        Ok(items) if items.len() > MAX_IMPORT => {
-            let detail = format!("The list has more than {MAX_IMPORT} items. Split it into several imports.");
+        Ok(items) if items.len() > MAX_IMPORTED_WORKFLOWS => {
+            let detail = format!(
+                "The list has more than {MAX_IMPORTED_WORKFLOWS} items. Split it into several imports."
+            );
             let item = ProblemItem::new("", "length", detail);
             return Err(Problem::invalid(ProblemKind::InvalidBody, vec![item]));
         }
@@ -96,8 +96,8 @@ fn split_body(body: &[u8]) -> Result<Vec<(String, &RawValue)>, Problem> {
 fn parse_workflow(
     json: &str,
     kinds: &NodeKinds,
-) -> Result<(Document, Vec<validation::Diagnostic>), Vec<ProblemItem>> {
-    let parsed = transfer::read(json).map_err(|error| vec![*error]).and_then(|document| {
+) -> Result<(WorkflowDocument, Vec<validation::Diagnostic>), Vec<ProblemItem>> {
+    let parsed = transfer::parse_document(json).map_err(|error| vec![*error]).and_then(|document| {
         let found = document.diagnose(kinds);
         if found.iter().any(validation::Diagnostic::is_error) { Err(found) } else { Ok((document, found)) }
     });
@@ -109,7 +109,7 @@ fn error_items(json: &str, found: Vec<validation::Diagnostic>) -> Vec<ProblemIte
     let is_shape = |one: &validation::Diagnostic| one.code == Code::ShapeInvalid;
     let has_schema_errors = found.iter().any(is_shape) && json.len() <= schema_errors::MAX_VALIDATED_BYTES;
     let body = serde_json::from_str(json).ok().filter(|_| has_schema_errors);
-    let mut items = body.map(|body| schema_errors_of(transfer::form(json), &body)).unwrap_or_default();
+    let mut items = body.map(|body| schema_errors_of(transfer::detect_form(json), &body)).unwrap_or_default();
     let is_reported = |one: &validation::Diagnostic| {
         let is_inside = |item: &ProblemItem| is_shape(one) && item.pointer.starts_with(&one.pointer);
         items.iter().any(|item| item.pointer == one.pointer || is_inside(item))
@@ -125,11 +125,11 @@ fn error_items(json: &str, found: Vec<validation::Diagnostic>) -> Vec<ProblemIte
 }
 
 /// Returns all violations of the schema of a workflow in this form.
-pub(crate) fn schema_errors_of(form: Option<Form>, body: &Value) -> Vec<ProblemItem> {
+pub(crate) fn schema_errors_of(form: Option<ImportForm>, body: &Value) -> Vec<ProblemItem> {
     match form {
-        Some(Form::Document) => schema_errors::validate::<Document>(body),
-        Some(Form::Request) => schema_errors::validate::<WorkflowCreateRequest>(body),
-        Some(Form::Plain) | None => schema_errors::validate::<Definition>(body),
+        Some(ImportForm::Document) => schema_errors::validate::<WorkflowDocument>(body),
+        Some(ImportForm::Request) => schema_errors::validate::<WorkflowCreateRequest>(body),
+        Some(ImportForm::Definition) | None => schema_errors::validate::<Definition>(body),
     }
 }
 
@@ -140,7 +140,7 @@ pub(crate) struct ImportRequest;
 fn any_of(description: &str) -> AnyOfBuilder {
     AnyOfBuilder::new()
         .description(Some(description))
-        .item(Ref::from_schema_name(Document::name()))
+        .item(Ref::from_schema_name(WorkflowDocument::name()))
         .item(Ref::from_schema_name(WorkflowCreateRequest::name()))
         .item(Ref::from_schema_name(Definition::name()))
 }
@@ -160,7 +160,7 @@ impl ToSchema for ImportRequest {
         let list = ArrayBuilder::new()
             .description(Some("Workflows to import, all or none."))
             .items(Ref::from_schema_name("ImportItem"))
-            .max_items(Some(MAX_IMPORT));
+            .max_items(Some(MAX_IMPORTED_WORKFLOWS));
         schemas.push(("ImportList".to_owned(), Schema::Array(list.build()).into()));
     }
 }

@@ -1,6 +1,6 @@
 //! `GET /wf/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::{RawQuery, State};
 use chrono::{DateTime, Utc};
 use sluice_persistence::{Search, TimeRange, WorkflowFilter, WorkflowOrder};
@@ -102,5 +102,5 @@ pub(crate) async fn workflow_list(
     let total = if list.count { Some(state.db.workflow_count(filter.clone()).await?) } else { None };
     let page = state.db.workflow_list(filter, list.page_request()).await?;
     let headers = list.response_headers(&sent, page.next, total);
-    Ok((headers, Answer(skip_unreadable(page.rows.into_iter().map(Workflow::try_from))?)))
+    Ok((headers, JsonResponse(skip_unreadable(page.rows.into_iter().map(Workflow::try_from))?)))
 }

@@ -1,6 +1,6 @@
 //! `GET /wf/{workflow_id}/output_variables/`
 
-use axum::Json as Answer;
+use axum::Json as JsonResponse;
 use axum::extract::State;
 use serde::Serialize;
 use sluice_domain::graph;
@@ -40,11 +40,11 @@ pub(crate) struct OutputVariable {
 pub(crate) async fn output_variable_list(
     State(state): State<AppState>,
     WorkflowId(id): WorkflowId,
-) -> Result<Answer<Vec<OutputVariable>>, Problem> {
+) -> Result<JsonResponse<Vec<OutputVariable>>, Problem> {
     let row = state.db.workflow_get(id).await?.ok_or_else(|| Resource::Workflow.not_found())?;
     let definition: Definition = serde_json::from_str(&row.definition).map_err(Problem::internal)?;
     let rows = graph::output_variables(&definition).into_iter();
-    Ok(Answer(rows.map(OutputVariable::from).collect()))
+    Ok(JsonResponse(rows.map(OutputVariable::from).collect()))
 }
 
 impl From<graph::OutputVariable> for OutputVariable {

@@ -88,7 +88,7 @@ pub(crate) async fn workflow_patch(
 ) -> Result<WithETag<Workflow>, Problem> {
     let details = valid_or_not_found(&state, id, patch.into_details()).await?;
     let saved =
-        state.db.workflow_patch(id, details, preconditions.saving.clone(), Some(change.origin())).await;
+        state.db.workflow_patch(id, details, preconditions.save_options.clone(), Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }
 

@@ -1,8 +1,6 @@
 //! `PUT /wf/{workflow_id}/reset/`
 
 use axum::extract::State;
-use sluice_domain::graph::{Definition, SpurType};
-use sluice_nodes::NodeKinds;
 use sluice_persistence::SaveOptions;
 
 use crate::change::ChangeContext;
@@ -12,7 +10,6 @@ use crate::extract::etag::{ChangeNote, Preconditions, WithETag};
 use crate::extract::path::WorkflowId;
 use crate::extract::query::Query;
 use crate::openapi::examples;
-use crate::routes::workflows::definition::validate_definition;
 use crate::routes::workflows::{SaveQuery, Workflow, workflow_or_problem};
 use crate::state::AppState;
 
@@ -42,14 +39,7 @@ pub(crate) async fn workflow_reset(
     preconditions: Preconditions,
     change: ChangeContext,
 ) -> Result<WithETag<Workflow>, Problem> {
-    let mut defaults = Vec::new();
-    for spur_type in SpurType::ALL {
-        defaults.push((
-            spur_type,
-            validate_definition(Definition::default_for(spur_type), NodeKinds::default()).await?,
-        ));
-    }
-    let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    let saved = state.db.workflow_reset(id, defaults, saving, Some(change.origin())).await;
+    let save_options = SaveOptions { label: query.label, ..preconditions.save_options.clone() };
+    let saved = state.db.workflow_reset(id, save_options, Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }

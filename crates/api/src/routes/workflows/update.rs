@@ -52,8 +52,8 @@ pub(crate) async fn workflow_update(
         Some(_) => WorkflowCreateRequest::from(request).into_new_workflow(state.settings.kinds()).await,
     };
     let workflow = valid_or_not_found(&state, id, workflow).await?;
-    let saving = SaveOptions { label: query.label, ..preconditions.saving.clone() };
-    let saved = state.db.workflow_update(id, workflow, saving, Some(change.origin())).await;
+    let save_options = SaveOptions { label: query.label, ..preconditions.save_options.clone() };
+    let saved = state.db.workflow_update(id, workflow, save_options, Some(change.origin())).await;
     workflow_or_problem(&state, id, &preconditions, saved).await
 }
 

@@ -101,7 +101,7 @@ pub(super) struct ConnectionArgs {
     header_timeout_seconds: Seconds,
     /// Timeout for receiving the next part of a request body, in seconds. A body that takes longer than this
     /// in total must arrive at 1 KiB per second or more.
-    #[arg(long, env = "SLUICE_BODY_TIMEOUT_SECONDS", default_value_t = Seconds(API_DEFAULTS.body_pause))]
+    #[arg(long, env = "SLUICE_BODY_TIMEOUT_SECONDS", default_value_t = Seconds(API_DEFAULTS.body_chunk_timeout))]
     body_timeout_seconds: Seconds,
     /// Timeout for a client that does not read the response, in seconds.
     #[arg(long, env = "SLUICE_WRITE_TIMEOUT_SECONDS",
@@ -182,7 +182,7 @@ impl ServeArgs {
             max_batch_rows: requests.max_batch_rows,
             max_definition_nodes: usize::try_from(requests.max_definition_nodes)?,
             max_page_size: requests.max_page_size,
-            body_pause: connections.body_timeout_seconds.0,
+            body_chunk_timeout: connections.body_timeout_seconds.0,
         })
     }
 }

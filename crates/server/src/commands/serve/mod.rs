@@ -90,7 +90,7 @@ async fn delete_expired_idempotency_records(database: Database) {
     }
 }
 
-/// SIGTERM and Ctrl-C. From its creation on, these signals no longer end the process.
+/// Receivers of SIGTERM and SIGINT (Ctrl-C). After [`Self::new`], these signals no longer end the process.
 struct ShutdownSignals {
     terminate: Signal,
     interrupt: Signal,
