@@ -80,7 +80,7 @@ SPELLING = {
     "synchronis(?!m)": "synchroniz", "travell": "travel", "utilis": "utiliz", "whilst": "while",
 }
 
-# Names of the API that don't follow the spelling: a tag.
+# API names with British spelling: the tag `catalogue`.
 API_NAMES = re.compile(r'"catalogue"')
 
 # The literal of Python and Rust, which is not the word "none".

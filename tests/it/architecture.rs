@@ -1,5 +1,5 @@
-//! Checks the source against ARCHITECTURE.md: dependencies between crates, imports within a crate, paths that the
-//! documents name, reasons for the libraries, and the invariants that a search of the source can check.
+//! Checks the source against ARCHITECTURE.md: dependencies between crates, imports within a crate, reasons for the
+//! libraries, and invariants that a search can check. Also checks the paths that the documents name.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod imports;

@@ -56,7 +56,7 @@ macro_rules! tables {
 
 tables! {
     /// Routes without uploads. Swagger UI lists the operations of a tag in this order.
-    authorized_calls {
+    routes_without_uploads {
         Some(WorkflowsWrite) => workflows::create / workflow_create,
         Some(WorkflowsRead) => workflows::list / workflow_list,
         Some(WorkflowsRead) => validation / workflow_validate,
@@ -171,7 +171,7 @@ pub fn document_text(version: OpenApiVersion) -> String {
 
 /// Returns the router of the API.
 pub fn app(state: AppState) -> Router {
-    let routes = authorized_calls()
+    let routes = routes_without_uploads()
         .merge(uploads().layer(DefaultBodyLimit::disable()))
         .route("/openapi.json", get(document_get).layer(Extension(Arc::new(Documents::new(document_text)))))
         .with_state(state.clone())

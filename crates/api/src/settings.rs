@@ -31,7 +31,7 @@ pub struct Settings {
     /// Maximum number of items per page.
     pub max_page_size: u64,
     /// Timeout for the next chunk of a request body.
-    pub body_pause: Duration,
+    pub body_chunk_timeout: Duration,
     /// Maximum number of open event streams.
     pub max_event_streams: usize,
     /// Admission of clients.
@@ -65,7 +65,7 @@ impl Settings {
             max_batch_rows: 10_000,
             max_definition_nodes: MAX_NODES,
             max_page_size: 100,
-            body_pause: Duration::from_secs(30),
+            body_chunk_timeout: Duration::from_secs(30),
             max_event_streams: 1_000,
             admission: Admission::Keys,
             max_calls_per_second: 1_000,

@@ -65,7 +65,8 @@ fn line_error(line: impl std::fmt::Display, message: impl std::fmt::Display) -> 
     ProblemItem::new("/file", "row", format!("Line {line}: {message}."))
 }
 
-/// Appended to a CSV file while it is read. If it is not read as a row, a quote in the file is not closed.
+/// Appended to a CSV file while the file is read. If the mark is not read as a row of its own, the file has an unclosed
+/// quote.
 const END_MARK: &str = "\u{1}end";
 
 fn csv(bytes: &[u8], max_rows: usize) -> Result<Table, Problem> {

@@ -111,7 +111,7 @@ enum Part {
 }
 
 impl Part {
-    /// Returns the part that an item of an array in this part is.
+    /// Returns the part to which an item of an array in this part belongs.
     fn of_item(self) -> Self {
         match self {
             Self::Body => Self::Workflow,
@@ -120,13 +120,13 @@ impl Part {
         }
     }
 
-    /// Returns the part that a member of an object in this part is.
+    /// Returns the part to which the member `key` of an object in this part belongs.
     fn of_member(self, key: &str) -> Self {
         let is_workflow = matches!(self, Self::Body | Self::Workflow);
         if is_workflow && key == "versions" { Self::History } else { Self::Inner }
     }
 
-    /// Returns true if a member of an object in this part is a definition.
+    /// Returns true if the member `key` of an object in this part is a definition.
     fn is_definition(self, key: &str) -> bool {
         matches!(self, Self::Body | Self::Workflow | Self::Version) && key == "definition"
     }

@@ -167,7 +167,7 @@ struct Opened {
 
 async fn open_sqlite(path: &Path, max_bytes: Option<u64>) -> Result<Opened, OpenError> {
     let exists = has_sqlite_file(path)?;
-    let lock = FileLock::take(path)?;
+    let lock = FileLock::acquire(path)?;
     if replacement_path(path).exists() {
         return Err(OpenError::InterruptedRestore { path: path.to_owned() });
     }

@@ -51,7 +51,7 @@ pub use runs::{BatchRowRange, RunDetail, RunFilter, RunOrder};
 pub use search::query::Search;
 pub use sqlite_backup::{DatabaseContents, PendingRestore, SqliteFile};
 pub use workflows::changes::{Precondition, SaveOptions, WorkflowDetails};
-pub use workflows::import_plan::{Import, ImportOutcome, ImportRejection, Imported};
+pub use workflows::import_plan::{Import, ImportOutcome, ImportRejection, PlannedImport};
 pub use workflows::labels::NewLabel;
 pub use workflows::versions::{Pin, VersionFilter, VersionOrder};
 pub use workflows::{WorkflowFilter, WorkflowOrder};

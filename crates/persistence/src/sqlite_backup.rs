@@ -78,7 +78,7 @@ impl SqliteFile {
     ///
     /// A server is running.
     pub fn begin_restore(self) -> Result<PendingRestore, OpenError> {
-        let lock = FileLock::take(&self.path)?;
+        let lock = FileLock::acquire(&self.path)?;
         Ok(PendingRestore { path: self.path, _lock: lock })
     }
 }
@@ -118,7 +118,7 @@ impl PendingRestore {
     ///
     /// # Errors
     ///
-    /// The database is damaged, or this release doesn't know its schema.
+    /// The database is damaged, or this release doesn't support its schema.
     pub async fn check(&self) -> Result<DatabaseContents, OpenError> {
         check_contents(&with_suffix(&self.path, ".incoming")).await
     }

@@ -50,7 +50,7 @@ pub struct PoolConfig {
     /// Limits of each run.
     pub limits: Limits,
     /// Grace period after [`Limits::time`]. Then the pool kills a worker that
-    /// hasn't replied. The interpreter stops by itself at the limit; the grace
+    /// hasn't replied. The interpreter stops by itself at the limit. The grace
     /// period covers the start of the process, the conversion of the result,
     /// and rare operations that the interpreter can't interrupt.
     /// Default: 1 second.

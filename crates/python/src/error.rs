@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// The reason why [`Pool::run`](crate::Pool::run) failed.
 ///
-/// All messages are for the author of the snippet: line numbers are those of
-/// the snippet, starting at 1, and messages don't contain paths of the server.
+/// All messages are for the author of the snippet. Line numbers are those of
+/// the snippet, starting at 1. Messages don't contain paths of the server.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PythonError {
     /// The code is not valid Python.

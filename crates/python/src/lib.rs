@@ -3,7 +3,7 @@
 //!
 //! The interpreter is [`monty`], which is written in Rust and implements a
 //! subset of Python without access to files, the network or the operating
-//! system. Nevertheless it never runs inside the server process: the executable
+//! system. Nevertheless, it never runs inside the server process. The executable
 //! of the server is started again as a *worker*, with a hidden subcommand that
 //! calls [`worker_main`]. A snippet that exhausts memory, overflows the stack or
 //! never returns affects only its worker process.

@@ -99,7 +99,7 @@ pub(crate) async fn serve(
     Ok(())
 }
 
-/// Waits until a connection is allowed, and accepts it. Until then, clients wait in the queue of the kernel.
+/// Waits until another connection is allowed, then accepts one. Until then, clients wait in the queue of the kernel.
 async fn accept(
     listener: &mut tokio::net::TcpListener,
     permits: &Arc<Semaphore>,

@@ -50,7 +50,7 @@ fn env_number(name: &str) -> Option<u64> {
 
 /// Everything that the server has confirmed to clients.
 #[derive(Default)]
-struct Confirmed {
+struct ConfirmedChanges {
     /// Label of each accepted run, by run id.
     runs: RefCell<BTreeMap<String, String>>,
     /// User whose decision was confirmed, by run id.
@@ -109,7 +109,7 @@ async fn client(
     base: &RefCell<String>,
     http: &Client,
     workflows: &[String],
-    confirmed: &Confirmed,
+    confirmed: &ConfirmedChanges,
     dice: &Dice,
     is_over: &Cell<bool>,
     client_number: usize,
@@ -165,7 +165,7 @@ async fn kill_under_load(backend: Backend) {
     }
     let http = Client::builder().timeout(Duration::from_secs(20)).no_proxy().build().expect("a client");
     let (base, is_over, confirmed) =
-        (RefCell::new(app.base().to_owned()), Cell::new(false), Confirmed::default());
+        (RefCell::new(app.base().to_owned()), Cell::new(false), ConfirmedChanges::default());
     let clients = (0..CLIENTS)
         .map(|client_number| client(&base, &http, &workflows, &confirmed, &dice, &is_over, client_number));
     let killer = async {

@@ -86,7 +86,7 @@ async fn upload(app: &App, workflow: &str, name: String, bytes: Vec<u8>) -> Opti
 
 /// Changes that the server confirmed to clients.
 #[derive(Default)]
-struct Confirmed {
+struct ConfirmedChanges {
     runs: RefCell<Vec<String>>,
     /// Contents of uploaded files, by path.
     files: RefCell<BTreeMap<String, Vec<u8>>>,
@@ -97,7 +97,7 @@ async fn client(
     app: &App,
     client_number: usize,
     workflows: &[String],
-    confirmed: &Confirmed,
+    confirmed: &ConfirmedChanges,
     is_over: &Cell<bool>,
 ) {
     for n in 0.. {
@@ -121,7 +121,7 @@ async fn restore_has_everything_confirmed_before_the_backup() {
     for body in [plain("plain"), gated_workflow("gated"), waiting] {
         workflows.push(app.create(&body).await);
     }
-    let (confirmed, is_over, count) = (Confirmed::default(), Cell::new(false), Cell::new((0, 0)));
+    let (confirmed, is_over, count) = (ConfirmedChanges::default(), Cell::new(false), Cell::new((0, 0)));
     let (_folder, file) = backup_file();
     let storage = Storage::of(&app.database);
     let clients =

@@ -222,7 +222,7 @@ async fn unsampled_trace_is_not_exported() {
     assert!(!collector.spans().iter().any(|sent| of_trace(&sent.span)));
 }
 
-/// This includes servers without a collector.
+/// Servers without a collector also send the header.
 #[tokio::test]
 async fn every_response_has_a_traceparent() {
     let app = App::start(Backend::Sqlite).await;

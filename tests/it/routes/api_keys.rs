@@ -103,9 +103,9 @@ const CALLS: &[(&str, &[&str])] = &[
 ];
 
 /// Returns the operations of the document: (operation id, method, path with ids, scope).
-async fn authorized_calls(app: &App) -> Vec<(String, Method, String, Option<String>)> {
+async fn operations(app: &App) -> Vec<(String, Method, String, Option<String>)> {
     let document = app.get("/openapi.json").await.ok();
-    let mut authorized_calls = Vec::new();
+    let mut operations = Vec::new();
     for (path, item) in document["paths"].as_object().expect("paths") {
         for (method, call) in
             item.as_object().expect("an item").iter().filter(|(_, call)| call["operationId"].is_string())
@@ -119,21 +119,16 @@ async fn authorized_calls(app: &App) -> Vec<(String, Method, String, Option<Stri
                 .collect::<Vec<_>>()
                 .join("/");
             let method = method.to_uppercase().parse().expect("a method");
-            authorized_calls.push((
-                call["operationId"].as_str().expect("a name").to_owned(),
-                method,
-                path,
-                scope,
-            ));
+            operations.push((call["operationId"].as_str().expect("a name").to_owned(), method, path, scope));
         }
     }
-    authorized_calls
+    operations
 }
 
 async fn requests_without_a_key_get_401(app: App) {
     let key = create_key(&app.database, "ci", "admin", &[]).await;
     wait_until_keys_are_required(&app).await;
-    for (name, method, path, scope) in authorized_calls(&app).await {
+    for (name, method, path, scope) in operations(&app).await {
         let is_open = ["getHealth", "getReadiness"].contains(&name.as_str());
         assert_eq!(scope.is_none(), is_open, "{name}");
         // Other spellings of a path reach the same operation.
@@ -187,11 +182,11 @@ async fn each_scope_allows_exactly_its_operations(app: App) {
         keys.insert(*scope, create_key(&app.database, scope, scope, &[]).await);
     }
     wait_until_keys_are_required(&app).await;
-    let authorized_calls = authorized_calls(&app).await;
+    let operations = operations(&app).await;
     let listed: usize = CALLS.iter().map(|(_, names)| names.len()).sum();
-    let with_scope = authorized_calls.iter().filter(|(.., scope)| scope.is_some()).count();
+    let with_scope = operations.iter().filter(|(.., scope)| scope.is_some()).count();
     assert_eq!(listed, with_scope, "CALLS must list every operation that requires a scope");
-    for (name, method, path, scope) in &authorized_calls {
+    for (name, method, path, scope) in &operations {
         let Some(scope) = scope else { continue };
         let expected = CALLS.iter().find(|(_, names)| names.contains(&name.as_str()));
         assert_eq!(expected.map(|(scope, _)| *scope), Some(scope.as_str()), "{name}");

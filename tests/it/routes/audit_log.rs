@@ -177,8 +177,8 @@ async fn unchanged_workflow_has_no_entry(app: App) {
         app.post("/wf/").idempotency_key("k").json(&plain("two")).await.ok();
     }
     let audit_entries = entries(&app, None, "").await;
-    let authorized_calls: Vec<&Value> = audit_entries.iter().map(|entry| &entry["operation"]).collect();
-    assert_eq!(authorized_calls, ["createWorkflow", "createWorkflow"], "{audit_entries:#?}");
+    let operations: Vec<&Value> = audit_entries.iter().map(|entry| &entry["operation"]).collect();
+    assert_eq!(operations, ["createWorkflow", "createWorkflow"], "{audit_entries:#?}");
     assert!(audit_entries.iter().all(|entry| entry["actor"].is_null()));
 }
 

@@ -16,8 +16,31 @@ on_both_databases!(
     rejects_invalid_imports,
     saved_workflows_can_be_imported,
     import_swaps_names,
+    reordered_keys_are_not_a_change,
     repeated_import_returns_the_stored_response,
 );
+
+/// Returns the value with the keys of all objects in reverse order.
+fn with_reversed_keys(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            members.iter().rev().map(|(key, value)| (key.clone(), with_reversed_keys(value))).collect()
+        }
+        Value::Array(items) => items.iter().map(with_reversed_keys).collect(),
+        other => other.clone(),
+    }
+}
+
+async fn reordered_keys_are_not_a_change(app: App) {
+    let id = app.create(&after_input("keys", static_node("a", json!({"x": 1, "y": {"b": 2, "a": 3}})))).await;
+    let mut document = export(&app, &id).await;
+    let members = document.as_object_mut().expect("an object");
+    members.remove("checksum");
+    let reordered = with_reversed_keys(&document);
+    assert_ne!(reordered.to_string(), document.to_string());
+    assert_eq!(import(&app, "?mode=update", &reordered).await[0]["action"], "unchanged");
+    assert_eq!(export(&app, &id).await["definition"].to_string(), document["definition"].to_string());
+}
 
 async fn export(app: &App, id: &str) -> Value {
     app.get(&format!("/wf/{id}/export/")).await.ok()
@@ -126,7 +149,7 @@ async fn dry_run_describes_an_update(app: App) {
     assert_eq!(done, planned);
     assert_eq!(app.get(&format!("/wf/{id}/")).await.ok()["name"], "renamed");
     let version = app.get(&format!("/wf/{}/versions/2/", id_of(&done[1]))).await.ok();
-    assert_eq!(version["note"], "Imported.");
+    assert_eq!(version["note"], "PlannedImport.");
     let again = import(&app, "?mode=update", &body).await;
     assert!(again.as_array().expect("a list").iter().all(|one| one["action"] == "unchanged"), "{again}");
 }

@@ -13,7 +13,7 @@ on_both_databases!(
     cycle_shows_its_path,
     unknown_type_suggests_the_nearest,
     loop_bodies_are_validated,
-    link_from_a_router_without_routes_asks_for_a_route,
+    router_without_routes_reports_that_a_route_is_missing,
     invalid_definition_is_not_saved,
     unfinished_definitions_are_saved,
     rejects_text_with_nul,
@@ -223,7 +223,7 @@ async fn loop_bodies_are_validated(app: App) {
     assert!(diagnostics.contains(&problem("/nodes/3", "input_node_duplicate", "i2")), "{diagnostics:?}");
 }
 
-async fn link_from_a_router_without_routes_asks_for_a_route(app: App) {
+async fn router_without_routes_reports_that_a_route_is_missing(app: App) {
     let nodes = vec![input(), router(&[]), static_node("a", json!({}))];
     let body = workflow("w", nodes, vec![link("input_node", "r"), link("r", "a")]);
     let problem = app.post("/wf/").json(&body).await.problem(422);
@@ -464,7 +464,7 @@ async fn validation_accepts_any_json(app: App) {
     }
     let duplicate_key = r#"{"nodes": [], "nodes": [], "links": []}"#.to_owned();
     let response = app.post("/wf/validate/").body("application/json", duplicate_key).await.ok();
-    assert_eq!(response["diagnostics"][0]["code"], "json_refused");
+    assert_eq!(response["diagnostics"][0]["code"], "json_rejected");
     assert_eq!(validate(&app, &json!({"name": "n", "definition": null})).await, (true, vec![]));
 }
 

@@ -1,5 +1,6 @@
-//! Records the calls of the suite for `scripts/api/coverage.py`, which checks that each operation of the OpenAPI
-//! document succeeds in one test and fails in another, and that the document lists every status and problem kind.
+//! Records the calls of the suite for `scripts/api/coverage.py`. The script checks that each operation of the OpenAPI
+//! document succeeds in one test and fails in another. It also checks that the document lists every status and problem
+//! kind.
 
 use std::fs::OpenOptions;
 use std::io::Write as _;

@@ -24,10 +24,10 @@ type Limiter = RateLimiter<String, HashMapStateStore<String>, DefaultClock, Stat
 pub(crate) struct RateLimit(Option<Limiter>);
 
 impl RateLimit {
-    /// Returns a limit of `authorized_calls` per second. 0 means no limit.
-    pub(crate) fn per_second(authorized_calls: u32) -> Self {
-        Self(NonZeroU32::new(authorized_calls).map(|authorized_calls| {
-            let limiter = RateLimiter::hashmap(Quota::per_second(authorized_calls));
+    /// Returns a limit of `max_calls` per second. 0 means no limit.
+    pub(crate) fn per_second(max_calls: u32) -> Self {
+        Self(NonZeroU32::new(max_calls).map(|max_calls| {
+            let limiter = RateLimiter::hashmap(Quota::per_second(max_calls));
             limiter.with_middleware::<StateInformationMiddleware>()
         }))
     }

@@ -29,8 +29,9 @@ pub(crate) async fn enforce_min_rate(
         return next.run(request).await;
     }
     let (timed_out, unread) = (TimedOut::default(), UnreadBody::default());
-    let limit_rate =
-        |body| Body::new(MinRateBody::new(body, settings.body_pause, timed_out.clone(), unread.clone()));
+    let limit_rate = |body| {
+        Body::new(MinRateBody::new(body, settings.body_chunk_timeout, timed_out.clone(), unread.clone()))
+    };
     let mut response = next.run(request.map(limit_rate)).await;
     if timed_out.get() {
         let detail = "The body is incomplete or arrived too slowly. Send it again.";
@@ -43,7 +44,7 @@ pub(crate) async fn enforce_min_rate(
     response
 }
 
-/// The minimum rate of a body, once it has used up the longest pause.
+/// The minimum rate of a body, once it has used up the chunk timeout.
 const MIN_BYTES_PER_SECOND: u64 = 1_024;
 
 /// Set when a body timed out.
@@ -76,10 +77,10 @@ impl UnreadBody {
     }
 }
 
-/// A body whose chunks must each arrive within `pause`, and on average at [`MIN_BYTES_PER_SECOND`].
+/// A body whose chunks must each arrive within `chunk_timeout`, and on average at [`MIN_BYTES_PER_SECOND`].
 struct MinRateBody {
     body: Body,
-    pause: Duration,
+    chunk_timeout: Duration,
     started: Instant,
     received: u64,
     deadline: Pin<Box<Sleep>>,
@@ -88,15 +89,16 @@ struct MinRateBody {
 }
 
 impl MinRateBody {
-    fn new(body: Body, pause: Duration, timed_out: TimedOut, rest: UnreadBody) -> Self {
+    fn new(body: Body, chunk_timeout: Duration, timed_out: TimedOut, rest: UnreadBody) -> Self {
         let started = Instant::now();
-        let deadline = Box::pin(tokio::time::sleep_until(started + pause));
-        Self { body, pause, started, received: 0, deadline, timed_out, rest }
+        let deadline = Box::pin(tokio::time::sleep_until(started + chunk_timeout));
+        Self { body, chunk_timeout, started, received: 0, deadline, timed_out, rest }
     }
 
     fn next_deadline(&self) -> Instant {
-        let due = self.started + self.pause + Duration::from_secs(self.received / MIN_BYTES_PER_SECOND);
-        due.min(Instant::now() + self.pause)
+        let due =
+            self.started + self.chunk_timeout + Duration::from_secs(self.received / MIN_BYTES_PER_SECOND);
+        due.min(Instant::now() + self.chunk_timeout)
     }
 }
 

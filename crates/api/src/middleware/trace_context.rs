@@ -1,5 +1,5 @@
-//! W3C Trace Context: continues the trace of the caller, and adds the id of the server's span to the response, also if
-//! no spans are exported.
+//! W3C Trace Context: continues the trace of the caller. The response has the id of the server's span, even if no spans
+//! are exported.
 
 use std::collections::HashSet;
 use std::str::FromStr as _;

@@ -71,7 +71,8 @@ async fn remove_mark(data_dir: &Path, workflow_id: Uuid) {
 /// Removes leftover files of an earlier process: files of workflows that it was deleting, and stale temporary files.
 /// Call it at startup.
 ///
-/// # Errors Returns an error if the query of the database fails. Files that cannot be removed are logged.
+/// # Errors
+/// The query of the database failed. Files that cannot be removed are only logged.
 pub async fn sweep_files(db: &Database, data_dir: &Path) -> Result<(), StoreError> {
     let names = entries(&data_dir.join(DELETION_MARKS)).await;
     let ids: Vec<Uuid> = names.iter().filter_map(|name| Uuid::try_parse(name).ok()).collect();

@@ -61,8 +61,8 @@ impl RunState {
         Some(task.output.clone().unwrap_or_else(|| self.level_input(plan, scope, id, cache)))
     }
 
-    /// Returns the output of the input node `id`: at the top level the node's inputs of the run, in a loop the input of
-    /// the iteration.
+    /// Returns the output of the input node `id`. At the top level, these are the node's inputs of the run. In a loop,
+    /// it is the input of the iteration.
     pub(super) fn level_input(
         &self,
         plan: &Plan,

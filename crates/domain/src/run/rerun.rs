@@ -17,9 +17,9 @@ pub struct ReusedOutput {
 }
 
 impl RunState {
-    /// Returns the outputs of this run of `plan` that a new run of `next` can reuse if it starts at the node `from` of
-    /// `next`: those upstream of that node whose own predecessors are all reused too. Declined branches are not reused:
-    /// a person decides again.
+    /// Returns the outputs that a rerun can reuse. This run executes `plan`. The rerun executes `next` from the node
+    /// `from` on. An output is reused if its node is upstream of `from` and the outputs of all its predecessors are
+    /// reused too. Declined branches are not reused: a person decides again.
     #[must_use]
     pub fn reusable_outputs(&self, plan: &Plan, next: &Plan, from: usize) -> Vec<ReusedOutput> {
         let mut reused: Vec<ReusedOutput> = Vec::new();

@@ -92,7 +92,7 @@ codes! {
     /// Objects and arrays are nested too deep.
     JsonTooDeep = "json_too_deep" Error,
     /// The JSON contains duplicate keys, U+0000 or other content that not every parser and database preserves.
-    JsonRefused = "json_refused" Error,
+    JsonRejected = "json_rejected" Error,
     /// A part of the JSON doesn't have the shape of a definition.
     ShapeInvalid = "shape_invalid" Error,
     /// An id, title, name or description is too long.

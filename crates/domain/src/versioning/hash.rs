@@ -3,8 +3,8 @@ use sha2::{Digest, Sha256};
 use super::layout::executable_json;
 use crate::Definition;
 
-/// Returns the SHA-256, in lowercase hex, of the RFC 8785 canonical JSON of `definition` without its layout:
-/// coordinates, dimensions and test inputs, including those of subworkflows.
+/// Returns the SHA-256, in lowercase hex, of the RFC 8785 canonical JSON of `definition` without its layout. The layout
+/// is the coordinates, dimensions and test inputs, including those of subworkflows.
 ///
 /// Two definitions with the same hash are the same version.
 #[must_use]

@@ -8,9 +8,9 @@ use crate::Definition;
 /// Returns the RFC 6902 patch that turns the JSON of `before` into the JSON of `after`.
 ///
 /// - With `layout`, the result has the RFC 8785 canonical form of `after`, in which `1` equals `1.0`.
-/// - Without `layout`, the result is `after` with the layout of `before`: the definition, and every node in both
-///   (matched by id, also in bodies), keep the coordinates, dimensions and test inputs of `before`. A new node brings
-///   its own. The result has the [`super::definition_hash`] of `after`. No operation touches the layout of a node in
+/// - Without `layout`, the result is `after` with the layout of `before`. The definition, and every node in both
+///   (matched by id, also in bodies), keep the coordinates, dimensions and test inputs of `before`. A new node has its
+///   own layout. The result has the [`super::definition_hash`] of `after`. No operation touches the layout of a node in
 ///   both.
 ///
 /// A node whose position in the list changes is removed and added with its layout. The patch is empty exactly if

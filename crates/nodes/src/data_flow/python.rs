@@ -1,6 +1,6 @@
 //! References in Python code.
 //!
-//! The code is split into tokens, not parsed: the author of the code controls the depth of the syntax tree, and so the
+//! The code is split into tokens, not parsed. The author of the code controls the depth of the syntax tree, and so the
 //! stack usage of a parser.
 
 use sluice_domain::validation::Reference;

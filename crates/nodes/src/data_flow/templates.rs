@@ -1,6 +1,6 @@
 //! References in Jinja templates.
 //!
-//! Templates are split into tokens, not parsed: the author of the template controls the depth of the syntax tree, and
+//! Templates are split into tokens, not parsed. The author of the template controls the depth of the syntax tree, and
 //! so the stack usage of a parser.
 
 use std::collections::HashSet;

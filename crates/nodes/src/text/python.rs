@@ -1,7 +1,7 @@
 //! Python's conversions of values to text, numbers and booleans, which routers use to compare values.
 //!
-//! The crate `rustpython-literal` is not a replacement: version 0.4 parses only ASCII digits and escapes characters
-//! that are newer than Unicode 10, and version 0.6 has 70 dependencies.
+//! The crate `rustpython-literal` is not a replacement. Version 0.4 parses only ASCII digits, and escapes characters
+//! that are newer than Unicode 10. Version 0.6 has 70 dependencies.
 
 use std::fmt::Write as _;
 

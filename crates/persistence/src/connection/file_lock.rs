@@ -15,7 +15,7 @@ pub(crate) struct FileLock {
 
 impl FileLock {
     /// Locks the database at `path`, without waiting.
-    pub(crate) fn take(path: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn acquire(path: &Path) -> Result<Self, OpenError> {
         let lock_path = with_suffix(path, ".lock");
         let file_error = |source| OpenError::File { path: lock_path.clone(), source };
         // The file is never removed: otherwise two processes could each lock a file of this name.

@@ -104,7 +104,7 @@ pub(crate) async fn postgres_readers(url: &str, connections: u32) -> Result<Data
 }
 
 /// Opens the only connection to PostgreSQL for writes. It takes the owner lock, and so does every connection that
-/// replaces it: a server that lost the lock to another server can no longer write.
+/// replaces it. A server that lost the lock to another server can therefore no longer write.
 pub(crate) async fn postgres_writer(url: &str, exclusive: bool) -> Result<DatabaseConnection, DbErr> {
     let mut options = options(url, 1);
     options.statement_timeout(STATEMENT_TIMEOUT);

@@ -45,7 +45,7 @@ impl SqliteFastPath {
 
     /// Begins a transaction. Returns `None` if the caller has to begin it through sea-orm.
     pub(crate) fn begin(&self) -> Option<Transaction> {
-        let transaction = self.take().and_then(|connection| {
+        let transaction = self.acquire().and_then(|connection| {
             connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
             Ok(Transaction(Mutex::new(connection)))
         });
@@ -60,7 +60,7 @@ impl SqliteFastPath {
             .prepare_cached("COMMIT")
             .and_then(|mut commit| commit.execute([]))
             .map_err(|error| DbErr::Custom(error.to_string()))?;
-        self.give_back(connection);
+        self.release(connection);
         Ok(())
     }
 
@@ -72,9 +72,9 @@ impl SqliteFastPath {
         read_row: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
     ) -> Option<Vec<T>> {
         let statement = query.build(DbBackend::Sqlite);
-        let rows = self.take().and_then(|connection| {
+        let rows = self.acquire().and_then(|connection| {
             let rows = query_rows(&connection, &statement, read_row)?;
-            self.give_back(connection);
+            self.release(connection);
             Ok(rows)
         });
         rows.inspect_err(|error| tracing::debug!(%error, "fast path: read failed, falling back")).ok()
@@ -85,12 +85,12 @@ impl SqliteFastPath {
         self.idle.lock().clear();
     }
 
-    fn take(&self) -> rusqlite::Result<Connection> {
+    fn acquire(&self) -> rusqlite::Result<Connection> {
         let idle = self.idle.lock().pop();
         idle.map_or_else(|| self.open(), Ok)
     }
 
-    fn give_back(&self, connection: Connection) {
+    fn release(&self, connection: Connection) {
         self.idle.lock().push(connection);
     }
 

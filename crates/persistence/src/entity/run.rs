@@ -61,7 +61,7 @@ impl FromStr for Status {
     }
 }
 
-/// A status that this release doesn't know.
+/// A status that this release doesn't support.
 #[derive(Debug, thiserror::Error)]
 #[error("unknown status {0:?}")]
 pub(crate) struct UnknownStatus(String);

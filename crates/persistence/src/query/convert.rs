@@ -63,7 +63,7 @@ pub(crate) async fn stream_page<T>(
     Ok(page)
 }
 
-/// Reads a row of a table, whose column names have this prefix.
+/// Reads a row of `table`. In the result, the names of its columns have this prefix.
 pub(crate) fn read<M: FromQueryResult>(
     row: &QueryResult,
     prefix: &str,

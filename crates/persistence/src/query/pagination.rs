@@ -13,7 +13,7 @@ use super::convert;
 use crate::error::store_error;
 
 /// Maximum difference between the time in an id and the time in its row. Both are read from the clock at nearly the
-/// same moment, but after the clock was set back, ids keep the later time so that they grow.
+/// same moment. After the clock was set back, ids keep the later time so that they grow.
 const ID_TIME_TOLERANCE: Duration = Duration::days(1);
 
 /// A request for a page of a list.

@@ -147,8 +147,8 @@ impl Rewriter<'_> {
         self.edits.push((TextRange::new(element.expression.end(), debug_range.end()), suffix));
     }
 
-    /// Adds the edits for one attribute access: inserts the start of a call, and
-    /// replaces the dot by a comma and the name by a string. Line breaks and
+    /// Adds the edits for one attribute access. They insert the start of a call,
+    /// and replace the dot by a comma and the name by a string. Line breaks and
     /// comments in between don't change.
     fn rewrite(&mut self, attribute: &ExprAttribute) {
         let is_of_module = matches!(&*attribute.value, Expr::Name(name)

@@ -211,8 +211,8 @@ impl<'v> Resolver<'_, 'v> {
         }
     }
 
-    /// Returns the fields of a body's input: those that the loop passes to the first iteration, those that each
-    /// iteration passes to the next, and those that the input node declares.
+    /// Returns the fields of a body's input. The loop passes them to the first iteration, each iteration passes them to
+    /// the next, or the input node declares them.
     fn body_input(&mut self, position: usize) -> &Option<Fields> {
         let view = self.view;
         self.body_input.get_or_insert_with(|| {
