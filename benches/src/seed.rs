@@ -21,14 +21,12 @@ pub(crate) fn seed(file: &Path, rows: u64) -> Result<(), Failure> {
         let sql = "SELECT max(id) FROM workflows WHERE name NOT LIKE 'copy %'";
         let original_workflow: Vec<u8> = tx.query_row(sql, [], |row| row.get(0))?;
         let mut copy_workflow = tx.prepare(
-            "INSERT INTO workflows (id, name, description, definition, created_at, updated_at, has_words) \
-             SELECT ?1, 'copy ' || hex(?1), description, definition, created_at, updated_at, TRUE \
+            "INSERT INTO workflows (id, name, description, definition, created_at, updated_at, tags, version) \
+             SELECT ?1, 'copy ' || hex(?1), description, definition, created_at, updated_at, tags, version \
              FROM workflows WHERE id = ?2",
         )?;
-        // The server would index the words of the copies at its next start, as it does after an upgrade.
         let mut copy_words = tx.prepare(
-            "INSERT INTO workflow_words (workflow_id, word, is_of_name) \
-             SELECT ?1, word, is_of_name FROM workflow_words WHERE workflow_id = ?2",
+            "INSERT INTO workflow_words (workflow_id, word) SELECT ?1, word FROM workflow_words WHERE workflow_id = ?2",
         )?;
         for _ in 0..workflows {
             let id = new_id();
