@@ -149,7 +149,7 @@ async fn dry_run_describes_an_update(app: App) {
     assert_eq!(done, planned);
     assert_eq!(app.get(&format!("/wf/{id}/")).await.ok()["name"], "renamed");
     let version = app.get(&format!("/wf/{}/versions/2/", id_of(&done[1]))).await.ok();
-    assert_eq!(version["note"], "PlannedImport.");
+    assert_eq!(version["note"], "Imported.");
     let again = import(&app, "?mode=update", &body).await;
     assert!(again.as_array().expect("a list").iter().all(|one| one["action"] == "unchanged"), "{again}");
 }

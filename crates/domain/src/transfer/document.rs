@@ -57,11 +57,11 @@ pub struct WorkflowDocument {
     /// An import rejects a document with a wrong checksum.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub checksum: Option<String>,
-    /// Versions, oldest first, numbered without gaps. PlannedImport only if the workflow is new.
+    /// Versions, oldest first, numbered without gaps. Imported only if the workflow is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_items = 1_000))]
     pub versions: Option<Vec<DocumentVersion>>,
-    /// Labels of the versions. PlannedImport only if the workflow is new.
+    /// Labels of the versions. Imported only if the workflow is new.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(max_items = 100))]
     pub labels: Option<Vec<DocumentLabel>>,

@@ -24,7 +24,7 @@ use crate::writer::workflow_inserts::{SavedWorkflow, new_version, tags_json};
 /// Versions per statement, far below the maximum number of variables.
 const VERSIONS_PER_INSERT: usize = 100;
 /// Note of a version created by an import.
-const IMPORT_NOTE: &str = "PlannedImport.";
+const IMPORT_NOTE: &str = "Imported.";
 
 impl Database {
     /// Imports workflows in one transaction. If any workflow is rejected, returns all rejections and changes nothing. A
