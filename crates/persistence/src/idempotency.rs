@@ -15,7 +15,7 @@ use crate::writer::side_records::insert_idempotency_key;
 /// The maximum length of an idempotency key, in characters.
 pub const MAX_IDEMPOTENCY_KEY_LENGTH: usize = 255;
 
-/// How long a record is kept.
+/// The age at which a record is deleted.
 pub const IDEMPOTENCY_RETENTION: TimeDelta = TimeDelta::hours(24);
 /// Records per transaction of a purge. Small, because other writes wait for it.
 const PURGE_CHUNK: u64 = 500;

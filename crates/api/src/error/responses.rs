@@ -34,7 +34,10 @@ pub(crate) fn merge_by_status(responses: &mut Responses) {
     for (key, response) in std::mem::take(&mut responses.responses) {
         let status = key.split(' ').next().unwrap_or_default().to_owned();
         if let RefOr::T(response) = &response {
-            alternatives.entry(status.clone()).or_default().push(response.description.clone());
+            let descriptions = alternatives.entry(status.clone()).or_default();
+            if !descriptions.contains(&response.description) {
+                descriptions.push(response.description.clone());
+            }
         }
         match merged.entry(status) {
             Entry::Vacant(entry) => drop(entry.insert(response)),
@@ -45,8 +48,7 @@ pub(crate) fn merge_by_status(responses: &mut Responses) {
             }
         }
     }
-    for (status, mut descriptions) in alternatives {
-        descriptions.dedup();
+    for (status, descriptions) in alternatives {
         if let (Some(RefOr::T(response)), true) = (merged.get_mut(&status), descriptions.len() > 1) {
             response.description = format!("One of these:\n- {}", descriptions.join("\n- "));
         }
