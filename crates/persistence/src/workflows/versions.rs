@@ -95,10 +95,19 @@ impl Database {
             .filter(workflow_version::Column::WorkflowId.eq(workflow_id))
             .order_by_desc(workflow_version::Column::Version)
             .limit(1);
-        if let Some(fast_path) = self.fast_path()
-            && let Some(ids) = fast_path.read(&select, |row| sqlite_fast_path::read_id(row, 0))
-        {
-            return Ok(ids.first().copied());
+        if let Some(fast_path) = self.fast_path() {
+            let cache = self.writer().latest_versions();
+            let miss = match cache.get(workflow_id) {
+                Ok(version) => return Ok(Some(version)),
+                Err(miss) => miss,
+            };
+            if let Some(found) = fast_path.read(&select, |row| sqlite_fast_path::read_id(row, 0)) {
+                let found = found.first().copied();
+                if let Some(version) = found {
+                    cache.insert_if_fresh(miss, workflow_id, version);
+                }
+                return Ok(found);
+            }
         }
         select.into_tuple().one(self.read_pool()).await.map_err(store_error)
     }

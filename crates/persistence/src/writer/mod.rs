@@ -5,6 +5,7 @@
 mod failpoint;
 mod group_commit;
 mod job;
+pub(crate) mod latest_version_cache;
 mod queued_change;
 mod run_commits;
 pub(crate) mod side_records;
@@ -28,6 +29,7 @@ use crate::entity::workflow;
 use crate::error::WriteError;
 use crate::metrics::WriterMetrics;
 use job::Job;
+use latest_version_cache::LatestVersionCache;
 use queued_change::{AuditedChange, PendingChange};
 use run_commits::{MAX_BATCH, RunCommit};
 use workflow_inserts::{NewWorkflow, WorkflowInsert};
@@ -43,8 +45,15 @@ const REPLY_TIMEOUT: Duration = Duration::from_secs(65);
 /// The sender of the writer's queue.
 pub(crate) struct Writer {
     queue: mpsc::Sender<Job>,
+    state: Arc<WriterState>,
+}
+
+/// State that the writer shares with readers.
+#[derive(Default)]
+struct WriterState {
     /// True if the last batch failed.
-    has_failed: Arc<AtomicBool>,
+    has_failed: AtomicBool,
+    latest_versions: LatestVersionCache,
 }
 
 impl Writer {
@@ -55,17 +64,21 @@ impl Writer {
         metrics: WriterMetrics,
     ) -> (Self, JoinHandle<()>) {
         let (queue, jobs) = mpsc::channel(QUEUE_CAPACITY);
-        let has_failed = Arc::new(AtomicBool::new(false));
+        let state = Arc::new(WriterState::default());
         // On a separate thread, because a commit on the fast path blocks.
         let runtime = Handle::current();
-        let write = write_batches(db, fast_path, jobs, Arc::clone(&has_failed), metrics);
+        let write = write_batches(db, fast_path, jobs, Arc::clone(&state), metrics);
         let task = tokio::task::spawn_blocking(move || runtime.block_on(write));
-        (Self { queue, has_failed }, task)
+        (Self { queue, state }, task)
+    }
+
+    pub(crate) fn latest_versions(&self) -> &LatestVersionCache {
+        &self.state.latest_versions
     }
 
     /// Returns true if the last batch failed.
     pub(crate) fn has_failed(&self) -> bool {
-        self.has_failed.load(Ordering::Relaxed)
+        self.state.has_failed.load(Ordering::Relaxed)
     }
 
     /// Returns the number of queued jobs.
@@ -132,7 +145,7 @@ impl Writer {
         match timeout(REPLY_TIMEOUT, response).await {
             Ok(response) => response.map_err(|_| closed_error()),
             Err(elapsed) => {
-                self.has_failed.store(true, Ordering::Relaxed);
+                self.state.has_failed.store(true, Ordering::Relaxed);
                 Err(StoreError::Unavailable(Box::new(elapsed)))
             }
         }
@@ -147,7 +160,7 @@ async fn write_batches(
     db: DatabaseConnection,
     fast_path: Option<SqliteFastPath>,
     mut jobs: mpsc::Receiver<Job>,
-    has_failed: Arc<AtomicBool>,
+    state: Arc<WriterState>,
     metrics: WriterMetrics,
 ) {
     let mut batch = Vec::with_capacity(MAX_BATCH);
@@ -157,9 +170,17 @@ async fn write_batches(
             jobs.close();
         }
         let (size, started) = (batch.len(), Instant::now());
+        // Commits of runs and new workflows don't affect the versions of other workflows.
+        let may_change_versions = batch.iter().any(|job| matches!(job, Job::Change(_)));
+        if may_change_versions {
+            state.latest_versions.begin_invalidation();
+        }
         let unavailable = group_commit::write(&db, fast_path.as_ref(), batch.drain(..)).await;
+        if may_change_versions {
+            state.latest_versions.end_invalidation();
+        }
         metrics.record_batch(size, started.elapsed(), unavailable.is_some());
-        let had_failed = has_failed.swap(unavailable.is_some(), Ordering::Relaxed);
+        let had_failed = state.has_failed.swap(unavailable.is_some(), Ordering::Relaxed);
         match unavailable {
             Some(error) if !had_failed => {
                 tracing::error!(%error, "database not writable, runs are waiting");
