@@ -5,11 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::extract::{MatchedPath, Request, State};
+use axum::extract::{MatchedPath, Request};
 use axum::http::request::Parts;
 use axum::http::uri::Authority;
 use axum::http::{HeaderValue, Uri, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use futures_util::StreamExt as _;
 
@@ -25,17 +24,21 @@ use crate::state::AppState;
 const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Authenticates the request and checks its scope.
-pub(crate) async fn authenticate(State(state): State<AppState>, request: Request, next: Next) -> Response {
+pub(crate) async fn authenticate<F: Future<Output = Response>>(
+    state: &AppState,
+    request: Request,
+    next: impl FnOnce(Request) -> F,
+) -> Response {
     let (mut parts, body) = request.into_parts();
-    let (headers, result) = admit(&state, &parts).await;
+    let (headers, result) = admit(state, &parts).await;
     let caller = match result {
         Ok(caller) => caller,
         Err(problem) => return with_headers(problem.into_response(), headers),
     };
     parts.extensions.insert(caller.clone());
-    let mut response = with_headers(next.run(Request::from_parts(parts, body)).await, headers);
+    let mut response = with_headers(next(Request::from_parts(parts, body)).await, headers);
     if let Some(key) = caller.0.as_ref().filter(|_| is_event_stream(&response)) {
-        let end = until_revoked(state, key.id.clone());
+        let end = until_revoked(state.clone(), key.id.clone());
         response = response.map(|body| Body::from_stream(body.into_data_stream().take_until(end)));
     }
     // Read by the request log.

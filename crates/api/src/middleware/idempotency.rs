@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -56,23 +56,21 @@ pub(crate) struct Idempotency {
     pub(crate) respond: RespondToRepeated,
 }
 
-/// Runs a POST with an idempotency key once.
-pub(crate) async fn replay_or_run(
-    State(layer): State<Idempotency>,
-    request: Request,
-    next: Next,
-) -> Response {
-    let keys = request.headers().get_all(IDEMPOTENCY_KEY);
-    let keys: Vec<HeaderValue> = keys.iter().filter(|_| request.method() == Method::POST).cloned().collect();
-    if keys.is_empty() {
-        return next.run(request).await;
-    }
-    // Runs to completion even if the client disconnects: the key is in use until then.
-    let response = spawn_detached(async move { layer.run_once(&keys, request, next).await }).await;
-    response.unwrap_or_else(Problem::into_response)
-}
-
 impl Idempotency {
+    /// Runs a POST with an idempotency key once.
+    pub(crate) async fn replay_or_run(&self, request: Request, next: Next) -> Response {
+        let keys = request.headers().get_all(IDEMPOTENCY_KEY);
+        let keys: Vec<HeaderValue> =
+            keys.iter().filter(|_| request.method() == Method::POST).cloned().collect();
+        if keys.is_empty() {
+            return next.run(request).await;
+        }
+        // Runs to completion even if the client disconnects: the key is in use until then.
+        let layer = self.clone();
+        let response = spawn_detached(async move { layer.run_once(&keys, request, next).await }).await;
+        response.unwrap_or_else(Problem::into_response)
+    }
+
     async fn run_once(
         &self,
         keys: &[HeaderValue],

@@ -22,7 +22,6 @@ use crate::operations::Operations;
 const PROBES: [&str; 2] = ["/healthz", "/readyz"];
 
 /// The state of the layer.
-#[derive(Clone)]
 pub(crate) struct RequestObserver {
     pub(crate) operations: Operations,
     pub(crate) metrics: OperationMetrics,
@@ -32,7 +31,7 @@ pub(crate) struct RequestObserver {
 
 /// Assigns the request id, renders problems, and records the request in metrics, trace and log.
 pub(crate) async fn observe(
-    State(observer): State<RequestObserver>,
+    State(observer): State<Arc<RequestObserver>>,
     mut request: Request,
     next: Next,
 ) -> Response {

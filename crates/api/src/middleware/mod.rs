@@ -1,12 +1,15 @@
 //! The layers around the routes, and their order.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
-use tower::Layer as _;
-use tower::util::MapRequestLayer;
-use tower_http::catch_panic::CatchPanicLayer;
+use axum::extract::{Request, State};
+use axum::http;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
+use tower::util::MapRequest;
 
 use crate::middleware::idempotency::{Idempotency, RespondToRepeated};
 use crate::middleware::log_request::RequestObserver;
@@ -25,25 +28,23 @@ pub(crate) mod size_limit;
 pub(crate) mod slow_body;
 pub(crate) mod trace_context;
 
+/// The API as a service for requests with a body of type `B`.
+pub type App<B> = MapRequest<Router, fn(http::Request<B>) -> http::Request<B>>;
+
 /// Wraps the routes in the layers, from the innermost to the outermost.
-pub(crate) fn wrap(
+pub(crate) fn wrap<B>(
     routes: Router,
     state: AppState,
     operations: Operations,
     respond: RespondToRepeated,
-) -> Router {
+) -> App<B> {
     let settings = Arc::clone(&state.settings);
-    let observer = RequestObserver {
+    let observer = Arc::new(RequestObserver {
         metrics: state.metrics.for_operations(operations.ids()),
         tracer: state.engine.tracer().cloned(),
         operations,
-    };
-    let routes = routes
-        .layer(from_fn_with_state(Idempotency { state: state.clone(), respond }, idempotency::replay_or_run))
-        .layer(from_fn_with_state(state, authenticate::authenticate))
-        .layer(CatchPanicLayer::custom(error_body::respond_to_panic))
-        .layer(from_fn_with_state(Arc::clone(&settings), slow_body::enforce_min_rate))
-        .layer(from_fn(size_limit::reject_oversized));
+    });
+    let routes = routes.layer(from_fn_with_state(Idempotency { state, respond }, check_request));
     // Outside of all layers that respond, so that pages can read every response.
     let routes = match settings.cors_origins.as_slice() {
         [] => routes,
@@ -51,5 +52,22 @@ pub(crate) fn wrap(
     };
     let routes = routes.layer(from_fn_with_state(observer, log_request::observe));
     // The path is rewritten before routing, so this layer is around the router.
-    Router::new().fallback_service(MapRequestLayer::new(normalize_path::normalize_path).layer(routes))
+    MapRequest::new(routes, normalize_path::normalize_path)
+}
+
+/// The checks between the log and the handler, from the outermost to the innermost. They share one layer: for each request,
+/// a layer allocates its future and clones all layers inside of it.
+async fn check_request(State(idempotency): State<Idempotency>, request: Request, next: Next) -> Response {
+    if let Some(problem) = size_limit::check_size(&request) {
+        return problem.into_response();
+    }
+    let chunk_timeout = idempotency.state.settings.body_chunk_timeout;
+    let handle = |request| {
+        let response = authenticate::authenticate(&idempotency.state, request, |request| {
+            idempotency.replay_or_run(request, next)
+        });
+        let response = AssertUnwindSafe(response).catch_unwind();
+        response.map(|result| result.unwrap_or_else(error_body::respond_to_panic))
+    };
+    slow_body::enforce_min_rate(chunk_timeout, request, handle).await
 }

@@ -1,14 +1,13 @@
 //! Path normalization: the prefix `/api` and the trailing slash are optional.
 
-use axum::extract::Request;
-use axum::http::Uri;
 use axum::http::uri::PathAndQuery;
+use axum::http::{Request, Uri};
 
 /// Prefixes of paths without a trailing slash.
 const WITHOUT_SLASH: [&str; 4] = ["/docs", "/openapi.json", "/healthz", "/readyz"];
 
 /// Rewrites the path of a request to the form that the router matches.
-pub(crate) fn normalize_path(mut request: Request) -> Request {
+pub(crate) fn normalize_path<B>(mut request: Request<B>) -> Request<B> {
     if let Some(uri) = normalize(request.uri()) {
         *request.uri_mut() = uri;
     }

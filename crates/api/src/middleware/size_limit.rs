@@ -1,8 +1,6 @@
 //! Limits for the URI and the headers of a request.
 
 use axum::extract::Request;
-use axum::middleware::Next;
-use axum::response::{IntoResponse as _, Response};
 
 use crate::error::{Problem, ProblemKind};
 
@@ -22,7 +20,8 @@ pub(crate) fn headers_too_large() -> String {
     format!("The headers are longer than {MAX_HEADERS} bytes. Send fewer or shorter headers.")
 }
 
-fn too_long(request: &Request) -> Option<Problem> {
+/// Returns the problem of a request whose URI or headers are too long.
+pub(crate) fn check_size(request: &Request) -> Option<Problem> {
     let uri = request.uri().path_and_query().map_or(0, |all| all.as_str().len());
     if uri > MAX_URI {
         return Some(Problem::new(ProblemKind::UriTooLong, uri_too_long()));
@@ -30,12 +29,4 @@ fn too_long(request: &Request) -> Option<Problem> {
     let headers: usize =
         request.headers().iter().map(|(name, value)| name.as_str().len() + value.len()).sum();
     (headers > MAX_HEADERS).then(|| Problem::new(ProblemKind::HeadersTooLarge, headers_too_large()))
-}
-
-/// Rejects requests whose URI or headers are too long.
-pub(crate) async fn reject_oversized(request: Request, next: Next) -> Response {
-    match too_long(&request) {
-        Some(problem) => problem.into_response(),
-        None => next.run(request).await,
-    }
 }

@@ -7,9 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt as _, Limited};
@@ -17,22 +16,20 @@ use parking_lot::Mutex;
 use tokio::time::{Instant, Sleep};
 
 use crate::error::{Problem, ProblemKind};
-use crate::settings::Settings;
 
 /// Aborts requests whose body stops or arrives too slowly.
-pub(crate) async fn enforce_min_rate(
-    State(settings): State<Arc<Settings>>,
+pub(crate) async fn enforce_min_rate<F: Future<Output = Response>>(
+    chunk_timeout: Duration,
     request: Request,
-    next: Next,
+    next: impl FnOnce(Request) -> F,
 ) -> Response {
     if request.body().is_end_stream() {
-        return next.run(request).await;
+        return next(request).await;
     }
     let (timed_out, unread) = (TimedOut::default(), UnreadBody::default());
-    let limit_rate = |body| {
-        Body::new(MinRateBody::new(body, settings.body_chunk_timeout, timed_out.clone(), unread.clone()))
-    };
-    let mut response = next.run(request.map(limit_rate)).await;
+    let limit_rate =
+        |body| Body::new(MinRateBody::new(body, chunk_timeout, timed_out.clone(), unread.clone()));
+    let mut response = next(request.map(limit_rate)).await;
     if timed_out.get() {
         let detail = "The body is incomplete or arrived too slowly. Send it again.";
         response = Problem::new(ProblemKind::RequestTimeout, detail).into_response();
