@@ -115,6 +115,8 @@ struct TouchKey {
 impl Change for TouchKey {
     type Output = ();
 
+    const CHANGES_VERSIONS: bool = false;
+
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
         api_key::Entity::update_many()
             .col_expr(api_key::Column::LastUsedAt, Expr::value(self.at))

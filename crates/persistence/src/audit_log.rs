@@ -84,6 +84,8 @@ struct AppendEntries(SideRecords);
 impl Change for AppendEntries {
     type Output = ();
 
+    const CHANGES_VERSIONS: bool = false;
+
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
         Ok(side_records::insert(&Tx::Orm(tx), std::iter::once(&self.0)).await?)
     }

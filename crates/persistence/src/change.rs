@@ -14,6 +14,9 @@ pub(crate) trait Change: Send + Sync + 'static {
     /// True if the change frees more space than it uses. It is then applied even if the database is full.
     const FREES_SPACE: bool = false;
 
+    /// True if the change may change the latest version of a workflow, or delete one.
+    const CHANGES_VERSIONS: bool = true;
+
     /// Applies the change. Must not return [`Fault::Rejected`] after the first write: other changes share the
     /// transaction.
     fn apply(&self, tx: &DatabaseTransaction) -> impl Future<Output = Result<Self::Output, Fault>> + Send;

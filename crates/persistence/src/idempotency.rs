@@ -103,6 +103,8 @@ struct StoreResponse {
 impl Change for StoreResponse {
     type Output = ();
 
+    const CHANGES_VERSIONS: bool = false;
+
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
         let row = idempotency_key::Model {
             key: self.key.key.clone(),
@@ -119,6 +121,8 @@ struct PurgeRecords;
 
 impl Change for PurgeRecords {
     type Output = ();
+
+    const CHANGES_VERSIONS: bool = false;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
         let expired: Vec<String> = idempotency_key::Entity::find()

@@ -17,6 +17,11 @@ pub(super) enum Job {
 }
 
 impl Job {
+    /// Returns true if the job may change the latest version of an existing workflow.
+    pub(super) fn changes_versions(&self) -> bool {
+        matches!(self, Self::Change(change) if change.changes_versions())
+    }
+
     pub(super) fn frees_space(&self) -> bool {
         matches!(self, Self::Change(change) if change.frees_space())
     }

@@ -170,14 +170,13 @@ async fn write_batches(
             jobs.close();
         }
         let (size, started) = (batch.len(), Instant::now());
-        // Commits of runs and new workflows don't affect the versions of other workflows.
-        let may_change_versions = batch.iter().any(|job| matches!(job, Job::Change(_)));
-        if may_change_versions {
-            state.latest_versions.begin_invalidation();
+        let changes_versions = batch.iter().any(Job::changes_versions);
+        if changes_versions {
+            state.latest_versions.begin_changes();
         }
         let unavailable = group_commit::write(&db, fast_path.as_ref(), batch.drain(..)).await;
-        if may_change_versions {
-            state.latest_versions.end_invalidation();
+        if changes_versions && unavailable.is_none() {
+            state.latest_versions.end_changes();
         }
         metrics.record_batch(size, started.elapsed(), unavailable.is_some());
         let had_failed = state.has_failed.swap(unavailable.is_some(), Ordering::Relaxed);

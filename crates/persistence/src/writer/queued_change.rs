@@ -24,6 +24,7 @@ where
     type Output = C::Output;
 
     const FREES_SPACE: bool = C::FREES_SPACE;
+    const CHANGES_VERSIONS: bool = C::CHANGES_VERSIONS;
 
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<Self::Output, Fault> {
         let output = self.change.apply(tx).await?;
@@ -37,6 +38,9 @@ where
 pub(super) trait QueuedChange: Send {
     /// Returns [`Change::FREES_SPACE`].
     fn frees_space(&self) -> bool;
+
+    /// Returns [`Change::CHANGES_VERSIONS`].
+    fn changes_versions(&self) -> bool;
 
     /// Applies the change and stores its result.
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>>;
@@ -64,6 +68,10 @@ impl<C: Change> PendingChange<C> {
 impl<C: Change> QueuedChange for PendingChange<C> {
     fn frees_space(&self) -> bool {
         C::FREES_SPACE
+    }
+
+    fn changes_versions(&self) -> bool {
+        C::CHANGES_VERSIONS
     }
 
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {

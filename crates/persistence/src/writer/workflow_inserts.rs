@@ -139,6 +139,10 @@ impl QueuedChange for WorkflowInsert {
         false
     }
 
+    fn changes_versions(&self) -> bool {
+        false
+    }
+
     fn apply<'a>(&'a mut self, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<(), DbErr>> {
         Box::pin(async move { insert(&Tx::Orm(tx), vec![self]).await })
     }

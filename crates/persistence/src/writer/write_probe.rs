@@ -22,6 +22,8 @@ struct WriteProbe;
 impl Change for WriteProbe {
     type Output = ();
 
+    const CHANGES_VERSIONS: bool = false;
+
     async fn apply(&self, tx: &DatabaseTransaction) -> Result<(), Fault> {
         let row = probe::Model { id: 1, filler: "x".repeat(PROBE_BYTES) };
         probe::Entity::insert(row.into_active_model()).exec_without_returning(tx).await?;
