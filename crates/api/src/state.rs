@@ -14,7 +14,7 @@ use crate::error::{Problem, ProblemKind};
 use crate::metrics::HttpMetrics;
 use crate::settings::Settings;
 
-/// Shared application state. Cheap to clone: every layer of a request holds a clone.
+/// Shared application state. Cheap to clone: every request holds clones.
 #[derive(Clone)]
 pub struct AppState(Arc<Shared>);
 

@@ -1,10 +1,12 @@
 //! Bodies of error responses: `application/problem+json`.
 
 use std::any::Any;
+use std::panic::AssertUnwindSafe;
 
 use axum::body::Body;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
+use futures_util::FutureExt as _;
 use opentelemetry::trace::TraceId;
 
 use crate::change::request_id::RequestId;
@@ -84,10 +86,29 @@ fn fallback_problem(response: &Response) -> Option<Problem> {
     })
 }
 
-/// Returns the response of a handler that panicked.
-pub(crate) fn respond_to_panic(panic: Box<dyn Any + Send>) -> Response {
+/// Returns the response of a handler, or a problem if the handler panics.
+pub(crate) async fn catch_panic(response: impl Future<Output = Response>) -> Response {
+    AssertUnwindSafe(response).catch_unwind().await.unwrap_or_else(respond_to_panic)
+}
+
+fn respond_to_panic(panic: Box<dyn Any + Send>) -> Response {
     let text = panic.downcast_ref::<String>().cloned();
     let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
     let cause = format!("handler panicked: {}", text.unwrap_or_default());
     Problem::internal(cause).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn panic_becomes_an_internal_problem() {
+        let response = catch_panic(async { panic!("no {}", "luck") }).await;
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let problem = response.extensions().get::<Problem>().unwrap();
+        assert_eq!(problem.kind, ProblemKind::Internal);
+        assert_eq!(problem.cause().unwrap(), "handler panicked: no luck");
+        assert_eq!(catch_panic(async { StatusCode::OK.into_response() }).await.status(), StatusCode::OK);
+    }
 }

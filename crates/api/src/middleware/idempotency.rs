@@ -49,7 +49,7 @@ pub(crate) struct RepeatedRequest {
 pub(crate) type RespondToRepeated =
     fn(AppState, RepeatedRequest) -> BoxFuture<'static, Result<Response, Problem>>;
 
-/// The state of this layer.
+/// The state of this check.
 #[derive(Clone)]
 pub(crate) struct Idempotency {
     pub(crate) state: AppState,
@@ -66,8 +66,8 @@ impl Idempotency {
             return next.run(request).await;
         }
         // Runs to completion even if the client disconnects: the key is in use until then.
-        let layer = self.clone();
-        let response = spawn_detached(async move { layer.run_once(&keys, request, next).await }).await;
+        let idempotency = self.clone();
+        let response = spawn_detached(async move { idempotency.run_once(&keys, request, next).await }).await;
         response.unwrap_or_else(Problem::into_response)
     }
 

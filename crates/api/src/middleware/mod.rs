@@ -1,6 +1,5 @@
 //! The layers around the routes, and their order.
 
-use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use axum::Router;
@@ -8,7 +7,6 @@ use axum::extract::{Request, State};
 use axum::http;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use futures_util::FutureExt as _;
 use tower::util::MapRequest;
 
 use crate::middleware::idempotency::{Idempotency, RespondToRepeated};
@@ -44,30 +42,28 @@ pub(crate) fn wrap<B>(
         tracer: state.engine.tracer().cloned(),
         operations,
     });
-    let routes = routes.layer(from_fn_with_state(Idempotency { state, respond }, check_request));
+    let routes = routes.layer(from_fn_with_state(Idempotency { state, respond }, check_and_run));
     // Outside of all layers that respond, so that pages can read every response.
     let routes = match settings.cors_origins.as_slice() {
         [] => routes,
         origins => routes.layer(cors::layer(origins)),
     };
     let routes = routes.layer(from_fn_with_state(observer, log_request::observe));
-    // The path is rewritten before routing, so this layer is around the router.
+    // The path is rewritten before routing.
     MapRequest::new(routes, normalize_path::normalize_path)
 }
 
-/// The checks between the log and the handler, from the outermost to the innermost. They share one layer: for each request,
-/// a layer allocates its future and clones all layers inside of it.
-async fn check_request(State(idempotency): State<Idempotency>, request: Request, next: Next) -> Response {
+/// Checks a request, from the outermost check to the innermost, and runs its handler. The checks share one layer: a layer
+/// allocates its future and clones all layers inside of it, for each request.
+async fn check_and_run(State(idempotency): State<Idempotency>, request: Request, next: Next) -> Response {
     if let Some(problem) = size_limit::check_size(&request) {
         return problem.into_response();
     }
     let chunk_timeout = idempotency.state.settings.body_chunk_timeout;
     let handle = |request| {
-        let response = authenticate::authenticate(&idempotency.state, request, |request| {
+        error_body::catch_panic(authenticate::authenticate(&idempotency.state, request, |request| {
             idempotency.replay_or_run(request, next)
-        });
-        let response = AssertUnwindSafe(response).catch_unwind();
-        response.map(|result| result.unwrap_or_else(error_body::respond_to_panic))
+        }))
     };
     slow_body::enforce_min_rate(chunk_timeout, request, handle).await
 }

@@ -20,7 +20,7 @@ pub(crate) fn headers_too_large() -> String {
     format!("The headers are longer than {MAX_HEADERS} bytes. Send fewer or shorter headers.")
 }
 
-/// Returns the problem of a request whose URI or headers are too long.
+/// Returns the problem of a request whose URI or headers are too long, or `None`.
 pub(crate) fn check_size(request: &Request) -> Option<Problem> {
     let uri = request.uri().path_and_query().map_or(0, |all| all.as_str().len());
     if uri > MAX_URI {
