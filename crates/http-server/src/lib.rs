@@ -1,16 +1,16 @@
 //! The HTTP server: listening sockets and connection limits.
+//!
+//! A crate of its own, so that `make run` optimizes it without the commands of the binary, and compiles it early.
 
-use std::convert::Infallible;
-use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::http::Request;
-use axum::response::Response;
 use axum::serve::Listener;
+use futures_util::future::BoxFuture;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,25 +21,25 @@ use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio_io_timeout::TimeoutWriter;
-use tower::Service;
+use tower::util::MapRequest;
 
 /// Maximum number of connections that the kernel queues until they are accepted. The kernel may reduce it.
 const BACKLOG: u32 = 4_096;
 
 /// Limits of the connections of one server.
 #[derive(Clone, Debug)]
-pub(crate) struct ConnectionLimits {
+pub struct ConnectionLimits {
     /// Maximum number of open connections.
-    pub(crate) max_connections: usize,
+    pub max_connections: usize,
     /// Timeout for receiving the request headers. It includes the idle time between requests.
-    pub(crate) header_timeout: Duration,
+    pub header_timeout: Duration,
     /// Timeout for a client that does not read the response.
-    pub(crate) write_timeout: Duration,
+    pub write_timeout: Duration,
 }
 
 impl ConnectionLimits {
     /// The defaults of the settings.
-    pub(crate) const DEFAULT: Self = Self {
+    pub const DEFAULT: Self = Self {
         max_connections: 4_096,
         header_timeout: Duration::from_secs(10),
         write_timeout: Duration::from_secs(30),
@@ -47,13 +47,20 @@ impl ConnectionLimits {
 }
 
 /// Binds a listening socket.
-pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+///
+/// # Errors
+///
+/// The address can't be used.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A restarted server can bind at once, while connections of its predecessor are still closing.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)?.into_std()
 }
+
+/// A service for the requests of all connections. The function rewrites requests before routing.
+pub type App = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;
 
 /// Serves HTTP/1 until `shutdown` is ready. Then finishes the open requests, for at most `drain`.
 ///
@@ -62,24 +69,30 @@ pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// # Errors
 ///
 /// The socket can't be used.
-pub(crate) async fn serve<S>(
+pub fn serve(
     listener: TcpListener,
-    app: S,
-    limits: &ConnectionLimits,
-    shutdown: impl Future<Output = ()>,
+    app: App,
+    limits: ConnectionLimits,
+    shutdown: BoxFuture<'static, ()>,
     drain: Duration,
-) -> io::Result<()>
-where
-    S: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone + Send + 'static,
-    S::Future: Send,
-{
+) -> BoxFuture<'static, io::Result<()>> {
+    // A boxed future is compiled in this crate, not in its caller.
+    Box::pin(accept_until(listener, app, limits, shutdown, drain))
+}
+
+async fn accept_until(
+    listener: TcpListener,
+    app: App,
+    limits: ConnectionLimits,
+    mut shutdown: BoxFuture<'static, ()>,
+    drain: Duration,
+) -> io::Result<()> {
     let mut listener = tokio::net::TcpListener::from_std(listener)?;
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
     let permits = Arc::new(Semaphore::new(limits.max_connections.clamp(1, Semaphore::MAX_PERMITS)));
     let connections = GracefulShutdown::new();
     let mut tasks = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
     loop {
         let (permit, stream) = tokio::select! {
             () = &mut shutdown => break,
@@ -120,7 +133,7 @@ async fn accept(
 }
 
 /// Raises the limit of open files of this process as far as the system allows.
-pub(crate) fn raise_file_limit() {
+pub fn raise_file_limit() {
     let raised = getrlimit(Resource::RLIMIT_NOFILE)
         .and_then(|(_, hard)| setrlimit(Resource::RLIMIT_NOFILE, hard, hard));
     if let Err(error) = raised {

@@ -4,7 +4,6 @@ mod cli;
 mod commands;
 mod error;
 mod failpoint;
-mod http_server;
 mod systemd;
 mod telemetry;
 

@@ -67,8 +67,17 @@ fn container_build_uses_existing_files() {
     let ignored = read(".dockerignore");
     let ignored: Vec<&str> =
         ignored.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
-    let mut needed =
-        vec!["Cargo.toml", "Cargo.lock", "crates", "migration", "tests", "benches", "docs", "openapi"];
+    let mut needed = vec![
+        ".cargo",
+        "Cargo.toml",
+        "Cargo.lock",
+        "crates",
+        "migration",
+        "tests",
+        "benches",
+        "docs",
+        "openapi",
+    ];
     for copied in values_after(&lines, "COPY ").into_iter().filter(|copied| !copied.starts_with("--from")) {
         let mut words: Vec<&str> = copied.split_whitespace().collect();
         words.pop();

@@ -6,12 +6,12 @@ use std::sync::LazyLock;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 use sluice_api::{Admission, Settings};
+use sluice_http_server::ConnectionLimits;
 use sluice_nodes::Policies;
 use sluice_python::{Limits as PythonLimits, PoolConfig};
 
 use crate::cli::{Seconds, StorageArgs};
 use crate::error::Result;
-use crate::http_server::ConnectionLimits;
 use crate::telemetry::Endpoints;
 
 /// Default of `--listen`.

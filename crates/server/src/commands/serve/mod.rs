@@ -8,14 +8,15 @@ use std::time::Duration;
 
 use sluice_api::AppState;
 use sluice_engine::{Engine, Executors};
+use sluice_http_server as http_server;
 use sluice_persistence::Database;
 use sluice_python::Pool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::info;
 
 use crate::error::{Result, io_error};
+use crate::systemd;
 use crate::telemetry::{TraceExporter, serve_metrics};
-use crate::{http_server, systemd};
 
 pub(crate) use args::{DEFAULT_LISTEN, ServeArgs};
 
@@ -68,7 +69,7 @@ async fn serve(args: ServeArgs) -> Result<()> {
     info!("listening on http://{address}");
     systemd::notify_ready();
     let shutdown = shut_down(signals, engine.clone(), drain);
-    http_server::serve(listener, app, &limits, shutdown, drain).await?;
+    http_server::serve(listener, app, limits, Box::pin(shutdown), drain).await?;
 
     engine.stop().await;
     python.shutdown().await;
