@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-/// Decision on a pause. `APPROVE`: the gate outputs its input with the fields of `inputs` added or replaced.
-/// `OVERRIDE`: the gate outputs `inputs` instead of its input. `DECLINE`: the gate outputs null, and its
-/// branch is canceled.
+/// Decision on a pause. `APPROVE`: the gate outputs its input, {predecessor title: output}, with the keys of `inputs`
+/// added or replaced at the top level. `OVERRIDE`: the gate outputs `inputs` instead of its input. `DECLINE`: the gate
+/// outputs null, and its branch is canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]

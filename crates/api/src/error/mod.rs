@@ -73,7 +73,7 @@ problem_kinds! {
     PartialRun = BAD_REQUEST "partial-run" "Node can't be run"
         "The node \"gate\" waits for a person. Pass its output in partial_outputs.",
     UnknownEventId = BAD_REQUEST "unknown-event-id" "Unknown event id"
-        "Last-Event-ID must be the id of an event of this stream. Omit it to open a new stream.",
+        "Last-Event-ID must be the id of an event of this stream. Omit it to connect without one.",
     RerunRefused = BAD_REQUEST "rerun-refused" "Rerun not possible"
         "The workflow has no node \"gaet\" outside of loops. Send the id of a node that is not in a loop.",
     RunNotFailed = BAD_REQUEST "run-not-failed" "Run has not failed"
@@ -169,7 +169,8 @@ pub(crate) struct CurrentState {
     pub(crate) current_etag: String,
     /// Number of the latest version.
     pub(crate) current_version: i32,
-    /// Changes since the version that the client last read.
+    /// Changes to the definition, except its layout, since the version in `If-Match`. Absent if that version is
+    /// unknown.
     pub(crate) diff: Option<Value>,
 }
 
@@ -321,7 +322,8 @@ impl fmt::Display for Problem {
 
 /// Returns a reference to the schema `DefinitionDiff`, which the operation `diffVersions` adds to the document.
 fn definition_diff() -> RefOr<Schema> {
-    let description = "Changes since the version that the client last read.";
+    let description = "Changes to the definition, except its layout, since the version in `If-Match`. Absent if that \
+        version is unknown.";
     let diff = RefBuilder::new().ref_location_from_schema_name("DefinitionDiff");
     diff.description(Some(description)).build().into()
 }
@@ -365,7 +367,8 @@ pub(crate) struct ProblemBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, nullable = false)]
     current_version: Option<i32>,
-    /// Changes since the version that the client last read.
+    /// Changes to the definition, except its layout, since the version in `If-Match`. Absent if that version is
+    /// unknown.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(schema_with = definition_diff, required = false)]
     diff: Option<Value>,

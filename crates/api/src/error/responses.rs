@@ -166,7 +166,8 @@ problems! {
     /// Problems of changes with `If-Match`.
     PreconditionProblems {
         BadRequest: "A header is invalid.",
-        PreconditionFailed: "The workflow has changed: its `ETag` does not match `If-Match`. `diff` has the changes.",
+        PreconditionFailed: "The workflow has changed: its `ETag` does not match `If-Match`. `diff` has the changes to \
+            the definition, if any.",
     }
     /// Problems of reads with `If-None-Match`.
     IfNoneMatchProblems {
@@ -229,7 +230,7 @@ problems! {
     }
     /// Problems of event streams.
     StreamProblems {
-        UnknownEventId: "`Last-Event-ID` is not the id of an event of this stream.",
+        UnknownEventId: "`Last-Event-ID` is not a number, or is beyond the last event of the run.",
         TooManyStreams: "The maximum number of event streams is open.",
     }
     /// Problems of reruns.

@@ -240,8 +240,8 @@ fn insert_header(headers: &mut HeaderMap, name: HeaderName, value: String) {
 #[into_params(parameter_in = Query)]
 #[expect(dead_code, reason = "declares the parameters that `ListQuery` reads")]
 struct CursorQuery {
-    /// Cursor: the value of `X-Next-Cursor` in the response with the previous page. Send the same `sort` as
-    /// for that page, and omit `page`. If items are added or deleted between two requests, no other item is
+    /// Cursor: the value of `X-Next-Cursor` in the response with the previous page. Send the same `sort` and
+    /// filters as for that page, and omit `page`. Items added or deleted in between do not cause other items to be
     /// repeated or skipped.
     #[param(value_type = String, min_length = 1, max_length = 2048, pattern = "^[A-Za-z0-9_-]+$", required = false)]
     cursor: String,

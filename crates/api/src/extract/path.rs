@@ -96,7 +96,8 @@ impl<S: Send + Sync> FromRequestParts<S> for VersionPin {
 
 impl IntoParams for VersionPin {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let description = "Version: a number, a label, or `latest` or its synonym `draft`.";
+        let description = "Version: a number, a label, or `latest`. `draft` is an alias of `latest`: there are no \
+            unpublished drafts.";
         vec![path_parameter("version", description, text_schema(PIN), "1")]
     }
 }
@@ -115,7 +116,8 @@ impl<S: Send + Sync> FromRequestParts<S> for DiffVersions {
 
 impl IntoParams for DiffVersions {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let first = "First version: a number, a label, or `latest` or its synonym `draft`.";
+        let first = "First version: a number, a label, or `latest`. `draft` is an alias of `latest`: there are no \
+            unpublished drafts.";
         vec![
             path_parameter("a", first, text_schema(PIN), "1"),
             path_parameter("b", "Second version, in the same form.", text_schema(PIN), "draft"),

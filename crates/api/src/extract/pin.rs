@@ -21,8 +21,8 @@ impl PinQuery {
 
 impl IntoParams for PinQuery {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        let version = "Version: a number, a label, or `latest` or its synonym `draft`. Default: the latest \
-            version; for rerunRun, the version of the original run.";
+        let version = "Version: a number, a label, or `latest`. `draft` is an alias of `latest`: there are no \
+            unpublished drafts. Default: the latest version; for rerunRun, the version of the original run.";
         let label = "Label of the version, as an alternative to `version`. Send only one of them.";
         vec![
             optional_parameter(ParameterIn::Query, "version", version, text_schema(PIN)),

@@ -28,21 +28,25 @@ use crate::operations::Operations;
 use crate::patterns::ONE_LINE;
 
 const DESCRIPTION: &str = "Sluice stores, validates, versions and runs workflows. A run survives crashes and \
-    restarts. At a gate (a node of the type `HumanInterventionNode`), it pauses until a person decides.\n\n\
-    Every path is served at the root and under `/api`. A trailing slash is optional, but `/healthz` and \
-    `/readyz` have none. Times are RFC 3339 in UTC. Ids are opaque strings. Every response has the request \
-    id in `x-request-id` and the trace context in `traceparent` (W3C Trace Context). Errors are \
-    `application/problem+json` (RFC 9457).";
+    restarts. At a gate (a node of the type `HumanInterventionNode`), it waits for the decision of a person.\n\n\
+    Every path is served at the root and under `/api`. A trailing slash is optional, except for `/healthz` and \
+    `/readyz`, which must not have one. Times in responses are RFC 3339 in UTC. Treat UUIDs as opaque. Every \
+    response has the request id in `x-request-id` and the trace context in `traceparent` (W3C Trace Context). \
+    Errors are `application/problem+json` (RFC 9457).";
 
 pub(crate) const TAGS: [(&str, &str); 9] = [
     ("workflows", "Create, read, replace, copy and delete workflows."),
-    ("versions", "Versions and labels. Every saved change that affects execution makes a version."),
+    (
+        "versions",
+        "Versions and labels. A change to the definition creates a new version. Changes to only the name, \
+         description, tags or layout (coordinates, dimensions, test inputs) do not.",
+    ),
     ("runs", "Start, wait for, read and cancel runs."),
     ("pauses", "Pauses at gates, and the decisions on them."),
     ("batches", "Batches with one run per row, datasets and output files."),
     ("files", "Uploaded files for inputs of runs."),
     ("catalogue", "Node types and their config."),
-    ("audit", "The audit log: all changes and their authors."),
+    ("audit", "The audit log: changes and their authors."),
     ("health", "Liveness and readiness."),
 ];
 
@@ -222,9 +226,10 @@ fn declare_idempotency_key(operation: &mut Operation) {
         .min_length(Some(1))
         .max_length(Some(MAX_IDEMPOTENCY_KEY_LENGTH));
     let description = format!(
-        "Idempotency key: a unique string that the client chooses, such as a UUID. If a request has succeeded, the \
-         server does not execute a repetition within {} hours. It returns the stored response, with the header \
-         `Idempotency-Replayed`. A rejected request (4xx) is executed again.",
+        "Idempotency key: a unique string that the client chooses, such as a UUID. If a request has taken \
+         effect, a repetition within {} hours is not executed again. It gets the stored response, with the header \
+         `Idempotency-Replayed`. A rejected request (4xx) is executed again. Exception: after a 424 the run exists, \
+         so use a new key to start another.",
         IDEMPOTENCY_RETENTION.num_hours()
     );
     let parameter = optional_parameter(ParameterIn::Header, "Idempotency-Key", &description, key.build());

@@ -11,7 +11,8 @@ use utoipa::ToSchema;
 #[expect(dead_code, reason = "only declares a schema")]
 pub(crate) struct FieldsByNode(HashMap<String, Fields>);
 
-/// Outputs of the nodes in a loop: {node id: outputs in the order of the iterations}.
+/// {node id: [output]} of a loop, in iteration order. Iterations without an output of the node are omitted, so an index
+/// is not an iteration number.
 #[derive(Debug, ToSchema)]
 #[expect(dead_code, reason = "only declares a schema")]
 pub(crate) struct IterationsByNode(HashMap<String, Vec<Value>>);
@@ -38,9 +39,9 @@ pub(crate) struct Download(Vec<u8>);
 pub(crate) struct NodeType {
     /// Name, as in the `node_type` of a node.
     name: String,
-    /// JSON Schema of the input.
+    /// Placeholder: an object schema without properties, for every node type.
     input: HashMap<String, Value>,
-    /// JSON Schema of the output.
+    /// Placeholder: an object schema without properties, for every node type.
     output: HashMap<String, Value>,
     /// JSON Schema of the config. Its `title` is the display name.
     config: HashMap<String, Value>,
@@ -48,7 +49,8 @@ pub(crate) struct NodeType {
     visual_tag: VisualTag,
     /// True if all nodes of the type have the same output fields.
     has_fixed_output: bool,
-    /// Name of the external service that the node calls, such as `Slack`. Absent for other types.
+    /// Name of the external service that the node calls, such as `Slack`. Not the category in the key of the
+    /// response. Absent for types without a service.
     #[schema(required = false, nullable = true)]
     category: Option<String>,
     /// Path of the logo of the external service in an editor, such as `/images/slack.png`. Absent for other

@@ -203,7 +203,7 @@ pub(crate) async fn dataset_get(
 
 /// List the batches of a dataset.
 ///
-/// Returns the runs of the batches, newest first.
+/// Returns one run per batch, newest first. Does not return the runs of rows.
 #[utoipa::path(
     get, path = "/ds/{dataset_id}/list_runs/", tag = "batches", operation_id = "listDatasetRuns",
     params(

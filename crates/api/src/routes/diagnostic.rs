@@ -8,7 +8,8 @@ use utoipa::ToSchema;
 // The type of the domain has no field for the severity, since the code determines it.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(crate) struct Diagnostic {
-    /// Code of the diagnostic. Codes are stable. Each has a page in docs/diagnostics.
+    /// Code of the diagnostic. Codes are stable. The Sluice repository documents each code in
+    /// `docs/diagnostics/`.
     #[schema(example = "node_type_unknown")]
     code: &'static str,
     /// Severity.

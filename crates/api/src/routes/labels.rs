@@ -29,10 +29,11 @@ pub(crate) struct Label {
     /// The label.
     #[schema(min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$")]
     label: String,
-    /// Version number.
+    /// Number of the version that the label points to.
     #[schema(minimum = 1)]
     version: i32,
-    /// If true, a save with `label` can't move the label. setLabel and rollbackLabel still can.
+    /// If true, updateWorkflow, resetWorkflow and restoreVersion can't move the label with their parameter `label`.
+    /// setLabel, rollbackLabel and deleteLabel are not restricted.
     protected: bool,
     /// Time at which the label was created.
     #[schema(value_type = String, format = DateTime)]
@@ -42,14 +43,15 @@ pub(crate) struct Label {
     updated_at: Timestamp,
 }
 
-/// The version of a label.
+/// The version that a label points to, and its protection.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct LabelRequest {
-    /// Version number.
+    /// Number of the version that the label points to.
     #[schema(minimum = 1, maximum = 2_147_483_647)]
     #[validate(range(min = 1))]
     version: i32,
-    /// If true, a save with `label` can't move the label. If absent or null, the setting does not change. A
+    /// If true, updateWorkflow, resetWorkflow and restoreVersion can't move the label with their parameter `label`.
+    /// setLabel, rollbackLabel and deleteLabel are not restricted. If absent or null, the setting does not change. A
     /// new label is not protected by default.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
@@ -65,10 +67,10 @@ pub(crate) struct LabelMove {
     /// New version. Null if the label was deleted.
     #[schema(required = true)]
     to_version: Option<i32>,
-    /// Time of the event.
+    /// Time of the move.
     #[schema(value_type = String, format = DateTime)]
     moved_at: Timestamp,
-    /// Name of the API key that moved the label. Null if there was none.
+    /// Name of the API key that moved the label. Null if the request had no API key.
     #[schema(required = true)]
     moved_by: Option<String>,
 }
@@ -116,7 +118,8 @@ pub(crate) async fn label_list(
         WorkflowId,
         LabelName,
     ),
-    request_body(content = LabelRequest, description = "The version of the label.", example = json!(examples::label_request())),
+    request_body(content = LabelRequest, description = "The version that the label points to, and its protection.",
+        example = json!(examples::label_request())),
     responses(
         (status = 200, description = "The label.", body = Label, example = json!(examples::label())),
         VersionNumberMissing, BodyProblems, TooManyLabels, ServerProblems,
@@ -158,7 +161,7 @@ pub(crate) async fn label_delete(
 
 /// Roll back a label.
 ///
-/// Moves the label back to its previous version. A second rollback undoes the first.
+/// Moves the label to the version that it had before its last move. A second rollback undoes the first.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/labels/{label}/rollback/", tag = "versions", operation_id = "rollbackLabel",
     params(

@@ -39,7 +39,7 @@ impl<S: Send + Sync> FromRequestParts<S> for LastEventId {
         let number = value.to_str().ok().and_then(|text| text.trim().parse().ok());
         number.map(|number| Self(Some(number))).ok_or_else(|| {
             let detail =
-                "Last-Event-ID must be the id of an event of this stream. Omit it to open a new stream.";
+                "Last-Event-ID must be the id of an event of this stream. Omit it to connect without one.";
             Problem::new(ProblemKind::UnknownEventId, detail)
         })
     }

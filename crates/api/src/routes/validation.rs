@@ -23,13 +23,14 @@ use crate::routes::workflows::import_body::schema_errors_of;
 use crate::routes::workflows::request::WorkflowCreateRequest;
 use crate::state::AppState;
 
-/// The body of createWorkflow or a bare definition. This type only declares the body, which is read as text.
+/// The body of createWorkflow, a bare definition or an exported document. This type only declares the body, which is
+/// read as text.
 pub(crate) struct ValidationRequest;
 
 impl PartialSchema for ValidationRequest {
     fn schema() -> RefOr<Schema> {
         let forms = OneOfBuilder::new()
-            .description(Some("The body of createWorkflow or a bare definition."))
+            .description(Some("The body of createWorkflow, a bare definition or an exported document."))
             .item(Ref::from_schema_name(WorkflowCreateRequest::name()))
             .item(Ref::from_schema_name(Definition::name()));
         Schema::OneOf(forms.build()).into()
@@ -49,9 +50,9 @@ pub(crate) struct Validation {
 
 /// Validate a definition.
 ///
-/// Returns the errors and warnings of a definition and saves nothing. Accepts the body of createWorkflow or a
-/// bare definition. The status is 200 even if the body is not JSON. Only a body that is too large, or whose
-/// content type is not JSON, is rejected.
+/// Returns the errors and warnings of a definition and saves nothing. Accepts the body of createWorkflow, a bare
+/// definition or an exported document. Invalid bodies, even if they are not JSON, get 200 with diagnostics. Only a body
+/// that is too large, or whose content type is not JSON, is rejected.
 #[utoipa::path(
     post, path = "/wf/validate/", tag = "workflows", operation_id = "validateWorkflow",
     request_body(content = ValidationRequest, description = "The workflow or a bare definition.", example = json!(examples::create())),

@@ -43,7 +43,8 @@ pub struct Node {
     /// Id of the node, unique within its definition. Links refer to it.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 1_000))]
     pub id: String,
-    /// Display name. Other nodes receive the output of this node under this name. If empty, the id is used.
+    /// Display name. Other nodes receive the output of this node under this name. If empty, or if another node already
+    /// uses the name, the id is used.
     #[serde(default, deserialize_with = "null_as_default")]
     #[cfg_attr(
         feature = "openapi",
@@ -74,7 +75,8 @@ pub struct Node {
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = false, nullable = true))]
     pub dimensions: Option<Dimensions>,
-    /// Body of a loop. Used if no node has the loop as its `parent_id` and the config has no `subworkflow`.
+    /// Body of a loop. Ignored if any node has the loop as its `parent_id`, or if the config has a
+    /// `subworkflow`.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = false, nullable = true, no_recursion))]
     pub subworkflow: Option<Box<Definition>>,
@@ -126,8 +128,9 @@ pub struct Dimensions {
 
 strict_object!(serialize and deserialize Definition, Node, Link, Coordinates, Dimensions);
 
-/// Kind of a workflow. `chatbot`: the input node must have the fields `user_message` and `session_id`, and
-/// the output node `assistant_message`. `workflow` and `agent` have no such requirements.
+/// Kind of a workflow. `chatbot`: the `output_json_schema` of the input node must declare the string properties
+/// `user_message` and `session_id`, that of the output node `assistant_message`. `workflow` and `agent` have no such
+/// requirements.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "json-schema", derive(schemars::JsonSchema), schemars(inline))]

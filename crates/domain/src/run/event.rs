@@ -13,7 +13,9 @@ use crate::pause::PauseDecision;
 #[serde(rename_all = "snake_case")]
 #[strum_discriminants(
     name(EventKind),
-    doc = "Type of a run event.",
+    doc = "Type of a run event. Only Python nodes have `task_queued`, `task_started` and `task_retrying`. Loops start \
+           with `loop_started`, gates with `pause_opened`. Other nodes only have `task_completed`, `task_failed`, \
+           `task_canceled` or `task_reused`.",
     derive(Hash, Serialize, strum::IntoStaticStr, strum::VariantArray),
     serde(rename_all = "snake_case"),
     strum(serialize_all = "snake_case")
@@ -304,9 +306,9 @@ impl EventKind {
     }
 }
 
-/// Reason why a task was canceled. `null_input`: a predecessor passed null. `upstream_failure`: a node upstream
-/// failed. `declined`: a person declined the pause. `null_output`: the node itself produced null. `run_canceled`: the
-/// run was canceled.
+/// Reason why a task was canceled. `null_input`: a predecessor was canceled, or its route was not taken.
+/// `upstream_failure`: a node upstream failed. `declined`: a person declined the pause. `null_output`: the node itself
+/// produced null. `run_canceled`: the run was canceled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

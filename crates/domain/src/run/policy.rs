@@ -2,8 +2,9 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-/// Kind of failure of an attempt. `error`: the node failed. `timeout`: it exceeded its timeout. `crash`: the process
-/// that ran it died.
+/// Kind of failure of an attempt. `error`: the code failed, or its output was invalid. `timeout`: the attempt exceeded
+/// its timeout. `crash`: the Python worker process died or was unreachable. A server crash is an interruption, not a
+/// failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "snake_case")]

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 
-/// Status of a run. `PENDING`: nothing has run yet. `PAUSED`: nothing can run before a person decides.
-/// `FAILED`: at least one node failed. `CANCELED`: canceled by a request, or ended without output because a
-/// gate was declined.
+/// Status of a run. `PENDING`: accepted, no node has run. `RUNNING`: nodes can run, even if a pause is open. `PAUSED`:
+/// nothing can run before a decision. `COMPLETED`: all nodes have ended and none failed. `FAILED`: all nodes have ended
+/// and at least one failed. `CANCELED`: canceled by a request, or a gate was declined and no leaf node has an output.
 #[derive(
     Clone,
     Copy,
@@ -54,8 +54,9 @@ impl RunStatus {
     }
 }
 
-/// Status of a task. `PENDING`: waits for other nodes, for a decision or for a free slot. `PAUSED`: waits for
-/// a person. `CANCELED`: will not run, was stopped, or has no output.
+/// Status of a task. `PENDING`: waits for predecessors, for a free slot, or for a gate that blocks all nodes.
+/// `RUNNING`: running, or waiting for a retry. `PAUSED`: a gate with an open pause, or a loop that waits for one.
+/// `CANCELED`: will not run, was stopped, or produced null.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "UPPERCASE")]

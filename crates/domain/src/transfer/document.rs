@@ -75,13 +75,13 @@ pub struct DocumentVersion {
     /// Version number.
     #[cfg_attr(feature = "openapi", schema(minimum = 1, maximum = 900_000_000))]
     pub version: i32,
-    /// Name of the workflow at that time.
+    /// Name of the workflow when the version was created.
     #[cfg_attr(
         feature = "openapi",
         schema(min_length = 1, max_length = 255, pattern = r"^[^\x00-\x1f\x7f-\x9f]*$")
     )]
     pub name: String,
-    /// Description of the workflow at that time.
+    /// Description of the workflow when the version was created.
     #[cfg_attr(feature = "openapi", schema(max_length = 65_536))]
     pub description: Option<String>,
     /// The definition.
@@ -109,10 +109,11 @@ pub struct DocumentLabel {
     /// `latest` are reserved.
     #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 64, pattern = "^[a-z][a-z0-9_-]*$"))]
     pub label: String,
-    /// Version number of the label.
+    /// Number of the version that the label points to.
     #[cfg_attr(feature = "openapi", schema(minimum = 1))]
     pub version: i32,
-    /// If true, a save with `label` can't move the label.
+    /// If true, updateWorkflow, resetWorkflow and restoreVersion can't move the label with their parameter `label`.
+    /// setLabel, rollbackLabel and deleteLabel are not restricted.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(required = false, default = false))]
     pub protected: bool,

@@ -1,8 +1,8 @@
 use serde::{Deserialize, Serialize};
 use strum::EnumString;
 
-/// Handling of existing workflows. `create`: imports everything as new workflows. `update`: updates existing workflows.
-/// `dry_run`: returns the response of `update` and changes nothing.
+/// Handling of existing workflows. `create`: imports everything as new workflows. `update`: updates existing workflows
+/// and creates the others. `dry_run`: returns the response of `update` and changes nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, EnumString)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(rename_all = "snake_case"))]
 #[strum(serialize_all = "snake_case")]

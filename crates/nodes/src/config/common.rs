@@ -18,7 +18,8 @@ pub(crate) const OUTPUT_JSON_SCHEMA: &str = "output_json_schema";
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct CommonConfig {
-    /// Fields of the output: {name: type}. For documentation: outputs are not checked against it.
+    /// Fields of the output: {name: type}. Runs do not check outputs against it. listOutputVariables returns its
+    /// fields.
     output_schema: Map<String, Value>,
     /// JSON Schema of the output, as text or as an object.
     output_json_schema: SchemaText,

@@ -58,8 +58,8 @@ pub struct PolicyConfig {
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub struct RetryConfig {
-    /// Maximum number of attempts, including the first. Default: `--default-node-attempts` of the server (1
-    /// by default).
+    /// Maximum number of attempts, including the first. Attempts interrupted by a restart of the server do not count.
+    /// Default: `--default-node-attempts` of the server (1 by default).
     #[validate(range(min = 1, max = 4_294_967_295_u32))]
     max_attempts: Option<u32>,
     /// Wait before the second attempt, in seconds. Default: 1.
@@ -79,11 +79,11 @@ pub struct RetryConfig {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum RetryOn {
-    /// The node failed, or its output was invalid.
+    /// The code failed, or its output was invalid.
     Error,
     /// The attempt exceeded its timeout.
     Timeout,
-    /// The process that ran the node died.
+    /// The Python worker process died or was unreachable. A server crash is an interruption, not a failure.
     Crash,
 }
 

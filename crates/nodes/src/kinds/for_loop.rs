@@ -26,9 +26,9 @@ const BODY: &str = "subworkflow";
 /// The kind.
 pub(crate) struct ForLoopNode;
 
-/// Runs its body several times. Each iteration receives the input of the loop, merged with the outputs of
-/// earlier iterations: the latest value of a field wins. It also receives `loop_history`: {node id: [output
-/// of each earlier iteration]}.
+/// Runs its body several times. The output of an iteration is the output of the OutputNode in the body, which is
+/// required. The input of an iteration has the fields of the loop's input, extended or replaced by those of earlier
+/// outputs, and `loop_history`: {node id: [earlier output]}. The loop outputs the merged outputs.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct ForLoopConfig {
@@ -39,7 +39,7 @@ pub(crate) struct ForLoopConfig {
     /// Input of the body: {field: dotted path into the inputs of the node}. If empty, the body receives all inputs of
     /// the node by title.
     input_map: IndexMap<String, String>,
-    /// Body of the loop, as an alternative to nodes with the loop as their `parent_id`.
+    /// Body of the loop. Ignored if any node has the loop as its `parent_id`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Definition")]
     subworkflow: Option<Definition>,

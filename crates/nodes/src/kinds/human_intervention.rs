@@ -15,7 +15,7 @@ use crate::config::policy::Policies;
 /// The kind.
 pub(crate) struct HumanInterventionNode;
 
-/// A gate: pauses the run until a person approves, declines or overrides the inputs of the node.
+/// A gate: waits until a person approves, declines or overrides its input.
 #[derive(Debug, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct HumanInterventionConfig {

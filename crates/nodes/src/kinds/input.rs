@@ -32,8 +32,8 @@ pub(crate) struct InputNode;
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema, Validate)]
 #[serde(default)]
 pub(crate) struct InputConfig {
-    /// If true, the node fails if its input doesn't match `output_schema` and `output_json_schema`. Otherwise both are
-    /// documentation only.
+    /// If true, the node fails if its input doesn't match `output_schema` and `output_json_schema`. If false, runs do
+    /// not check the input. Validation, conversion of CSV rows and listOutputVariables still use the schemas.
     enforce_schema: bool,
     /// Fields of the input: {name: type}. Types: `string`, `integer`, `number`, `boolean`, `list`, `object`.
     /// Any other type accepts every value.

@@ -31,7 +31,8 @@ pub(crate) const MAX_USER_ID_LENGTH: u64 = 255;
 /// A decision on an open pause.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct ResumeRunRequest {
-    /// Values that the person entered, by field. `action` determines their use. Send `{}` if there are none.
+    /// Values that the person entered. `APPROVE` adds them to the input of the gate, `OVERRIDE` replaces the input,
+    /// `DECLINE` ignores them. Send `{}` if there are none.
     #[schema(value_type = Fields)]
     inputs: Map<String, Value>,
     /// Name of the person who decides.
@@ -67,7 +68,9 @@ impl From<ResumeRunRequest> for (Option<String>, PauseDecision) {
     params(RunId),
     request_body(content = ResumeRunRequest, description = "The decision.", example = json!(examples::resume())),
     responses(
-        (status = 200, description = "The resumed run.", body = Run, example = json!(examples::completed_run())),
+        (status = 200,
+            description = "The run after the decision, with the status `RUNNING`. A `DECLINE` can then end it.",
+            body = Run, example = json!(examples::completed_run())),
         RunMissing, BodyProblems, NoOpenPause, ServerProblems,
     )
 )]

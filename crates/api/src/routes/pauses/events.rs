@@ -103,7 +103,8 @@ impl From<PauseEvent> for PausedWorkflowEvent {
         LastEventId,
     ),
     responses(
-        (status = 200, description = "One Server-Sent Event per opened or decided pause. Its `data` is this object.",
+        (status = 200, description = "One Server-Sent Event per opened or decided pause. Its `data` is a \
+            PausedWorkflowEvent as JSON.",
             content_type = "text/event-stream", body = PausedWorkflowEvent, example = json!(examples::pause_event())),
         StreamProblems, ServerProblems,
     )

@@ -57,8 +57,8 @@ struct PinnedDefinition {
 
 /// List paused runs.
 ///
-/// Runs with an open pause, newest first by default. Their status is `RUNNING` while other nodes can still
-/// run.
+/// Runs with an open pause, sorted by start time of the run. Includes runs with the status `RUNNING`, in which other
+/// nodes can still run.
 #[utoipa::path(
     get, path = "/wf/paused_workflows/", tag = "pauses", operation_id = "listPausedWorkflows",
     params(ListQuery<RunOrder>, RunFilterQuery, WorkflowSearchQuery),

@@ -39,7 +39,8 @@ pub(crate) const MAX_MINI_BATCH_SIZE: u32 = 1_000;
 /// The rows of a batch: either `rows` or a dataset.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct BatchRunRequest {
-    /// The rows. Each has the fields of the input node, or is {input node id: {field: value}}.
+    /// The rows. Each row is either {field: value} or {input node id: {field: value}}, for the first input
+    /// node.
     #[serde(default)]
     #[schema(value_type = Option<Vec<Fields>>, required = false, nullable = true)]
     rows: Option<Vec<Map<String, Value>>>,
@@ -75,9 +76,9 @@ struct BatchSource {
 
 /// Start a batch.
 ///
-/// Starts one run per row, at most `mini_batch_size` at the same time. Immediately returns one more run,
-/// which represents the batch. Its `batch` has the progress. downloadOutputFile with its `output_file_id`
-/// returns the outputs of the rows. A failed row does not affect other rows.
+/// Starts one run per row, at most `mini_batch_size` at the same time. Immediately returns a run that represents the
+/// batch, in addition to the runs of the rows. `batch` in this run has the progress. Pass its `output_file_id` to
+/// downloadOutputFile to get the outputs of the rows. A failed row does not affect other rows.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/start_batch_run/", tag = "batches", operation_id = "startBatchRun",
     params(

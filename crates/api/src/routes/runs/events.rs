@@ -71,8 +71,8 @@ enum RunEventDetails {
         attempt: u32,
     },
     Output {
-        /// `task_completed` and `task_reused`: output of the node. `pause_opened`: input of the gate. Absent for input
-        /// nodes in loops.
+        /// `task_completed` and `task_reused`: output of the node. Absent for input nodes in loops. `pause_opened`:
+        /// input of the gate.
         #[serde(skip_serializing_if = "Option::is_none")]
         #[schema(value_type = Option<Fields>, nullable = false)]
         output: Option<Arc<Value>>,
@@ -195,7 +195,8 @@ impl RunEventDetails {
         LastEventId,
     ),
     responses(
-        (status = 200, description = "One Server-Sent Event per event of the log. Its `id` is the sequence number, its `event` the type and its `data` this object.",
+        (status = 200, description = "One Server-Sent Event per event of the log. Its `id` is the sequence number, its \
+            `event` is the type and its `data` is a RunEvent as JSON.",
             content_type = "text/event-stream", body = RunEvent, example = json!(examples::run_event())),
         (status = 204, description = "The run has ended and the client has its last event. Browsers do not reconnect after a 204."),
         RunMissing, StreamProblems, ServerProblems,

@@ -32,7 +32,7 @@ pub(crate) async fn run_get(
 
 /// Get the status of a run.
 ///
-/// Returns the same response as getRun, at the path that polling clients use.
+/// Alias of getRun for clients that poll this path.
 #[utoipa::path(
     get, path = "/run/{run_id}/status/", tag = "runs", operation_id = "getRunStatus",
     params(RunId),

@@ -161,7 +161,8 @@ pub(crate) async fn workflow_run_list(
 
 /// List runs.
 ///
-/// Runs of all workflows, newest first by default.
+/// Runs of all workflows, newest first by default. Excludes reruns and rows of batches, unless
+/// `parent_only=false`.
 #[utoipa::path(
     get, path = "/run/", tag = "runs", operation_id = "listRuns",
     params(ListQuery<RunOrder>, ParentQuery, RunFilterQuery, WorkflowSearchQuery),

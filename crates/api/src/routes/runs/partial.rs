@@ -42,7 +42,7 @@ pub(crate) struct PartialRunRequest {
     partial_outputs: Option<ObjectMap>,
 }
 
-/// Run one node.
+/// Run a node and its predecessors.
 ///
 /// First runs all nodes upstream of the node, except those with an output in `partial_outputs`. Does not
 /// store a run.
@@ -54,7 +54,7 @@ pub(crate) struct PartialRunRequest {
     ),
     request_body(content = PartialRunRequest, description = "The node and its inputs.", example = json!(examples::partial())),
     responses(
-        (status = 200, description = "The output of every node that produced one, by node id.",
+        (status = 200, description = "Outputs by node id, including those in `partial_outputs`.",
             body = FieldsByNode, example = json!(examples::partial_outputs())),
         VersionMissing, BodyProblems, PartialProblems, ServerProblems,
     )

@@ -29,8 +29,8 @@ use crate::uploads::data_uri;
 /// Options of a rerun.
 #[derive(Debug, Deserialize, ToSchema, Validate)]
 pub(crate) struct RerunRequest {
-    /// Id of the node to start from. Nodes upstream of it are not run again if they have an output. If absent, every
-    /// node runs again.
+    /// Id of the node to start from. Nodes upstream of it keep their results from the original run, if they and all
+    /// their predecessors succeeded. All other nodes run again. If absent, every node runs again.
     #[serde(default)]
     #[schema(required = false, nullable = true)]
     from_node: Option<String>,
@@ -50,8 +50,8 @@ pub(crate) struct RerunRequest {
 /// Rerun a run.
 ///
 /// Starts a new run with the inputs of this run. The `parent_run_id` of the new run is the id of this run.
-/// With `from_node`, the new run reuses the outputs of nodes upstream of that node. Returns immediately, like
-/// startRun.
+/// With `from_node`, nodes upstream of that node keep their results from this run, if they and all their predecessors
+/// succeeded. All other nodes run again. Returns immediately, like startRun.
 #[utoipa::path(
     post, path = "/run/{run_id}/rerun/", tag = "runs", operation_id = "rerunRun",
     params(

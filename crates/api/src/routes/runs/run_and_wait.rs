@@ -77,8 +77,8 @@ fn accepted_response(run: Run) -> Response {
 
 /// Run a workflow and wait for its outputs.
 ///
-/// Returns the outputs of all nodes when the run has ended. Returns the run if it pauses, or if it does not end within
-/// `wait_seconds`.
+/// Returns the outputs when the run has completed or was canceled. Returns 424 if it failed. Returns the run if it
+/// pauses, or if it does not end within `wait_seconds`.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/run/", tag = "runs", operation_id = "runWorkflow",
     params(
@@ -123,9 +123,9 @@ fn run_failed(snapshot: &Snapshot) -> Problem {
     Problem::new(ProblemKind::RunFailed, detail).with_run(snapshot.record.id, view::failed_nodes(&tasks))
 }
 
-/// Run a workflow and wait for the run.
+/// Run a workflow and wait for its end.
 ///
-/// Like runWorkflow, but returns the run, even if it failed.
+/// Like runWorkflow, but returns the run instead of its outputs, and returns 200 instead of 424 if it failed.
 #[utoipa::path(
     post, path = "/wf/{workflow_id}/runv2/", tag = "runs", operation_id = "runWorkflowV2",
     params(
@@ -135,7 +135,8 @@ fn run_failed(snapshot: &Snapshot) -> Problem {
     request_body(content = Option<StartRunRequest>, description = "The inputs of the run. Optional.",
         example = json!(examples::start())),
     responses(
-        (status = 200, description = "The ended run. Its `status` may be `FAILED`.", body = Run, example = json!(examples::completed_run())),
+        (status = 200, description = "The ended run. Its `status` is `COMPLETED`, `FAILED` or `CANCELED`.",
+            body = Run, example = json!(examples::completed_run())),
         (status = 202, description = "The run is paused or still running.",
             headers(("Location" = String, description = "The URL of the run.")),
             body = Run, example = json!(examples::paused_run())),

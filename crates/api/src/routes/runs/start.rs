@@ -33,7 +33,7 @@ use crate::state::AppState;
     request_body(content = Option<StartRunRequest>, description = "The inputs of the run. Optional.",
         example = json!(examples::start())),
     responses(
-        (status = 200, description = "The ended run with `wait_seconds`, or the pending run without it.",
+        (status = 200, description = "Without `wait_seconds`: the pending run. With `wait_seconds`: the ended run.",
             body = Run, example = json!(examples::pending_run())),
         (status = 202, description = "The run is paused, or still running after `wait_seconds`.",
             headers(("Location" = String, description = "The URL of the run.")),

@@ -67,10 +67,10 @@ pub(crate) struct StartQuery {
     /// Type of the run, chosen by the client.
     #[param(min_length = 1, max_length = 64, default = "interactive", required = false)]
     pub(super) run_type: String,
-    /// Maximum time to wait until the run ends or pauses, in seconds. The server reduces it to at most
-    /// `--max-run-wait-seconds` (600 by default). If absent, startRun does not wait, and other operations use
-    /// that maximum. If the run is paused or still running after the wait, the response is 202 with a
-    /// `Location` header.
+    /// Maximum time to wait until the run ends or pauses, in seconds. Limited by the server option
+    /// `--max-run-wait-seconds` (default: 600). If absent, startRun responds immediately, and runWorkflow and
+    /// runWorkflowV2 wait up to that limit. If the run is paused or still running after the wait, the response is 202
+    /// with a `Location` header.
     #[param(minimum = 0, maximum = 3600, required = false)]
     pub(super) wait_seconds: Option<f64>,
 }

@@ -32,8 +32,7 @@ pub(crate) struct TimelineEntry {
     iterations: Vec<Iteration>,
     /// Status.
     status: TaskStatus,
-    /// Time at which the node was last queued to run. Null for nodes without side effects, which are never
-    /// queued.
+    /// Time at which the node was last queued to run. Null for all nodes except Python nodes.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     queued_time: Option<Timestamp>,
     /// Start time.
@@ -48,7 +47,7 @@ pub(crate) struct TimelineEntry {
     /// Error message.
     #[schema(required = true)]
     error: Option<String>,
-    /// Attempts of a node with side effects. Empty for other nodes.
+    /// Attempts of a Python node. Empty for other nodes.
     attempts: Vec<Attempt>,
     /// True if the output was reused from the original run of a rerun.
     reused: bool,

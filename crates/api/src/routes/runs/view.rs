@@ -44,7 +44,8 @@ pub(crate) struct Run {
     /// {input node id: {field: value}}.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     initial_inputs: Option<Arc<Map<String, Value>>>,
-    /// {node title: output} of every node with an output, and {node title: input} of every gate with an open pause.
+    /// {node title: output} of every node outside of loops with an output, and {node title: input} of every gate with
+    /// an open pause.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     outputs: Option<Outputs>,
     /// The tasks, one per node outside of loops. Empty for a batch.
@@ -53,7 +54,8 @@ pub(crate) struct Run {
     /// Otherwise, it is the `parent_run_id` of the request that started the run.
     #[schema(required = true)]
     parent_run_id: Option<Uuid>,
-    /// Type of the run, chosen by the client.
+    /// Type of the run: `batch` for a batch and its rows, otherwise the `run_type` of the request. A rerun keeps the
+    /// type.
     run_type: String,
     /// Batch only: id of the output file.
     #[schema(required = true)]
@@ -95,7 +97,7 @@ pub(crate) struct BatchProgress {
     completed: u64,
     /// Failed rows.
     failed: u64,
-    /// Canceled rows, including declined ones.
+    /// Rows whose run is `CANCELED`, and rows that a canceled batch did not start.
     canceled: u64,
 }
 
@@ -128,7 +130,7 @@ pub(crate) struct Task {
     parent_task_id: Option<Uuid>,
     /// Status.
     status: TaskStatus,
-    /// {title of the predecessor: its output}, once the task has started.
+    /// {predecessor title: its output}. Empty before the task starts and for input nodes.
     #[schema(value_type = Option<FieldsByNode>, required = true, nullable = true)]
     inputs: Option<Map<String, Value>>,
     /// Output. For a paused gate, its input.
@@ -143,7 +145,7 @@ pub(crate) struct Task {
     /// End time.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
-    /// Attempts of a node with side effects, such as a Python node. Empty for other nodes.
+    /// Attempts of a Python node. Empty for other nodes.
     attempts: Vec<Attempt>,
     /// Time of the next attempt, after a failed one.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
@@ -153,7 +155,8 @@ pub(crate) struct Task {
     /// The body, if the node is a loop.
     #[schema(value_type = Option<Definition>, required = true, nullable = true)]
     subworkflow: Option<LoopBody>,
-    /// {node id: [output of each iteration]}, if the node is a loop.
+    /// {node id: [output]} of a loop, in iteration order. Iterations without an output of the node are omitted, so an
+    /// index is not an iteration number.
     #[schema(value_type = Option<IterationsByNode>, required = true, nullable = true)]
     subworkflow_output: Option<Map<String, Value>>,
 }
@@ -164,12 +167,13 @@ pub(crate) struct Attempt {
     /// Attempt number, from 1.
     #[schema(minimum = 1)]
     number: u32,
-    /// `RUNNING`, `COMPLETED`, `FAILED`, or `CANCELED` if the attempt was interrupted.
+    /// `RUNNING`, `COMPLETED`, `FAILED`, or `CANCELED` if the server restarted or the run was canceled during the
+    /// attempt.
     status: TaskStatus,
     /// Start time.
     #[schema(value_type = String, format = DateTime)]
     start_time: Timestamp,
-    /// End time, or the time at which the interruption was detected.
+    /// End time. After a restart of the server, the time of recovery.
     #[schema(value_type = Option<String>, format = DateTime, required = true, nullable = true)]
     end_time: Option<Timestamp>,
     /// Error message.

@@ -31,7 +31,8 @@ pub(crate) struct DrawQuery {
     /// Format of the drawing. Default: `svg`.
     #[param(value_type = DrawingFormat, required = false)]
     format: DrawingFormat,
-    /// Version: a number, a label, or `latest` or its synonym `draft`. Default: the latest version.
+    /// Version: a number, a label, or `latest`. `draft` is an alias of `latest`: there are no unpublished drafts.
+    /// Default: the latest version.
     #[param(value_type = String, pattern = "^([1-9][0-9]{0,8}|[a-z][a-z0-9_-]{0,63})$", required = false)]
     version: Option<Pin>,
     /// Id of a run of the workflow. Draws the version of the run and colors the nodes by status. Can't be

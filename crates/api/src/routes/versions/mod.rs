@@ -25,9 +25,9 @@ pub(crate) struct WorkflowVersion {
     /// Version number: 1, 2, … in order of creation.
     #[schema(minimum = 1)]
     version: i32,
-    /// Name of the workflow at that time.
+    /// Name of the workflow when the version was created.
     name: String,
-    /// Description of the workflow at that time.
+    /// Description of the workflow when the version was created.
     #[schema(required = true)]
     description: Option<String>,
     /// The definition.
@@ -43,7 +43,8 @@ pub(crate) struct WorkflowVersion {
     /// Equal to `created_at` until then.
     #[schema(value_type = String, format = DateTime)]
     updated_at: Timestamp,
-    /// Note of the change that created the version, from its header `X-Change-Note`.
+    /// Note of the change that created the version: the header `X-Change-Note`, the note in an imported document, or a
+    /// text such as `Restored from version 3.`
     #[schema(required = true)]
     note: Option<String>,
     /// Author: the name of the API key, or the author in an imported document. Null if unknown.

@@ -14,7 +14,7 @@ use crate::state::AppState;
 
 /// Create a workflow.
 ///
-/// If another workflow has the name, appends a number to it, as in `Report (2)`. If the definition is missing
+/// If another workflow has this name, appends a number to it, as in `Report (2)`. If the definition is missing
 /// or has no nodes, saves a default definition: an input node and, if its `spur_type` is `chatbot`, an output
 /// node. Rejects invalid definitions. Accepts incomplete definitions, for example without links.
 #[utoipa::path(

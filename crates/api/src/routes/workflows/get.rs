@@ -14,7 +14,7 @@ use crate::state::AppState;
 
 /// Get a workflow.
 ///
-/// Returns each `config` exactly as it was sent.
+/// Returns each `config` as it was saved with the latest version, including unknown fields and the order of keys.
 #[utoipa::path(
     get, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "getWorkflow",
     params(

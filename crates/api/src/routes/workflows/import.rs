@@ -31,7 +31,8 @@ pub(crate) struct ImportQuery {
     /// Handling of existing workflows. Default: `create`.
     #[param(required = false)]
     mode: ImportMode,
-    /// Name for a workflow that has none, such as a bare definition.
+    /// Name for items without one. Default: `Untitled Workflow`. With `mode=update`, a workflow with this name is
+    /// updated.
     #[param(required = false, min_length = 1, max_length = 255)]
     name: Option<String>,
 }
@@ -75,10 +76,10 @@ pub(crate) struct ImportResult {
 ///
 /// Accepts a document of exportWorkflow, the body of createWorkflow, a bare definition, or a list of up to
 /// 100 of these. Imports all of them or none. The response to an invalid import lists the problems of all
-/// workflows. With `mode=create`, all workflows are new and get unique names. With `mode=update`, each item
-/// replaces the workflow with its id, or else the workflow with its name. An item without such a workflow
-/// creates a new one, which keeps the id of the document if that is a UUIDv7 with a past timestamp. New
-/// workflows get the versions and labels of their document.
+/// workflows. With `mode=create`, all workflows are new and get unique names. With `mode=update`, an item updates the
+/// workflow with its id, or else the one with its name. If there is neither, it creates a workflow. This workflow keeps
+/// the id of the document if that is a UUIDv7 with a past timestamp. New workflows get the versions and labels of their
+/// document.
 #[utoipa::path(
     post, path = "/wf/import/", tag = "workflows", operation_id = "importWorkflows",
     params(ImportQuery),

@@ -28,7 +28,8 @@ pub(crate) struct WorkflowCreateRequest {
     #[schema(required = false, nullable = true, default = "", max_length = 65_536)]
     #[validate(length(max = MAX_DESCRIPTION_LENGTH))]
     description: Option<String>,
-    /// The definition. If it is missing or has no nodes, the default definition of its `spur_type` is used.
+    /// The definition. If it has no nodes, the default definition of its `spur_type` is used. If it is missing, that of
+    /// `workflow`.
     #[serde(default)]
     #[schema(value_type = Option<Definition>, required = false, nullable = true)]
     definition: Option<Definition>,

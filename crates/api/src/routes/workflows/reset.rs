@@ -15,8 +15,8 @@ use crate::state::AppState;
 
 /// Reset a workflow.
 ///
-/// Replaces the definition with the default definition of its `spur_type`. Keeps the id, the name, all
-/// versions and the runs.
+/// Saves the default definition of the workflow's `spur_type`, as a new version if it differs. Keeps everything
+/// else.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/reset/", tag = "workflows", operation_id = "resetWorkflow",
     params(

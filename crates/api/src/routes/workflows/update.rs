@@ -20,8 +20,8 @@ use crate::state::AppState;
 
 /// Replace a workflow.
 ///
-/// Replaces the name, the description, the definition and, if present, the tags. A change that affects execution
-/// creates a new version. A change to the layout alone (coordinates, dimensions, test inputs) does not.
+/// Replaces the name, the description, the definition and, if present, the tags. A change to the definition creates a
+/// new version. Changes to only the name, description, tags or layout (coordinates, dimensions, test inputs) do not.
 /// Existing runs keep their version.
 #[utoipa::path(
     put, path = "/wf/{workflow_id}/", tag = "workflows", operation_id = "updateWorkflow",

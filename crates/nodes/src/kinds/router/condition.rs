@@ -18,7 +18,7 @@ pub(super) struct Condition {
     pub(super) variable: String,
     /// The comparison. `number_equals`, `greater_than` and `less_than` compare numbers. `is_empty` and
     /// `is_not_empty` test the truth value as in Python and ignore `value`. The others compare texts as
-    /// returned by Python's `str()`. Default: `contains`.
+    /// returned by Python's `str()`. For a missing or null value, only `is_empty` holds. Default: `contains`.
     #[serde(deserialize_with = "null_as_default")]
     #[schemars(schema_with = "operator_schema")]
     pub(super) operator: Operator,
