@@ -196,7 +196,7 @@ fn at_most_two_imports_are_exceptions() {
 #[test]
 fn libraries_are_used_only_by_their_crate() {
     let owners: &[(&str, &[&str])] = &[
-        ("axum", &["sluice", "sluice-api", "sluice-bench"]),
+        ("axum", &["sluice-http-server", "sluice-api", "sluice-bench"]),
         ("utoipa", &["sluice-api", "sluice-domain"]),
         ("tower-http", &["sluice-api"]),
         ("hyper", &["sluice"]),
