@@ -3,7 +3,7 @@
 //! This is the only crate that depends on HTTP: paths, status codes, headers, multipart. A handler extracts, calls the
 //! database or the engine, and converts; workflow and run logic lives in other crates.
 //!
-//! - [`app`] returns the service of the API;
+//! - [`app`] returns the router of the API, and [`normalize_path`] rewrites the path of a request for it;
 //! - [`document`] returns its OpenAPI document;
 //! - [`metrics_app`] returns the router of the metrics, for a separate address;
 //! - [`sweep_files`] removes files that an earlier process left behind.
@@ -28,7 +28,7 @@ mod tabular;
 mod timestamp;
 mod uploads;
 
-pub use middleware::App;
+pub use middleware::normalize_path::normalize_path;
 pub use openapi::OpenApiVersion;
 pub use router::{app, document, document_text};
 pub use routes::metrics::metrics_app;

@@ -15,7 +15,7 @@ use utoipa::{OpenApi, Path};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 use crate::extract::pagination;
-use crate::middleware::{self, App};
+use crate::middleware;
 use crate::openapi::{OpenApiVersion, build};
 use crate::operations::{Operation, Operations};
 use crate::routes::openapi::{Documents, document_get};
@@ -169,8 +169,8 @@ pub fn document_text(version: OpenApiVersion) -> String {
     serde_json::to_string_pretty(&document(version)).unwrap_or_default()
 }
 
-/// Returns the service of the API.
-pub fn app<B>(state: AppState) -> App<B> {
+/// Returns the router of the API. Requests must pass [`normalize_path`](crate::normalize_path) first.
+pub fn app(state: AppState) -> Router {
     let routes = routes_without_uploads()
         .merge(uploads().layer(DefaultBodyLimit::disable()))
         .route("/openapi.json", get(document_get).layer(Extension(Arc::new(Documents::new(document_text)))))

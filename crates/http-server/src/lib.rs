@@ -59,7 +59,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)?.into_std()
 }
 
-/// A service for the requests of all connections. The function rewrites requests before routing.
+/// The service of all connections: a router, and a function that rewrites each request before routing.
 pub type App = MapRequest<Router, fn(Request<Incoming>) -> Request<Incoming>>;
 
 /// Serves HTTP/1 until `shutdown` is ready. Then finishes the open requests, for at most `drain`.

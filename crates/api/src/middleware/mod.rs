@@ -4,10 +4,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse as _, Response};
-use tower::util::MapRequest;
 
 use crate::middleware::idempotency::{Idempotency, RespondToRepeated};
 use crate::middleware::log_request::RequestObserver;
@@ -26,16 +24,13 @@ pub(crate) mod size_limit;
 pub(crate) mod slow_body;
 pub(crate) mod trace_context;
 
-/// The API as a service for requests with a body of type `B`.
-pub type App<B> = MapRequest<Router, fn(http::Request<B>) -> http::Request<B>>;
-
 /// Wraps the routes in the layers, from the innermost to the outermost.
-pub(crate) fn wrap<B>(
+pub(crate) fn wrap(
     routes: Router,
     state: AppState,
     operations: Operations,
     respond: RespondToRepeated,
-) -> App<B> {
+) -> Router {
     let settings = Arc::clone(&state.settings);
     let observer = Arc::new(RequestObserver {
         metrics: state.metrics.for_operations(operations.ids()),
@@ -48,9 +43,7 @@ pub(crate) fn wrap<B>(
         [] => routes,
         origins => routes.layer(cors::layer(origins)),
     };
-    let routes = routes.layer(from_fn_with_state(observer, log_request::observe));
-    // The path is rewritten before routing.
-    MapRequest::new(routes, normalize_path::normalize_path)
+    routes.layer(from_fn_with_state(observer, log_request::observe))
 }
 
 /// Checks a request, from the outermost check to the innermost, and runs its handler. The checks share one layer: a layer

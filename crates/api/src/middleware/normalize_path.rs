@@ -7,7 +7,8 @@ use axum::http::{Request, Uri};
 const WITHOUT_SLASH: [&str; 4] = ["/docs", "/openapi.json", "/healthz", "/readyz"];
 
 /// Rewrites the path of a request to the form that the router matches.
-pub(crate) fn normalize_path<B>(mut request: Request<B>) -> Request<B> {
+#[must_use]
+pub fn normalize_path<B>(mut request: Request<B>) -> Request<B> {
     if let Some(uri) = normalize(request.uri()) {
         *request.uri_mut() = uri;
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sluice_api::AppState;
 use sluice_engine::{Engine, Executors};
-use sluice_http_server as http_server;
+use sluice_http_server::{self as http_server, App};
 use sluice_persistence::Database;
 use sluice_python::Pool;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -64,7 +64,7 @@ async fn serve(args: ServeArgs) -> Result<()> {
     if let Some(address) = args.observability.metrics_listen {
         serve_metrics(address, &limits, &state)?;
     }
-    let app = sluice_api::app(state);
+    let app = App::new(sluice_api::app(state), sluice_api::normalize_path);
     let signals = ShutdownSignals::new()?;
     info!("listening on http://{address}");
     systemd::notify_ready();
