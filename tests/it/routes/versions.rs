@@ -16,6 +16,7 @@ on_both_databases!(
     concurrent_saves_leave_no_gap_in_versions,
     versions_are_paged_highest_first,
     run_keeps_its_version,
+    run_starts_with_the_version_of_the_last_change,
 );
 
 async fn versions(app: &App, id: &str) -> Vec<Value> {
@@ -160,6 +161,30 @@ async fn run_keeps_its_version(app: App) {
     let done = app.run_until(&next, "COMPLETED").await;
     assert_eq!(done["outputs"]["output_node"]["out"], "edited");
     assert_eq!(done["workflow_version"]["version"], 2);
+}
+
+/// Sluice caches latest versions: each kind of change must reach the next run.
+async fn run_starts_with_the_version_of_the_last_change(app: App) {
+    let id = app.create(&plain("w")).await;
+    let path = format!("/wf/{id}/");
+    // The second start finds the version in the cache.
+    let expect_version = async |expected: u64| {
+        for _ in 0..2 {
+            let run = app.post(&format!("{path}runv2/")).json(&run_body("x")).await.ok();
+            assert_eq!(run["workflow_version"]["version"], expected, "{run}");
+        }
+    };
+    expect_version(1).await;
+    app.put(&path).json(&with_value("w", "changed")).await.ok();
+    expect_version(2).await;
+    app.post(&format!("{path}versions/1/restore/")).await.ok();
+    expect_version(3).await;
+    app.post("/wf/import/?mode=update").json(&with_value("w", "imported")).await.ok();
+    expect_version(4).await;
+    app.put(&format!("{path}reset/")).await.ok();
+    expect_version(5).await;
+    app.delete(&path).await.expect(204);
+    app.post(&format!("{path}runv2/")).json(&run_body("x")).await.problem(404);
 }
 
 /// `1` and `1.0` have the same hash, so they are one version. The version keeps its behavior, also after a
